@@ -1,0 +1,3 @@
+//! PID 1 of a step or service container.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `drover` command: thin over agent and coordinator.
+
+fn main() {}

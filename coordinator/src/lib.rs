@@ -1,0 +1,1 @@
+//! Receives webhooks, queues jobs, stores everything that is true, serves API and pages.

@@ -1,0 +1,207 @@
+//! What happens in an attempt, as the agent tells it: events in order, then one result.
+
+use serde::{Deserialize, Serialize};
+
+/// Microseconds since 1970, by the clock of whoever says it.
+pub type Micros = i64;
+
+/// One thing that happened; the agent numbers them from 0 (`seq`), so telling one twice changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptEvent {
+    /// Its place.
+    pub seq: u64,
+    /// When, by the agent's clock.
+    pub at: Micros,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What can happen in an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The agent begins; the job is running from here.
+    Started,
+    /// One of pull, checkout, services: began or ended. For the time ruler.
+    Phase {
+        /// `sandbox`, `checkout`, `pull`, `services`, `steps`.
+        phase: String,
+        /// True at its begin, false at its end.
+        begin: bool,
+    },
+    /// A step's script begins.
+    StepStarted {
+        /// From 0.
+        step: usize,
+    },
+    /// A step is over.
+    StepFinished {
+        /// From 0.
+        step: usize,
+        /// How.
+        outcome: StepOutcome,
+    },
+    /// A service is in a new state.
+    Service {
+        /// Its name.
+        service: String,
+        /// The state.
+        state: ServiceState,
+    },
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepOutcome {
+    /// The word.
+    pub status: StepStatus,
+    /// Exit code, when it exited.
+    pub exit_code: Option<i32>,
+    /// Signal, when one ended it.
+    pub signal: Option<i32>,
+    /// It was ended for using more memory than it may.
+    pub oom: bool,
+    /// A plain sentence when it did not pass: "step `test` exited with 101".
+    pub reason: Option<String>,
+    /// From *go* to exit, microseconds.
+    pub duration_us: u64,
+    /// Peak resident memory, bytes; 0 when unknown.
+    pub peak_memory_bytes: u64,
+    /// Processor time, microseconds; 0 when unknown.
+    pub cpu_us: u64,
+}
+
+/// How a step stands at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// Exit code 0.
+    Passed,
+    /// Another exit code, a signal, out of memory, or it could not be started.
+    Failed,
+    /// It ran longer than it may.
+    TimedOut,
+    /// Somebody stopped it.
+    Cancelled,
+    /// Its `when` did not hold.
+    Skipped,
+}
+
+/// Where a service stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ServiceState {
+    /// Its image is on the way.
+    Pulling,
+    /// Its container starts, or waits for what it depends on.
+    Starting,
+    /// Its process runs; not ready yet.
+    Running,
+    /// It is ready.
+    Ready {
+        /// From its start, milliseconds.
+        after_ms: u64,
+        /// How we know: `healthcheck`, `tcp 5432`, `log`, `running`, `exited 0`.
+        probe: String,
+    },
+    /// Its health command fails again after it had been healthy.
+    Unhealthy {
+        /// What the probe printed last.
+        output: String,
+    },
+    /// Its process is gone.
+    Exited {
+        /// Exit code, if any.
+        code: Option<i32>,
+        /// It was ended for using more memory than it may.
+        oom: bool,
+    },
+    /// We ended it: the job is over.
+    Stopped,
+}
+
+/// How an attempt ended. *Failed* is the user's job, *errored* is us; the two never mix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptResult {
+    /// The word.
+    pub verdict: Verdict,
+    /// Why, unless it passed.
+    pub reason: Option<Reason>,
+}
+
+impl AttemptResult {
+    /// It went well.
+    pub fn passed() -> AttemptResult {
+        AttemptResult {
+            verdict: Verdict::Passed,
+            reason: None,
+        }
+    }
+
+    /// It did not.
+    pub fn because(verdict: Verdict, code: ReasonCode, sentence: impl Into<String>) -> AttemptResult {
+        AttemptResult {
+            verdict,
+            reason: Some(Reason {
+                code,
+                sentence: sentence.into(),
+            }),
+        }
+    }
+}
+
+/// The word for an attempt's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every step that counts ended well.
+    Passed,
+    /// The user's job said no.
+    Failed,
+    /// We broke; another attempt may help.
+    Errored,
+    /// Somebody stopped it.
+    Cancelled,
+    /// It ran longer than its `timeout`.
+    TimedOut,
+}
+
+/// Why a job did not pass: a word for programs, a plain sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// For programs.
+    pub code: ReasonCode,
+    /// For people; names the step or service, and says what to do where that is known.
+    pub sentence: String,
+}
+
+/// The kinds of reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasonCode {
+    /// A step exited with another code than 0, or by a signal.
+    StepFailed,
+    /// The step's command or shell is not in its image (exit 127 included).
+    CommandNotFound,
+    /// A step or service used more memory than it may.
+    OutOfMemory,
+    /// A step or the job ran longer than it may.
+    Timeout,
+    /// The image does not exist, or the registry refuses it.
+    ImageNotFound,
+    /// A service exited while the job needed it.
+    ServiceExited,
+    /// A service was not ready in time.
+    ServiceNotReady,
+    /// A secret that a step names does not exist.
+    SecretMissing,
+    /// The repository or commit could not be fetched.
+    CheckoutFailed,
+    /// Somebody stopped it.
+    Cancelled,
+    /// The agent or the engine broke.
+    Infrastructure,
+    /// The agent was lost, and no attempt is left.
+    AgentLost,
+}

@@ -1,0 +1,172 @@
+//! Leases: an agent polls, gets attempts, and keeps them only while it keeps calling. Every call about an attempt
+//! names its epoch; a stale epoch is answered with 409 and [`ErrorBody`], and the agent stops that work.
+//!
+//! | call | body | answer |
+//! |---|---|---|
+//! | `POST /agent/v1/enrol` | [`Enrol`] | [`Enrolled`] |
+//! | `POST /agent/v1/poll` | [`Poll`] | [`PollAnswer`] (held while there is nothing to say) |
+//! | `POST /agent/v1/attempts/{id}/events` | [`Events`] | 204 |
+//! | `PATCH /agent/v1/attempts/{id}/logs/{stream}?offset=N&epoch=E&eof=0` | zstd of records | [`LogAnswer`], also with 409 |
+//! | `POST /agent/v1/attempts/{id}/finish` | [`Finish`] | 204 |
+//!
+//! All but `enrol` carry `Authorization: Bearer <agent token>`.
+
+use std::collections::BTreeMap;
+
+use job_specs::model::JobSpec;
+use serde::{Deserialize, Serialize};
+
+use crate::attempt::{AttemptEvent, AttemptResult};
+use crate::ids::{AgentId, AttemptId};
+
+/// An agent's first call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Enrol {
+    /// The one-time code.
+    pub code: String,
+    /// How people call this agent; its host name by default.
+    pub name: String,
+}
+
+/// The answer to [`Enrol`]; the token is shown only here.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// Its id from now on.
+    pub agent: AgentId,
+    /// Its token from now on.
+    pub token: String,
+}
+
+/// "I have room, and I still hold these."
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Poll {
+    /// [`crate::VERSION`] of the agent.
+    pub version: u32,
+    /// What it can do beyond the version: free words.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// Slots in all.
+    pub slots: u32,
+    /// Slots without work.
+    pub free_slots: u32,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Attempts that it works on; naming one renews its lease.
+    #[serde(default)]
+    pub held: Vec<Held>,
+    /// The drover version, for people.
+    #[serde(default)]
+    pub software: String,
+}
+
+/// An attempt and the epoch under which an agent holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Which.
+    pub attempt: AttemptId,
+    /// Under which epoch.
+    pub epoch: i64,
+}
+
+/// What the coordinator has to say; all empty when the time of holding is over.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PollAnswer {
+    /// New work, at most `free_slots`.
+    #[serde(default)]
+    pub leases: Vec<Lease>,
+    /// Attempts to stop because somebody cancelled them.
+    #[serde(default)]
+    pub cancel: Vec<AttemptId>,
+    /// Attempts that are not this agent's any more: stop them and report nothing.
+    #[serde(default)]
+    pub lost: Vec<AttemptId>,
+    /// The agent is to finish what it has and take nothing new.
+    #[serde(default)]
+    pub drain: bool,
+}
+
+/// The right to run one attempt.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Lease {
+    /// Which.
+    pub attempt: AttemptId,
+    /// Under which epoch.
+    pub epoch: i64,
+    /// From 1.
+    pub number: u32,
+    /// Build number.
+    pub build: i64,
+    /// Repository name.
+    pub repository: String,
+    /// Where the code is.
+    pub source: Source,
+    /// What to run.
+    pub spec: JobSpec,
+    /// `DROVER_*` variables for every step.
+    pub env: BTreeMap<String, String>,
+    /// Only the secrets that some step of the job names.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretValue>,
+    /// The code is trusted: its sandbox may be used again by the same repository.
+    pub trusted: bool,
+}
+
+/// The commit to check out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// URL or path.
+    pub git: String,
+    /// Full object id.
+    pub commit: String,
+    /// `refs/heads/main`: where a fetch finds it.
+    pub reference: String,
+}
+
+/// A secret's value. `Debug` never shows it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SecretValue(pub String);
+
+impl std::fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretValue(…)")
+    }
+}
+
+/// What happened, in order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Events {
+    /// Under which epoch.
+    pub epoch: i64,
+    /// From the first one that the coordinator may not know.
+    pub events: Vec<AttemptEvent>,
+}
+
+/// The end of an attempt. Its logs are complete by then.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Finish {
+    /// Under which epoch.
+    pub epoch: i64,
+    /// Events that were not told yet.
+    #[serde(default)]
+    pub events: Vec<AttemptEvent>,
+    /// How it ended.
+    pub result: AttemptResult,
+}
+
+/// Where a log stands: the number of bytes of records (not compressed) that the coordinator has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogAnswer {
+    /// Send from here.
+    pub next_offset: u64,
+}
+
+/// Every error of the API: one word for programs, one sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// `stale_epoch`, `not_found`, `unauthorized`, …
+    pub code: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
