@@ -71,6 +71,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) cell: Option<&'a Cell>,
     /// Every name of the job's matrix.
     pub(crate) axes: &'a [String],
+    /// The matrix itself is wrong, so any axis may have any value.
+    pub(crate) axes_unknown: bool,
     /// The build; `None` while a file is only checked.
     pub(crate) facts: Option<&'a Facts>,
     /// Environment set so far; `None`: it depends on facts that are not known yet.
@@ -100,6 +102,9 @@ impl Scope<'_> {
     }
 
     fn axis(&self, name: &str) -> Found {
+        if self.axes_unknown {
+            return Found::Later;
+        }
         let Some(cell) = self.cell else { return Found::Nothing };
         match cell.value(name) {
             Some(value) => Found::Value(value.to_owned()),
@@ -122,6 +127,9 @@ impl Scope<'_> {
         }
         if let Some(fact) = FACTS.iter().find(|fact| fact.variable == name) {
             return self.fact(fact.name);
+        }
+        if self.axes_unknown && name.starts_with("MATRIX_") {
+            return Found::Later;
         }
         let axis = self.axes.iter().find(|axis| matrix_variable(axis) == name);
         match (name, axis) {

@@ -118,7 +118,12 @@ impl Reader<'_> {
             job.needs = self.needs(needs);
         }
         if let Some(matrix) = fields.get("matrix") {
-            job.set_matrix(self.matrix(matrix, &owner));
+            let before = self.problems.errors();
+            let read = self.matrix(matrix, &owner);
+            job.matrix_is_wrong = self.problems.errors() > before;
+            if !job.matrix_is_wrong {
+                job.set_matrix(read);
+            }
         }
         job
     }

@@ -22,6 +22,8 @@ pub(crate) struct JobSource {
     pub(crate) node: Arc<Node>,
     pub(crate) needs: Vec<Need>,
     pub(crate) matrix: Matrix,
+    /// The matrix could not be read; there is one cell, and nothing is known about it.
+    pub(crate) matrix_is_wrong: bool,
     /// One for each `JobSpec`; a job without a matrix has one empty cell.
     pub(crate) cells: Vec<Cell>,
     /// Every name that a cell can have.
@@ -43,6 +45,7 @@ impl JobSource {
             node: Arc::clone(&entry.node),
             needs: Vec::new(),
             matrix: Matrix::default(),
+            matrix_is_wrong: false,
             cells: vec![Cell::default()],
             axes: Vec::new(),
         }

@@ -21,6 +21,7 @@ const OWN_KEYS: [&str; 4] = ["include", "exclude", "fail_fast", "max_parallel"];
 impl Reader<'_> {
     /// The matrix of a job, with its own checks done.
     pub(crate) fn matrix(&mut self, slot: Slot<'_>, owner: &str) -> Matrix {
+        let errors_before = self.problems.errors();
         let mut matrix = Matrix::default();
         let Some(fields) = self.fields(slot, &MATRIX, &format!("the matrix of {owner}")) else { return matrix };
         for entry in fields.others() {
@@ -37,7 +38,10 @@ impl Reader<'_> {
         }
         matrix.fail_fast = fields.get("fail_fast").and_then(|slot| self.written_out(slot, Self::flag)).unwrap_or(false);
         matrix.max_parallel = fields.get("max_parallel").and_then(|slot| self.written_out(slot, |r, s| r.count(s, 256)));
-        self.check_size(&matrix, slot, owner)
+        if self.problems.errors() == errors_before {
+            self.check_size(&matrix, slot, owner);
+        }
+        matrix
     }
 
     fn written_out<T>(&mut self, slot: Slot<'_>, read: impl Fn(&mut Self, Slot<'_>) -> Option<T>) -> Option<T> {
@@ -218,7 +222,7 @@ impl Reader<'_> {
         }
     }
 
-    fn check_size(&mut self, matrix: &Matrix, slot: Slot<'_>, owner: &str) -> Matrix {
+    fn check_size(&mut self, matrix: &Matrix, slot: Slot<'_>, owner: &str) {
         let too_many = |count: String| {
             let message = format!("the matrix of {owner} has {count} cells; at most {MAX_CELLS} are allowed");
             Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message).help("remove an axis, or values from one")
@@ -227,17 +231,17 @@ impl Reader<'_> {
         if names.len() > MAX_AXES {
             let message = format!("the matrix of {owner} has {} axes; at most {MAX_AXES} are allowed", names.len());
             self.add(Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message));
-            return Matrix::default();
+            return;
         }
         match matrix.product() {
             Some(product) if product <= MAX_PRODUCT => {}
             Some(product) => {
                 self.add(too_many(product.to_string()));
-                return Matrix::default();
+                return;
             }
             None => {
                 self.add(too_many("far too many".to_owned()));
-                return Matrix::default();
+                return;
             }
         }
         let cells = matrix.cells().len();
@@ -247,10 +251,9 @@ impl Reader<'_> {
         for idle in matrix.idle_excludes() {
             self.add(Problem::at(&codes::EXCLUDES_NOTHING, idle.place, "this entry of `exclude` matches no cell"));
         }
-        if cells == 0 && self.problems.errors() == 0 {
+        if cells == 0 {
             self.add(Problem::at(&codes::EMPTY_MATRIX, slot.place(), format!("the matrix of {owner} has no cell")));
         }
-        matrix.clone()
     }
 }
 

@@ -16,4 +16,5 @@ mod values;
 pub(crate) use fields::{Fields, Slot};
 pub(crate) use file::read_file;
 pub(crate) use job::{JobSource, read_job};
+pub(crate) use service::{PlacedDependency, PlacedService};
 pub(crate) use text::Reader;
