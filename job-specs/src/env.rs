@@ -43,9 +43,15 @@ pub(crate) const FACTS: &[Fact] = &[
     fact("tag", "DROVER_TAG", |facts| facts.tag.clone()),
     fact("ref", "DROVER_REF", |facts| Some(facts.reference.clone())),
     fact("sha", "DROVER_SHA", |facts| Some(facts.sha.clone())),
-    fact("short_sha", "DROVER_SHORT_SHA", |facts| Some(facts.sha.chars().take(8).collect())),
-    fact("repository", "DROVER_REPOSITORY", |facts| Some(facts.repository.clone())),
-    fact("build", "DROVER_BUILD", |facts| facts.build.map(|number| number.to_string())),
+    fact("short_sha", "DROVER_SHORT_SHA", |facts| {
+        Some(facts.sha.chars().take(8).collect())
+    }),
+    fact("repository", "DROVER_REPOSITORY", |facts| {
+        Some(facts.repository.clone())
+    }),
+    fact("build", "DROVER_BUILD", |facts| {
+        facts.build.map(|number| number.to_string())
+    }),
     fact("title", "DROVER_COMMIT_TITLE", |facts| facts.title.clone()),
     fact("author", "DROVER_COMMIT_AUTHOR", |facts| facts.author.clone()),
 ];
@@ -58,7 +64,9 @@ const fn fact(name: &'static str, variable: &'static str, value: fn(&Facts) -> O
 /// facts give no variable.
 pub fn builtin_env(facts: &Facts) -> Env {
     let always = ["DROVER", "CI"].map(|name| (name.to_owned(), "true".to_owned()));
-    let known = FACTS.iter().filter_map(|fact| Some((fact.variable.to_owned(), (fact.value)(facts)?)));
+    let known = FACTS
+        .iter()
+        .filter_map(|fact| Some((fact.variable.to_owned(), (fact.value)(facts)?)));
     always.into_iter().chain(known).collect()
 }
 
@@ -82,7 +90,20 @@ mod tests {
             build: Some(7),
             ..Facts::default()
         };
-        let env: Vec<String> = builtin_env(&facts).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-        insta::assert_snapshot!(env.join("\n"), @"");
+        let env: Vec<String> = builtin_env(&facts)
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        insta::assert_snapshot!(env.join("\n"), @r"
+        CI=true
+        DROVER=true
+        DROVER_BRANCH=main
+        DROVER_BUILD=7
+        DROVER_EVENT=push
+        DROVER_REF=refs/heads/main
+        DROVER_REPOSITORY=shop
+        DROVER_SHA=0123456789abcdef
+        DROVER_SHORT_SHA=01234567
+        ");
     }
 }

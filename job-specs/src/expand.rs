@@ -36,10 +36,18 @@ pub fn expand(file: &JobFile, facts: &Facts) -> Result<Vec<JobSpec>, Vec<Diagnos
     }
     let mut diagnostics = problems.into_diagnostics(&file.sources);
     diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);
-    if diagnostics.is_empty() { Ok(jobs) } else { Err(diagnostics) }
+    if diagnostics.is_empty() {
+        Ok(jobs)
+    } else {
+        Err(diagnostics)
+    }
 }
 
 fn parts_for<'f>(file: &'f JobFile, event: &str) -> Vec<&'f Part> {
     let wanted: Vec<&Part> = file.parts.iter().filter(|part| part.wants(event)).collect();
-    if wanted.is_empty() { file.parts.iter().collect() } else { wanted }
+    if wanted.is_empty() {
+        file.parts.iter().collect()
+    } else {
+        wanted
+    }
 }

@@ -33,7 +33,10 @@ impl JobFile {
 
     /// The names of all jobs, in the order of the files.
     pub fn job_names(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().flat_map(|part| &part.jobs).map(|job| job.name.as_str())
+        self.parts
+            .iter()
+            .flat_map(|part| &part.jobs)
+            .map(|job| job.name.as_str())
     }
 }
 

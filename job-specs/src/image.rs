@@ -11,7 +11,9 @@ pub(crate) fn fault(name: &str) -> Option<&'static str> {
     if name.contains(char::is_whitespace) {
         return Some("it contains a space");
     }
-    let (rest, digest) = name.split_once('@').map_or((name, None), |(rest, digest)| (rest, Some(digest)));
+    let (rest, digest) = name
+        .split_once('@')
+        .map_or((name, None), |(rest, digest)| (rest, Some(digest)));
     if digest.is_some_and(|digest| !is_digest(digest)) {
         return Some("after `@` comes a digest: sha256 and 64 hex digits");
     }
@@ -36,9 +38,15 @@ fn path_fault(repository: &str) -> Option<&'static str> {
     let fine = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_alphanumeric())
             && part.ends_with(|c: char| c.is_ascii_alphanumeric())
-            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
     };
-    if repository.split('/').all(fine) { None } else { Some("the form is `[registry/]name[:tag][@digest]`") }
+    if repository.split('/').all(fine) {
+        None
+    } else {
+        Some("the form is `[registry/]name[:tag][@digest]`")
+    }
 }
 
 fn is_host(part: &str) -> bool {
@@ -48,7 +56,9 @@ fn is_host(part: &str) -> bool {
 fn is_tag(tag: &str) -> bool {
     (1..=128).contains(&tag.len())
         && !tag.starts_with(['.', '-'])
-        && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+        && tag
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
 fn is_digest(digest: &str) -> bool {
@@ -82,7 +92,17 @@ mod tests {
 
     #[test]
     fn typing_errors_are_found() {
-        for name in ["", "postgres:", "postgres:15:3", "a b", "Postgres", "postgres:${PG}", "x@sha256:12", "/x", "x/"] {
+        for name in [
+            "",
+            "postgres:",
+            "postgres:15:3",
+            "a b",
+            "Postgres",
+            "postgres:${PG}",
+            "x@sha256:12",
+            "/x",
+            "x/",
+        ] {
             assert!(fault(name).is_some(), "{name}");
         }
     }

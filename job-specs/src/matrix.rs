@@ -52,12 +52,19 @@ pub(crate) struct Cell {
 impl Cell {
     /// The value of an axis.
     pub(crate) fn value(&self, axis: &str) -> Option<&str> {
-        self.values.iter().find(|value| value.axis == axis).map(|value| value.value.as_str())
+        self.values
+            .iter()
+            .find(|value| value.axis == axis)
+            .map(|value| value.value.as_str())
     }
 
     /// `postgres=15, kafka=3.9.0`
     pub(crate) fn title(&self) -> String {
-        let values: Vec<String> = self.values.iter().map(|value| format!("{}={}", value.axis, value.value)).collect();
+        let values: Vec<String> = self
+            .values
+            .iter()
+            .map(|value| format!("{}={}", value.axis, value.value))
+            .collect();
         values.join(", ")
     }
 
@@ -75,7 +82,9 @@ impl Matrix {
         if self.axes.is_empty() {
             return Some(0);
         }
-        self.axes.iter().try_fold(1usize, |product, axis| product.checked_mul(axis.values.len()))
+        self.axes
+            .iter()
+            .try_fold(1usize, |product, axis| product.checked_mul(axis.values.len()))
     }
 
     /// The cells, in order; none when the product is over [`MAX_PRODUCT`].
@@ -98,7 +107,10 @@ impl Matrix {
             return Vec::new();
         }
         let all = self.combinations();
-        self.exclude.iter().filter(|entry| !all.iter().any(|cell| fits(cell, &entry.values))).collect()
+        self.exclude
+            .iter()
+            .filter(|entry| !all.iter().any(|cell| fits(cell, &entry.values)))
+            .collect()
     }
 
     /// Every name that a cell of this matrix can have, axes first.
@@ -125,13 +137,21 @@ impl Matrix {
                 });
                 cell
             };
-            cells.iter().flat_map(|cell| axis.values.iter().map(|value| longer(cell, value))).collect()
+            cells
+                .iter()
+                .flat_map(|cell| axis.values.iter().map(|value| longer(cell, value)))
+                .collect()
         })
     }
 
     fn add(&self, cells: &mut Vec<Cell>, from_axes: usize, entry: &Include) {
         let is_axis = |name: &str| self.axes.iter().any(|axis| axis.name == name);
-        let on_axes: Vec<AxisValue> = entry.values.iter().filter(|value| is_axis(&value.axis)).cloned().collect();
+        let on_axes: Vec<AxisValue> = entry
+            .values
+            .iter()
+            .filter(|value| is_axis(&value.axis))
+            .cloned()
+            .collect();
         let mut extended = false;
         for cell in &mut cells[..from_axes] {
             if fits(cell, &on_axes) {
@@ -148,7 +168,12 @@ impl Matrix {
     /// A cell of an `include` entry alone, its axes in the order of the file.
     fn own_cell(&self, entry: &Include) -> Cell {
         let mut values = entry.values.clone();
-        values.sort_by_key(|value| self.axes.iter().position(|axis| axis.name == value.axis).unwrap_or(usize::MAX));
+        values.sort_by_key(|value| {
+            self.axes
+                .iter()
+                .position(|axis| axis.name == value.axis)
+                .unwrap_or(usize::MAX)
+        });
         Cell {
             values,
             allow_failure: entry.allow_failure,
@@ -157,7 +182,9 @@ impl Matrix {
 }
 
 fn fits(cell: &Cell, values: &[AxisValue]) -> bool {
-    values.iter().all(|wanted| cell.value(&wanted.axis) == Some(wanted.value.as_str()))
+    values
+        .iter()
+        .all(|wanted| cell.value(&wanted.axis) == Some(wanted.value.as_str()))
 }
 
 #[cfg(test)]
@@ -199,7 +226,12 @@ mod tests {
     fn cells_come_in_the_order_of_the_axes() {
         assert_eq!(
             titles(&matrix()),
-            ["pg=15, kafka=3.7", "pg=15, kafka=3.9", "pg=17, kafka=3.7", "pg=17, kafka=3.9"]
+            [
+                "pg=15, kafka=3.7",
+                "pg=15, kafka=3.9",
+                "pg=17, kafka=3.7",
+                "pg=17, kafka=3.9"
+            ]
         );
     }
 
@@ -226,7 +258,10 @@ mod tests {
     #[test]
     fn an_include_without_axes_is_a_list_of_cells() {
         let matrix = Matrix {
-            include: vec![include(&[("os", "a")], false), include(&[("os", "b"), ("x", "1")], false)],
+            include: vec![
+                include(&[("os", "a")], false),
+                include(&[("os", "b"), ("x", "1")], false),
+            ],
             ..Matrix::default()
         };
         assert_eq!(titles(&matrix), ["os=a", "os=b, x=1"]);

@@ -33,7 +33,9 @@ pub fn parse(files: &[SourceFile]) -> Parsed {
         try_cells(&parts, &sources, &mut problems);
     }
     let diagnostics = problems.into_diagnostics(&sources);
-    let is_wrong = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    let is_wrong = diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == Severity::Error);
     Parsed {
         file: (!is_wrong).then_some(JobFile { sources, parts }),
         diagnostics,
@@ -62,7 +64,10 @@ fn read_parts(files: &[SourceFile], sources: &[Source], problems: &mut Problems)
     let mut parts = Vec::new();
     for (at, file) in files.iter().enumerate().take(MAX_FILES) {
         if file.text.len() > MAX_FILE_BYTES {
-            let message = format!("the file has {} KiB; at most 256 KiB are read", file.text.len().div_ceil(1024));
+            let message = format!(
+                "the file has {} KiB; at most 256 KiB are read",
+                file.text.len().div_ceil(1024)
+            );
             let help = "move scripts into files of the repository, and run those";
             problems.add(Problem::in_file(&codes::FILE_TOO_BIG, at, message).help(help));
             continue;

@@ -98,7 +98,11 @@ impl Problems {
     /// Keeps the finding unless it is already there.
     pub(crate) fn add(&mut self, problem: Problem) {
         let (start, end) = problem.place.map_or((0, 0), |place| (place.span.start, place.span.end));
-        let words = if problem.once { end.to_string() } else { problem.message.clone() };
+        let words = if problem.once {
+            end.to_string()
+        } else {
+            problem.message.clone()
+        };
         if self.is_full() {
             self.not_kept += 1;
         } else if !self.seen.insert((problem.code.id, problem.file, start, words)) {
@@ -122,13 +126,23 @@ impl Problems {
 
     /// The findings as data, sorted by place.
     pub(crate) fn into_diagnostics(mut self, sources: &[Source]) -> Vec<Diagnostic> {
-        self.kept.sort_by_key(|problem| (problem.file, problem.place.map_or(0, |place| place.span.start), problem.code.id));
+        self.kept.sort_by_key(|problem| {
+            (
+                problem.file,
+                problem.place.map_or(0, |place| place.span.start),
+                problem.code.id,
+            )
+        });
         if self.not_kept > 0 && self.errors > 0 {
             let file = self.kept.last().map_or(0, |problem| problem.file);
             let message = format!("and {} more problems, which are not listed", self.not_kept);
-            self.kept.push(Problem::in_file(&codes::TOO_MANY_PROBLEMS, file, message));
+            self.kept
+                .push(Problem::in_file(&codes::TOO_MANY_PROBLEMS, file, message));
         }
-        self.kept.into_iter().map(|problem| diagnostic(problem, sources)).collect()
+        self.kept
+            .into_iter()
+            .map(|problem| diagnostic(problem, sources))
+            .collect()
     }
 }
 
@@ -143,14 +157,19 @@ fn diagnostic(problem: Problem, sources: &[Source]) -> Diagnostic {
                 text,
             });
         } else {
-            notes.push(format!("{text}: {}:{}:{}", source.name, place.span.line, place.span.column));
+            notes.push(format!(
+                "{text}: {}:{}:{}",
+                source.name, place.span.line, place.span.column
+            ));
         }
     }
     Diagnostic {
         code: problem.code.id.to_owned(),
         severity: problem.code.severity,
         message: problem.message,
-        file: sources.get(problem.file).map_or_else(String::new, |source| source.name.clone()),
+        file: sources
+            .get(problem.file)
+            .map_or_else(String::new, |source| source.name.clone()),
         span: problem.place.map(|place| clipped(place, sources)),
         label: problem.label,
         related,

@@ -30,7 +30,11 @@ pub struct Look {
 /// counts errors and warnings. Empty when there are none.
 pub fn render(diagnostics: &[Diagnostic], files: &[SourceFile], look: Look) -> String {
     let width = look.width.max(MIN_WIDTH);
-    let renderer = if look.colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if look.colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(width);
     let mut text = String::new();
     for diagnostic in diagnostics.iter().take(MAX_SHOWN) {
@@ -50,7 +54,12 @@ pub fn render(diagnostics: &[Diagnostic], files: &[SourceFile], look: Look) -> S
 
 /// `2 errors, 1 warning`
 fn summary(diagnostics: &[Diagnostic]) -> String {
-    let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let count = |severity| {
+        diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == severity)
+            .count()
+    };
     let counted = |count, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     match (count(Severity::Error), count(Severity::Warning)) {
         (errors, 0) => counted(errors, "error"),
@@ -64,9 +73,13 @@ fn group<'a>(diagnostic: &'a Diagnostic, file: Option<&'a SourceFile>, width: us
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
+    let title = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code.as_str());
     let group = match (diagnostic.span, file) {
-        (Some(span), Some(file)) => snippets(diagnostic, span, file).into_iter().fold(Group::with_title(title), Group::element),
+        (Some(span), Some(file)) => snippets(diagnostic, span, file)
+            .into_iter()
+            .fold(Group::with_title(title), Group::element),
         _ => Group::with_title(title).element(Origin::path(normalize_untrusted_str(&diagnostic.file))),
     };
     let notes = diagnostic.notes.iter().map(|note| footer(Level::NOTE, note, width));
@@ -75,20 +88,33 @@ fn group<'a>(diagnostic: &'a Diagnostic, file: Option<&'a SourceFile>, width: us
 }
 
 fn footer<'a>(level: Level<'a>, text: &str, width: usize) -> Message<'a> {
-    level.message(wrapped(&normalize_untrusted_str(text), width.saturating_sub(NOTE_INDENT)))
+    level.message(wrapped(
+        &normalize_untrusted_str(text),
+        width.saturating_sub(NOTE_INDENT),
+    ))
 }
 
 /// One snippet for the lines around every place of a diagnostic. Only the lines from the first to the last place are
 /// given to the renderer, so that a long file costs no more than a short one.
 fn snippets<'a>(diagnostic: &'a Diagnostic, span: Span, file: &'a SourceFile) -> Vec<Snippet<'a, Annotation<'a>>> {
     let spans = || std::iter::once(span).chain(diagnostic.related.iter().map(|label| label.span));
-    let start = spans().map(|span| line_start(&file.text, span.start)).min().unwrap_or(0);
-    let end = spans().map(|span| line_end(&file.text, span.end)).max().unwrap_or(file.text.len());
+    let start = spans()
+        .map(|span| line_start(&file.text, span.start))
+        .min()
+        .unwrap_or(0);
+    let end = spans()
+        .map(|span| line_end(&file.text, span.end))
+        .max()
+        .unwrap_or(file.text.len());
     let first_line = spans().map(|span| span.line).min().unwrap_or(1);
     let inside = |span: Span| clamp(span, start, end);
-    let primary = AnnotationKind::Primary.span(inside(span)).label(diagnostic.label.as_deref());
+    let primary = AnnotationKind::Primary
+        .span(inside(span))
+        .label(diagnostic.label.as_deref());
     let related = diagnostic.related.iter().map(|label| {
-        AnnotationKind::Context.span(inside(label.span)).label(label.text.as_str())
+        AnnotationKind::Context
+            .span(inside(label.span))
+            .label(label.text.as_str())
     });
     let snippet = Snippet::source(file.text.get(start..end).unwrap_or_default())
         .line_start(first_line)
@@ -105,11 +131,15 @@ fn clamp(span: Span, start: usize, end: usize) -> Range<usize> {
 }
 
 fn line_start(text: &str, at: usize) -> usize {
-    text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
+    text.get(..at)
+        .and_then(|before| before.rfind('\n'))
+        .map_or(0, |newline| newline + 1)
 }
 
 fn line_end(text: &str, at: usize) -> usize {
-    text.get(at..).and_then(|after| after.find('\n')).map_or(text.len(), |newline| at + newline)
+    text.get(at..)
+        .and_then(|after| after.find('\n'))
+        .map_or(text.len(), |newline| at + newline)
 }
 
 /// Breaks a text into lines of at most `width` characters, between words.

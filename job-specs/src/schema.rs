@@ -18,7 +18,12 @@ fn object(table: &Table) -> Value {
     for key in table.keys {
         properties.insert(key.name.to_owned(), property(key));
     }
-    let required: Vec<&str> = table.keys.iter().filter(|key| key.required).map(|key| key.name).collect();
+    let required: Vec<&str> = table
+        .keys
+        .iter()
+        .filter(|key| key.required)
+        .map(|key| key.name)
+        .collect();
     let mut schema = json!({"type": "object", "description": table.about, "properties": properties});
     match &table.others {
         Others::Refused => schema["additionalProperties"] = json!(false),

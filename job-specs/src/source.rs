@@ -25,7 +25,9 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new(file: &SourceFile) -> Source {
-        let line_starts = std::iter::once(0).chain(file.text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let line_starts = std::iter::once(0)
+            .chain(file.text.match_indices('\n').map(|(at, _)| at + 1))
+            .collect();
         Source {
             name: file.name.clone(),
             text: file.text.clone(),

@@ -57,7 +57,10 @@ pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
 fn template(whole: &str) -> Piece<'_> {
     let inner = whole.trim_start_matches("${{").trim_end_matches("}}").trim();
     let (root, name) = inner.split_once('.').unwrap_or((inner, ""));
-    let is_name = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    let is_name = |part: &str| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+    };
     if root.is_empty() || !is_name(root) || !is_name(name) {
         return Piece::Broken(whole);
     }
@@ -144,7 +147,12 @@ impl Scope<'_> {
         match root {
             "matrix" => self.axes.iter().map(String::as_str).collect(),
             "git" => FACTS.iter().map(|fact| fact.name).collect(),
-            "env" => self.env.keys().map(String::as_str).chain(FACTS.iter().map(|fact| fact.variable)).collect(),
+            "env" => self
+                .env
+                .keys()
+                .map(String::as_str)
+                .chain(FACTS.iter().map(|fact| fact.variable))
+                .collect(),
             _ => vec!["matrix", "git", "env"],
         }
     }
@@ -154,9 +162,14 @@ impl Scope<'_> {
 pub(crate) fn variable_of(template: Template<'_>) -> Option<String> {
     match template.root {
         "matrix" if !template.name.is_empty() => Some(matrix_variable(template.name)),
-        "git" => FACTS.iter().find(|fact| fact.name == template.name).map(|fact| fact.variable.to_owned()),
+        "git" => FACTS
+            .iter()
+            .find(|fact| fact.name == template.name)
+            .map(|fact| fact.variable.to_owned()),
         "env" | "secrets" if !template.name.is_empty() => Some(template.name.to_owned()),
-        "github" => github(template.name).and_then(|(_, variable)| variable).map(str::to_owned),
+        "github" => github(template.name)
+            .and_then(|(_, variable)| variable)
+            .map(str::to_owned),
         _ => None,
     }
 }
@@ -183,13 +196,33 @@ mod tests {
     fn a_text_is_cut_at_its_templates() {
         let found = pieces("postgres:${{ matrix.pg }}-${{env.X}}!");
         assert_eq!(found.len(), 5);
-        assert!(matches!(found[1], Piece::Name(Template { root: "matrix", name: "pg", .. })));
-        assert!(matches!(found[3], Piece::Name(Template { root: "env", name: "X", .. })));
+        assert!(matches!(
+            found[1],
+            Piece::Name(Template {
+                root: "matrix",
+                name: "pg",
+                ..
+            })
+        ));
+        assert!(matches!(
+            found[3],
+            Piece::Name(Template {
+                root: "env",
+                name: "X",
+                ..
+            })
+        ));
     }
 
     #[test]
     fn what_is_not_a_name_is_broken() {
-        for text in ["${{ }}", "${{ a || b }}", "${{ matrix.a", "${{ hash('x') }}", "${{ a b }}"] {
+        for text in [
+            "${{ }}",
+            "${{ a || b }}",
+            "${{ matrix.a",
+            "${{ hash('x') }}",
+            "${{ a b }}",
+        ] {
             assert!(matches!(pieces(text)[..], [Piece::Broken(_)]), "{text}");
         }
         assert_eq!(pieces("plain $HOME ${X}"), [Piece::Text("plain $HOME ${X}")]);

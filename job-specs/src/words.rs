@@ -45,7 +45,9 @@ pub(crate) fn split(text: &str) -> Result<Vec<String>, &'static str> {
 fn double_quoted<'a>(text: &'a str, word: &mut String) -> Result<&'a str, &'static str> {
     let mut rest = text;
     loop {
-        let Some(next) = rest.chars().next() else { return Err("a double quote is not closed") };
+        let Some(next) = rest.chars().next() else {
+            return Err("a double quote is not closed");
+        };
         let after = &rest[next.len_utf8()..];
         rest = match next {
             _ if rest.starts_with("${{") => {
@@ -85,7 +87,10 @@ mod tests {
 
     #[test]
     fn a_template_stays_in_its_word() {
-        assert_eq!(words("run --name=${{ git.branch }} x"), ["run", "--name=${{ git.branch }}", "x"]);
+        assert_eq!(
+            words("run --name=${{ git.branch }} x"),
+            ["run", "--name=${{ git.branch }}", "x"]
+        );
         assert_eq!(words("\"v ${{ matrix.a }}\""), ["v ${{ matrix.a }}"]);
         assert_eq!(words("${{ open"), ["${{ open"]);
     }

@@ -37,7 +37,11 @@ impl Walk<'_> {
             State::OnPath => {
                 let from = self.path.iter().position(|on_path| *on_path == node).unwrap_or(0);
                 let circle = self.path[from..].to_vec();
-                if !self.found.iter().any(|known| known.iter().any(|member| circle.contains(member))) {
+                if !self
+                    .found
+                    .iter()
+                    .any(|known| known.iter().any(|member| circle.contains(member)))
+                {
                     self.found.push(circle);
                 }
                 return;

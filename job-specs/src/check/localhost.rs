@@ -63,13 +63,22 @@ pub(crate) fn localhost(job: &Node, services: &[ServiceSpec], sources: &[Source]
     let mut look = |node: &Node| {
         let Value::Scalar(scalar) = &node.value else { return };
         for (nth, (at, host)) in hosts(&scalar.text).into_iter().enumerate() {
-            let Some((port, service)) = meant(&scalar.text, at, host, services) else { continue };
-            problems.add(warning(node.place, sources, (host, nth_of(&scalar.text, host, nth)), (port, service)));
+            let Some((port, service)) = meant(&scalar.text, at, host, services) else {
+                continue;
+            };
+            problems.add(warning(
+                node.place,
+                sources,
+                (host, nth_of(&scalar.text, host, nth)),
+                (port, service),
+            ));
         }
     };
     let env_of = |node: &Node| node.get("env").cloned();
     let job_env = env_of(job);
-    let Some(Value::List(steps)) = job.get("steps").map(|steps| &steps.value) else { return };
+    let Some(Value::List(steps)) = job.get("steps").map(|steps| &steps.value) else {
+        return;
+    };
     for step in steps {
         let step_env = env_of(step);
         let script = step.get("run").unwrap_or(step);
@@ -113,21 +122,32 @@ fn nth_of(text: &str, host: &str, nth: usize) -> usize {
 fn meant<'s>(text: &str, at: usize, host: &str, services: &'s [ServiceSpec]) -> Option<(u16, &'s ServiceSpec)> {
     let after = &text[at + host.len()..];
     let port = match after.strip_prefix(':') {
-        Some(rest) => rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())].parse().ok()?,
+        Some(rest) => rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())]
+            .parse()
+            .ok()?,
         None => client_port(&text[..at])?,
     };
-    services.iter().find(|service| owns(service, port)).map(|service| (port, service))
+    services
+        .iter()
+        .find(|service| owns(service, port))
+        .map(|service| (port, service))
 }
 
 /// The port of the client whose `-h` or `--host` comes right before.
 fn client_port(before: &str) -> Option<u16> {
     let line = before.rsplit(['\n', ';', '|', '&']).next().unwrap_or_default();
-    let option = line.trim_end_matches([' ', '=', '"', '\'']).rsplit(' ').next().unwrap_or_default();
+    let option = line
+        .trim_end_matches([' ', '=', '"', '\''])
+        .rsplit(' ')
+        .next()
+        .unwrap_or_default();
     if !matches!(option, "-h" | "--host") {
         return None;
     }
     let mut words = line.split_whitespace();
-    words.find_map(|word| CLIENTS.iter().find(|(client, _)| *client == word)).map(|(_, port)| *port)
+    words
+        .find_map(|word| CLIENTS.iter().find(|(client, _)| *client == word))
+        .map(|(_, port)| *port)
 }
 
 fn owns(service: &ServiceSpec, port: u16) -> bool {
@@ -137,7 +157,10 @@ fn owns(service: &ServiceSpec, port: u16) -> bool {
     };
     let image = service.image.rsplit('/').next().unwrap_or_default();
     let image = image.split([':', '@']).next().unwrap_or_default();
-    probed || KNOWN_PORTS.iter().any(|(name, known)| *known == port && image.contains(name))
+    probed
+        || KNOWN_PORTS
+            .iter()
+            .any(|(name, known)| *known == port && image.contains(name))
 }
 
 #[cfg(test)]

@@ -11,12 +11,18 @@ use crate::suggest::{did_you_mean, listed};
 
 /// Job names are unique, every need exists and runs on the same events, and no jobs wait for each other.
 pub(crate) fn needs(parts: &[Part], problems: &mut Problems) {
-    let jobs: Vec<(&Part, &JobSource)> =
-        parts.iter().flat_map(|part| part.jobs.iter().map(move |job| (part, job))).collect();
+    let jobs: Vec<(&Part, &JobSource)> = parts
+        .iter()
+        .flat_map(|part| part.jobs.iter().map(move |job| (part, job)))
+        .collect();
     let mut by_name: HashMap<&str, usize> = HashMap::new();
     for (at, (_, job)) in jobs.iter().enumerate() {
         if let Some(&first) = by_name.get(job.name.as_str()) {
-            let problem = Problem::at(&codes::DUPLICATE, job.place, format!("job `{}` is declared twice", job.name));
+            let problem = Problem::at(
+                &codes::DUPLICATE,
+                job.place,
+                format!("job `{}` is declared twice", job.name),
+            );
             problems.add(problem.label("again").related(jobs[first].1.place, "first here"));
         } else {
             by_name.insert(&job.name, at);
@@ -43,12 +49,19 @@ fn known_needs(
         let Some(&at) = by_name.get(need.name.as_str()) else {
             let message = format!("job `{}` needs `{}`, which does not exist", job.name, need.name);
             let problem = Problem::at(&codes::UNKNOWN_NEED, need.place, message);
-            problems.add(if problems.is_full() { problem } else { with_names(problem, &need.name, job, jobs) });
+            problems.add(if problems.is_full() {
+                problem
+            } else {
+                with_names(problem, &need.name, job, jobs)
+            });
             continue;
         };
         known.push(at);
         if let Some(event) = part.events.iter().find(|event| !jobs[at].0.wants(event)) {
-            let message = format!("job `{}` runs on {event}, but `{}`, which it needs, does not", job.name, need.name);
+            let message = format!(
+                "job `{}` runs on {event}, but `{}`, which it needs, does not",
+                job.name, need.name
+            );
             let problem = Problem::at(&codes::NEED_NOT_RUN, need.place, message);
             let problem = problem.related(jobs[at].1.place, "the job that is needed");
             problems.add(problem.help("let both files want the same events under `on`"));
@@ -58,7 +71,11 @@ fn known_needs(
 }
 
 fn with_names(problem: Problem, need: &str, job: &JobSource, jobs: &[(&Part, &JobSource)]) -> Problem {
-    let others = || jobs.iter().map(|(_, other)| other.name.as_str()).filter(|name| *name != job.name);
+    let others = || {
+        jobs.iter()
+            .map(|(_, other)| other.name.as_str())
+            .filter(|name| *name != job.name)
+    };
     let problem = problem.note(format!("other jobs: {}", listed(others())));
     match did_you_mean(need, others()) {
         Some(label) => problem.label(label),

@@ -27,18 +27,42 @@ pub(crate) static FILE: Table = Table {
         ("inputs", Later),
         ("environment", Means("env")),
         ("variables", Means("env")),
-        ("steps", Hint("steps belong to a job: `jobs: {test: {image: …, steps: […]}}`")),
-        ("pipeline", Hint("steps belong to a job: `jobs: {test: {image: …, steps: […]}}`")),
-        ("services", Hint("services belong to a job: `jobs: {test: {image: …, services: {…}}}`")),
-        ("matrix", Hint("a matrix belongs to a job: `jobs: {test: {image: …, matrix: {…}}}`")),
-        ("image", Hint("an image belongs to a job or a step: `jobs: {test: {image: …}}`")),
-        ("stages", Hint("there are no stages: a job starts the moment its own `needs` have passed")),
+        (
+            "steps",
+            Hint("steps belong to a job: `jobs: {test: {image: …, steps: […]}}`"),
+        ),
+        (
+            "pipeline",
+            Hint("steps belong to a job: `jobs: {test: {image: …, steps: […]}}`"),
+        ),
+        (
+            "services",
+            Hint("services belong to a job: `jobs: {test: {image: …, services: {…}}}`"),
+        ),
+        (
+            "matrix",
+            Hint("a matrix belongs to a job: `jobs: {test: {image: …, matrix: {…}}}`"),
+        ),
+        (
+            "image",
+            Hint("an image belongs to a job or a step: `jobs: {test: {image: …}}`"),
+        ),
+        (
+            "stages",
+            Hint("there are no stages: a job starts the moment its own `needs` have passed"),
+        ),
         ("workflow", Hint("write the events under `on:`")),
         ("when", Hint("write the events under `on:`")),
         ("version", Hint("remove it; the file needs no version")),
         ("name", Hint("remove it; a build is named by its repository and number")),
-        ("defaults", Hint("set `image` and `env` in the job; an anchor (`&name`, `*name`) saves repetition")),
-        ("include", Hint("put several files into the folder `.drover/`; they are read as one")),
+        (
+            "defaults",
+            Hint("set `image` and `env` in the job; an anchor (`&name`, `*name`) saves repetition"),
+        ),
+        (
+            "include",
+            Hint("put several files into the folder `.drover/`; they are read as one"),
+        ),
     ],
     others: Others::Extensions,
 };

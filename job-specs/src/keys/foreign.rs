@@ -24,17 +24,32 @@ pub(crate) const IN_A_JOB: &[(&str, Foreign)] = &[
     ("commands", Means("steps")),
     ("run", Means("steps")),
     ("before_script", Means("steps")),
-    ("after_script", Hint("write a last step with `when: {status: [success, failure]}`")),
-    ("stage", Hint("there are no stages: name the jobs that must pass first in `needs`")),
+    (
+        "after_script",
+        Hint("write a last step with `when: {status: [success, failure]}`"),
+    ),
+    (
+        "stage",
+        Hint("there are no stages: name the jobs that must pass first in `needs`"),
+    ),
     ("depends_on", Means("needs")),
     ("dependencies", Means("needs")),
     ("requires", Means("needs")),
     ("environment", Means("env")),
     ("variables", Means("env")),
-    ("strategy", Hint("write the axes under `matrix:`, with `fail_fast` and `max_parallel` beside them")),
+    (
+        "strategy",
+        Hint("write the axes under `matrix:`, with `fail_fast` and `max_parallel` beside them"),
+    ),
     ("parallel", Means("matrix")),
-    ("tags", Hint("labels of agents will be chosen by `runs_on`, which is not supported yet")),
-    ("labels", Hint("labels of agents will be chosen by `runs_on`, which is not supported yet")),
+    (
+        "tags",
+        Hint("labels of agents will be chosen by `runs_on`, which is not supported yet"),
+    ),
+    (
+        "labels",
+        Hint("labels of agents will be chosen by `runs_on`, which is not supported yet"),
+    ),
     ("container", Means("image")),
     ("docker", Means("image")),
     ("timeout_minutes", Means("timeout")),
@@ -45,7 +60,10 @@ pub(crate) const IN_A_JOB: &[(&str, Foreign)] = &[
     ("only", Hint("conditions of jobs (`when:`) are not supported yet")),
     ("except", Hint("conditions of jobs (`when:`) are not supported yet")),
     ("name", Hint("the job's name is its key under `jobs:`")),
-    ("secrets", Hint("secrets are named in the step that needs them: `steps: [{run: …, secrets: [API_TOKEN]}]`")),
+    (
+        "secrets",
+        Hint("secrets are named in the step that needs them: `steps: [{run: …, secrets: [API_TOKEN]}]`"),
+    ),
     ("allow_failures", Means("allow_failure")),
     ("memory", Means("resources")),
     ("cpus", Means("resources")),
@@ -81,10 +99,19 @@ pub(crate) const IN_A_STEP: &[(&str, Foreign)] = &[
     ("plugins", NO_ACTIONS),
     ("depends_on", IN_ORDER),
     ("needs", IN_ORDER),
-    ("detach", Hint("a step that goes on running is a service: write it under `services:`")),
+    (
+        "detach",
+        Hint("a step that goes on running is a service: write it under `services:`"),
+    ),
     ("services", Hint("services belong to the job, beside `steps:`")),
-    ("privileged", Refused("a privileged container could take over the agent's host")),
-    ("volumes", Hint("a step has the workspace at /workspace; what must outlive it goes there")),
+    (
+        "privileged",
+        Refused("a privileged container could take over the agent's host"),
+    ),
+    (
+        "volumes",
+        Hint("a step has the workspace at /workspace; what must outlive it goes there"),
+    ),
 ];
 
 const HOST_ACCESS: Foreign = Refused("it would let the service out of its job, into the agent's host");
@@ -124,8 +151,14 @@ pub(crate) const IN_A_SERVICE: &[(&str, Foreign)] = &[
     ("pull_policy", Later),
     ("restart", Later),
     ("extends", Later),
-    ("privileged", Refused("a privileged service could take over the agent's host")),
-    ("network_mode", Refused("a service is on its job's own network, under its own name")),
+    (
+        "privileged",
+        Refused("a privileged service could take over the agent's host"),
+    ),
+    (
+        "network_mode",
+        Refused("a service is on its job's own network, under its own name"),
+    ),
     ("pid", HOST_ACCESS),
     ("ipc", HOST_ACCESS),
     ("uts", HOST_ACCESS),
@@ -135,7 +168,10 @@ pub(crate) const IN_A_SERVICE: &[(&str, Foreign)] = &[
     ("devices", HOST_ACCESS),
     ("device_cgroup_rules", HOST_ACCESS),
     ("runtime", HOST_ACCESS),
-    ("use_api_socket", Refused("no job ever gets the engine's socket: it is root on the agent's host")),
+    (
+        "use_api_socket",
+        Refused("no job ever gets the engine's socket: it is root on the agent's host"),
+    ),
     ("volumes_from", Refused("a container outside the job could be meant")),
     ("external_links", Refused("a container outside the job could be meant")),
     (
@@ -145,7 +181,10 @@ pub(crate) const IN_A_SERVICE: &[(&str, Foreign)] = &[
     ("logging", Ignored("the service's output is a log of the job already")),
     ("links", Ignored("every service finds every other one by its name")),
     ("develop", Ignored("a job's services are not rebuilt while it runs")),
-    ("deploy", Ignored("a service runs once, beside its job; limit its memory with `mem_limit`")),
+    (
+        "deploy",
+        Ignored("a service runs once, beside its job; limit its memory with `mem_limit`"),
+    ),
     ("annotations", Ignored("nothing reads them here")),
     ("attach", Ignored("the service's output is a log of the job already")),
     ("env", Means("environment")),
@@ -159,7 +198,10 @@ pub(crate) const IN_A_SERVICE: &[(&str, Foreign)] = &[
     ("health_check", Means("healthcheck")),
     ("wait_for", Means("ready")),
     ("readiness", Means("ready")),
-    ("options", Hint("engine options are keys of their own here: `healthcheck`, `user`, `tmpfs`, `mem_limit`, …")),
+    (
+        "options",
+        Hint("engine options are keys of their own here: `healthcheck`, `user`, `tmpfs`, `mem_limit`, …"),
+    ),
     ("name", Hint("the service's name is its key under `services:`")),
     ("alias", Hint("the service's key under `services:` is its host name")),
     ("when", Hint("a service runs whenever its job does")),

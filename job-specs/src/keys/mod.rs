@@ -108,7 +108,10 @@ impl Table {
     /// What is known about a key that is not ours.
     pub(crate) fn foreign(&self, name: &str) -> Option<Foreign> {
         let snake = name.replace('-', "_");
-        self.foreign.iter().find(|(key, _)| *key == name || *key == snake).map(|(_, verdict)| *verdict)
+        self.foreign
+            .iter()
+            .find(|(key, _)| *key == name || *key == snake)
+            .map(|(_, verdict)| *verdict)
     }
 }
 
@@ -136,7 +139,20 @@ mod tests {
 
     #[test]
     fn no_key_is_both_ours_and_foreign() {
-        for table in [&FILE, &ON, &JOB, &MATRIX, &RESOURCES, &STEP, &WHEN, &DEPENDENCY, &HEALTHCHECK, &HTTP, &READY, &SERVICE] {
+        for table in [
+            &FILE,
+            &ON,
+            &JOB,
+            &MATRIX,
+            &RESOURCES,
+            &STEP,
+            &WHEN,
+            &DEPENDENCY,
+            &HEALTHCHECK,
+            &HTTP,
+            &READY,
+            &SERVICE,
+        ] {
             for (name, verdict) in table.foreign {
                 assert!(table.key(name).is_none(), "{} {name}", table.what);
                 if let Foreign::Means(ours) = verdict {

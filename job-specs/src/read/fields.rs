@@ -37,7 +37,11 @@ impl<'a> Slot<'a> {
 
     /// How it is called in a sentence: `` `timeout` `` or ``an item of `needs` ``.
     pub(crate) fn name(&self) -> String {
-        if self.is_item { format!("an item of `{}`", self.key) } else { format!("`{}`", self.key) }
+        if self.is_item {
+            format!("an item of `{}`", self.key)
+        } else {
+            format!("`{}`", self.key)
+        }
     }
 
     /// Where it stands.
@@ -56,18 +60,30 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The value of a key of the table.
     pub(crate) fn get(&self, key: &'static str) -> Option<Slot<'a>> {
-        debug_assert!(self.table.key(key).is_some(), "`{key}` is not in the table of {}", self.table.what);
-        self.entries.iter().find(|entry| &*entry.key.text == key).map(|entry| Slot::of(key, &entry.node))
+        debug_assert!(
+            self.table.key(key).is_some(),
+            "`{key}` is not in the table of {}",
+            self.table.what
+        );
+        self.entries
+            .iter()
+            .find(|entry| &*entry.key.text == key)
+            .map(|entry| Slot::of(key, &entry.node))
     }
 
     /// Where the key itself stands.
     pub(crate) fn key_place(&self, key: &str) -> Option<Place> {
-        self.entries.iter().find(|entry| &*entry.key.text == key).map(|entry| entry.key.place)
+        self.entries
+            .iter()
+            .find(|entry| &*entry.key.text == key)
+            .map(|entry| entry.key.place)
     }
 
     /// The entries that the table does not name.
     pub(crate) fn others(&self) -> impl Iterator<Item = &'a Entry> {
-        self.entries.iter().filter(|entry| self.table.key(&entry.key.text).is_none())
+        self.entries
+            .iter()
+            .filter(|entry| self.table.key(&entry.key.text).is_none())
     }
 }
 
@@ -117,7 +133,9 @@ impl Reader<'_> {
             }
             Some(Foreign::Refused(reason)) => {
                 let message = format!("`{name}` is refused in {owner}");
-                Problem::at(&codes::REFUSED, place, message).note(reason).help("remove it")
+                Problem::at(&codes::REFUSED, place, message)
+                    .note(reason)
+                    .help("remove it")
             }
             Some(Foreign::Ignored(reason)) => {
                 Problem::at(&codes::IGNORED, place, format!("`{name}` is ignored in {owner}")).note(reason)
@@ -141,5 +159,9 @@ impl Reader<'_> {
 }
 
 fn with_article(what: &str) -> String {
-    if what.starts_with('`') { what.to_owned() } else { format!("a {what}") }
+    if what.starts_with('`') {
+        what.to_owned()
+    } else {
+        format!("a {what}")
+    }
 }

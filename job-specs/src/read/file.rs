@@ -27,7 +27,9 @@ pub(crate) fn read_file(reader: &mut Reader<'_>, root: &Arc<Node>) -> Part {
         reader.add(Problem::at(&codes::WRONG_TYPE, root.place, message));
         return part;
     }
-    let Some(fields) = reader.fields(slot, &FILE, "the file") else { return part };
+    let Some(fields) = reader.fields(slot, &FILE, "the file") else {
+        return part;
+    };
     if let Some(on) = fields.get("on") {
         part.events = reader.events(on);
     }
@@ -51,7 +53,9 @@ impl Reader<'_> {
         let mut events = Vec::new();
         match &on.node.value {
             Value::Map(_) => {
-                let Some(fields) = self.fields(on, &ON, "`on`") else { return events };
+                let Some(fields) = self.fields(on, &ON, "`on`") else {
+                    return events;
+                };
                 for event in EVENTS.iter().copied() {
                     if let Some(filter) = fields.get(event) {
                         events.push(event);
@@ -66,7 +70,11 @@ impl Reader<'_> {
             }
         }
         if events.is_empty() && matches!(&on.node.value, Value::List(items) if items.is_empty()) {
-            let problem = Problem::at(&codes::BAD_VALUE, on.place(), "`on` names no event, so nothing would ever run");
+            let problem = Problem::at(
+                &codes::BAD_VALUE,
+                on.place(),
+                "`on` names no event, so nothing would ever run",
+            );
             self.add(problem.help("remove `on`, or name an event"));
         }
         events
@@ -113,7 +121,9 @@ impl Reader<'_> {
         let owner = format!("job `{name}`");
         self.check_job_name(entry);
         let mut job = JobSource::new(name, entry);
-        let Some(fields) = self.fields(Slot::of("the job", &entry.node), &JOB, &owner) else { return job };
+        let Some(fields) = self.fields(Slot::of("the job", &entry.node), &JOB, &owner) else {
+            return job;
+        };
         if let Some(needs) = fields.get("needs") {
             job.needs = self.needs(needs);
         }

@@ -42,8 +42,14 @@ impl Reader<'_> {
             test: test.filter(|_| !disabled),
             interval_ms: ms(self, "interval", INTERVAL_MS),
             timeout_ms: ms(self, "timeout", TIMEOUT_MS),
-            retries: fields.get("retries").and_then(|slot| self.count(slot, 1000)).unwrap_or(RETRIES),
-            start_period_ms: fields.get("start_period").and_then(|slot| self.duration_or_zero_ms(slot)).unwrap_or(0),
+            retries: fields
+                .get("retries")
+                .and_then(|slot| self.count(slot, 1000))
+                .unwrap_or(RETRIES),
+            start_period_ms: fields
+                .get("start_period")
+                .and_then(|slot| self.duration_or_zero_ms(slot))
+                .unwrap_or(0),
         })
     }
 
@@ -70,8 +76,12 @@ impl Reader<'_> {
 
     /// A command that probes: a text for a shell, a list of arguments, or a list that begins with CMD or CMD-SHELL.
     pub(crate) fn probe_command(&mut self, slot: Slot<'_>) -> Option<HealthTest> {
-        let Value::List(items) = &slot.node.value else { return self.shell_test(slot) };
-        self.one_or_many(slot).into_iter().for_each(|item| self.warn_of_escape(item));
+        let Value::List(items) = &slot.node.value else {
+            return self.shell_test(slot);
+        };
+        self.one_or_many(slot)
+            .into_iter()
+            .for_each(|item| self.warn_of_escape(item));
         let kind = match items.first().map(|first| &first.value) {
             Some(Value::Scalar(scalar)) => scalar.text.as_str(),
             _ => "",
@@ -82,7 +92,9 @@ impl Reader<'_> {
                 [_, command] => return self.shell_text(slot.inside(command)).map(HealthTest::Shell),
                 _ => {
                     let message = "CMD-SHELL is followed by one text";
-                    self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message).help("write `[\"CMD-SHELL\", \"…\"]`"));
+                    self.add(
+                        Problem::at(&codes::BAD_VALUE, slot.place(), message).help("write `[\"CMD-SHELL\", \"…\"]`"),
+                    );
                     return None;
                 }
             },
@@ -90,7 +102,11 @@ impl Reader<'_> {
             _ => self.arguments(slot, items.iter().map(|item| &**item).collect())?,
         };
         if arguments.first().is_none_or(String::is_empty) {
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), format!("{} names no program", slot.name())));
+            self.add(Problem::at(
+                &codes::BAD_VALUE,
+                slot.place(),
+                format!("{} names no program", slot.name()),
+            ));
             return None;
         }
         Some(HealthTest::Exec(arguments))
@@ -100,7 +116,11 @@ impl Reader<'_> {
         self.warn_of_escape(slot);
         let text = self.shell_text(slot)?;
         if text.trim().is_empty() {
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), format!("{} is empty", slot.name())));
+            self.add(Problem::at(
+                &codes::BAD_VALUE,
+                slot.place(),
+                format!("{} is empty", slot.name()),
+            ));
             return None;
         }
         Some(HealthTest::Shell(text))

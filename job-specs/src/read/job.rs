@@ -75,7 +75,10 @@ pub(crate) fn read_job<'a>(
     }
     reader.scope.cell = Some(cell);
     reader.scope.axes = &job.axes;
-    let matrix = cell.values.iter().map(|value| (matrix_variable(&value.axis), Some(value.value.clone())));
+    let matrix = cell
+        .values
+        .iter()
+        .map(|value| (matrix_variable(&value.axis), Some(value.value.clone())));
     reader.remember(matrix.collect(), &mut spec.env);
     let owner = format!("job `{}`", job.name);
     if let Some(fields) = reader.fields(Slot::of("the job", &job.node), &JOB, &owner) {
@@ -140,10 +143,15 @@ impl Reader<'_> {
     pub(crate) fn env_map(&mut self, slot: Slot<'_>) -> Vec<(String, Option<String>)> {
         let Some(entries) = slot.node.entries() else {
             let message = format!("{} takes a map, found {}", slot.name(), slot.node.found());
-            self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help("write `NAME: value`, one on each line"));
+            self.add(
+                Problem::at(&codes::WRONG_TYPE, slot.place(), message).help("write `NAME: value`, one on each line"),
+            );
             return Vec::new();
         };
-        entries.iter().map(|entry| (entry.key.text.to_string(), self.env_value(entry))).collect()
+        entries
+            .iter()
+            .map(|entry| (entry.key.text.to_string(), self.env_value(entry)))
+            .collect()
     }
 
     /// The value of one variable, as it is written.
@@ -152,7 +160,9 @@ impl Reader<'_> {
         self.check_variable_name(name, entry.key.place);
         if entry.node.is_null() {
             let problem = Problem::at(&codes::WRONG_TYPE, entry.key.place, format!("`{name}` has no value"));
-            self.add(problem.help(format!("write `{name}: \"\"` for an empty one; nothing is taken from the agent's host")));
+            self.add(problem.help(format!(
+                "write `{name}: \"\"` for an empty one; nothing is taken from the agent's host"
+            )));
             return None;
         }
         let slot = Slot::of(name, &entry.node);
@@ -163,7 +173,11 @@ impl Reader<'_> {
     /// A text that can be an argument or a variable of a process.
     pub(crate) fn no_nul(&mut self, slot: Slot<'_>, text: String) -> Option<String> {
         if text.contains('\0') {
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), format!("{} holds a NUL character", slot.name())));
+            self.add(Problem::at(
+                &codes::BAD_VALUE,
+                slot.place(),
+                format!("{} holds a NUL character", slot.name()),
+            ));
             return None;
         }
         Some(text)
@@ -184,7 +198,10 @@ impl Reader<'_> {
     pub(crate) fn user(&mut self, slot: Slot<'_>) -> Option<String> {
         let user = self.text(slot)?;
         let fine = |part: &str| {
-            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
         };
         if user.split(':').count() <= 2 && user.split(':').all(fine) {
             return Some(user);
@@ -206,7 +223,10 @@ impl Reader<'_> {
         Resources {
             cpu_millis: fields.get("cpus").and_then(|slot| self.cpu_millis(slot)),
             memory_bytes: fields.get("memory").and_then(|slot| self.size_bytes(slot)),
-            pids: fields.get("pids").and_then(|slot| self.count(slot, 4_194_304)).map(u64::from),
+            pids: fields
+                .get("pids")
+                .and_then(|slot| self.count(slot, 4_194_304))
+                .map(u64::from),
         }
     }
 }

@@ -23,21 +23,32 @@ impl Reader<'_> {
     pub(crate) fn matrix(&mut self, slot: Slot<'_>, owner: &str) -> Matrix {
         let errors_before = self.problems.errors();
         let mut matrix = Matrix::default();
-        let Some(fields) = self.fields(slot, &MATRIX, &format!("the matrix of {owner}")) else { return matrix };
+        let Some(fields) = self.fields(slot, &MATRIX, &format!("the matrix of {owner}")) else {
+            return matrix;
+        };
         for entry in fields.others() {
             matrix.axes.extend(self.axis(entry));
         }
         self.check_variables(&fields);
         if let Some(include) = fields.get("include") {
-            matrix.include = self.entries_of(include).into_iter().filter_map(|item| self.include(item)).collect();
+            matrix.include = self
+                .entries_of(include)
+                .into_iter()
+                .filter_map(|item| self.include(item))
+                .collect();
         }
         if let Some(exclude) = fields.get("exclude") {
             let axes = &matrix.axes;
             let entries = self.entries_of(exclude).into_iter();
             matrix.exclude = entries.filter_map(|item| self.exclude(item, axes)).collect();
         }
-        matrix.fail_fast = fields.get("fail_fast").and_then(|slot| self.written_out(slot, Self::flag)).unwrap_or(false);
-        matrix.max_parallel = fields.get("max_parallel").and_then(|slot| self.written_out(slot, |r, s| r.count(s, 256)));
+        matrix.fail_fast = fields
+            .get("fail_fast")
+            .and_then(|slot| self.written_out(slot, Self::flag))
+            .unwrap_or(false);
+        matrix.max_parallel = fields
+            .get("max_parallel")
+            .and_then(|slot| self.written_out(slot, |r, s| r.count(s, 256)));
         if self.problems.errors() == errors_before {
             self.check_size(&matrix, slot, owner);
         }
@@ -56,11 +67,17 @@ impl Reader<'_> {
         let slot = Slot::of(name, &entry.node);
         let Value::List(items) = &entry.node.value else {
             let message = format!("axis `{name}` takes a list of values, found {}", entry.node.found());
-            let place = if nearest(name, OWN_KEYS).is_some() { entry.key.place } else { slot.place() };
+            let place = if nearest(name, OWN_KEYS).is_some() {
+                entry.key.place
+            } else {
+                slot.place()
+            };
             let problem = Problem::at(&codes::WRONG_TYPE, place, message);
             self.add(match did_you_mean(name, OWN_KEYS) {
                 Some(label) => problem.label(label),
-                None => problem.label("expected a list").help(format!("write `{name}: [\"a\", \"b\"]`")),
+                None => problem
+                    .label("expected a list")
+                    .help(format!("write `{name}: [\"a\", \"b\"]`")),
             });
             return None;
         };
@@ -73,7 +90,9 @@ impl Reader<'_> {
         let mut seen = HashSet::new();
         let mut values = Vec::with_capacity(items.len());
         for item in items {
-            let Some(value) = self.cell_value(slot.inside(item), name, Some(slot)) else { continue };
+            let Some(value) = self.cell_value(slot.inside(item), name, Some(slot)) else {
+                continue;
+            };
             if seen.insert(value.clone()) {
                 values.push(value);
             } else {
@@ -111,7 +130,11 @@ impl Reader<'_> {
     }
 
     fn changed_number(&mut self, slot: Slot<'_>, scalar: &Scalar, value: &str, all: Option<Slot<'_>>) {
-        let kind = if matches!(scalar.plain, Plain::Bool(_)) { "value" } else { "number" };
+        let kind = if matches!(scalar.plain, Plain::Bool(_)) {
+            "value"
+        } else {
+            "number"
+        };
         let message = format!("`{}` is the {kind} {value}", scalar.text);
         let items = match all.map(|slot| &slot.node.value) {
             Some(Value::List(items)) if items.len() <= 12 => items.as_slice(),
@@ -129,7 +152,11 @@ impl Reader<'_> {
     fn entries_of<'n>(&mut self, slot: Slot<'n>) -> Vec<Slot<'n>> {
         let mut items = self.items(slot, "a list of maps").unwrap_or_default();
         if items.len() > MAX_ENTRIES {
-            let message = format!("{} has {} entries; at most {MAX_ENTRIES} are allowed", slot.name(), items.len());
+            let message = format!(
+                "{} has {} entries; at most {MAX_ENTRIES} are allowed",
+                slot.name(),
+                items.len()
+            );
             self.add(Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message));
             items.truncate(MAX_ENTRIES);
         }
@@ -150,10 +177,16 @@ impl Reader<'_> {
                 continue;
             }
             self.check_axis_name(name, entry.key.place);
-            include.values.extend(self.cell_value(slot, name, None).map(|value| axis_value(name, value)));
+            include
+                .values
+                .extend(self.cell_value(slot, name, None).map(|value| axis_value(name, value)));
         }
         if include.values.is_empty() {
-            self.add(Problem::at(&codes::MATRIX_ENTRY, item.place(), "an entry of `include` names no value of a cell"));
+            self.add(Problem::at(
+                &codes::MATRIX_ENTRY,
+                item.place(),
+                "an entry of `include` names no value of a cell",
+            ));
             return None;
         }
         Some(include)
@@ -175,7 +208,11 @@ impl Reader<'_> {
             values.extend(self.cell_value(slot, name, None).map(|value| axis_value(name, value)));
         }
         if entries.is_empty() {
-            self.add(Problem::at(&codes::MATRIX_ENTRY, item.place(), "an empty entry of `exclude` would leave no cell"));
+            self.add(Problem::at(
+                &codes::MATRIX_ENTRY,
+                item.place(),
+                "an empty entry of `exclude` would leave no cell",
+            ));
         }
         Some(Exclude {
             place: item.place(),
@@ -229,7 +266,10 @@ impl Reader<'_> {
         };
         let names = matrix.names();
         if names.len() > MAX_AXES {
-            let message = format!("the matrix of {owner} has {} axes; at most {MAX_AXES} are allowed", names.len());
+            let message = format!(
+                "the matrix of {owner} has {} axes; at most {MAX_AXES} are allowed",
+                names.len()
+            );
             self.add(Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message));
             return;
         }
@@ -249,10 +289,18 @@ impl Reader<'_> {
             self.add(too_many(cells.to_string()));
         }
         for idle in matrix.idle_excludes() {
-            self.add(Problem::at(&codes::EXCLUDES_NOTHING, idle.place, "this entry of `exclude` matches no cell"));
+            self.add(Problem::at(
+                &codes::EXCLUDES_NOTHING,
+                idle.place,
+                "this entry of `exclude` matches no cell",
+            ));
         }
         if cells == 0 {
-            self.add(Problem::at(&codes::EMPTY_MATRIX, slot.place(), format!("the matrix of {owner} has no cell")));
+            self.add(Problem::at(
+                &codes::EMPTY_MATRIX,
+                slot.place(),
+                format!("the matrix of {owner} has no cell"),
+            ));
         }
     }
 }

@@ -45,7 +45,11 @@ impl Reader<'_> {
         if self.flag(slot)? {
             return Some(ReadyProbe::Docker);
         }
-        let problem = Problem::at(&codes::BAD_VALUE, slot.place(), "`docker: false` says nothing to look at");
+        let problem = Problem::at(
+            &codes::BAD_VALUE,
+            slot.place(),
+            "`docker: false` says nothing to look at",
+        );
         self.add(problem.help("remove `ready`, or write `docker: true`"));
         None
     }
@@ -54,8 +58,17 @@ impl Reader<'_> {
         let pattern = self.text(slot)?;
         if let Err(fault) = regex::RegexBuilder::new(&pattern).size_limit(1 << 20).build() {
             let words = fault.to_string();
-            let fault = words.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            let problem = self.bad_value(slot, &codes::BAD_PATTERN, "`log` is not a regular expression".to_owned());
+            let fault = words
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim_start_matches("error: ")
+                .to_owned();
+            let problem = self.bad_value(
+                slot,
+                &codes::BAD_PATTERN,
+                "`log` is not a regular expression".to_owned(),
+            );
             self.add(problem.label(fault));
             return None;
         }
@@ -65,8 +78,12 @@ impl Reader<'_> {
     fn http(&mut self, slot: Slot<'_>) -> Option<ReadyProbe> {
         if matches!(slot.node.value, Value::Map(_)) {
             let fields = self.fields(slot, &HTTP, "`http`")?;
-            let port = self.require(&fields, "port", "`http`", slot.place()).and_then(|slot| self.port(slot));
-            let path = fields.get("path").map_or(Some("/".to_owned()), |slot| self.http_path(slot));
+            let port = self
+                .require(&fields, "port", "`http`", slot.place())
+                .and_then(|slot| self.port(slot));
+            let path = fields
+                .get("path")
+                .map_or(Some("/".to_owned()), |slot| self.http_path(slot));
             return Some(ReadyProbe::Http {
                 port: port?,
                 path: path?,

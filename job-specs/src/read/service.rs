@@ -38,11 +38,21 @@ impl Reader<'_> {
             return Vec::new();
         };
         if entries.len() > MAX_SERVICES {
-            let message = format!("{owner} has {} services; at most {MAX_SERVICES} are allowed", entries.len());
-            self.add(Problem::at(&codes::TOO_MANY_SERVICES, entries[MAX_SERVICES].key.place, message));
+            let message = format!(
+                "{owner} has {} services; at most {MAX_SERVICES} are allowed",
+                entries.len()
+            );
+            self.add(Problem::at(
+                &codes::TOO_MANY_SERVICES,
+                entries[MAX_SERVICES].key.place,
+                message,
+            ));
         }
-        let services: Vec<PlacedService> =
-            entries.iter().take(MAX_SERVICES).map(|entry| self.service(entry, owner)).collect();
+        let services: Vec<PlacedService> = entries
+            .iter()
+            .take(MAX_SERVICES)
+            .map(|entry| self.service(entry, owner))
+            .collect();
         check::services(&services, self.problems);
         services.into_iter().map(|service| service.spec).collect()
     }
@@ -74,7 +84,10 @@ impl Reader<'_> {
         let image = self.require(fields, "image", owner, service.place);
         let spec = &mut service.spec;
         spec.image = image.and_then(|slot| self.image(slot)).unwrap_or_default();
-        spec.environment = fields.get("environment").map(|slot| self.environment(slot)).unwrap_or_default();
+        spec.environment = fields
+            .get("environment")
+            .map(|slot| self.environment(slot))
+            .unwrap_or_default();
         spec.command = fields.get("command").and_then(|slot| self.service_command(slot));
         spec.entrypoint = fields.get("entrypoint").and_then(|slot| self.service_command(slot));
         spec.healthcheck = fields.get("healthcheck").and_then(|slot| self.healthcheck(slot, owner));
@@ -83,9 +96,15 @@ impl Reader<'_> {
         spec.mem_limit_bytes = fields.get("mem_limit").and_then(|slot| self.size_bytes(slot));
         spec.ready = fields.get("ready").and_then(|slot| self.ready(slot, owner));
         spec.run_once = fields.get("run_once").and_then(|slot| self.flag(slot)).unwrap_or(false);
-        spec.allow_failure = fields.get("allow_failure").and_then(|slot| self.flag(slot)).unwrap_or(false);
+        spec.allow_failure = fields
+            .get("allow_failure")
+            .and_then(|slot| self.flag(slot))
+            .unwrap_or(false);
         spec.gate = fields.get("gate").and_then(|slot| self.switch(slot)).unwrap_or(true);
-        service.depends_on = fields.get("depends_on").map(|slot| self.depends_on(slot, owner)).unwrap_or_default();
+        service.depends_on = fields
+            .get("depends_on")
+            .map(|slot| self.depends_on(slot, owner))
+            .unwrap_or_default();
         let edges = service.depends_on.iter().map(|edge| edge.dependency.clone());
         service.spec.depends_on = edges.collect();
     }
@@ -98,7 +117,11 @@ impl Reader<'_> {
             let message = "a service cannot be called `localhost`";
             self.add(Problem::at(&codes::BAD_NAME, entry.key.place, message).label("the name is its host name"));
         } else if !starts || name.len() > 63 || !name.chars().all(fine) {
-            let problem = Problem::at(&codes::BAD_NAME, entry.key.place, format!("`{name}` is not a name for a service"));
+            let problem = Problem::at(
+                &codes::BAD_NAME,
+                entry.key.place,
+                format!("`{name}` is not a name for a service"),
+            );
             self.add(problem.label("a host name: letters, digits, `-`, `_` and `.`, at most 63"));
         }
     }
@@ -106,12 +129,18 @@ impl Reader<'_> {
     /// Compose's two forms of `environment`.
     fn environment(&mut self, slot: Slot<'_>) -> Env {
         match &slot.node.value {
-            Value::List(items) => {
-                items.iter().filter_map(|item| self.environment_item(slot.inside(item))).collect()
-            }
+            Value::List(items) => items
+                .iter()
+                .filter_map(|item| self.environment_item(slot.inside(item)))
+                .collect(),
             Value::Map(entries) => {
-                entries.iter().for_each(|entry| self.warn_of_variables(Slot::of("environment", &entry.node)));
-                self.env_map(slot).into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+                entries
+                    .iter()
+                    .for_each(|entry| self.warn_of_variables(Slot::of("environment", &entry.node)));
+                self.env_map(slot)
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name, value?)))
+                    .collect()
             }
             Value::Scalar(_) => {
                 self.wrong_type(slot, "a map, or a list of NAME=value");
@@ -143,22 +172,37 @@ impl Reader<'_> {
 
     /// `$$` is Compose's way to write one `$`.
     pub(crate) fn warn_of_escape(&mut self, slot: Slot<'_>) {
-        let Value::Scalar(scalar) = &slot.node.value else { return };
+        let Value::Scalar(scalar) = &slot.node.value else {
+            return;
+        };
         if scalar.text.contains("$$") {
             let place = self.inner(slot, "$$", 0);
             let problem = Problem::at(&codes::COMPOSE_VARIABLE, place, "`$$` stays `$$` here");
-            self.add(problem.label("Compose reads it as one `$`").help("write one `$`; job files need no escape"));
+            self.add(
+                problem
+                    .label("Compose reads it as one `$`")
+                    .help("write one `$`; job files need no escape"),
+            );
         }
     }
 
     fn warn_of_variables(&mut self, slot: Slot<'_>) {
         self.warn_of_escape(slot);
-        let Value::Scalar(scalar) = &slot.node.value else { return };
+        let Value::Scalar(scalar) = &slot.node.value else {
+            return;
+        };
         let plain = scalar.text.replace("${{", "");
-        let variable = plain.find("${").map(|at| &plain[at..]).and_then(|rest| Some(&rest[..=rest.find('}')?]));
+        let variable = plain
+            .find("${")
+            .map(|at| &plain[at..])
+            .and_then(|rest| Some(&rest[..=rest.find('}')?]));
         if let Some(variable) = variable {
             let place = self.inner(slot, variable, 0);
-            let problem = Problem::at(&codes::COMPOSE_VARIABLE, place, format!("`{variable}` stays as it is written"));
+            let problem = Problem::at(
+                &codes::COMPOSE_VARIABLE,
+                place,
+                format!("`{variable}` stays as it is written"),
+            );
             self.add(problem.help("write the value, or `${{ env.NAME }}` for a name of the job's `env`"));
         }
     }
@@ -180,10 +224,14 @@ impl Reader<'_> {
 
     fn depends_on(&mut self, slot: Slot<'_>, owner: &str) -> Vec<PlacedDependency> {
         match &slot.node.value {
-            Value::Map(entries) => entries.iter().filter_map(|entry| self.dependency(entry, owner)).collect(),
-            Value::List(items) => {
-                items.iter().filter_map(|item| self.plain_dependency(slot.inside(item))).collect()
-            }
+            Value::Map(entries) => entries
+                .iter()
+                .filter_map(|entry| self.dependency(entry, owner))
+                .collect(),
+            Value::List(items) => items
+                .iter()
+                .filter_map(|item| self.plain_dependency(slot.inside(item)))
+                .collect(),
             Value::Scalar(_) => {
                 self.wrong_type(slot, "a list of services, or a map");
                 Vec::new()
@@ -199,7 +247,11 @@ impl Reader<'_> {
     fn dependency(&mut self, entry: &Entry, owner: &str) -> Option<PlacedDependency> {
         let slot = Slot::of("depends_on", &entry.node);
         let fields = self.fields(slot, &DEPENDENCY, &format!("`depends_on` of {owner}"))?;
-        let mut edge = placed(entry.key.text.to_string(), DependencyCondition::ServiceStarted, entry.key.place);
+        let mut edge = placed(
+            entry.key.text.to_string(),
+            DependencyCondition::ServiceStarted,
+            entry.key.place,
+        );
         if let Some(condition) = fields.get("condition") {
             edge.condition_place = condition.place();
             edge.dependency.condition = self.condition(condition)?;

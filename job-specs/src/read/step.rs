@@ -22,7 +22,11 @@ impl Reader<'_> {
             return Vec::new();
         };
         if items.is_empty() {
-            self.add(Problem::at(&codes::MISSING_KEY, slot.place(), format!("{owner} has no steps")));
+            self.add(Problem::at(
+                &codes::MISSING_KEY,
+                slot.place(),
+                format!("{owner} has no steps"),
+            ));
         }
         if items.len() > MAX_STEPS {
             let message = format!("{owner} has {} steps; at most {MAX_STEPS} are allowed", items.len());
@@ -30,7 +34,9 @@ impl Reader<'_> {
             self.add(Problem::at(&codes::TOO_MANY_STEPS, place, message).label(format!("step {}", MAX_STEPS + 1)));
         }
         let steps = items.iter().take(MAX_STEPS).enumerate();
-        steps.map(|(at, item)| self.step(slot.inside(item), &format!("step {} of {owner}", at + 1), image)).collect()
+        steps
+            .map(|(at, item)| self.step(slot.inside(item), &format!("step {} of {owner}", at + 1), image))
+            .collect()
     }
 
     fn step(&mut self, slot: Slot<'_>, owner: &str, image: &str) -> StepSpec {
@@ -65,26 +71,42 @@ impl Reader<'_> {
             step.image = self.image(image).unwrap_or_default();
         }
         if let Some(env) = fields.get("env") {
-            let known = self.env_map(env).into_iter().filter_map(|(name, value)| Some((name, value?)));
+            let known = self
+                .env_map(env)
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)));
             step.env = known.collect();
         }
         step.workdir = fields.get("workdir").and_then(|slot| self.workdir(slot));
         step.user = fields.get("user").and_then(|slot| self.user(slot));
         step.secrets = fields.get("secrets").map(|slot| self.secrets(slot)).unwrap_or_default();
         step.timeout_secs = fields.get("timeout").and_then(|slot| self.duration_secs(slot));
-        step.when = fields.get("when").map(|slot| self.when(slot, owner)).unwrap_or_default();
-        step.allow_failure = fields.get("allow_failure").and_then(|slot| self.flag(slot)).unwrap_or(false);
+        step.when = fields
+            .get("when")
+            .map(|slot| self.when(slot, owner))
+            .unwrap_or_default();
+        step.allow_failure = fields
+            .get("allow_failure")
+            .and_then(|slot| self.flag(slot))
+            .unwrap_or(false);
     }
 
     fn action(&mut self, fields: &Fields<'_>, owner: &str, place: Place) -> Option<StepAction> {
         match (fields.get("run"), fields.get("entrypoint")) {
             (Some(script), None) => {
-                let shell = fields.get("shell").and_then(|slot| self.shell(slot)).unwrap_or_default();
+                let shell = fields
+                    .get("shell")
+                    .and_then(|slot| self.shell(slot))
+                    .unwrap_or_default();
                 self.script(script).map(|script| run(script, shell))
             }
             (None, Some(entrypoint)) => {
                 if let Some(shell) = fields.key_place("shell") {
-                    let problem = Problem::at(&codes::STEP_ACTION, shell, "`shell` goes with `run`, not with `entrypoint`");
+                    let problem = Problem::at(
+                        &codes::STEP_ACTION,
+                        shell,
+                        "`shell` goes with `run`, not with `entrypoint`",
+                    );
                     self.add(problem.help("remove it; `entrypoint` is run without any shell"));
                 }
                 self.entrypoint(entrypoint).map(StepAction::Entrypoint)
@@ -92,7 +114,11 @@ impl Reader<'_> {
             (Some(_), Some(_)) => {
                 let message = format!("{owner} has both `run` and `entrypoint`");
                 let run = fields.key_place("run").unwrap_or(place);
-                let problem = Problem::at(&codes::STEP_ACTION, fields.key_place("entrypoint").unwrap_or(place), message);
+                let problem = Problem::at(
+                    &codes::STEP_ACTION,
+                    fields.key_place("entrypoint").unwrap_or(place),
+                    message,
+                );
                 self.add(problem.label("and this").related(run, "this").help("keep one of them"));
                 None
             }
@@ -140,7 +166,11 @@ impl Reader<'_> {
                     ..start
                 }
             };
-            let problem = Problem::at(&codes::TEMPLATE_IN_RUN, place, "`${{ }}` is not substituted in a script");
+            let problem = Problem::at(
+                &codes::TEMPLATE_IN_RUN,
+                place,
+                "`${{ }}` is not substituted in a script",
+            );
             let reason = "values come as environment variables, so that a branch name can never become code";
             self.add(match variable {
                 Some(variable) => problem.label(format!("write `${variable}`")).note(reason),
@@ -159,7 +189,11 @@ impl Reader<'_> {
     fn entrypoint(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
         let arguments = self.command_line(slot)?;
         if arguments.first().is_none_or(String::is_empty) {
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), "`entrypoint` names no program"));
+            self.add(Problem::at(
+                &codes::BAD_VALUE,
+                slot.place(),
+                "`entrypoint` names no program",
+            ));
             return None;
         }
         Some(arguments)
@@ -168,7 +202,11 @@ impl Reader<'_> {
     fn workdir(&mut self, slot: Slot<'_>) -> Option<String> {
         let folder = self.text(slot)?;
         if folder.is_empty() || folder.contains('\0') {
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), "`workdir` is not a folder"));
+            self.add(Problem::at(
+                &codes::BAD_VALUE,
+                slot.place(),
+                "`workdir` is not a folder",
+            ));
             return None;
         }
         Some(folder)
@@ -216,11 +254,20 @@ impl Reader<'_> {
         let Some(fields) = self.fields(clause, &WHEN, &format!("`when` of {owner}")) else {
             return WhenStatus::default();
         };
-        let Some(status) = fields.get("status") else { return WhenStatus::default() };
-        let names: Vec<Option<&str>> =
-            self.one_or_many(status).into_iter().map(|item| self.choice(item, &["success", "failure"])).collect();
+        let Some(status) = fields.get("status") else {
+            return WhenStatus::default();
+        };
+        let names: Vec<Option<&str>> = self
+            .one_or_many(status)
+            .into_iter()
+            .map(|item| self.choice(item, &["success", "failure"]))
+            .collect();
         if names.is_empty() {
-            self.add(Problem::at(&codes::BAD_VALUE, status.place(), "`status` is empty, so the step would never run"));
+            self.add(Problem::at(
+                &codes::BAD_VALUE,
+                status.place(),
+                "`status` is empty, so the step would never run",
+            ));
         }
         WhenStatus {
             success: names.contains(&Some("success")),
@@ -256,7 +303,11 @@ fn default_name(action: &StepAction) -> String {
 }
 
 fn first_line(text: &str) -> String {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
     if line.chars().count() <= MAX_NAME {
         return line.to_owned();
     }

@@ -65,7 +65,8 @@ impl Reader<'_> {
 
     /// A text that a shell will run: only `${{ matrix.x }}` is substituted.
     pub(crate) fn shell_text(&mut self, slot: Slot<'_>) -> Option<String> {
-        self.scalar_with(slot, "a text", Templates::MatrixOnly).map(|scalar| scalar.text)
+        self.scalar_with(slot, "a text", Templates::MatrixOnly)
+            .map(|scalar| scalar.text)
     }
 
     /// A name that has to be written out.
@@ -169,13 +170,21 @@ impl Reader<'_> {
     fn broken(&mut self, slot: Slot<'_>, text: &str, whole: &str) {
         let place = self.inner(slot, whole, 0);
         let problem = if !whole.ends_with("}}") {
-            Problem::at(&codes::BAD_TEMPLATE, self.inner(slot, "${{", nth_open(text)), "`${{` is never closed")
-                .help("write `${{ matrix.x }}`; a text that shall keep `${{` is not possible here")
+            Problem::at(
+                &codes::BAD_TEMPLATE,
+                self.inner(slot, "${{", nth_open(text)),
+                "`${{` is never closed",
+            )
+            .help("write `${{ matrix.x }}`; a text that shall keep `${{` is not possible here")
         } else if whole.contains("hash(") {
             Problem::at(&codes::NOT_YET, place, "`hash()` is not supported yet")
         } else {
-            Problem::at(&codes::BAD_TEMPLATE, place, format!("`{whole}` is not the name of a value"))
-                .help("there is no expression language; write one name: `${{ matrix.x }}`, `${{ git.branch }}`")
+            Problem::at(
+                &codes::BAD_TEMPLATE,
+                place,
+                format!("`{whole}` is not the name of a value"),
+            )
+            .help("there is no expression language; write one name: `${{ matrix.x }}`, `${{ git.branch }}`")
         };
         self.add(problem);
     }
@@ -189,8 +198,9 @@ impl Reader<'_> {
         };
         let problem = match root {
             "inputs" | "needs" => Problem::at(&codes::NOT_YET, place, format!("`{whole}` is not supported yet")),
-            "secrets" | "secret" => Problem::at(&codes::NO_VALUE, place, "secrets are not pasted into fields")
-                .help(format!("name it in the step, `secrets: [{name}]`, and read `${name}` in the script")),
+            "secrets" | "secret" => Problem::at(&codes::NO_VALUE, place, "secrets are not pasted into fields").help(
+                format!("name it in the step, `secrets: [{name}]`, and read `${name}` in the script"),
+            ),
             "matrix" if self.scope.cell.is_none() => {
                 Problem::at(&codes::NO_VALUE, place, "`matrix` is only known inside a job")
             }
@@ -230,7 +240,9 @@ impl Reader<'_> {
         let message = format!("`{}` in a text that a shell runs", template.whole);
         let place = self.inner(slot, template.whole, 0);
         let help = match variable_of(template) {
-            Some(variable) => format!("set it in the environment and write `${variable}`; a value must never become code"),
+            Some(variable) => {
+                format!("set it in the environment and write `${variable}`; a value must never become code")
+            }
             None => "only `${{ matrix.x }}` can stand here; a value from outside must never become code".to_owned(),
         };
         self.add(Problem::at(&codes::TEMPLATE_IN_RUN, place, message).help(help));

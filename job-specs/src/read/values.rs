@@ -49,7 +49,9 @@ impl Reader<'_> {
             "true" | "false" => Some("remove the quotes".to_owned()),
             _ => None,
         };
-        let problem = self.bad_value(slot, &codes::WRONG_TYPE, message).label("expected true or false");
+        let problem = self
+            .bad_value(slot, &codes::WRONG_TYPE, message)
+            .label("expected true or false");
         self.add(problem.help_if(help));
     }
 
@@ -59,14 +61,21 @@ impl Reader<'_> {
         match scalar.plain {
             Plain::Int(value) if range.contains(&value) => Some(value),
             Plain::Int(value) => {
-                let message = format!("{} is from {} to {}, found {value}", slot.name(), range.start(), range.end());
+                let message = format!(
+                    "{} is from {} to {}, found {value}",
+                    slot.name(),
+                    range.start(),
+                    range.end()
+                );
                 let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
                 self.add(problem);
                 None
             }
             _ => {
                 let message = format!("{} takes a whole number, found {}", slot.name(), quoted(&scalar));
-                let problem = self.bad_value(slot, &codes::WRONG_TYPE, message).label("expected a whole number");
+                let problem = self
+                    .bad_value(slot, &codes::WRONG_TYPE, message)
+                    .label("expected a whole number");
                 self.add(problem);
                 None
             }
@@ -80,14 +89,19 @@ impl Reader<'_> {
 
     /// A small count from 1.
     pub(crate) fn count(&mut self, slot: Slot<'_>, max: u32) -> Option<u32> {
-        self.whole(slot, 1..=i64::from(max)).and_then(|count| u32::try_from(count).ok())
+        self.whole(slot, 1..=i64::from(max))
+            .and_then(|count| u32::try_from(count).ok())
     }
 
     /// A duration in milliseconds, longer than nothing.
     pub(crate) fn duration_ms(&mut self, slot: Slot<'_>) -> Option<u64> {
         let ms = self.duration_or_zero_ms(slot)?;
         if ms == 0 {
-            let problem = self.bad_value(slot, &codes::BAD_DURATION, format!("{} must be longer than 0s", slot.name()));
+            let problem = self.bad_value(
+                slot,
+                &codes::BAD_DURATION,
+                format!("{} must be longer than 0s", slot.name()),
+            );
             self.add(problem);
             return None;
         }
@@ -135,8 +149,14 @@ impl Reader<'_> {
         let scalar = self.scalar(slot, "a number")?;
         let millis = durations::times(&scalar.text, 1000).filter(|millis| (1..=MAX_CPUS * 1000).contains(millis));
         if millis.is_none() {
-            let message = format!("{} takes a number of processors, found {}", slot.name(), quoted(&scalar));
-            let problem = self.bad_value(slot, &codes::BAD_VALUE, message).label("expected 0.5, 2, …");
+            let message = format!(
+                "{} takes a number of processors, found {}",
+                slot.name(),
+                quoted(&scalar)
+            );
+            let problem = self
+                .bad_value(slot, &codes::BAD_VALUE, message)
+                .label("expected 0.5, 2, …");
             self.add(problem);
         }
         millis
@@ -148,7 +168,9 @@ impl Reader<'_> {
         let chosen = choices.iter().copied().find(|choice| *choice == found);
         if chosen.is_none() {
             let message = format!("`{found}` is not allowed for {}", slot.name());
-            let problem = self.bad_value(slot, &codes::BAD_VALUE, message).note(format!("allowed: {}", choices.join(", ")));
+            let problem = self
+                .bad_value(slot, &codes::BAD_VALUE, message)
+                .note(format!("allowed: {}", choices.join(", ")));
             self.add(match nearest(&found, choices.iter().copied()) {
                 Some(meant) => problem.label(format!("did you mean `{meant}`?")),
                 None => problem,
@@ -198,7 +220,11 @@ impl Reader<'_> {
         let mut arguments: Vec<Option<String>> = Vec::with_capacity(items.len());
         for item in items {
             let item = slot.inside(item);
-            let argument = if after_shell_c(&arguments) { self.shell_text(item) } else { self.text(item) };
+            let argument = if after_shell_c(&arguments) {
+                self.shell_text(item)
+            } else {
+                self.text(item)
+            };
             arguments.push(argument);
         }
         arguments.into_iter().collect()
@@ -208,15 +234,27 @@ impl Reader<'_> {
         let words = match words::split(text) {
             Ok(words) => words,
             Err(fault) => {
-                let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("{} cannot be split: {fault}", slot.name()));
+                let problem = self.bad_value(
+                    slot,
+                    &codes::BAD_VALUE,
+                    format!("{} cannot be split: {fault}", slot.name()),
+                );
                 self.add(problem.help("close the quote, or write a list: `[\"sh\", \"-c\", \"…\"]`"));
                 return None;
             }
         };
         let mut filled: Vec<Option<String>> = Vec::with_capacity(words.len());
         for word in words {
-            let templates = if after_shell_c(&filled) { Templates::MatrixOnly } else { Templates::All };
-            let word = if has_template(&word) { self.substitute(slot, &word, templates) } else { Some(word) };
+            let templates = if after_shell_c(&filled) {
+                Templates::MatrixOnly
+            } else {
+                Templates::All
+            };
+            let word = if has_template(&word) {
+                self.substitute(slot, &word, templates)
+            } else {
+                Some(word)
+            };
             filled.push(word);
         }
         filled.into_iter().collect()
@@ -238,7 +276,9 @@ impl Reader<'_> {
 const MIN_MEMORY: u64 = 6 << 20;
 
 fn after_shell_c(before: &[Option<String>]) -> bool {
-    let [.., Some(shell), Some(flag)] = before else { return false };
+    let [.., Some(shell), Some(flag)] = before else {
+        return false;
+    };
     let shell = shell.rsplit('/').next().unwrap_or_default();
     matches!(shell, "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh") && flag.starts_with('-') && flag.ends_with('c')
 }

@@ -94,7 +94,10 @@ impl Node {
 
     /// The value of a key, when it is a map that has it.
     pub(crate) fn get(&self, key: &str) -> Option<&Arc<Node>> {
-        self.entries()?.iter().find(|entry| &*entry.key.text == key).map(|entry| &entry.node)
+        self.entries()?
+            .iter()
+            .find(|entry| &*entry.key.text == key)
+            .map(|entry| &entry.node)
     }
 
     /// Whether nothing is written here: `key:`, `~`, `null`.

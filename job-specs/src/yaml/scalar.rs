@@ -67,7 +67,10 @@ fn meaning(text: &str) -> Plain {
         "" | "~" | "null" | "Null" | "NULL" => Plain::Null,
         "true" | "True" | "TRUE" => Plain::Bool(true),
         "false" | "False" | "FALSE" => Plain::Bool(false),
-        _ => whole(text).map(Plain::Int).or_else(|| fraction(text).map(Plain::Float)).unwrap_or(Plain::Text),
+        _ => whole(text)
+            .map(Plain::Int)
+            .or_else(|| fraction(text).map(Plain::Float))
+            .unwrap_or(Plain::Text),
     }
 }
 
@@ -85,7 +88,11 @@ fn whole(text: &str) -> Option<i64> {
 
 fn digits(text: &str, radix: u32) -> Option<i64> {
     let valid = !text.is_empty() && text.chars().all(|digit| digit.is_digit(radix));
-    if valid { i64::from_str_radix(text, radix).ok() } else { None }
+    if valid {
+        i64::from_str_radix(text, radix).ok()
+    } else {
+        None
+    }
 }
 
 fn fraction(text: &str) -> Option<f64> {
@@ -96,10 +103,15 @@ fn fraction(text: &str) -> Option<f64> {
     };
     let digits_only = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let exponent_fits =
-        exponent.is_none_or(|power| matches!(power.strip_prefix(['-', '+']).unwrap_or(power), p if !p.is_empty() && digits_only(p)));
+    let exponent_fits = exponent.is_none_or(
+        |power| matches!(power.strip_prefix(['-', '+']).unwrap_or(power), p if !p.is_empty() && digits_only(p)),
+    );
     let is_number = digits_only(before) && digits_only(after) && !(before.is_empty() && after.is_empty());
-    if is_number && exponent_fits { text.parse().ok().filter(|value: &f64| value.is_finite()) } else { None }
+    if is_number && exponent_fits {
+        text.parse().ok().filter(|value: &f64| value.is_finite())
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

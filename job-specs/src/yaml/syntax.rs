@@ -19,16 +19,28 @@ pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Proble
     };
     let line = source.line_around(at);
     if let Some(tabs) = tab_in_indent(source, at) {
-        let label = if tabs.len() == 1 { "this is a tab".to_owned() } else { format!("{} tabs", tabs.len()) };
-        return Problem::at(&codes::TAB_INDENT, place(tabs.start, tabs.end), "a tab is used for indentation")
-            .label(label)
-            .help("YAML forbids tabs here; use spaces");
+        let label = if tabs.len() == 1 {
+            "this is a tab".to_owned()
+        } else {
+            format!("{} tabs", tabs.len())
+        };
+        return Problem::at(
+            &codes::TAB_INDENT,
+            place(tabs.start, tabs.end),
+            "a tab is used for indentation",
+        )
+        .label(label)
+        .help("YAML forbids tabs here; use spaces");
     }
     if *error.kind() == ErrorKind::RecursionLimitExceeded {
         return too_deep(place(at, at + 1));
     }
     let (message, label, help) = words(error);
-    let end = if at >= line.end { at } else { at + source.text[at..].chars().next().map_or(0, char::len_utf8) };
+    let end = if at >= line.end {
+        at
+    } else {
+        at + source.text[at..].chars().next().map_or(0, char::len_utf8)
+    };
     let problem = Problem::at(&codes::YAML_SYNTAX, place(at, end), message);
     let problem = match label {
         Some(label) => problem.label(label),
@@ -42,13 +54,21 @@ pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Proble
 
 /// The diagnostic for a file that is nested too deep.
 pub(crate) fn too_deep(place: Place) -> Problem {
-    Problem::at(&codes::TOO_DEEP, place, format!("maps and lists are nested more than {MAX_DEPTH} deep"))
+    Problem::at(
+        &codes::TOO_DEEP,
+        place,
+        format!("maps and lists are nested more than {MAX_DEPTH} deep"),
+    )
 }
 
 fn offset(source: &Source, error: &ScanError) -> usize {
     let marker = error.marker();
     let by_chars = || source.text.char_indices().nth(marker.index()).map(|(at, _)| at);
-    marker.byte_offset().or_else(by_chars).unwrap_or(source.text.len()).min(source.text.len())
+    marker
+        .byte_offset()
+        .or_else(by_chars)
+        .unwrap_or(source.text.len())
+        .min(source.text.len())
 }
 
 /// The tabs before the first other character of the line, if there are any.
@@ -135,9 +155,11 @@ fn other(kind: &ErrorKind) -> Words {
             Some("quote the whole value"),
         ),
         ErrorKind::UnclosedFlowCollection { open } => (format!("`{open}` is opened and never closed"), None, None),
-        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
-            (format!("`{open}` is closed by `{close}`"), Some("the wrong bracket"), None)
-        }
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => (
+            format!("`{open}` is closed by `{close}`"),
+            Some("the wrong bracket"),
+            None,
+        ),
         ErrorKind::MisplacedFlowCollectionEnd => ("a bracket is closed that was never opened".to_owned(), None, None),
         kind => (kind.to_string(), None, None),
     }

@@ -85,7 +85,11 @@ impl Builder<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let quoted = style != ScalarStyle::Plain || self.tag_of(tag.as_deref(), &span);
                 let text = text.into_owned();
-                let scalar = if quoted { Scalar::quoted(text) } else { Scalar::unquoted(text) };
+                let scalar = if quoted {
+                    Scalar::quoted(text)
+                } else {
+                    Scalar::unquoted(text)
+                };
                 self.value(Node::scalar(self.place(bytes), scalar), anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -122,7 +126,8 @@ impl Builder<'_> {
             let bytes = span.tag_span().and_then(|tag| tag.byte_range()).unwrap_or_default();
             let message = format!("the tag `{}` means nothing here", tag.original());
             let help = "remove it, or quote the whole value if it is meant as text";
-            self.problems.add(Problem::at(&codes::TAG_OR_ALIAS, self.place(bytes), message).help(help));
+            self.problems
+                .add(Problem::at(&codes::TAG_OR_ALIAS, self.place(bytes), message).help(help));
         }
         tag.core_suffix().is_none_or(|suffix| suffix == "str")
     }
@@ -168,7 +173,8 @@ impl Builder<'_> {
         let place = self.place(bytes);
         let message = format!("no anchor `&{name}` stands before this alias");
         let help = format!("write `&{name}` before the value that is meant, or quote a text that begins with `*`");
-        self.problems.add(Problem::at(&codes::TAG_OR_ALIAS, place, message).help(help));
+        self.problems
+            .add(Problem::at(&codes::TAG_OR_ALIAS, place, message).help(help));
         self.put(Arc::new(Node::scalar(place, Scalar::unquoted(String::new()))), place)
     }
 
@@ -199,7 +205,8 @@ impl Builder<'_> {
         } else {
             "the file has more than 1 MiB of text once its aliases are written out".to_owned()
         };
-        self.problems.add(Problem::at(&codes::TOO_MUCH_EXPANSION, self.place(bytes), message).label("reached here"));
+        self.problems
+            .add(Problem::at(&codes::TOO_MUCH_EXPANSION, self.place(bytes), message).label("reached here"));
         Err(Stop)
     }
 
@@ -251,10 +258,16 @@ impl Builder<'_> {
             for source in sources {
                 let Some(entries) = source.entries() else {
                     let message = format!("`<<` merges a map or a list of maps, found {}", source.found());
-                    self.problems.add(Problem::at(&codes::WRONG_TYPE, source.place, message));
+                    self.problems
+                        .add(Problem::at(&codes::WRONG_TYPE, source.place, message));
                     continue;
                 };
-                own.extend(entries.iter().filter(|entry| names.insert(Arc::clone(&entry.key.text))).cloned());
+                own.extend(
+                    entries
+                        .iter()
+                        .filter(|entry| names.insert(Arc::clone(&entry.key.text)))
+                        .cloned(),
+                );
             }
         }
         own
@@ -268,7 +281,8 @@ impl Builder<'_> {
     fn second_document(&mut self, bytes: Range<usize>) -> Stop {
         let message = "a second YAML document begins here";
         let help = "keep one document, and put further job files into the folder `.drover/`";
-        self.problems.add(Problem::at(&codes::SEVERAL_DOCUMENTS, self.place(bytes), message).help(help));
+        self.problems
+            .add(Problem::at(&codes::SEVERAL_DOCUMENTS, self.place(bytes), message).help(help));
         Stop
     }
 }
@@ -309,5 +323,7 @@ fn twice(parent: Option<&str>, key: &Key, first: Place) -> Problem {
         Some("jobs") => (format!("job `{name}` is declared twice"), "again"),
         _ => (format!("key `{name}` stands twice in one map"), "again"),
     };
-    Problem::at(&codes::DUPLICATE, key.place, message).label(label).related(first, "first here")
+    Problem::at(&codes::DUPLICATE, key.place, message)
+        .label(label)
+        .related(first, "first here")
 }
