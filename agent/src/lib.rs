@@ -3,4 +3,6 @@
 pub mod attempt;
 pub mod checkout;
 pub mod daemon;
+pub mod gate;
 pub mod local;
+pub mod logs;
