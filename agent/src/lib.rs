@@ -1,1 +1,5 @@
 //! Leases jobs from a coordinator and runs their stacks and steps in containers; the same engine serves `drover run`.
+
+pub mod engine;
+pub mod sandbox;
+pub mod stack;
