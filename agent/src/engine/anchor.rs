@@ -1,0 +1,1 @@
+//! The gate as a file and as an image.

@@ -1,0 +1,102 @@
+//! What can go wrong with the engine. The kinds are those by which callers decide: the user's mistake or our trouble,
+//! gone already or still in the way.
+
+/// An error of the engine or on the way to it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// No engine answers at the socket.
+    #[error("no container engine answers at {socket}: {detail}")]
+    Unreachable {
+        /// Where it was looked for.
+        socket: String,
+        /// What happened.
+        detail: String,
+    },
+    /// The image is neither here nor in its registry, or its name is none.
+    #[error("image `{image}` does not exist: {detail}")]
+    ImageNotFound {
+        /// As it was asked for.
+        image: String,
+        /// The registry's words.
+        detail: String,
+    },
+    /// The registry wants a login, or another one.
+    #[error("the registry refuses image `{image}`: {detail}")]
+    ImageRefused {
+        /// As it was asked for.
+        image: String,
+        /// The registry's words.
+        detail: String,
+    },
+    /// The registry does not answer, or breaks off.
+    #[error("image `{image}` cannot be pulled: {detail}")]
+    Registry {
+        /// As it was asked for.
+        image: String,
+        /// What happened.
+        detail: String,
+    },
+    /// The engine does not know it (any more).
+    #[error("{what}: there is no such thing: {detail}")]
+    NoSuchObject {
+        /// What was tried.
+        what: &'static str,
+        /// The engine's words.
+        detail: String,
+    },
+    /// It is in a state that does not allow this, or somebody else is at it.
+    #[error("{what}: in conflict: {detail}")]
+    Conflict {
+        /// What was tried.
+        what: &'static str,
+        /// The engine's words.
+        detail: String,
+    },
+    /// The engine took the container but cannot start it as asked (no such user, bad mount, …).
+    #[error("the container cannot be started: {detail}")]
+    CannotStart {
+        /// The engine's words.
+        detail: String,
+    },
+    /// Another answer of the engine, or none.
+    #[error("{what}: {detail}")]
+    Other {
+        /// What was tried.
+        what: &'static str,
+        /// The engine's words.
+        detail: String,
+    },
+    /// The gate inside a container cannot be reached or breaks the rules.
+    #[error("gate: {0}")]
+    Gate(String),
+    /// A file or folder of the agent.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The agent is stopping.
+    #[error("the agent is stopping")]
+    Stopping,
+}
+
+impl EngineError {
+    /// The user's mistake (a wrong image, a user that does not exist): the job *failed*. Else we *errored*.
+    pub fn is_users(&self) -> bool {
+        match self {
+            EngineError::ImageNotFound { .. } | EngineError::ImageRefused { .. } | EngineError::CannotStart { .. } => {
+                true
+            }
+            EngineError::Unreachable { .. }
+            | EngineError::Registry { .. }
+            | EngineError::NoSuchObject { .. }
+            | EngineError::Conflict { .. }
+            | EngineError::Other { .. }
+            | EngineError::Gate(_)
+            | EngineError::Io { .. }
+            | EngineError::Stopping => false,
+        }
+    }
+}
