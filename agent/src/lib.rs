@@ -1,5 +1,7 @@
 //! Leases jobs from a coordinator and runs their stacks and steps in containers; the same engine serves `drover run`.
 
 pub mod engine;
+pub mod gate;
+pub mod logs;
 pub mod sandbox;
 pub mod stack;
