@@ -103,7 +103,12 @@ mod tests {
             .unwrap()
             .map(|entry| {
                 let entry = entry.unwrap();
-                format!("{} {:o} {}", entry.path().unwrap().display(), entry.header().mode().unwrap(), entry.size())
+                format!(
+                    "{} {:o} {}",
+                    entry.path().unwrap().display(),
+                    entry.header().mode().unwrap(),
+                    entry.size()
+                )
             })
             .collect();
         assert_eq!(entries, [".drover/ 755 0", ".drover/run/ 755 0", ".drover/gate 755 6"]);

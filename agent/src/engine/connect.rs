@@ -141,7 +141,10 @@ mod tests {
     #[test]
     fn only_a_unix_docker_host_is_honoured() {
         let socket = |host| socket_of(host).display().to_string();
-        assert_eq!(socket(Some("unix:///run/user/1/podman.sock")), "/run/user/1/podman.sock");
+        assert_eq!(
+            socket(Some("unix:///run/user/1/podman.sock")),
+            "/run/user/1/podman.sock"
+        );
         assert_eq!(socket(Some("tcp://10.0.0.1:2375")), DEFAULT_SOCKET);
         assert_eq!(socket(None), DEFAULT_SOCKET);
     }

@@ -70,7 +70,10 @@ impl Engine {
         let exit = self.wait_seen(id, |seen| seen.exit).await?;
         if exit.may_be_oom() {
             // the engine's `oom` event may be missing or late; its record is not
-            let container = self.docker().inspect_container(&id.0, None::<InspectContainerOptions>).await;
+            let container = self
+                .docker()
+                .inspect_container(&id.0, None::<InspectContainerOptions>)
+                .await;
             let oom = container.is_ok_and(|container| container.state.is_some_and(|s| s.oom_killed == Some(true)));
             return Ok(Exit { oom, ..exit });
         }
@@ -106,10 +109,18 @@ impl Engine {
 
     /// Its address on its network, once it runs.
     pub async fn address(&self, id: &ContainerId) -> Result<IpAddr, EngineError> {
-        let container = self.docker().inspect_container(&id.0, None::<InspectContainerOptions>).await;
+        let container = self
+            .docker()
+            .inspect_container(&id.0, None::<InspectContainerOptions>)
+            .await;
         let container = container.map_err(|error| EngineError::of("inspect a container", error))?;
-        let networks = container.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
-        let address = networks.into_values().find_map(|endpoint| endpoint.ip_address?.parse().ok());
+        let networks = container
+            .network_settings
+            .and_then(|settings| settings.networks)
+            .unwrap_or_default();
+        let address = networks
+            .into_values()
+            .find_map(|endpoint| endpoint.ip_address?.parse().ok());
         address.ok_or_else(|| EngineError::NoSuchObject {
             what: "look up a container's address",
             detail: format!("{} has none", id.0),
@@ -122,10 +133,16 @@ impl Engine {
         labels: &[(&str, &str)],
     ) -> Result<Vec<(ContainerId, Labels)>, EngineError> {
         let own = [(super::labels::AGENT, self.inner.config.agent.as_str())];
-        let filters: Vec<String> =
-            own.iter().chain(labels).map(|(key, value)| super::labels::filter(key, value)).collect();
+        let filters: Vec<String> = own
+            .iter()
+            .chain(labels)
+            .map(|(key, value)| super::labels::filter(key, value))
+            .collect();
         let found = super::sweep::containers(self.docker(), filters).await?;
-        Ok(found.into_iter().map(|owned| (ContainerId(owned.id), owned.labels)).collect())
+        Ok(found
+            .into_iter()
+            .map(|owned| (ContainerId(owned.id), owned.labels))
+            .collect())
     }
 }
 

@@ -142,12 +142,20 @@ fn options(agent: &str, since: &str) -> EventsOptions {
         ("type", vec!["container".into()]),
         ("label", vec![labels::filter(labels::AGENT, agent)]),
         // "died" is Podman's word for "die"
-        ("event", ["die", "died", "oom", "health_status"].map(String::from).to_vec()),
+        (
+            "event",
+            ["die", "died", "oom", "health_status"].map(String::from).to_vec(),
+        ),
     ];
     EventsOptions {
         since: Some(since.to_owned()),
         until: None,
-        filters: Some(filters.into_iter().map(|(key, values)| (key.to_owned(), values)).collect()),
+        filters: Some(
+            filters
+                .into_iter()
+                .map(|(key, values)| (key.to_owned(), values))
+                .collect(),
+        ),
     }
 }
 
@@ -159,7 +167,9 @@ fn apply(watched: &Watched, event: &EventMessage) {
     match action {
         "die" | "died" => {
             let attributes = actor.attributes.as_ref();
-            let code = attributes.and_then(|all| all.get("exitCode")).and_then(|code| code.parse().ok());
+            let code = attributes
+                .and_then(|all| all.get("exitCode"))
+                .and_then(|code| code.parse().ok());
             watched.apply(id, |seen| seen.exit = seen.exit.or(Some(Exit { code, oom: seen.oom })));
         }
         "oom" => watched.apply(id, |seen| seen.oom = true),
@@ -254,7 +264,11 @@ mod tests {
         };
         assert_eq!(seen.borrow().exit, Some(exit));
         apply(&watched, &event("die", Some("0")));
-        assert_eq!(seen.borrow().exit, Some(exit), "an event that comes again changes nothing");
+        assert_eq!(
+            seen.borrow().exit,
+            Some(exit),
+            "an event that comes again changes nothing"
+        );
     }
 
     #[test]

@@ -114,7 +114,13 @@ impl Engine {
         self.inner.tasks.spawn(async move {
             let stop = engine.inner.stop.clone();
             let end = stop.run_until_cancelled(engine.pull(&reference, &sender)).await;
-            engine.inner.images.pulls.lock().expect("no panic while held").remove(&reference);
+            engine
+                .inner
+                .images
+                .pulls
+                .lock()
+                .expect("no panic while held")
+                .remove(&reference);
             if let Some(end) = end {
                 sender.send_modify(|pull| pull.end = Some(end));
             }
@@ -143,7 +149,12 @@ impl Engine {
 
 fn image_info(image: ImageInspect) -> ImageInfo {
     let config = image.config.unwrap_or_default();
-    let mut tcp_ports: Vec<u16> = config.exposed_ports.unwrap_or_default().iter().filter_map(|p| tcp_port(p)).collect();
+    let mut tcp_ports: Vec<u16> = config
+        .exposed_ports
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|p| tcp_port(p))
+        .collect();
     tcp_ports.sort_unstable();
     ImageInfo {
         id: image.id.unwrap_or_default(),
@@ -181,7 +192,11 @@ fn image_health(health: HealthConfig) -> Option<ImageHealth> {
         test,
         interval_ms: millis(health.interval, 30_000),
         timeout_ms: millis(health.timeout, 30_000),
-        retries: health.retries.filter(|n| *n > 0).and_then(|n| u32::try_from(n).ok()).unwrap_or(3),
+        retries: health
+            .retries
+            .filter(|n| *n > 0)
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(3),
         start_period_ms: millis(health.start_period, 0),
     })
 }

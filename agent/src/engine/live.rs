@@ -79,7 +79,10 @@ mod tests {
         let second = live.keep(owner.clone());
         drop(first);
         assert!(live.is_live(&owner));
-        assert!(!live.is_live(&Owner::Stack("a".into())), "a stack of the same name is another owner");
+        assert!(
+            !live.is_live(&Owner::Stack("a".into())),
+            "a stack of the same name is another owner"
+        );
         drop(second);
         assert!(!live.is_live(&owner));
     }

@@ -187,11 +187,19 @@ mod tests {
             "toomanyrequests: You have reached your pull rate limit",
         ]
         .iter()
-        .map(|message| format!("{:?}", PullFault::of(message)).split('(').next().unwrap_or_default().to_owned())
+        .map(|message| {
+            format!("{:?}", PullFault::of(message))
+                .split('(')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        })
         .collect();
         assert_eq!(
             kinds,
-            ["NotFound", "NotFound", "NotFound", "Refused", "Registry", "Registry", "Registry"]
+            [
+                "NotFound", "NotFound", "NotFound", "Refused", "Registry", "Registry", "Registry"
+            ]
         );
     }
 

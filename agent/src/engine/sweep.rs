@@ -6,9 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::Docker;
-use bollard::query_parameters::{
-    ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveVolumeOptions,
-};
+use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveVolumeOptions};
 use futures_util::{StreamExt, stream};
 
 use super::connect::{self, Engine};
@@ -150,13 +148,15 @@ impl Rule<'_> {
 }
 
 async fn remove_all(docker: &Docker, mut due: Vec<Owned>) -> Swept {
-    due.sort_by_key(|owned| owned.kind);
     let mut swept = Swept::default();
     for kind in [OwnedKind::Container, OwnedKind::Network, OwnedKind::Volume] {
-        let ids: Vec<&str> = due.iter().filter(|owned| owned.kind == kind).map(|owned| owned.id.as_str()).collect();
-        let removed: Vec<bool> = stream::iter(ids).map(|id| try_remove(docker, kind, id)).buffer_unordered(AT_ONCE).collect().await;
-        let gone = removed.iter().filter(|gone| **gone).count();
-        swept.left += removed.len() - gone;
+        let now: Vec<Owned> = due.extract_if(.., |owned| owned.kind == kind).collect();
+        let all = now.len();
+        let removals = stream::iter(now)
+            .map(|owned| try_remove(docker, owned))
+            .buffer_unordered(AT_ONCE);
+        let gone = removals.filter(|gone| std::future::ready(*gone)).count().await;
+        swept.left += all - gone;
         match kind {
             OwnedKind::Container => swept.containers = gone,
             OwnedKind::Network => swept.networks = gone,
@@ -166,11 +166,12 @@ async fn remove_all(docker: &Docker, mut due: Vec<Owned>) -> Swept {
     swept
 }
 
-async fn try_remove(docker: &Docker, kind: OwnedKind, id: &str) -> bool {
+async fn try_remove(docker: &Docker, owned: Owned) -> bool {
+    let Owned { kind, id, .. } = owned;
     let removed = match kind {
-        OwnedKind::Container => containers::remove(docker, id).await,
-        OwnedKind::Network => networks::remove(docker, id).await,
-        OwnedKind::Volume => remove_volume(docker, id).await,
+        OwnedKind::Container => containers::remove(docker, &id).await,
+        OwnedKind::Network => networks::remove(docker, &id).await,
+        OwnedKind::Volume => remove_volume(docker, &id).await,
     };
     if let Err(error) = &removed {
         tracing::warn!(?kind, id, %error, "cannot be removed yet");
@@ -179,7 +180,9 @@ async fn try_remove(docker: &Docker, kind: OwnedKind, id: &str) -> bool {
 }
 
 async fn remove_volume(docker: &Docker, name: &str) -> Result<(), EngineError> {
-    let removed = docker.remove_volume(name, Some(RemoveVolumeOptions { force: true })).await;
+    let removed = docker
+        .remove_volume(name, Some(RemoveVolumeOptions { force: true }))
+        .await;
     match removed.map_err(|error| EngineError::of("remove a volume", error)) {
         Err(error) if error.is_gone() => Ok(()),
         other => other,
@@ -248,7 +251,11 @@ mod tests {
         };
         let due = |text: &str| {
             let pairs = text.split_whitespace().filter_map(|pair| pair.split_once('='));
-            rule.is_due(&pairs.map(|(key, value)| (format!("drover.{key}"), value.to_owned())).collect())
+            rule.is_due(
+                &pairs
+                    .map(|(key, value)| (format!("drover.{key}"), value.to_owned()))
+                    .collect(),
+            )
         };
         assert!(!due("agent=a1 attempt=t1 sandbox=s1"));
         assert!(!due("agent=a1 attempt=t1 stack=k9"), "its attempt lives");
@@ -259,6 +266,9 @@ mod tests {
         assert!(!due("agent=a2"), "another agent's");
         assert!(!due("agent=a2 expires=1001"));
         assert!(due("agent=a2 expires=1000"));
-        assert!(!due("agent=a1 attempt=t1 expires=1"), "who keeps it knows better than its label");
+        assert!(
+            !due("agent=a1 attempt=t1 expires=1"),
+            "who keeps it knows better than its label"
+        );
     }
 }
