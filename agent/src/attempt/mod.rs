@@ -2,6 +2,12 @@
 //! the other in containers that were started ahead. It knows no coordinator, so that `drover run` and the daemon
 //! share it.
 
+mod folder;
+mod journal;
+mod plan;
+mod standing;
+mod words;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

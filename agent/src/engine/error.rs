@@ -1,6 +1,8 @@
 //! What can go wrong with the engine. The kinds are those by which callers decide: the user's mistake or our trouble,
 //! gone already or still in the way.
 
+use bollard::errors::Error as ClientError;
+
 /// An error of the engine or on the way to it.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -97,6 +99,58 @@ impl EngineError {
             | EngineError::Gate(_)
             | EngineError::Io { .. }
             | EngineError::Stopping => false,
+        }
+    }
+}
+
+impl EngineError {
+    /// It is gone: what was to be removed or ended needs nothing more.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, EngineError::NoSuchObject { .. })
+    }
+
+    /// What the client library says about trying `what`.
+    pub(crate) fn of(what: &'static str, error: ClientError) -> EngineError {
+        match error {
+            ClientError::DockerResponseServerError { status_code, message } => {
+                EngineError::answered(what, status_code, message)
+            }
+            ClientError::SocketNotFoundError(socket) => EngineError::Unreachable {
+                socket,
+                detail: "no such socket".into(),
+            },
+            other => EngineError::Other {
+                what,
+                detail: other.to_string(),
+            },
+        }
+    }
+
+    /// As [`EngineError::of`], for making and starting a container: what the engine calls a bad parameter came from
+    /// the job file.
+    pub(crate) fn of_container(what: &'static str, error: ClientError) -> EngineError {
+        match error {
+            ClientError::DockerResponseServerError {
+                status_code: 400,
+                message,
+            } => EngineError::CannotStart { detail: message },
+            ClientError::DockerResponseServerError { message, .. } if message.contains("unable to find user") => {
+                EngineError::CannotStart { detail: message }
+            }
+            other => EngineError::of(what, other),
+        }
+    }
+
+    /// An error on a file or folder of the agent.
+    pub(crate) fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> EngineError {
+        move |source| EngineError::Io { what, source }
+    }
+
+    fn answered(what: &'static str, status: u16, detail: String) -> EngineError {
+        match status {
+            404 => EngineError::NoSuchObject { what, detail },
+            409 => EngineError::Conflict { what, detail },
+            _ => EngineError::Other { what, detail },
         }
     }
 }

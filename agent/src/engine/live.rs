@@ -63,7 +63,27 @@ impl Drop for Kept {
 impl Engine {
     /// Declares an owner live until the answer is dropped; keeping one twice counts twice.
     pub fn keep(&self, owner: Owner) -> Kept {
-        let _ = owner;
-        unimplemented!()
+        self.inner.live.keep(owner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_is_live_until_the_last_who_keeps_it_lets_go() {
+        let live = Live::default();
+        let owner = Owner::Attempt("a".into());
+        let first = live.keep(owner.clone());
+        let second = live.keep(owner.clone());
+        drop(first);
+        assert!(live.is_live(&owner));
+        assert!(
+            !live.is_live(&Owner::Stack("a".into())),
+            "a stack of the same name is another owner"
+        );
+        drop(second);
+        assert!(!live.is_live(&owner));
     }
 }
