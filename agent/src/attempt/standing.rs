@@ -61,6 +61,6 @@ mod tests {
         assert_eq!(next(0, Standing::Well), [0, 2, 3]);
         assert_eq!(next(3, Standing::Well), [3, 4]);
         assert_eq!(next(1, Standing::Broken), [1, 3]);
-        assert_eq!(next(5, Standing::Well), []);
+        assert_eq!(next(5, Standing::Well), [0; 0]);
     }
 }

@@ -9,6 +9,7 @@ use protocol::attempt::{AttemptResult, ReasonCode, StepOutcome, StepStatus, Verd
 use crate::checkout::CheckoutError;
 use crate::engine::EngineError;
 use crate::gate::{ExitStatus, exit};
+use crate::stack::StackFailure;
 
 /// How a step ended, for its own line and for the job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,9 +201,47 @@ pub fn of_engine(step: &StepSpec, error: &EngineError) -> AttemptResult {
     AttemptResult::because(verdict, code, sentence)
 }
 
+/// A service failed.
+pub fn of_service(failure: &StackFailure) -> AttemptResult {
+    let code = failure.reason_code();
+    let verdict = match code {
+        ReasonCode::Infrastructure => Verdict::Errored,
+        _ => Verdict::Failed,
+    };
+    AttemptResult::because(verdict, code, failure.sentence())
+}
+
 /// Something of ours broke.
 pub fn broken(what: impl std::fmt::Display) -> AttemptResult {
     AttemptResult::because(Verdict::Errored, ReasonCode::Infrastructure, what.to_string())
+}
+
+/// A step that never got so far as to run.
+pub fn never_ran(failure: AttemptResult) -> StepEnd {
+    let reason = failure.reason.as_ref().map(|reason| reason.sentence.clone());
+    StepEnd {
+        outcome: without_run(StepStatus::Failed, reason),
+        failure: Some(failure),
+    }
+}
+
+/// What a step's outcome, kept over a restart, makes of the job; `None`: nothing bad.
+pub fn of_outcome(outcome: &StepOutcome) -> Option<AttemptResult> {
+    let (verdict, code) = match outcome.status {
+        StepStatus::Passed | StepStatus::Skipped => return None,
+        StepStatus::TimedOut => (Verdict::TimedOut, ReasonCode::Timeout),
+        StepStatus::Cancelled => (Verdict::Cancelled, ReasonCode::Cancelled),
+        StepStatus::Failed if outcome.oom => (Verdict::Failed, ReasonCode::OutOfMemory),
+        StepStatus::Failed if outcome.exit_code == Some(exit::NOT_FOUND) => {
+            (Verdict::Failed, ReasonCode::CommandNotFound)
+        }
+        StepStatus::Failed => (Verdict::Failed, ReasonCode::StepFailed),
+    };
+    Some(AttemptResult::because(
+        verdict,
+        code,
+        outcome.reason.clone().unwrap_or_default(),
+    ))
 }
 
 /// The outcome of a step without figures.
