@@ -5,6 +5,10 @@ use std::net::SocketAddr;
 
 use crate::exit::ExitStatus;
 
+mod codec;
+#[cfg(test)]
+mod tests;
+
 /// No message is longer, in bytes.
 pub const MAX_MESSAGE: usize = 32 << 20;
 
