@@ -207,7 +207,63 @@ mod tests {
             labels: Labels::from([(labels::ATTEMPT.into(), "t1".into())]),
             ..ContainerPlan::of("sha256:1")
         };
-        insta::assert_snapshot!(shown(&container_body(&plan, MAKER)), @"");
+        insta::assert_snapshot!(shown(&container_body(&plan, MAKER)), @r#"
+        {
+          "Entrypoint": [
+            "/.drover/gate",
+            "step"
+          ],
+          "Env": [],
+          "Healthcheck": {
+            "Test": [
+              "NONE"
+            ]
+          },
+          "HostConfig": {
+            "CapDrop": [
+              "NET_RAW",
+              "MKNOD"
+            ],
+            "LogConfig": {
+              "Type": "none"
+            },
+            "Memory": 1073741824,
+            "MemorySwap": 1073741824,
+            "Mounts": [
+              {
+                "ReadOnly": true,
+                "Source": "/data/gate-1",
+                "Target": "/.drover/gate",
+                "Type": "bind"
+              },
+              {
+                "ReadOnly": false,
+                "Source": "/data/a:b",
+                "Target": "/workspace",
+                "Type": "bind"
+              }
+            ],
+            "NanoCpus": 1500000000,
+            "NetworkMode": "container:anchor",
+            "PidsLimit": 4096,
+            "Privileged": false,
+            "ReadonlyRootfs": false,
+            "RestartPolicy": {
+              "Name": "no"
+            },
+            "SecurityOpt": [
+              "no-new-privileges"
+            ],
+            "Tmpfs": {}
+          },
+          "Image": "sha256:1",
+          "Labels": {
+            "drover.agent": "a1",
+            "drover.attempt": "t1"
+          },
+          "WorkingDir": "/workspace"
+        }
+        "#);
     }
 
     #[test]
@@ -236,7 +292,68 @@ mod tests {
             stop_signal: Some("SIGINT".into()),
             ..ContainerPlan::of("postgres:15")
         };
-        insta::assert_snapshot!(shown(&container_body(&plan, MAKER)), @"");
+        insta::assert_snapshot!(shown(&container_body(&plan, MAKER)), @r#"
+        {
+          "Env": [
+            "A=1"
+          ],
+          "Healthcheck": {
+            "Interval": 500000000,
+            "Retries": 3,
+            "StartPeriod": 0,
+            "Test": [
+              "CMD",
+              "pg_isready"
+            ],
+            "Timeout": 1000000000
+          },
+          "HostConfig": {
+            "CapDrop": [
+              "NET_RAW",
+              "MKNOD"
+            ],
+            "LogConfig": {
+              "Config": {
+                "max-file": "2",
+                "max-size": "16m"
+              },
+              "Type": "json-file"
+            },
+            "Memory": 16777216,
+            "MemorySwap": 16777216,
+            "Mounts": [],
+            "NetworkMode": "n1",
+            "PidsLimit": 64,
+            "Privileged": false,
+            "ReadonlyRootfs": false,
+            "RestartPolicy": {
+              "Name": "no"
+            },
+            "SecurityOpt": [
+              "no-new-privileges"
+            ],
+            "Tmpfs": {
+              "/tmp": "size=64m"
+            }
+          },
+          "Hostname": "db",
+          "Image": "postgres:15",
+          "Labels": {
+            "drover.agent": "a1"
+          },
+          "NetworkingConfig": {
+            "EndpointsConfig": {
+              "n1": {
+                "Aliases": [
+                  "db"
+                ]
+              }
+            }
+          },
+          "StopSignal": "SIGINT",
+          "User": "70:70"
+        }
+        "#);
     }
 
     #[test]
@@ -245,13 +362,48 @@ mod tests {
             hardening: Hardening::Full,
             ..ContainerPlan::of("drover/anchor:1")
         };
-        insta::assert_snapshot!(shown(&container_body(&plan, MAKER)), @"");
+        insta::assert_snapshot!(shown(&container_body(&plan, MAKER)), @r#"
+        {
+          "Env": [],
+          "Healthcheck": {
+            "Test": [
+              "NONE"
+            ]
+          },
+          "HostConfig": {
+            "CapDrop": [
+              "ALL"
+            ],
+            "LogConfig": {
+              "Type": "none"
+            },
+            "Memory": 1073741824,
+            "MemorySwap": 1073741824,
+            "Mounts": [],
+            "NetworkMode": "none",
+            "PidsLimit": 4096,
+            "Privileged": false,
+            "ReadonlyRootfs": true,
+            "RestartPolicy": {
+              "Name": "no"
+            },
+            "SecurityOpt": [
+              "no-new-privileges"
+            ],
+            "Tmpfs": {}
+          },
+          "Image": "drover/anchor:1",
+          "Labels": {
+            "drover.agent": "a1"
+          }
+        }
+        "#);
     }
 
     #[test]
     fn a_network_is_a_bridge_with_our_labels() {
         let labels = Labels::from([(labels::SANDBOX.into(), "s1".into())]);
         let body = serde_json::to_value(network_body("drover-s1", &labels, "a1")).unwrap();
-        insta::assert_snapshot!(body.to_string(), @"");
+        insta::assert_snapshot!(body.to_string(), @r#"{"Driver":"bridge","Labels":{"drover.agent":"a1","drover.sandbox":"s1"},"Name":"drover-s1"}"#);
     }
 }

@@ -65,6 +65,11 @@ impl Engine {
     pub fn keep(&self, owner: Owner) -> Kept {
         self.inner.live.keep(owner)
     }
+
+    /// Somebody keeps it.
+    pub fn is_kept(&self, owner: &Owner) -> bool {
+        self.inner.live.is_live(owner)
+    }
 }
 
 #[cfg(test)]
