@@ -9,7 +9,7 @@ use protocol::ids::StreamId;
 use tokio_util::sync::CancellationToken;
 
 use super::folder::Ended;
-use super::ground::Ground;
+use super::ground::{Ground, NotReady};
 use super::held::HoldError;
 use super::interrupt::{Interrupt, Interrupts};
 use super::job::Job;
@@ -109,23 +109,35 @@ impl Run<'_> {
         ground
             .ahead
             .start(standing::ahead(steps, first.unwrap_or(steps.len()), Standing::Well));
-        let ready = tokio::select! {
-            ready = ground.ready(self.job) => ready,
-            interrupt = self.interrupts.next(None) => Err(interrupt.result(None)),
-        };
-        if let Err(result) = ready {
-            let by_service = services::is_failure(&result);
-            self.failure = Some(result.clone());
-            self.service_lost = by_service;
-            if !by_service {
-                self.skip_rest(0);
-                return result;
-            }
+        if let Next::Over(result) = self.ready(ground).await {
+            self.skip_rest(0);
+            return result;
         }
         self.job.phase("steps", true);
         let result = self.steps(ground).await;
         self.job.phase("steps", false);
         result
+    }
+
+    /// Waits for what the first step needs. Steps for a failure run without services, never without code.
+    async fn ready(&mut self, ground: &Ground) -> Next {
+        let ready = tokio::select! {
+            ready = ground.ready(self.job) => ready,
+            interrupt = self.interrupts.next(None) => return self.interrupted(interrupt, None),
+        };
+        match ready {
+            Ok(()) => return Next::On,
+            Err(NotReady::Code(result)) => return Next::Over(result),
+            Err(NotReady::Service(failure)) => self.interrupted(Interrupt::Service(failure), None),
+        };
+        let steps = &self.job.input.spec.steps;
+        if !steps.iter().any(|step| step.when.failure) {
+            return Next::On;
+        }
+        tokio::select! {
+            code = ground.code() => code.map_or_else(Next::Over, |()| Next::On),
+            interrupt = self.interrupts.next(None) => self.interrupted(interrupt, None),
+        }
     }
 
     async fn steps(&mut self, ground: &mut Ground) -> AttemptResult {

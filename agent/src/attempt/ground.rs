@@ -5,21 +5,22 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared, join_all};
 use protocol::attempt::AttemptResult;
 use protocol::ids::AttemptId;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::held::Ahead;
 use super::job::{Job, Place};
 use super::plan::STEP_LABEL;
-use super::services::{Services, tell_death};
+use super::services::Services;
 use super::{AttemptContext, Code, words};
 use crate::checkout::{self, CheckoutError};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Engine, Kept, Owned, OwnedKind, Owner};
 use crate::sandbox::{Reuse, Sandbox, Want};
+use crate::stack::StackFailure;
 
 /// What the steps of a job stand on.
 pub struct Ground {
@@ -36,8 +37,16 @@ pub struct Ground {
 
 /// The checkout under way; ends with its owner.
 struct Checkout {
-    done: JoinHandle<Result<(), CheckoutError>>,
+    done: Shared<BoxFuture<'static, Result<(), AttemptResult>>>,
     stop: CancellationToken,
+}
+
+/// Why the first step cannot begin.
+pub enum NotReady {
+    /// There is no code.
+    Code(AttemptResult),
+    /// A service failed.
+    Service(Box<StackFailure>),
 }
 
 impl Drop for Checkout {
@@ -71,14 +80,14 @@ impl Ground {
         })
     }
 
+    /// Waits until the code is there.
+    pub async fn code(&self) -> Result<(), AttemptResult> {
+        self.code.done.clone().await
+    }
+
     /// Waits until the code is there and every service is ready.
-    pub async fn ready(&mut self, job: &Job) -> Result<(), AttemptResult> {
-        let code = async {
-            match (&mut self.code.done).await {
-                Ok(done) => done.map_err(|error| words::of_checkout(&error)),
-                Err(broken) => Err(words::of_checkout(&CheckoutError::Broken(broken))),
-            }
-        };
+    pub async fn ready(&self, job: &Job) -> Result<(), NotReady> {
+        let code = async { self.code().await.map_err(NotReady::Code) };
         let services = async {
             let Some(services) = &self.services else {
                 return Ok(());
@@ -87,10 +96,7 @@ impl Ground {
             let ready = services.stack.ready().await;
             services.flush().await;
             job.phase("services", false);
-            ready.map_err(|failure| {
-                tell_death(job, &failure);
-                words::of_service(&failure)
-            })
+            ready.map_err(|failure| NotReady::Service(Box::new(failure)))
         };
         tokio::try_join!(code, services).map(|_| ())
     }
@@ -127,7 +133,7 @@ impl Ground {
 async fn sandbox(job: &Job) -> Result<(Sandbox, BTreeMap<usize, ContainerId>), AttemptResult> {
     let (pool, holder) = (&job.context.pool, job.input.attempt.as_str());
     if job.resumed {
-        if let Some(sandbox) = pool.adopt(holder).await {
+        if let Some(sandbox) = pool.adopt(holder) {
             return Ok((sandbox, found(job).await));
         }
         let steps = 0..job.input.spec.steps.len();
@@ -167,32 +173,43 @@ async fn found(job: &Job) -> BTreeMap<usize, ContainerId> {
 
 /// Begins to put the code into the workspace.
 fn begin_checkout(job: &Arc<Job>) -> Checkout {
-    let (job, stop) = (job.clone(), CancellationToken::new());
-    let stopped = stop.clone();
-    let tasks = job.context.tasks.clone();
-    let done = tasks.spawn(async move {
-        if job.folder.is_checked_out() {
-            return Ok(());
+    let stop = CancellationToken::new();
+    let (owner, stopped) = (job.clone(), stop.clone());
+    let checkout = job
+        .context
+        .tasks
+        .spawn(async move { check_out(&owner, &stopped).await });
+    let done = async move {
+        let done = checkout.await.map_err(CheckoutError::Broken);
+        done.and_then(|done| done).map_err(|error| words::of_checkout(&error))
+    };
+    Checkout {
+        done: done.boxed().shared(),
+        stop,
+    }
+}
+
+async fn check_out(job: &Job, stop: &CancellationToken) -> Result<(), CheckoutError> {
+    if job.folder.is_checked_out() {
+        return Ok(());
+    }
+    job.phase("checkout", true);
+    let workspace = job.folder.workspace();
+    match &job.input.code {
+        Code::Git(source) => {
+            let voice = job.voice.clone();
+            let say: checkout::Say = Arc::new(move |words| voice.say(words));
+            checkout::commit(&job.context.mirrors, source, &workspace, say, stop).await?;
         }
-        job.phase("checkout", true);
-        let workspace = job.folder.workspace();
-        match &job.input.code {
-            Code::Git(source) => {
-                let voice = job.voice.clone();
-                let say: checkout::Say = Arc::new(move |words| voice.say(words));
-                checkout::commit(&job.context.mirrors, source, &workspace, say, &stopped).await?;
-            }
-            Code::Tree(tree) => checkout::tree(tree, &workspace).await?,
-        }
-        job.folder.set_checked_out().map_err(|source| CheckoutError::Io {
-            action: "write",
-            path: job.folder.path().display().to_string(),
-            source,
-        })?;
-        job.phase("checkout", false);
-        Ok(())
-    });
-    Checkout { done, stop }
+        Code::Tree(tree) => checkout::tree(tree, &workspace).await?,
+    }
+    job.folder.set_checked_out().map_err(|source| CheckoutError::Io {
+        action: "write",
+        path: job.folder.path().display().to_string(),
+        source,
+    })?;
+    job.phase("checkout", false);
+    Ok(())
 }
 
 /// Where the objects of the code's repository are on the host.
@@ -208,7 +225,7 @@ async fn objects(job: &Job) -> Result<Option<PathBuf>, CheckoutError> {
 /// Removes what an attempt left in the engine, and gives up its sandbox.
 pub async fn remove_left(context: &AttemptContext, attempt: &AttemptId) {
     remove_owned(&context.engine, attempt).await;
-    if let Some(sandbox) = context.pool.adopt(attempt.as_str()).await {
+    if let Some(sandbox) = context.pool.adopt(attempt.as_str()) {
         context.pool.put_back(sandbox, Reuse::Never);
     }
 }

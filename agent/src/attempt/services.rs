@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use protocol::attempt::{AttemptResult, EventKind, ReasonCode, ServiceState};
+use protocol::attempt::{EventKind, ServiceState};
 use protocol::ids::StreamId;
 use tokio::sync::{mpsc, oneshot};
 
@@ -65,7 +65,7 @@ fn spec(job: &Arc<Job>) -> StackSpec {
         (labels::EXPIRES.to_owned(), job.expires().to_string()),
     ]
     .into();
-    spec.mask = Some(Arc::new(move |line| masker.mask_text(line)));
+    spec.mask = Some(Arc::new(move |line| masker.mask(line)));
     spec.on_pull = Some(Arc::new(move |service, progress| {
         if let Some(image) = images.get(service) {
             pulls.note(image, progress);
@@ -142,10 +142,4 @@ pub fn close(job: &Job) {
         );
         job.close_stream(StreamId::service(&service.name));
     }
-}
-
-/// Whether a result is a service's doing.
-pub fn is_failure(result: &AttemptResult) -> bool {
-    let code = result.reason.as_ref().map(|reason| reason.code);
-    matches!(code, Some(ReasonCode::ServiceExited | ReasonCode::ServiceNotReady))
 }
