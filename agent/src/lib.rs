@@ -3,4 +3,9 @@
 pub mod attempt;
 pub mod checkout;
 pub mod daemon;
+pub mod engine;
+pub mod gate;
 pub mod local;
+pub mod logs;
+pub mod sandbox;
+pub mod stack;
