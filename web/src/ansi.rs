@@ -1,0 +1,1 @@
+//! Terminal colours to data, the same reading as `assets/ansi.js`.

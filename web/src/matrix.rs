@@ -1,0 +1,1 @@
+//! How a matrix is laid out: two axes span the table, the rest are facets.
