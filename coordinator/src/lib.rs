@@ -5,7 +5,9 @@
 //! (how a commit is read), `http` (everything that answers a request).
 
 pub mod config;
+pub mod git;
 mod serve;
+pub mod webhooks;
 
 pub use config::Config;
 pub use serve::{Running, run, start};

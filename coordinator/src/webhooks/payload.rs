@@ -57,7 +57,11 @@ struct PushBody {
 #[serde(untagged)]
 enum Person {
     Named(String),
-    Account { name: Option<String>, login: Option<String>, username: Option<String> },
+    Account {
+        name: Option<String>,
+        login: Option<String>,
+        username: Option<String>,
+    },
 }
 
 impl Person {

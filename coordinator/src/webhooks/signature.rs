@@ -83,19 +83,46 @@ mod tests {
         ] {
             let headers = headers(name, value);
             assert_eq!(verify(forge, &secrets(&[SECRET]), &headers, BODY), Ok(()), "{name}");
-            assert_eq!(verify(forge, &secrets(&["old", SECRET]), &headers, BODY), Ok(()), "{name}");
-            assert_eq!(verify(forge, &secrets(&["other"]), &headers, BODY), Err(Refused), "{name}");
-            assert_eq!(verify(forge, &secrets(&[SECRET]), &headers, b"Hello, World?"), Err(Refused), "{name}");
-            assert_eq!(verify(forge, &[], &headers, BODY), Err(Refused), "no such repository: {name}");
+            assert_eq!(
+                verify(forge, &secrets(&["old", SECRET]), &headers, BODY),
+                Ok(()),
+                "{name}"
+            );
+            assert_eq!(
+                verify(forge, &secrets(&["other"]), &headers, BODY),
+                Err(Refused),
+                "{name}"
+            );
+            assert_eq!(
+                verify(forge, &secrets(&[SECRET]), &headers, b"Hello, World?"),
+                Err(Refused),
+                "{name}"
+            );
+            assert_eq!(
+                verify(forge, &[], &headers, BODY),
+                Err(Refused),
+                "no such repository: {name}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_signature_is_refused() {
         let secrets = secrets(&[SECRET]);
-        for value in ["", "sha256=", "sha256=zz", HEX, &format!("sha1={HEX}"), &format!("sha256={}", &HEX[..62])] {
+        for value in [
+            "",
+            "sha256=",
+            "sha256=zz",
+            HEX,
+            &format!("sha1={HEX}"),
+            &format!("sha256={}", &HEX[..62]),
+        ] {
             let headers = headers("x-hub-signature-256", value);
-            assert_eq!(verify(Forge::Github, &secrets, &headers, BODY), Err(Refused), "{value:?}");
+            assert_eq!(
+                verify(Forge::Github, &secrets, &headers, BODY),
+                Err(Refused),
+                "{value:?}"
+            );
         }
         assert_eq!(verify(Forge::Github, &secrets, &HeaderMap::new(), BODY), Err(Refused));
         let elsewhere = headers("x-gitea-signature", HEX);
