@@ -4,92 +4,67 @@
 mod payload;
 mod signature;
 
-use std::str::FromStr;
-
 use axum::http::HeaderMap;
 use sha2::{Digest, Sha256};
 
+pub use crate::store::repositories::Forge;
 pub use payload::{Malformed, Message, Push, parse};
 pub use signature::{Refused, sign, verify};
 
-/// Who sends webhooks, and so in which shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forge {
-    /// Anything that can send our own small JSON: a `post-receive` hook, a script.
-    Generic,
-    /// github.com or GitHub Enterprise.
-    Github,
-    /// Gitea.
-    Gitea,
-    /// Forgejo: Gitea's shape, and its own header names beside Gitea's.
-    Forgejo,
+/// The word of the hook's URL; `None` for a forge whose webhooks we do not take yet.
+pub fn word(forge: Forge) -> Option<&'static str> {
+    match forge {
+        Forge::Generic => Some("generic"),
+        Forge::Github => Some("github"),
+        Forge::Gitea => Some("gitea"),
+        Forge::Forgejo => Some("forgejo"),
+        Forge::Gitlab | Forge::Bitbucket => None,
+    }
 }
 
-/// The word is no forge that we know.
+/// The word names no forge whose webhooks we take.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown forge `{0}`; known are generic, github, gitea, forgejo")]
+#[error("unknown forge `{0}`; known are generic, github, gitea and forgejo")]
 pub struct UnknownForge(String);
 
-impl FromStr for Forge {
-    type Err = UnknownForge;
+/// The forge of that word.
+///
+/// # Errors
+/// When there is none, or we do not take its webhooks yet.
+pub fn forge(name: &str) -> Result<Forge, UnknownForge> {
+    let known = [Forge::Generic, Forge::Github, Forge::Gitea, Forge::Forgejo];
+    known.into_iter().find(|forge| word(*forge) == Some(name)).ok_or_else(|| UnknownForge(name.to_owned()))
+}
 
-    fn from_str(word: &str) -> Result<Forge, UnknownForge> {
-        match word {
-            "generic" => Ok(Forge::Generic),
-            "github" => Ok(Forge::Github),
-            "gitea" => Ok(Forge::Gitea),
-            "forgejo" => Ok(Forge::Forgejo),
-            other => Err(UnknownForge(other.to_owned())),
-        }
+/// The forge's own name for what happened: `push`, `ping`, … A generic delivery without one is a push.
+pub fn event(forge: Forge, headers: &HeaderMap) -> String {
+    let names: &[&str] = match forge {
+        Forge::Generic => &["x-drover-event"],
+        Forge::Github => &["x-github-event"],
+        Forge::Gitea => &["x-gitea-event"],
+        Forge::Forgejo => &["x-forgejo-event", "x-gitea-event"],
+        Forge::Gitlab | Forge::Bitbucket => &[],
+    };
+    match (first(headers, names), forge) {
+        (Some(event), _) => event.chars().take(64).collect(),
+        (None, Forge::Generic) => "push".to_owned(),
+        (None, _) => "unknown".to_owned(),
     }
 }
 
-impl Forge {
-    /// The word of the hook's URL and of the store.
-    pub fn name(self) -> &'static str {
-        match self {
-            Forge::Generic => "generic",
-            Forge::Github => "github",
-            Forge::Gitea => "gitea",
-            Forge::Forgejo => "forgejo",
-        }
-    }
-
-    fn delivery_headers(self) -> &'static [&'static str] {
-        match self {
-            Forge::Generic => &["x-drover-delivery"],
-            Forge::Github => &["x-github-delivery"],
-            Forge::Gitea => &["x-gitea-delivery"],
-            Forge::Forgejo => &["x-forgejo-delivery", "x-gitea-delivery"],
-        }
-    }
-
-    fn event_headers(self) -> &'static [&'static str] {
-        match self {
-            Forge::Generic => &["x-drover-event"],
-            Forge::Github => &["x-github-event"],
-            Forge::Gitea => &["x-gitea-event"],
-            Forge::Forgejo => &["x-forgejo-event", "x-gitea-event"],
-        }
-    }
-
-    /// The forge's own name for what happened: `push`, `ping`, … A generic delivery without one is a push.
-    pub fn event(self, headers: &HeaderMap) -> String {
-        let named = first(headers, self.event_headers());
-        match (named, self) {
-            (Some(event), _) => event.chars().take(64).collect(),
-            (None, Forge::Generic) => "push".to_owned(),
-            (None, _) => "unknown".to_owned(),
-        }
-    }
-
-    /// The delivery's id by which it is de-duplicated: the forge's, or a hash of the body when there is none.
-    pub fn delivery_id(self, headers: &HeaderMap, body: &[u8]) -> String {
-        match first(headers, self.delivery_headers()) {
-            Some(id) if id.len() <= 128 => id.to_owned(),
-            Some(id) => hash(id.as_bytes()),
-            None => hash(body),
-        }
+/// The delivery's id by which it is de-duplicated: the forge's, or a hash of the body when there is none.
+pub fn delivery_id(forge: Forge, headers: &HeaderMap, body: &[u8]) -> String {
+    let names: &[&str] = match forge {
+        Forge::Generic => &["x-drover-delivery"],
+        Forge::Github => &["x-github-delivery"],
+        Forge::Gitea => &["x-gitea-delivery"],
+        Forge::Forgejo => &["x-forgejo-delivery", "x-gitea-delivery"],
+        Forge::Gitlab | Forge::Bitbucket => &[],
+    };
+    match first(headers, names) {
+        Some(id) if id.len() <= 128 => id.to_owned(),
+        Some(id) => hash(id.as_bytes()),
+        None => hash(body),
     }
 }
 
@@ -110,21 +85,21 @@ mod tests {
     #[test]
     fn a_delivery_without_an_id_is_known_by_its_body() {
         let none = HeaderMap::new();
-        let a = Forge::Generic.delivery_id(&none, b"a");
-        assert_eq!(a, Forge::Generic.delivery_id(&none, b"a"));
-        assert_ne!(a, Forge::Generic.delivery_id(&none, b"b"));
+        let a = delivery_id(Forge::Generic, &none, b"a");
+        assert_eq!(a, delivery_id(Forge::Generic, &none, b"a"));
+        assert_ne!(a, delivery_id(Forge::Generic, &none, b"b"));
         let mut headers = HeaderMap::new();
         headers.insert("x-github-delivery", "72d3162e-cc78".parse().unwrap());
-        assert_eq!(Forge::Github.delivery_id(&headers, b"a"), "72d3162e-cc78");
+        assert_eq!(delivery_id(Forge::Github, &headers, b"a"), "72d3162e-cc78");
     }
 
     #[test]
     fn forgejo_is_understood_by_its_own_headers_and_by_giteas() {
         let mut headers = HeaderMap::new();
         headers.insert("x-gitea-event", "push".parse().unwrap());
-        assert_eq!(Forge::Forgejo.event(&headers), "push");
+        assert_eq!(event(Forge::Forgejo, &headers), "push");
         headers.insert("x-forgejo-event", "create".parse().unwrap());
-        assert_eq!(Forge::Forgejo.event(&headers), "create");
-        assert_eq!(Forge::Github.event(&headers), "unknown");
+        assert_eq!(event(Forge::Forgejo, &headers), "create");
+        assert_eq!(event(Forge::Github, &headers), "unknown");
     }
 }

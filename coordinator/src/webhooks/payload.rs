@@ -1,8 +1,10 @@
 //! What a delivery says. Only the fields we use are typed; a forge may send whatever else it likes.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
-use super::Forge;
+use super::{Forge, word};
 
 /// What a delivery says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,20 +75,45 @@ impl Person {
     }
 }
 
-/// Reads a delivery whose signature is right. `event` is [`Forge::event`].
+/// Reads a delivery whose signature is right. `event` is [`super::event`]. The body is JSON, or a form with the JSON
+/// in its field `payload`, as GitHub's default is.
 ///
 /// # Errors
 /// When a push is not of the forge's shape.
 pub fn parse(forge: Forge, event: &str, body: &[u8]) -> Result<Message, Malformed> {
+    let body = unwrap_form(body);
     match event {
         "ping" => Ok(Message::Ping),
-        "push" => push(body).map(Message::Push).map_err(|error| Malformed {
-            forge: forge.name(),
+        "push" => push(&body).map(Message::Push).map_err(|error| Malformed {
+            forge: word(forge).unwrap_or("unknown"),
             event: event.to_owned(),
             detail: error.to_string(),
         }),
         other => Ok(Message::Other(other.to_owned())),
     }
+}
+
+fn unwrap_form(body: &[u8]) -> Cow<'_, [u8]> {
+    let Some(rest) = body.strip_prefix(b"payload=") else {
+        return Cow::Borrowed(body);
+    };
+    let value = rest.split(|byte| *byte == b'&').next().unwrap_or_default();
+    let mut plain = Vec::with_capacity(value.len());
+    let mut bytes = value.iter().copied();
+    while let Some(byte) = bytes.next() {
+        plain.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [bytes.next().unwrap_or_default(), bytes.next().unwrap_or_default()];
+                let mut decoded = [b'?'];
+                // A broken escape becomes `?`, and the JSON around it says the rest.
+                let _ = hex::decode_to_slice(digits, &mut decoded);
+                decoded[0]
+            }
+            other => other,
+        });
+    }
+    Cow::Owned(plain)
 }
 
 fn push(body: &[u8]) -> Result<Push, serde_json::Error> {
@@ -137,6 +164,13 @@ mod tests {
         let zeros = format!(r#"{{"ref":"refs/heads/x","after":"{}"}}"#, "0".repeat(64));
         assert!(pushed(Forge::Generic, &zeros).is_deletion());
         assert!(!pushed(Forge::Generic, r#"{"ref":"refs/heads/x"}"#).is_deletion());
+    }
+
+    #[test]
+    fn a_form_with_the_json_inside_is_the_same_push() {
+        let form = "payload=%7B%22ref%22%3A+%22refs%2Fheads%2Fmain%22%7D&x=1";
+        assert_eq!(pushed(Forge::Github, form).reference, "refs/heads/main");
+        assert!(parse(Forge::Github, "push", b"payload=%7%").is_err());
     }
 
     #[test]

@@ -42,6 +42,7 @@ fn given(forge: Forge, headers: &HeaderMap) -> Option<Vec<u8>> {
         Forge::Github => first(headers, &["x-hub-signature-256"])?.strip_prefix("sha256=")?,
         Forge::Gitea => first(headers, &["x-gitea-signature"])?,
         Forge::Forgejo => first(headers, &["x-forgejo-signature", "x-gitea-signature"])?,
+        Forge::Gitlab | Forge::Bitbucket => return None,
     };
     hex::decode(digits).ok()
 }
