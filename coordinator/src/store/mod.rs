@@ -5,24 +5,41 @@
 //! [`job_specs::status::JobStatus::on`].
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use job_specs::status::IllegalTransition;
 use tokio::sync::broadcast;
 
-use crate::db::DbError;
+use crate::db::{Db, DbError, Tx, args};
+
+pub mod repositories;
+
+pub mod deliveries;
+
+pub mod builds;
+mod ended;
+pub mod jobs;
+mod new_jobs;
+mod why;
+
+pub mod attempts;
+mod finish;
+mod leases;
+pub mod queue;
+
+pub mod agents;
 
 pub mod access;
-pub mod agents;
-pub mod attempts;
-pub mod builds;
 pub mod counters;
-pub mod deliveries;
-pub mod jobs;
-pub mod queue;
-pub mod repositories;
+mod keys;
 pub mod secrets;
+mod tokens;
 
-pub use crate::db::changes::Change;
+#[doc(hidden)]
+pub mod testing;
+
+pub use crate::db::{Change, Lock};
 
 /// Microseconds since 1970, by the coordinator's clock.
 pub type Micros = i64;
@@ -38,21 +55,31 @@ pub struct StoreConfig {
 
 /// The open store. Cloning is cheap.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    db: Db,
+    key: Arc<keys::SealingKey>,
+    watch: Arc<leases::Watch>,
+}
 
 impl Store {
     /// Opens the database, makes or migrates its tables, and loads the key.
     ///
     /// # Errors
     /// The database cannot be reached, has a newer schema than this program, or the key file cannot be read.
-    pub async fn open(_config: StoreConfig) -> Result<Store, StoreError> {
-        todo!()
+    pub async fn open(config: StoreConfig) -> Result<Store, StoreError> {
+        let key = Arc::new(keys::SealingKey::load(&config.key_file)?);
+        let db = Db::open(&config.url).await?;
+        Ok(Store {
+            db,
+            key,
+            watch: Arc::default(),
+        })
     }
 
     /// Wake-ups of every write, this coordinator's and (PostgreSQL) the others'. A receiver that lagged treats it as
     /// [`Change::All`].
     pub fn changes(&self) -> broadcast::Receiver<Change> {
-        todo!()
+        self.db.changes()
     }
 
     /// Microseconds since 1970, now.
@@ -65,12 +92,31 @@ impl Store {
     /// # Errors
     /// It does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        todo!()
+        self.db.first("select value from counters limit 1", args![]).await?;
+        Ok(())
+    }
+
+    /// Takes the lock of that name, which one coordinator holds at a time; `None` while another has it. For work that
+    /// must have one doer: schedules, retention.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn try_lock(&self, name: &str) -> Result<Option<Lock>, StoreError> {
+        Ok(self.db.try_lock(name).await?)
     }
 
     /// Finishes what is being written, stops the store's tasks, and closes its connections.
     pub async fn close(&self) {
-        todo!()
+        self.db.close().await;
+    }
+
+    /// Does `work` in one transaction.
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
+    {
+        self.db.write(work).await
     }
 }
 
@@ -98,4 +144,22 @@ pub enum StoreError {
     /// The database.
     #[error(transparent)]
     Database(#[from] DbError),
+}
+
+/// Text that the store itself wrote as JSON.
+fn to_json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("plain data with text keys is JSON")
+}
+
+/// The word of an enum that serializes as one word.
+fn to_word<T: serde::Serialize>(value: &T) -> String {
+    to_json(value).trim_matches('"').to_owned()
+}
+
+/// The enum of a word; `column` names where it stood.
+fn from_word<T: serde::de::DeserializeOwned>(column: &str, word: &str) -> Result<T, DbError> {
+    serde_json::from_value(serde_json::Value::from(word)).map_err(|error| DbError::Content {
+        column: column.to_owned(),
+        error: error.to_string(),
+    })
 }
