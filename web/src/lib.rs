@@ -13,10 +13,16 @@
 pub mod ansi;
 pub mod assets;
 pub mod badge;
-pub mod matrix;
+mod log;
+mod look;
+mod matrix;
 pub mod pages;
 pub mod routes;
+mod ruler;
+mod source;
+mod ui;
 pub mod views;
+mod words;
 
 /// The `Content-Security-Policy` that every page is served with.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
