@@ -1,11 +1,12 @@
-//! What a build knows about its commit ([`Facts`]) and the environment that every step gets from it. Separate from
-//! expansion because the agent and `drover run` add it to a step long after the file was read.
+//! What a build knows about its commit ([`Facts`]): the values of `${{ git.x }}`, and the environment that every step
+//! gets from them. One table for both, because a script reads as `$DROVER_BRANCH` what a field reads as
+//! `${{ git.branch }}`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::Env;
 
-/// The event and the commit that a build is for; the values of `${{ git.x }}`.
+/// The event and the commit that a build is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// `push`, `tag`, `pull_request`, `schedule` or `manual`.
@@ -28,25 +29,81 @@ pub struct Facts {
     pub author: Option<String>,
 }
 
+/// One fact: its name after `git.`, its environment variable, and where it comes from.
+pub(crate) struct Fact {
+    pub(crate) name: &'static str,
+    pub(crate) variable: &'static str,
+    pub(crate) value: fn(&Facts) -> Option<String>,
+}
+
+/// Every fact.
+pub(crate) const FACTS: &[Fact] = &[
+    fact("event", "DROVER_EVENT", |facts| Some(facts.event.clone())),
+    fact("branch", "DROVER_BRANCH", |facts| facts.branch.clone()),
+    fact("tag", "DROVER_TAG", |facts| facts.tag.clone()),
+    fact("ref", "DROVER_REF", |facts| Some(facts.reference.clone())),
+    fact("sha", "DROVER_SHA", |facts| Some(facts.sha.clone())),
+    fact("short_sha", "DROVER_SHORT_SHA", |facts| {
+        Some(facts.sha.chars().take(8).collect())
+    }),
+    fact("repository", "DROVER_REPOSITORY", |facts| {
+        Some(facts.repository.clone())
+    }),
+    fact("build", "DROVER_BUILD", |facts| {
+        facts.build.map(|number| number.to_string())
+    }),
+    fact("title", "DROVER_COMMIT_TITLE", |facts| facts.title.clone()),
+    fact("author", "DROVER_COMMIT_AUTHOR", |facts| facts.author.clone()),
+];
+
+const fn fact(name: &'static str, variable: &'static str, value: fn(&Facts) -> Option<String>) -> Fact {
+    Fact { name, variable, value }
+}
+
 /// The environment that every step gets, whatever its file says: `DROVER`, `CI`, and what [`Facts`] know. Unknown
 /// facts give no variable.
 pub fn builtin_env(facts: &Facts) -> Env {
-    let build = facts.build.map(|number| number.to_string());
-    let known = [
-        ("DROVER", Some("true")),
-        ("CI", Some("true")),
-        ("DROVER_EVENT", Some(facts.event.as_str())),
-        ("DROVER_BRANCH", facts.branch.as_deref()),
-        ("DROVER_TAG", facts.tag.as_deref()),
-        ("DROVER_REF", Some(facts.reference.as_str())),
-        ("DROVER_SHA", Some(facts.sha.as_str())),
-        ("DROVER_REPOSITORY", Some(facts.repository.as_str())),
-        ("DROVER_BUILD", build.as_deref()),
-        ("DROVER_COMMIT_TITLE", facts.title.as_deref()),
-        ("DROVER_COMMIT_AUTHOR", facts.author.as_deref()),
-    ];
-    known
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-        .collect()
+    let always = ["DROVER", "CI"].map(|name| (name.to_owned(), "true".to_owned()));
+    let known = FACTS
+        .iter()
+        .filter_map(|fact| Some((fact.variable.to_owned(), (fact.value)(facts)?)));
+    always.into_iter().chain(known).collect()
+}
+
+/// The environment variable of a matrix axis: `node-version` is `MATRIX_NODE_VERSION`.
+pub(crate) fn matrix_variable(axis: &str) -> String {
+    format!("MATRIX_{}", axis.to_ascii_uppercase().replace('-', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_get_what_is_known_about_the_commit() {
+        let facts = Facts {
+            event: "push".into(),
+            branch: Some("main".into()),
+            reference: "refs/heads/main".into(),
+            sha: "0123456789abcdef".into(),
+            repository: "shop".into(),
+            build: Some(7),
+            ..Facts::default()
+        };
+        let env: Vec<String> = builtin_env(&facts)
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        insta::assert_snapshot!(env.join("\n"), @r"
+        CI=true
+        DROVER=true
+        DROVER_BRANCH=main
+        DROVER_BUILD=7
+        DROVER_EVENT=push
+        DROVER_REF=refs/heads/main
+        DROVER_REPOSITORY=shop
+        DROVER_SHA=0123456789abcdef
+        DROVER_SHORT_SHA=01234567
+        ");
+    }
 }

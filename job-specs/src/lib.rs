@@ -3,7 +3,10 @@
 //! lint`) and the web pages share one reading of a file; it does no I/O and knows no async runtime.
 //!
 //! Data flows one way: text -> [`parse`] -> checked [`file::JobFile`] -> [`expand`] -> [`model::JobSpec`] per cell.
+//! Inside: `yaml` makes a tree in which every value knows its bytes; `keys` says which keys there are; `read` turns
+//! tree into model, one cell at a time, collecting `problems`; `check` looks at several things at once.
 
+pub mod codes;
 pub mod diagnostics;
 pub mod env;
 pub mod file;
@@ -11,10 +14,31 @@ pub mod model;
 pub mod render;
 pub mod status;
 
+mod check;
+mod durations;
+mod expand;
+mod image;
+mod keys;
+mod limits;
+mod matrix;
+mod parse;
+mod problems;
+mod read;
+mod schema;
+mod sizes;
+mod source;
+mod substitute;
+mod suggest;
+mod words;
+mod yaml;
+
 pub use diagnostics::Diagnostic;
 pub use env::{Facts, builtin_env};
+pub use expand::expand;
 pub use model::JobSpec;
+pub use parse::{Parsed, parse};
 pub use render::{Look, render};
+pub use schema::schema;
 
 /// One job file, as found in the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,31 +47,4 @@ pub struct SourceFile {
     pub name: String,
     /// Its whole text.
     pub text: String,
-}
-
-/// What [`parse`] found.
-#[derive(Debug, Clone)]
-pub struct Parsed {
-    /// The file; `None` if and only if an error is among the diagnostics.
-    pub file: Option<file::JobFile>,
-    /// Everything there is to say, sorted by place.
-    pub diagnostics: Vec<Diagnostic>,
-}
-
-/// Reads `.drover.yml`, or several `.drover/*.yml`, as one.
-pub fn parse(_files: &[SourceFile]) -> Parsed {
-    Parsed {
-        file: Some(file::JobFile {}),
-        diagnostics: Vec::new(),
-    }
-}
-
-/// One [`JobSpec`] per matrix cell, in the order of the file.
-pub fn expand(_file: &file::JobFile, _facts: &Facts) -> Result<Vec<JobSpec>, Vec<Diagnostic>> {
-    Ok(Vec::new())
-}
-
-/// The JSON Schema (draft-07) of the job file, for editors.
-pub fn schema() -> serde_json::Value {
-    serde_json::json!({"$schema": "http://json-schema.org/draft-07/schema#"})
 }
