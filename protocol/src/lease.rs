@@ -19,6 +19,9 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::{AttemptEvent, AttemptResult};
 use crate::ids::{AgentId, AttemptId};
 
+/// How every enrolment code begins, so that it can be told from an agent's token.
+pub const ENROL_CODE_PREFIX: &str = "drve_";
+
 /// An agent's first call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Enrol {

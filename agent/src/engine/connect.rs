@@ -118,6 +118,23 @@ pub(crate) async fn reach(socket: Option<PathBuf>) -> Result<Docker, EngineError
         .map_err(|error| unreachable(with_causes(&error)))
 }
 
+/// Name, version and API version of the engine that answers, for people: `20.10.24, API 1.41, overlay2, cgroup v1`.
+///
+/// # Errors
+/// `Unreachable` when none answers.
+pub async fn describe(socket: Option<PathBuf>) -> Result<String, EngineError> {
+    let docker = reach(socket).await?;
+    let unanswered = |error| EngineError::of("ask for the version", error);
+    let (version, info) = (docker.version().await.map_err(unanswered)?, docker.info().await.map_err(unanswered)?);
+    let cgroup = info.cgroup_version.map_or(String::new(), |version| format!(", cgroup v{version}"));
+    Ok(format!(
+        "{}, API {}, {}{cgroup}",
+        version.version.unwrap_or_default(),
+        version.api_version.unwrap_or_default(),
+        info.driver.unwrap_or_default(),
+    ))
+}
+
 /// `client error (Connect)` alone says little; its causes say what is wrong.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -21,7 +21,7 @@ pub mod plan;
 pub mod pull;
 pub mod sweep;
 
-pub use connect::{Engine, EngineConfig};
+pub use connect::{Engine, EngineConfig, describe};
 pub use error::EngineError;
 pub use events::Exit;
 pub use images::{ImageHealth, ImageInfo};

@@ -48,7 +48,7 @@ pub async fn doctor(arguments: &Arguments, json: bool) -> anyhow::Result<Exit> {
 }
 
 async fn engine() -> Finding {
-    match agent::engine::version(None).await {
+    match agent::engine::describe(None).await {
         Ok(version) => Finding {
             what: "engine",
             ok: true,

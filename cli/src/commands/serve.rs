@@ -112,7 +112,7 @@ async fn token_of(url: &str, file: &Path, name: &str) -> anyhow::Result<SecretSt
         .help("`drover agent token` on the coordinator makes an enrolment code to put into it")
     })?;
     let text = text.trim();
-    if !text.starts_with(coordinator::ENROL_CODE_PREFIX) {
+    if !text.starts_with(protocol::lease::ENROL_CODE_PREFIX) {
         return Ok(SecretString::from(text.to_owned()));
     }
     let enrolled = daemon::enrol(url, &SecretString::from(text.to_owned()), name)

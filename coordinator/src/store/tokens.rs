@@ -43,7 +43,7 @@ impl Kind {
             Kind::Login => "drvl_",
             Kind::Session => "drvs_",
             Kind::Api => "drv_",
-            Kind::Enrol => "drve_",
+            Kind::Enrol => protocol::lease::ENROL_CODE_PREFIX,
             Kind::Agent => "drva_",
         }
     }
