@@ -148,6 +148,9 @@ impl Reader<'_> {
             );
             return Vec::new();
         };
+        for entry in entries {
+            self.check_variable_name(&entry.key.text, entry.key.place);
+        }
         entries
             .iter()
             .map(|entry| (entry.key.text.to_string(), self.env_value(entry)))
@@ -157,7 +160,7 @@ impl Reader<'_> {
     /// The value of one variable, as it is written.
     pub(crate) fn env_value(&mut self, entry: &Entry) -> Option<String> {
         let name = &*entry.key.text;
-        self.check_variable_name(name, entry.key.place);
+
         if entry.node.is_null() {
             let problem = Problem::at(&codes::WRONG_TYPE, entry.key.place, format!("`{name}` has no value"));
             self.add(problem.help(format!(

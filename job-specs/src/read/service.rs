@@ -137,9 +137,9 @@ impl Reader<'_> {
                 entries
                     .iter()
                     .for_each(|entry| self.warn_of_variables(Slot::of("environment", &entry.node)));
-                self.env_map(slot)
-                    .into_iter()
-                    .filter_map(|(name, value)| Some((name, value?)))
+                entries
+                    .iter()
+                    .filter_map(|entry| self.environment_entry(entry))
                     .collect()
             }
             Value::Scalar(_) => {
@@ -147,6 +147,21 @@ impl Reader<'_> {
                 Env::new()
             }
         }
+    }
+
+    fn environment_entry(&mut self, entry: &Entry) -> Option<(String, String)> {
+        self.check_environment_name(&entry.key.text, entry.key.place)?;
+        Some((entry.key.text.to_string(), self.env_value(entry)?))
+    }
+
+    /// Images read names that no shell could set, as `discovery.type`.
+    fn check_environment_name(&mut self, name: &str, place: Place) -> Option<()> {
+        if !name.is_empty() && !name.contains(|c: char| c == '=' || c.is_whitespace() || c.is_control()) {
+            return Some(());
+        }
+        let message = format!("`{name}` is not a name for an environment variable");
+        self.add(Problem::at(&codes::BAD_NAME, place, message).label("no `=` and no spaces"));
+        None
     }
 
     fn environment_item(&mut self, item: Slot<'_>) -> Option<(String, String)> {
@@ -158,7 +173,7 @@ impl Reader<'_> {
             self.add(Problem::at(&codes::WRONG_TYPE, item.place(), message).help(help));
             return None;
         };
-        self.check_variable_name(name, item.place());
+        self.check_environment_name(name, item.place())?;
         let value = self.no_nul(item, value.to_owned())?;
         Some((name.to_owned(), value))
     }

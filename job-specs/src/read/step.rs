@@ -122,6 +122,7 @@ impl Reader<'_> {
                 self.add(problem.label("and this").related(run, "this").help("keep one of them"));
                 None
             }
+            (None, None) if fields.is_misspelt("run") || fields.is_misspelt("entrypoint") => None,
             (None, None) => {
                 let message = format!("{owner} has neither `run` nor `entrypoint`");
                 self.add(Problem::at(&codes::STEP_ACTION, place, message).help("add `run: …`"));

@@ -116,7 +116,12 @@ fn words(error: &ScanError) -> Words {
             Some("the items of one list must begin in the same column"),
             Some("check the indentation of this line and of the lines above it"),
         ),
-        K::InvalidIndentation | K::InvalidBlockScalarIndent | K::InvalidQuotedScalarIndent => (
+        K::InvalidQuotedScalarIndent => (
+            "a quoted text goes on over this line",
+            Some("not indented as a part of that text"),
+            Some("is the closing quote missing, on a line above?"),
+        ),
+        K::InvalidIndentation | K::InvalidBlockScalarIndent => (
             "the indentation does not fit",
             None,
             Some("lines that belong together must begin in the same column"),

@@ -158,7 +158,8 @@ impl Builder<'_> {
         let Some(node) = self.anchors.get(&id).cloned() else {
             let place = self.place(bytes);
             let message = "the alias stands inside the value that it names";
-            self.problems.add(Problem::at(&codes::TAG_OR_ALIAS, place, message));
+            self.problems
+                .add_last_word(Problem::at(&codes::TAG_OR_ALIAS, place, message));
             return self.put(Arc::new(Node::scalar(place, Scalar::unquoted(String::new()))), place);
         };
         if self.open.len() + node.weight.height > MAX_DEPTH {
@@ -174,7 +175,7 @@ impl Builder<'_> {
         let message = format!("no anchor `&{name}` stands before this alias");
         let help = format!("write `&{name}` before the value that is meant, or quote a text that begins with `*`");
         self.problems
-            .add(Problem::at(&codes::TAG_OR_ALIAS, place, message).help(help));
+            .add_last_word(Problem::at(&codes::TAG_OR_ALIAS, place, message).help(help));
         self.put(Arc::new(Node::scalar(place, Scalar::unquoted(String::new()))), place)
     }
 
