@@ -1,5 +1,7 @@
 //! Tests of the job language as its users see it: files in, jobs or diagnostics out.
 
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
+
 mod examples;
 mod gallery;
 mod language;
