@@ -5,8 +5,9 @@ use crate::keys::{Foreign, Others, Table};
 use crate::problems::Problem;
 use crate::read::Reader;
 use crate::source::Place;
+use crate::substitute::has_template;
 use crate::suggest::{listed, nearest};
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Node, Value};
 
 /// A value and what it is called.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +43,11 @@ impl<'a> Slot<'a> {
         } else {
             format!("`{}`", self.key)
         }
+    }
+
+    /// Whether it is a text with `${{ }}`.
+    pub(crate) fn has_template(&self) -> bool {
+        matches!(&self.node.value, Value::Scalar(scalar) if has_template(&scalar.text))
     }
 
     /// Where it stands.

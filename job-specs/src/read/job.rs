@@ -169,21 +169,8 @@ impl Reader<'_> {
             return None;
         }
         let slot = Slot::of(name, &entry.node);
-        let text = self.scalar(slot, "a text, a number or true/false")?.text;
-        self.no_nul(slot, text)
-    }
-
-    /// A text that can be an argument or a variable of a process.
-    pub(crate) fn no_nul(&mut self, slot: Slot<'_>, text: String) -> Option<String> {
-        if text.contains('\0') {
-            self.add(Problem::at(
-                &codes::BAD_VALUE,
-                slot.place(),
-                format!("{} holds a NUL character", slot.name()),
-            ));
-            return None;
-        }
-        Some(text)
+        self.scalar(slot, "a text, a number or true/false")
+            .map(|scalar| scalar.text)
     }
 
     /// The name of an image.

@@ -174,8 +174,7 @@ impl Reader<'_> {
             return None;
         };
         self.check_environment_name(name, item.place())?;
-        let value = self.no_nul(item, value.to_owned())?;
-        Some((name.to_owned(), value))
+        Some((name.to_owned(), value.to_owned()))
     }
 
     fn service_command(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
@@ -227,7 +226,7 @@ impl Reader<'_> {
         for item in self.one_or_many(slot) {
             let Some(text) = self.text(item) else { continue };
             let (path, options) = text.split_once(':').unwrap_or((&text, ""));
-            if path.starts_with('/') && path.len() > 1 && !path.contains('\0') {
+            if path.starts_with('/') && path.len() > 1 {
                 folders.insert(path.to_owned(), options.to_owned());
             } else {
                 let problem = self.bad_value(item, &codes::BAD_VALUE, format!("`{path}` is not a folder for a tmpfs"));

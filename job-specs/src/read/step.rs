@@ -144,7 +144,7 @@ impl Reader<'_> {
             return None;
         }
         self.no_template_in_script(slot, &scalar.text);
-        self.no_nul(slot, scalar.text.clone())
+        Some(scalar.text.clone())
     }
 
     fn no_template_in_script(&mut self, slot: Slot<'_>, script: &str) {
@@ -202,7 +202,7 @@ impl Reader<'_> {
 
     fn workdir(&mut self, slot: Slot<'_>) -> Option<String> {
         let folder = self.text(slot)?;
-        if folder.is_empty() || folder.contains('\0') {
+        if folder.is_empty() {
             self.add(Problem::at(
                 &codes::BAD_VALUE,
                 slot.place(),

@@ -44,8 +44,8 @@ impl Reader<'_> {
     /// "`x` …", about a value that has the right form.
     pub(crate) fn bad_value(&mut self, slot: Slot<'_>, code: &'static codes::Code, message: String) -> Problem {
         let problem = Problem::at(code, slot.place(), message);
-        match (&slot.node.value, self.scope.cell) {
-            (Value::Scalar(scalar), Some(cell)) if has_template(&scalar.text) && !cell.values.is_empty() => {
+        match self.scope.cell {
+            Some(cell) if slot.has_template() && !cell.values.is_empty() => {
                 problem.note(format!("in the cell {}", cell.title())).once_per_place()
             }
             _ => problem,

@@ -84,7 +84,7 @@ impl Builder<'_> {
             Event::DocumentStart(..) if self.root.is_some() => Err(self.second_document(bytes)),
             Event::Scalar(text, style, anchor, tag) => {
                 let quoted = style != ScalarStyle::Plain || self.tag_of(tag.as_deref(), &span);
-                let text = text.into_owned();
+                let text = self.without_nul(text.into_owned(), bytes.clone());
                 let scalar = if quoted {
                     Scalar::quoted(text)
                 } else {
@@ -130,6 +130,16 @@ impl Builder<'_> {
                 .add(Problem::at(&codes::TAG_OR_ALIAS, self.place(bytes), message).help(help));
         }
         tag.core_suffix().is_none_or(|suffix| suffix == "str")
+    }
+
+    /// No argument, variable or name of a process can hold a NUL.
+    fn without_nul(&mut self, text: String, bytes: Range<usize>) -> String {
+        if !text.contains('\0') {
+            return text;
+        }
+        let problem = Problem::at(&codes::BAD_VALUE, self.place(bytes), "a text holds a NUL character");
+        self.problems.add_last_word(problem);
+        text.replace('\0', "")
     }
 
     fn begin(&mut self, bytes: Range<usize>, anchor: usize, content: Content) -> Result<(), Stop> {

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod examples;
+mod files;
 mod gallery;
 mod language;
 mod limits;
 mod properties;
 mod schema;
+mod services;
 mod story;
