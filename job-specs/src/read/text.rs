@@ -9,7 +9,7 @@ use crate::suggest::{listed, nearest};
 use crate::yaml::{Plain, Scalar, Value};
 
 /// Bytes that `${{ }}` may add in one reading of all files.
-const MAX_SUBSTITUTED: usize = 64 * 1024 * 1024;
+const MAX_SUBSTITUTED: usize = 16 * 1024 * 1024;
 
 /// Reads values at one place of the file: with one scope, into one collector.
 pub(crate) struct Reader<'a> {
@@ -154,7 +154,7 @@ impl Reader<'_> {
             return Some(text);
         }
         if before <= MAX_SUBSTITUTED {
-            let message = "the values of `${{ }}` make the file bigger than 64 MiB";
+            let message = "the values of `${{ }}` make more than 16 MiB";
             self.add(Problem::at(&codes::TOO_MUCH_EXPANSION, slot.place(), message).label("reached here"));
         }
         None

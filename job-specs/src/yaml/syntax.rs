@@ -108,6 +108,17 @@ fn by_line(source: &Source, at: usize, kind: &Kind) -> Option<Words> {
                 "indent the lines below `|` or `>` by two more spaces",
             )
         }
+        Kind::ExpectedFlowMappingSeparator
+        | Kind::ExpectedFlowSequenceSeparator
+        | Kind::UnclosedFlowCollection { .. }
+            if is_at_template(source, at) =>
+        {
+            found(
+                "`${{ }}` has to be quoted inside `{ }` and `[ ]`",
+                "YAML reads this brace as its own",
+                "write `\"${{ … }}\"`, or the map or list as lines of its own",
+            )
+        }
         Kind::MappingValueNotAllowed if !before.trim_end_matches(':').contains(": ") => found(
             "this line begins a map inside a value",
             "the value above goes on until here",
@@ -120,6 +131,12 @@ fn by_line(source: &Source, at: usize, kind: &Kind) -> Option<Words> {
         ),
         _ => None,
     }
+}
+
+/// Whether the place is at or right behind the first braces of a `${{`.
+fn is_at_template(source: &Source, at: usize) -> bool {
+    let behind = source.text[..at].trim_end_matches('{');
+    behind.ends_with('$') && source.text[behind.len()..].starts_with("{{")
 }
 
 /// The kinds that people meet: message, label, help.

@@ -182,6 +182,8 @@ jobs:
     block_without_indent: "jobs:\n  test:\n    image: a\n    steps:\n      - run: |\n        make\n";
     missing_colon: "jobs:\n  test:\n    image a\n    steps: [x]\n";
     shell_test: "jobs:\n  test:\n    image: a\n    steps:\n      - run: [ -f x ] && make\n";
+    template_in_a_flow_map: "jobs:\n  test: {image: node:${{ matrix.node }}, steps: [x]}\n";
+    template_in_a_list: "jobs:\n  test:\n    image: a\n    steps: [{entrypoint: [echo, ${{ git.sha }}]}]\n";
     braces: "jobs:\n  test:\n    image: {{ image }}\n    steps: [x]\n";
     tab_after_a_text: "jobs:\n  test:\n    image: a\n\tsteps: [x]\n";
     unclosed_list: "jobs:\n  test:\n    image: a\n    steps: [x\n";
