@@ -180,7 +180,7 @@ fn diagnostic(problem: Problem, sources: &[Source]) -> Diagnostic {
         message: problem.message,
         file: sources
             .get(problem.file)
-            .map_or_else(String::new, |source| source.name.clone()),
+            .map_or_else(|| ".drover.yml".to_owned(), |source| source.name.clone()),
         span: problem.place.map(|place| clipped(place, sources)),
         label: problem.label,
         related,

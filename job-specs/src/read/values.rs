@@ -271,7 +271,12 @@ impl Reader<'_> {
     pub(crate) fn check_variable_name(&mut self, name: &str, place: crate::source::Place) -> bool {
         let fine = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if fine && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() {
-            return true;
+            let is_ours = name == "DROVER" || name.starts_with("DROVER_");
+            if is_ours {
+                let message = format!("`{name}` is set by Drover itself");
+                self.add(Problem::at(&codes::BAD_NAME, place, message).help("choose a name without `DROVER_`"));
+            }
+            return !is_ours;
         }
         let message = format!("`{name}` is not a name for an environment variable");
         self.add(Problem::at(&codes::BAD_NAME, place, message).label("letters, digits and `_` only, no digit first"));

@@ -223,3 +223,18 @@ jobs:
     let seen: Vec<_> = jobs.iter().map(|job| (job.allow_failure, job.timeout_secs)).collect();
     assert_eq!(seen, [(false, 3600), (true, 300)]);
 }
+
+#[test]
+fn names_of_variables_are_checked() {
+    let text = "jobs: {t: {image: i, env: {1A: x, A-B: y, DROVER_SHA: z, C:}, steps: [{run: x, secrets: [a b]}]}}\n";
+    assert_eq!(
+        findings(text),
+        [
+            "DRV0123 1:28 `1A` is not a name for an environment variable",
+            "DRV0123 1:35 `A-B` is not a name for an environment variable",
+            "DRV0123 1:43 `DROVER_SHA` is set by Drover itself",
+            "DRV0111 1:58 `C` has no value",
+            "DRV0123 1:90 `a b` is not a name for an environment variable",
+        ]
+    );
+}
