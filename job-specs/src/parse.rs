@@ -1,5 +1,5 @@
-//! The way from text to a checked [`JobFile`]: limits, tree, reading, checks, and a trial reading of every cell, so that
-//! whatever is wrong with a file is known before a build is made of it.
+//! The way from text to a checked [`JobFile`]: limits, tree, reading, checks, and a trial reading of every cell, so
+//! that whatever is wrong with a file is known before a build is made of it.
 
 use std::sync::Arc;
 

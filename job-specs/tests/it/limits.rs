@@ -174,7 +174,8 @@ fn substitution_cannot_multiply_without_end() {
     let many = "${{ matrix.a }}".repeat(500);
     let again = "${{ env.A }}".repeat(500);
     let text = format!(
-        "jobs: {{t: {{image: i, matrix: {{a: [{axis}]}}, env: {{A: \"{many}\"}}, steps: [{{run: x, env: {{B: \"{again}\"}}}}]}}}}\n"
+        "jobs: {{t: {{image: i, matrix: {{a: [{axis}]}}, \
+         env: {{A: \"{many}\"}}, steps: [{{run: x, env: {{B: \"{again}\"}}}}]}}}}\n"
     );
     assert_eq!(codes(&text), ["DRV0003"]);
 }
