@@ -1,0 +1,1 @@
+//! A gate as PID 1 of real containers.
