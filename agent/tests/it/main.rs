@@ -3,5 +3,6 @@
 
 mod gate_in_container;
 mod gate_process;
+mod gate_service;
 mod gates;
 mod logs;
