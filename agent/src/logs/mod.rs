@@ -3,5 +3,6 @@
 
 pub mod lines;
 pub mod mask;
+mod shapes;
 pub mod tail;
 pub mod writer;
