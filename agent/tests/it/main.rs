@@ -2,5 +2,8 @@
 //! that nothing with that label is left.
 
 mod engine;
+mod images;
+mod registry;
 mod sandbox;
+mod stack;
 mod world;

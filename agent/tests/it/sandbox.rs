@@ -106,8 +106,8 @@ async fn a_restarted_agent_adopts_what_goes_on_and_cleans_up_the_rest() {
         .unwrap();
     let swept = world.engine.sweep().await.unwrap();
     assert_eq!(swept.left, 0);
-    assert!(pool.adopt("t2").is_none());
-    let sandbox = pool.adopt("t1").expect("its anchor stood all the time");
+    assert!(pool.adopt("t2").await.is_none());
+    let sandbox = pool.adopt("t1").await.expect("its anchor stood all the time");
     assert_eq!(sandbox.id(), goes_on_id);
     assert_ne!(sandbox.id(), ends_id);
     pool.put_back(sandbox, Reuse::Never);

@@ -1,20 +1,24 @@
 //! What a test stands on: an engine with an agent's label and a data folder of its own. [`World::close`] ends every
-//! test: it fails when anything with the label is left.
+//! test: it fails when anything with the label is left. A test that fails before leaves nothing either.
 
-use std::path::PathBuf;
+use std::path::Path;
+use std::time::Duration;
 
-use agent::engine::{Engine, EngineConfig, Limits};
+use agent::engine::{Engine, EngineConfig, Limits, reap};
 use agent::sandbox::{Pool, PoolConfig, Want};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// A test that waits for longer than this waits for ever.
+const HANGS: Duration = Duration::from_secs(120);
+
 pub struct World {
     pub engine: Engine,
     pub agent: String,
-    pub data: TempDir,
     pub tasks: TaskTracker,
     pub stop: CancellationToken,
+    data: Option<TempDir>,
 }
 
 impl World {
@@ -36,18 +40,16 @@ impl World {
         World {
             engine,
             agent,
-            data,
             tasks,
             stop,
+            data: Some(data),
         }
     }
 
     /// As if the agent were killed: its tasks stop where they are, what it made in the engine stays.
-    pub async fn crash(self) -> (String, TempDir) {
-        self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
-        (self.agent, self.data)
+    pub async fn crash(mut self) -> (String, TempDir) {
+        self.end_tasks().await;
+        (self.agent.clone(), self.data.take().unwrap())
     }
 
     pub async fn pool(&self, slots: usize, spare: usize) -> Pool {
@@ -61,18 +63,45 @@ impl World {
             .unwrap()
     }
 
-    pub fn folder(&self, name: &str) -> PathBuf {
-        self.data.path().join(name)
+    pub fn data(&self) -> &Path {
+        self.data.as_ref().unwrap().path()
     }
 
-    pub async fn close(self) {
+    pub async fn close(mut self) {
         let left = self.engine.list_owned().await.unwrap();
+        self.end_tasks().await;
+        assert!(left.is_empty(), "left in the engine: {left:#?}");
+        self.data.take();
+    }
+
+    async fn end_tasks(&self) {
         self.stop.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
-        agent::engine::reap(None, &self.agent).await.unwrap();
-        assert!(left.is_empty(), "left in the engine: {left:#?}");
+        soon(self.tasks.wait()).await;
     }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.data.is_none() {
+            return; // closed, or crashed on purpose
+        }
+        self.stop.cancel();
+        let agent = self.agent.clone();
+        let reaper = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(reap(None, &agent)).unwrap();
+        });
+        let _ = reaper.join();
+    }
+}
+
+/// Fails a test that would wait for ever.
+pub async fn soon<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(HANGS, work).await.expect("the test hangs")
 }
 
 pub fn want(holder: &str, repository: &str) -> Want {
