@@ -9,7 +9,6 @@ use super::launch::Probe;
 use super::service::Service;
 use crate::engine::EngineError;
 use crate::gate::ProbeTarget;
-use crate::logs::tail::Watcher;
 
 use super::body::Body;
 
@@ -45,7 +44,7 @@ pub(super) async fn wait(
             }
         }
         Probe::Log(pattern) => {
-            let watcher = service.shared.spec.watcher.clone().unwrap_or_else(Watcher::new);
+            let watcher = service.shared.spec.watcher.clone().unwrap_or_default();
             let log = service.log();
             match within(timeout, excerpt::wait_for_line(&watcher, &log, pattern)).await {
                 Some(Ok(())) => Ok(Probed::Ready),

@@ -1,7 +1,7 @@
 //! What a test stands on: an engine with an agent's label and a data folder of its own. [`World::close`] ends every
 //! test: it fails when anything with the label is left. A test that fails before leaves nothing either.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent::engine::{Engine, EngineConfig, Limits, reap};
@@ -27,13 +27,23 @@ impl World {
         World::again(agent, tempfile::tempdir().unwrap()).await
     }
 
+    /// One that reaches the engine by another socket.
+    pub async fn over(socket: PathBuf) -> World {
+        let agent = format!("test-{}", uuid::Uuid::now_v7().simple());
+        World::start(agent, tempfile::tempdir().unwrap(), Some(socket)).await
+    }
+
     /// The same agent, started again over the same data folder.
     pub async fn again(agent: String, data: TempDir) -> World {
+        World::start(agent, data, None).await
+    }
+
+    async fn start(agent: String, data: TempDir, socket: Option<PathBuf>) -> World {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let config = EngineConfig {
             agent: agent.clone(),
             data: data.path().to_owned(),
-            socket: None,
+            socket,
             limits: Limits::default(),
         };
         let engine = Engine::connect(config, tasks.clone(), stop.clone()).await.unwrap();
