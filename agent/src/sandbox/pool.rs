@@ -136,7 +136,7 @@ impl Pool {
     }
 
     /// The sandbox that `holder` had before the agent was restarted, if it still stands.
-    pub fn adopt(&self, holder: &str) -> Option<Sandbox> {
+    pub async fn adopt(&self, holder: &str) -> Option<Sandbox> {
         self.state().to_adopt.remove(holder)
     }
 

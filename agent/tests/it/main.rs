@@ -4,9 +4,16 @@
 
 mod attempts;
 mod checkout;
+mod engine;
 mod gate_in_container;
 mod gate_process;
 mod gate_service;
 mod gates;
+mod images;
 mod logs;
+mod registry;
+mod sandbox;
+mod stack;
 mod stage;
+mod wire;
+mod world;
