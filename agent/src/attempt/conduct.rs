@@ -45,8 +45,7 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
         return (words::secrets_missing(&missing), None);
     }
     let started = job.journal.started_at().unwrap_or_else(journal::now);
-    let limit = Duration::from_secs(job.input.spec.timeout_secs);
-    let interrupts = Interrupts::new(cancel, started, limit);
+    let interrupts = Interrupts::new(job, cancel, started);
     let mut ground = tokio::select! {
         ground = Ground::lay(job) => match ground {
             Ok(ground) => ground,
@@ -261,7 +260,7 @@ impl Run<'_> {
     fn interrupted(&mut self, interrupt: Interrupt, step: Option<usize>) -> Next {
         let result = interrupt.result(step.map(|step| self.job.step(step)));
         match interrupt {
-            Interrupt::Cancelled | Interrupt::JobTimeout(_) => Next::Over(result),
+            Interrupt::Cancelled | Interrupt::AgentStopped | Interrupt::JobTimeout(_) => Next::Over(result),
             Interrupt::Service(failure) => {
                 tell_death(self.job, &failure);
                 self.service_lost = true;

@@ -100,6 +100,8 @@ pub struct AttemptContext {
     pub attempts: PathBuf,
     /// What runs beside an attempt and behind its result.
     pub tasks: TaskTracker,
+    /// The agent is stopped: every attempt ends, and none of them is to blame.
+    pub shutdown: CancellationToken,
 }
 
 /// Where an attempt tells what happens.

@@ -59,7 +59,7 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
         End::Interrupted(interrupt) => {
             let status = stop(job, held).await;
             let word = match &interrupt {
-                Interrupt::Cancelled => StepStatus::Cancelled,
+                Interrupt::Cancelled | Interrupt::AgentStopped => StepStatus::Cancelled,
                 Interrupt::JobTimeout(_) => StepStatus::TimedOut,
                 Interrupt::Service(_) => StepStatus::Failed,
             };

@@ -99,7 +99,7 @@ async fn every_bad_step_has_its_own_sentence() {
     ] {
         told.push(stage.run(job(vec![bad])).await.told());
     }
-    insta::assert_snapshot!(told.join("\n").replace(&empty.name, "EMPTY"), @"
+    insta::assert_snapshot!(told.join("\n").replace(&empty.name, "EMPTY"), @r#"
     Failed CommandNotFound: step `no-such-command` exited with 127: a command that it calls is not in the image `busybox` (the end of its log says which)
     Failed CommandNotFound: step `echo hi` cannot run: the image `EMPTY` has no `sh`; use an image that has it, or `entrypoint: [program, argument]` instead of `run`
     Failed CommandNotFound: step `tool` cannot run in the image `busybox`: `no-such-program` was not found in the image (PATH is /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
@@ -108,7 +108,7 @@ async fn every_bad_step_has_its_own_sentence() {
     Failed StepFailed: step `whoami` cannot be started: unable to find user nobody-of-that-name: no matching entries in passwd file
     Failed StepFailed: step `pwd` could not be started: the working directory `/workspace/nowhere` does not exist in the image
     Failed StepFailed: step `kill -9 $$` was ended by signal 9 (SIGKILL)
-    ");
+    "#);
     stage.close().await;
 }
 
@@ -207,7 +207,7 @@ async fn secrets_go_where_they_are_named_and_nowhere_else() {
     let story = stage.run_input(input.clone(), CancellationToken::new()).await;
     assert_eq!(story.told(), "Passed");
     assert_eq!(story.step(0), ["the token is •••, and •••", ""]);
-    assert_eq!(story.step(1), ["none: "]);
+    assert_eq!(story.step(1), ["none:"]);
     for (place, text) in stage.kept(&input) {
         assert!(!text.contains("an0ther"), "a secret stands in {place}");
     }
