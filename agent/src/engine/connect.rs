@@ -92,6 +92,21 @@ impl Engine {
         &self.inner.anchor.gate_file
     }
 
+    /// A token that ends with the engine's.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.inner.stop.child_token()
+    }
+
+    /// The agent is stopping.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.inner.stop.is_cancelled()
+    }
+
+    /// Spawns work that the agent waits for when it stops.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.inner.tasks.spawn(work);
+    }
+
     /// The image that holds the gate and nothing else.
     pub(crate) fn anchor_image(&self) -> &str {
         &self.inner.anchor.image

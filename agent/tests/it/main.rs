@@ -1,6 +1,10 @@
 //! Tests of the agent against a real container engine. Each makes everything under a label of its own and asserts
 //! that nothing with that label is left.
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod attempts;
 mod checkout;
+mod engine;
+mod sandbox;
 mod stage;
+mod world;
