@@ -165,7 +165,7 @@ impl Supervisor {
         while let Some(signal) = sys::read_signal(self.signals.as_fd()) {
             match (signal, &self.phase) {
                 (libc::SIGCHLD, _) => self.reap(now),
-                (libc::SIGPIPE, _) => {}
+                (signal, _) if !sys::is_for_the_child(signal) => {}
                 (_, Phase::Running(child)) => child.forward(signal),
                 (libc::SIGTERM | libc::SIGINT | libc::SIGQUIT, Phase::Idle) => return Some(128 + signal),
                 (_, Phase::Idle | Phase::Ending(_)) => {}
@@ -217,10 +217,19 @@ impl Supervisor {
                     Phase::Idle => return Some(0),
                     Phase::Ending(ended) => return Some(ended.status.code()),
                 },
-                Request::Probe(probe) => self.probes.start(client, probe),
+                Request::Probe(probe) => match self.mode {
+                    Mode::Anchor => self.probes.start(client, probe),
+                    // Its threads and the forks of a gate with a child would not go together.
+                    Mode::Child => self.refuse(client, probe.id),
+                },
             }
         }
         None
+    }
+
+    fn refuse(&mut self, client: ClientId, id: u64) {
+        let message = "only an anchor probes".to_owned();
+        self.clients.tell(client, &Event::ProbeDone { id, ok: false, message });
     }
 
     /// Tells a new client what holds.

@@ -5,6 +5,10 @@
 mod attempts;
 mod checkout;
 mod engine;
+mod gate_in_container;
+mod gate_process;
+mod gates;
+mod logs;
 mod sandbox;
 mod stage;
 mod world;
