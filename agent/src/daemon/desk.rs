@@ -170,7 +170,10 @@ impl Desk {
     }
 
     fn held(&self) -> Vec<Held> {
-        let ours = self.work.iter().filter(|(_, piece)| matches!(piece.stage, None | Some(WorkStage::Over)));
+        let ours = self
+            .work
+            .iter()
+            .filter(|(_, piece)| matches!(piece.stage, None | Some(WorkStage::Over)));
         let ours = ours.map(|(attempt, piece)| Held {
             attempt: attempt.clone(),
             epoch: piece.epoch,
@@ -215,7 +218,11 @@ mod tests {
         assert_eq!(desk.ask(), None);
         desk.note(&AttemptId("a".into()), WorkStage::Over);
         let free = desk.ask().expect("beside the one that asked for nothing");
-        assert_eq!((free.free_slots, free.held.len()), (1, 1), "its end is still to be told");
+        assert_eq!(
+            (free.free_slots, free.held.len()),
+            (1, 1),
+            "its end is still to be told"
+        );
         desk.answered(busy.ticket);
         assert_eq!(desk.ask(), None);
         desk.note(&AttemptId("a".into()), WorkStage::Told);
@@ -229,7 +236,10 @@ mod tests {
         desk.take(held("a", 1)).expect("new");
         assert!(desk.take(held("a", 1)).is_none(), "a lease that comes twice is one");
         desk.drain();
-        assert_eq!((desk.is_done(), desk.ask().expect("renewals go on").free_slots), (false, 0));
+        assert_eq!(
+            (desk.is_done(), desk.ask().expect("renewals go on").free_slots),
+            (false, 0)
+        );
         desk.note(&AttemptId("a".into()), WorkStage::Told);
         assert!(!desk.is_done(), "its containers are still there");
         desk.note(&AttemptId("a".into()), WorkStage::Gone);

@@ -57,7 +57,11 @@ impl Office {
 
     /// Polls and works until there is nothing left to do. Errors: the coordinator refuses the token.
     pub async fn open(mut self, mut news: mpsc::UnboundedReceiver<WorkNews>, stop: &Stop) -> anyhow::Result<()> {
-        tracing::info!(agent.name = self.config.name, slots = self.config.slots, "ready for work");
+        tracing::info!(
+            agent.name = self.config.name,
+            slots = self.config.slots,
+            "ready for work"
+        );
         let mut is_stopping = false;
         while !self.desk.is_done() {
             let may_ask = self.not_before <= Instant::now();
@@ -89,7 +93,11 @@ impl Office {
     }
 
     fn ask(&mut self, question: Question) {
-        let hold_secs = if question.held.is_empty() { protocol::POLL_SECS } else { protocol::RENEW_SECS };
+        let hold_secs = if question.held.is_empty() {
+            protocol::POLL_SECS
+        } else {
+            protocol::RENEW_SECS
+        };
         let poll = Poll {
             version: protocol::VERSION,
             capabilities: Vec::new(),
@@ -151,7 +159,10 @@ impl Office {
             };
             if let Some(signals) = self.desk.take(held) {
                 tracing::info!(attempt.id = %lease.attempt, job = lease.spec.title(), "leased");
-                self.shop.context.tasks.spawn(work::run(self.shop.clone(), lease, signals));
+                self.shop
+                    .context
+                    .tasks
+                    .spawn(work::run(self.shop.clone(), lease, signals));
             }
         }
         answer.cancel.iter().for_each(|attempt| self.desk.cancel(attempt));

@@ -4,11 +4,14 @@
 
 mod attempts;
 mod checkout;
+mod coordinator;
+mod daemon;
 mod engine;
 mod gate_in_container;
 mod gate_process;
 mod gates;
 mod logs;
 mod sandbox;
+mod services;
 mod stage;
 mod world;
