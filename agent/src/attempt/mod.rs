@@ -19,6 +19,7 @@ mod plan;
 mod services;
 mod standing;
 mod step;
+mod streams;
 mod voice;
 pub mod words;
 
@@ -44,6 +45,7 @@ use folder::{AttemptFolder, Ended};
 use images::{Images, Pulls};
 use job::Job;
 use journal::Journal;
+use streams::Streams;
 use voice::Voice;
 
 /// What to run.
@@ -100,6 +102,8 @@ pub struct AttemptContext {
     pub attempts: PathBuf,
     /// What runs beside an attempt and behind its result.
     pub tasks: TaskTracker,
+    /// The agent is stopped: every attempt ends, and none of them is to blame.
+    pub shutdown: CancellationToken,
 }
 
 /// Where an attempt tells what happens.
@@ -176,11 +180,11 @@ async fn open(
         resumed: journal.started_at().is_some(),
         images: Images::send_for(&context.engine, &context.tasks, wanted, &pulls),
         input,
-        folder,
         journal,
         voice,
         pulls,
-        streams: outlet.streams,
+        streams: Streams::new(folder.clone(), outlet.streams),
+        folder,
     }))
 }
 

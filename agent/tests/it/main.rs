@@ -4,6 +4,8 @@
 
 mod attempts;
 mod checkout;
+mod coordinator;
+mod daemon;
 mod engine;
 mod gate_in_container;
 mod gate_process;
@@ -13,6 +15,7 @@ mod images;
 mod logs;
 mod registry;
 mod sandbox;
+mod services;
 mod stack;
 mod stage;
 mod wire;
