@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_badge_says_it_in_words() {
-        insta::assert_snapshot!(svg("app", Some(JobStatus::Passed)), @"");
+        insta::assert_snapshot!(svg("app", Some(JobStatus::Passed)), @r##"<svg xmlns="http://www.w3.org/2000/svg" width="105" height="20" role="img" aria-label="app: ✓ passed"><title>app: ✓ passed</title><clipPath id="r"><rect width="105" height="20" rx="4"/></clipPath><g clip-path="url(#r)" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" fill="#fff" text-anchor="middle"><path fill="#3b424d" d="M0 0h36v20H0z"/><path fill="#2f7d6e" d="M36 0h69v20H36z"/><text x="18" y="14">app</text><text x="70" y="14">✓ passed</text></g></svg>"##);
         assert!(svg("<script>", None).contains("&#60;script&#62;"));
         assert!(svg("app", None).contains("no builds yet"));
     }

@@ -107,7 +107,7 @@ fn tick_label(millis: i64) -> String {
         (0, _) => "0".into(),
         (_, 0) => format!("{millis}ms"),
         (_, seconds) if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
-        (_, seconds) if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        (_, seconds) if seconds % 60 == 0 && seconds < 3600 => format!("{}m", seconds / 60),
         (_, seconds) if seconds < 60 && millis % 1000 == 0 => format!("{seconds}s"),
         _ => words::duration(millis * 1000),
     }
