@@ -55,25 +55,37 @@ class LiveRegion extends HTMLElement {
   }
 }
 
-/** Makes the children of `old` what those of `fresh` are. @param {Node} old @param {Node} fresh */
+/** Makes the children of `old` what those of `fresh` are: nodes with an id are found by it, others by their kind, in
+ * order; what stands between is gone. @param {Node} old @param {Node} fresh */
 function children(old, fresh) {
   /** @type {Map<string, Element>} */
   const named = new Map();
   for (const node of old.childNodes) if (node instanceof Element && node.id) named.set(node.id, node);
+  const kept = new Set([...fresh.childNodes].map((node) => (node instanceof Element && node.id) || ""));
+  const isKept = (/** @type {Node} */ node) => node instanceof Element && node.id !== "" && kept.has(node.id);
   let at = old.firstChild;
   for (const node of [...fresh.childNodes]) {
-    const id = node instanceof Element ? node.id : "";
-    while (at instanceof Element && at.id && at.id !== id && !has(fresh, at.id)) at = drop(at);
-    let match = id ? named.get(id) : at && isAlike(at, node) ? at : null;
+    if (node instanceof Element) while (at && !(at instanceof Element)) at = drop(at);
+    const match = node instanceof Element && node.id ? named.get(node.id) : alike(at, node);
     if (!match) {
       old.insertBefore(node, at);
       continue;
     }
-    if (match === at) at = at.nextSibling;
+    while (at && at !== match && !isKept(at)) at = drop(at);
+    if (at === match) at = match.nextSibling;
     else old.insertBefore(match, at);
     same(match, node);
   }
   while (at) at = drop(at);
+}
+
+/** The first node from `at` on that can become `node`; text only at once. @param {ChildNode | null} at @param {Node} node */
+function alike(at, node) {
+  if (!(node instanceof Element)) return at instanceof Element ? null : at;
+  const isAlike = (/** @type {Node} */ other) => other.nodeName === node.nodeName && other instanceof Element && !other.id;
+  if (at && isAlike(at)) return at;
+  for (; at; at = at.nextSibling) if (isAlike(at) && /** @type {Element} */ (at).className === node.className) return at;
+  return null;
 }
 
 /** @param {ChildNode} node @returns {ChildNode | null} */
@@ -82,12 +94,6 @@ function drop(node) {
   node.remove();
   return next;
 }
-
-/** @param {Node} fresh @param {string} id */
-const has = (fresh, id) => [...fresh.childNodes].some((node) => node instanceof Element && node.id === id);
-
-/** @param {Node} a @param {Node} b */
-const isAlike = (a, b) => a.nodeName === b.nodeName && !(a instanceof Element && a.id) && !(b instanceof Element && b.id);
 
 /** Makes `old` what `fresh` is. @param {Node} old @param {Node} fresh */
 function same(old, fresh) {

@@ -27,7 +27,10 @@ export class LogView extends HTMLElement {
   total = 0;
   /** Whether the window goes on with what comes; not so while the reader is far from the end. */
   isAttached = true;
-  isLoading = false;
+  /** How many loads are under way, and the last of them. */
+  loads = 0;
+  /** @type {Promise<void>} */
+  loaded = Promise.resolve();
   /** Where the range begins that {@link catchUp} fetches; 0: it does not run. */
   catching = 0;
   isPlanned = false;
@@ -91,7 +94,7 @@ export class LogView extends HTMLElement {
   /** Lines came. Those that are there already are dropped; a gap is fetched. @param {number} from @param {Line[]} lines */
   receive(from, lines) {
     const next = this.last + this.waiting.length + 1;
-    const wasBehind = this.isBehind && this.isLoading;
+    const wasBehind = this.isBehind && this.loads > 0;
     this.total = Math.max(this.total, from + lines.length - 1);
     if (!this.isOpen) return this.skip();
     if (!this.isAttached || wasBehind) return this.edges();
@@ -188,33 +191,34 @@ export class LogView extends HTMLElement {
     if (side === "last") this.isAttached = false;
   }
 
-  /** Fetches a range and makes it, or adds it to, the window. @param {number} from @param {number} to */
-  async load(from, to) {
-    if (this.isLoading) return;
-    this.isLoading = true;
-    try {
-      const lines = await this.range(from, to);
-      if (!lines.length) return;
-      if (this.waiting.length) this.flush();
-      if (from === this.catching && !this.isAttached) return;
-      if (lines[lines.length - 1].n === this.first - 1 && this.last >= this.first) {
-        hold(this.items()[0], () => this.prepend(lines));
-        while (this.last - this.first + 1 > LIMIT) this.drop("last");
-      } else {
-        this.append(lines.filter((line) => line.n > this.last || line.n < this.first));
-        while (this.last - this.first + 1 > LIMIT) hold(this.items()[LIMIT], () => this.drop("first"));
-        if (this.last >= this.total) this.isAttached = true;
-        else if (from !== this.catching) this.isAttached = false;
-      }
-      this.edges();
-    } finally {
-      this.isLoading = false;
+  /** Fetches a range and makes it, or adds it to, the window; one after the other. @param {number} from @param {number} to */
+  load(from, to) {
+    this.loads++;
+    const done = () => this.fill(from, to).finally(() => this.loads--);
+    return (this.loaded = this.loaded.then(done, done));
+  }
+
+  /** @param {number} from @param {number} to */
+  async fill(from, to) {
+    const found = await this.range(from, to);
+    if (this.waiting.length) this.flush();
+    const lines = found.filter((line) => line.n < this.first || line.n > this.last);
+    if (!lines.length || (from === this.catching && !this.isAttached)) return;
+    if (lines[lines.length - 1].n === this.first - 1 && this.last >= this.first) {
+      hold(this.items()[0], () => this.prepend(lines));
+      while (this.last - this.first + 1 > LIMIT) this.drop("last");
+    } else {
+      this.append(lines);
+      while (this.last - this.first + 1 > LIMIT) hold(this.items()[LIMIT], () => this.drop("first"));
+      if (this.last >= this.total) this.isAttached = true;
+      else if (from !== this.catching) this.isAttached = false;
     }
+    this.edges();
   }
 
   /** Fetches until the window reaches the end; far behind it jumps there. */
   async catchUp() {
-    if (this.isLoading || this.catching || !this.isOpen || !this.isAttached) return;
+    if (this.loads || this.catching || !this.isOpen || !this.isAttached) return;
     this.catching = -1;
     try {
       const answer = await fetch(`${this.base}/meta`);
@@ -246,6 +250,7 @@ export class LogView extends HTMLElement {
     const answer = await fetch(`${this.base}/lines?from=${from}&n=${to - from + 1}`);
     if (!answer.ok) return [];
     const body = await answer.json();
+    this.total = Math.max(this.total, body.total ?? 0);
     const lines = /** @type {Line[]} */ (Array.isArray(body) ? body : body.lines);
     return lines.filter((line) => line.n >= from && line.n <= to);
   }

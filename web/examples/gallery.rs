@@ -52,6 +52,7 @@ fn drawn() -> Vec<(&'static str, String)> {
         ("build-invalid", pages::build(&frame, &samples::invalid_build())),
         ("job", pages::job(&frame, &samples::job_page())),
         ("job-running", pages::job(&frame, &samples::running_job())),
+        ("job-running-live", pages::job_live(&frame, &samples::running_job())),
         ("job-waiting", pages::job(&frame, &samples::waiting_job())),
         ("agents", pages::agents(&frame, &samples::agents())),
         ("agents-empty", pages::agents(&frame, &AgentsPage::default())),
