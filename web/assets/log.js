@@ -4,24 +4,24 @@
 // it knows how many lines there are (`total`); a line is shown once and none is left out, because every batch says
 // where it begins and what is missing is fetched.
 import { on, say } from "./events.js";
-import { CLUSTER, clock, element, numberOf, paint, silence } from "./lines.js";
+import { CLUSTER, clock, element, numberOf, silence } from "./lines.js";
+import { begin, count, followed, hold, mark, RANGE, target, views } from "./reader.js";
 
 /** Lines in the page, at most. */
 const LIMIT = 2000;
-/** Lines in one request. */
-const RANGE = 1000;
 /** Between two paints, milliseconds. */
 const PAUSE = 80;
 
 /** @typedef {import("./lines.js").Line} Line */
 
-/** @type {Set<LogView>} */
-const views = new Set();
 let spoken = 0;
 
 export class LogView extends HTMLElement {
   /** @type {Line[]} lines that came and are not painted yet; they continue each other */
   waiting = [];
+  /** @type {Set<number>} */
+  errors = new Set();
+  errorWords = "";
   first = 1;
   last = 0;
   total = 0;
@@ -43,7 +43,7 @@ export class LogView extends HTMLElement {
     this.base = this.getAttribute("src") ?? "";
     this.start = Number(this.getAttribute("start"));
     this.log = /** @type {HTMLElement} */ (this.querySelector(".log"));
-    this.errors = new Set((this.getAttribute("errors") ?? "").split(" ").filter(Boolean).map(Number));
+    this.learnErrors();
     const items = this.items();
     if (items.length) (this.first = numberOf(items[0])), (this.last = numberOf(items[items.length - 1]));
     this.total = Math.max(this.last, Number(this.getAttribute("lines")));
@@ -60,14 +60,24 @@ export class LogView extends HTMLElement {
     views.delete(this);
   }
 
-  static observedAttributes = ["eof", "lines"];
+  static observedAttributes = ["eof", "lines", "errors"];
 
   attributeChangedCallback() {
     if (!this.stream) return;
+    this.learnErrors();
     this.total = Math.max(this.total, Number(this.getAttribute("lines")));
     this.edges();
     // The page knows more than its events have brought: they had a second, now fetch.
     if (this.isBehind) setTimeout(() => this.isBehind && this.catchUp(), 1000);
+  }
+
+  /** Which lines look like errors; the page says it, and it says more as time goes by. */
+  learnErrors() {
+    const words = this.getAttribute("errors") ?? "";
+    if (words === this.errorWords) return;
+    this.errorWords = words;
+    this.errors = new Set(words.split(" ").filter(Boolean).map(Number));
+    for (const n of this.errors) document.getElementById(`${this.stream}-L${n}`)?.classList.add("x");
   }
 
   get isOpen() {
@@ -81,7 +91,7 @@ export class LogView extends HTMLElement {
 
   /** @returns {HTMLLIElement[]} */
   items() {
-    return [.../** @type {HTMLElement} */ (this.log).querySelectorAll("li[id]")];
+    return this.log ? [.../** @type {NodeListOf<HTMLLIElement>} */ (this.log.querySelectorAll("li[id]"))] : [];
   }
 
   /** A log that was closed is empty, or behind: show its end. */
@@ -130,21 +140,21 @@ export class LogView extends HTMLElement {
     if (isFull && follower !== this && this.last >= this.first) {
       this.isAttached = false;
       this.edges();
-      return updatePill(lines.length);
+      return count(lines.length);
     }
-    this.append(lines);
+    this.addBelow(lines);
     while (this.last - this.first + 1 > LIMIT) this.drop("first");
     this.edges();
     follower?.showEnd();
-    if (!follower) updatePill(lines.length);
+    if (!follower) count(lines.length);
     this.speak();
   }
 
   /** @param {Line[]} lines they follow the window, or begin a new one */
-  append(lines) {
+  addBelow(lines) {
     if (!lines.length) return;
     if (lines[0].n !== this.last + 1) this.clear(lines[0].n);
-    const made = lines.map((line) => element(line, this.stream ?? "", this.errors?.has(line.n) ?? false));
+    const made = lines.map((line) => element(line, this.stream ?? "", this.errors.has(line.n)));
     let cluster = this.log?.lastElementChild;
     for (const item of made) {
       const key = String(Math.floor((numberOf(item) - 1) / CLUSTER));
@@ -160,8 +170,8 @@ export class LogView extends HTMLElement {
   }
 
   /** @param {Line[]} lines they end just before the window */
-  prepend(lines) {
-    const made = lines.map((line) => element(line, this.stream ?? "", this.errors?.has(line.n) ?? false));
+  addAbove(lines) {
+    const made = lines.map((line) => element(line, this.stream ?? "", this.errors.has(line.n)));
     let cluster = this.log?.firstElementChild;
     for (const item of made.reverse()) {
       const key = String(Math.floor((numberOf(item) - 1) / CLUSTER));
@@ -205,10 +215,10 @@ export class LogView extends HTMLElement {
     const lines = found.filter((line) => line.n < this.first || line.n > this.last);
     if (!lines.length || (from === this.catching && !this.isAttached)) return;
     if (lines[lines.length - 1].n === this.first - 1 && this.last >= this.first) {
-      hold(this.items()[0], () => this.prepend(lines));
+      hold(this.items()[0], () => this.addAbove(lines));
       while (this.last - this.first + 1 > LIMIT) this.drop("last");
     } else {
-      this.append(lines);
+      this.addBelow(lines);
       while (this.last - this.first + 1 > LIMIT) hold(this.items()[LIMIT], () => this.drop("first"));
       if (this.last >= this.total) this.isAttached = true;
       else if (from !== this.catching) this.isAttached = false;
@@ -346,99 +356,6 @@ function newCluster(key) {
   return cluster;
 }
 
-/** Keeps what the reader looks at where it is. @param {Element | undefined} item @param {() => void} change */
-function hold(item, change) {
-  const before = item?.getBoundingClientRect().top ?? 0;
-  document.documentElement.style.overflowAnchor = "none";
-  change();
-  if (item?.isConnected) scrollBy(0, item.getBoundingClientRect().top - before);
-  requestAnimationFrame(() => (document.documentElement.style.overflowAnchor = ""));
-}
-
-/** The log that the reader follows: the lowest live one whose end can be seen. @returns {LogView | undefined} */
-function followed() {
-  const live = /** @type {LogView[]} */ ([...document.querySelectorAll("log-view[live]")]);
-  return live.filter((view) => view.showsEnd && view.isAttached).pop();
-}
-
-// "▼ 312 new lines", while the reader is elsewhere.
-const pill = document.createElement("button");
-pill.className = "pill";
-pill.hidden = true;
-let news = 0;
-
-/** @param {number} [count] */
-function updatePill(count = 0) {
-  news += count;
-  pill.hidden = news === 0;
-  pill.textContent = `▼ ${news.toLocaleString("en")} new line${news === 1 ? "" : "s"}`;
-  if (!pill.isConnected) document.body.append(pill);
-}
-
-/** Shows the end of the lowest live log that has lines. */
-export async function toEnd() {
-  const open = /** @type {LogView[]} */ ([...document.querySelectorAll("log-view")]).filter((view) => view.isOpen && view.total);
-  const view = open.filter((candidate) => candidate.hasAttribute("live")).pop() ?? open.pop();
-  if (!view) return;
-  if (!view.isAttached) await view.load(Math.max(1, view.total - RANGE + 1), view.total);
-  view.showEnd();
-  settle();
-}
-
-function settle() {
-  if (news && followed()) (news = 0), updatePill();
-}
-
-/** What the address points at. */
-function target() {
-  const [, stream, a, b] = /^#(.+?)-L(\d+)(?:-L(\d+))?$/.exec(decodeURIComponent(location.hash)) ?? [];
-  const view = [...views].find((candidate) => candidate.stream === stream);
-  return view && { view, from: Number(a), to: Number(b ?? a) };
-}
-
-/** Marks the lines that the address points at. */
-function mark() {
-  for (const line of document.querySelectorAll(".log .hl")) line.classList.remove("hl");
-  const { view, from, to } = target() ?? {};
-  if (view) for (const item of view.items()) item.classList.toggle("hl", numberOf(item) >= (from ?? 0) && numberOf(item) <= (to ?? 0));
-}
-
-async function toTarget() {
-  const place = target();
-  if (!place) return false;
-  const { view, from } = place;
-  const part = view.closest("details");
-  if (part) (part.open = true), part.setAttribute("data-touched", "");
-  if (from < view.first || from > view.last) {
-    view.clear(Math.max(1, from - RANGE / 2));
-    await view.load(view.first, view.first + RANGE - 1);
-  }
-  mark();
-  document.getElementById(`${view.stream}-L${from}`)?.scrollIntoView({ block: "center" });
-  return true;
-}
-
-/** Goes to the next or previous line that looks like an error. @param {1 | -1} way */
-export function toError(way) {
-  const items = [...document.querySelectorAll("details[open] .log .x")];
-  const middle = innerHeight / 2;
-  const isBeyond = (/** @type {Element} */ item) => (item.getBoundingClientRect().top - middle) * way > 20;
-  const next = way > 0 ? items.find(isBeyond) : items.filter(isBeyond).pop();
-  next?.scrollIntoView({ block: "center" });
-}
-
-/** The first line of a failed step (else service) that looks like an error, when it is out of sight. */
-function firstError() {
-  const error = document.querySelector(".sec.fail[id^=sec-step] .x") ?? document.querySelector(".sec.fail .x");
-  return error && error.getBoundingClientRect().bottom > innerHeight ? error : null;
-}
-
-/** Shows times anew after the reader chose how. */
-export function redress() {
-  for (const view of views) view.dress(view.items());
-}
-
-/** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-fg],[data-bg]")).forEach((span) => paint(span, span.dataset.fg, span.dataset.bg));
 customElements.define("log-view", LogView);
 on("lines", ({ stream, attempt, from, lines }) => {
   const view = [...views].find((candidate) => candidate.stream === stream && candidate.hasAttribute("live"));
@@ -447,10 +364,4 @@ on("lines", ({ stream, attempt, from, lines }) => {
 on("open", () => {
   for (const view of views) if (view.hasAttribute("live") && !view.hasAttribute("eof")) view.catchUp();
 });
-addEventListener("hashchange", toTarget);
-addEventListener("scroll", settle, { passive: true });
-pill.addEventListener("click", toEnd);
-toTarget().then((isThere) => {
-  if (!isThere && document.querySelector("log-view[live]:not([eof])")) toEnd();
-  else if (!isThere) firstError()?.scrollIntoView({ block: "center" });
-});
+begin();

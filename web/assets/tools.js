@@ -1,6 +1,6 @@
 // @ts-check
 // How the reader wants logs: times, wrapping; and the keys. Kept on this browser only.
-import { redress, toEnd, toError } from "./log.js";
+import { redress, toEnd, toError } from "./reader.js";
 
 const TIMES = ["off", "relative", "local", "utc"];
 const root = document.documentElement;

@@ -22,7 +22,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// What is embedded as it is.
-const FILES: [(&str, &str, &[u8]); 9] = [
+const FILES: [(&str, &str, &[u8]); 10] = [
     ("app.css", CSS, include_bytes!("../assets/app.css")),
     ("app.js", JS, include_bytes!("../assets/app.js")),
     ("ansi.js", JS, include_bytes!("../assets/ansi.js")),
@@ -30,6 +30,7 @@ const FILES: [(&str, &str, &[u8]); 9] = [
     ("lines.js", JS, include_bytes!("../assets/lines.js")),
     ("live.js", JS, include_bytes!("../assets/live.js")),
     ("log.js", JS, include_bytes!("../assets/log.js")),
+    ("reader.js", JS, include_bytes!("../assets/reader.js")),
     ("tools.js", JS, include_bytes!("../assets/tools.js")),
     ("icon-drover.svg", SVG, include_bytes!("../assets/icon-drover.svg")),
 ];
