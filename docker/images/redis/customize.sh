@@ -1,0 +1,10 @@
+#!/bin/sh
+# Run while the image is made, outside it, with the image's root as $1: the data folder, and removal of what a test
+# image never needs.
+set -eu
+
+root=$1
+mkdir -p "$root/data"
+chroot "$root" chown redis:redis /data
+rm -rf "$root"/usr/lib/*/perl "$root"/usr/share/perl "$root"/usr/lib/*/libperl.so* "$root"/usr/lib/*/gconv \
+    "$root"/var/cache/debconf/*-old
