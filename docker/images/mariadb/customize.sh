@@ -4,6 +4,7 @@
 set -eu
 
 root=$1
+cp "$(dirname "$0")/docker-entrypoint.sh" "$root/usr/local/bin/"
 mkdir -p "$root/usr/local/share/mariadb" "$root/docker-entrypoint-initdb.d" "$root/run/mysqld" "$root/etc/mysql/conf.d"
 cat >"$root/etc/mysql/conf.d/image.cnf" <<'END'
 [mariadbd]

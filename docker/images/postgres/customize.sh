@@ -5,6 +5,7 @@ set -eu
 
 root=$1
 version=$2
+cp "$(dirname "$0")/docker-entrypoint.sh" "$root/usr/local/bin/"
 programs=/usr/lib/postgresql/$version/bin
 
 # Debian's own commands of these names are Perl programs that choose between versions; here there is one version.

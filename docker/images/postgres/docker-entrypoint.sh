@@ -105,7 +105,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     for name in POSTGRES_PASSWORD POSTGRES_USER POSTGRES_DB POSTGRES_INITDB_ARGS; do file_env "$name"; done
     : "${POSTGRES_USER:=postgres}"
     : "${POSTGRES_DB:=$POSTGRES_USER}"
-    : "${POSTGRES_HOST_AUTH_METHOD:=$PG_AUTH}"
+    : "${POSTGRES_HOST_AUTH_METHOD:=$(postgres -D "$template" -C password_encryption)}"
     export POSTGRES_USER POSTGRES_DB POSTGRES_PASSWORD
     require_password
     init_data

@@ -4,6 +4,7 @@
 set -eu
 
 root=$1
+cp "$(dirname "$0")/docker-entrypoint.sh" "$root/usr/local/bin/"
 mkdir -p "$root/data"
 chroot "$root" chown redis:redis /data
 rm -rf "$root"/usr/lib/*/perl "$root"/usr/share/perl "$root"/usr/lib/*/libperl.so* "$root"/usr/lib/*/gconv \
