@@ -18,7 +18,7 @@ innodb-use-native-aio = OFF
 END
 sed -i '/^bind-address/d' "$root/etc/mysql/mariadb.conf.d/50-server.cnf"
 rm -rf "$root"/var/lib/mysql/* "$root"/usr/local/share/mariadb/data
-chroot "$root" mariadb-install-db --user=mysql --datadir=/usr/local/share/mariadb/data --skip-test-db \
+chroot "$root" mariadb-install-db --force --user=mysql --datadir=/usr/local/share/mariadb/data --skip-test-db \
     --auth-root-authentication-method=normal >/dev/null
 chroot "$root" chown -R mysql:mysql /usr/local/share/mariadb /run/mysqld /var/lib/mysql
 if [ ! -e "$root/usr/bin/mariadb-admin" ]; then ln -s mysqladmin "$root/usr/bin/mariadb-admin"; fi

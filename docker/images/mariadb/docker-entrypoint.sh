@@ -43,23 +43,30 @@ require_password() {
     fi
 }
 
+# `echo` would read backslashes.
+say() {
+    printf '%s\n' "$1"
+}
+
 # One statement a line: the server runs this file before it answers anyone.
 setup_sql() {
+    say "delete from mysql.global_priv where user = '' or (user = 'root' and host <> 'localhost');"
+    say "flush privileges;"
     quoted "$MARIADB_ROOT_PASSWORD" "'"
-    echo "alter user root@localhost identified by $text;"
-    echo "create user root@'%' identified by $text;"
-    echo "grant all on *.* to root@'%' with grant option;"
+    say "alter user root@localhost identified by $text;"
+    say "create user root@'%' identified by $text;"
+    say "grant all on *.* to root@'%' with grant option;"
     if [ -n "$MARIADB_DATABASE" ]; then
         quoted "$MARIADB_DATABASE" '`'
         database=$text
-        echo "create database if not exists $database;"
+        say "create database if not exists $database;"
     fi
     if [ -n "$MARIADB_USER" ] && [ -n "$MARIADB_PASSWORD" ]; then
         quoted "$MARIADB_USER" "'"
         user=$text
         quoted "$MARIADB_PASSWORD" "'"
-        echo "create user $user@'%' identified by $text;"
-        if [ -n "$MARIADB_DATABASE" ]; then echo "grant all on $database.* to $user@'%';"; fi
+        say "create user $user@'%' identified by $text;"
+        if [ -n "$MARIADB_DATABASE" ]; then say "grant all on $database.* to $user@'%';"; fi
     fi
 }
 

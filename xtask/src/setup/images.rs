@@ -204,7 +204,18 @@ fn make(recipe: &Recipe) -> anyhow::Result<()> {
     if !import.status.success() {
         bail!("docker import: {}", String::from_utf8_lossy(&import.stderr).trim());
     }
+    let before = process::output(&mut process::docker(&[
+        "image",
+        "inspect",
+        "--format",
+        "{{.Id}}",
+        recipe.name,
+    ]));
     process::run(&mut process::docker(&["tag", &image, recipe.name]))?;
+    if let Ok(before) = before {
+        // It stays when a container still uses it.
+        process::says_yes(&mut process::docker(&["rmi", before.trim()]));
+    }
     let took = say::duration(begin.elapsed());
     say::line(format_args!(
         "made {} from Debian {} ({took})",
@@ -217,7 +228,7 @@ fn mmdebstrap(recipe: &Recipe) -> Command {
     let mut command = Command::new("mmdebstrap");
     command
         .arg(format!("--variant={}", recipe.variant))
-        .arg("--aptopt=Acquire::Retries=3");
+        .args(["--aptopt=Acquire::Retries=3", "--skip=cleanup/run"]);
     if !recipe.packages.is_empty() {
         command.arg(format!("--include={}", recipe.packages.join(",")));
     }
