@@ -7,6 +7,7 @@ use std::process::ExitCode;
 mod bench;
 mod demo;
 mod keeper;
+mod leftovers;
 mod process;
 mod say;
 mod setup;
