@@ -11,6 +11,7 @@ mod leftovers;
 mod process;
 mod say;
 mod setup;
+mod stage;
 mod test;
 mod tidy;
 

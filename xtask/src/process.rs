@@ -11,13 +11,17 @@ pub fn workspace() -> &'static Path {
         .expect("the crate lies in a folder of the workspace")
 }
 
+/// Cargo's target folder.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+}
+
 /// Where the tasks keep logs and scratch files: a folder in Cargo's target folder.
 ///
 /// # Errors
 /// When it cannot be made.
 pub fn scratch() -> anyhow::Result<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
-    let scratch = target.join("xtask");
+    let scratch = target().join("xtask");
     std::fs::create_dir_all(&scratch).with_context(|| format!("make {}", scratch.display()))?;
     Ok(scratch)
 }

@@ -72,7 +72,7 @@ impl Run {
         let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
         self.check("clippy", process::cargo().args(clippy))?;
         let mut doc = process::cargo();
-        doc.args(["doc", "--workspace", "--no-deps", "--document-private-items"]);
+        doc.args(["doc", "--workspace", "--no-deps"]);
         self.check("doc", doc.env("RUSTDOCFLAGS", "-D warnings"))
     }
 
@@ -111,7 +111,7 @@ impl Run {
         self.stage("leftovers", |run| {
             say::heading("leftovers: what the tests left in the engine");
             let left = leftovers::since(&before)?;
-            left.iter().for_each(|left| say::line(left));
+            left.iter().for_each(say::line);
             say::line(if left.is_empty() {
                 "nothing"
             } else {
