@@ -17,7 +17,7 @@ create table line (
 );
 
 create view order_totals as
-    select customer.name as customer, purchase.id as purchase, sum(line.pieces * line.cents) / 100.0 as total
+    select customer.name as customer, purchase.id as purchase, (sum(line.pieces * line.cents) / 100.0)::numeric(10, 2) as total
     from customer
     join purchase on purchase.customer = customer.id
     join line on line.purchase = purchase.id
