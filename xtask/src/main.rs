@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 mod bench;
 mod demo;
+mod http;
 mod keeper;
 mod leftovers;
 mod process;
