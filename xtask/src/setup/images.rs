@@ -228,7 +228,13 @@ fn mmdebstrap(recipe: &Recipe) -> Command {
     let mut command = Command::new("mmdebstrap");
     command
         .arg(format!("--variant={}", recipe.variant))
-        .args(["--aptopt=Acquire::Retries=3", "--skip=cleanup/run"]);
+        .arg("--aptopt=Acquire::Retries=3");
+    // Of an image that is only unpacked, the script keeps nothing that could be cleaned up.
+    let (customize, kept) = match recipe.variant {
+        "extract" => ("--extract-hook", "--skip=cleanup"),
+        _ => ("--customize-hook", "--skip=cleanup/run"),
+    };
+    command.arg(kept);
     if !recipe.packages.is_empty() {
         command.arg(format!("--include={}", recipe.packages.join(",")));
     }
@@ -239,11 +245,7 @@ fn mmdebstrap(recipe: &Recipe) -> Command {
         command.arg(format!("--essential-hook=sh {} \"$1\"", quoted(&script)));
     }
     if let Some(script) = recipe.script("customize.sh") {
-        command.arg(format!(
-            "--customize-hook=sh {} \"$1\" {}",
-            quoted(&script),
-            recipe.argument
-        ));
+        command.arg(format!("{customize}=sh {} \"$1\" {}", quoted(&script), recipe.argument));
     }
     command.args([recipe.suite, "-"]);
     command

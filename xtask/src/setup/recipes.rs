@@ -23,6 +23,8 @@ pub struct Recipe {
     pub argument: &'static str,
     /// Configuration, as in a Dockerfile.
     pub config: &'static [&'static str],
+    /// A command that ends well in an image that is whole; run before the image gets its name.
+    pub proof: &'static [&'static str],
 }
 
 /// Grows when the way images are made changes, so that all are made again.
@@ -67,6 +69,7 @@ const BUSYBOX: Recipe = Recipe {
     folder: Some("busybox"),
     argument: "",
     config: &[r#"CMD ["sh"]"#],
+    proof: &["sh", "-c", "true"],
 };
 
 const fn debian(name: &'static str, suite: &'static str) -> Recipe {
@@ -78,6 +81,7 @@ const fn debian(name: &'static str, suite: &'static str) -> Recipe {
         folder: None,
         argument: "",
         config: &[r#"CMD ["bash"]"#],
+        proof: &["bash", "-c", "apt-get --version"],
     }
 }
 
@@ -96,6 +100,7 @@ const fn redis(name: &'static str, suite: &'static str) -> Recipe {
             "WORKDIR /data",
             "VOLUME /data",
         ],
+        proof: &["redis-server", "--version"],
     }
 }
 
@@ -119,6 +124,7 @@ const fn postgres(
             "EXPOSE 5432",
             "VOLUME /var/lib/postgresql/data",
         ],
+        proof: &["postgres", "--version"],
     }
 }
 
@@ -137,6 +143,7 @@ const fn mariadb(name: &'static str, suite: &'static str) -> Recipe {
             "EXPOSE 3306",
             "VOLUME /var/lib/mysql",
         ],
+        proof: &["mariadbd", "--version"],
     }
 }
 
