@@ -204,6 +204,8 @@ fn make(recipe: &Recipe) -> anyhow::Result<()> {
     if !import.status.success() {
         bail!("docker import: {}", String::from_utf8_lossy(&import.stderr).trim());
     }
+    let mut proof = process::docker(&["run", "--rm", "--network", "none", &image]);
+    process::output(proof.args(recipe.proof)).context("the image was made, but does not work")?;
     let before = process::output(&mut process::docker(&[
         "image",
         "inspect",
