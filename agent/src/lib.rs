@@ -1,1 +1,11 @@
 //! Leases jobs from a coordinator and runs their stacks and steps in containers; the same engine serves `drover run`.
+
+pub mod attempt;
+pub mod checkout;
+pub mod daemon;
+pub mod engine;
+pub mod gate;
+pub mod local;
+pub mod logs;
+pub mod sandbox;
+pub mod stack;

@@ -1,1 +1,17 @@
-//! Receives webhooks, queues jobs, stores everything that is true, serves API and pages.
+//! The coordinator: receives webhooks, turns them into builds, queues jobs, hands them to agents, keeps logs, and
+//! serves API and pages. It owns everything that is true; agents and browsers only ask it.
+//!
+//! Reading order: [`config`] and [`start`] (what runs), [`webhooks`] -> `builds` (from push to queued jobs), [`git`]
+//! (how a commit is read), `http` (everything that answers a request), [`store`] on [`db`] (what is true), [`logs`]
+//! (what jobs printed).
+
+pub mod config;
+pub mod db;
+pub mod git;
+pub mod logs;
+mod serve;
+pub mod store;
+pub mod webhooks;
+
+pub use config::Config;
+pub use serve::{Running, run, start};

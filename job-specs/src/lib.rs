@@ -3,7 +3,48 @@
 //! lint`) and the web pages share one reading of a file; it does no I/O and knows no async runtime.
 //!
 //! Data flows one way: text -> [`parse`] -> checked [`file::JobFile`] -> [`expand`] -> [`model::JobSpec`] per cell.
+//! Inside: `yaml` makes a tree in which every value knows its bytes; `keys` says which keys there are; `read` turns
+//! tree into model, one cell at a time, collecting `problems`; `check` looks at several things at once.
 
+pub mod codes;
 pub mod diagnostics;
+pub mod env;
+pub mod file;
 pub mod model;
+pub mod render;
 pub mod status;
+
+mod check;
+mod durations;
+mod expand;
+mod image;
+mod keys;
+mod limits;
+mod matrix;
+mod parse;
+mod problems;
+mod read;
+mod schema;
+mod sizes;
+mod source;
+mod substitute;
+mod suggest;
+mod words;
+mod yaml;
+
+pub use diagnostics::Diagnostic;
+pub use env::{Facts, builtin_env};
+pub use expand::expand;
+pub use model::JobSpec;
+pub use parse::{Parsed, parse};
+pub use render::{Look, render};
+pub use schema::schema;
+
+/// One job file, as found in the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Its path, as the user knows it: `.drover.yml`.
+    pub name: String,
+    /// Its whole text.
+    pub text: String,
+}

@@ -200,6 +200,8 @@ pub enum ReasonCode {
     CheckoutFailed,
     /// Somebody stopped it.
     Cancelled,
+    /// It never ran: a job that it needs did not pass.
+    NeedsFailed,
     /// The agent or the engine broke.
     Infrastructure,
     /// The agent was lost, and no attempt is left.

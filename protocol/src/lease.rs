@@ -19,6 +19,9 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::{AttemptEvent, AttemptResult};
 use crate::ids::{AgentId, AttemptId};
 
+/// How every enrolment code begins, so that it can be told from an agent's token.
+pub const ENROL_CODE_PREFIX: &str = "drve_";
+
 /// An agent's first call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Enrol {
@@ -58,6 +61,10 @@ pub struct Poll {
     /// The drover version, for people.
     #[serde(default)]
     pub software: String,
+    /// Answer after this many seconds at the latest, so that an agent that holds work renews in time. `None`:
+    /// [`crate::POLL_SECS`].
+    #[serde(default)]
+    pub hold_secs: Option<u64>,
 }
 
 /// An attempt and the epoch under which an agent holds it.
@@ -67,6 +74,10 @@ pub struct Held {
     pub attempt: AttemptId,
     /// Under which epoch.
     pub epoch: i64,
+    /// The agent was started again and asks for the lease once more, with its secrets. The answer is at once: the
+    /// same lease with the same epoch in `leases`, or its id in `lost`. It takes no free slot.
+    #[serde(default)]
+    pub resume: bool,
 }
 
 /// What the coordinator has to say; all empty when the time of holding is over.

@@ -1,0 +1,22 @@
+//! What an agent and a gate agree on: the messages on the control socket ([`wire`]), the `status` file ([`exit`]) and
+//! the names in the shared folder. Separate from the program so that the agent can use it: no dependency, no `unsafe`.
+#![forbid(unsafe_code)]
+
+pub mod exit;
+pub mod wire;
+
+/// The version of the messages; told in [`wire::Event::Hello`].
+pub const VERSION: u32 = 1;
+
+/// Where the gate finds its folder inside a container.
+pub const FOLDER: &str = "/.drover/run";
+/// The control socket, in the folder.
+pub const SOCKET: &str = "ctl.sock";
+/// The output of the child: records of `protocol::record`, chunk by chunk.
+pub const LOG: &str = "log";
+/// How the child ended; written by rename, see [`exit::ExitStatus`].
+pub const STATUS: &str = "status";
+/// The script that came with [`wire::Go`].
+pub const SCRIPT: &str = "script";
+/// The file that `$DROVER_OUTPUT` names.
+pub const OUTPUTS: &str = "outputs";

@@ -1,0 +1,328 @@
+//! What happens in which order: the ground is laid, steps run as the job stands, the result is known, and then what
+//! was made is removed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::attempt::{AttemptResult, EventKind, StepOutcome, StepStatus, Verdict};
+use protocol::ids::StreamId;
+use tokio_util::sync::CancellationToken;
+
+use super::folder::Ended;
+use super::ground::{Ground, NotReady};
+use super::held::HoldError;
+use super::interrupt::{Interrupt, Interrupts};
+use super::job::Job;
+use super::services::{self, tell_death};
+use super::standing::{self, Standing};
+use super::step::{self, StepOver};
+use super::words::{self, StepEnd};
+use super::{AttemptInput, Over, journal, plan};
+use crate::engine::ContainerId;
+
+/// Containers of steps that are over are kept until the result is known, but no more than these.
+const USED_KEPT: usize = 8;
+
+/// Runs the job to its result.
+pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
+    let (result, ground) = conduct(&job, cancel).await;
+    conclude(&job, &result, ground.as_ref()).await;
+    let tasks = job.context.tasks.clone();
+    let removal = tasks.spawn(async move {
+        if let Some(ground) = ground {
+            ground.remove(job).await;
+        }
+    });
+    Over { result, removal }
+}
+
+async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, Option<Ground>) {
+    job.open_stream(StreamId::job());
+    job.journal.tell_now(EventKind::Started);
+    greet(job);
+    let missing = plan::missing_secrets(&job.input);
+    if !missing.is_empty() {
+        return (words::secrets_missing(&missing), None);
+    }
+    let started = job.journal.started_at().unwrap_or_else(journal::now);
+    let limit = Duration::from_secs(job.input.spec.timeout_secs);
+    let interrupts = Interrupts::new(cancel, started, limit);
+    let mut ground = tokio::select! {
+        ground = Ground::lay(job) => match ground {
+            Ok(ground) => ground,
+            Err(result) => return (result, None),
+        },
+        interrupt = interrupts.next(None) => return (interrupt.result(None), None),
+    };
+    let result = Run {
+        job,
+        interrupts: &interrupts,
+        failure: None,
+        service_lost: false,
+    }
+    .all(&mut ground)
+    .await;
+    (result, Some(ground))
+}
+
+fn greet(job: &Job) {
+    let AttemptInput { spec, number, .. } = &job.input;
+    let again = if job.resumed {
+        "the agent was restarted; it goes on with"
+    } else {
+        "running"
+    };
+    let nth = if *number > 1 {
+        format!(", attempt {number}")
+    } else {
+        String::new()
+    };
+    job.voice.say(format!("{again} {}{nth}", spec.title()));
+    for secret in job.input.masker().skipped() {
+        job.voice
+            .say(format!("the secret {secret} is too short to be masked in logs"));
+    }
+}
+
+/// The steps of a job, one after the other.
+struct Run<'a> {
+    job: &'a Arc<Job>,
+    interrupts: &'a Interrupts,
+    /// The first failure that counts.
+    failure: Option<AttemptResult>,
+    /// A service failed, so no other service's end matters any more.
+    service_lost: bool,
+}
+
+/// What a step makes of the rest of the job.
+enum Next {
+    /// Go on.
+    On,
+    /// It is over, with that result.
+    Over(AttemptResult),
+}
+
+impl Run<'_> {
+    async fn all(mut self, ground: &mut Ground) -> AttemptResult {
+        let steps = &self.job.input.spec.steps;
+        let first = (0..steps.len()).find(|&step| self.job.journal.step_outcome(step).is_none());
+        ground
+            .ahead
+            .start(standing::ahead(steps, first.unwrap_or(steps.len()), Standing::Well));
+        if let Next::Over(result) = self.ready(ground).await {
+            self.skip_rest(0);
+            return result;
+        }
+        self.job.phase("steps", true);
+        let result = self.steps(ground).await;
+        self.job.phase("steps", false);
+        result
+    }
+
+    /// Waits for what the first step needs. Steps for a failure run without services, never without code.
+    async fn ready(&mut self, ground: &Ground) -> Next {
+        let ready = tokio::select! {
+            ready = ground.ready(self.job) => ready,
+            interrupt = self.interrupts.next(None) => return self.interrupted(interrupt, None),
+        };
+        match ready {
+            Ok(()) => return Next::On,
+            Err(NotReady::Code(result)) => return Next::Over(result),
+            Err(NotReady::Service(failure)) => self.interrupted(Interrupt::Service(failure), None),
+        };
+        let steps = &self.job.input.spec.steps;
+        if !steps.iter().any(|step| step.when.failure) {
+            return Next::On;
+        }
+        tokio::select! {
+            code = ground.code() => code.map_or_else(Next::Over, |()| Next::On),
+            interrupt = self.interrupts.next(None) => self.interrupted(interrupt, None),
+        }
+    }
+
+    async fn steps(&mut self, ground: &mut Ground) -> AttemptResult {
+        for index in 0..self.job.input.spec.steps.len() {
+            if let Next::Over(result) = self.one(ground, index).await {
+                self.skip_rest(index + 1);
+                return result;
+            }
+        }
+        self.failure.take().unwrap_or_else(AttemptResult::passed)
+    }
+
+    async fn one(&mut self, ground: &mut Ground, index: usize) -> Next {
+        let (job, spec) = (self.job, &self.job.input.spec);
+        if let Some(outcome) = job.journal.step_outcome(index) {
+            return self.recall(index, &outcome);
+        }
+        if !standing::runs(spec.steps[index].when, self.standing()) {
+            self.skip(index);
+            return Next::On;
+        }
+        if let Some(hopeless) = self.hopeless(index) {
+            self.failure = Some(hopeless);
+            self.skip(index);
+            return Next::On;
+        }
+        ground.ahead.start(standing::ahead(&spec.steps, index, self.standing()));
+        let stack = if self.service_lost {
+            None
+        } else {
+            ground.services.as_ref().map(|services| &services.stack)
+        };
+        let held = tokio::select! {
+            held = ground.ahead.take(index) => held,
+            interrupt = self.interrupts.next(stack) => return self.interrupted(interrupt, Some(index)),
+        };
+        let held = match held {
+            Ok(held) => held,
+            Err(error) => return self.not_held(index, error),
+        };
+        let count = spec.steps.len();
+        job.voice
+            .say(format!("step {} of {count}: {}", index + 1, spec.steps[index].name));
+        let over = step::run(job, index, &held, self.interrupts, stack).await;
+        self.put_away(ground, held.container);
+        match over {
+            StepOver::Ended(end) => self.judge(index, end),
+            StepOver::Interrupted(interrupt) => self.interrupted(interrupt, Some(index)),
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        match self.failure {
+            None => Standing::Well,
+            Some(_) => Standing::Broken,
+        }
+    }
+
+    /// A step that is still to come needs an image that does not exist: there is no use in going on.
+    fn hopeless(&self, from: usize) -> Option<AttemptResult> {
+        if self.failure.is_some() {
+            return None;
+        }
+        let steps = &self.job.input.spec.steps[from..];
+        let that_count = steps.iter().filter(|step| step.when.success && !step.allow_failure);
+        that_count.into_iter().find_map(|step| {
+            let error = self.job.images.failed(&step.image)?;
+            Some(words::of_engine(step, &error))
+        })
+    }
+
+    /// What a step that is over makes of the job.
+    fn judge(&mut self, index: usize, end: StepEnd) -> Next {
+        let step = self.job.step(index);
+        let took = words::span(Duration::from_micros(end.outcome.duration_us));
+        let Some(failure) = end.failure else {
+            self.job.voice.say(format!("step {} passed in {took}", index + 1));
+            return Next::On;
+        };
+        if let Some(reason) = &failure.reason {
+            let allowed = if step.allow_failure { " (it may fail)" } else { "" };
+            self.job.voice.say(format!("{}{allowed}", reason.sentence));
+        }
+        match failure.verdict {
+            Verdict::Errored => Next::Over(failure),
+            _ if step.allow_failure => Next::On,
+            _ => {
+                self.failure.get_or_insert(failure);
+                Next::On
+            }
+        }
+    }
+
+    /// A step that an earlier life of the agent saw to its end.
+    fn recall(&mut self, index: usize, outcome: &StepOutcome) -> Next {
+        if outcome.status != StepStatus::Skipped {
+            let stream = StreamId::step(index);
+            self.job.open_stream(stream.clone());
+            self.job.close_stream(stream);
+        }
+        match words::of_outcome(outcome) {
+            Some(failure) if !self.job.step(index).allow_failure => {
+                self.failure.get_or_insert(failure);
+            }
+            _ => {}
+        }
+        Next::On
+    }
+
+    fn not_held(&mut self, index: usize, error: HoldError) -> Next {
+        let step = self.job.step(index);
+        let end = match error {
+            HoldError::Lost => step::broken(&step.name, "the agent was restarted, and its container is gone"),
+            HoldError::Image(error) => words::never_ran(words::of_engine(step, &error)),
+            HoldError::Engine(error) => words::never_ran(words::of_engine(step, &error)),
+        };
+        self.job.finish_step(index, journal::now(), end.outcome.clone());
+        self.judge(index, end)
+    }
+
+    fn interrupted(&mut self, interrupt: Interrupt, step: Option<usize>) -> Next {
+        let result = interrupt.result(step.map(|step| self.job.step(step)));
+        match interrupt {
+            Interrupt::Cancelled | Interrupt::JobTimeout(_) => Next::Over(result),
+            Interrupt::Service(failure) => {
+                tell_death(self.job, &failure);
+                self.service_lost = true;
+                self.failure.get_or_insert(result);
+                Next::On
+            }
+        }
+    }
+
+    fn skip(&self, index: usize) {
+        let outcome = words::without_run(StepStatus::Skipped, None);
+        self.job.finish_step(index, journal::now(), outcome);
+    }
+
+    fn skip_rest(&self, from: usize) {
+        (from..self.job.input.spec.steps.len()).for_each(|index| self.skip(index));
+    }
+
+    /// The container of a step that is over; those of long jobs are removed before the end.
+    fn put_away(&self, ground: &mut Ground, container: Option<ContainerId>) {
+        ground.used.extend(container);
+        if ground.used.len() > USED_KEPT {
+            let (engine, oldest) = (self.job.context.engine.clone(), ground.used.remove(0));
+            self.job.context.tasks.spawn(async move {
+                if let Err(error) = engine.remove_forced(&oldest).await {
+                    tracing::warn!(%error, "cannot remove the container of a step; the sweep will");
+                }
+            });
+        }
+    }
+}
+
+/// Says the result, and notes it with the lengths of the logs: from here on a restart changes nothing.
+async fn conclude(job: &Job, result: &AttemptResult, ground: Option<&Ground>) {
+    if let Some(services) = ground.and_then(|ground| ground.services.as_ref()) {
+        services.flush().await;
+        services::close(job);
+    }
+    job.voice.say(match &result.reason {
+        None => "passed".to_owned(),
+        Some(reason) => reason.sentence.clone(),
+    });
+    let steps = (0..job.input.spec.steps.len()).filter(|&step| job.folder.log_len(&StreamId::step(step)) > 0);
+    let services = job
+        .input
+        .spec
+        .services
+        .iter()
+        .map(|service| StreamId::service(&service.name));
+    let logs = [StreamId::job()]
+        .into_iter()
+        .chain(steps.map(StreamId::step))
+        .chain(services);
+    let ended = Ended {
+        result: result.clone(),
+        logs: logs
+            .map(|stream| (stream.clone(), job.folder.log_len(&stream)))
+            .collect(),
+    };
+    if let Err(error) = job.folder.set_ended(&ended) {
+        tracing::error!(%error, attempt.id = %job.input.attempt, "cannot note the result of an attempt");
+    }
+    job.close_stream(StreamId::job());
+}

@@ -1,0 +1,132 @@
+//! The folder of one attempt: everything about it that must outlive the agent's process. It holds no secret.
+//!
+//! ```text
+//! <attempt>/workspace/            mounted at /workspace
+//!           checked-out           the workspace is complete
+//!           events                what happened, one JSON text per line
+//!           ended                 the result and the lengths of the logs, once it is known
+//!           job/log  step-0/…  service-db/…   a log and what else its gate needs
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use protocol::attempt::AttemptResult;
+use protocol::ids::{AttemptId, StreamId};
+use serde::{Deserialize, Serialize};
+
+/// The folder of one attempt.
+#[derive(Debug, Clone)]
+pub struct AttemptFolder(PathBuf);
+
+/// How an attempt ended, as it is kept until the coordinator knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// How.
+    pub result: AttemptResult,
+    /// The logs that there are, each with the number of bytes of its file that count. A service may say more while
+    /// it is being removed; nobody sees that, now or after a restart.
+    pub logs: BTreeMap<StreamId, u64>,
+}
+
+impl AttemptFolder {
+    /// Where it is or will be.
+    pub fn of(attempts: &Path, attempt: &AttemptId) -> AttemptFolder {
+        AttemptFolder(attempts.join(attempt.as_str()))
+    }
+
+    /// Makes it, if it is not there: closed to other users of the machine.
+    pub fn create(&self) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
+        open_folder(&self.workspace())?;
+        fs::create_dir_all(self.0.join(StreamId::job().as_str()))
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The job's code.
+    pub fn workspace(&self) -> PathBuf {
+        self.0.join("workspace")
+    }
+
+    /// The journal's file.
+    pub fn events(&self) -> PathBuf {
+        self.0.join("events")
+    }
+
+    /// The folder of a step's gate.
+    pub fn step(&self, step: usize) -> PathBuf {
+        self.0.join(StreamId::step(step).as_str())
+    }
+
+    /// Makes the folder of a step's gate, which runs as any user; without what an earlier container left there.
+    pub fn create_step(&self, step: usize) -> io::Result<PathBuf> {
+        let folder = self.step(step);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        open_folder(&folder)?;
+        Ok(folder)
+    }
+
+    /// The file of a log.
+    pub fn log(&self, stream: &StreamId) -> PathBuf {
+        self.0.join(stream.as_str()).join(crate::gate::LOG)
+    }
+
+    /// Bytes in the file of a log; 0 when there is none. Never those of something that a step put in its place.
+    pub fn log_len(&self, stream: &StreamId) -> u64 {
+        match fs::symlink_metadata(self.log(stream)) {
+            Ok(metadata) if metadata.is_file() => metadata.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether the checkout is done.
+    pub fn is_checked_out(&self) -> bool {
+        self.0.join("checked-out").exists()
+    }
+
+    /// Notes that it is.
+    pub fn set_checked_out(&self) -> io::Result<()> {
+        fs::write(self.0.join("checked-out"), "")
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&self) -> Option<Ended> {
+        let text = fs::read(self.0.join("ended")).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Notes how it ended.
+    pub fn set_ended(&self, ended: &Ended) -> io::Result<()> {
+        write_whole(&self.0.join("ended"), &serde_json::to_vec(ended)?)
+    }
+
+    /// Removes it and all in it; one that is gone is fine.
+    pub fn remove(&self) -> io::Result<()> {
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// Writes a file so that it is there whole or not at all.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let half = path.with_extension("new");
+    fs::write(&half, bytes)?;
+    fs::rename(half, path)
+}
+
+/// Makes a folder that every user may write to, whatever the umask is.
+fn open_folder(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o777))
+}

@@ -1,0 +1,271 @@
+//! What the steps of a job stand on: a sandbox, the code, the services. Everything is begun at once; the first step
+//! waits for all of it, its container does not.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared, join_all};
+use protocol::attempt::AttemptResult;
+use protocol::ids::AttemptId;
+use tokio_util::sync::CancellationToken;
+
+use super::held::Ahead;
+use super::job::{Job, Place};
+use super::plan::STEP_LABEL;
+use super::services::Services;
+use super::{AttemptContext, Code, words};
+use crate::checkout::{self, CheckoutError};
+use crate::engine::labels::{self, Labels};
+use crate::engine::{ContainerId, Engine, Kept, Owned, OwnedKind, Owner};
+use crate::sandbox::{Reuse, Sandbox, Want};
+use crate::stack::StackFailure;
+
+/// What the steps of a job stand on.
+pub struct Ground {
+    /// The steps that are started ahead.
+    pub ahead: Ahead,
+    /// The services, if there are any.
+    pub services: Option<Services>,
+    /// Containers of steps that are over.
+    pub used: Vec<ContainerId>,
+    sandbox: Sandbox,
+    code: Checkout,
+    _kept: Kept,
+}
+
+/// The checkout under way; ends with its owner.
+struct Checkout {
+    done: Shared<BoxFuture<'static, Result<(), AttemptResult>>>,
+    stop: CancellationToken,
+}
+
+/// Why the first step cannot begin.
+pub enum NotReady {
+    /// There is no code.
+    Code(AttemptResult),
+    /// A service failed.
+    Service(Box<StackFailure>),
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Ground {
+    /// Takes a sandbox and begins with everything else. Errors: the result of the attempt.
+    pub async fn lay(job: &Arc<Job>) -> Result<Ground, AttemptResult> {
+        let kept = job.context.engine.keep(Owner::Attempt(job.input.attempt.0.clone()));
+        let code = begin_checkout(job);
+        let objects = objects(job).await.map_err(|error| words::of_checkout(&error))?;
+        job.phase("sandbox", true);
+        let (sandbox, found) = sandbox(job).await?;
+        job.phase("sandbox", false);
+        let place = Place {
+            network: sandbox.join(),
+            labels: sandbox.labels(Labels::new()),
+            objects,
+            found,
+        };
+        Ok(Ground {
+            services: Services::start(job, &sandbox).await,
+            ahead: Ahead::new(job.clone(), Arc::new(place)),
+            used: Vec::new(),
+            sandbox,
+            code,
+            _kept: kept,
+        })
+    }
+
+    /// Waits until the code is there.
+    pub async fn code(&self) -> Result<(), AttemptResult> {
+        self.code.done.clone().await
+    }
+
+    /// Waits until the code is there and every service is ready.
+    pub async fn ready(&self, job: &Job) -> Result<(), NotReady> {
+        let code = async { self.code().await.map_err(NotReady::Code) };
+        let services = async {
+            let Some(services) = &self.services else {
+                return Ok(());
+            };
+            job.phase("services", true);
+            let ready = services.stack.ready().await;
+            services.flush().await;
+            job.phase("services", false);
+            ready.map_err(|failure| NotReady::Service(Box::new(failure)))
+        };
+        tokio::try_join!(code, services).map(|_| ())
+    }
+
+    /// Ends and removes everything, then gives the sandbox back. Goes on behind the result.
+    pub async fn remove(self, job: Arc<Job>) {
+        drop(self.code);
+        let mut containers = self.used;
+        for held in join_all(self.ahead.into_rest()).await {
+            if let Ok(Ok(held)) = held {
+                containers.extend(held.container);
+            }
+        }
+        let context = &job.context;
+        let services = async {
+            if let Some(services) = self.services {
+                services.stack.stop().await;
+            }
+        };
+        let (_, whole) = tokio::join!(services, remove_all(&context.engine, containers));
+        if job.resumed {
+            remove_owned(&context.engine, &job.input.attempt).await;
+        }
+        let reuse = if whole && job.input.trusted {
+            Reuse::Allowed
+        } else {
+            Reuse::Never
+        };
+        context.pool.put_back(self.sandbox, reuse);
+    }
+}
+
+/// The sandbox and, after a restart, the steps' containers that stand in it.
+async fn sandbox(job: &Job) -> Result<(Sandbox, BTreeMap<usize, ContainerId>), AttemptResult> {
+    let (pool, holder) = (&job.context.pool, job.input.attempt.as_str());
+    if job.resumed {
+        if let Some(sandbox) = pool.adopt(holder) {
+            return Ok((sandbox, found(job).await));
+        }
+        let steps = 0..job.input.spec.steps.len();
+        if steps
+            .into_iter()
+            .any(|step| job.journal.step_started_at(step).is_some())
+        {
+            return Err(words::broken(
+                "the agent was restarted, and the network of this job did not outlive it",
+            ));
+        }
+        remove_owned(&job.context.engine, &job.input.attempt).await;
+    }
+    let want = Want {
+        holder: holder.to_owned(),
+        repository: job.input.repository.clone(),
+        trusted: job.input.trusted,
+    };
+    let sandbox = pool
+        .take(&want)
+        .await
+        .map_err(|error| words::broken(format!("sandbox: {error}")))?;
+    Ok((sandbox, BTreeMap::new()))
+}
+
+/// The containers of steps that an earlier life of the agent left.
+async fn found(job: &Job) -> BTreeMap<usize, ContainerId> {
+    let owned = owned_by(&job.context.engine, &job.input.attempt).await;
+    let steps = owned.into_iter().filter(|owned| owned.kind == OwnedKind::Container);
+    steps
+        .filter_map(|owned| {
+            let index = owned.labels.get(STEP_LABEL)?.parse().ok()?;
+            Some((index, ContainerId(owned.id)))
+        })
+        .collect()
+}
+
+/// Begins to put the code into the workspace.
+fn begin_checkout(job: &Arc<Job>) -> Checkout {
+    let stop = CancellationToken::new();
+    let (owner, stopped) = (job.clone(), stop.clone());
+    let checkout = job
+        .context
+        .tasks
+        .spawn(async move { check_out(&owner, &stopped).await });
+    let done = async move {
+        let done = checkout.await.map_err(CheckoutError::Broken);
+        done.and_then(|done| done).map_err(|error| words::of_checkout(&error))
+    };
+    Checkout {
+        done: done.boxed().shared(),
+        stop,
+    }
+}
+
+async fn check_out(job: &Job, stop: &CancellationToken) -> Result<(), CheckoutError> {
+    if job.folder.is_checked_out() {
+        return Ok(());
+    }
+    job.phase("checkout", true);
+    let workspace = job.folder.workspace();
+    match &job.input.code {
+        Code::Git(source) => {
+            let voice = job.voice.clone();
+            let say: checkout::Say = Arc::new(move |words| voice.say(words));
+            checkout::commit(&job.context.mirrors, source, &workspace, say, stop).await?;
+        }
+        Code::Tree(tree) => checkout::tree(tree, &workspace).await?,
+    }
+    job.folder.set_checked_out().map_err(|source| CheckoutError::Io {
+        action: "write",
+        path: job.folder.path().display().to_string(),
+        source,
+    })?;
+    job.phase("checkout", false);
+    Ok(())
+}
+
+/// Where the objects of the code's repository are on the host.
+async fn objects(job: &Job) -> Result<Option<PathBuf>, CheckoutError> {
+    match &job.input.code {
+        Code::Git(source) => checkout::objects_of_commit(&job.context.mirrors, source)
+            .await
+            .map(Some),
+        Code::Tree(tree) => checkout::objects_of_tree(tree).await,
+    }
+}
+
+/// Removes what an attempt left in the engine, and gives up its sandbox.
+pub async fn remove_left(context: &AttemptContext, attempt: &AttemptId) {
+    remove_owned(&context.engine, attempt).await;
+    if let Some(sandbox) = context.pool.adopt(attempt.as_str()) {
+        context.pool.put_back(sandbox, Reuse::Never);
+    }
+}
+
+/// Removes every container of the attempt.
+async fn remove_owned(engine: &Engine, attempt: &AttemptId) {
+    let owned = owned_by(engine, attempt).await;
+    let containers = owned.into_iter().filter(|owned| owned.kind == OwnedKind::Container);
+    remove_all(engine, containers.map(|owned| ContainerId(owned.id)).collect()).await;
+}
+
+/// What carries the attempt's label.
+async fn owned_by(engine: &Engine, attempt: &AttemptId) -> Vec<Owned> {
+    match engine.list_owned().await {
+        Ok(owned) => {
+            let ours = |owned: &Owned| {
+                owned
+                    .labels
+                    .get(labels::ATTEMPT)
+                    .is_some_and(|id| id == attempt.as_str())
+            };
+            owned.into_iter().filter(ours).collect()
+        }
+        Err(error) => {
+            tracing::warn!(%error, attempt.id = %attempt, "cannot list the containers of an attempt");
+            Vec::new()
+        }
+    }
+}
+
+/// Removes them all; false: some are left for the sweep.
+async fn remove_all(engine: &Engine, containers: Vec<ContainerId>) -> bool {
+    let removed = containers.iter().map(|container| async {
+        match engine.remove_forced(container).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, container.id = container.as_str(), "cannot remove a container; the sweep will");
+                false
+            }
+        }
+    });
+    join_all(removed).await.into_iter().all(|removed| removed)
+}

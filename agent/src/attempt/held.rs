@@ -1,0 +1,142 @@
+//! Steps in their containers, started ahead and held by their gates until it is their turn. After a restart of the
+//! agent the containers that are there are taken over.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::job::{Job, Place};
+use crate::engine::{ContainerId, EngineError};
+use crate::gate::GateClient;
+
+/// A gate answers in milliseconds; a machine that swaps may need longer.
+const GATE_ANSWERS: Duration = Duration::from_secs(60);
+/// A gate that was left by an earlier life of the agent answers at once or never.
+const LEFT_GATE_ANSWERS: Duration = Duration::from_secs(2);
+
+/// A step in its container, behind its gate.
+pub struct HeldStep {
+    /// `None`: it is over already and its container is gone.
+    pub container: Option<ContainerId>,
+    /// Its gate.
+    pub gate: GateClient,
+}
+
+/// Why there is no held step.
+#[derive(Debug)]
+pub enum HoldError {
+    /// Its image cannot be had.
+    Image(Arc<EngineError>),
+    /// Its container cannot be made or started.
+    Engine(EngineError),
+    /// It had begun before the agent was restarted, and its container is gone without a word.
+    Lost,
+}
+
+impl From<EngineError> for HoldError {
+    fn from(error: EngineError) -> HoldError {
+        HoldError::Engine(error)
+    }
+}
+
+/// The steps that are being started, or wait for their turn.
+pub struct Ahead {
+    job: Arc<Job>,
+    place: Arc<Place>,
+    held: BTreeMap<usize, JoinHandle<Result<HeldStep, HoldError>>>,
+}
+
+impl Ahead {
+    /// None yet.
+    pub fn new(job: Arc<Job>, place: Arc<Place>) -> Ahead {
+        Ahead {
+            job,
+            place,
+            held: BTreeMap::new(),
+        }
+    }
+
+    /// Begins to start these steps, those that are not under way already.
+    pub fn start(&mut self, steps: impl Iterator<Item = usize>) {
+        for index in steps {
+            let (job, place) = (&self.job, &self.place);
+            self.held
+                .entry(index)
+                .or_insert_with(|| job.context.tasks.spawn(hold(job.clone(), place.clone(), index)));
+        }
+    }
+
+    /// Waits until the step is held, and hands it over. It must have been started. Safe to drop half-way: the step is
+    /// then still here.
+    pub async fn take(&mut self, index: usize) -> Result<HeldStep, HoldError> {
+        let held = self.held.get_mut(&index).expect("the step was started before");
+        let result = held.await;
+        self.held.remove(&index);
+        result.unwrap_or_else(|broken| {
+            Err(HoldError::Engine(EngineError::Other {
+                what: "start a step",
+                detail: broken.to_string(),
+            }))
+        })
+    }
+
+    /// Those that were never taken: their containers are to be removed.
+    pub fn into_rest(self) -> Vec<JoinHandle<Result<HeldStep, HoldError>>> {
+        self.held.into_values().collect()
+    }
+}
+
+/// Takes over the container of an earlier life, or makes and starts one.
+async fn hold(job: Arc<Job>, place: Arc<Place>, index: usize) -> Result<HeldStep, HoldError> {
+    if job.resumed
+        && let Some(held) = take_over(&job, &place, index).await?
+    {
+        return Ok(held);
+    }
+    let image = job.images.get(&job.step(index).image).await.map_err(HoldError::Image)?;
+    let folder = job.folder.create_step(index).map_err(|source| EngineError::Io {
+        what: "make the folder of a step",
+        source,
+    })?;
+    let engine = &job.context.engine;
+    let container = engine.create(&job.container(index, image.id.clone(), &place)).await?;
+    let gate = async {
+        engine.start(&container).await?;
+        GateClient::connect(&folder, GATE_ANSWERS)
+            .await
+            .map_err(|error| EngineError::Gate(error.to_string()))
+    };
+    match gate.await {
+        Ok(gate) => Ok(HeldStep {
+            container: Some(container),
+            gate,
+        }),
+        Err(error) => {
+            if let Err(error) = engine.remove_forced(&container).await {
+                tracing::warn!(%error, "cannot remove a step that did not start; the sweep will");
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// The step as an earlier life of the agent left it, if it left it usable.
+async fn take_over(job: &Job, place: &Place, index: usize) -> Result<Option<HeldStep>, HoldError> {
+    let container = place.found.get(&index).cloned();
+    let folder = job.folder.step(index);
+    let begun = job.journal.step_started_at(index).is_some();
+    if container.is_some() || begun {
+        if let Ok(gate) = GateClient::connect(&folder, LEFT_GATE_ANSWERS).await {
+            return Ok(Some(HeldStep { container, gate }));
+        }
+        if begun {
+            return Err(HoldError::Lost);
+        }
+    }
+    if let Some(container) = container {
+        job.context.engine.remove_forced(&container).await?;
+    }
+    Ok(None)
+}

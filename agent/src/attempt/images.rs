@@ -1,0 +1,141 @@
+//! The images of a job's steps: all on their way from the first moment, each once, with a word about it every few
+//! seconds. Services bring their own; their progress is told by the same voice.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use protocol::attempt::EventKind;
+
+use tokio_util::task::TaskTracker;
+
+use super::journal::Journal;
+use super::voice::Voice;
+use super::words::{bytes, span};
+use crate::engine::{Engine, EngineError, ImageInfo, PullProgress};
+
+/// Between two words about a pull.
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
+/// What a pull came to; shared, because several steps may want the image.
+pub type Pulled = Result<Arc<ImageInfo>, Arc<EngineError>>;
+
+/// The images of the steps.
+pub struct Images(HashMap<String, Shared<BoxFuture<'static, Pulled>>>);
+
+impl Images {
+    /// Sends for all of them.
+    pub fn send_for(engine: &Engine, tasks: &TaskTracker, wanted: BTreeSet<String>, pulls: &Arc<Pulls>) -> Images {
+        let fetch = |image: String| {
+            let (engine, pulls, reference) = (engine.clone(), pulls.clone(), image.clone());
+            let pull = tasks.spawn(async move {
+                let result = engine
+                    .ensure_image(&reference, |progress| pulls.note(&reference, progress))
+                    .await;
+                pulls.done(&reference, result.is_ok());
+                result.map_err(Arc::new)
+            });
+            let pull = async move {
+                pull.await.unwrap_or_else(|broken| {
+                    Err(Arc::new(EngineError::Other {
+                        what: "pull an image",
+                        detail: broken.to_string(),
+                    }))
+                })
+            };
+            (image, pull.boxed().shared())
+        };
+        Images(wanted.into_iter().map(fetch).collect())
+    }
+
+    /// Waits for that image.
+    pub async fn get(&self, image: &str) -> Pulled {
+        let pull = self.0.get(image).expect("every step's image was sent for").clone();
+        pull.await
+    }
+
+    /// The error of that image, if it is known by now that it cannot be had.
+    pub fn failed(&self, image: &str) -> Option<Arc<EngineError>> {
+        self.0.get(image)?.peek()?.as_ref().err().cloned()
+    }
+}
+
+/// Tells of pulls: the phase for the ruler, and words for people.
+pub struct Pulls {
+    journal: Journal,
+    voice: Voice,
+    under_way: Mutex<HashMap<String, Pull>>,
+}
+
+struct Pull {
+    since: Instant,
+    said: Instant,
+}
+
+impl Pulls {
+    /// One for an attempt.
+    pub fn new(journal: Journal, voice: Voice) -> Arc<Pulls> {
+        Arc::new(Pulls {
+            journal,
+            voice,
+            under_way: Mutex::default(),
+        })
+    }
+
+    /// The image is on its way, and this far.
+    pub fn note(&self, image: &str, progress: PullProgress) {
+        let now = Instant::now();
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(pull) = under_way.get_mut(image) else {
+            under_way.insert(image.to_owned(), Pull { since: now, said: now });
+            self.phase(true);
+            self.voice.say(format!("pulling image {image}"));
+            return;
+        };
+        if now.duration_since(pull.said) >= SAY_EVERY {
+            pull.said = now;
+            self.voice.say(format!("pulling image {image}: {}", stand(progress)));
+        }
+    }
+
+    /// The image is here, or cannot be had.
+    pub fn done(&self, image: &str, here: bool) {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(pull) = under_way.remove(image) else {
+            return;
+        };
+        if here {
+            self.voice
+                .say(format!("pulled image {image} in {}", span(pull.since.elapsed())));
+        }
+        if under_way.is_empty() {
+            self.phase(false);
+        }
+    }
+
+    fn phase(&self, begin: bool) {
+        self.journal.tell_now(EventKind::Phase {
+            phase: "pull".into(),
+            begin,
+        });
+    }
+}
+
+fn stand(progress: PullProgress) -> String {
+    let PullProgress {
+        bytes: here,
+        total_bytes,
+        layers_done,
+        layers,
+    } = progress;
+    match total_bytes {
+        0 => format!("{layers_done} of {layers} layers"),
+        _ => format!(
+            "{} of {}, {layers_done} of {layers} layers",
+            bytes(here),
+            bytes(total_bytes)
+        ),
+    }
+}

@@ -1,0 +1,117 @@
+//! What the parts of one running attempt share.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use job_specs::model::StepSpec;
+use protocol::attempt::{EventKind, StepOutcome};
+use protocol::ids::StreamId;
+use tokio::sync::mpsc;
+
+use super::folder::AttemptFolder;
+use super::images::{Images, Pulls};
+use super::journal::Journal;
+use super::voice::Voice;
+use super::{AttemptContext, AttemptInput, StreamNews};
+use crate::engine::labels::Labels;
+use crate::engine::{ContainerId, ContainerPlan, Network};
+use crate::{attempt::plan, engine};
+
+/// One attempt while it runs.
+pub struct Job {
+    pub context: AttemptContext,
+    pub input: AttemptInput,
+    pub folder: AttemptFolder,
+    pub journal: Journal,
+    pub voice: Voice,
+    pub images: Images,
+    pub pulls: Arc<Pulls>,
+    pub streams: mpsc::UnboundedSender<StreamNews>,
+    /// An earlier life of the agent began this attempt.
+    pub resumed: bool,
+}
+
+/// Where the containers of the steps go.
+pub struct Place {
+    /// The anchor's network namespace.
+    pub network: Network,
+    /// The sandbox's labels.
+    pub labels: Labels,
+    /// The objects of the code's repository on the host, if it is one.
+    pub objects: Option<PathBuf>,
+    /// Containers of steps that an earlier life of the agent left, by step.
+    pub found: BTreeMap<usize, ContainerId>,
+}
+
+impl Job {
+    /// The step at that place.
+    pub fn step(&self, index: usize) -> &StepSpec {
+        &self.input.spec.steps[index]
+    }
+
+    /// The plan of a step's container, of an image that is here.
+    pub fn container(&self, index: usize, image: String, place: &Place) -> ContainerPlan {
+        let gate = self.context.engine.gate_file();
+        let (run, workspace) = (self.folder.step(index), self.folder.workspace());
+        let places = plan::StepPlaces {
+            gate: &gate,
+            run: &run,
+            workspace: &workspace,
+            objects: place.objects.as_deref(),
+        };
+        let spec = &self.input.spec;
+        let mut container = plan::container(self.step(index), image, &spec.resources, &places, place.network.clone());
+        container.labels = place.labels.clone();
+        container
+            .labels
+            .extend(plan::step_labels(self.input.attempt.as_str(), index, self.expires()));
+        container
+    }
+
+    /// Unix seconds from when anybody may remove what this attempt made.
+    pub fn expires(&self) -> i64 {
+        let hour = Duration::from_secs(3600).as_secs();
+        let secs = self.input.spec.timeout_secs.saturating_add(hour);
+        super::journal::now() / 1_000_000 + i64::try_from(secs).unwrap_or(i64::MAX / 2)
+    }
+
+    /// The memory that a step may use, bytes.
+    pub fn memory_limit(&self) -> Option<u64> {
+        let defaults: engine::Limits = self.context.engine.config().limits;
+        self.input.spec.resources.memory_bytes.or(defaults.memory_bytes)
+    }
+
+    /// Tells that a phase begins or ends.
+    pub fn phase(&self, phase: &str, begin: bool) {
+        self.journal.tell_now(EventKind::Phase {
+            phase: phase.to_owned(),
+            begin,
+        });
+    }
+
+    /// Tells that a log begins.
+    pub fn open_stream(&self, stream: StreamId) {
+        let file = self.folder.log(&stream);
+        self.stream_news(StreamNews::Opened { stream, file });
+    }
+
+    /// Tells that a log is complete with what its file has now.
+    pub fn close_stream(&self, stream: StreamId) {
+        let len = self.folder.log_len(&stream);
+        self.stream_news(StreamNews::Closed { stream, len });
+    }
+
+    /// The listener may be gone (a lost lease).
+    pub fn stream_news(&self, news: StreamNews) {
+        if self.streams.send(news).is_err() {
+            tracing::debug!(attempt.id = %self.input.attempt, "nobody reads the logs of this attempt any more");
+        }
+    }
+
+    /// Notes how a step ended.
+    pub fn finish_step(&self, step: usize, at: i64, outcome: StepOutcome) {
+        self.journal.tell(at, EventKind::StepFinished { step, outcome });
+    }
+}

@@ -1,0 +1,197 @@
+//! What happened in an attempt, kept in its folder: a restarted agent goes on with the next number, tells nothing
+//! twice, and knows which steps are over.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use protocol::attempt::{AttemptEvent, EventKind, Micros, ServiceState, StepOutcome};
+use tokio::sync::mpsc;
+
+/// The journal of one attempt; clones share it.
+#[derive(Debug, Clone)]
+pub struct Journal(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    file: File,
+    told: Vec<AttemptEvent>,
+    events: mpsc::UnboundedSender<AttemptEvent>,
+}
+
+impl Journal {
+    /// Opens it; what is in it already is told to `events` again, with the numbers it had.
+    pub fn open(path: &Path, events: mpsc::UnboundedSender<AttemptEvent>) -> io::Result<Journal> {
+        let text = match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            other => other?,
+        };
+        let mut told = Vec::new();
+        let mut whole = 0;
+        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            let Ok(event) = serde_json::from_str::<AttemptEvent>(line) else {
+                break;
+            };
+            tell(&events, &event);
+            told.push(event);
+            whole += line.len();
+        }
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        file.set_len(whole as u64)?;
+        Ok(Journal(Arc::new(Mutex::new(Inner { file, told, events }))))
+    }
+
+    /// Notes and tells that `kind` happened at `at`, unless that is known already.
+    pub fn tell(&self, at: Micros, kind: EventKind) {
+        let mut inner = self.lock();
+        if !is_news(&inner.told, &kind) {
+            return;
+        }
+        let event = AttemptEvent {
+            seq: inner.told.len() as u64,
+            at,
+            kind,
+        };
+        let mut line = serde_json::to_vec(&event).expect("an event is plain data");
+        line.push(b'\n');
+        if let Err(error) = inner.file.write_all(&line) {
+            tracing::error!(%error, "cannot write the journal of an attempt; a restart would not know of this event");
+        }
+        tell(&inner.events, &event);
+        inner.told.push(event);
+    }
+
+    /// Notes and tells that `kind` happens now.
+    pub fn tell_now(&self, kind: EventKind) {
+        self.tell(now(), kind);
+    }
+
+    /// When the attempt began, if it has.
+    pub fn started_at(&self) -> Option<Micros> {
+        self.find(|event| matches!(event.kind, EventKind::Started).then_some(event.at))
+    }
+
+    /// When the step began, if it has.
+    pub fn step_started_at(&self, index: usize) -> Option<Micros> {
+        self.find(|event| matches!(event.kind, EventKind::StepStarted { step } if step == index).then_some(event.at))
+    }
+
+    /// How the step ended, if it has.
+    pub fn step_outcome(&self, index: usize) -> Option<StepOutcome> {
+        self.find(|event| match &event.kind {
+            EventKind::StepFinished { step, outcome } if *step == index => Some(outcome.clone()),
+            _ => None,
+        })
+    }
+
+    fn find<T>(&self, wanted: impl Fn(&AttemptEvent) -> Option<T>) -> Option<T> {
+        self.lock().told.iter().find_map(wanted)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The listener may be gone (a lost lease); the journal goes on.
+fn tell(events: &mpsc::UnboundedSender<AttemptEvent>, event: &AttemptEvent) {
+    if events.send(event.clone()).is_err() {
+        tracing::debug!(seq = event.seq, "nobody listens to this attempt any more");
+    }
+}
+
+/// Whether the event adds something to what was told. After a restart the stack tells its states from the start.
+fn is_news(told: &[AttemptEvent], new: &EventKind) -> bool {
+    let mut earlier = told.iter().rev().map(|event| &event.kind);
+    match new {
+        EventKind::Service { service, state } => {
+            let last = earlier.find_map(|kind| match kind {
+                EventKind::Service { service: other, state } if other == service => Some(state),
+                _ => None,
+            });
+            last.is_none_or(|last| is_next(last, state))
+        }
+        EventKind::StepFinished { step, .. } => {
+            !earlier.any(|kind| matches!(kind, EventKind::StepFinished { step: other, .. } if other == step))
+        }
+        EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } => {
+            !earlier.any(|kind| kind == new)
+        }
+    }
+}
+
+/// Whether a service that was in state `last` can newly be in state `next`.
+fn is_next(last: &ServiceState, next: &ServiceState) -> bool {
+    use ServiceState as S;
+    let rank = |state: &S| match state {
+        S::Pulling => 0,
+        S::Starting => 1,
+        S::Running => 2,
+        S::Ready { .. } | S::Unhealthy { .. } => 3,
+        S::Exited { .. } => 4,
+        S::Stopped => 5,
+    };
+    match (last, next) {
+        (S::Ready { .. }, S::Unhealthy { .. }) | (S::Unhealthy { .. }, S::Ready { .. }) => true,
+        // A task: ready because it exited with 0.
+        (S::Exited { .. }, S::Ready { .. }) => true,
+        _ => rank(next) > rank(last),
+    }
+}
+
+/// Now, by this machine's clock.
+pub fn now() -> Micros {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(Micros::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seqs(events: &mut mpsc::UnboundedReceiver<AttemptEvent>) -> Vec<u64> {
+        std::iter::from_fn(|| events.try_recv().ok())
+            .map(|event| event.seq)
+            .collect()
+    }
+
+    #[test]
+    fn a_second_life_goes_on_with_the_next_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events");
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let journal = Journal::open(&path, sender).unwrap();
+        journal.tell(5, EventKind::Started);
+        journal.tell(6, EventKind::StepStarted { step: 0 });
+        assert_eq!(seqs(&mut events), [0, 1]);
+        drop(journal);
+        // The first life ended in the middle of a line.
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"seq\":2,\"at").unwrap();
+
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let journal = Journal::open(&path, sender).unwrap();
+        journal.tell(9, EventKind::Started);
+        journal.tell(9, EventKind::StepStarted { step: 0 });
+        journal.tell(9, EventKind::StepStarted { step: 1 });
+        assert_eq!(seqs(&mut events), [0, 1, 2]);
+        assert_eq!(journal.started_at(), Some(5));
+        assert_eq!(journal.step_started_at(1), Some(9));
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
+    }
+
+    #[test]
+    fn a_service_that_is_watched_again_tells_only_what_is_new() {
+        use ServiceState as S;
+        let ready = S::Ready {
+            after_ms: 5,
+            probe: "tcp 6379".into(),
+        };
+        let unhealthy = S::Unhealthy { output: "no".into() };
+        assert!(is_next(&S::Starting, &S::Running) && is_next(&S::Running, &ready));
+        assert!(!is_next(&ready, &S::Running) && !is_next(&ready, &ready));
+        assert!(is_next(&ready, &unhealthy) && is_next(&unhealthy, &ready));
+        assert!(is_next(&ready, &S::Stopped));
+    }
+}

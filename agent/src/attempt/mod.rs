@@ -1,0 +1,213 @@
+//! One attempt, from its input to its result: sandbox, checkout, images and services overlap, steps run one after
+//! the other in containers that were started ahead. It knows no coordinator, so that `drover run` and the daemon
+//! share it.
+//!
+//! # Layout
+//! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
+//! services · `held` steps started ahead · `step` one step · `interrupt` what ends a job from outside · `standing`,
+//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `images`, `voice` progress.
+
+mod conduct;
+pub mod folder;
+mod ground;
+mod held;
+mod images;
+mod interrupt;
+mod job;
+pub mod journal;
+mod plan;
+mod services;
+mod standing;
+mod step;
+mod voice;
+pub mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use job_specs::model::{Env, JobSpec};
+use protocol::attempt::{AttemptEvent, AttemptResult};
+use protocol::ids::{AttemptId, StreamId};
+use protocol::lease::{SecretValue, Source};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::checkout::Mirrors;
+use crate::engine::Engine;
+use crate::logs::mask::Masker;
+use crate::sandbox::Pool;
+use folder::{AttemptFolder, Ended};
+use images::{Images, Pulls};
+use job::Job;
+use journal::Journal;
+use voice::Voice;
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct AttemptInput {
+    /// Its id; names its folder and labels its containers.
+    pub attempt: AttemptId,
+    /// From 1.
+    pub number: u32,
+    /// Repository name.
+    pub repository: String,
+    /// The code.
+    pub code: Code,
+    /// The job.
+    pub spec: JobSpec,
+    /// `DROVER_*` variables for every step.
+    pub env: Env,
+    /// Secrets that steps may name.
+    pub secrets: BTreeMap<String, SecretValue>,
+    /// The code is trusted: the sandbox may be used again by the same repository.
+    pub trusted: bool,
+}
+
+impl AttemptInput {
+    /// Hides the secrets of this attempt in its logs.
+    pub fn masker(&self) -> Masker {
+        Masker::new(
+            self.secrets
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.0.as_str())),
+        )
+    }
+}
+
+/// Where an attempt's code comes from.
+#[derive(Debug, Clone)]
+pub enum Code {
+    /// A commit of a repository.
+    Git(Source),
+    /// A folder as it is now, changes that are not committed included.
+    Tree(PathBuf),
+}
+
+/// What every attempt of an agent shares.
+#[derive(Clone)]
+pub struct AttemptContext {
+    /// The engine.
+    pub engine: Engine,
+    /// Where sandboxes come from.
+    pub pool: Pool,
+    /// Where commits come from.
+    pub mirrors: Mirrors,
+    /// The folder of the attempts' folders.
+    pub attempts: PathBuf,
+    /// What runs beside an attempt and behind its result.
+    pub tasks: TaskTracker,
+}
+
+/// Where an attempt tells what happens.
+#[derive(Debug, Clone)]
+pub struct Outlet {
+    /// Events with their numbers; after a restart all of them again, from 0.
+    pub events: mpsc::UnboundedSender<AttemptEvent>,
+    /// Logs that begin and end.
+    pub streams: mpsc::UnboundedSender<StreamNews>,
+}
+
+/// Something about a log of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamNews {
+    /// It begins, or goes on.
+    Opened {
+        /// Which.
+        stream: StreamId,
+        /// The file with its chunks; it may not be there yet.
+        file: PathBuf,
+    },
+    /// It is complete.
+    Closed {
+        /// Which.
+        stream: StreamId,
+        /// Bytes of the file that count.
+        len: u64,
+    },
+}
+
+/// An attempt that is over.
+pub struct Over {
+    /// How it ended.
+    pub result: AttemptResult,
+    /// The removal of its containers, which goes on behind the result. The folder is needed until then.
+    pub removal: JoinHandle<()>,
+}
+
+/// Runs the attempt to its result. Call it again with the same input after a restart: it goes on where it was.
+/// Events come with their place, logs are complete when it returns, and removal goes on behind the result.
+pub async fn run(context: &AttemptContext, input: AttemptInput, outlet: Outlet, cancel: CancellationToken) -> Over {
+    let folder = AttemptFolder::of(&context.attempts, &input.attempt);
+    if let Some(ended) = folder.ended() {
+        return replay(context, &input.attempt, &folder, ended, outlet);
+    }
+    match open(context, input, folder, outlet).await {
+        Ok(job) => conduct::run(job, cancel).await,
+        Err(error) => Over {
+            result: words::broken(format!("the agent cannot keep the attempt's folder: {error}")),
+            removal: context.tasks.spawn(async {}),
+        },
+    }
+}
+
+/// Ends what an earlier life of the agent left of this attempt in the engine, without a result: it is not ours any more.
+pub async fn abandon(context: &AttemptContext, attempt: &AttemptId) {
+    let _kept = context.engine.keep(crate::engine::Owner::Attempt(attempt.0.clone()));
+    ground::remove_left(context, attempt).await;
+}
+
+async fn open(
+    context: &AttemptContext,
+    input: AttemptInput,
+    folder: AttemptFolder,
+    outlet: Outlet,
+) -> io::Result<Arc<Job>> {
+    folder.create()?;
+    let journal = Journal::open(&folder.events(), outlet.events)?;
+    let voice = Voice::open(&folder.log(&StreamId::job()))?;
+    let pulls = Pulls::new(journal.clone(), voice.clone());
+    let wanted: BTreeSet<String> = input.spec.steps.iter().map(|step| step.image.clone()).collect();
+    Ok(Arc::new(Job {
+        context: context.clone(),
+        resumed: journal.started_at().is_some(),
+        images: Images::send_for(&context.engine, &context.tasks, wanted, &pulls),
+        input,
+        folder,
+        journal,
+        voice,
+        pulls,
+        streams: outlet.streams,
+    }))
+}
+
+/// The attempt ended in an earlier life of the agent: tells it again and removes what is left.
+fn replay(context: &AttemptContext, attempt: &AttemptId, folder: &AttemptFolder, ended: Ended, outlet: Outlet) -> Over {
+    if let Err(error) = Journal::open(&folder.events(), outlet.events) {
+        tracing::warn!(%error, attempt.id = %attempt, "the journal of an ended attempt cannot be read");
+    }
+    for (stream, len) in ended.logs {
+        let file = folder.log(&stream);
+        let news = [
+            StreamNews::Opened {
+                stream: stream.clone(),
+                file,
+            },
+            StreamNews::Closed { stream, len },
+        ];
+        for news in news {
+            if outlet.streams.send(news).is_err() {
+                tracing::debug!(attempt.id = %attempt, "nobody reads the logs of this attempt any more");
+            }
+        }
+    }
+    let (owner, attempt) = (context.clone(), attempt.clone());
+    let removal = context.tasks.spawn(async move { abandon(&owner, &attempt).await });
+    Over {
+        result: ended.result,
+        removal,
+    }
+}

@@ -1,0 +1,268 @@
+//! What a step's container is and what its gate is told, pure. The container's configuration names no variable of
+//! the job: environment and secrets travel in the *go* message only.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use job_specs::model::{Env, JobSpec, Resources, Shell, StepAction, StepSpec};
+use protocol::lease::SecretValue;
+
+use super::AttemptInput;
+use crate::checkout::OBJECTS_MOUNT;
+use crate::engine::labels::{self, Labels};
+use crate::engine::plan::{Access, Bind};
+use crate::engine::{ContainerPlan, Limits, Network};
+use crate::gate;
+
+/// Where the job's code is in every step.
+pub const WORKSPACE: &str = "/workspace";
+/// The label that says which step a container is for, from 0.
+pub const STEP_LABEL: &str = "drover.step";
+
+/// Where the folders of a step are on the host.
+#[derive(Debug, Clone)]
+pub struct StepPlaces<'a> {
+    /// The gate program.
+    pub gate: &'a Path,
+    /// The gate's folder.
+    pub run: &'a Path,
+    /// The code.
+    pub workspace: &'a Path,
+    /// The objects of the code's repository, if it is one.
+    pub objects: Option<&'a Path>,
+}
+
+/// The container of a step; `image` is the id of an image that is here.
+pub fn container(
+    step: &StepSpec,
+    image: String,
+    resources: &Resources,
+    places: &StepPlaces<'_>,
+    network: Network,
+) -> ContainerPlan {
+    let bind = |host: &Path, container: &str, access| Bind {
+        host: host.to_owned(),
+        container: container.to_owned(),
+        access,
+    };
+    let mut binds = vec![
+        bind(places.gate, "/.drover/gate", Access::ReadOnly),
+        bind(places.run, gate::FOLDER, Access::ReadWrite),
+        bind(places.workspace, WORKSPACE, Access::ReadWrite),
+    ];
+    binds.extend(
+        places
+            .objects
+            .map(|objects| bind(objects, OBJECTS_MOUNT, Access::ReadOnly)),
+    );
+    ContainerPlan {
+        entrypoint: Some(vec!["/.drover/gate".into(), "step".into()]),
+        user: step.user.clone(),
+        workdir: Some(WORKSPACE.into()),
+        binds,
+        network,
+        limits: limits(resources),
+        ..ContainerPlan::of(image)
+    }
+}
+
+/// The labels of a step's container, besides those of its sandbox.
+pub fn step_labels(attempt: &str, index: usize, expires: i64) -> Labels {
+    Labels::from([
+        (labels::ATTEMPT.to_owned(), attempt.to_owned()),
+        (labels::ROLE.to_owned(), labels::ROLE_STEP.to_owned()),
+        (labels::EXPIRES.to_owned(), expires.to_string()),
+        (STEP_LABEL.to_owned(), index.to_string()),
+    ])
+}
+
+fn limits(resources: &Resources) -> Limits {
+    Limits {
+        memory_bytes: resources.memory_bytes,
+        cpu_millis: resources.cpu_millis,
+        pids: resources.pids,
+    }
+}
+
+/// What the gate of that step is told to run.
+pub fn go(input: &AttemptInput, index: usize) -> gate::Go {
+    let step = &input.spec.steps[index];
+    let (argv, script) = match &step.action {
+        StepAction::Entrypoint(argv) => (argv.clone(), None),
+        StepAction::Run { script, shell } => {
+            let shell: &[&str] = match shell {
+                Shell::Sh => &["/bin/sh", "-e"],
+                Shell::Bash => &["bash", "-e", "-o", "pipefail"],
+            };
+            let file = format!("{}/{}", gate::FOLDER, gate::SCRIPT);
+            let argv = shell.iter().map(|&word| word.to_owned()).chain([file]).collect();
+            (argv, Some(script.clone().into_bytes()))
+        }
+    };
+    gate::Go {
+        argv,
+        env: environment(input, index).into_iter().collect(),
+        cwd: Some(working_folder(step.workdir.as_deref())),
+        script,
+        ..gate::Go::default()
+    }
+}
+
+/// The environment of a step: job, then step, then the secrets that it names, then what nobody may change.
+fn environment(input: &AttemptInput, index: usize) -> Env {
+    let (spec, step) = (&input.spec, &input.spec.steps[index]);
+    // Files of the workspace may belong to another user than the step's.
+    let mut env: Env = [
+        ("GIT_CONFIG_COUNT", "1"),
+        ("GIT_CONFIG_KEY_0", "safe.directory"),
+        ("GIT_CONFIG_VALUE_0", "*"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    env.extend(spec.env.clone());
+    env.extend(step.env.clone());
+    env.extend(secrets_of(step, &input.secrets));
+    env.extend(matrix(spec));
+    env.extend(input.env.clone());
+    env.extend(
+        [
+            ("DROVER_JOB", spec.name.clone()),
+            ("DROVER_STEP", step.name.clone()),
+            ("DROVER_ATTEMPT", input.number.to_string()),
+            ("DROVER_WORKSPACE", WORKSPACE.to_owned()),
+            ("DROVER_OUTPUT", format!("{}/{}", gate::FOLDER, gate::OUTPUTS)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    env
+}
+
+/// The `MATRIX_*` variables as expansion made them, so that no step changes what cell it is in.
+fn matrix(spec: &JobSpec) -> impl Iterator<Item = (String, String)> {
+    spec.matrix.iter().filter_map(|cell| {
+        let axis = cell
+            .axis
+            .to_uppercase()
+            .replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        let name = format!("MATRIX_{axis}");
+        let value = spec.env.get(&name)?.clone();
+        Some((name, value))
+    })
+}
+
+fn secrets_of<'a>(
+    step: &'a StepSpec,
+    secrets: &'a BTreeMap<String, SecretValue>,
+) -> impl Iterator<Item = (String, String)> + 'a {
+    let known = step.secrets.iter().filter_map(|name| secrets.get_key_value(name));
+    known.map(|(name, value)| (name.clone(), value.0.clone()))
+}
+
+/// The secrets that steps name and nobody has: (step, secret), each secret once.
+pub fn missing_secrets(input: &AttemptInput) -> Vec<(&str, &str)> {
+    let mut missing: Vec<(&str, &str)> = Vec::new();
+    for step in &input.spec.steps {
+        for secret in &step.secrets {
+            if !input.secrets.contains_key(secret) && !missing.iter().any(|(_, known)| known == secret) {
+                missing.push((&step.name, secret));
+            }
+        }
+    }
+    missing
+}
+
+/// An absolute folder; relative ones are under the workspace.
+fn working_folder(workdir: Option<&str>) -> String {
+    let folder = workdir.map_or_else(|| PathBuf::from(WORKSPACE), |folder| Path::new(WORKSPACE).join(folder));
+    folder.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use job_specs::model::{AxisValue, WhenStatus};
+    use protocol::ids::AttemptId;
+
+    use super::super::Code;
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> Env {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    fn input() -> AttemptInput {
+        let step = StepSpec {
+            name: "deploy".into(),
+            action: StepAction::Run {
+                script: "./deploy".into(),
+                shell: Shell::Bash,
+            },
+            image: "busybox".into(),
+            env: env(&[("WHO", "step"), ("MATRIX_DB", "wrong"), ("DROVER_SHA", "wrong")]),
+            secrets: vec!["TOKEN".into(), "GONE".into()],
+            workdir: Some("app".into()),
+            user: None,
+            timeout_secs: None,
+            when: WhenStatus::default(),
+            allow_failure: false,
+        };
+        let spec = JobSpec {
+            name: "ship".into(),
+            matrix: vec![AxisValue {
+                axis: "db".into(),
+                value: "15".into(),
+            }],
+            needs: Vec::new(),
+            image: "busybox".into(),
+            env: env(&[("WHO", "job"), ("ALSO", "job"), ("MATRIX_DB", "15")]),
+            services: Vec::new(),
+            steps: vec![step],
+            timeout_secs: 60,
+            resources: Resources::default(),
+            allow_failure: false,
+            max_parallel: None,
+            fail_fast: false,
+        };
+        let secret = |name: &str, value: &str| (name.to_owned(), SecretValue(value.into()));
+        AttemptInput {
+            attempt: AttemptId("a".into()),
+            number: 2,
+            repository: "r".into(),
+            code: Code::Tree("/src".into()),
+            spec,
+            env: env(&[("DROVER_SHA", "abc")]),
+            secrets: [secret("TOKEN", "t0ken"), secret("OTHER", "0ther")].into(),
+            trusted: true,
+        }
+    }
+
+    #[test]
+    fn a_step_gets_its_own_secrets_and_cannot_change_where_it_is() {
+        let go = go(&input(), 0);
+        let env: Vec<String> = go.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        insta::assert_snapshot!(env.join("\n"), @"
+        ALSO=job
+        DROVER_ATTEMPT=2
+        DROVER_JOB=ship
+        DROVER_OUTPUT=/.drover/run/outputs
+        DROVER_SHA=abc
+        DROVER_STEP=deploy
+        DROVER_WORKSPACE=/workspace
+        GIT_CONFIG_COUNT=1
+        GIT_CONFIG_KEY_0=safe.directory
+        GIT_CONFIG_VALUE_0=*
+        MATRIX_DB=15
+        TOKEN=t0ken
+        WHO=step
+        ");
+        assert_eq!(go.argv.join(" "), "bash -e -o pipefail /.drover/run/script");
+        assert_eq!(go.cwd.as_deref(), Some("/workspace/app"));
+    }
+
+    #[test]
+    fn a_missing_secret_is_named_with_its_step() {
+        assert_eq!(missing_secrets(&input()), [("deploy", "GONE")]);
+    }
+}

@@ -1,0 +1,66 @@
+//! Which steps run, by how the job stands; pure. A step that failed, timed out or lost a service leaves the job
+//! *broken*: from there only steps that ask for `failure` run.
+
+use job_specs::model::{StepSpec, WhenStatus};
+
+/// Containers of steps that are started ahead, the one that runs included.
+pub const WINDOW: usize = 3;
+
+/// How a job stands between two steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Everything that counts went well.
+    Well,
+    /// Something that counts did not.
+    Broken,
+}
+
+/// Whether a step runs when the job stands like that.
+pub fn runs(when: WhenStatus, standing: Standing) -> bool {
+    match standing {
+        Standing::Well => when.success,
+        Standing::Broken => when.failure,
+    }
+}
+
+/// The next steps that will run if the job goes on to stand like that, from `from` on: those worth starting ahead.
+pub fn ahead(steps: &[StepSpec], from: usize, standing: Standing) -> impl Iterator<Item = usize> {
+    let rest = steps.iter().enumerate().skip(from);
+    let will_run = rest.filter(move |(_, step)| runs(step.when, standing));
+    will_run.map(|(index, _)| index).take(WINDOW)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use job_specs::model::StepAction;
+
+    use super::*;
+
+    fn step(success: bool, failure: bool) -> StepSpec {
+        StepSpec {
+            name: "s".into(),
+            action: StepAction::Entrypoint(vec!["true".into()]),
+            image: "busybox".into(),
+            env: BTreeMap::new(),
+            secrets: Vec::new(),
+            workdir: None,
+            user: None,
+            timeout_secs: None,
+            when: WhenStatus { success, failure },
+            allow_failure: false,
+        }
+    }
+
+    #[test]
+    fn only_steps_that_are_likely_to_run_are_started_ahead() {
+        let (usual, on_failure, always) = (step(true, false), step(false, true), step(true, true));
+        let steps = [usual.clone(), on_failure, usual.clone(), always, usual];
+        let next = |from, standing| ahead(&steps, from, standing).collect::<Vec<_>>();
+        assert_eq!(next(0, Standing::Well), [0, 2, 3]);
+        assert_eq!(next(3, Standing::Well), [3, 4]);
+        assert_eq!(next(1, Standing::Broken), [1, 3]);
+        assert_eq!(next(5, Standing::Well), [0; 0]);
+    }
+}

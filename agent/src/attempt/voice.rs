@@ -1,0 +1,25 @@
+//! The agent's own words about an attempt, in the job's log beside the steps' output.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::logs::writer::JobLog;
+
+/// Says things in the job's log; clones share it.
+#[derive(Clone)]
+pub struct Voice(Arc<JobLog>);
+
+impl Voice {
+    /// Goes on in the log at `file`.
+    pub fn open(file: &Path) -> io::Result<Voice> {
+        Ok(Voice(Arc::new(JobLog::open(file)?)))
+    }
+
+    /// Says one line. A full disk does not stop a job for the sake of a remark.
+    pub fn say(&self, text: impl AsRef<str>) {
+        if let Err(error) = self.0.say(text.as_ref()) {
+            tracing::warn!(%error, text = text.as_ref(), "cannot write to the job's log");
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! How a step ended, in the words that people read: exit statuses and troubles to outcome, verdict and sentence. Pure,
+//! and in one place, so that every way to end has its own plain sentence.
+
+use std::time::Duration;
+
+use job_specs::model::{Shell, StepAction, StepSpec};
+use protocol::attempt::{AttemptResult, ReasonCode, StepOutcome, StepStatus, Verdict};
+
+use crate::checkout::CheckoutError;
+use crate::engine::EngineError;
+use crate::gate::{ExitStatus, exit};
+use crate::stack::StackFailure;
+
+/// How a step ended, for its own line and for the job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepEnd {
+    /// For the step's line.
+    pub outcome: StepOutcome,
+    /// What it makes of the job; `None`: it went well, or it did not run.
+    pub failure: Option<AttemptResult>,
+}
+
+/// Judges an exit status; `memory_limit` in bytes is what the step was allowed.
+pub fn of_exit(step: &StepSpec, status: &ExitStatus, memory_limit: Option<u64>) -> StepEnd {
+    let mut outcome = StepOutcome {
+        exit_code: status.exit_code,
+        signal: status.signal,
+        oom: status.oom,
+        duration_us: u64::try_from(status.ended_us - status.started_us).unwrap_or(0),
+        peak_memory_bytes: status.peak_memory_bytes,
+        cpu_us: status.cpu_us,
+        ..without_run(StepStatus::Passed, None)
+    };
+    if status.is_success() {
+        return StepEnd { outcome, failure: None };
+    }
+    let (code, sentence) = why_it_failed(step, status, memory_limit);
+    let verdict = match code {
+        ReasonCode::Infrastructure => Verdict::Errored,
+        _ => Verdict::Failed,
+    };
+    outcome.status = StepStatus::Failed;
+    outcome.reason = Some(sentence.clone());
+    StepEnd {
+        outcome,
+        failure: Some(AttemptResult::because(verdict, code, sentence)),
+    }
+}
+
+fn why_it_failed(step: &StepSpec, status: &ExitStatus, memory_limit: Option<u64>) -> (ReasonCode, String) {
+    let name = &step.name;
+    match (&status.error, status.exit_code, status.signal) {
+        _ if status.oom => (
+            ReasonCode::OutOfMemory,
+            out_of_memory(name, status.peak_memory_bytes, memory_limit),
+        ),
+        (Some(error), Some(exit::NOT_FOUND), _) => (ReasonCode::CommandNotFound, no_command(step, error)),
+        (Some(error), Some(exit::GATE_BROKE), _) => (
+            ReasonCode::Infrastructure,
+            format!("step `{name}` could not be run: {error}"),
+        ),
+        (Some(error), ..) => (
+            ReasonCode::StepFailed,
+            format!("step `{name}` could not be started: {error}"),
+        ),
+        (None, Some(exit::NOT_FOUND), _) => (
+            ReasonCode::CommandNotFound,
+            format!(
+                "step `{name}` exited with 127: a command that it calls is not in the image `{}` (the end of its log \
+                 says which)",
+                step.image
+            ),
+        ),
+        (None, Some(exit::NOT_RUNNABLE), _) => (
+            ReasonCode::StepFailed,
+            format!("step `{name}` exited with 126: a command that it calls cannot be run (is it executable?)"),
+        ),
+        (None, Some(code), _) => (ReasonCode::StepFailed, format!("step `{name}` exited with {code}")),
+        (None, None, signal) => {
+            let signal = signal.unwrap_or(0);
+            let named = signal_name(signal).map(|name| format!(" ({name})")).unwrap_or_default();
+            (
+                ReasonCode::StepFailed,
+                format!("step `{name}` was ended by signal {signal}{named}"),
+            )
+        }
+    }
+}
+
+fn out_of_memory(name: &str, peak: u64, limit: Option<u64>) -> String {
+    let used = if peak > 0 {
+        format!(" after using {}", bytes(peak))
+    } else {
+        String::new()
+    };
+    match limit {
+        Some(limit) => format!(
+            "step `{name}` ran out of memory: it was ended{used}; its limit is {} (`resources: {{memory: …}}`)",
+            bytes(limit)
+        ),
+        None => format!("step `{name}` ran out of memory: it was ended{used}; the machine had no more"),
+    }
+}
+
+/// The command, or the shell that should run the script, is not in the image.
+fn no_command(step: &StepSpec, error: &str) -> String {
+    let StepSpec { name, image, .. } = step;
+    match &step.action {
+        StepAction::Run { shell, .. } => {
+            let (shell, instead) = match shell {
+                Shell::Sh => ("sh", ""),
+                Shell::Bash => ("bash", "`shell: sh`, "),
+            };
+            format!(
+                "step `{name}` cannot run: the image `{image}` has no `{shell}`; use {instead}an image that has it, or \
+                 `entrypoint: [program, argument]` instead of `run`"
+            )
+        }
+        StepAction::Entrypoint(_) => format!("step `{name}` cannot run in the image `{image}`: {error}"),
+    }
+}
+
+/// The step ran into its own limit.
+pub fn step_timeout(step: &StepSpec, limit: Duration) -> (StepStatus, AttemptResult) {
+    let sentence = format!(
+        "step `{}` ran longer than its timeout of {} and was stopped",
+        step.name,
+        span(limit)
+    );
+    (
+        StepStatus::TimedOut,
+        AttemptResult::because(Verdict::TimedOut, ReasonCode::Timeout, sentence),
+    )
+}
+
+/// The job ran into its limit, in that step if one ran.
+pub fn job_timeout(step: Option<&StepSpec>, limit: Duration) -> AttemptResult {
+    let place = step.map_or(" before its first step".into(), |step| {
+        format!(" in step `{}`", step.name)
+    });
+    let sentence = format!(
+        "the job ran longer than its timeout of {} and was stopped{place}",
+        span(limit)
+    );
+    AttemptResult::because(Verdict::TimedOut, ReasonCode::Timeout, sentence)
+}
+
+/// Somebody stopped it, in that step if one ran.
+pub fn cancelled(step: Option<&StepSpec>) -> AttemptResult {
+    let place = step.map_or(" before its first step".into(), |step| {
+        format!(" in step `{}`", step.name)
+    });
+    AttemptResult::because(Verdict::Cancelled, ReasonCode::Cancelled, format!("cancelled{place}"))
+}
+
+/// A step names secrets that do not exist.
+pub fn secrets_missing(missing: &[(&str, &str)]) -> AttemptResult {
+    let each: Vec<String> = missing
+        .iter()
+        .map(|(step, secret)| format!("`{secret}` (step `{step}`)"))
+        .collect();
+    let (noun, verb, it) = match missing.len() {
+        1 => ("secret", "does", "it"),
+        _ => ("secrets", "do", "them"),
+    };
+    let sentence = format!(
+        "the {noun} {} {verb} not exist; set {it} with `drover secret set`",
+        each.join(", ")
+    );
+    AttemptResult::because(Verdict::Failed, ReasonCode::SecretMissing, sentence)
+}
+
+/// No code.
+pub fn of_checkout(error: &CheckoutError) -> AttemptResult {
+    let verdict = if error.is_users() {
+        Verdict::Failed
+    } else {
+        Verdict::Errored
+    };
+    AttemptResult::because(verdict, ReasonCode::CheckoutFailed, format!("checkout: {error}"))
+}
+
+/// The engine cannot give a step its container.
+pub fn of_engine(step: &StepSpec, error: &EngineError) -> AttemptResult {
+    let name = &step.name;
+    let (code, sentence) = match error {
+        EngineError::ImageNotFound { .. } | EngineError::ImageRefused { .. } => {
+            (ReasonCode::ImageNotFound, format!("step `{name}`: {error}"))
+        }
+        EngineError::CannotStart { detail } => (
+            ReasonCode::StepFailed,
+            format!("step `{name}` cannot be started: {detail}"),
+        ),
+        _ => (ReasonCode::Infrastructure, format!("step `{name}`: {error}")),
+    };
+    let verdict = if error.is_users() {
+        Verdict::Failed
+    } else {
+        Verdict::Errored
+    };
+    AttemptResult::because(verdict, code, sentence)
+}
+
+/// A service failed.
+pub fn of_service(failure: &StackFailure) -> AttemptResult {
+    let code = failure.reason_code();
+    let verdict = match code {
+        ReasonCode::Infrastructure => Verdict::Errored,
+        _ => Verdict::Failed,
+    };
+    AttemptResult::because(verdict, code, failure.sentence())
+}
+
+/// Something of ours broke.
+pub fn broken(what: impl std::fmt::Display) -> AttemptResult {
+    AttemptResult::because(Verdict::Errored, ReasonCode::Infrastructure, what.to_string())
+}
+
+/// A step that never got so far as to run.
+pub fn never_ran(failure: AttemptResult) -> StepEnd {
+    let reason = failure.reason.as_ref().map(|reason| reason.sentence.clone());
+    StepEnd {
+        outcome: without_run(StepStatus::Failed, reason),
+        failure: Some(failure),
+    }
+}
+
+/// What a step's outcome, kept over a restart, makes of the job; `None`: nothing bad.
+pub fn of_outcome(outcome: &StepOutcome) -> Option<AttemptResult> {
+    let (verdict, code) = match outcome.status {
+        StepStatus::Passed | StepStatus::Skipped => return None,
+        StepStatus::TimedOut => (Verdict::TimedOut, ReasonCode::Timeout),
+        StepStatus::Cancelled => (Verdict::Cancelled, ReasonCode::Cancelled),
+        StepStatus::Failed if outcome.oom => (Verdict::Failed, ReasonCode::OutOfMemory),
+        StepStatus::Failed if outcome.exit_code == Some(exit::NOT_FOUND) => {
+            (Verdict::Failed, ReasonCode::CommandNotFound)
+        }
+        StepStatus::Failed => (Verdict::Failed, ReasonCode::StepFailed),
+    };
+    Some(AttemptResult::because(
+        verdict,
+        code,
+        outcome.reason.clone().unwrap_or_default(),
+    ))
+}
+
+/// The outcome of a step without figures.
+pub fn without_run(status: StepStatus, reason: Option<String>) -> StepOutcome {
+    StepOutcome {
+        status,
+        exit_code: None,
+        signal: None,
+        oom: false,
+        reason,
+        duration_us: 0,
+        peak_memory_bytes: 0,
+        cpu_us: 0,
+    }
+}
+
+/// `850 ms`, `2.5 s`, `10 min`, `1 h 30 min`.
+pub fn span(duration: Duration) -> String {
+    let secs = duration.as_secs();
+    match secs {
+        0 => format!("{} ms", duration.as_millis()),
+        1..60 if duration.subsec_millis() < 50 => format!("{secs} s"),
+        1..60 => format!("{:.1} s", duration.as_secs_f64()),
+        60..3600 if secs.is_multiple_of(60) => format!("{} min", secs / 60),
+        60..3600 => format!("{} min {} s", secs / 60, secs % 60),
+        _ if secs % 3600 < 60 => format!("{} h", secs / 3600),
+        _ => format!("{} h {} min", secs / 3600, secs % 3600 / 60),
+    }
+}
+
+/// `512 B`, `64 MiB`, `1.5 GiB`.
+pub fn bytes(count: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut unit = 0;
+    let mut value = count as f64;
+    while value >= 1024.0 && unit + 1 < units.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let text = format!("{value:.1}");
+    format!("{} {}", text.strip_suffix(".0").unwrap_or(&text), units[unit])
+}
+
+fn signal_name(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

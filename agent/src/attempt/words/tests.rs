@@ -1,0 +1,135 @@
+//! Every way a step can end, and the sentence for it.
+
+use std::collections::BTreeMap;
+
+use job_specs::model::WhenStatus;
+
+use super::*;
+
+fn step(action: StepAction) -> StepSpec {
+    StepSpec {
+        name: "test".into(),
+        action,
+        image: "scratch-tool:1".into(),
+        env: BTreeMap::new(),
+        secrets: Vec::new(),
+        workdir: None,
+        user: None,
+        timeout_secs: None,
+        when: WhenStatus::default(),
+        allow_failure: false,
+    }
+}
+
+fn script(shell: Shell) -> StepSpec {
+    step(StepAction::Run {
+        script: "cargo test".into(),
+        shell,
+    })
+}
+
+fn told(step: &StepSpec, status: ExitStatus, limit: Option<u64>) -> String {
+    let end = of_exit(step, &status, limit);
+    let failure = end.failure.expect("it failed");
+    let reason = failure.reason.expect("with a reason");
+    assert_eq!(end.outcome.reason.as_deref(), Some(reason.sentence.as_str()));
+    format!("{:?} {:?}: {}", failure.verdict, reason.code, reason.sentence)
+}
+
+fn exited(code: i32) -> ExitStatus {
+    ExitStatus {
+        exit_code: Some(code),
+        started_us: 1_000,
+        ended_us: 4_500,
+        ..ExitStatus::default()
+    }
+}
+
+fn refused(code: i32, error: &str) -> ExitStatus {
+    ExitStatus {
+        error: Some(error.into()),
+        ..exited(code)
+    }
+}
+
+#[test]
+fn every_way_to_fail_has_its_own_sentence() {
+    let sh = script(Shell::Sh);
+    let killed = ExitStatus {
+        exit_code: None,
+        signal: Some(9),
+        ..exited(0)
+    };
+    let oom = ExitStatus {
+        oom: true,
+        peak_memory_bytes: 64 << 20,
+        ..killed.clone()
+    };
+    let argv = step(StepAction::Entrypoint(vec!["tool".into()]));
+    let sentences = [
+        told(&sh, exited(101), None),
+        told(&sh, exited(127), None),
+        told(&sh, exited(126), None),
+        told(&sh, killed, None),
+        told(&sh, oom.clone(), Some(64 << 20)),
+        told(&sh, oom, None),
+        told(&sh, refused(127, "`sh` was not found"), None),
+        told(&script(Shell::Bash), refused(127, "`bash` was not found"), None),
+        told(&argv, refused(127, "`tool` was not found"), None),
+        told(&argv, refused(126, "`tool` is not a program for this machine"), None),
+        told(&argv, refused(125, "no space left"), None),
+    ];
+    insta::assert_snapshot!(sentences.join("\n"), @"
+    Failed StepFailed: step `test` exited with 101
+    Failed CommandNotFound: step `test` exited with 127: a command that it calls is not in the image `scratch-tool:1` (the end of its log says which)
+    Failed StepFailed: step `test` exited with 126: a command that it calls cannot be run (is it executable?)
+    Failed StepFailed: step `test` was ended by signal 9 (SIGKILL)
+    Failed OutOfMemory: step `test` ran out of memory: it was ended after using 64 MiB; its limit is 64 MiB (`resources: {memory: …}`)
+    Failed OutOfMemory: step `test` ran out of memory: it was ended after using 64 MiB; the machine had no more
+    Failed CommandNotFound: step `test` cannot run: the image `scratch-tool:1` has no `sh`; use an image that has it, or `entrypoint: [program, argument]` instead of `run`
+    Failed CommandNotFound: step `test` cannot run: the image `scratch-tool:1` has no `bash`; use `shell: sh`, an image that has it, or `entrypoint: [program, argument]` instead of `run`
+    Failed CommandNotFound: step `test` cannot run in the image `scratch-tool:1`: `tool` was not found
+    Failed StepFailed: step `test` could not be started: `tool` is not a program for this machine
+    Errored Infrastructure: step `test` could not be run: no space left
+    ");
+}
+
+#[test]
+fn a_good_end_keeps_its_figures() {
+    let end = of_exit(&script(Shell::Sh), &exited(0), None);
+    assert_eq!(
+        (end.outcome.status, end.outcome.duration_us, end.failure),
+        (StepStatus::Passed, 3_500, None)
+    );
+}
+
+#[test]
+fn limits_and_stops_name_the_step() {
+    let test = script(Shell::Sh);
+    let results = [
+        step_timeout(&test, Duration::from_secs(90)).1,
+        job_timeout(Some(&test), Duration::from_secs(3600)),
+        job_timeout(None, Duration::from_secs(5)),
+        cancelled(Some(&test)),
+        secrets_missing(&[("deploy", "TOKEN"), ("deploy", "KEY")]),
+    ];
+    let sentences: Vec<_> = results.map(|result| result.reason.unwrap().sentence).into();
+    insta::assert_snapshot!(sentences.join("\n"), @"
+    step `test` ran longer than its timeout of 1 min 30 s and was stopped
+    the job ran longer than its timeout of 1 h and was stopped in step `test`
+    the job ran longer than its timeout of 5 s and was stopped before its first step
+    cancelled in step `test`
+    the secrets `TOKEN` (step `deploy`), `KEY` (step `deploy`) do not exist; set them with `drover secret set`
+    ");
+}
+
+#[test]
+fn spans_and_sizes_read_well() {
+    let spans = [5, 999, 1_000, 2_500, 60_000, 200_000, 3_600_000, 5_400_000];
+    let spans = spans.map(|ms| span(Duration::from_millis(ms)));
+    assert_eq!(
+        spans.join(", "),
+        "5 ms, 999 ms, 1 s, 2.5 s, 1 min, 3 min 20 s, 1 h, 1 h 30 min"
+    );
+    assert_eq!([512, 64 << 20, 3 << 29].map(bytes).join(", "), "512 B, 64 MiB, 1.5 GiB");
+}

@@ -1,0 +1,168 @@
+//! The [`Engine`]: a cheap handle on one connected container engine, with the agent's label, its gate binary on disk
+//! and the one stream of events.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bollard::{API_DEFAULT_VERSION, Docker};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::error::EngineError;
+use super::events::{self, Watched};
+use super::images::Images;
+use super::live::Live;
+use super::plan::Limits;
+use super::{anchor, anchor::Anchor};
+
+/// One request may take this long, seconds, until its answer begins; pulls and starts included.
+const TIMEOUT_SECS: u64 = 300;
+const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+/// Networks that are made or removed at once; more only queue up inside the engine.
+const NETWORKS_AT_ONCE: usize = 2;
+
+/// How to find the engine and how to mark what is made in it.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// The value of the label `drover.agent`; nothing without it is ever touched.
+    pub agent: String,
+    /// The agent's data folder; the gate binary and the sandboxes' folders live in it.
+    pub data: PathBuf,
+    /// The engine's socket. `None`: `DOCKER_HOST` when it is a unix path, else `/var/run/docker.sock`.
+    pub socket: Option<PathBuf>,
+    /// For containers whose plan does not say.
+    pub limits: Limits,
+}
+
+/// One container engine. Clones share everything.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) config: EngineConfig,
+    pub(crate) docker: Docker,
+    pub(crate) watched: Watched,
+    pub(crate) images: Images,
+    pub(crate) live: Live,
+    pub(crate) networks: Semaphore,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+    anchor: Anchor,
+}
+
+impl Engine {
+    /// Connects, agrees on an API version, writes the gate binary, imports the anchor image unless it is there, and
+    /// follows the engine's events until `stop`.
+    pub async fn connect(
+        config: EngineConfig,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Result<Engine, EngineError> {
+        let docker = reach(config.socket.clone()).await?;
+        let anchor = anchor::provide(&docker, &config.data).await?;
+        let inner = Arc::new(Inner {
+            config,
+            docker,
+            watched: Watched::default(),
+            images: Images::default(),
+            live: Live::default(),
+            networks: Semaphore::new(NETWORKS_AT_ONCE),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+            anchor,
+        });
+        let follower = inner.clone();
+        tasks.spawn(async move {
+            let agent = follower.config.agent.clone();
+            events::follow(follower.docker.clone(), agent, &follower.watched, stop).await;
+        });
+        Ok(Engine { inner })
+    }
+
+    /// As it was given.
+    pub fn config(&self) -> &EngineConfig {
+        &self.inner.config
+    }
+
+    /// The gate binary on the host; to be bound read-only at `/.drover/gate`.
+    pub fn gate_file(&self) -> &Path {
+        &self.inner.anchor.gate_file
+    }
+
+    /// The image that holds the gate and nothing else.
+    pub(crate) fn anchor_image(&self) -> &str {
+        &self.inner.anchor.image
+    }
+
+    pub(crate) fn docker(&self) -> &Docker {
+        &self.inner.docker
+    }
+}
+
+/// Connects and agrees on a version. The version matters although today's client never sends it: once it does, its
+/// default would be too new for older engines.
+pub(crate) async fn reach(socket: Option<PathBuf>) -> Result<Docker, EngineError> {
+    let socket = socket.unwrap_or_else(|| socket_of(std::env::var("DOCKER_HOST").ok().as_deref()));
+    let unreachable = |detail: String| EngineError::Unreachable {
+        socket: socket.display().to_string(),
+        detail,
+    };
+    let docker = Docker::connect_with_unix(&socket.to_string_lossy(), TIMEOUT_SECS, API_DEFAULT_VERSION)
+        .map_err(|error| unreachable(error.to_string()))?;
+    docker
+        .negotiate_version()
+        .await
+        .map_err(|error| unreachable(with_causes(&error)))
+}
+
+/// Name, version and API version of the engine that answers, for people: `20.10.24, API 1.41, overlay2, cgroup v1`.
+///
+/// # Errors
+/// `Unreachable` when none answers.
+pub async fn describe(socket: Option<PathBuf>) -> Result<String, EngineError> {
+    let docker = reach(socket).await?;
+    let unanswered = |error| EngineError::of("ask for the version", error);
+    let (version, info) = (docker.version().await.map_err(unanswered)?, docker.info().await.map_err(unanswered)?);
+    let cgroup = info.cgroup_version.map_or(String::new(), |version| format!(", cgroup v{version}"));
+    Ok(format!(
+        "{}, API {}, {}{cgroup}",
+        version.version.unwrap_or_default(),
+        version.api_version.unwrap_or_default(),
+        info.driver.unwrap_or_default(),
+    ))
+}
+
+/// `client error (Connect)` alone says little; its causes say what is wrong.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        text = format!("{text}: {deeper}");
+        cause = deeper.source();
+    }
+    text
+}
+
+fn socket_of(docker_host: Option<&str>) -> PathBuf {
+    let path = docker_host.and_then(|host| host.strip_prefix("unix://"));
+    PathBuf::from(path.unwrap_or(DEFAULT_SOCKET))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_unix_docker_host_is_honoured() {
+        let socket = |host| socket_of(host).display().to_string();
+        assert_eq!(
+            socket(Some("unix:///run/user/1/podman.sock")),
+            "/run/user/1/podman.sock"
+        );
+        assert_eq!(socket(Some("tcp://10.0.0.1:2375")), DEFAULT_SOCKET);
+        assert_eq!(socket(None), DEFAULT_SOCKET);
+    }
+}

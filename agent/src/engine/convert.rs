@@ -1,0 +1,409 @@
+//! Plan to request, pure: every default that keeps containers apart from each other and from the host is set here
+//! and nowhere else.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bollard::models::{
+    ContainerCreateBody, EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
+    NetworkCreateRequest, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
+};
+
+use super::labels::{self, Labels};
+use super::plan::{Access, Bind, ContainerPlan, EngineHealth, Hardening, Limits, LogDriver, Network};
+
+/// Capabilities that a job has no use for: raw sockets (it could forge packets on its bridge) and device nodes.
+const DROPPED: [&str; 2] = ["NET_RAW", "MKNOD"];
+/// Processes and threads of a container when nobody says: ends a fork bomb, allows any build.
+pub const DEFAULT_PIDS: u64 = 4096;
+/// Size of one log file of a container without a gate; the engine keeps two.
+const LOG_FILE_SIZE: &str = "16m";
+
+/// Who makes a container, and what it may use when its plan does not say.
+#[derive(Debug, Clone, Copy)]
+pub struct Maker<'a> {
+    /// The value of `drover.agent`.
+    pub agent: &'a str,
+    /// The defaults.
+    pub limits: Limits,
+}
+
+/// The request that makes the container of `plan`.
+pub fn container_body(plan: &ContainerPlan, maker: Maker<'_>) -> ContainerCreateBody {
+    ContainerCreateBody {
+        image: Some(plan.image.clone()),
+        hostname: match &plan.network {
+            Network::On { alias, .. } => Some(alias.clone()),
+            Network::Join(_) | Network::None => None,
+        },
+        user: plan.user.clone(),
+        working_dir: plan.workdir.clone(),
+        entrypoint: plan.entrypoint.clone(),
+        cmd: plan.cmd.clone(),
+        env: Some(plan.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        labels: Some(with_agent(&plan.labels, maker.agent)),
+        stop_signal: plan.stop_signal.clone(),
+        healthcheck: Some(health_config(plan.engine_health.as_ref())),
+        host_config: Some(host_config(plan, plan.limits.or(maker.limits))),
+        networking_config: networking(&plan.network),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// The request that makes a bridge network.
+pub fn network_body(name: &str, labels: &Labels, agent: &str) -> NetworkCreateRequest {
+    NetworkCreateRequest {
+        name: name.to_owned(),
+        driver: Some("bridge".into()),
+        labels: Some(with_agent(labels, agent)),
+        ..NetworkCreateRequest::default()
+    }
+}
+
+fn host_config(plan: &ContainerPlan, limits: Limits) -> HostConfig {
+    let memory = limits.memory_bytes.map(signed);
+    let full = plan.hardening == Hardening::Full;
+    HostConfig {
+        memory,
+        memory_swap: memory, // the sum of both: no swap
+        nano_cpus: limits.cpu_millis.map(|millis| signed(millis.saturating_mul(1_000_000))),
+        pids_limit: Some(signed(limits.pids.unwrap_or(DEFAULT_PIDS))),
+        mounts: Some(plan.binds.iter().map(mount).collect()),
+        tmpfs: Some(sorted_out(&plan.tmpfs)),
+        network_mode: Some(match &plan.network {
+            Network::Join(id) => format!("container:{}", id.0),
+            Network::On { network, .. } => network.0.clone(),
+            Network::None => "none".into(),
+        }),
+        log_config: Some(log_config(plan.logs)),
+        restart_policy: Some(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::NO),
+            maximum_retry_count: None,
+        }),
+        cap_drop: Some(if full {
+            vec!["ALL".into()]
+        } else {
+            DROPPED.map(String::from).to_vec()
+        }),
+        security_opt: Some(vec!["no-new-privileges".into()]),
+        readonly_rootfs: Some(full),
+        privileged: Some(false),
+        ..HostConfig::default()
+    }
+}
+
+fn mount(bind: &Bind) -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(bind.host.to_string_lossy().into_owned()),
+        target: Some(bind.container.clone()),
+        read_only: Some(bind.access == Access::ReadOnly),
+        ..Mount::default()
+    }
+}
+
+fn log_config(logs: LogDriver) -> HostConfigLogConfig {
+    match logs {
+        LogDriver::None => HostConfigLogConfig {
+            typ: Some("none".into()),
+            config: None,
+        },
+        LogDriver::Bounded => HostConfigLogConfig {
+            typ: Some("json-file".into()),
+            config: Some(HashMap::from([
+                ("max-size".into(), LOG_FILE_SIZE.into()),
+                ("max-file".into(), "2".into()),
+            ])),
+        },
+    }
+}
+
+/// An image's own HEALTHCHECK is always replaced: under the gate the engine must not run it as well.
+fn health_config(health: Option<&EngineHealth>) -> HealthConfig {
+    let nanos = |millis: u64| Some(signed(millis.saturating_mul(1_000_000)));
+    match health {
+        None => HealthConfig {
+            test: Some(vec!["NONE".into()]),
+            ..HealthConfig::default()
+        },
+        Some(health) => HealthConfig {
+            test: Some(health.test.clone()),
+            interval: nanos(health.interval_ms),
+            timeout: nanos(health.timeout_ms),
+            retries: Some(i64::from(health.retries)),
+            start_period: nanos(health.start_period_ms),
+            start_interval: None,
+        },
+    }
+}
+
+fn networking(network: &Network) -> Option<NetworkingConfig> {
+    let Network::On { network, alias } = network else {
+        return None;
+    };
+    let endpoint = EndpointSettings {
+        aliases: Some(vec![alias.clone()]),
+        ..EndpointSettings::default()
+    };
+    Some(NetworkingConfig {
+        endpoints_config: Some(HashMap::from([(network.0.clone(), endpoint)])),
+    })
+}
+
+fn with_agent(labels: &Labels, agent: &str) -> HashMap<String, String> {
+    let mut all = sorted_out(labels);
+    all.insert(labels::AGENT.into(), agent.into());
+    all
+}
+
+fn sorted_out(map: &BTreeMap<String, String>) -> HashMap<String, String> {
+    map.clone().into_iter().collect()
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::plan::{ContainerId, NetworkId};
+
+    const MAKER: Maker<'_> = Maker {
+        agent: "a1",
+        limits: Limits {
+            memory_bytes: Some(1 << 30),
+            cpu_millis: None,
+            pids: None,
+        },
+    };
+
+    /// What the engine would read, without nulls and with sorted keys.
+    fn shown(body: &ContainerCreateBody) -> String {
+        serde_json::to_string_pretty(&serde_json::to_value(body).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_step_joins_its_sandbox_and_keeps_nothing_in_the_engine() {
+        let plan = ContainerPlan {
+            entrypoint: Some(vec!["/.drover/gate".into(), "step".into()]),
+            workdir: Some("/workspace".into()),
+            binds: vec![
+                Bind {
+                    host: "/data/gate-1".into(),
+                    container: "/.drover/gate".into(),
+                    access: Access::ReadOnly,
+                },
+                Bind {
+                    host: "/data/a:b".into(),
+                    container: "/workspace".into(),
+                    access: Access::ReadWrite,
+                },
+            ],
+            network: Network::Join(ContainerId("anchor".into())),
+            limits: Limits {
+                cpu_millis: Some(1500),
+                ..Limits::default()
+            },
+            labels: Labels::from([(labels::ATTEMPT.into(), "t1".into())]),
+            ..ContainerPlan::of("sha256:1")
+        };
+        insta::assert_snapshot!(shown(&container_body(&plan, MAKER)), @r#"
+        {
+          "Entrypoint": [
+            "/.drover/gate",
+            "step"
+          ],
+          "Env": [],
+          "Healthcheck": {
+            "Test": [
+              "NONE"
+            ]
+          },
+          "HostConfig": {
+            "CapDrop": [
+              "NET_RAW",
+              "MKNOD"
+            ],
+            "LogConfig": {
+              "Type": "none"
+            },
+            "Memory": 1073741824,
+            "MemorySwap": 1073741824,
+            "Mounts": [
+              {
+                "ReadOnly": true,
+                "Source": "/data/gate-1",
+                "Target": "/.drover/gate",
+                "Type": "bind"
+              },
+              {
+                "ReadOnly": false,
+                "Source": "/data/a:b",
+                "Target": "/workspace",
+                "Type": "bind"
+              }
+            ],
+            "NanoCpus": 1500000000,
+            "NetworkMode": "container:anchor",
+            "PidsLimit": 4096,
+            "Privileged": false,
+            "ReadonlyRootfs": false,
+            "RestartPolicy": {
+              "Name": "no"
+            },
+            "SecurityOpt": [
+              "no-new-privileges"
+            ],
+            "Tmpfs": {}
+          },
+          "Image": "sha256:1",
+          "Labels": {
+            "drover.agent": "a1",
+            "drover.attempt": "t1"
+          },
+          "WorkingDir": "/workspace"
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_service_without_a_gate_stands_on_the_network_under_its_name() {
+        let plan = ContainerPlan {
+            env: BTreeMap::from([("A".into(), "1".into())]),
+            user: Some("70:70".into()),
+            tmpfs: BTreeMap::from([("/tmp".into(), "size=64m".into())]),
+            network: Network::On {
+                network: NetworkId("n1".into()),
+                alias: "db".into(),
+            },
+            limits: Limits {
+                memory_bytes: Some(16 << 20),
+                pids: Some(64),
+                ..Limits::default()
+            },
+            logs: LogDriver::Bounded,
+            engine_health: Some(EngineHealth {
+                test: vec!["CMD".into(), "pg_isready".into()],
+                interval_ms: 500,
+                timeout_ms: 1000,
+                retries: 3,
+                start_period_ms: 0,
+            }),
+            stop_signal: Some("SIGINT".into()),
+            ..ContainerPlan::of("postgres:15")
+        };
+        insta::assert_snapshot!(shown(&container_body(&plan, MAKER)), @r#"
+        {
+          "Env": [
+            "A=1"
+          ],
+          "Healthcheck": {
+            "Interval": 500000000,
+            "Retries": 3,
+            "StartPeriod": 0,
+            "Test": [
+              "CMD",
+              "pg_isready"
+            ],
+            "Timeout": 1000000000
+          },
+          "HostConfig": {
+            "CapDrop": [
+              "NET_RAW",
+              "MKNOD"
+            ],
+            "LogConfig": {
+              "Config": {
+                "max-file": "2",
+                "max-size": "16m"
+              },
+              "Type": "json-file"
+            },
+            "Memory": 16777216,
+            "MemorySwap": 16777216,
+            "Mounts": [],
+            "NetworkMode": "n1",
+            "PidsLimit": 64,
+            "Privileged": false,
+            "ReadonlyRootfs": false,
+            "RestartPolicy": {
+              "Name": "no"
+            },
+            "SecurityOpt": [
+              "no-new-privileges"
+            ],
+            "Tmpfs": {
+              "/tmp": "size=64m"
+            }
+          },
+          "Hostname": "db",
+          "Image": "postgres:15",
+          "Labels": {
+            "drover.agent": "a1"
+          },
+          "NetworkingConfig": {
+            "EndpointsConfig": {
+              "n1": {
+                "Aliases": [
+                  "db"
+                ]
+              }
+            }
+          },
+          "StopSignal": "SIGINT",
+          "User": "70:70"
+        }
+        "#);
+    }
+
+    #[test]
+    fn an_anchor_can_do_nothing_but_stand() {
+        let plan = ContainerPlan {
+            hardening: Hardening::Full,
+            ..ContainerPlan::of("drover/anchor:1")
+        };
+        insta::assert_snapshot!(shown(&container_body(&plan, MAKER)), @r#"
+        {
+          "Env": [],
+          "Healthcheck": {
+            "Test": [
+              "NONE"
+            ]
+          },
+          "HostConfig": {
+            "CapDrop": [
+              "ALL"
+            ],
+            "LogConfig": {
+              "Type": "none"
+            },
+            "Memory": 1073741824,
+            "MemorySwap": 1073741824,
+            "Mounts": [],
+            "NetworkMode": "none",
+            "PidsLimit": 4096,
+            "Privileged": false,
+            "ReadonlyRootfs": true,
+            "RestartPolicy": {
+              "Name": "no"
+            },
+            "SecurityOpt": [
+              "no-new-privileges"
+            ],
+            "Tmpfs": {}
+          },
+          "Image": "drover/anchor:1",
+          "Labels": {
+            "drover.agent": "a1"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_network_is_a_bridge_with_our_labels() {
+        let labels = Labels::from([(labels::SANDBOX.into(), "s1".into())]);
+        let body = serde_json::to_value(network_body("drover-s1", &labels, "a1")).unwrap();
+        insta::assert_snapshot!(body.to_string(), @r#"{"Driver":"bridge","Labels":{"drover.agent":"a1","drover.sandbox":"s1"},"Name":"drover-s1"}"#);
+    }
+}

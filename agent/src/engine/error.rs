@@ -1,0 +1,156 @@
+//! What can go wrong with the engine. The kinds are those by which callers decide: the user's mistake or our trouble,
+//! gone already or still in the way.
+
+use bollard::errors::Error as ClientError;
+
+/// An error of the engine or on the way to it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// No engine answers at the socket.
+    #[error("no container engine answers at {socket}: {detail}")]
+    Unreachable {
+        /// Where it was looked for.
+        socket: String,
+        /// What happened.
+        detail: String,
+    },
+    /// The image is neither here nor in its registry, or its name is none.
+    #[error("image `{image}` does not exist: {detail}")]
+    ImageNotFound {
+        /// As it was asked for.
+        image: String,
+        /// The registry's words.
+        detail: String,
+    },
+    /// The registry wants a login, or another one.
+    #[error("the registry refuses image `{image}`: {detail}")]
+    ImageRefused {
+        /// As it was asked for.
+        image: String,
+        /// The registry's words.
+        detail: String,
+    },
+    /// The registry does not answer, or breaks off.
+    #[error("image `{image}` cannot be pulled: {detail}")]
+    Registry {
+        /// As it was asked for.
+        image: String,
+        /// What happened.
+        detail: String,
+    },
+    /// The engine does not know it (any more).
+    #[error("{what}: there is no such thing: {detail}")]
+    NoSuchObject {
+        /// What was tried.
+        what: &'static str,
+        /// The engine's words.
+        detail: String,
+    },
+    /// It is in a state that does not allow this, or somebody else is at it.
+    #[error("{what}: in conflict: {detail}")]
+    Conflict {
+        /// What was tried.
+        what: &'static str,
+        /// The engine's words.
+        detail: String,
+    },
+    /// The engine took the container but cannot start it as asked (no such user, bad mount, …).
+    #[error("the container cannot be started: {detail}")]
+    CannotStart {
+        /// The engine's words.
+        detail: String,
+    },
+    /// Another answer of the engine, or none.
+    #[error("{what}: {detail}")]
+    Other {
+        /// What was tried.
+        what: &'static str,
+        /// The engine's words.
+        detail: String,
+    },
+    /// The gate inside a container cannot be reached or breaks the rules.
+    #[error("gate: {0}")]
+    Gate(String),
+    /// A file or folder of the agent.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The agent is stopping.
+    #[error("the agent is stopping")]
+    Stopping,
+}
+
+impl EngineError {
+    /// The user's mistake (a wrong image, a user that does not exist): the job *failed*. Else we *errored*.
+    pub fn is_users(&self) -> bool {
+        match self {
+            EngineError::ImageNotFound { .. } | EngineError::ImageRefused { .. } | EngineError::CannotStart { .. } => {
+                true
+            }
+            EngineError::Unreachable { .. }
+            | EngineError::Registry { .. }
+            | EngineError::NoSuchObject { .. }
+            | EngineError::Conflict { .. }
+            | EngineError::Other { .. }
+            | EngineError::Gate(_)
+            | EngineError::Io { .. }
+            | EngineError::Stopping => false,
+        }
+    }
+}
+
+impl EngineError {
+    /// It is gone: what was to be removed or ended needs nothing more.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, EngineError::NoSuchObject { .. })
+    }
+
+    /// What the client library says about trying `what`.
+    pub(crate) fn of(what: &'static str, error: ClientError) -> EngineError {
+        match error {
+            ClientError::DockerResponseServerError { status_code, message } => {
+                EngineError::answered(what, status_code, message)
+            }
+            ClientError::SocketNotFoundError(socket) => EngineError::Unreachable {
+                socket,
+                detail: "no such socket".into(),
+            },
+            other => EngineError::Other {
+                what,
+                detail: other.to_string(),
+            },
+        }
+    }
+
+    /// As [`EngineError::of`], for making and starting a container: what the engine calls a bad parameter came from
+    /// the job file.
+    pub(crate) fn of_container(what: &'static str, error: ClientError) -> EngineError {
+        match error {
+            ClientError::DockerResponseServerError {
+                status_code: 400,
+                message,
+            } => EngineError::CannotStart { detail: message },
+            ClientError::DockerResponseServerError { message, .. } if message.contains("unable to find user") => {
+                EngineError::CannotStart { detail: message }
+            }
+            other => EngineError::of(what, other),
+        }
+    }
+
+    /// An error on a file or folder of the agent.
+    pub(crate) fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> EngineError {
+        move |source| EngineError::Io { what, source }
+    }
+
+    fn answered(what: &'static str, status: u16, detail: String) -> EngineError {
+        match status {
+            404 => EngineError::NoSuchObject { what, detail },
+            409 => EngineError::Conflict { what, detail },
+            _ => EngineError::Other { what, detail },
+        }
+    }
+}

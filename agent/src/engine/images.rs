@@ -1,0 +1,246 @@
+//! Images: here already, or pulled once for all who ask.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use bollard::models::{HealthConfig, ImageInspect};
+use bollard::query_parameters::CreateImageOptions;
+use futures_util::StreamExt;
+use tokio::sync::watch;
+
+use super::connect::Engine;
+use super::error::EngineError;
+use super::plan::EngineHealth;
+use super::pull::{Layers, PullFault, PullProgress, name_and_tag};
+
+/// What an image says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageInfo {
+    /// `sha256:…`; containers are made of this, so a tag that moves meanwhile changes nothing.
+    pub id: String,
+    /// ENTRYPOINT.
+    pub entrypoint: Vec<String>,
+    /// CMD.
+    pub cmd: Vec<String>,
+    /// ENV, `NAME=value`.
+    pub env: Vec<String>,
+    /// USER; empty: root.
+    pub user: String,
+    /// WORKDIR; empty: `/`.
+    pub workdir: String,
+    /// EXPOSEd TCP ports, ascending.
+    pub tcp_ports: Vec<u16>,
+    /// STOPSIGNAL, as written: `SIGINT`, `3`.
+    pub stop_signal: Option<String>,
+    /// HEALTHCHECK.
+    pub health: Option<ImageHealth>,
+}
+
+/// HEALTHCHECK of an image, in the engine's own form, its defaults filled in.
+pub type ImageHealth = EngineHealth;
+
+/// The images that were seen, and the pulls under way.
+#[derive(Default)]
+pub(crate) struct Images {
+    by_id: Mutex<HashMap<String, Arc<ImageInfo>>>,
+    pulls: Mutex<HashMap<String, watch::Receiver<Pull>>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Pull {
+    progress: PullProgress,
+    end: Option<Result<(), PullFault>>,
+}
+
+impl Engine {
+    /// The image when it is here, else pulls it; callers that want the same one at the same time share one pull, and
+    /// each is told its progress. A pull goes on when its callers are gone.
+    pub async fn ensure_image(
+        &self,
+        reference: &str,
+        mut on_progress: impl FnMut(PullProgress) + Send,
+    ) -> Result<Arc<ImageInfo>, EngineError> {
+        if let Some(image) = self.local_image(reference).await? {
+            return Ok(image);
+        }
+        let mut pull = self.join_pull(reference);
+        loop {
+            let Pull { progress, end } = pull.borrow_and_update().clone();
+            match end {
+                None => on_progress(progress),
+                Some(Ok(())) => break,
+                Some(Err(fault)) => return Err(fault.into_error(reference)),
+            }
+            if pull.changed().await.is_err() {
+                return Err(EngineError::Stopping);
+            }
+        }
+        self.local_image(reference).await?.ok_or_else(|| EngineError::Registry {
+            image: reference.to_owned(),
+            detail: "it was pulled and is gone again".into(),
+        })
+    }
+
+    /// The image when it is here.
+    async fn local_image(&self, reference: &str) -> Result<Option<Arc<ImageInfo>>, EngineError> {
+        let inspected = match self.docker().inspect_image(reference).await {
+            Ok(inspected) => inspected,
+            Err(error) => {
+                return match EngineError::of("inspect an image", error) {
+                    error if error.is_gone() => Ok(None),
+                    // the engine says 400 for a name that cannot be one
+                    EngineError::Other { detail, .. } if detail.contains("invalid reference") => {
+                        Err(PullFault::NotFound(detail).into_error(reference))
+                    }
+                    other => Err(other),
+                };
+            }
+        };
+        let mut by_id = self.inner.images.by_id.lock().expect("no panic while held");
+        let id = inspected.id.clone().unwrap_or_default();
+        let image = by_id.entry(id).or_insert_with(|| Arc::new(image_info(inspected)));
+        Ok(Some(image.clone()))
+    }
+
+    /// The pull of that image that is under way, or a new one.
+    fn join_pull(&self, reference: &str) -> watch::Receiver<Pull> {
+        let mut pulls = self.inner.images.pulls.lock().expect("no panic while held");
+        if let Some(pull) = pulls.get(reference) {
+            return pull.clone();
+        }
+        let (sender, receiver) = watch::channel(Pull::default());
+        pulls.insert(reference.to_owned(), receiver.clone());
+        let (engine, reference) = (self.clone(), reference.to_owned());
+        self.inner.tasks.spawn(async move {
+            let stop = engine.inner.stop.clone();
+            let end = stop.run_until_cancelled(engine.pull(&reference, &sender)).await;
+            engine
+                .inner
+                .images
+                .pulls
+                .lock()
+                .expect("no panic while held")
+                .remove(&reference);
+            if let Some(end) = end {
+                sender.send_modify(|pull| pull.end = Some(end));
+            }
+        });
+        receiver
+    }
+
+    async fn pull(&self, reference: &str, sender: &watch::Sender<Pull>) -> Result<(), PullFault> {
+        let (name, tag) = name_and_tag(reference);
+        let options = CreateImageOptions {
+            from_image: Some(name.to_owned()),
+            tag: Some(tag.to_owned()),
+            ..CreateImageOptions::default()
+        };
+        let mut steps = self.docker().create_image(Some(options), None, None);
+        let mut layers = Layers::default();
+        while let Some(step) = steps.next().await {
+            let step = step.map_err(|error| PullFault::of(&error.to_string()))?;
+            layers.note(&step);
+            let progress = layers.progress();
+            sender.send_if_modified(|pull| std::mem::replace(&mut pull.progress, progress) != progress);
+        }
+        Ok(())
+    }
+}
+
+fn image_info(image: ImageInspect) -> ImageInfo {
+    let config = image.config.unwrap_or_default();
+    let mut tcp_ports: Vec<u16> = config
+        .exposed_ports
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|p| tcp_port(p))
+        .collect();
+    tcp_ports.sort_unstable();
+    ImageInfo {
+        id: image.id.unwrap_or_default(),
+        entrypoint: config.entrypoint.unwrap_or_default(),
+        cmd: config.cmd.unwrap_or_default(),
+        env: config.env.unwrap_or_default(),
+        user: config.user.unwrap_or_default(),
+        workdir: config.working_dir.unwrap_or_default(),
+        tcp_ports,
+        stop_signal: config.stop_signal,
+        health: config.healthcheck.and_then(image_health),
+    }
+}
+
+/// `5432/tcp` or `5432`.
+fn tcp_port(exposed: &str) -> Option<u16> {
+    match exposed.split_once('/') {
+        Some((port, "tcp")) => port.parse().ok(),
+        Some(_) => None,
+        None => exposed.parse().ok(),
+    }
+}
+
+/// 0 means the engine's default: every 30 s, 30 s each, three times.
+fn image_health(health: HealthConfig) -> Option<ImageHealth> {
+    let test = health.test.unwrap_or_default();
+    if test.len() < 2 {
+        return None; // [] inherits nothing, ["NONE"] switches off
+    }
+    let millis = |nanos: Option<i64>, default: u64| match nanos {
+        Some(nanos) if nanos > 0 => (nanos / 1_000_000).unsigned_abs(),
+        _ => default,
+    };
+    Some(ImageHealth {
+        test,
+        interval_ms: millis(health.interval, 30_000),
+        timeout_ms: millis(health.timeout, 30_000),
+        retries: health
+            .retries
+            .filter(|n| *n > 0)
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(3),
+        start_period_ms: millis(health.start_period, 0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bollard::models::ImageConfig;
+
+    #[test]
+    fn an_image_is_read_with_the_engine_s_defaults() {
+        let info = image_info(ImageInspect {
+            id: Some("sha256:1".into()),
+            config: Some(ImageConfig {
+                entrypoint: Some(vec!["docker-entrypoint.sh".into()]),
+                exposed_ports: Some(vec!["9092/tcp".into(), "53/udp".into(), "80".into()]),
+                healthcheck: Some(HealthConfig {
+                    test: Some(vec!["CMD-SHELL".into(), "true".into()]),
+                    interval: Some(500_000_000),
+                    ..HealthConfig::default()
+                }),
+                ..ImageConfig::default()
+            }),
+            ..ImageInspect::default()
+        });
+        assert_eq!(info.tcp_ports, [80, 9092]);
+        assert_eq!(
+            info.health,
+            Some(ImageHealth {
+                test: vec!["CMD-SHELL".into(), "true".into()],
+                interval_ms: 500,
+                timeout_ms: 30_000,
+                retries: 3,
+                start_period_ms: 0
+            })
+        );
+    }
+
+    #[test]
+    fn a_healthcheck_that_is_switched_off_is_none() {
+        let off = HealthConfig {
+            test: Some(vec!["NONE".into()]),
+            ..HealthConfig::default()
+        };
+        assert_eq!(image_health(off), None);
+    }
+}

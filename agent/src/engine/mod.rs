@@ -1,0 +1,31 @@
+//! The container engine, and the only module that speaks to it: plain data in ([`ContainerPlan`]), docker's verbs
+//! out (create, start, wait, kill, remove). Separate so that every trap of the client library and of the engine is
+//! handled once, and so that nothing above it can make a container without labels and limits.
+//!
+//! # Layout
+//! [`plan`] what to make · [`convert`] plan to request, pure · [`error`] what can go wrong · [`labels`] what everything
+//! is marked with · [`connect`] the [`Engine`] · [`anchor`] the gate's file and image · [`containers`], [`networks`] the
+//! verbs · [`events`] one stream instead of a wait per container · [`images`], [`pull`] · [`live`], [`sweep`] cleaning up.
+
+pub mod anchor;
+pub mod connect;
+pub mod containers;
+pub mod convert;
+pub mod error;
+pub mod events;
+pub mod images;
+pub mod labels;
+pub mod live;
+pub mod networks;
+pub mod plan;
+pub mod pull;
+pub mod sweep;
+
+pub use connect::{Engine, EngineConfig, describe};
+pub use error::EngineError;
+pub use events::Exit;
+pub use images::{ImageHealth, ImageInfo};
+pub use live::{Kept, Owner};
+pub use plan::{ContainerId, ContainerPlan, Limits, LogDriver, Network, NetworkId};
+pub use pull::PullProgress;
+pub use sweep::{Owned, OwnedKind, Swept, reap};

@@ -1,0 +1,178 @@
+//! What to make: a container as plain data. It names no secret and nothing of the engine's own types, so callers can
+//! build, compare and print it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::labels::Labels;
+
+/// A container's id, as the engine gave it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContainerId(pub String);
+
+/// A network's id, as the engine gave it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NetworkId(pub String);
+
+impl ContainerId {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl NetworkId {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A container to be made. `..ContainerPlan::of(image)` fills in what is not said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerPlan {
+    /// Reference or id of an image that is here already ([`super::Engine::ensure_image`]).
+    pub image: String,
+    /// Replaces the image's ENTRYPOINT (and drops its CMD).
+    pub entrypoint: Option<Vec<String>>,
+    /// Replaces the image's CMD.
+    pub cmd: Option<Vec<String>>,
+    /// Environment that may stand in the engine's configuration; secrets go by the gate's *go* instead.
+    pub env: BTreeMap<String, String>,
+    /// `user`, `uid` or `uid:gid`; `None`: the image's.
+    pub user: Option<String>,
+    /// Working folder; `None`: the image's.
+    pub workdir: Option<String>,
+    /// Folders and files of the host.
+    pub binds: Vec<Bind>,
+    /// In-memory folders: path and options.
+    pub tmpfs: BTreeMap<String, String>,
+    /// What it is connected to.
+    pub network: Network,
+    /// What it may use.
+    pub limits: Limits,
+    /// Where the engine keeps its output.
+    pub logs: LogDriver,
+    /// A health command that the engine itself runs; `None`: none, whatever the image says.
+    pub engine_health: Option<EngineHealth>,
+    /// What PID 1 is sent first when the engine stops it; `None`: the image's.
+    pub stop_signal: Option<String>,
+    /// Drop every capability and make the root file system read-only (for what runs no user code).
+    pub hardening: Hardening,
+    /// Labels besides `drover.agent`, which the engine adds.
+    pub labels: Labels,
+}
+
+impl ContainerPlan {
+    /// The image as it is, connected to nothing, under the gate's log rules, with the default limits.
+    pub fn of(image: impl Into<String>) -> ContainerPlan {
+        ContainerPlan {
+            image: image.into(),
+            entrypoint: None,
+            cmd: None,
+            env: BTreeMap::new(),
+            user: None,
+            workdir: None,
+            binds: Vec::new(),
+            tmpfs: BTreeMap::new(),
+            network: Network::None,
+            limits: Limits::default(),
+            logs: LogDriver::None,
+            engine_health: None,
+            stop_signal: None,
+            hardening: Hardening::Usual,
+            labels: Labels::new(),
+        }
+    }
+}
+
+/// One bind mount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bind {
+    /// On the host, absolute.
+    pub host: PathBuf,
+    /// In the container, absolute.
+    pub container: String,
+    /// Who may write.
+    pub access: Access,
+}
+
+/// Who may write to a bind mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nobody.
+    ReadOnly,
+    /// The container.
+    ReadWrite,
+}
+
+/// What a container is connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Network {
+    /// The network namespace of that container, which must be running.
+    Join(ContainerId),
+    /// A namespace of its own on that network, found by others under `alias`.
+    On {
+        /// Which.
+        network: NetworkId,
+        /// Its host name and its name for others.
+        alias: String,
+    },
+    /// Nothing but itself.
+    None,
+}
+
+/// What a container may use. `None`: the agent's default ([`super::EngineConfig::limits`]).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes; swap is never added.
+    pub memory_bytes: Option<u64>,
+    /// Thousandths of a processor.
+    pub cpu_millis: Option<u64>,
+    /// Processes and threads.
+    pub pids: Option<u64>,
+}
+
+impl Limits {
+    /// `self` where it says something, else `default`.
+    pub fn or(self, default: Limits) -> Limits {
+        Limits {
+            memory_bytes: self.memory_bytes.or(default.memory_bytes),
+            cpu_millis: self.cpu_millis.or(default.cpu_millis),
+            pids: self.pids.or(default.pids),
+        }
+    }
+}
+
+/// Where the engine keeps a container's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogDriver {
+    /// Nowhere: the gate writes it to a file.
+    None,
+    /// In files of bounded size, for containers without a gate.
+    Bounded,
+}
+
+/// How far a container is locked in beyond the defaults that all have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hardening {
+    /// The engine's default capabilities without NET_RAW and MKNOD.
+    Usual,
+    /// No capability at all and a read-only root file system.
+    Full,
+}
+
+/// A health command that the engine runs, for containers without a gate. Durations in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineHealth {
+    /// As the engine wants it: `["CMD", …]` or `["CMD-SHELL", …]`.
+    pub test: Vec<String>,
+    /// Between two probes.
+    pub interval_ms: u64,
+    /// One probe may take this long.
+    pub timeout_ms: u64,
+    /// Failures in a row that make it unhealthy.
+    pub retries: u32,
+    /// Failures in this time do not count.
+    pub start_period_ms: u64,
+}

@@ -1,0 +1,356 @@
+//! The agent's side of a gate: the program itself, and a client for the one that runs in a container. Robust against
+//! the gate's end: whatever happens to the socket, the `status` file has the last word.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub use ::gate::exit::{self, ExitStatus};
+use ::gate::wire::{Event, MAX_MESSAGE, Probe, Request, State, take_message};
+pub use ::gate::wire::{Go, Health, HealthCheck, HealthState, ProbeTarget};
+pub use ::gate::{FOLDER, LOG, OUTPUTS, SCRIPT, SOCKET, STATUS};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{oneshot, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// The gate program: static, for this machine's architecture.
+pub const BINARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gate"));
+
+/// A connection to one gate; clones share it, and it closes with the last.
+#[derive(Clone)]
+pub struct GateClient {
+    state: watch::Receiver<GateState>,
+    /// `None`: the gate was over before we came.
+    connection: Option<Arc<Connection>>,
+}
+
+/// The open socket. The task that reads it ends with it.
+struct Connection {
+    writer: tokio::sync::Mutex<OwnedWriteHalf>,
+    probes: Probes,
+    next_probe: AtomicU64,
+    reader: AbortHandle,
+}
+
+/// Who waits for which probe; `None` once the gate is gone.
+type Probes = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Result<(), String>>>>>>;
+
+/// Pause between looks for a socket that is not there yet: its container takes 50 ms and more to start.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// A socket on which nobody has listened for this long will never be served again.
+const DEAF: Duration = Duration::from_millis(100);
+/// A status file is far smaller; more is not ours.
+const MAX_STATUS: u64 = 64 * 1024;
+
+/// All that is known of a gate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GateState {
+    /// Where it stands.
+    pub phase: GatePhase,
+    /// When the child was started, microseconds since 1970.
+    pub started_us: Option<i64>,
+    /// What its health command says, when it has one and it has said something.
+    pub health: Option<Health>,
+    /// It has said hello, or is over.
+    greeted: bool,
+}
+
+/// Where a gate stands, as its client sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum GatePhase {
+    /// It waits for `go`.
+    #[default]
+    Idle,
+    /// Its child runs.
+    Running,
+    /// Its child is over.
+    Exited(ExitStatus),
+    /// The gate is gone and left no status: its container was killed.
+    Lost,
+}
+
+/// What can go wrong with a gate.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// Nobody answered in time.
+    #[error("the gate in {folder} did not answer within {waited_ms} ms")]
+    Timeout {
+        /// The gate's folder.
+        folder: String,
+        /// How long we waited.
+        waited_ms: u128,
+    },
+    /// The gate is gone.
+    #[error("the gate is gone")]
+    Gone,
+    /// Its folder or socket cannot be used.
+    #[error("talk to the gate")]
+    Io(#[from] std::io::Error),
+}
+
+impl GateClient {
+    /// Connects to the gate of `folder`; waits until it listens. A gate that is already over (its status is there) is
+    /// a client too, in phase [`GatePhase::Exited`].
+    pub async fn connect(folder: &Path, timeout: Duration) -> Result<GateClient, GateError> {
+        let deadline = Instant::now() + timeout;
+        let late = || GateError::Timeout {
+            folder: folder.display().to_string(),
+            waited_ms: timeout.as_millis(),
+        };
+        let directory = open_directory(folder)?;
+        let mut deaf_since = None;
+        loop {
+            if let Some(status) = status_in(&directory) {
+                return Ok(GateClient::over(GatePhase::Exited(status)));
+            }
+            match connect_in(&directory).await {
+                Ok(stream) => {
+                    let client = GateClient::open(stream, directory);
+                    let mut state = client.state();
+                    let greeted = timeout_at(deadline, state.wait_for(|state| state.greeted)).await;
+                    return greeted.map(|_| client).map_err(|_| late());
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => deaf_since = None,
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                    let since = *deaf_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() > DEAF {
+                        return Ok(GateClient::over(GatePhase::Lost));
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if Instant::now() >= deadline {
+                return Err(late());
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Starts the child. A second `go` changes nothing.
+    pub async fn go(&self, go: Go) -> Result<(), GateError> {
+        self.send(&Request::Go(go)).await
+    }
+
+    /// Sends a signal to the child's process group.
+    pub async fn signal(&self, signal: i32) -> Result<(), GateError> {
+        self.send(&Request::Signal(signal)).await
+    }
+
+    /// Ends everything in the container now.
+    pub async fn kill(&self) -> Result<(), GateError> {
+        self.send(&Request::Kill).await
+    }
+
+    /// Ends a gate that has no running child.
+    pub async fn quit(&self) -> Result<(), GateError> {
+        self.send(&Request::Quit).await
+    }
+
+    /// Has an anchor try to reach `target` until it answers or `timeout` is over; `Ok(Err(words))` says what the last
+    /// try met. Dropping the future forgets the answer.
+    pub async fn probe(
+        &self,
+        target: ProbeTarget,
+        interval: Duration,
+        timeout: Duration,
+    ) -> Result<Result<(), String>, GateError> {
+        let connection = self.connection.as_ref().ok_or(GateError::Gone)?;
+        let id = connection.next_probe.fetch_add(1, Ordering::Relaxed);
+        let (answer, answered) = oneshot::channel();
+        lock(&connection.probes)
+            .as_mut()
+            .ok_or(GateError::Gone)?
+            .insert(id, answer);
+        let probe = Probe {
+            id,
+            target,
+            interval_ms: millis(interval),
+            timeout_ms: millis(timeout),
+        };
+        self.send(&Request::Probe(probe)).await?;
+        answered.await.map_err(|_| GateError::Gone)
+    }
+
+    /// All that is known of the gate, now and whenever it changes.
+    pub fn state(&self) -> watch::Receiver<GateState> {
+        self.state.clone()
+    }
+
+    /// Waits until the child runs or is over; its start in microseconds since 1970.
+    pub async fn started(&self) -> Result<i64, GateError> {
+        let mut state = self.state();
+        let settled = |state: &GateState| state.started_us.is_some() || state.phase == GatePhase::Lost;
+        let state = state.wait_for(settled).await.map_err(|_| GateError::Gone)?;
+        state.started_us.ok_or(GateError::Gone)
+    }
+
+    /// Waits for the end of the child. [`GateError::Gone`]: the gate went without leaving a status (killed container).
+    pub async fn exited(&self) -> Result<ExitStatus, GateError> {
+        let mut state = self.state();
+        let over = |state: &GateState| matches!(state.phase, GatePhase::Exited(_) | GatePhase::Lost);
+        let state = state.wait_for(over).await.map_err(|_| GateError::Gone)?;
+        match &state.phase {
+            GatePhase::Exited(status) => Ok(status.clone()),
+            GatePhase::Idle | GatePhase::Running | GatePhase::Lost => Err(GateError::Gone),
+        }
+    }
+
+    /// A client of a gate that is over.
+    fn over(phase: GatePhase) -> GateClient {
+        let mut state = GateState::default();
+        state.end(phase);
+        let (_, state) = watch::channel(state);
+        GateClient {
+            state,
+            connection: None,
+        }
+    }
+
+    /// A client with a task that reads.
+    fn open(stream: UnixStream, directory: OwnedFd) -> GateClient {
+        let (read, write) = stream.into_split();
+        let (sender, state) = watch::channel(GateState::default());
+        let probes: Probes = Arc::new(Mutex::new(Some(HashMap::new())));
+        let task = tokio::spawn(follow(read, directory, sender, probes.clone()));
+        let connection = Connection {
+            writer: tokio::sync::Mutex::new(write),
+            probes,
+            next_probe: AtomicU64::new(0),
+            reader: task.abort_handle(),
+        };
+        GateClient {
+            state,
+            connection: Some(Arc::new(connection)),
+        }
+    }
+
+    async fn send(&self, request: &Request) -> Result<(), GateError> {
+        let connection = self.connection.as_ref().ok_or(GateError::Gone)?;
+        let mut message = Vec::new();
+        request.encode(&mut message);
+        if message.len() > MAX_MESSAGE {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "the script or the environment is too long").into());
+        }
+        let mut writer = connection.writer.lock().await;
+        writer.write_all(&message).await.map_err(|error| match error.kind() {
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::NotConnected => GateError::Gone,
+            _ => error.into(),
+        })
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+impl GateState {
+    fn end(&mut self, phase: GatePhase) {
+        if let GatePhase::Exited(status) = &phase {
+            self.started_us = Some(status.started_us);
+        }
+        self.greeted = true;
+        self.phase = phase;
+    }
+
+    fn apply(&mut self, event: Event) {
+        match event {
+            Event::Hello { state, .. } => {
+                self.greeted = true;
+                if state != State::Idle {
+                    self.phase = GatePhase::Running;
+                }
+            }
+            Event::Started { at } => {
+                self.started_us = Some(at);
+                self.phase = GatePhase::Running;
+            }
+            Event::Health(health) => self.health = Some(health),
+            Event::Exited(status) => self.end(GatePhase::Exited(status)),
+            Event::ProbeDone { .. } => {}
+        }
+    }
+}
+
+/// Reads until the gate is gone, then asks the status file.
+async fn follow(read: OwnedReadHalf, directory: OwnedFd, state: watch::Sender<GateState>, probes: Probes) {
+    if let Err(error) = read_events(read, &state, &probes).await {
+        tracing::debug!(%error, "the gate's socket broke");
+    }
+    state.send_if_modified(|state| {
+        if matches!(state.phase, GatePhase::Exited(_)) {
+            return false;
+        }
+        state.end(status_in(&directory).map_or(GatePhase::Lost, GatePhase::Exited));
+        true
+    });
+    *lock(&probes) = None;
+}
+
+async fn read_events(mut read: OwnedReadHalf, state: &watch::Sender<GateState>, probes: &Probes) -> io::Result<()> {
+    let mut buffer = Vec::new();
+    while read.read_buf(&mut buffer).await? > 0 {
+        let malformed = |error| io::Error::new(ErrorKind::InvalidData, error);
+        while let Some(message) = take_message(&mut buffer).map_err(malformed)? {
+            match Event::decode(&message).map_err(malformed)? {
+                Event::ProbeDone { id, ok, message } => {
+                    if let Some(waiting) = lock(probes).as_mut().and_then(|probes| probes.remove(&id)) {
+                        // Nobody may be waiting any more.
+                        let _ = waiting.send(if ok { Ok(()) } else { Err(message) });
+                    }
+                }
+                event => state.send_modify(|state| state.apply(event)),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The `status` file of a gate's folder, if its child is over.
+pub fn read_status(folder: &Path) -> Option<ExitStatus> {
+    status_in(&open_directory(folder).ok()?)
+}
+
+fn open_directory(folder: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(folder, flags, Mode::empty())?)
+}
+
+/// The folder belongs to the container's user: a file there may be a link to anywhere, or no file at all.
+fn status_in(directory: &OwnedFd) -> Option<ExitStatus> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::openat(directory, STATUS, flags, Mode::empty()).ok()?);
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut text = String::new();
+    file.take(MAX_STATUS).read_to_string(&mut text).ok()?;
+    ExitStatus::from_text(&text)
+}
+
+/// Connects by a short path: a socket's path may have 107 bytes and a data folder may be deep. No link is followed.
+async fn connect_in(directory: &OwnedFd) -> io::Result<UnixStream> {
+    let entry = rustix::fs::statat(directory, SOCKET, AtFlags::SYMLINK_NOFOLLOW)?;
+    if FileType::from_raw_mode(entry.st_mode) != FileType::Socket {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "ctl.sock is not a socket"));
+    }
+    UnixStream::connect(format!("/proc/self/fd/{}/{SOCKET}", directory.as_raw_fd())).await
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,93 @@
+//! Writing records: the agent's own words in a job's log, and the output of services that run without a gate.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use protocol::attempt::Micros;
+use protocol::record::{MAX_LEN, Record, Source};
+
+/// A log file that the agent itself writes; clones of an `Arc` may write at once.
+pub struct JobLog {
+    file: Mutex<File>,
+}
+
+impl JobLog {
+    /// Opens the file for appending; makes it and its folder when missing.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn open(file: &Path) -> io::Result<JobLog> {
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let file = OpenOptions::new().append(true).create(true).open(file)?;
+        Ok(JobLog { file: Mutex::new(file) })
+    }
+
+    /// Appends one line (or several) in Drover's own voice.
+    ///
+    /// # Errors
+    /// As [`JobLog::append`].
+    pub fn say(&self, text: &str) -> io::Result<()> {
+        let line_end = if text.ends_with('\n') { "" } else { "\n" };
+        self.append(Source::System, format!("{text}{line_end}").as_bytes())
+    }
+
+    /// Appends bytes as they came, for a service without a gate.
+    ///
+    /// # Errors
+    /// Whatever the disk says; then nothing of `bytes` is in the file.
+    pub fn append(&self, source: Source, bytes: &[u8]) -> io::Result<()> {
+        let at = now();
+        let mut records = Vec::with_capacity(bytes.len() + 64);
+        for chunk in bytes.chunks(MAX_LEN) {
+            let record = Record {
+                source,
+                at,
+                continues: false,
+                bytes: chunk,
+            };
+            record.encode(&mut records);
+        }
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = file.metadata()?.len();
+        file.write_all(&records).inspect_err(|_| {
+            // Half a record would spoil all that follow. If this fails too, the disk is beyond help.
+            let _ = file.set_len(before);
+        })
+    }
+}
+
+/// Microseconds since 1970.
+fn now() -> Micros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Micros::try_from(since.as_micros()).unwrap_or(Micros::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::record::records;
+
+    use super::*;
+
+    #[test]
+    fn words_and_bytes_become_records_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("job").join("log");
+        JobLog::open(&path).unwrap().say("pulling busybox").unwrap();
+        let log = JobLog::open(&path).unwrap();
+        log.append(Source::Stderr, &vec![b'x'; MAX_LEN + 1]).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let seen: Vec<(Source, usize)> = records(&bytes)
+            .map(|record| record.unwrap())
+            .map(|r| (r.source, r.bytes.len()))
+            .collect();
+        assert_eq!(
+            seen,
+            [(Source::System, 16), (Source::Stderr, MAX_LEN), (Source::Stderr, 1)]
+        );
+    }
+}

@@ -1,0 +1,378 @@
+//! The pool: does in the background what the shelf wants, so that taking a warm sandbox waits for nothing. Whatever is
+//! made is made in a task of its own: a job that is cancelled while it waits leaves no half-made thing behind.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::build::{self, Sandbox};
+use super::record::{self, Past, Record};
+use super::shelf::{Action, Back, Shelf};
+use crate::engine::{ContainerId, Engine, EngineError, NetworkId, OwnedKind, labels};
+
+/// How many sandboxes, for whom.
+#[derive(Debug, Clone, Default)]
+pub struct PoolConfig {
+    /// Jobs that may run at once; each free slot has a warm sandbox.
+    pub slots: usize,
+    /// Fresh sandboxes that are kept even when every slot is in use or its sandbox belongs to a repository. 1 for an
+    /// agent that serves many; 0 for one job by hand.
+    pub spare: usize,
+    /// Holders (see [`Want::holder`]) that go on after a restart of the agent and will be adopted; sandboxes of other
+    /// holders are made anew.
+    pub holders: BTreeSet<String>,
+    /// Unix seconds, the label `drover.expires`; `None`: the sandboxes live as long as the agent.
+    pub expires: Option<i64>,
+}
+
+/// What a job wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// Who takes it: the attempt's id. A restarted agent finds the sandbox by it.
+    pub holder: String,
+    /// Whose code will run in it.
+    pub repository: String,
+    /// The code is trusted: it may get a sandbox that the same repository used before.
+    pub trusted: bool,
+}
+
+/// May it be used again by the same repository?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    /// Yes, if the code was trusted and nothing is left on it.
+    Allowed,
+    /// No: the job tainted it (NET_ADMIN, faults) or we do not know.
+    Never,
+}
+
+/// The sandboxes of one agent. Clones share everything.
+#[derive(Clone)]
+pub struct Pool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    expires: Option<i64>,
+    state: Mutex<State>,
+    /// Changes with every sandbox that is made, and with every failure to make one.
+    news: watch::Sender<News>,
+    own_tasks: TaskTracker,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+struct State {
+    shelf: Shelf<Sandbox>,
+    to_adopt: HashMap<String, Sandbox>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct News {
+    failures: u64,
+    why: String,
+}
+
+impl Pool {
+    /// Finds the sandboxes that an earlier run of this agent left, and begins to fill up. Returns before they are
+    /// warm.
+    pub async fn start(
+        engine: &Engine,
+        config: PoolConfig,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Result<Pool, EngineError> {
+        let state = State {
+            shelf: Shelf::new(config.slots, config.spare),
+            to_adopt: HashMap::new(),
+        };
+        let pool = Pool {
+            inner: Arc::new(Inner {
+                engine: engine.clone(),
+                expires: config.expires,
+                state: Mutex::new(state),
+                news: watch::Sender::default(),
+                own_tasks: TaskTracker::new(),
+                tasks,
+                stop,
+            }),
+        };
+        pool.find_left_ones(&config.holders).await?;
+        pool.work();
+        Ok(pool)
+    }
+
+    /// A sandbox for that job: at once when one is warm.
+    pub async fn take(&self, want: &Want) -> Result<Sandbox, EngineError> {
+        let repository = want.trusted.then_some(want.repository.as_str());
+        loop {
+            let taken = self.state().shelf.take(repository);
+            let mut sandbox = match taken {
+                Some(sandbox) => sandbox,
+                None => self.wait_for(repository).await?,
+            };
+            self.work();
+            if !sandbox.is_alive() {
+                tracing::warn!(sandbox = sandbox.id, "an anchor died");
+                self.state().shelf.discarded();
+                self.perform(Action::Remove(sandbox));
+                continue;
+            }
+            sandbox.trusted_of = repository.map(String::from);
+            let record = Record {
+                holder: Some(want.holder.clone()),
+                repository: want.repository.clone(),
+                trusted: want.trusted,
+            };
+            if let Err(error) = record::write(&sandbox.folder, &record) {
+                self.put_back(sandbox, Reuse::Never);
+                return Err(error);
+            }
+            return Ok(sandbox);
+        }
+    }
+
+    /// The sandbox that `holder` had before the agent was restarted, if it still stands.
+    pub fn adopt(&self, holder: &str) -> Option<Sandbox> {
+        self.state().to_adopt.remove(holder)
+    }
+
+    /// Takes it back; what is to be cleaned is cleaned behind. Every container in it should be gone by now: one that
+    /// is left is removed, and the sandbox is not used again as it is.
+    pub fn put_back(&self, sandbox: Sandbox, reuse: Reuse) {
+        let pool = self.clone();
+        self.spawn(async move {
+            let back = pool.judge(&sandbox, reuse).await;
+            let action = pool.state().shelf.put_back(sandbox, back);
+            pool.news(None);
+            if let Some(action) = action {
+                pool.perform(action);
+            }
+            pool.work();
+        });
+    }
+
+    /// Removes every sandbox that is not in somebody's hands, and each that is put back later; nothing new is made.
+    /// Returns when all that was under way is done.
+    pub async fn stop(&self) {
+        let not_adopted: Vec<Sandbox> = {
+            let mut state = self.state();
+            state.shelf.close();
+            state.to_adopt.drain().map(|(_, sandbox)| sandbox).collect()
+        };
+        for sandbox in not_adopted {
+            self.put_back(sandbox, Reuse::Never);
+        }
+        self.work();
+        self.inner.own_tasks.close();
+        self.inner.own_tasks.wait().await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().expect("no panic while held")
+    }
+
+    /// Waits until one is made that nobody else took.
+    async fn wait_for(&self, repository: Option<&str>) -> Result<Sandbox, EngineError> {
+        let waiting = Waiting::begin(self);
+        let mut news = self.inner.news.subscribe();
+        let failures = news.borrow_and_update().failures;
+        loop {
+            self.work();
+            let taken = self.state().shelf.take(repository);
+            if let Some(sandbox) = taken {
+                drop(waiting);
+                return Ok(sandbox);
+            }
+            let stop = &self.inner.stop;
+            match stop.run_until_cancelled(news.changed()).await {
+                Some(Ok(())) => {}
+                Some(Err(_)) | None => return Err(EngineError::Stopping),
+            }
+            let now = news.borrow_and_update();
+            if now.failures > failures {
+                return Err(EngineError::Other {
+                    what: "make a sandbox",
+                    detail: now.why.clone(),
+                });
+            }
+        }
+    }
+
+    async fn judge(&self, sandbox: &Sandbox, reuse: Reuse) -> Back {
+        let left = match build::clear(&self.inner.engine, sandbox).await {
+            Ok(0) => false,
+            Ok(count) => {
+                tracing::warn!(sandbox = sandbox.id, count, "containers were left in a sandbox");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(sandbox = sandbox.id, %error, "a sandbox cannot be cleared");
+                true
+            }
+        };
+        let Some(repository) = sandbox.trusted_of.clone() else {
+            return Back::Spent;
+        };
+        if left || reuse == Reuse::Never || !sandbox.is_alive() {
+            return Back::Spent;
+        }
+        let record = Record {
+            holder: None,
+            repository: repository.clone(),
+            trusted: true,
+        };
+        match record::write(&sandbox.folder, &record) {
+            Ok(()) => Back::Owned(repository),
+            Err(error) => {
+                tracing::warn!(sandbox = sandbox.id, %error, "a sandbox cannot be kept");
+                Back::Spent
+            }
+        }
+    }
+
+    /// Does what the shelf wants; once the agent stops, only what a closed shelf wants.
+    fn work(&self) {
+        loop {
+            let action = {
+                let shelf = &mut self.state().shelf;
+                if self.inner.stop.is_cancelled() && !shelf.is_closed() {
+                    return;
+                }
+                shelf.next_action()
+            };
+            let Some(action) = action else { return };
+            self.perform(action);
+        }
+    }
+
+    fn perform(&self, action: Action<Sandbox>) {
+        let pool = self.clone();
+        self.spawn(async move {
+            let engine = &pool.inner.engine;
+            let made = match action {
+                Action::Make => build::make(engine, pool.inner.expires).await,
+                Action::Renew(sandbox) => build::renew(engine, sandbox).await,
+                Action::Remove(sandbox) => {
+                    if let Err(error) = build::remove(engine, sandbox).await {
+                        tracing::warn!(%error, "a sandbox cannot be removed yet");
+                    }
+                    return;
+                }
+            };
+            pool.note_made(made);
+        });
+    }
+
+    fn note_made(&self, made: Result<Sandbox, EngineError>) {
+        match made {
+            Ok(sandbox) => {
+                self.state().shelf.made(Some(sandbox));
+                self.news(None);
+                self.work();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a sandbox cannot be made");
+                self.state().shelf.made(None);
+                self.news(Some(error.to_string())); // no `work`: the next job tries again
+            }
+        }
+    }
+
+    fn news(&self, failure: Option<String>) {
+        self.inner.news.send_modify(|news| {
+            if let Some(why) = failure {
+                news.failures += 1;
+                news.why = why;
+            }
+        });
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.inner.tasks.spawn(self.inner.own_tasks.track_future(work));
+    }
+
+    /// Sandboxes of an earlier run: those of `holders` wait to be adopted, clean ones go on the shelf, others are made
+    /// anew. What has lost its network or its anchor is left to the sweep.
+    async fn find_left_ones(&self, holders: &BTreeSet<String>) -> Result<(), EngineError> {
+        let engine = &self.inner.engine;
+        if std::fs::read_dir(build::folder_of_all(engine)).map_or(true, |mut folders| folders.next().is_none()) {
+            return Ok(());
+        }
+        let mut networks = BTreeMap::new();
+        let mut anchors = BTreeMap::new();
+        for owned in engine.list_owned().await? {
+            let Some(sandbox) = owned.labels.get(labels::SANDBOX).cloned() else {
+                continue;
+            };
+            let role = owned.labels.get(labels::ROLE).map(String::as_str);
+            if owned.kind == OwnedKind::Network {
+                networks.insert(sandbox, NetworkId(owned.id));
+            } else if role == Some(labels::ROLE_ANCHOR) {
+                anchors.insert(sandbox, ContainerId(owned.id));
+            }
+        }
+        for (id, anchor) in anchors {
+            let Some(network) = networks.remove(&id) else { continue };
+            if let Some(sandbox) = build::find(engine, &id, network, anchor).await {
+                self.sort_in(sandbox, holders);
+            }
+        }
+        self.drop_folders();
+        Ok(())
+    }
+
+    fn sort_in(&self, mut sandbox: Sandbox, holders: &BTreeSet<String>) {
+        let past = record::read(&sandbox.folder);
+        if past == Past::Fresh {
+            self.state().shelf.add_idle(sandbox, None);
+            return;
+        }
+        self.state().shelf.add_in_use();
+        let Past::Used(record) = past else {
+            return self.put_back(sandbox, Reuse::Never);
+        };
+        sandbox.trusted_of = record.trusted.then_some(record.repository);
+        match record.holder {
+            None => self.put_back(sandbox, Reuse::Allowed),
+            Some(holder) if holders.contains(&holder) => {
+                self.state().to_adopt.insert(holder, sandbox);
+            }
+            Some(_) => self.put_back(sandbox, Reuse::Never),
+        }
+    }
+
+    /// Removes the folders of sandboxes that are no more; nothing is being made yet.
+    fn drop_folders(&self) {
+        let engine = &self.inner.engine;
+        let folders = std::fs::read_dir(build::folder_of_all(engine))
+            .into_iter()
+            .flatten()
+            .flatten();
+        for folder in folders {
+            let id = folder.file_name().to_string_lossy().into_owned();
+            if !engine.is_kept(&crate::engine::Owner::Sandbox(id)) {
+                let _ = std::fs::remove_dir_all(folder.path()); // a later start tries again
+            }
+        }
+    }
+}
+
+/// Counts a job as waiting while it exists.
+struct Waiting<'a>(&'a Pool);
+
+impl<'a> Waiting<'a> {
+    fn begin(pool: &'a Pool) -> Waiting<'a> {
+        pool.state().shelf.wait();
+        Waiting(pool)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.state().shelf.wait_over();
+    }
+}

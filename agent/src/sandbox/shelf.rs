@@ -1,0 +1,275 @@
+//! The shelf: which sandbox a job gets, and what is to be made, made anew or removed. Pure, and generic over what lies
+//! on it, so that the policy is tested without an engine.
+//!
+//! A sandbox on the shelf is *fresh* (no code ever ran in it) or *owned* by a repository whose trusted code ran in it;
+//! an owned one is never given to another repository as it is.
+
+/// A sandbox that nobody holds.
+#[derive(Debug)]
+struct Idle<T> {
+    item: T,
+    repository: Option<String>,
+}
+
+/// What the pool has to do now.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Action<T> {
+    /// Make a new one.
+    Make,
+    /// Give this one a new anchor: it belonged to a repository that does not need it just now.
+    Renew(T),
+    /// There are too many.
+    Remove(T),
+}
+
+/// What becomes of a sandbox that comes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Back {
+    /// It waits for that repository.
+    Owned(String),
+    /// Its anchor must be made anew before anybody gets it.
+    Spent,
+}
+
+/// The sandboxes that nobody holds, and the number of all others.
+#[derive(Debug)]
+pub(super) struct Shelf<T> {
+    slots: usize,
+    spare: usize,
+    idle: Vec<Idle<T>>, // oldest first
+    in_use: usize,
+    making: usize,
+    waiting: usize,
+    closed: bool,
+}
+
+impl<T> Shelf<T> {
+    pub(super) fn new(slots: usize, spare: usize) -> Shelf<T> {
+        Shelf {
+            slots,
+            spare,
+            idle: Vec::new(),
+            in_use: 0,
+            making: 0,
+            waiting: 0,
+            closed: false,
+        }
+    }
+
+    /// One that `repository` may have at once: the one it used last, else a fresh one.
+    pub(super) fn take(&mut self, repository: Option<&str>) -> Option<T> {
+        let own = self
+            .idle
+            .iter()
+            .rposition(|idle| repository.is_some() && idle.repository.as_deref() == repository);
+        let place = own.or_else(|| self.idle.iter().position(|idle| idle.repository.is_none()))?;
+        self.in_use += 1;
+        Some(self.idle.remove(place).item)
+    }
+
+    /// One is in somebody's hands already (after a restart).
+    pub(super) fn add_in_use(&mut self) {
+        self.in_use += 1;
+    }
+
+    /// One lies on the shelf already (after a restart).
+    pub(super) fn add_idle(&mut self, item: T, repository: Option<String>) {
+        self.idle.push(Idle { item, repository });
+    }
+
+    /// A job waits until one is made.
+    pub(super) fn wait(&mut self) {
+        self.waiting += 1;
+    }
+
+    /// It waits no more.
+    pub(super) fn wait_over(&mut self) {
+        self.waiting -= 1;
+    }
+
+    /// One comes back.
+    pub(super) fn put_back(&mut self, item: T, back: Back) -> Option<Action<T>> {
+        self.in_use -= 1;
+        match back {
+            Back::Owned(repository) => {
+                self.add_idle(item, Some(repository));
+                None
+            }
+            Back::Spent if !self.closed && self.total() < self.most() => {
+                self.making += 1;
+                Some(Action::Renew(item))
+            }
+            Back::Spent => Some(Action::Remove(item)),
+        }
+    }
+
+    /// One that was taken turned out to be broken and is being removed.
+    pub(super) fn discarded(&mut self) {
+        self.in_use -= 1;
+    }
+
+    /// One is made (or made anew), or could not be.
+    pub(super) fn made(&mut self, item: Option<T>) {
+        self.making -= 1;
+        if let Some(item) = item {
+            self.add_idle(item, None);
+        }
+    }
+
+    /// What is to be done now; counts it as under way.
+    pub(super) fn next_action(&mut self) -> Option<Action<T>> {
+        if self.closed {
+            return self.idle.pop().map(|idle| Action::Remove(idle.item));
+        }
+        let fresh = self.idle.iter().filter(|idle| idle.repository.is_none()).count();
+        let owned = self.idle.len() - fresh;
+        let free = self.slots.saturating_sub(self.in_use + owned);
+        let wanted = self.waiting + free.max(self.spare).saturating_sub(self.waiting);
+        if fresh + self.making < wanted {
+            if self.total() < self.most() {
+                self.making += 1;
+                return Some(Action::Make);
+            }
+            let oldest = self.idle.iter().position(|idle| idle.repository.is_some())?;
+            self.making += 1;
+            return Some(Action::Renew(self.idle.remove(oldest).item));
+        }
+        (self.total() > self.most() && !self.idle.is_empty()).then(|| Action::Remove(self.idle.remove(0).item))
+    }
+
+    /// From now on nothing is wanted: what lies here, and what comes back, is to be removed.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// It was closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    fn total(&self) -> usize {
+        self.idle.len() + self.in_use + self.making
+    }
+
+    /// Never fewer than there are jobs, even if somebody asks for more than there are slots.
+    fn most(&self) -> usize {
+        (self.slots + self.spare).max(self.in_use + self.waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Does everything that the shelf wants; what is made gets the next number.
+    fn settle(shelf: &mut Shelf<u32>, next: &mut u32) -> String {
+        let mut done = Vec::new();
+        while let Some(action) = shelf.next_action() {
+            done.push(format!("{action:?}"));
+            match action {
+                Action::Make => {
+                    *next += 1;
+                    shelf.made(Some(*next));
+                }
+                Action::Renew(item) => shelf.made(Some(item)),
+                Action::Remove(_) => {}
+            }
+        }
+        done.join(" ")
+    }
+
+    #[test]
+    fn every_free_slot_has_one_and_a_taken_one_is_replaced_behind() {
+        let (mut shelf, mut made) = (Shelf::new(2, 1), 0);
+        assert_eq!(settle(&mut shelf, &mut made), "Make Make");
+        assert_eq!(shelf.take(Some("app")), Some(1));
+        assert_eq!(settle(&mut shelf, &mut made), "");
+        assert_eq!(shelf.take(Some("app")), Some(2));
+        assert_eq!(settle(&mut shelf, &mut made), "Make", "the spare one");
+        assert_eq!(shelf.take(Some("app")), Some(3), "more jobs than slots are served too");
+    }
+
+    #[test]
+    fn the_same_repository_gets_its_own_again_and_others_never_do() {
+        let (mut shelf, mut made) = (Shelf::new(1, 1), 0);
+        settle(&mut shelf, &mut made);
+        let mine = shelf.take(Some("app")).unwrap();
+        settle(&mut shelf, &mut made);
+        assert_eq!(shelf.put_back(mine, Back::Owned("app".into())), None);
+        assert_eq!(settle(&mut shelf, &mut made), "");
+        assert_eq!(shelf.take(Some("app")), Some(mine));
+        shelf.put_back(mine, Back::Owned("app".into()));
+        assert_eq!(shelf.take(Some("other")), Some(2));
+        assert_eq!(
+            settle(&mut shelf, &mut made),
+            "Renew(1)",
+            "the owned one makes room for a fresh one"
+        );
+        assert_eq!(shelf.take(None), Some(1));
+    }
+
+    #[test]
+    fn untrusted_code_gets_a_fresh_one_and_leaves_a_spent_one() {
+        let (mut shelf, mut made) = (Shelf::new(1, 1), 0);
+        settle(&mut shelf, &mut made);
+        let item = shelf.take(None).unwrap();
+        settle(&mut shelf, &mut made);
+        assert_eq!(
+            shelf.put_back(item, Back::Spent),
+            Some(Action::Renew(item)),
+            "its network is kept"
+        );
+        shelf.made(Some(item));
+        assert_eq!(settle(&mut shelf, &mut made), "");
+    }
+
+    #[test]
+    fn without_slots_one_is_made_when_it_is_asked_for_and_removed_when_it_comes_back() {
+        let (mut shelf, mut made) = (Shelf::new(0, 0), 0);
+        assert_eq!(settle(&mut shelf, &mut made), "");
+        assert_eq!(shelf.take(Some("app")), None);
+        shelf.wait();
+        assert_eq!(settle(&mut shelf, &mut made), "Make");
+        let item = shelf.take(Some("app")).unwrap();
+        shelf.wait_over();
+        assert_eq!(shelf.put_back(item, Back::Spent), Some(Action::Remove(item)));
+        assert_eq!(settle(&mut shelf, &mut made), "");
+    }
+
+    #[test]
+    fn a_waiting_job_is_served_even_when_everything_belongs_to_others() {
+        let (mut shelf, mut made) = (Shelf::new(1, 0), 0);
+        settle(&mut shelf, &mut made);
+        let item = shelf.take(Some("app")).unwrap();
+        shelf.put_back(item, Back::Owned("app".into()));
+        assert_eq!(shelf.take(Some("other")), None);
+        shelf.wait();
+        assert_eq!(settle(&mut shelf, &mut made), "Renew(1)");
+        assert_eq!(shelf.take(Some("other")), Some(1));
+    }
+
+    #[test]
+    fn what_a_burst_left_over_is_removed() {
+        let (mut shelf, mut made) = (Shelf::new(1, 0), 0);
+        settle(&mut shelf, &mut made);
+        shelf.take(Some("a")).unwrap();
+        shelf.wait();
+        assert_eq!(settle(&mut shelf, &mut made), "Make");
+        shelf.take(Some("b")).unwrap();
+        shelf.wait_over();
+        shelf.put_back(1, Back::Owned("a".into()));
+        assert_eq!(settle(&mut shelf, &mut made), "Remove(1)");
+    }
+
+    #[test]
+    fn a_closed_shelf_keeps_nothing() {
+        let (mut shelf, mut made) = (Shelf::new(1, 1), 0);
+        settle(&mut shelf, &mut made);
+        let item = shelf.take(Some("app")).unwrap();
+        settle(&mut shelf, &mut made);
+        shelf.close();
+        assert_eq!(settle(&mut shelf, &mut made), "Remove(2)");
+        shelf.put_back(item, Back::Owned("app".into()));
+        assert_eq!(settle(&mut shelf, &mut made), "Remove(1)");
+    }
+}

@@ -1,0 +1,61 @@
+//! What a stack is to run and what it tells.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use job_specs::model::ServiceSpec;
+use protocol::attempt::{Micros, ServiceState};
+
+use crate::engine::PullProgress;
+
+/// Hides secrets in a line that is about to be shown.
+pub type MaskHook = Arc<dyn Fn(&str) -> String + Send + Sync>;
+/// Is told how far a service's image is: service, progress.
+pub type PullHook = Arc<dyn Fn(&str, PullProgress) + Send + Sync>;
+
+/// What to run.
+#[derive(Clone)]
+pub struct StackSpec {
+    /// Unique; the value of `drover.stack`.
+    pub id: String,
+    /// The services, names unique.
+    pub services: Vec<ServiceSpec>,
+    /// The owner's folder; each service gets `service-<name>` in it, with its `log` and `status`.
+    pub folder: PathBuf,
+    /// Labels of everything in it, besides ours.
+    pub labels: BTreeMap<String, String>,
+    /// How long a service may take to end by itself when the stack is stopped. Services are throwaway: 0 is usual.
+    pub grace: Duration,
+    /// For the log lines in a failure.
+    pub mask: Option<MaskHook>,
+    /// For the pulls.
+    pub on_pull: Option<PullHook>,
+}
+
+impl StackSpec {
+    /// A stack of these services; no labels, no hooks, no grace.
+    pub fn new(id: impl Into<String>, services: Vec<ServiceSpec>, folder: PathBuf) -> StackSpec {
+        StackSpec {
+            id: id.into(),
+            services,
+            folder,
+            labels: BTreeMap::new(),
+            grace: Duration::ZERO,
+            mask: None,
+            on_pull: None,
+        }
+    }
+}
+
+/// Something happened to a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackEvent {
+    /// Its name.
+    pub service: String,
+    /// When.
+    pub at: Micros,
+    /// The new state.
+    pub state: ServiceState,
+}

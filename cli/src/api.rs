@@ -1,0 +1,169 @@
+//! What this command reads of the API's answers: only the fields it prints, so that a newer coordinator may say more.
+
+use job_specs::diagnostics::Diagnostic;
+use job_specs::status::JobStatus;
+use protocol::attempt::Reason;
+use serde::{Deserialize, Serialize};
+
+/// A row of the build list.
+#[derive(Debug, Clone, Deserialize)]
+pub struct BuildRow {
+    /// Its number.
+    pub number: i64,
+    /// Repository name.
+    pub repository: String,
+    /// `push`, …
+    pub event: String,
+    /// Branch, if any.
+    pub branch: Option<String>,
+    /// Full object id.
+    pub commit: String,
+    /// First line of the commit's message.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// Microseconds since 1970.
+    pub created_at: i64,
+    /// Microseconds since 1970.
+    pub finished_at: Option<i64>,
+}
+
+/// A build with its jobs.
+#[derive(Debug, Clone, Deserialize)]
+pub struct BuildView {
+    /// The row.
+    #[serde(flatten)]
+    pub row: BuildRow,
+    /// Its jobs, in the order of the file.
+    #[serde(default)]
+    pub jobs: Vec<JobView>,
+    /// What is wrong with its job file.
+    #[serde(default)]
+    pub diagnostics: Vec<Diagnostic>,
+    /// Its page.
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+/// A job of a build.
+#[derive(Debug, Clone, Deserialize)]
+pub struct JobView {
+    /// Id.
+    pub id: String,
+    /// `test`
+    pub name: String,
+    /// `test (postgres=15)`
+    pub title: String,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// Why it did not pass.
+    #[serde(default)]
+    pub reason: Option<Reason>,
+    /// Its failure does not count.
+    #[serde(default)]
+    pub allow_failure: bool,
+    /// Microseconds since 1970.
+    #[serde(default)]
+    pub started_at: Option<i64>,
+    /// Microseconds since 1970.
+    #[serde(default)]
+    pub finished_at: Option<i64>,
+}
+
+/// Why a job waits.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WhyView {
+    /// `test (postgres=15)`
+    pub job: String,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// One sentence.
+    pub why: String,
+}
+
+/// One line of a log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LogLine {
+    /// `test (postgres=15)`
+    pub job: String,
+    /// `step-0`, `service-db`, `job`.
+    pub stream: String,
+    /// The step's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// The service's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Microseconds since 1970.
+    pub t: i64,
+    /// `o`, `e` or `s`: standard output, standard error, Drover itself.
+    pub s: String,
+    /// The line.
+    pub text: String,
+}
+
+/// A repository.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RepositoryView {
+    /// Its name.
+    pub name: String,
+    /// Where it is fetched from.
+    pub git: String,
+    /// Who sends its hooks.
+    pub forge: String,
+    /// Anyone may read it.
+    #[serde(default)]
+    pub public: bool,
+}
+
+/// A hook's address and secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Hook {
+    /// Where the forge posts.
+    pub url: String,
+    /// What it signs with.
+    pub secret: String,
+}
+
+/// A delivery of a webhook.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DeliveryView {
+    /// Microseconds since 1970.
+    pub received_at: i64,
+    /// `push`, `ping`, …
+    pub event: String,
+    /// `stored`, `done`, `failed`, …
+    pub state: String,
+    /// What came of it, in words.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// The build that came of it.
+    #[serde(default)]
+    pub build: Option<i64>,
+}
+
+/// An agent.
+#[derive(Debug, Clone, Deserialize)]
+pub struct AgentView {
+    /// Id.
+    pub id: String,
+    /// How people call it.
+    pub name: String,
+    /// `online`, `offline`, `draining`.
+    #[serde(default)]
+    pub state: String,
+    /// Slots in all.
+    pub slots: i64,
+    /// Slots with work.
+    #[serde(default)]
+    pub busy: i64,
+    /// Labels.
+    #[serde(default)]
+    pub labels: std::collections::BTreeMap<String, String>,
+    /// Microseconds since 1970.
+    pub last_seen: Option<i64>,
+    /// Drover's version there.
+    #[serde(default)]
+    pub version: String,
+}

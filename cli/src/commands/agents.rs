@@ -1,0 +1,80 @@
+//! `drover agent ls|drain|rm|token`: looking after the coordinator's agents.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::print_json;
+use crate::api::AgentView;
+use crate::args::Agents;
+use crate::client::{Client, segment};
+use crate::exit::Exit;
+use crate::render::{self, table::table};
+
+/// Lists, drains or removes agents, or makes a code for a new one.
+pub async fn look(client: &Client, look: &Agents) -> anyhow::Result<Exit> {
+    match look {
+        Agents::Ls(json) => {
+            let answer: Value = client.read("/agents").await?;
+            if json.json {
+                return print_json(&answer);
+            }
+            print_list(serde_json::from_value(answer)?);
+        }
+        Agents::Drain { agent, undo } => {
+            let path = format!("/agents/{}/drain", segment(agent));
+            client.tell(Method::POST, &path, &json!({"drain": !undo})).await?;
+            let what = if *undo {
+                "takes work again"
+            } else {
+                "finishes what it has and takes nothing new"
+            };
+            anstream::eprintln!("{agent}: {what}");
+        }
+        Agents::Rm { agent } => {
+            client.delete(&format!("/agents/{}", segment(agent))).await?;
+            anstream::eprintln!("{agent}: removed; its token does not work any more");
+        }
+        Agents::Token(json) => {
+            let answer: Value = client.post("/agents/enrol-codes", &json!({})).await?;
+            if json.json {
+                return print_json(&answer);
+            }
+            anstream::println!("{}", answer["code"].as_str().unwrap_or_default());
+            anstream::eprintln!(
+                "one use, within one hour. On the agent's machine:\n  (umask 077; cat > agent.token)   # paste the code\n  \
+                 drover agent --coordinator {} --token-file agent.token",
+                client.url()
+            );
+        }
+    }
+    Ok(Exit::Passed)
+}
+
+fn print_list(agents: Vec<AgentView>) {
+    if agents.is_empty() {
+        anstream::eprintln!("no agents yet: `drover agent token` makes a code for one");
+        return;
+    }
+    let rows = agents.into_iter().map(|agent| {
+        let labels: Vec<String> = agent
+            .labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let seen = agent.last_seen.map_or("never".to_owned(), render::ago);
+        let slots = format!("{}/{}", agent.busy, agent.slots);
+        vec![
+            agent.name,
+            agent.state,
+            slots,
+            labels.join(","),
+            seen,
+            agent.version,
+            agent.id,
+        ]
+    });
+    anstream::println!(
+        "{}",
+        table(&["name", "state", "busy", "labels", "seen", "version", "id"], rows)
+    );
+}

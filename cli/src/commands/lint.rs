@@ -1,0 +1,103 @@
+//! `drover lint`: the coordinator's own reading of a job file, without a coordinator.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use job_specs::diagnostics::{Diagnostic, Severity};
+use job_specs::{Look, SourceFile};
+
+use crate::args::Lint;
+use crate::exit::{Exit, Stop};
+
+/// Checks the files; exits with 3 when one of them cannot run.
+pub fn lint(lint: &Lint) -> anyhow::Result<Exit> {
+    let files = if lint.files.is_empty() {
+        job_files(Path::new("."))?
+    } else {
+        read_all(&lint.files)?
+    };
+    let parsed = job_specs::parse(&files);
+    let valid = parsed.file.is_some();
+    if lint.json {
+        super::print_json(&parsed.diagnostics)?;
+    } else {
+        print_diagnostics(&parsed.diagnostics, &files);
+        let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+        match parsed.file {
+            Some(_) => anstream::eprintln!("{}: valid{}", names.join(", "), warnings(&parsed.diagnostics)),
+            None => anstream::eprintln!("{}: invalid", names.join(", ")),
+        }
+    }
+    Ok(if valid { Exit::Passed } else { Exit::InvalidJobFile })
+}
+
+/// Prints diagnostics with their source on stderr, as wide as the terminal.
+pub fn print_diagnostics(diagnostics: &[Diagnostic], files: &[SourceFile]) {
+    if diagnostics.is_empty() {
+        return;
+    }
+    let look = Look {
+        colour: true,
+        width: crate::render::terminal_width(),
+    };
+    // anstream drops the colours where stderr does not take them.
+    anstream::eprintln!("{}", job_specs::render(diagnostics, files, look));
+}
+
+/// The job files of a folder: `.drover.yml`, or all of `.drover/*.yml` in the order of their names.
+pub fn job_files(folder: &Path) -> anyhow::Result<Vec<SourceFile>> {
+    let single = [".drover.yml", ".drover.yaml"]
+        .map(|name| folder.join(name))
+        .into_iter()
+        .find(|path| path.is_file());
+    let mut paths: Vec<PathBuf> = single.into_iter().collect();
+    if paths.is_empty() && folder.join(".drover").is_dir() {
+        for entry in std::fs::read_dir(folder.join(".drover")).context("list .drover")? {
+            let path = entry.context("list .drover")?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "yml" || extension == "yaml")
+            {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+    }
+    if paths.is_empty() {
+        return Err(Stop::new(
+            Exit::NotFound,
+            "there is no job file here: no .drover.yml and no .drover/*.yml",
+        )
+        .help("write one; the README shows a file of 20 lines")
+        .into());
+    }
+    read_all(&paths)
+}
+
+/// Reads those files, each named as the user named it.
+pub fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<SourceFile>> {
+    paths.iter().map(|path| read_one(path)).collect()
+}
+
+fn read_one(path: &Path) -> anyhow::Result<SourceFile> {
+    let name = path.strip_prefix("./").unwrap_or(path).display().to_string();
+    match std::fs::read(path) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Ok(SourceFile { name, text }),
+            Err(_) => Err(Stop::new(Exit::InvalidJobFile, format!("{name} is not UTF-8 text")).into()),
+        },
+        Err(error) => Err(Stop::new(Exit::NotFound, format!("cannot read {name}: {error}")).into()),
+    }
+}
+
+fn warnings(diagnostics: &[Diagnostic]) -> String {
+    match diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Warning)
+        .count()
+    {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        many => format!(", {many} warnings"),
+    }
+}

@@ -1,0 +1,115 @@
+//! `drover logs`: every line of a build, in order, each with its job, step or service, and time.
+
+use anyhow::Context;
+use futures_util::StreamExt;
+use protocol::ids::StreamId;
+
+use crate::api::LogLine;
+use crate::args::Logs;
+use crate::client::Client;
+use crate::exit::Exit;
+use crate::render;
+
+/// Prints lines as they come; with `--follow`, until the build ends.
+pub async fn logs(client: &Client, logs: &Logs) -> anyhow::Result<Exit> {
+    let mut query = Vec::new();
+    query.extend(logs.job.iter().map(|job| ("job", job.clone())));
+    query.extend(logs.step.iter().map(|step| ("step", step.clone())));
+    query.extend(logs.service.iter().map(|service| ("service", service.clone())));
+    if logs.follow {
+        query.push(("follow", "1".to_owned()));
+    }
+    let response = client.stream(&format!("/builds/{}/logs", logs.number), &query).await?;
+    let mut out = Lines::new(std::io::stdout().lock());
+    let mut body = response.bytes_stream();
+    let mut pending = Vec::new();
+    while let Some(chunk) = body.next().await {
+        pending.extend_from_slice(&chunk.context("the log broke off; call again to see the rest")?);
+        let whole = pending.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        for line in pending[..whole]
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+        {
+            if !out.print(line, logs)? {
+                return Ok(Exit::Passed);
+            }
+        }
+        out.flush()?;
+        pending.drain(..whole);
+    }
+    Ok(Exit::Passed)
+}
+
+struct Lines<W: std::io::Write> {
+    out: std::io::BufWriter<W>,
+}
+
+impl<W: std::io::Write> Lines<W> {
+    fn new(out: W) -> Lines<W> {
+        Lines {
+            out: std::io::BufWriter::with_capacity(64 * 1024, out),
+        }
+    }
+
+    /// Prints one line of the answer; false when nobody reads any more.
+    fn print(&mut self, json: &[u8], logs: &Logs) -> anyhow::Result<bool> {
+        use std::io::Write;
+        let written = if logs.json {
+            self.out.write_all(json).and_then(|()| self.out.write_all(b"\n"))
+        } else {
+            let line: LogLine = serde_json::from_slice(json).context("read a line of the log")?;
+            if logs.raw {
+                writeln!(self.out, "{}", line.text)
+            } else {
+                writeln!(
+                    self.out,
+                    "{} {} {} {} {}",
+                    render::clock(line.t),
+                    line.job,
+                    place(&line),
+                    bar(&line),
+                    line.text
+                )
+            }
+        };
+        gone_is_fine(written)
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        use std::io::Write;
+        gone_is_fine(self.out.flush()).map(drop)
+    }
+}
+
+/// A reader that has seen enough (`| head`) is no error.
+fn gone_is_fine(written: std::io::Result<()>) -> anyhow::Result<bool> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error).context("print the log"),
+    }
+}
+
+/// `step 2 integration`, `service db` or `drover`.
+pub fn place(line: &LogLine) -> String {
+    match (
+        &line.service,
+        StreamId::parse(&line.stream).and_then(|stream| stream.step_index()),
+    ) {
+        (Some(service), _) => format!("service:{service}"),
+        (None, Some(index)) => match &line.step {
+            Some(name) => format!("{}:{name}", index + 1),
+            None => format!("step:{}", index + 1),
+        },
+        (None, None) => "drover".to_owned(),
+    }
+}
+
+/// What stands before a line's text: standard error is told apart.
+pub fn bar(line: &LogLine) -> &'static str {
+    match line.s.as_str() {
+        "e" => "!",
+        "s" => "·",
+        _ => "|",
+    }
+}

@@ -1,0 +1,203 @@
+//! Repositories and their hooks, and builds started by hand.
+
+use std::io::{IsTerminal, Write};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::print_json;
+use crate::api::{DeliveryView, Hook, RepositoryView};
+use crate::args::{Progress, Repo, Trigger};
+use crate::client::{Client, segment};
+use crate::exit::{Exit, Stop};
+use crate::render::{self, table::table};
+
+/// `drover repo …`
+pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
+    match repo {
+        Repo::Add {
+            name,
+            git,
+            forge,
+            public,
+            json,
+        } => {
+            let body = json!({"name": name, "git": location(git)?, "forge": forge, "public": public});
+            let answer: Value = client.post("/repositories", &body).await?;
+            if *json {
+                return print_json(&answer);
+            }
+            let hook: Hook = serde_json::from_value(answer["hook"].clone())?;
+            print_added(name, forge, &hook);
+            Ok(Exit::Passed)
+        }
+        Repo::Ls(json) => {
+            let answer: Value = client.read("/repositories").await?;
+            if json.json {
+                return print_json(&answer);
+            }
+            let repositories: Vec<RepositoryView> = serde_json::from_value(answer)?;
+            if repositories.is_empty() {
+                anstream::eprintln!("no repositories yet: drover repo add NAME --git URL|PATH");
+                return Ok(Exit::Passed);
+            }
+            let rows = repositories.into_iter().map(|repository| {
+                let readers = if repository.public { "everyone" } else { "logged in" };
+                vec![repository.name, repository.forge, readers.to_owned(), repository.git]
+            });
+            anstream::println!("{}", table(&["name", "forge", "readers", "git"], rows));
+            Ok(Exit::Passed)
+        }
+        Repo::Show { name, json } => show(client, name, *json).await,
+        Repo::Set { name, public } => {
+            let path = format!("/repositories/{}", segment(name));
+            client.tell(Method::PATCH, &path, &json!({"public": public})).await?;
+            Ok(Exit::Passed)
+        }
+        Repo::Rm { name, yes } => {
+            if !yes {
+                confirm(&format!("Remove `{name}` with all its builds and logs?"))?;
+            }
+            client.delete(&format!("/repositories/{}", segment(name))).await?;
+            Ok(Exit::Passed)
+        }
+        Repo::Hook {
+            name,
+            post_receive,
+            rotate,
+            json,
+        } => {
+            let path = format!("/repositories/{}/hook", segment(name));
+            let hook: Hook = if *rotate {
+                client.post(&path, &json!({})).await?
+            } else {
+                client.read(&path).await?
+            };
+            if *json {
+                return print_json(&json!({"name": name, "hook": hook}));
+            }
+            if *post_receive {
+                anstream::print!("{}", post_receive_script(&hook));
+            } else {
+                anstream::println!("url:    {}\nsecret: {}", hook.url, hook.secret);
+            }
+            Ok(Exit::Passed)
+        }
+    }
+}
+
+/// `drover trigger`
+pub async fn trigger(client: &Client, trigger: &Trigger, progress: Progress) -> anyhow::Result<Exit> {
+    let path = format!("/repositories/{}/trigger", segment(&trigger.repository));
+    let answer: Value = client.post(&path, &json!({"ref": trigger.reference})).await?;
+    let number = answer["number"].as_i64();
+    if trigger.json {
+        print_json(&answer)?;
+    } else if let Some(number) = number {
+        anstream::println!("{number}");
+    }
+    match number {
+        Some(number) if trigger.watch => super::watch::watch(client, number, None, progress).await,
+        _ => Ok(Exit::Passed),
+    }
+}
+
+/// A folder becomes an absolute path, since the coordinator runs elsewhere; a URL stays.
+fn location(git: &str) -> anyhow::Result<String> {
+    let is_path = !git.contains("://") && std::path::Path::new(git).exists();
+    if !is_path {
+        return Ok(git.to_owned());
+    }
+    Ok(std::fs::canonicalize(git)?.display().to_string())
+}
+
+async fn show(client: &Client, name: &str, json: bool) -> anyhow::Result<Exit> {
+    let path = format!("/repositories/{}", segment(name));
+    let mut answer: Value = client.read(&path).await?;
+    let deliveries: Value = client.read(&format!("{path}/deliveries")).await?;
+    if json {
+        answer["deliveries"] = deliveries;
+        return print_json(&answer);
+    }
+    let repository: RepositoryView = serde_json::from_value(answer)?;
+    let readers = if repository.public {
+        "everyone may read"
+    } else {
+        "log in to read"
+    };
+    anstream::println!(
+        "{}  {}  ({}, {readers})",
+        repository.name,
+        repository.git,
+        repository.forge
+    );
+    let deliveries: Vec<DeliveryView> = serde_json::from_value(deliveries)?;
+    let rows = deliveries.into_iter().map(|delivery| {
+        let build = delivery.build.map_or(String::new(), |build| format!("#{build}"));
+        let when = render::ago(delivery.received_at);
+        vec![
+            when,
+            delivery.event,
+            delivery.state,
+            build,
+            delivery.message.unwrap_or_default(),
+        ]
+    });
+    anstream::println!("{}", table(&["delivery", "event", "state", "build", "message"], rows));
+    Ok(Exit::Passed)
+}
+
+fn print_added(name: &str, forge: &str, hook: &Hook) {
+    anstream::println!(
+        "added {name}\n\nhook url:    {}\nhook secret: {}\n",
+        hook.url,
+        hook.secret
+    );
+    if forge == "generic" {
+        anstream::println!(
+            "for a bare repository:  drover repo hook {name} --post-receive > REPO.git/hooks/post-receive"
+        );
+        anstream::println!("                        chmod +x REPO.git/hooks/post-receive");
+    } else {
+        anstream::println!("in {forge}: add a webhook with this URL and secret, content type JSON, for push events");
+    }
+}
+
+/// A hook that signs what it sends and never holds up or fails a push. The secret stands in the script, so the file is
+/// for its owner alone.
+fn post_receive_script(hook: &Hook) -> String {
+    format!(
+        r#"#!/bin/sh
+# Tells Drover of every pushed reference. Made by `drover repo hook --post-receive`; keep it readable by its owner only.
+url='{url}'
+secret='{secret}'
+while read -r old new ref; do
+  body="{{\"ref\":\"$ref\",\"before\":\"$old\",\"after\":\"$new\"}}"
+  # The key goes to perl by its environment, never by an argument list that others can read.
+  signature=$(printf %s "$body" | DROVER_HOOK_SECRET="$secret" perl -MDigest::SHA=hmac_sha256_hex -0777 -ne \
+    'print hmac_sha256_hex($_, $ENV{{DROVER_HOOK_SECRET}})')
+  curl -fsS --max-time 10 -o /dev/null -X POST "$url" -H 'Content-Type: application/json' \
+    -H "X-Drover-Delivery: $(date +%s)-$$-$new" -H "X-Drover-Signature-256: sha256=$signature" \
+    --data-binary "$body" || echo "drover: the push of $ref was not announced (is the coordinator up?)" >&2
+done
+exit 0
+"#,
+        url = hook.url,
+        secret = hook.secret
+    )
+}
+
+/// Asks on the terminal; without one, says that `--yes` is needed.
+fn confirm(question: &str) -> anyhow::Result<()> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Stop::new(Exit::Usage, "this needs a yes").help("add --yes").into());
+    }
+    anstream::eprint!("{question} [y/N] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Ok(());
+    }
+    Err(Stop::new(Exit::Interrupted, "nothing was removed").into())
+}

@@ -1,0 +1,161 @@
+//! A local run as it happens: log lines on stdout, what Drover does on stderr, the results last.
+
+use std::io::Write;
+
+use agent::local::{LocalEvent, LocalOutcome};
+use anstyle::{AnsiColor, Style};
+use anyhow::Context;
+use job_specs::model::JobSpec;
+use protocol::attempt::{EventKind, ServiceState, StepStatus, Verdict};
+use protocol::ids::StreamId;
+use protocol::record::{self, Source};
+use tokio::sync::mpsc;
+
+use crate::args::Progress;
+
+const DIM: Style = Style::new().dimmed();
+
+/// Prints events until the run is over.
+pub async fn show(
+    jobs: Vec<JobSpec>,
+    mut events: mpsc::UnboundedReceiver<LocalEvent>,
+    progress: Progress,
+) -> anyhow::Result<()> {
+    let mut batch = Vec::new();
+    while events.recv_many(&mut batch, 256).await > 0 {
+        let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+        for event in batch.drain(..) {
+            print(&mut out, &jobs, event, progress)?;
+        }
+        out.flush().context("print the log")?;
+    }
+    Ok(())
+}
+
+fn print(out: &mut impl Write, jobs: &[JobSpec], event: LocalEvent, progress: Progress) -> anyhow::Result<()> {
+    match event {
+        LocalEvent::Lines { job, stream, records } if progress != Progress::Quiet => {
+            lines(out, jobs, job, &stream, &records)
+        }
+        LocalEvent::Lines { .. } => Ok(()),
+        LocalEvent::Attempt { job, event } => {
+            out.flush()?;
+            if let Some(words) = words(&jobs[job], &event.kind).filter(|_| progress != Progress::Quiet) {
+                anstream::eprintln!("{DIM}{}{words}{DIM:#}", prefix(jobs, job));
+            }
+            Ok(())
+        }
+        LocalEvent::Finished { job, outcome } => {
+            out.flush()?;
+            if jobs.len() > 1 && progress != Progress::Quiet {
+                anstream::eprintln!("{}", result(&jobs[job], &outcome));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn lines(out: &mut impl Write, jobs: &[JobSpec], job: usize, stream: &StreamId, records: &[u8]) -> anyhow::Result<()> {
+    let place = match stream.service_name() {
+        Some(service) => format!("{}{service} | ", prefix(jobs, job)),
+        None => prefix(jobs, job),
+    };
+    for record in record::records(records) {
+        let record = record.context("read a log record")?;
+        if record.source == Source::System {
+            out.flush()?;
+            anstream::eprintln!("{DIM}{place}{}{DIM:#}", String::from_utf8_lossy(record.bytes));
+            continue;
+        }
+        out.write_all(place.as_bytes())?;
+        out.write_all(record.bytes)?;
+        if !record.continues {
+            out.write_all(b"\n")?;
+        }
+    }
+    Ok(())
+}
+
+/// Which job a line is of, when there are several.
+fn prefix(jobs: &[JobSpec], job: usize) -> String {
+    if jobs.len() > 1 {
+        format!("{} | ", jobs[job].title())
+    } else {
+        String::new()
+    }
+}
+
+fn words(job: &JobSpec, kind: &EventKind) -> Option<String> {
+    match kind {
+        EventKind::StepStarted { step } => Some(format!("▸ {}", job.steps.get(*step)?.name)),
+        EventKind::StepFinished { step, outcome } if outcome.status != StepStatus::Passed => {
+            let name = &job.steps.get(*step)?.name;
+            let why = outcome
+                .reason
+                .clone()
+                .unwrap_or_else(|| format!("{:?}", outcome.status).to_lowercase());
+            Some(format!("▸ {name}: {why}"))
+        }
+        EventKind::Service {
+            service,
+            state: ServiceState::Ready { after_ms, probe },
+        } => Some(format!("♥ {service} ready in {after_ms}ms ({probe})")),
+        EventKind::Service {
+            service,
+            state: ServiceState::Unhealthy { output },
+        } => Some(format!("{service} is unhealthy: {}", output.trim())),
+        _ => None,
+    }
+}
+
+fn result(job: &JobSpec, outcome: &LocalOutcome) -> String {
+    let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
+    let (shape, style, word) = match outcome {
+        LocalOutcome::Skipped { reason } => return format!("{DIM}⊘ skipped{DIM:#}  {}  {reason}", job.title()),
+        LocalOutcome::Ran(result) => match result.verdict {
+            Verdict::Passed => ("✓", colour(AnsiColor::Green), "passed"),
+            Verdict::Failed => ("✕", colour(AnsiColor::Red), "failed"),
+            Verdict::TimedOut => ("✕", colour(AnsiColor::Red), "timed out"),
+            Verdict::Errored => ("!", colour(AnsiColor::Red), "errored"),
+            Verdict::Cancelled => ("■", DIM, "cancelled"),
+        },
+    };
+    let LocalOutcome::Ran(ran) = outcome else {
+        return String::new();
+    };
+    let why = ran
+        .reason
+        .as_ref()
+        .map_or(String::new(), |reason| format!("  {}", reason.sentence));
+    format!("{style}{shape} {word}{style:#}  {}{why}", job.title())
+}
+
+/// The last lines: one a job, then the sum.
+pub fn results(jobs: &[JobSpec], outcomes: &[LocalOutcome], progress: Progress) -> anyhow::Result<()> {
+    if progress == Progress::Json {
+        for (job, outcome) in jobs.iter().zip(outcomes) {
+            let (verdict, reason) = match outcome {
+                LocalOutcome::Ran(result) => (
+                    serde_json::to_value(result.verdict)?,
+                    serde_json::to_value(&result.reason)?,
+                ),
+                LocalOutcome::Skipped { reason } => ("skipped".into(), reason.clone().into()),
+            };
+            let line =
+                serde_json::json!({"v": 1, "type": "result", "job": job.title(), "status": verdict, "reason": reason});
+            anstream::eprintln!("{line}");
+        }
+        return Ok(());
+    }
+    for (job, outcome) in jobs.iter().zip(outcomes) {
+        anstream::eprintln!("{}", result(job, outcome));
+    }
+    if jobs.len() > 1 {
+        let passed = outcomes
+            .iter()
+            .filter(|o| matches!(o, LocalOutcome::Ran(r) if r.verdict == Verdict::Passed))
+            .count();
+        anstream::eprintln!("RESULT {passed} of {} passed", jobs.len());
+    }
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! The long-running commands: `up` (coordinator and agent in one process), `coordinator`, `agent`. The first SIGTERM or
+//! Ctrl-C asks for a calm end, the second for one at once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use agent::daemon::{self, AgentConfig, Stop as AgentStop};
+use anyhow::Context;
+use coordinator::{Config, Running};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::{Agent, Arguments, Coordinator, Up};
+use crate::exit::{Exit, Stop};
+use crate::settings::{self, URL_FILE};
+
+/// `drover up`
+pub async fn up(arguments: &Arguments, up: &Up) -> anyhow::Result<Exit> {
+    log_to_stderr();
+    let data = settings::data_folder(arguments)?;
+    make_private_folder(&data)?;
+    let stop = signals()?;
+    let config = Config {
+        listen: up.listen,
+        data: data.clone(),
+        database: up.database.clone(),
+        public_url: up.public_url.clone(),
+        ..Config::default()
+    };
+    let running = announce(config).await?;
+    let token = SecretString::from(running.local_agent_token().await?);
+    let folder = data.join("agent");
+    make_private_folder(&folder)?;
+    let config = AgentConfig {
+        coordinator_url: format!("http://{}", running.address),
+        token,
+        data: folder,
+        slots: up.slots.unwrap_or_else(processors),
+        labels: BTreeMap::new(),
+        name: host_name(),
+        once: false,
+    };
+    let agent = daemon::run(config, stop.clone()).await;
+    if let Err(error) = &agent {
+        // Without its agent the coordinator still takes webhooks and shows pages, and says why jobs wait.
+        tracing::error!("the agent of this process ended: {error:#}");
+    }
+    stop.drain.cancelled().await;
+    running.stop().await;
+    forget_url(&data);
+    agent.map(|()| Exit::Passed)
+}
+
+/// `drover coordinator`
+pub async fn coordinator(command: &Coordinator) -> anyhow::Result<Exit> {
+    log_to_stderr();
+    let config = Config::read(&command.config).map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
+    let data = config.data.clone();
+    make_private_folder(&data)?;
+    let stop = signals()?;
+    let running = announce(config).await?;
+    stop.drain.cancelled().await;
+    running.stop().await;
+    forget_url(&data);
+    Ok(Exit::Passed)
+}
+
+/// Starts a coordinator, notes its address where the other commands of this machine find it, and says that it is ready.
+async fn announce(config: Config) -> anyhow::Result<Running> {
+    let data = config.data.clone();
+    let running = coordinator::start(config).await?;
+    std::fs::write(data.join(URL_FILE), &running.url).context("note the address in the data folder")?;
+    anstream::eprintln!("ready   {}", running.url);
+    anstream::eprintln!("log in  {}   (one use, within one hour)", running.login_link);
+    Ok(running)
+}
+
+/// The note is only a convenience; when it cannot be removed, the next start writes it anew.
+fn forget_url(data: &Path) {
+    let _ = std::fs::remove_file(data.join(URL_FILE));
+}
+
+/// `drover agent --coordinator …`
+pub async fn agent(arguments: &Arguments, command: &Agent) -> anyhow::Result<Exit> {
+    log_to_stderr();
+    let url = command.coordinator.clone().context("--coordinator is needed")?;
+    let token_file = command.token_file.as_deref().context("--token-file is needed")?;
+    let data = settings::data_folder(arguments)?.join("agent");
+    make_private_folder(&data)?;
+    let name = command.name.clone().unwrap_or_else(host_name);
+    let token = token_of(&url, token_file, &name).await?;
+    let config = AgentConfig {
+        coordinator_url: url,
+        token,
+        data,
+        slots: command.slots.unwrap_or_else(processors),
+        labels: command.labels.iter().cloned().collect(),
+        name,
+        once: command.once,
+    };
+    daemon::run(config, signals()?).await?;
+    Ok(Exit::Passed)
+}
+
+/// The token in that file; an enrolment code in its place is traded for one, which replaces it.
+async fn token_of(url: &str, file: &Path, name: &str) -> anyhow::Result<SecretString> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Stop::new(
+            Exit::Usage,
+            format!("cannot read the token file {}: {error}", file.display()),
+        )
+        .help("`drover agent token` on the coordinator makes an enrolment code to put into it")
+    })?;
+    let text = text.trim();
+    if !text.starts_with(protocol::lease::ENROL_CODE_PREFIX) {
+        return Ok(SecretString::from(text.to_owned()));
+    }
+    let enrolled = daemon::enrol(url, &SecretString::from(text.to_owned()), name)
+        .await
+        .context("enrol this agent")?;
+    let token = SecretString::from(enrolled.token);
+    write_private(file, token.expose_secret())?;
+    Ok(token)
+}
+
+/// SIGTERM and Ctrl-C: the first drains, the second ends at once.
+fn signals() -> anyhow::Result<AgentStop> {
+    let stop = AgentStop::default();
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        for token in [&asked.drain, &asked.now] {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            if !asked.drain.is_cancelled() {
+                tracing::info!("ending: running jobs are finished first; once more to end at once");
+            }
+            token.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("DROVER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let json = std::env::var("DROVER_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    let set = if json {
+        builder.json().try_init()
+    } else {
+        builder.try_init()
+    };
+    if let Err(error) = set {
+        anstream::eprintln!("warning: no log: {error}");
+    }
+}
+
+fn processors() -> u32 {
+    std::thread::available_parallelism()
+        .ok()
+        .and_then(|n| u32::try_from(n.get()).ok())
+        .unwrap_or(1)
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn make_private_folder(folder: &PathBuf) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("make the data folder {}", folder.display()))
+}
+
+fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(file);
+    written
+        .and_then(|mut open| open.write_all(text.as_bytes()))
+        .with_context(|| format!("write {}", file.display()))
+}

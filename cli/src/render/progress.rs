@@ -1,0 +1,145 @@
+//! A build's progress on stderr: redrawn lines on a terminal, one line an event elsewhere, JSON for programs. The last
+//! line is always the result.
+
+use std::collections::HashMap;
+
+use job_specs::status::JobStatus;
+
+use super::{duration, redraws, status};
+use crate::api::{BuildView, JobView};
+use crate::args::Progress;
+use crate::commands::builds::{job_line, short};
+
+/// What has been shown of a build so far.
+pub struct BuildProgress {
+    how: Progress,
+    redraws: bool,
+    drawn: usize,
+    seen: HashMap<String, JobStatus>,
+    noted: bool,
+    begun: bool,
+}
+
+impl BuildProgress {
+    /// Nothing has been shown yet.
+    pub fn new(how: Progress) -> BuildProgress {
+        BuildProgress {
+            how,
+            redraws: redraws(how),
+            drawn: 0,
+            seen: HashMap::new(),
+            noted: false,
+            begun: false,
+        }
+    }
+
+    /// Shows what is new in `view`.
+    pub fn show(&mut self, view: &BuildView) -> anyhow::Result<()> {
+        self.noted = false;
+        match self.how {
+            Progress::Quiet => {}
+            _ if self.redraws => self.redraw(view),
+            _ => self.changes(view)?,
+        }
+        Ok(())
+    }
+
+    /// Says something once, until the next look goes well.
+    pub fn note(&mut self, words: &str) {
+        if !self.noted && !matches!(self.how, Progress::Quiet | Progress::Json) {
+            anstream::eprintln!("{words}");
+            self.drawn = 0;
+        }
+        self.noted = true;
+    }
+
+    /// The result, with what failed repeated.
+    pub fn finish(&self, view: &BuildView, url: &str) {
+        if matches!(self.how, Progress::Json) {
+            return;
+        }
+        for diagnostic in &view.diagnostics {
+            let place = diagnostic
+                .span
+                .map_or(String::new(), |span| format!(":{}:{}", span.line, span.column));
+            anstream::eprintln!(
+                "{}{place}: [{}] {}",
+                diagnostic.file,
+                diagnostic.code,
+                diagnostic.message
+            );
+        }
+        let failed: Vec<&JobView> = view.jobs.iter().filter(|job| job.reason.is_some()).collect();
+        for job in &failed {
+            let sentence = job.reason.as_ref().map_or("", |reason| reason.sentence.as_str());
+            anstream::eprintln!("{}: {sentence}", job.title);
+        }
+        let count = |wanted: JobStatus| view.jobs.iter().filter(|job| job.status == wanted).count();
+        let took = view.row.finished_at.map_or(String::new(), |end| {
+            format!("  {}", duration(end - view.row.created_at))
+        });
+        let number = view.row.number;
+        anstream::eprintln!(
+            "RESULT {}  {} passed, {} failed of {} jobs{took}  {url}/builds/{number}",
+            view.row.status,
+            count(JobStatus::Passed),
+            count(JobStatus::Failed) + count(JobStatus::TimedOut) + count(JobStatus::Errored),
+            view.jobs.len(),
+        );
+        if !failed.is_empty() {
+            anstream::eprintln!("logs: drover logs {number}   again: drover rerun {number} --failed");
+        }
+    }
+
+    fn redraw(&mut self, view: &BuildView) {
+        let mut text = String::new();
+        if self.drawn > 0 {
+            text.push_str(&format!("\x1b[{}A\x1b[J", self.drawn));
+        }
+        let build = &view.row;
+        let place = build.branch.as_deref().unwrap_or("-");
+        let title = build.title.as_deref().unwrap_or("");
+        text.push_str(&format!(
+            "{}  #{}  {title}  {place}@{}\n",
+            status(build.status),
+            build.number,
+            short(&build.commit)
+        ));
+        for job in &view.jobs {
+            text.push_str(&format!("  {}\n", job_line(job)));
+        }
+        self.drawn = view.jobs.len() + 1;
+        anstream::eprint!("{text}");
+    }
+
+    fn changes(&mut self, view: &BuildView) -> anyhow::Result<()> {
+        if !self.begun && self.how != Progress::Json {
+            let build = &view.row;
+            let place = build.branch.as_deref().unwrap_or("-");
+            let title = build.title.as_deref().unwrap_or("");
+            anstream::eprintln!(
+                "#{} {} {place}@{} {title}",
+                build.number,
+                build.repository,
+                short(&build.commit)
+            );
+        }
+        self.begun = true;
+        for job in &view.jobs {
+            if self.seen.insert(job.id.clone(), job.status) == Some(job.status) {
+                continue;
+            }
+            if self.how == Progress::Json {
+                let line = serde_json::json!({
+                    "v": 1, "type": "job", "build": view.row.number, "job": job.title, "status": job.status,
+                    "reason": job.reason,
+                });
+                anstream::eprintln!("{}", serde_json::to_string(&line)?);
+            } else {
+                let when = super::clock(jiff::Timestamp::now().as_microsecond());
+                anstream::eprintln!("{when}  {}", job_line(job));
+            }
+        }
+        Ok(())
+    }
+}

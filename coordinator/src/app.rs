@@ -1,0 +1,40 @@
+//! What every handler and task shares: store, logs, mirrors, configuration, and how to stop.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::git::Mirrors;
+use crate::logs::LogStore;
+use crate::store::Store;
+
+/// The coordinator's parts; cloning is cheap.
+#[derive(Clone)]
+pub(crate) struct App {
+    /// All truth.
+    pub store: Store,
+    /// What jobs printed.
+    pub logs: LogStore,
+    /// The repositories, as far as they were fetched.
+    pub mirrors: Mirrors,
+    /// What we were told.
+    pub config: Arc<Config>,
+    /// How people, forges and agents reach us; no trailing slash.
+    pub url: Arc<str>,
+    /// Wakes the delivery workers.
+    pub delivered: Arc<Notify>,
+    /// Cancelled when we stop: every wait also waits for it.
+    pub stop: CancellationToken,
+    /// Every task that we spawn.
+    pub tasks: TaskTracker,
+}
+
+impl App {
+    /// People reach us by https, so cookies can insist on it.
+    pub fn is_https(&self) -> bool {
+        self.url.starts_with("https://")
+    }
+}

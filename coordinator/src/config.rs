@@ -1,0 +1,160 @@
+//! What the coordinator can be told, from TOML (`drover coordinator --config FILE`) or from flags (`drover up`).
+//! An unknown key is an error, so a misspelt limit is never silently the default.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Everything the coordinator needs to start. Every field has a default, so `drover up` needs no file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The folder of everything kept: database, logs, keys, mirrors.
+    pub data: PathBuf,
+    /// `postgres://…`; by default an SQLite file in `data`.
+    pub database: Option<String>,
+    /// The address that people, forges and agents use, without a trailing slash; by default `http://<listen>`.
+    pub public_url: Option<String>,
+    /// How long logs are kept.
+    pub retention: Retention,
+    /// How much a request may send.
+    pub limits: Limits,
+    /// How git talks to repositories.
+    pub git: Git,
+}
+
+/// How long logs are kept; the first limit that is reached counts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Days after the end of an attempt.
+    pub days: u32,
+    /// Bytes of all logs on disk; the oldest go first.
+    pub max_bytes: u64,
+}
+
+/// The largest bodies that are read, in bytes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// A webhook.
+    pub webhook_bytes: usize,
+    /// Any other call.
+    pub request_bytes: usize,
+    /// A log upload after decompression.
+    pub log_bytes: usize,
+}
+
+/// How git talks to repositories.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Git {
+    /// One fetch may take this long, in seconds.
+    pub timeout_secs: u64,
+    /// The transports that a repository may use.
+    pub protocols: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
+            data: PathBuf::from("drover-data"),
+            database: None,
+            public_url: None,
+            retention: Retention::default(),
+            limits: Limits::default(),
+            git: Git::default(),
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Retention {
+            days: 90,
+            max_bytes: 20 << 30,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            webhook_bytes: 5 << 20,
+            request_bytes: 1 << 20,
+            log_bytes: 4 << 20,
+        }
+    }
+}
+
+impl Default for Git {
+    fn default() -> Self {
+        Git {
+            timeout_secs: 120,
+            protocols: ["file", "https", "http", "ssh", "git"].map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// A configuration that cannot be used; the text names the key or the file.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {0}: {1}")]
+    Read(PathBuf, std::io::Error),
+    /// The file is no valid configuration.
+    #[error("{0}: {1}")]
+    Invalid(PathBuf, String),
+}
+
+impl Config {
+    /// Reads a TOML file.
+    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read(path.to_owned(), error))?;
+        toml::from_str(&text).map_err(|error| ConfigError::Invalid(path.to_owned(), error.to_string()))
+    }
+
+    /// The database's URL: the one given, or the file in the data folder.
+    pub fn database_url(&self) -> String {
+        match &self.database {
+            Some(url) => url.clone(),
+            None => format!("sqlite://{}", self.data.join("drover.db").display()),
+        }
+    }
+
+    /// The folder of the bare mirrors.
+    pub fn mirrors(&self) -> PathBuf {
+        self.data.join("git")
+    }
+
+    /// The file that holds the administrator's token.
+    pub fn admin_token_file(&self) -> PathBuf {
+        self.data.join("admin.token")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_empty_file_is_a_whole_configuration() {
+        let config = parse("").unwrap();
+        assert_eq!(config.limits.webhook_bytes, 5 * 1024 * 1024);
+        assert_eq!(config.database_url(), "sqlite://drover-data/drover.db");
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error_that_names_it() {
+        let error = parse("[retention]\nday = 3").unwrap_err();
+        assert!(error.contains("day"), "{error}");
+    }
+}

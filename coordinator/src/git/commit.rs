@@ -1,0 +1,114 @@
+//! What is read of a commit: who, what, and its job files. Blocking calls of libgit2; run them on a blocking thread.
+
+use std::path::Path;
+
+use git2::{ObjectType, Oid, Repository, Tree};
+use job_specs::SourceFile;
+
+use super::{GitError, ObjectId};
+
+/// The one job file that suffices.
+const SINGLE: &str = ".drover.yml";
+/// The folder of several.
+const FOLDER: &str = ".drover";
+/// A file beyond this is not even read; the job language's own limit is lower and says so with a diagnostic.
+const MAX_FILE: usize = 1 << 20;
+/// More job files than this are a mistake.
+const MAX_FILES: usize = 100;
+
+/// A commit, for display and for facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// Full object id of the commit, also where a tag object was asked for.
+    pub sha: String,
+    /// First line of its message.
+    pub title: String,
+    /// Who wrote it, as the commit says: for display only, anybody can write anything there.
+    pub author: String,
+}
+
+/// The job files of a commit, sorted by name; empty when it has none.
+pub type JobFiles = Vec<SourceFile>;
+
+/// Reads the commit that `id` is, or that the tag object `id` points at. `None`: it is not in the mirror.
+///
+/// # Errors
+/// When the mirror is broken, or the object is no commit.
+pub(super) fn read(mirror: &Path, id: &ObjectId) -> Result<Option<(Commit, JobFiles)>, GitError> {
+    let repository = Repository::open_bare(mirror).map_err(broken)?;
+    let oid = Oid::from_str(id.as_str()).map_err(broken)?;
+    let object = match repository.find_object(oid, None) {
+        Ok(object) => object,
+        Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
+        Err(error) => return Err(broken(error)),
+    };
+    let commit = object
+        .peel_to_commit()
+        .map_err(|_| GitError::NoSuchCommit(id.short().to_owned()))?;
+    let tree = commit.tree().map_err(broken)?;
+    let files = job_files(&repository, &tree)?;
+    let title = commit.summary().ok().flatten().unwrap_or_default();
+    let author = String::from_utf8_lossy(commit.author().name_bytes()).into_owned();
+    let read = Commit {
+        sha: commit.id().to_string(),
+        title: title.chars().take(500).collect(),
+        author: author.chars().take(200).collect(),
+    };
+    Ok(Some((read, files)))
+}
+
+fn job_files(repository: &Repository, tree: &Tree<'_>) -> Result<JobFiles, GitError> {
+    if let Some(entry) = tree.get_name(SINGLE).filter(is_file) {
+        return Ok(vec![source(repository, entry.id(), SINGLE.to_owned())?]);
+    }
+    let folder = tree
+        .get_name(FOLDER)
+        .and_then(|entry| entry.to_object(repository).ok()?.into_tree().ok());
+    let Some(folder) = folder else {
+        return Ok(Vec::new());
+    };
+    let mut files = Vec::new();
+    for entry in folder.iter().filter(is_file) {
+        let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
+        if !name.ends_with(".yml") {
+            continue;
+        }
+        if files.len() == MAX_FILES {
+            return Err(GitError::BadFile(format!(
+                "there are more than {MAX_FILES} files in {FOLDER}/"
+            )));
+        }
+        files.push(source(repository, entry.id(), format!("{FOLDER}/{name}"))?);
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+/// A file, and not a link: a link could only point at something that is not the file it pretends to be.
+fn is_file(entry: &git2::TreeEntry<'_>) -> bool {
+    entry.kind() == Some(ObjectType::Blob) && entry.filemode() != i32::from(git2::FileMode::Link)
+}
+
+fn source(repository: &Repository, blob: Oid, name: String) -> Result<SourceFile, GitError> {
+    let (size, _) = repository.odb().and_then(|odb| odb.read_header(blob)).map_err(broken)?;
+    if size > MAX_FILE {
+        return Err(GitError::BadFile(format!(
+            "{name} has {size} bytes; a job file may have 256 KiB"
+        )));
+    }
+    let blob = repository.find_blob(blob).map_err(broken)?;
+    match std::str::from_utf8(blob.content()) {
+        Ok(text) => Ok(SourceFile {
+            name,
+            text: text.to_owned(),
+        }),
+        Err(error) => {
+            let at = error.valid_up_to();
+            Err(GitError::BadFile(format!("{name} is not UTF-8 text (byte {at})")))
+        }
+    }
+}
+
+fn broken(error: git2::Error) -> GitError {
+    GitError::Mirror(error.message().to_owned())
+}

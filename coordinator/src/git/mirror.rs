@@ -1,0 +1,216 @@
+//! The bare mirrors, one per repository: a cache that may be deleted at any time. Only tips are kept (depth 1), each
+//! under a reference of ours, so that a later fetch says what it has and gets little.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+use tokio::task::spawn_blocking;
+
+use super::command::{Ended, git};
+use super::commit::{self, Commit, JobFiles};
+use super::{Address, GitError, ObjectId, Reference};
+use crate::config;
+
+/// Every mirror, under one folder.
+#[derive(Clone)]
+pub struct Mirrors {
+    folder: PathBuf,
+    settings: config::Git,
+    busy: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
+}
+
+/// What to bring.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    /// Our id of the repository: the mirror's name.
+    pub repository: &'a str,
+    /// Where the repository is.
+    pub address: &'a Address,
+    /// The branch or tag.
+    pub reference: &'a Reference,
+    /// The commit or tag object; `None`: whatever the reference points at.
+    pub id: Option<&'a ObjectId>,
+}
+
+impl Mirrors {
+    /// Mirrors under `folder`; nothing is made until it is needed.
+    pub fn new(folder: PathBuf, settings: config::Git) -> Mirrors {
+        Mirrors {
+            folder,
+            settings,
+            busy: Arc::default(),
+        }
+    }
+
+    /// Brings a commit into the mirror, unless it is there, and reads it.
+    ///
+    /// # Errors
+    /// See [`GitError`]; some of them pass with time.
+    pub async fn fetch(&self, wanted: Wanted<'_>) -> Result<(Commit, JobFiles), GitError> {
+        let busy = self.lock_of(wanted.repository);
+        let _one_at_a_time = busy.lock().await;
+        let mirror = self.open(wanted.repository).await?;
+        if let Some(id) = wanted.id
+            && let Some(found) = read(&mirror, id.clone()).await?
+        {
+            return Ok(found);
+        }
+        let kept = kept_under(wanted.reference);
+        self.bring(&mirror, &wanted, &kept).await?;
+        let tip = spawn_blocking(move || tip(&mirror, &kept).map(|id| (mirror, id)));
+        let (mirror, tip) = tip.await.map_err(|error| GitError::Mirror(error.to_string()))??;
+        read(&mirror, tip)
+            .await?
+            .ok_or_else(|| GitError::Mirror("what was fetched is not there".into()))
+    }
+
+    /// Reads the job files of a commit that was fetched before; `None`: it is not in the mirror any more.
+    ///
+    /// # Errors
+    /// When the mirror is broken.
+    pub async fn job_files(&self, repository: &str, sha: &ObjectId) -> Result<Option<JobFiles>, GitError> {
+        let mirror = self.path(repository);
+        if !mirror.join("HEAD").exists() {
+            return Ok(None);
+        }
+        Ok(read(&mirror, sha.clone()).await?.map(|(_, files)| files))
+    }
+
+    /// Deletes a repository's mirror.
+    ///
+    /// # Errors
+    /// When files cannot be deleted.
+    pub async fn remove(&self, repository: &str) -> std::io::Result<()> {
+        let busy = self.lock_of(repository);
+        let _one_at_a_time = busy.lock().await;
+        match tokio::fs::remove_dir_all(self.path(repository)).await {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Packs what small fetches left behind and drops old tips; to be called now and then.
+    pub async fn tidy(&self, repository: &str) {
+        let busy = self.lock_of(repository);
+        let _one_at_a_time = busy.lock().await;
+        let mirror = self.path(repository);
+        if mirror.join("HEAD").exists() {
+            // A mirror that could not be tidied is only larger than it need be.
+            let _ = git(
+                &self.settings,
+                &mirror,
+                &["-c", "gc.auto=2000", "gc", "--auto", "--quiet"],
+            )
+            .await;
+        }
+    }
+
+    fn path(&self, repository: &str) -> PathBuf {
+        self.folder.join(format!("{repository}.git"))
+    }
+
+    fn lock_of(&self, repository: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.entry(repository.to_owned()).or_default().clone()
+    }
+
+    async fn open(&self, repository: &str) -> Result<PathBuf, GitError> {
+        let path = self.path(repository);
+        if path.join("HEAD").exists() {
+            return Ok(path);
+        }
+        let made = path.clone();
+        let made = spawn_blocking(move || git2::Repository::init_bare(made).map(|_| ())).await;
+        match made {
+            Ok(Ok(())) => Ok(path),
+            Ok(Err(error)) => Err(GitError::Mirror(error.message().to_owned())),
+            Err(error) => Err(GitError::Mirror(error.to_string())),
+        }
+    }
+
+    async fn bring(&self, mirror: &Path, wanted: &Wanted<'_>, kept: &str) -> Result<(), GitError> {
+        let source = match wanted.id {
+            Some(id) => id.as_str(),
+            None => wanted.reference.as_str(),
+        };
+        let arguments = [
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+            "--depth=1",
+            "--end-of-options",
+            wanted.address.as_str(),
+            &format!("+{source}:{kept}"),
+        ];
+        match git(&self.settings, mirror, &arguments).await {
+            Ok(Ended::Well(_)) => Ok(()),
+            Ok(Ended::TimedOut) => Err(GitError::TimedOut(self.settings.timeout_secs)),
+            Ok(Ended::Badly(said)) => Err(self.explain(mirror, wanted, &said).await),
+            Err(error) => Err(GitError::Mirror(format!("git cannot be started: {error}"))),
+        }
+    }
+
+    /// Why a fetch failed. A missing commit of a missing branch is told as the missing branch.
+    async fn explain(&self, mirror: &Path, wanted: &Wanted<'_>, said: &str) -> GitError {
+        let missing_reference = GitError::NoSuchReference(wanted.reference.to_string());
+        if said.contains("couldn't find remote ref") {
+            return missing_reference;
+        }
+        let missing_commit = [
+            "not our ref",
+            "did not send all necessary objects",
+            "unadvertised object",
+        ];
+        let Some(id) = wanted
+            .id
+            .filter(|_| missing_commit.iter().any(|sign| said.contains(sign)))
+        else {
+            return GitError::Unreachable(reason(said));
+        };
+        let list = [
+            "ls-remote",
+            "--end-of-options",
+            wanted.address.as_str(),
+            wanted.reference.as_str(),
+        ];
+        match git(&self.settings, mirror, &list).await {
+            Ok(Ended::Well(found)) if found.trim().is_empty() => missing_reference,
+            _ => GitError::NoSuchCommit(id.short().to_owned()),
+        }
+    }
+}
+
+async fn read(mirror: &Path, id: ObjectId) -> Result<Option<(Commit, JobFiles)>, GitError> {
+    let mirror = mirror.to_owned();
+    let read = spawn_blocking(move || commit::read(&mirror, &id)).await;
+    read.map_err(|error| GitError::Mirror(error.to_string()))?
+}
+
+fn tip(mirror: &Path, kept: &str) -> Result<ObjectId, GitError> {
+    let id = git2::Repository::open_bare(mirror).and_then(|repository| repository.refname_to_id(kept));
+    let id = id.map_err(|error| GitError::Mirror(error.message().to_owned()))?;
+    ObjectId::parse(&id.to_string()).map_err(|error| GitError::Mirror(error.to_string()))
+}
+
+/// The reference of ours for a reference of theirs: hashed, so that `a` and later `a/b` do not collide.
+fn kept_under(reference: &Reference) -> String {
+    let hash = hex::encode(Sha256::digest(reference.as_str()));
+    format!("refs/drover/{}", &hash[..32])
+}
+
+/// What git says is wrong, for people: its `fatal:` line, without its prefix.
+fn reason(said: &str) -> String {
+    let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let chosen = lines()
+        .find(|line| line.starts_with("fatal:"))
+        .or_else(|| lines().next());
+    let text = chosen
+        .unwrap_or("git gave no reason")
+        .trim_start_matches("fatal:")
+        .trim();
+    text.chars().take(300).collect()
+}

@@ -1,0 +1,47 @@
+//! Reading a commit of a repository: the git command line moves objects into a bare mirror (exact commits, protocol
+//! v2, credentials of the system), libgit2 reads them there. Names and ids from outside are checked types before they
+//! come near a command line.
+
+mod address;
+mod command;
+mod commit;
+mod mirror;
+mod names;
+
+pub use address::{Address, BadAddress};
+pub use commit::{Commit, JobFiles};
+pub use mirror::{Mirrors, Wanted};
+pub use names::{BadName, ObjectId, Reference};
+
+/// Why a commit could not be read. The text is for people and says nothing that is secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GitError {
+    /// The repository has no such branch or tag.
+    #[error("the repository has no {0}")]
+    NoSuchReference(String),
+    /// The repository has no such commit.
+    #[error("the repository has no commit {0}; it may have been replaced by a later push")]
+    NoSuchCommit(String),
+    /// The repository does not answer, or refuses us; another try may help.
+    #[error("the repository cannot be reached: {0}")]
+    Unreachable(String),
+    /// It took too long; another try may help.
+    #[error("the repository did not answer within {0} seconds")]
+    TimedOut(u64),
+    /// A job file cannot be read as text.
+    #[error("{0}")]
+    BadFile(String),
+    /// The mirror on our side is broken.
+    #[error("the mirror of the repository cannot be used: {0}")]
+    Mirror(String),
+}
+
+impl GitError {
+    /// Whether the same request may succeed later without anybody changing anything in it.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            GitError::Unreachable(_) | GitError::TimedOut(_) | GitError::Mirror(_) => true,
+            GitError::NoSuchReference(_) | GitError::NoSuchCommit(_) | GitError::BadFile(_) => false,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Cookies: the session's token, and one word about what was just done. Under https the names carry `__Host-`, so
+//! that no other site of the domain can set them.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+/// How long a browser stays logged in.
+pub(crate) const SESSION: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A notice that no page has shown by then is not shown.
+const NOTICE_SECS: u64 = 60;
+
+/// The scheme by which people reach us decides what cookies may insist on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// Cookies go over https only.
+    Https,
+    /// A loopback address, or a network that somebody trusts.
+    Http,
+}
+
+impl Scheme {
+    fn name(self, name: &str) -> String {
+        match self {
+            Scheme::Https => format!("__Host-{name}"),
+            Scheme::Http => name.to_owned(),
+        }
+    }
+
+    fn cookie(self, name: &str, value: &str, secs: u64) -> HeaderValue {
+        let secure = match self {
+            Scheme::Https => "; Secure",
+            Scheme::Http => "",
+        };
+        let text = format!("{}={value}; Path=/; Max-Age={secs}; HttpOnly; SameSite=Lax{secure}", self.name(name));
+        HeaderValue::from_str(&text).expect("tokens and words are ASCII")
+    }
+
+    /// The cookie that logs a browser in.
+    pub fn session(self, token: &str) -> HeaderValue {
+        self.cookie("drover_session", token, SESSION.as_secs())
+    }
+
+    /// The cookie that logs a browser out.
+    pub fn no_session(self) -> HeaderValue {
+        self.cookie("drover_session", "", 0)
+    }
+
+    /// The cookie that makes the next page say `word` (see `pages::notice`).
+    pub fn notice(self, word: &str) -> HeaderValue {
+        self.cookie("drover_notice", word, NOTICE_SECS)
+    }
+
+    /// The cookie that ends a notice.
+    pub fn no_notice(self) -> HeaderValue {
+        self.cookie("drover_notice", "", 0)
+    }
+
+    /// The session's token that a browser sent.
+    pub fn session_of(self, headers: &HeaderMap) -> Option<&str> {
+        find(headers, &self.name("drover_session"))
+    }
+
+    /// The notice that a browser was given.
+    pub fn notice_of(self, headers: &HeaderMap) -> Option<&str> {
+        find(headers, &self.name("drover_notice"))
+    }
+}
+
+fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value)
+}
+
+/// What every form of a session carries: made from the session's token, which only its browser and we know.
+pub(crate) fn csrf_token(session: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(session.as_bytes()).expect("HMAC takes any key length");
+    mac.update(b"drover form");
+    hex::encode(&mac.finalize().into_bytes()[..16])
+}
+
+/// Whether a form's token is the session's, in constant time.
+pub(crate) fn is_csrf_token(session: &str, given: &str) -> bool {
+    csrf_token(session).as_bytes().ct_eq(given.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_cookie_is_as_strict_as_the_scheme_allows() {
+        let https = Scheme::Https.session("abc");
+        insta::assert_snapshot!(https.to_str().unwrap(), @"__Host-drover_session=abc; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax; Secure");
+        let http = Scheme::Http.session("abc");
+        insta::assert_snapshot!(http.to_str().unwrap(), @"drover_session=abc; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax");
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, "a=1; drover_session=abc".parse().unwrap());
+        headers.append(header::COOKIE, "drover_notice=cancelled.4".parse().unwrap());
+        assert_eq!(Scheme::Http.session_of(&headers), Some("abc"));
+        assert_eq!(Scheme::Http.notice_of(&headers), Some("cancelled.4"));
+        assert_eq!(Scheme::Https.session_of(&headers), None, "another name under https");
+    }
+
+    #[test]
+    fn a_form_token_belongs_to_one_session() {
+        assert!(is_csrf_token("abc", &csrf_token("abc")));
+        assert!(!is_csrf_token("abd", &csrf_token("abc")));
+        assert!(!is_csrf_token("abc", ""));
+    }
+}

@@ -1,0 +1,230 @@
+//! Builds: list, show, cancel, run again, why, and what is wrong with a job file.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use job_specs::diagnostics::Diagnostic;
+use job_specs::status::JobStatus;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::shapes::{Build, Job, Made};
+use crate::app::App;
+use crate::builds::job_files;
+use crate::http::access::User;
+use crate::http::error::ApiError;
+use crate::http::extract::{Json as Body, Path, Query};
+use crate::store::builds::{self, Filter, Rerun};
+use crate::store::{attempts, jobs, repositories};
+
+/// The routes of this file.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .routes(routes!(cancel))
+        .routes(routes!(rerun))
+        .routes(routes!(why))
+        .routes(routes!(diagnostics))
+}
+
+/// Which builds to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    /// Of this repository only.
+    repository: Option<String>,
+    /// On this branch only.
+    branch: Option<String>,
+    /// At this commit only.
+    commit: Option<String>,
+    /// With this status only.
+    status: Option<String>,
+    /// Older than this number: for the next page.
+    before: Option<i64>,
+    /// At most so many, 50 by default, 500 at most.
+    limit: Option<u32>,
+}
+
+/// A build with everything about it.
+#[derive(Debug, Serialize, ToSchema)]
+struct BuildDetail {
+    #[serde(flatten)]
+    build: Build,
+    /// In the order of the file.
+    jobs: Vec<Job>,
+    /// What is wrong with its job file.
+    #[schema(value_type = Vec<Object>)]
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Which jobs to run again.
+#[derive(Debug, Default, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Which {
+    /// All jobs.
+    #[default]
+    All,
+    /// Those that did not pass.
+    Failed,
+}
+
+/// Which jobs to run again.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct RerunBody {
+    /// `all` by default.
+    which: Which,
+}
+
+/// Why a job stands where it stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Why {
+    /// Its id.
+    pub job: String,
+    /// `test (postgres=15)`
+    pub title: String,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub status: JobStatus,
+    /// Why, in one sentence.
+    pub why: String,
+}
+
+/// What is wrong with the job files of a build, and the files.
+#[derive(Debug, Serialize, ToSchema)]
+struct Diagnosis {
+    /// All findings, in the order of the files.
+    #[schema(value_type = Vec<Object>)]
+    diagnostics: Vec<Diagnostic>,
+    /// The files that they point into; empty when they are not at hand any more.
+    files: Vec<File>,
+}
+
+/// A job file.
+#[derive(Debug, Serialize, ToSchema)]
+struct File {
+    /// Its path.
+    name: String,
+    /// Its text.
+    text: String,
+}
+
+/// Builds, newest first.
+#[utoipa::path(get, path = "/api/v1/builds", params(ListQuery), responses((status = 200, body = Vec<Build>)))]
+async fn list(
+    State(app): State<App>,
+    _: User,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Vec<Build>>, ApiError> {
+    let repository = match &query.repository {
+        Some(name) => Some(repositories::by_name(&app.store, name).await?.id),
+        None => None,
+    };
+    let status = match query.status.as_deref() {
+        Some(name) => Some(JobStatus::from_name(name).ok_or_else(|| unknown_status(name))?),
+        None => None,
+    };
+    let filter = Filter {
+        repository,
+        status,
+        branch: query.branch,
+        commit: query.commit,
+        before: query.before,
+        limit: query.limit.unwrap_or(50).min(500),
+        ..Filter::default()
+    };
+    let found = builds::list(&app.store, &filter).await?.into_iter();
+    Ok(Json(found.map(|build| Build::new(build, &app.url)).collect()))
+}
+
+fn unknown_status(name: &str) -> ApiError {
+    let known = JobStatus::ALL.map(JobStatus::name).join(", ");
+    ApiError::BadRequest(format!("unknown status `{name}`; known are {known}"))
+}
+
+/// One build with its jobs.
+#[utoipa::path(get, path = "/api/v1/builds/{number}", params(("number", description = "Its number")),
+    responses((status = 200, body = BuildDetail)))]
+async fn show(State(app): State<App>, _: User, Path(number): Path<i64>) -> Result<Json<BuildDetail>, ApiError> {
+    let found = builds::show(&app.store, number).await?;
+    let mut jobs = Vec::with_capacity(found.jobs.len());
+    for job in found.jobs {
+        let attempts = match job.attempts {
+            0 => Vec::new(),
+            _ => attempts::list(&app.store, &job.id).await?,
+        };
+        jobs.push(Job::new(job, attempts));
+    }
+    Ok(Json(BuildDetail {
+        build: Build::new(found.build, &app.url),
+        jobs,
+        diagnostics: found.diagnostics,
+    }))
+}
+
+/// Stops a build: waiting jobs at once, running ones by their agents.
+#[utoipa::path(post, path = "/api/v1/builds/{number}/cancel", params(("number", description = "Its number")),
+    responses((status = 202, body = Build)))]
+async fn cancel(
+    State(app): State<App>,
+    _: User,
+    Path(number): Path<i64>,
+) -> Result<(StatusCode, Json<Build>), ApiError> {
+    builds::cancel(&app.store, number).await?;
+    let found = builds::show(&app.store, number).await?;
+    Ok((StatusCode::ACCEPTED, Json(Build::new(found.build, &app.url))))
+}
+
+/// Makes a new build of the same commit.
+#[utoipa::path(post, path = "/api/v1/builds/{number}/rerun", params(("number", description = "Its number")),
+    request_body = RerunBody, responses((status = 201, body = Made), (status = 422)))]
+async fn rerun(
+    State(app): State<App>,
+    _: User,
+    Path(number): Path<i64>,
+    body: Option<Body<RerunBody>>,
+) -> Result<(StatusCode, Json<Made>), ApiError> {
+    let which = match body.map(|Body(body)| body.which).unwrap_or_default() {
+        Which::All => Rerun::All,
+        Which::Failed => Rerun::Failed,
+    };
+    let made = builds::rerun(&app.store, number, which).await?;
+    Ok((StatusCode::CREATED, Json(Made::new(made, &app.url))))
+}
+
+/// Why each job of a build that is not over stands where it stands.
+#[utoipa::path(get, path = "/api/v1/builds/{number}/why", params(("number", description = "Its number")),
+    responses((status = 200, body = Vec<Why>)))]
+async fn why(State(app): State<App>, _: User, Path(number): Path<i64>) -> Result<Json<Vec<Why>>, ApiError> {
+    let mut reasons = Vec::new();
+    for job in builds::show(&app.store, number).await?.jobs {
+        if !job.status.is_final() {
+            let why = jobs::why(&app.store, &job.id).await?;
+            reasons.push(Why {
+                job: job.id.0,
+                title: job.title,
+                status: job.status,
+                why,
+            });
+        }
+    }
+    Ok(Json(reasons))
+}
+
+/// What is wrong with the job files of a build, and the files themselves.
+#[utoipa::path(get, path = "/api/v1/builds/{number}/diagnostics", params(("number", description = "Its number")),
+    responses((status = 200, body = Diagnosis)))]
+async fn diagnostics(State(app): State<App>, _: User, Path(number): Path<i64>) -> Result<Json<Diagnosis>, ApiError> {
+    let found = builds::show(&app.store, number).await?;
+    let files = job_files(&app, &found.build).await.into_iter().map(|file| File {
+        name: file.name,
+        text: file.text,
+    });
+    Ok(Json(Diagnosis {
+        diagnostics: found.diagnostics,
+        files: files.collect(),
+    }))
+}

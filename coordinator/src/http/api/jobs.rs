@@ -1,0 +1,135 @@
+//! Jobs: show, why, cancel; and the queue.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use job_specs::model::{Env, JobSpec};
+use job_specs::status::{JobEvent, JobStatus};
+use protocol::ids::JobId;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::builds::Why;
+use super::shapes::Job;
+use crate::app::App;
+use crate::http::access::User;
+use crate::http::error::ApiError;
+use crate::http::extract::Path;
+use crate::store::{Micros, jobs, queue};
+
+/// Jobs of the queue that are told at most.
+const QUEUE_LIMIT: u32 = 500;
+
+/// The routes of this file.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(show)).routes(routes!(why)).routes(routes!(cancel)).routes(routes!(waiting))
+}
+
+/// A job with everything about it.
+#[derive(Debug, Serialize, ToSchema)]
+struct JobDetail {
+    #[serde(flatten)]
+    job: Job,
+    /// What runs.
+    #[schema(value_type = Object)]
+    spec: JobSpec,
+    /// Labels that its agent must have.
+    #[schema(value_type = Object)]
+    labels: Env,
+    /// Everything that happened to it, oldest first.
+    history: Vec<Moment>,
+}
+
+/// One thing that happened to a job.
+#[derive(Debug, Serialize, ToSchema)]
+struct Moment {
+    /// When.
+    at: Micros,
+    /// What; `null`: it was made.
+    #[schema(value_type = Option<String>)]
+    event: Option<JobEvent>,
+    /// Where it stood after it.
+    #[schema(value_type = String)]
+    status: JobStatus,
+}
+
+/// A job that waits.
+#[derive(Debug, Serialize, ToSchema)]
+struct Waiting {
+    /// Its id.
+    job: String,
+    /// Its build.
+    build: i64,
+    /// Name of its repository.
+    repository: String,
+    /// `test (postgres=15)`
+    title: String,
+    /// Since when.
+    since: Micros,
+    /// Why, in one sentence.
+    why: String,
+}
+
+/// One job with its attempts, its definition and its history.
+#[utoipa::path(get, path = "/api/v1/jobs/{job}", params(("job", description = "Its id")),
+    responses((status = 200, body = JobDetail)))]
+async fn show(State(app): State<App>, _: User, Path(job): Path<String>) -> Result<Json<JobDetail>, ApiError> {
+    let found = jobs::show(&app.store, &JobId(job)).await?;
+    let history = found.history.into_iter().map(|entry| Moment {
+        at: entry.at,
+        event: entry.event,
+        status: entry.status,
+    });
+    Ok(Json(JobDetail {
+        history: history.collect(),
+        job: Job::new(found.job, found.attempts),
+        spec: found.spec,
+        labels: found.labels,
+    }))
+}
+
+/// Why a job stands where it stands.
+#[utoipa::path(get, path = "/api/v1/jobs/{job}/why", params(("job", description = "Its id")),
+    responses((status = 200, body = Why)))]
+async fn why(State(app): State<App>, _: User, Path(job): Path<String>) -> Result<Json<Why>, ApiError> {
+    let id = JobId(job);
+    let found = jobs::show(&app.store, &id).await?.job;
+    let why = jobs::why(&app.store, &id).await?;
+    Ok(Json(Why {
+        job: id.0,
+        title: found.title,
+        status: found.status,
+        why,
+    }))
+}
+
+/// Stops one job.
+#[utoipa::path(post, path = "/api/v1/jobs/{job}/cancel", params(("job", description = "Its id")),
+    responses((status = 202, body = Job)))]
+async fn cancel(
+    State(app): State<App>,
+    _: User,
+    Path(job): Path<String>,
+) -> Result<(StatusCode, Json<Job>), ApiError> {
+    let id = JobId(job);
+    queue::cancel(&app.store, &id).await?;
+    let found = jobs::show(&app.store, &id).await?;
+    Ok((StatusCode::ACCEPTED, Json(Job::new(found.job, found.attempts))))
+}
+
+/// Jobs that wait, in the order in which they will run, each with its reason.
+#[utoipa::path(get, path = "/api/v1/queue", responses((status = 200, body = Vec<Waiting>)))]
+async fn waiting(State(app): State<App>, _: User) -> Result<Json<Vec<Waiting>>, ApiError> {
+    let waiting = queue::waiting(&app.store, QUEUE_LIMIT).await?.into_iter();
+    let waiting = waiting.map(|job| Waiting {
+        job: job.job.0,
+        build: job.build,
+        repository: job.repository,
+        title: job.title,
+        since: job.since,
+        why: job.why,
+    });
+    Ok(Json(waiting.collect()))
+}

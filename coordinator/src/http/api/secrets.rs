@@ -1,0 +1,87 @@
+//! Secrets: set, list by name, remove. A value never comes back.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use protocol::lease::SecretValue;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::http::access::User;
+use crate::http::error::ApiError;
+use crate::http::extract::{Json as Body, Path};
+use crate::store::{Micros, repositories, secrets};
+
+/// The routes of this file.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(set, remove))
+}
+
+/// One secret, without its value.
+#[derive(Debug, Serialize, ToSchema)]
+struct Secret {
+    /// Its name.
+    name: String,
+    /// When it was first set.
+    created_at: Micros,
+    /// When it was last set.
+    updated_at: Micros,
+    /// When a job last received it.
+    last_used_at: Option<Micros>,
+}
+
+/// A secret's value.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ValueBody {
+    /// The value.
+    #[schema(value_type = String)]
+    value: SecretValue,
+}
+
+/// The secrets of a repository, by name.
+#[utoipa::path(get, path = "/api/v1/repositories/{name}/secrets", params(("name", description = "The repository")),
+    responses((status = 200, body = Vec<Secret>)))]
+async fn list(State(app): State<App>, _: User, Path(name): Path<String>) -> Result<Json<Vec<Secret>>, ApiError> {
+    let repository = repositories::by_name(&app.store, &name).await?;
+    let all = secrets::list(&app.store, &repository.id).await?.into_iter();
+    let all = all.map(|secret| Secret {
+        name: secret.name,
+        created_at: secret.created_at,
+        updated_at: secret.updated_at,
+        last_used_at: secret.last_used_at,
+    });
+    Ok(Json(all.collect()))
+}
+
+/// Sets a secret.
+#[utoipa::path(put, path = "/api/v1/repositories/{name}/secrets/{secret}",
+    params(("name", description = "The repository"), ("secret", description = "The secret's name")),
+    request_body = ValueBody, responses((status = 204)))]
+async fn set(
+    State(app): State<App>,
+    _: User,
+    Path((name, secret)): Path<(String, String)>,
+    Body(body): Body<ValueBody>,
+) -> Result<StatusCode, ApiError> {
+    let repository = repositories::by_name(&app.store, &name).await?;
+    secrets::set(&app.store, &repository.id, &secret, body.value).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Destroys a secret.
+#[utoipa::path(delete, path = "/api/v1/repositories/{name}/secrets/{secret}",
+    params(("name", description = "The repository"), ("secret", description = "The secret's name")),
+    responses((status = 204)))]
+async fn remove(
+    State(app): State<App>,
+    _: User,
+    Path((name, secret)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let repository = repositories::by_name(&app.store, &name).await?;
+    secrets::remove(&app.store, &repository.id, &secret).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,114 @@
+//! API tokens and login links: how programs and people come in.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::http::access::User;
+use crate::http::error::ApiError;
+use crate::http::extract::{Json as Body, Path};
+use crate::store::{Micros, access};
+
+/// How long a login link can be used.
+pub(crate) const LOGIN_LINK: Duration = Duration::from_secs(3600);
+
+/// The routes of this file.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke)).routes(routes!(login_link))
+}
+
+/// One API token, without itself.
+#[derive(Debug, Serialize, ToSchema)]
+struct Token {
+    /// Its id.
+    id: String,
+    /// What it is for.
+    name: String,
+    /// When it was made.
+    created_at: Micros,
+    /// From when on it is worth nothing.
+    expires_at: Option<Micros>,
+    /// When it was last used, to the minute.
+    last_used_at: Option<Micros>,
+}
+
+/// A token to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewToken {
+    /// What it is for.
+    name: String,
+    /// Days until it is worth nothing; without end when left out.
+    #[serde(default)]
+    days: Option<u32>,
+}
+
+/// A token that was just made.
+#[derive(Serialize, ToSchema)]
+struct Made {
+    /// What it is for.
+    name: String,
+    /// The token; it is shown only here.
+    token: String,
+}
+
+/// A link that logs a browser in.
+#[derive(Serialize, ToSchema)]
+struct Link {
+    /// Works once, within the hour.
+    url: String,
+}
+
+/// All API tokens, newest first.
+#[utoipa::path(get, path = "/api/v1/tokens", responses((status = 200, body = Vec<Token>)))]
+async fn list(State(app): State<App>, _: User) -> Result<Json<Vec<Token>>, ApiError> {
+    let all = access::list_tokens(&app.store).await?.into_iter().map(|token| Token {
+        id: token.id,
+        name: token.name,
+        created_at: token.created_at,
+        expires_at: token.expires_at,
+        last_used_at: token.last_used_at,
+    });
+    Ok(Json(all.collect()))
+}
+
+/// Makes an API token.
+#[utoipa::path(post, path = "/api/v1/tokens", request_body = NewToken, responses((status = 201, body = Made)))]
+async fn create(
+    State(app): State<App>,
+    _: User,
+    Body(new): Body<NewToken>,
+) -> Result<(StatusCode, Json<Made>), ApiError> {
+    let valid_for = new.days.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
+    let token = access::create_token(&app.store, &new.name, valid_for).await?;
+    let made = Made {
+        name: new.name,
+        token,
+    };
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Makes an API token worthless.
+#[utoipa::path(delete, path = "/api/v1/tokens/{id}", params(("id", description = "Its id")),
+    responses((status = 204)))]
+async fn revoke(State(app): State<App>, _: User, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+    access::revoke_token(&app.store, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes a link that logs a browser in, once, within the hour.
+#[utoipa::path(post, path = "/api/v1/login-links", responses((status = 201, body = Link)))]
+async fn login_link(State(app): State<App>, _: User) -> Result<(StatusCode, Json<Link>), ApiError> {
+    let code = access::login_link(&app.store, LOGIN_LINK).await?;
+    let link = Link {
+        url: format!("{}/login?code={code}", app.url),
+    };
+    Ok((StatusCode::CREATED, Json(link)))
+}

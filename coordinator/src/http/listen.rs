@@ -1,0 +1,56 @@
+//! The listener: HTTP/1 connections with a limit on slow headers, small answers sent at once, and a stop that waits,
+//! but not for ever.
+
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A request's head must be there within this time.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Requests that are being answered may take this long after the stop.
+const DRAIN: Duration = Duration::from_secs(8);
+/// Pause after `accept` failed, as when all file descriptors are taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `stop`, then lets requests end within [`DRAIN`].
+pub(crate) async fn serve(listener: TcpListener, router: Router, tasks: TaskTracker, stop: CancellationToken) {
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => answer(stream, router.clone(), &graceful, &tasks),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end in time and are cut");
+    }
+}
+
+fn answer(stream: TcpStream, router: Router, graceful: &GracefulShutdown, tasks: &TaskTracker) {
+    // Without it a small answer may wait for the peer's acknowledgement: 40 ms for every lease.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let watched = graceful.watch(connection);
+    tasks.spawn(async move {
+        // A peer that goes away in mid-answer is daily life.
+        let _ = watched.await;
+    });
+}

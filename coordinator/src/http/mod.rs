@@ -1,0 +1,66 @@
+//! Everything that answers a request: API, pages, agents, webhooks, live events. Every route is registered here or in
+//! one of these modules, and passes [`access::guard`].
+
+pub(crate) mod access;
+mod api;
+mod error;
+mod events;
+mod extract;
+mod follow;
+mod hooks;
+pub(crate) mod listen;
+mod pages;
+mod probes;
+mod protocol;
+mod routes;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+
+use crate::app::App;
+
+pub(crate) use probes::Metrics;
+pub use routes::{Route, routes};
+
+/// The whole of HTTP, ready to be served.
+pub(crate) fn router(app: App, metrics: Metrics) -> Router {
+    let (api, openapi) = api::router();
+    Router::new()
+        .merge(api)
+        .merge(api::described(openapi))
+        .merge(protocol::router().finish())
+        .merge(pages::router().finish())
+        .merge(hooks::router().finish())
+        .merge(events::router().finish())
+        .merge(probes::router(metrics).finish())
+        .fallback(pages::nothing_here)
+        .layer(DefaultBodyLimit::max(app.config.limits.request_bytes))
+        .layer(middleware::from_fn_with_state(app.clone(), access::guard))
+        .layer(middleware::from_fn(headers))
+        .layer(CompressionLayer::new())
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn(probes::count))
+        .with_state(app)
+}
+
+/// What every answer says to browsers; a route's own word wins.
+async fn headers(request: Request, next: Next) -> Response {
+    const ALWAYS: [(HeaderName, HeaderValue); 4] = [
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    let mut response = next.run(request).await;
+    let policy = HeaderValue::from_static(web::CONTENT_SECURITY_POLICY);
+    let always = ALWAYS.into_iter().chain([(header::CONTENT_SECURITY_POLICY, policy)]);
+    for (name, value) in always {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
+}

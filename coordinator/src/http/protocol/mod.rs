@@ -1,0 +1,46 @@
+//! `/agent/v1`: what agents ask and tell. Every call about an attempt names its epoch; what is stale is answered with
+//! 409, and the agent stops that work.
+
+mod attempts;
+mod logs;
+mod poll;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Method;
+use axum::routing::{patch, post};
+use protocol::ids::{AgentId, AttemptId};
+use protocol::lease::{Enrol, Enrolled};
+
+use super::error::ApiError;
+use super::extract::Json as Body;
+use super::routes::Routes;
+use crate::app::App;
+use crate::store::agents;
+use crate::store::queue::Hold;
+
+/// The routes of agents.
+pub(super) fn router() -> Routes {
+    Routes::new()
+        .route("/agent/v1/enrol", [Method::POST], post(enrol))
+        .route("/agent/v1/poll", [Method::POST], post(poll::poll))
+        .route("/agent/v1/attempts/{attempt}/events", [Method::POST], post(attempts::events))
+        .route("/agent/v1/attempts/{attempt}/finish", [Method::POST], post(attempts::finish))
+        .route("/agent/v1/attempts/{attempt}/logs/{stream}", [Method::PATCH], patch(logs::append))
+}
+
+/// Lets an agent in by its one-time code.
+async fn enrol(State(app): State<App>, Body(enrol): Body<Enrol>) -> Result<Json<Enrolled>, ApiError> {
+    let enrolled = agents::enrol(&app.store, &enrol.code, &enrol.name).await?;
+    tracing::info!(agent.id = %enrolled.agent, agent.name = enrol.name, "an agent came in");
+    Ok(Json(enrolled))
+}
+
+/// The lease that a call is about.
+fn hold(agent: AgentId, attempt: String, epoch: i64) -> Hold {
+    Hold {
+        agent,
+        attempt: AttemptId(attempt),
+        epoch,
+    }
+}

@@ -1,0 +1,162 @@
+//! Who may come in: one-time login links, sessions, API tokens. Only hashes are stored.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::tokens::{self, Credential, Kind, NewCredential};
+use super::{Micros, Store, StoreError};
+use crate::db::args;
+
+/// Somebody whose session or token was right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Person {
+    /// Id of the session or token.
+    pub id: String,
+    /// The token's name, or `administrator`.
+    pub name: String,
+}
+
+/// An API token, without itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ApiToken {
+    /// Its id, for [`revoke_token`].
+    pub id: String,
+    /// How people call it.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Micros,
+    /// From when on it is worth nothing.
+    pub expires_at: Option<Micros>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Micros>,
+}
+
+/// What a session is called: there is one administrator.
+const ADMINISTRATOR: &str = "administrator";
+
+impl From<Credential> for Person {
+    fn from(credential: Credential) -> Person {
+        Person {
+            id: credential.id,
+            name: credential.name,
+        }
+    }
+}
+
+/// A code for a login link that works once; shown only here.
+///
+/// # Errors
+/// The database.
+pub async fn login_link(store: &Store, valid_for: Duration) -> Result<String, StoreError> {
+    make(store, Kind::Login, ADMINISTRATOR, Some(valid_for)).await
+}
+
+/// Uses a login link's code up and opens a session; its token is shown only here.
+///
+/// # Errors
+/// `BadCode`.
+pub async fn open_session(store: &Store, code: &str, valid_for: Duration) -> Result<String, StoreError> {
+    let (code, now) = (code.to_owned(), store.now());
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                let login = tokens::use_up(tx, now, Kind::Login, &code).await?;
+                let valid_for = Some(valid_for);
+                let session = NewCredential {
+                    kind: Kind::Session,
+                    name: &login.name,
+                    agent: None,
+                    valid_for,
+                };
+                Ok(tokens::make(tx, now, session).await?)
+            })
+        })
+        .await
+}
+
+/// Whose session it is. `None`: nobody's.
+///
+/// # Errors
+/// The database.
+pub async fn session(store: &Store, token: &str) -> Result<Option<Person>, StoreError> {
+    Ok(tokens::authenticate(store, Kind::Session, token)
+        .await?
+        .map(Person::from))
+}
+
+/// Ends a session; one that does not exist is fine.
+///
+/// # Errors
+/// The database.
+pub async fn close_session(store: &Store, token: &str) -> Result<(), StoreError> {
+    tokens::destroy(store, Kind::Session, token).await
+}
+
+/// Makes an API token; it is shown only here.
+///
+/// # Errors
+/// The database.
+pub async fn create_token(store: &Store, name: &str, valid_for: Option<Duration>) -> Result<String, StoreError> {
+    make(store, Kind::Api, name, valid_for).await
+}
+
+async fn make(store: &Store, kind: Kind, name: &str, valid_for: Option<Duration>) -> Result<String, StoreError> {
+    let (name, now) = (name.to_owned(), store.now());
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                let new = NewCredential {
+                    kind,
+                    name: &name,
+                    agent: None,
+                    valid_for,
+                };
+                Ok(tokens::make(tx, now, new).await?)
+            })
+        })
+        .await
+}
+
+/// All API tokens, newest first.
+///
+/// # Errors
+/// The database.
+pub async fn list_tokens(store: &Store) -> Result<Vec<ApiToken>, StoreError> {
+    let sql = "select id, name, created_at, expires_at, used_at from credentials where kind = 'api' order by id desc";
+    let mut tokens = Vec::new();
+    for row in store.db.all(sql, args![]).await? {
+        tokens.push(ApiToken {
+            id: row.get("id")?,
+            name: row.get("name")?,
+            created_at: row.get("created_at")?,
+            expires_at: row.get("expires_at")?,
+            last_used_at: row.get("used_at")?,
+        });
+    }
+    Ok(tokens)
+}
+
+/// Makes an API token worthless.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn revoke_token(store: &Store, id: &str) -> Result<(), StoreError> {
+    let id = id.to_owned();
+    let sql = "delete from credentials where id = $1 and kind = 'api'";
+    match store
+        .write(move |tx| Box::pin(async move { Ok(tx.run(sql, args![id]).await?) }))
+        .await?
+    {
+        0 => Err(StoreError::NotFound("token")),
+        _ => Ok(()),
+    }
+}
+
+/// Whose API token it is. `None`: nobody's.
+///
+/// # Errors
+/// The database.
+pub async fn authenticate(store: &Store, token: &str) -> Result<Option<Person>, StoreError> {
+    Ok(tokens::authenticate(store, Kind::Api, token).await?.map(Person::from))
+}

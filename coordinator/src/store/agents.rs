@@ -1,0 +1,303 @@
+//! Agents: how they come in (a one-time code, then a token of their own), who is there, and how they leave.
+
+use std::time::Duration;
+
+use job_specs::model::Env;
+use protocol::ids::{AgentId, AttemptId};
+use protocol::lease::Enrolled;
+use serde::Serialize;
+
+use super::tokens::{self, Kind, NewCredential};
+use super::{Change, Micros, Store, StoreError, leases, to_json};
+use crate::db::{DbError, Row, Tx, args};
+
+/// An agent that was not seen for so long is not connected, in microseconds: 60 s.
+pub const OFFLINE_US: i64 = 60_000_000;
+
+/// One agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Agent {
+    /// Its id.
+    pub id: AgentId,
+    /// How people call it.
+    pub name: String,
+    /// Its labels.
+    pub labels: Env,
+    /// Slots in all.
+    pub slots: u32,
+    /// The drover version that it runs.
+    pub software: String,
+    /// Its protocol version.
+    pub version: u32,
+    /// What it can do beyond the version.
+    pub capabilities: Vec<String>,
+    /// It takes nothing new.
+    pub draining: bool,
+    /// When it came in.
+    pub created_at: Micros,
+    /// When it last called.
+    pub seen_at: Option<Micros>,
+    /// It called within [`OFFLINE_US`].
+    pub connected: bool,
+    /// What it works on.
+    pub running: Vec<AttemptId>,
+}
+
+/// What an agent says about itself when it polls.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Slots in all.
+    pub slots: u32,
+    /// Its labels.
+    pub labels: Env,
+    /// Its protocol version.
+    pub version: u32,
+    /// What it can do beyond the version.
+    pub capabilities: Vec<String>,
+    /// The drover version that it runs.
+    pub software: String,
+}
+
+/// A poll that brings nothing new is noted this rarely: 5 s.
+const SEEN_GRAIN_US: i64 = 5_000_000;
+
+/// A one-time code that lets one agent in; shown only here.
+///
+/// # Errors
+/// The database.
+pub async fn enrol_code(store: &Store, valid_for: Duration) -> Result<String, StoreError> {
+    let now = store.now();
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                let valid_for = Some(valid_for);
+                let code = NewCredential {
+                    kind: Kind::Enrol,
+                    name: "agent",
+                    agent: None,
+                    valid_for,
+                };
+                Ok(tokens::make(tx, now, code).await?)
+            })
+        })
+        .await
+}
+
+/// Uses a code up and gives the agent its token. A name that is taken gets a number behind it.
+///
+/// # Errors
+/// `BadCode`; `Refused` when the name is malformed.
+pub async fn enrol(store: &Store, code: &str, name: &str) -> Result<Enrolled, StoreError> {
+    if !(1..=100).contains(&name.len()) || name.chars().any(char::is_control) {
+        return Err(StoreError::Refused(
+            "an agent's name has 1 to 100 bytes and no control characters".into(),
+        ));
+    }
+    let (code, name, now) = (code.to_owned(), name.to_owned(), store.now());
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                tokens::use_up(tx, now, Kind::Enrol, &code).await?;
+                let agent = insert(tx, &name, now).await?;
+                let token = NewCredential {
+                    kind: Kind::Agent,
+                    name: &name,
+                    agent: Some(&agent),
+                    valid_for: None,
+                };
+                let token = tokens::make(tx, now, token).await?;
+                tx.tell(Change::Agents);
+                Ok(Enrolled { agent, token })
+            })
+        })
+        .await
+}
+
+async fn insert(tx: &mut Tx, name: &str, now: Micros) -> Result<AgentId, StoreError> {
+    let agent = AgentId::generate();
+    let mut number = 1;
+    loop {
+        let name = if number == 1 {
+            name.to_owned()
+        } else {
+            format!("{name}-{number}")
+        };
+        let sql = "insert into agents (id, name, labels, slots, software, version, capabilities, draining, created_at)
+                   values ($1, $2, '{}', 0, '', 0, '[]', 0, $3) on conflict do nothing";
+        if tx.run(sql, args![&agent, name, now]).await? == 1 {
+            return Ok(agent);
+        }
+        number += 1;
+    }
+}
+
+/// Whose token it is. `None`: nobody's.
+///
+/// # Errors
+/// The database.
+pub async fn authenticate(store: &Store, token: &str) -> Result<Option<AgentId>, StoreError> {
+    Ok(tokens::authenticate(store, Kind::Agent, token)
+        .await?
+        .and_then(|credential| credential.agent))
+}
+
+/// Whether an agent takes new work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Draining {
+    /// It takes new work.
+    No,
+    /// It finishes what it has.
+    Yes,
+}
+
+/// It called; says whether it drains.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn seen(store: &Store, agent: &AgentId, seen: &Seen) -> Result<Draining, StoreError> {
+    let sql = "select labels, slots, software, version, capabilities, draining, seen_at from agents
+               where id = $1 and removed_at is null";
+    let row = store
+        .db
+        .first(sql, args![agent])
+        .await?
+        .ok_or(StoreError::NotFound("agent"))?;
+    let now = store.now();
+    let is_recent = row
+        .get::<Option<Micros>>("seen_at")?
+        .is_some_and(|at| (0..SEEN_GRAIN_US).contains(&(now - at)));
+    if !is_recent || said(&row)? != *seen {
+        note(store, agent, seen, now).await?;
+    }
+    Ok(if row.flag("draining")? {
+        Draining::Yes
+    } else {
+        Draining::No
+    })
+}
+
+fn said(row: &Row) -> Result<Seen, DbError> {
+    let number = |column: &str| Ok::<_, DbError>(u32::try_from(row.get::<i64>(column)?).unwrap_or(0));
+    Ok(Seen {
+        slots: number("slots")?,
+        labels: row.json("labels")?,
+        version: number("version")?,
+        capabilities: row.json("capabilities")?,
+        software: row.get("software")?,
+    })
+}
+
+async fn note(store: &Store, agent: &AgentId, seen: &Seen, now: Micros) -> Result<(), StoreError> {
+    let (agent, seen) = (agent.clone(), seen.clone());
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                let sql = "update agents set labels = $2, slots = $3, software = $4, version = $5, capabilities = $6,
+                           seen_at = $7 where id = $1";
+                let (labels, capabilities) = (to_json(&seen.labels), to_json(&seen.capabilities));
+                let values = args![
+                    &agent,
+                    labels,
+                    seen.slots,
+                    seen.software,
+                    seen.version,
+                    capabilities,
+                    now
+                ];
+                tx.run(sql, values).await?;
+                tx.tell(Change::Agents);
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// All, by name.
+///
+/// # Errors
+/// The database.
+pub async fn list(store: &Store) -> Result<Vec<Agent>, StoreError> {
+    let sql = "select id, name, labels, slots, software, version, capabilities, draining, created_at, seen_at
+               from agents where removed_at is null";
+    let now = store.now();
+    let rows = store.db.all(sql, args![]).await?;
+    let mut agents = rows
+        .iter()
+        .map(|row| from_row(row, now))
+        .collect::<Result<Vec<_>, _>>()?;
+    let running = "select id, agent from attempts where state = 'active' order by assigned_at, id";
+    for row in store.db.all(running, args![]).await? {
+        let id = AgentId(row.get("agent")?);
+        if let Some(agent) = agents.iter_mut().find(|agent| agent.id == id) {
+            agent.running.push(AttemptId(row.get("id")?));
+        }
+    }
+    agents.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(agents)
+}
+
+fn from_row(row: &Row, now: Micros) -> Result<Agent, DbError> {
+    let (seen, seen_at) = (said(row)?, row.get::<Option<Micros>>("seen_at")?);
+    Ok(Agent {
+        id: AgentId(row.get("id")?),
+        name: row.get("name")?,
+        labels: seen.labels,
+        slots: seen.slots,
+        software: seen.software,
+        version: seen.version,
+        capabilities: seen.capabilities,
+        draining: row.flag("draining")?,
+        created_at: row.get("created_at")?,
+        seen_at,
+        connected: seen_at.is_some_and(|at| now - at < OFFLINE_US),
+        running: Vec::new(),
+    })
+}
+
+/// Says whether it takes new work.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn drain(store: &Store, agent: &AgentId, to: Draining) -> Result<(), StoreError> {
+    let (agent, draining) = (agent.clone(), i64::from(to == Draining::Yes));
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                let sql = "update agents set draining = $2 where id = $1 and removed_at is null";
+                found(tx.run(sql, args![&agent, draining]).await?)?;
+                // Its poll is answered, so that it hears of it; or it may take work again.
+                tx.tell(Change::Agents);
+                tx.tell(Change::Queue);
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Takes it away: its token is worth nothing from now on, and what it works on is given to others.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn remove(store: &Store, agent: &AgentId) -> Result<(), StoreError> {
+    let (id, now) = (agent.clone(), store.now());
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                let sql = "update agents set removed_at = $2 where id = $1 and removed_at is null";
+                found(tx.run(sql, args![&id, now]).await?)?;
+                tx.run("delete from credentials where agent = $1", args![&id]).await?;
+                tx.tell(Change::Agents);
+                Ok(())
+            })
+        })
+        .await?;
+    leases::take_all(store, agent, now).await
+}
+
+fn found(rows: u64) -> Result<(), StoreError> {
+    if rows == 0 {
+        Err(StoreError::NotFound("agent"))
+    } else {
+        Ok(())
+    }
+}

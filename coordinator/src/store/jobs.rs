@@ -1,0 +1,314 @@
+//! Jobs: one matrix cell of one job definition in one build. `record` is the only writer of a job's status.
+
+use job_specs::model::{AxisValue, Env, JobSpec};
+use job_specs::status::{JobEvent, JobStatus};
+use protocol::attempt::Reason;
+use protocol::ids::{AttemptId, JobId};
+use serde::Serialize;
+
+use super::attempts::{self, Attempt};
+use super::{Change, Micros, Store, StoreError, from_word, to_word, why};
+use crate::db::{DbError, Row, Tx, args};
+
+/// One job, for lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// Its build.
+    pub build: i64,
+    /// Its place in the build, from 0.
+    pub position: i64,
+    /// Its key in the file.
+    pub name: String,
+    /// `test (postgres=15)`
+    pub title: String,
+    /// Its cell.
+    pub matrix: Vec<AxisValue>,
+    /// Jobs that must pass first.
+    pub needs: Vec<String>,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// Why it did not pass, or waits for nothing more.
+    pub reason: Option<Reason>,
+    /// Its failure does not fail the build.
+    pub allow_failure: bool,
+    /// Somebody asked for it to stop.
+    pub cancelling: bool,
+    /// How many attempts it had.
+    pub attempts: i64,
+    /// The newest attempt.
+    pub attempt: Option<AttemptId>,
+    /// The name of the newest attempt's agent.
+    pub agent: Option<String>,
+    /// When it was made.
+    pub created_at: Micros,
+    /// When it could first run.
+    pub queued_at: Option<Micros>,
+    /// When its newest attempt began.
+    pub started_at: Option<Micros>,
+    /// When it ended.
+    pub finished_at: Option<Micros>,
+}
+
+/// A job with everything about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JobDetail {
+    /// What lists show.
+    #[serde(flatten)]
+    pub job: Job,
+    /// What runs.
+    pub spec: JobSpec,
+    /// Labels that its agent must have.
+    pub labels: Env,
+    /// Oldest first.
+    pub attempts: Vec<Attempt>,
+    /// Everything that happened to it, oldest first.
+    pub history: Vec<HistoryEntry>,
+}
+
+/// One thing that happened to a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HistoryEntry {
+    /// When.
+    pub at: Micros,
+    /// What.
+    pub event: JobEvent,
+    /// Where it stood after it.
+    pub status: JobStatus,
+}
+
+/// Everything that lists show, with any further condition.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select j.id, j.build, j.position, j.name, j.title, j.matrix, j.needs, j.status, j.reason_code, j.reason,
+             j.allow_failure, j.cancelling, j.attempts, j.attempt, a.name as agent, j.created_at, j.queued_at,
+             j.started_at, j.finished_at, j.labels
+             from jobs j left join attempts t on t.id = j.attempt left join agents a on a.id = t.agent ",
+            $rest
+        )
+    };
+}
+
+fn from_row(row: &Row) -> Result<Job, DbError> {
+    Ok(Job {
+        id: JobId(row.get("id")?),
+        build: row.get("build")?,
+        position: row.get("position")?,
+        name: row.get("name")?,
+        title: row.get("title")?,
+        matrix: row.json("matrix")?,
+        needs: row.json("needs")?,
+        status: status(row)?,
+        reason: reason(row)?,
+        allow_failure: row.flag("allow_failure")?,
+        cancelling: row.get::<Option<String>>("cancelling")?.is_some(),
+        attempts: row.get("attempts")?,
+        attempt: row.get::<Option<String>>("attempt")?.map(AttemptId),
+        agent: row.get("agent")?,
+        created_at: row.get("created_at")?,
+        queued_at: row.get("queued_at")?,
+        started_at: row.get("started_at")?,
+        finished_at: row.get("finished_at")?,
+    })
+}
+
+/// The row's `status`.
+pub(super) fn status(row: &Row) -> Result<JobStatus, DbError> {
+    let name: String = row.get("status")?;
+    JobStatus::from_name(&name).ok_or(DbError::Content {
+        column: "status".into(),
+        error: format!("`{name}`"),
+    })
+}
+
+/// The row's `reason_code` and `reason`.
+pub(super) fn reason(row: &Row) -> Result<Option<Reason>, DbError> {
+    let (code, sentence): (Option<String>, Option<String>) = (row.get("reason_code")?, row.get("reason")?);
+    let (Some(code), Some(sentence)) = (code, sentence) else {
+        return Ok(None);
+    };
+    Ok(Some(Reason {
+        code: from_word("reason_code", &code)?,
+        sentence,
+    }))
+}
+
+/// The jobs of a build, in their order.
+pub(super) async fn of_build(store: &Store, build: i64) -> Result<Vec<Job>, StoreError> {
+    let rows = store
+        .db
+        .all(select!("where j.build = $1 order by j.position"), args![build])
+        .await?;
+    Ok(rows.iter().map(from_row).collect::<Result<_, _>>()?)
+}
+
+/// One job with its attempts.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn show(store: &Store, id: &JobId) -> Result<JobDetail, StoreError> {
+    let row = store
+        .db
+        .first(select!("where j.id = $1"), args![id])
+        .await?
+        .ok_or(StoreError::NotFound("job"))?;
+    let spec = store
+        .db
+        .first("select spec from specs where job = $1", args![id])
+        .await?;
+    let events = "select at, event, status from job_history where job = $1 order by version";
+    let mut history = Vec::new();
+    for row in store.db.all(events, args![id]).await? {
+        let event = from_word("event", &row.get::<String>("event")?)?;
+        history.push(HistoryEntry {
+            at: row.get("at")?,
+            event,
+            status: status(&row)?,
+        });
+    }
+    Ok(JobDetail {
+        job: from_row(&row)?,
+        spec: spec.ok_or(StoreError::NotFound("job"))?.json("spec")?,
+        labels: row.json("labels")?,
+        attempts: attempts::list(store, id).await?,
+        history,
+    })
+}
+
+/// Why it stands where it stands, in one plain sentence: "waiting for job build", "no agent has label gpu=true",
+/// "all 4 agents are busy; 3rd in the queue".
+///
+/// # Errors
+/// `NotFound`.
+pub async fn why(store: &Store, id: &JobId) -> Result<String, StoreError> {
+    let row = store
+        .db
+        .first(select!("where j.id = $1"), args![id])
+        .await?
+        .ok_or(StoreError::NotFound("job"))?;
+    why::sentence(store, &from_row(&row)?).await
+}
+
+/// A job whose row this transaction has locked: what its life may change, as it will be stored by [`record`].
+pub(super) struct Locked {
+    pub(super) id: JobId,
+    pub(super) build: i64,
+    pub(super) name: String,
+    pub(super) title: String,
+    pub(super) status: JobStatus,
+    pub(super) version: i64,
+    pub(super) held: bool,
+    pub(super) retries: i64,
+    pub(super) max_parallel: Option<i64>,
+    pub(super) fail_fast: bool,
+    pub(super) allow_failure: bool,
+    pub(super) cancelling: Option<String>,
+    pub(super) attempts: i64,
+    pub(super) attempt: Option<AttemptId>,
+    queued_at: Option<Micros>,
+    started_at: Option<Micros>,
+}
+
+/// The columns of [`Locked`].
+macro_rules! locked_columns {
+    () => {
+        "j.id, j.build, j.name, j.title, j.status, j.version, j.held, j.retries, j.max_parallel, j.fail_fast,
+         j.allow_failure, j.cancelling, j.attempts, j.attempt, j.queued_at, j.started_at"
+    };
+}
+pub(super) use locked_columns;
+
+impl Locked {
+    /// From a row of [`locked_columns`] that was selected `for update`.
+    pub(super) fn from_row(row: &Row) -> Result<Locked, DbError> {
+        Ok(Locked {
+            id: JobId(row.get("id")?),
+            build: row.get("build")?,
+            name: row.get("name")?,
+            title: row.get("title")?,
+            status: status(row)?,
+            version: row.get("version")?,
+            held: row.flag("held")?,
+            retries: row.get("retries")?,
+            max_parallel: row.get("max_parallel")?,
+            fail_fast: row.flag("fail_fast")?,
+            allow_failure: row.flag("allow_failure")?,
+            cancelling: row.get("cancelling")?,
+            attempts: row.get("attempts")?,
+            attempt: row.get::<Option<String>>("attempt")?.map(AttemptId),
+            queued_at: row.get("queued_at")?,
+            started_at: row.get("started_at")?,
+        })
+    }
+
+    /// Whether it ran and did not pass, and that counts.
+    pub(super) fn has_failed(&self) -> bool {
+        let did_not_pass = matches!(
+            self.status,
+            JobStatus::Failed | JobStatus::Errored | JobStatus::TimedOut
+        );
+        did_not_pass && !self.allow_failure
+    }
+
+    /// Whether it ended in a way that those who need it cannot run.
+    pub(super) fn has_let_down(&self) -> bool {
+        self.has_failed() || matches!(self.status, JobStatus::Cancelled | JobStatus::Skipped)
+    }
+}
+
+/// Locks a job's row. Who also locks its build does that first; who locks an attempt does that last.
+pub(super) async fn lock(tx: &mut Tx, id: &JobId) -> Result<Locked, StoreError> {
+    let sql = concat!("select ", locked_columns!(), " from jobs j where j.id = $1 for update");
+    let row = tx.first(sql, args![id]).await?.ok_or(StoreError::NotFound("job"))?;
+    Ok(Locked::from_row(&row)?)
+}
+
+/// Applies `event` to the job and keeps it in the job's history; the only writer of `jobs.status`.
+///
+/// # Errors
+/// `Illegal`: the job's life does not allow it.
+pub(super) async fn record(
+    tx: &mut Tx,
+    job: &mut Locked,
+    event: JobEvent,
+    reason: Option<Reason>,
+    at: Micros,
+) -> Result<(), StoreError> {
+    job.status = job.status.on(event)?;
+    job.version += 1;
+    match job.status {
+        JobStatus::Queued => (job.queued_at, job.started_at) = (job.queued_at.or(Some(at)), None),
+        JobStatus::Running => job.started_at = Some(at),
+        _ => {}
+    }
+    let (code, sentence) = reason.map(|reason| (to_word(&reason.code), reason.sentence)).unzip();
+    tx.run(
+        "update jobs set status = $2, version = $3, reason_code = $4, reason = $5, attempts = $6, attempt = $7,
+         queued_at = $8, started_at = $9, finished_at = $10 where id = $1",
+        args![
+            &job.id,
+            job.status.name(),
+            job.version,
+            code,
+            sentence,
+            job.attempts,
+            job.attempt.as_ref().map(AttemptId::as_str),
+            job.queued_at,
+            job.started_at,
+            job.status.is_final().then_some(at)
+        ],
+    )
+    .await?;
+    tx.run(
+        "insert into job_history (job, version, at, event, status) values ($1, $2, $3, $4, $5)",
+        args![&job.id, job.version, at, to_word(&event), job.status.name()],
+    )
+    .await?;
+    tx.tell(Change::Build(job.build));
+    if job.status == JobStatus::Queued {
+        tx.tell(Change::Queue);
+    }
+    Ok(())
+}

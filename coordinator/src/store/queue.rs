@@ -1,0 +1,292 @@
+//! The queue: which job goes to which agent. The lease that comes with it is kept, renewed and lost in `leases`; how
+//! it ends is in `finish`.
+
+use std::collections::HashSet;
+
+use job_specs::model::{Env, JobSpec};
+use job_specs::status::JobEvent;
+use protocol::ids::{AgentId, AttemptId, JobId, RepositoryId};
+use serde::Serialize;
+
+use super::builds::{self, Cause};
+use super::jobs::{self, Locked};
+use super::{Micros, Store, StoreError, ended, why};
+use crate::db::{DbError, Row, Tx, args};
+
+pub use super::finish::finish;
+pub use super::leases::{expire, renew, resume};
+
+/// How long a lease lives without a renewal, in microseconds.
+pub const LEASE_US: i64 = protocol::LEASE_SECS as i64 * 1_000_000;
+/// Further attempts after one that *errored* or lost its agent, unless the job says otherwise.
+pub const RETRIES: u32 = 2;
+
+/// An agent that has room.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Who.
+    pub agent: AgentId,
+    /// For so many.
+    pub free_slots: u32,
+    /// Its labels.
+    pub labels: Env,
+}
+
+/// What names a lease in every call of an agent: its token's agent, and what it says it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Who calls, by its token.
+    pub agent: AgentId,
+    /// About which attempt.
+    pub attempt: AttemptId,
+    /// Under which epoch.
+    pub epoch: i64,
+}
+
+/// A new attempt, with all that its agent must know; secrets are opened apart ([`super::secrets::open_for`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its id, never used before.
+    pub attempt: AttemptId,
+    /// Grows with each attempt of the job.
+    pub epoch: i64,
+    /// From 1.
+    pub number: u32,
+    /// Its job.
+    pub job: JobId,
+    /// Its build.
+    pub build: i64,
+    /// Whose.
+    pub repository: RepositoryId,
+    /// The repository's name.
+    pub repository_name: String,
+    /// Where the code is: URL or path.
+    pub git: String,
+    /// What happened.
+    pub cause: Cause,
+    /// What to run.
+    pub spec: JobSpec,
+}
+
+/// What an agent must hear about the attempts it holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Renewed {
+    /// To be stopped: somebody cancelled them.
+    pub cancel: Vec<AttemptId>,
+    /// Not the agent's any more.
+    pub lost: Vec<AttemptId>,
+}
+
+/// An attempt that was taken from an agent that fell silent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Expired {
+    /// Which: its logs can be sealed.
+    pub attempt: AttemptId,
+    /// Its job.
+    pub job: JobId,
+    /// Its build.
+    pub build: i64,
+}
+
+/// Gives an agent at most `free_slots` jobs that fit it: by priority, then fair share between repositories, then
+/// age. Empty when there is none, or the agent drains or is unknown.
+///
+/// # Errors
+/// The database.
+pub async fn claim(store: &Store, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
+    // Mostly there is nothing: then nobody waits for the writer.
+    let any = "select id from agents where id = $1 and draining = 0 and removed_at is null
+               and exists (select 1 from jobs where status = 'queued' and held = 0)";
+    if claim.free_slots == 0 || store.db.first(any, args![&claim.agent]).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let (claim, now) = (claim.clone(), store.now());
+    store
+        .write(move |tx| Box::pin(async move { take_several(tx, &claim, now).await }))
+        .await
+}
+
+async fn take_several(tx: &mut Tx, claim: &Claim, now: Micros) -> Result<Vec<Claimed>, StoreError> {
+    let (mut claimed, mut taken_by_others) = (Vec::new(), HashSet::new());
+    while claimed.len() < claim.free_slots as usize {
+        // Asked again for each job: the one before changed who has had how much.
+        let mut lanes = lanes(tx, &claim.labels).await?;
+        lanes.retain(|lane| !taken_by_others.contains(&lane.name));
+        let Some(lane) = lanes.into_iter().min_by_key(Lane::turn) else {
+            break;
+        };
+        match take(tx, &lane.name, &claim.agent, now).await? {
+            Some(one) => claimed.push(one),
+            None => {
+                taken_by_others.insert(lane.name);
+            }
+        }
+    }
+    Ok(claimed)
+}
+
+/// Jobs that are the same to the queue but for their age; here, by the first of them.
+struct Lane {
+    name: String,
+    priority: i64,
+    running: i64,
+    build: i64,
+    position: i64,
+}
+
+impl Lane {
+    /// The smallest goes first: priority, then whose repository has least running, then age.
+    fn turn(&self) -> (i64, i64, i64, i64) {
+        (-self.priority, self.running, self.build, self.position)
+    }
+}
+
+/// The lanes whose jobs fit the agent. Jumps from lane to lane in the index: ten thousand queued jobs of one
+/// repository cost as much as one.
+async fn lanes(tx: &mut Tx, agent_labels: &Env) -> Result<Vec<Lane>, StoreError> {
+    let sql = "with recursive lanes (lane) as (
+                 select min(lane) from jobs where status = 'queued' and held = 0
+                 union all
+                 select (select min(n.lane) from jobs n where n.status = 'queued' and n.held = 0 and n.lane > l.lane)
+                 from lanes l where l.lane is not null
+               )
+               select j.lane, j.labels, j.priority, j.build, j.position,
+                 (select count(*) from jobs a where a.repository = j.repository and a.status in ('assigned', 'running'))
+                 as running
+               from lanes l join jobs j on j.id = (
+                 select f.id from jobs f where f.lane = l.lane and f.status = 'queued' and f.held = 0
+                 order by f.priority desc, f.build, f.position limit 1
+               )";
+    let mut lanes = Vec::new();
+    for row in tx.all(sql, args![]).await? {
+        let wanted: Env = row.json("labels")?;
+        if wanted
+            .iter()
+            .all(|(label, value)| agent_labels.get(label) == Some(value))
+        {
+            lanes.push(Lane {
+                name: row.get("lane")?,
+                priority: row.get("priority")?,
+                running: row.get("running")?,
+                build: row.get("build")?,
+                position: row.get("position")?,
+            });
+        }
+    }
+    Ok(lanes)
+}
+
+/// Everything that an agent must know of a job and its build.
+macro_rules! select_claimed {
+    ($rest:literal) => {
+        concat!(
+            "select ",
+            $crate::store::jobs::locked_columns!(),
+            ", j.repository, r.name as repository_name, r.git, s.spec, b.event, b.branch, b.tag, b.reference, b.sha,
+             b.title as title_of_commit, b.author, b.trusted
+             from jobs j join specs s on s.job = j.id join builds b on b.number = j.build
+             join repositories r on r.id = j.repository ",
+            $rest
+        )
+    };
+}
+pub(super) use select_claimed;
+
+/// The lease of an attempt, from a row of [`select_claimed`].
+pub(super) fn from_row(row: &Row, attempt: AttemptId, number: i64) -> Result<Claimed, DbError> {
+    Ok(Claimed {
+        attempt,
+        epoch: number,
+        number: u32::try_from(number).unwrap_or(u32::MAX),
+        job: JobId(row.get("id")?),
+        build: row.get("build")?,
+        repository: RepositoryId(row.get("repository")?),
+        repository_name: row.get("repository_name")?,
+        git: row.get("git")?,
+        cause: builds::cause(row, "title_of_commit")?,
+        spec: row.json("spec")?,
+    })
+}
+
+/// Gives the first free job of a lane to an agent, as a new attempt.
+async fn take(tx: &mut Tx, lane: &str, agent: &AgentId, now: Micros) -> Result<Option<Claimed>, StoreError> {
+    let first = select_claimed!(
+        "where j.lane = $1 and j.status = 'queued' and j.held = 0 order by j.priority desc, j.build, j.position limit 1
+         for update of j skip locked"
+    );
+    let Some(row) = tx.first(first, args![lane]).await? else {
+        return Ok(None);
+    };
+    let mut job = Locked::from_row(&row)?;
+    job.attempts += 1;
+    let claimed = from_row(&row, AttemptId::generate(), job.attempts)?;
+    job.attempt = Some(claimed.attempt.clone());
+    jobs::record(tx, &mut job, JobEvent::Assign, None, now).await?;
+    tx.run(
+        "insert into attempts (id, job, number, epoch, agent, state, assigned_at, lease_until)
+         values ($1, $2, $3, $4, $5, 'active', $6, $7)",
+        args![
+            &claimed.attempt,
+            &job.id,
+            job.attempts,
+            claimed.epoch,
+            agent,
+            now,
+            now + LEASE_US
+        ],
+    )
+    .await?;
+    Ok(Some(claimed))
+}
+
+/// Stops one job: at once when nobody works on it, else by its agent (see [`renew`]). A job that is over stays as it
+/// is.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn cancel(store: &Store, job: &JobId) -> Result<(), StoreError> {
+    let (id, now) = (job.clone(), store.now());
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                let build = build_of(tx, &id).await?;
+                let build = ended::lock_build(tx, build).await?;
+                let mut job = jobs::lock(tx, &id).await?;
+                if ended::cancel(tx, &mut job, "cancelled", now).await? == ended::Cancelled::Now {
+                    ended::draw(tx, &build, vec![job], now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn build_of(tx: &mut Tx, job: &JobId) -> Result<i64, StoreError> {
+    let row = tx.first("select build from jobs where id = $1", args![job]).await?;
+    Ok(row.ok_or(StoreError::NotFound("job"))?.get("build")?)
+}
+
+/// A job that waits for an agent, for the queue page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// Which.
+    pub job: JobId,
+    /// Its build.
+    pub build: i64,
+    /// Its repository's name.
+    pub repository: String,
+    /// `test (postgres=15)`
+    pub title: String,
+    /// Since when.
+    pub since: Micros,
+    /// Why, in one sentence.
+    pub why: String,
+}
+
+/// The first `limit` jobs that are queued or wait for others, each with its reason.
+///
+/// # Errors
+/// The database.
+pub async fn waiting(store: &Store, limit: u32) -> Result<Vec<Waiting>, StoreError> {
+    why::waiting(store, limit).await
+}

@@ -1,0 +1,249 @@
+//! Repositories: what Drover builds, where their code is, and the secret that signs their webhooks.
+
+use protocol::ids::RepositoryId;
+use protocol::lease::SecretValue;
+use serde::{Deserialize, Serialize};
+
+use super::{Micros, Store, StoreError, ended, from_word, keys, secrets, to_word};
+use crate::db::{DbError, Row, Tx, args};
+
+/// Whose webhooks they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forge {
+    /// Anything that can sign a small JSON body: a post-receive hook.
+    Generic,
+    /// GitHub.
+    Github,
+    /// Gitea.
+    Gitea,
+    /// Forgejo.
+    Forgejo,
+    /// GitLab.
+    Gitlab,
+    /// Bitbucket.
+    Bitbucket,
+}
+
+/// One repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Repository {
+    /// Its id, for ever.
+    pub id: RepositoryId,
+    /// Its name; unique.
+    pub name: String,
+    /// URL or path.
+    pub git: String,
+    /// Whose webhooks it gets.
+    pub forge: Forge,
+    /// Anybody may read its builds.
+    pub public: bool,
+    /// When it was added.
+    pub created_at: Micros,
+}
+
+/// A repository to add.
+#[derive(Debug, Clone)]
+pub struct NewRepository {
+    /// 1 to 100 letters, digits, `.`, `_`, `-`; unique.
+    pub name: String,
+    /// URL or path.
+    pub git: String,
+    /// Whose webhooks it gets.
+    pub forge: Forge,
+}
+
+/// Who may read a repository's builds without a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visibility {
+    /// Nobody.
+    Private,
+    /// Everybody.
+    Public,
+}
+
+const COLUMNS: &str = "select id, name, git, forge, public, created_at from repositories where removed_at is null";
+
+fn from_row(row: &Row) -> Result<Repository, DbError> {
+    Ok(Repository {
+        id: RepositoryId(row.get("id")?),
+        name: row.get("name")?,
+        git: row.get("git")?,
+        forge: from_word("forge", &row.get::<String>("forge")?)?,
+        public: row.flag("public")?,
+        created_at: row.get("created_at")?,
+    })
+}
+
+/// What the sealed webhook secret is bound to.
+fn place(id: &RepositoryId) -> String {
+    format!("{id}|webhook")
+}
+
+/// Adds one, with a new webhook secret.
+///
+/// # Errors
+/// `Refused`: the name is taken or malformed.
+pub async fn add(store: &Store, new: NewRepository) -> Result<Repository, StoreError> {
+    let well_formed = (1..=100).contains(&new.name.len())
+        && new
+            .name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && !new.name.starts_with(['.', '-']);
+    if !well_formed {
+        let why =
+            "a repository's name has 1 to 100 letters, digits, `.`, `_` or `-`, and begins with a letter or digit";
+        return Err(StoreError::Refused(why.into()));
+    }
+    let repository = Repository {
+        id: RepositoryId::generate(),
+        name: new.name,
+        git: new.git,
+        forge: new.forge,
+        public: false,
+        created_at: store.now(),
+    };
+    let hook_secret = store
+        .key
+        .seal(&place(&repository.id), &hex::encode(keys::random::<32>()));
+    let row = repository.clone();
+    let added = store
+        .write(move |tx| Box::pin(async move { insert(tx, &row, hook_secret).await }))
+        .await;
+    match added {
+        Err(StoreError::Database(error)) if error.is_duplicate() => Err(StoreError::Refused(format!(
+            "there is a repository `{}` already",
+            repository.name
+        ))),
+        other => other.map(|()| repository),
+    }
+}
+
+async fn insert(tx: &mut Tx, repository: &Repository, hook_secret: String) -> Result<(), StoreError> {
+    tx.run(
+        "insert into repositories (id, name, git, forge, public, hook_secret, created_at)
+         values ($1, $2, $3, $4, 0, $5, $6)",
+        args![
+            &repository.id,
+            &repository.name,
+            &repository.git,
+            to_word(&repository.forge),
+            hook_secret,
+            repository.created_at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// All, by name.
+///
+/// # Errors
+/// The database.
+pub async fn list(store: &Store) -> Result<Vec<Repository>, StoreError> {
+    let rows = store.db.all(COLUMNS, args![]).await?;
+    let mut repositories = rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
+    repositories.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(repositories)
+}
+
+/// The one of that name.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn by_name(store: &Store, name: &str) -> Result<Repository, StoreError> {
+    let sql = "select id, name, git, forge, public, created_at from repositories where removed_at is null
+               and name = $1";
+    let row = store
+        .db
+        .first(sql, args![name])
+        .await?
+        .ok_or(StoreError::NotFound("repository"))?;
+    Ok(from_row(&row)?)
+}
+
+/// The one of that id.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn by_id(store: &Store, id: &RepositoryId) -> Result<Repository, StoreError> {
+    let sql = "select id, name, git, forge, public, created_at from repositories where removed_at is null
+               and id = $1";
+    let row = store
+        .db
+        .first(sql, args![id])
+        .await?
+        .ok_or(StoreError::NotFound("repository"))?;
+    Ok(from_row(&row)?)
+}
+
+/// The secret that its webhooks are signed with.
+///
+/// # Errors
+/// `NotFound`; `Key` when it was sealed with another key.
+pub async fn hook_secret(store: &Store, id: &RepositoryId) -> Result<SecretValue, StoreError> {
+    let sql = "select hook_secret from repositories where id = $1 and removed_at is null";
+    let row = store
+        .db
+        .first(sql, args![id])
+        .await?
+        .ok_or(StoreError::NotFound("repository"))?;
+    Ok(SecretValue(
+        store.key.open(&place(id), &row.get::<String>("hook_secret")?)?,
+    ))
+}
+
+/// Takes it away: its jobs are cancelled, its secrets destroyed, its name is free again; its builds stay readable.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn remove(store: &Store, id: &RepositoryId) -> Result<(), StoreError> {
+    let (id, now) = (id.clone(), store.now());
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                let sql = "update repositories set removed_at = $2 where id = $1 and removed_at is null";
+                found(tx.run(sql, args![&id, now]).await?)?;
+                secrets::remove_all(tx, &id).await?;
+                let open = "select distinct b.number from builds b join jobs j on j.build = b.number
+                            where b.repository = $1 and b.finished_at is null order by b.number";
+                for row in tx.all(open, args![&id]).await? {
+                    ended::cancel_build(tx, row.get("number")?, "its repository was removed", now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Says who may read it.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn set_public(store: &Store, id: &RepositoryId, to: Visibility) -> Result<(), StoreError> {
+    let (id, public) = (id.clone(), i64::from(to == Visibility::Public));
+    let sql = "update repositories set public = $2 where id = $1 and removed_at is null";
+    found(
+        store
+            .write(move |tx| Box::pin(async move { Ok(tx.run(sql, args![&id, public]).await?) }))
+            .await?,
+    )
+}
+
+fn found(rows: u64) -> Result<(), StoreError> {
+    if rows == 0 {
+        Err(StoreError::NotFound("repository"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Nothing is added to a repository that is not there.
+pub(super) async fn must_exist(tx: &mut Tx, id: &RepositoryId) -> Result<(), StoreError> {
+    let sql = "select id from repositories where id = $1 and removed_at is null";
+    tx.first(sql, args![id])
+        .await?
+        .map(drop)
+        .ok_or(StoreError::NotFound("repository"))
+}

@@ -1,0 +1,166 @@
+//! One-time codes and tokens: 256 random bits behind a prefix that says what it is; the store knows only its SHA-256.
+//! One table and one way in for all five kinds, so that expiry and one-time use are checked in one place.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use protocol::ids::AgentId;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{Micros, Store, StoreError, keys};
+use crate::db::{DbError, Row, Tx, args};
+
+/// What a credential is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Opens a session, once.
+    Login,
+    /// A browser.
+    Session,
+    /// A program.
+    Api,
+    /// Lets an agent in, once.
+    Enrol,
+    /// An agent.
+    Agent,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Login => "login",
+            Kind::Session => "session",
+            Kind::Api => "api",
+            Kind::Enrol => "enrol",
+            Kind::Agent => "agent",
+        }
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Kind::Login => "drvl_",
+            Kind::Session => "drvs_",
+            Kind::Api => "drv_",
+            Kind::Enrol => protocol::lease::ENROL_CODE_PREFIX,
+            Kind::Agent => "drva_",
+        }
+    }
+}
+
+/// A credential to make.
+pub(super) struct NewCredential<'a> {
+    pub(super) kind: Kind,
+    pub(super) name: &'a str,
+    pub(super) agent: Option<&'a AgentId>,
+    pub(super) valid_for: Option<Duration>,
+}
+
+/// One that was right.
+pub(super) struct Credential {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) agent: Option<AgentId>,
+    used_at: Option<Micros>,
+    expires_at: Option<Micros>,
+}
+
+/// `used_at` is right to the minute: a write for each request would cost more than it tells.
+const USED_GRAIN_US: i64 = 60_000_000;
+/// Expired ones are forgotten after a day.
+const FORGET_US: i64 = 86_400_000_000;
+
+fn hash(secret: &str) -> String {
+    hex::encode(Sha256::digest(secret.as_bytes()))
+}
+
+/// Makes one, and gives the secret that is nowhere else.
+pub(super) async fn make(tx: &mut Tx, now: Micros, new: NewCredential<'_>) -> Result<String, DbError> {
+    tx.run("delete from credentials where expires_at < $1", args![now - FORGET_US])
+        .await?;
+    let secret = format!("{}{}", new.kind.prefix(), URL_SAFE_NO_PAD.encode(keys::random::<32>()));
+    let expires_at = new.valid_for.map(|duration| now.saturating_add(micros(duration)));
+    tx.run(
+        "insert into credentials (hash, id, kind, name, agent, created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        args![
+            hash(&secret),
+            uuid::Uuid::now_v7().simple().to_string(),
+            new.kind.name(),
+            new.name,
+            new.agent.map(AgentId::as_str),
+            now,
+            expires_at
+        ],
+    )
+    .await?;
+    Ok(secret)
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+const FIND: &str = "select hash, id, name, agent, expires_at, used_at from credentials
+                    where hash = $1 and kind = $2 for update";
+
+/// The row of a secret, if it is there, is right, and is not too old.
+fn check(row: Option<Row>, secret_hash: &str, now: Micros) -> Result<Option<Credential>, DbError> {
+    let Some(row) = row else { return Ok(None) };
+    let stored: String = row.get("hash")?;
+    let credential = Credential {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        agent: row.get::<Option<String>>("agent")?.map(AgentId),
+        used_at: row.get("used_at")?,
+        expires_at: row.get("expires_at")?,
+    };
+    let is_right = bool::from(stored.as_bytes().ct_eq(secret_hash.as_bytes()));
+    let is_fresh = credential.expires_at.is_none_or(|expires_at| now < expires_at);
+    Ok((is_right && is_fresh).then_some(credential))
+}
+
+/// Uses a one-time code up.
+pub(super) async fn use_up(tx: &mut Tx, now: Micros, kind: Kind, code: &str) -> Result<Credential, StoreError> {
+    let hash = hash(code);
+    let row = tx.first(FIND, args![&hash, kind.name()]).await?;
+    let credential = check(row, &hash, now)?.filter(|credential| credential.used_at.is_none());
+    let credential = credential.ok_or(StoreError::BadCode)?;
+    tx.run(
+        "update credentials set used_at = $2 where id = $1",
+        args![&credential.id, now],
+    )
+    .await?;
+    Ok(credential)
+}
+
+/// Whose it is. `None`: nobody's, or too old.
+pub(super) async fn authenticate(store: &Store, kind: Kind, secret: &str) -> Result<Option<Credential>, StoreError> {
+    if !secret.starts_with(kind.prefix()) {
+        return Ok(None);
+    }
+    let (hash, now) = (hash(secret), store.now());
+    let find = "select hash, id, name, agent, expires_at, used_at from credentials where hash = $1 and kind = $2";
+    let Some(credential) = check(store.db.first(find, args![&hash, kind.name()]).await?, &hash, now)? else {
+        return Ok(None);
+    };
+    if credential.used_at.is_none_or(|used_at| now - used_at > USED_GRAIN_US) {
+        let id = credential.id.clone();
+        let touch = "update credentials set used_at = $2 where id = $1";
+        store
+            .write(move |tx| Box::pin(async move { Ok(tx.run(touch, args![id, now]).await?) }))
+            .await?;
+    }
+    Ok(Some(credential))
+}
+
+/// Destroys one by its secret.
+pub(super) async fn destroy(store: &Store, kind: Kind, secret: &str) -> Result<(), StoreError> {
+    let hash = hash(secret);
+    let delete = "delete from credentials where hash = $1 and kind = $2";
+    store
+        .write(move |tx| Box::pin(async move { Ok(tx.run(delete, args![hash, kind.name()]).await?) }))
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Webhooks, pure: which header signs a delivery, whether the signature is right, what the delivery says. Separate
+//! from HTTP and store so that every forge's shape is a test of bytes.
+
+mod payload;
+mod signature;
+
+use axum::http::HeaderMap;
+use sha2::{Digest, Sha256};
+
+pub use crate::store::repositories::Forge;
+pub use payload::{Malformed, Message, Push, parse};
+pub use signature::{Refused, sign, verify};
+
+/// The word of the hook's URL; `None` for a forge whose webhooks we do not take yet.
+pub fn word(forge: Forge) -> Option<&'static str> {
+    match forge {
+        Forge::Generic => Some("generic"),
+        Forge::Github => Some("github"),
+        Forge::Gitea => Some("gitea"),
+        Forge::Forgejo => Some("forgejo"),
+        Forge::Gitlab | Forge::Bitbucket => None,
+    }
+}
+
+/// The word names no forge whose webhooks we take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown forge `{0}`; known are generic, github, gitea and forgejo")]
+pub struct UnknownForge(String);
+
+/// The forge of that word.
+///
+/// # Errors
+/// When there is none, or we do not take its webhooks yet.
+pub fn forge(name: &str) -> Result<Forge, UnknownForge> {
+    let known = [Forge::Generic, Forge::Github, Forge::Gitea, Forge::Forgejo];
+    known.into_iter().find(|forge| word(*forge) == Some(name)).ok_or_else(|| UnknownForge(name.to_owned()))
+}
+
+/// The forge's own name for what happened: `push`, `ping`, … A generic delivery without one is a push.
+pub fn event(forge: Forge, headers: &HeaderMap) -> String {
+    let names: &[&str] = match forge {
+        Forge::Generic => &["x-drover-event"],
+        Forge::Github => &["x-github-event"],
+        Forge::Gitea => &["x-gitea-event"],
+        Forge::Forgejo => &["x-forgejo-event", "x-gitea-event"],
+        Forge::Gitlab | Forge::Bitbucket => &[],
+    };
+    match (first(headers, names), forge) {
+        (Some(event), _) => event.chars().take(64).collect(),
+        (None, Forge::Generic) => "push".to_owned(),
+        (None, _) => "unknown".to_owned(),
+    }
+}
+
+/// The delivery's id by which it is de-duplicated: the forge's, or a hash of the body when there is none.
+pub fn delivery_id(forge: Forge, headers: &HeaderMap, body: &[u8]) -> String {
+    let names: &[&str] = match forge {
+        Forge::Generic => &["x-drover-delivery"],
+        Forge::Github => &["x-github-delivery"],
+        Forge::Gitea => &["x-gitea-delivery"],
+        Forge::Forgejo => &["x-forgejo-delivery", "x-gitea-delivery"],
+        Forge::Gitlab | Forge::Bitbucket => &[],
+    };
+    match first(headers, names) {
+        Some(id) if id.len() <= 128 => id.to_owned(),
+        Some(id) => hash(id.as_bytes()),
+        None => hash(body),
+    }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    format!("sha256-{}", hex::encode(Sha256::digest(bytes)))
+}
+
+/// The first of the headers that is there, is text and is not empty.
+fn first<'a>(headers: &'a HeaderMap, names: &[&str]) -> Option<&'a str> {
+    let mut values = names.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
+    values.find(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_without_an_id_is_known_by_its_body() {
+        let none = HeaderMap::new();
+        let a = delivery_id(Forge::Generic, &none, b"a");
+        assert_eq!(a, delivery_id(Forge::Generic, &none, b"a"));
+        assert_ne!(a, delivery_id(Forge::Generic, &none, b"b"));
+        let mut headers = HeaderMap::new();
+        headers.insert("x-github-delivery", "72d3162e-cc78".parse().unwrap());
+        assert_eq!(delivery_id(Forge::Github, &headers, b"a"), "72d3162e-cc78");
+    }
+
+    #[test]
+    fn forgejo_is_understood_by_its_own_headers_and_by_giteas() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-gitea-event", "push".parse().unwrap());
+        assert_eq!(event(Forge::Forgejo, &headers), "push");
+        headers.insert("x-forgejo-event", "create".parse().unwrap());
+        assert_eq!(event(Forge::Forgejo, &headers), "create");
+        assert_eq!(event(Forge::Github, &headers), "unknown");
+    }
+}

@@ -1,0 +1,103 @@
+//! `needs` of jobs, over all files.
+
+use std::collections::HashMap;
+
+use super::cycle::cycles;
+use crate::codes;
+use crate::file::Part;
+use crate::problems::{Problem, Problems};
+use crate::read::JobSource;
+use crate::suggest::{did_you_mean, listed};
+
+/// Job names are unique, every need exists and runs on the same events, and no jobs wait for each other.
+pub(crate) fn needs(parts: &[Part], problems: &mut Problems) {
+    let jobs: Vec<(&Part, &JobSource)> = parts
+        .iter()
+        .flat_map(|part| part.jobs.iter().map(move |job| (part, job)))
+        .collect();
+    let mut by_name: HashMap<&str, usize> = HashMap::new();
+    for (at, (_, job)) in jobs.iter().enumerate() {
+        if let Some(&first) = by_name.get(job.name.as_str()) {
+            let problem = Problem::at(
+                &codes::DUPLICATE,
+                job.place,
+                format!("job `{}` is declared twice", job.name),
+            );
+            problems.add(problem.label("again").related(jobs[first].1.place, "first here"));
+        } else {
+            by_name.insert(&job.name, at);
+        }
+    }
+    let mut edges = Vec::with_capacity(jobs.len());
+    for (part, job) in &jobs {
+        edges.push(known_needs(part, job, &jobs, &by_name, problems));
+    }
+    for circle in cycles(&edges) {
+        problems.add(waiting_in_a_circle(&circle, &jobs));
+    }
+}
+
+fn known_needs(
+    part: &Part,
+    job: &JobSource,
+    jobs: &[(&Part, &JobSource)],
+    by_name: &HashMap<&str, usize>,
+    problems: &mut Problems,
+) -> Vec<usize> {
+    let mut known = Vec::new();
+    for need in &job.needs {
+        let Some(&at) = by_name.get(need.name.as_str()) else {
+            let message = format!("job `{}` needs `{}`, which does not exist", job.name, need.name);
+            let problem = Problem::at(&codes::UNKNOWN_NEED, need.place, message);
+            problems.add(if problems.is_full() {
+                problem
+            } else {
+                with_names(problem, &need.name, job, jobs)
+            });
+            continue;
+        };
+        known.push(at);
+        if let Some(event) = part.events.iter().find(|event| !jobs[at].0.wants(event)) {
+            let message = format!(
+                "job `{}` runs on {event}, but `{}`, which it needs, does not",
+                job.name, need.name
+            );
+            let problem = Problem::at(&codes::NEED_NOT_RUN, need.place, message);
+            let problem = problem.related(jobs[at].1.place, "the job that is needed");
+            problems.add(problem.help("let both files want the same events under `on`"));
+        }
+    }
+    known
+}
+
+fn with_names(problem: Problem, need: &str, job: &JobSource, jobs: &[(&Part, &JobSource)]) -> Problem {
+    let others = || {
+        jobs.iter()
+            .map(|(_, other)| other.name.as_str())
+            .filter(|name| *name != job.name)
+    };
+    let problem = problem.note(format!("other jobs: {}", listed(others())));
+    match did_you_mean(need, others()) {
+        Some(label) => problem.label(label),
+        None => problem,
+    }
+}
+
+fn waiting_in_a_circle(circle: &[usize], jobs: &[(&Part, &JobSource)]) -> Problem {
+    let name = |at: usize| jobs[circle[at % circle.len()]].1.name.as_str();
+    let edge = |at: usize| {
+        let job = jobs[circle[at]].1;
+        let need = job.needs.iter().find(|need| need.name == name(at + 1));
+        need.map_or(job.place, |need| need.place)
+    };
+    if let [only] = circle {
+        let message = format!("job `{}` waits for itself", jobs[*only].1.name);
+        return Problem::at(&codes::CYCLE, edge(0), message).help("remove it from its own `needs`");
+    }
+    let path: Vec<&str> = (0..=circle.len()).map(name).collect();
+    let message = format!("jobs wait for each other: {}", path.join(" → "));
+    let problem = Problem::at(&codes::CYCLE, edge(0), message).label("remove one of these");
+    (1..circle.len()).fold(problem, |problem, at| {
+        problem.related(edge(at), format!("`{}` needs `{}`", name(at), name(at + 1)))
+    })
+}

@@ -1,0 +1,91 @@
+//! `depends_on` of the services of one job.
+
+use super::cycle::cycles;
+use crate::codes;
+use crate::model::DependencyCondition;
+use crate::problems::{Problem, Problems};
+use crate::read::{PlacedDependency, PlacedService};
+use crate::suggest::{did_you_mean, listed};
+
+/// Every dependency exists, can come true, and no services wait for each other.
+pub(crate) fn services(services: &[PlacedService], problems: &mut Problems) {
+    let mut edges = Vec::with_capacity(services.len());
+    for service in services {
+        let mut known = Vec::new();
+        for edge in &service.depends_on {
+            match services
+                .iter()
+                .position(|other| other.spec.name == edge.dependency.service)
+            {
+                Some(at) => {
+                    known.push(at);
+                    check_condition(edge, &services[at], problems);
+                }
+                None => problems.add(unknown(edge, service, services)),
+            }
+        }
+        edges.push(known);
+    }
+    for circle in cycles(&edges) {
+        problems.add(waiting_in_a_circle(&circle, services));
+    }
+}
+
+fn unknown(edge: &PlacedDependency, service: &PlacedService, services: &[PlacedService]) -> Problem {
+    let wanted = &edge.dependency.service;
+    let others = || {
+        services
+            .iter()
+            .map(|other| other.spec.name.as_str())
+            .filter(|name| *name != service.spec.name)
+    };
+    let message = format!(
+        "service `{}` depends on `{wanted}`, which does not exist",
+        service.spec.name
+    );
+    let problem = Problem::at(&codes::UNKNOWN_SERVICE, edge.place, message);
+    let problem = problem.note(format!("other services of this job: {}", listed(others())));
+    match did_you_mean(wanted, others()) {
+        Some(label) => problem.label(label),
+        None => problem,
+    }
+}
+
+fn check_condition(edge: &PlacedDependency, target: &PlacedService, problems: &mut Problems) {
+    let waits_for_end = edge.dependency.condition == DependencyCondition::ServiceCompletedSuccessfully;
+    if waits_for_end && !target.spec.run_once {
+        let name = &target.spec.name;
+        let message = format!("service `{name}` is not expected to end, so this would wait for ever");
+        let problem = Problem::at(&codes::NOT_RUN_ONCE, edge.condition_place, message);
+        problems.add(
+            problem
+                .related(target.place, "this service")
+                .help(format!("add `run_once: true` to `{name}`")),
+        );
+    }
+}
+
+fn waiting_in_a_circle(circle: &[usize], services: &[PlacedService]) -> Problem {
+    let name = |at: usize| services[circle[at % circle.len()]].spec.name.as_str();
+    let edge = |at: usize| {
+        let service = &services[circle[at]];
+        let edge = service
+            .depends_on
+            .iter()
+            .find(|edge| edge.dependency.service == name(at + 1));
+        edge.map_or(service.place, |edge| edge.place)
+    };
+    if circle.len() == 1 {
+        return Problem::at(
+            &codes::CYCLE,
+            edge(0),
+            format!("service `{}` depends on itself", name(0)),
+        );
+    }
+    let path: Vec<&str> = (0..=circle.len()).map(name).collect();
+    let message = format!("services wait for each other: {}", path.join(" → "));
+    let problem = Problem::at(&codes::CYCLE, edge(0), message).label("remove one of these");
+    (1..circle.len()).fold(problem, |problem, at| {
+        problem.related(edge(at), format!("`{}` depends on `{}`", name(at), name(at + 1)))
+    })
+}

@@ -1,0 +1,109 @@
+//! What a build knows about its commit ([`Facts`]): the values of `${{ git.x }}`, and the environment that every step
+//! gets from them. One table for both, because a script reads as `$DROVER_BRANCH` what a field reads as
+//! `${{ git.branch }}`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Env;
+
+/// The event and the commit that a build is for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// `push`, `tag`, `pull_request`, `schedule` or `manual`.
+    pub event: String,
+    /// The branch, without `refs/heads/`; `None` for a tag.
+    pub branch: Option<String>,
+    /// The tag, without `refs/tags/`.
+    pub tag: Option<String>,
+    /// The full reference: `refs/heads/main`.
+    pub reference: String,
+    /// The commit, in full.
+    pub sha: String,
+    /// The repository's name in the coordinator.
+    pub repository: String,
+    /// The build's number; `None` for `drover run`.
+    pub build: Option<i64>,
+    /// First line of the commit message.
+    pub title: Option<String>,
+    /// The commit's author.
+    pub author: Option<String>,
+}
+
+/// One fact: its name after `git.`, its environment variable, and where it comes from.
+pub(crate) struct Fact {
+    pub(crate) name: &'static str,
+    pub(crate) variable: &'static str,
+    pub(crate) value: fn(&Facts) -> Option<String>,
+}
+
+/// Every fact.
+pub(crate) const FACTS: &[Fact] = &[
+    fact("event", "DROVER_EVENT", |facts| Some(facts.event.clone())),
+    fact("branch", "DROVER_BRANCH", |facts| facts.branch.clone()),
+    fact("tag", "DROVER_TAG", |facts| facts.tag.clone()),
+    fact("ref", "DROVER_REF", |facts| Some(facts.reference.clone())),
+    fact("sha", "DROVER_SHA", |facts| Some(facts.sha.clone())),
+    fact("short_sha", "DROVER_SHORT_SHA", |facts| {
+        Some(facts.sha.chars().take(8).collect())
+    }),
+    fact("repository", "DROVER_REPOSITORY", |facts| {
+        Some(facts.repository.clone())
+    }),
+    fact("build", "DROVER_BUILD", |facts| {
+        facts.build.map(|number| number.to_string())
+    }),
+    fact("title", "DROVER_COMMIT_TITLE", |facts| facts.title.clone()),
+    fact("author", "DROVER_COMMIT_AUTHOR", |facts| facts.author.clone()),
+];
+
+const fn fact(name: &'static str, variable: &'static str, value: fn(&Facts) -> Option<String>) -> Fact {
+    Fact { name, variable, value }
+}
+
+/// The environment that every step gets, whatever its file says: `DROVER`, `CI`, and what [`Facts`] know. Unknown
+/// facts give no variable.
+pub fn builtin_env(facts: &Facts) -> Env {
+    let always = ["DROVER", "CI"].map(|name| (name.to_owned(), "true".to_owned()));
+    let known = FACTS
+        .iter()
+        .filter_map(|fact| Some((fact.variable.to_owned(), (fact.value)(facts)?)));
+    always.into_iter().chain(known).collect()
+}
+
+/// The environment variable of a matrix axis: `node-version` is `MATRIX_NODE_VERSION`.
+pub(crate) fn matrix_variable(axis: &str) -> String {
+    format!("MATRIX_{}", axis.to_ascii_uppercase().replace('-', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_get_what_is_known_about_the_commit() {
+        let facts = Facts {
+            event: "push".into(),
+            branch: Some("main".into()),
+            reference: "refs/heads/main".into(),
+            sha: "0123456789abcdef".into(),
+            repository: "shop".into(),
+            build: Some(7),
+            ..Facts::default()
+        };
+        let env: Vec<String> = builtin_env(&facts)
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        insta::assert_snapshot!(env.join("\n"), @r"
+        CI=true
+        DROVER=true
+        DROVER_BRANCH=main
+        DROVER_BUILD=7
+        DROVER_EVENT=push
+        DROVER_REF=refs/heads/main
+        DROVER_REPOSITORY=shop
+        DROVER_SHA=0123456789abcdef
+        DROVER_SHORT_SHA=01234567
+        ");
+    }
+}

@@ -1,0 +1,48 @@
+//! A job file that has been read and found correct. It keeps the tree, not the jobs: a job is read anew for each cell
+//! when a build is made, with the build's facts.
+
+use std::sync::Arc;
+
+use crate::read::JobSource;
+use crate::source::Source;
+use crate::yaml::Node;
+
+/// One or more job files, checked as one.
+#[derive(Debug, Clone)]
+pub struct JobFile {
+    pub(crate) sources: Arc<[Source]>,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// What one file holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    /// The events that it wants.
+    pub(crate) events: Vec<&'static str>,
+    /// Its `env`.
+    pub(crate) env: Option<Arc<Node>>,
+    /// Its jobs, in order.
+    pub(crate) jobs: Vec<JobSource>,
+}
+
+impl JobFile {
+    /// Whether a file wants a build for this event (`push`, `tag`, `pull_request`, `schedule`, `manual`).
+    pub fn wants(&self, event: &str) -> bool {
+        self.parts.iter().any(|part| part.wants(event))
+    }
+
+    /// The names of all jobs, in the order of the files.
+    pub fn job_names(&self) -> impl Iterator<Item = &str> {
+        self.parts
+            .iter()
+            .flat_map(|part| &part.jobs)
+            .map(|job| job.name.as_str())
+    }
+}
+
+impl Part {
+    /// Whether this file wants the event.
+    pub(crate) fn wants(&self, event: &str) -> bool {
+        self.events.contains(&event)
+    }
+}

@@ -1,0 +1,109 @@
+//! Names of images: enough of the grammar to catch a typing error before an agent tries to pull it.
+
+/// What is wrong with the name, in a few words; `None` when it can be one.
+pub(crate) fn fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        return Some("it is empty");
+    }
+    if name.contains('$') {
+        return Some("it contains a `$`; values are written `${{ matrix.x }}` or `${{ env.X }}`");
+    }
+    if name.contains(char::is_whitespace) {
+        return Some("it contains a space");
+    }
+    let (rest, digest) = name
+        .split_once('@')
+        .map_or((name, None), |(rest, digest)| (rest, Some(digest)));
+    if digest.is_some_and(|digest| !is_digest(digest)) {
+        return Some("after `@` comes a digest: sha256 and 64 hex digits");
+    }
+    let (path, tag) = match rest.rsplit_once(':') {
+        Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
+        _ => (rest, None),
+    };
+    if tag.is_some_and(|tag| !is_tag(tag)) {
+        return Some("after `:` comes a tag: letters, digits, `_`, `.` and `-`");
+    }
+    let repository = match path.split_once('/') {
+        Some((host, repository)) if is_host(host) => repository,
+        _ => path,
+    };
+    path_fault(repository)
+}
+
+fn path_fault(repository: &str) -> Option<&'static str> {
+    if repository.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Some("names of images are in small letters");
+    }
+    let fine = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && part.ends_with(|c: char| c.is_ascii_alphanumeric())
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
+    if repository.split('/').all(fine) {
+        None
+    } else {
+        Some("the form is `[registry/]name[:tag][@digest]`")
+    }
+}
+
+fn is_host(part: &str) -> bool {
+    part.contains(['.', ':']) || part == "localhost"
+}
+
+fn is_tag(tag: &str) -> bool {
+    (1..=128).contains(&tag.len())
+        && !tag.starts_with(['.', '-'])
+        && tag
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+}
+
+fn is_digest(digest: &str) -> bool {
+    digest
+        .strip_prefix("sha256:")
+        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_engines_take_are_taken() {
+        let digest = format!("redis@sha256:{}", "a".repeat(64));
+        for name in [
+            "busybox",
+            "postgres:15",
+            "ghcr.io/Owner-less/x:1.2",
+            "localhost:5000/a/b:latest",
+            "registry.example:443/x",
+            "library/redis",
+            "rust:1.90-slim_x",
+            "drover/anchor:abc",
+            &digest,
+        ] {
+            let expected = name.contains("Owner").then_some("names of images are in small letters");
+            assert_eq!(fault(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn typing_errors_are_found() {
+        for name in [
+            "",
+            "postgres:",
+            "postgres:15:3",
+            "a b",
+            "Postgres",
+            "postgres:${PG}",
+            "x@sha256:12",
+            "/x",
+            "x/",
+        ] {
+            assert!(fault(name).is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Keys of the whole file.
+
+use super::Foreign::{Hint, Later, Means};
+use super::{JOB, Key, Others, Shape, Table, key, required};
+
+/// Every event that a build can be for.
+pub(crate) const EVENTS: &[&str] = &["push", "pull_request", "tag", "schedule", "manual"];
+
+const EVENT: Shape = Shape::Choice(EVENTS);
+const ENV: Shape = Shape::Map(&Shape::Scalar);
+
+/// The file itself.
+pub(crate) static FILE: Table = Table {
+    what: "file",
+    about: "A job file of Drover: `.drover.yml`, or one of `.drover/*.yml`.",
+    keys: &[
+        key(
+            "on",
+            Shape::AnyOf(&[EVENT, Shape::List(&EVENT), Shape::Object(&ON)]),
+            "The events that make a build. Without it: push, pull_request, tag and manual.",
+        ),
+        key("env", ENV, "Environment of every step of every job."),
+        required("jobs", Shape::Map(&Shape::Object(&JOB)), "The jobs, by name."),
+    ],
+    foreign: &[
+        ("concurrency", Later),
+        ("inputs", Later),
+        ("environment", Means("env")),
+        ("variables", Means("env")),
+        (
+            "steps",
+            Hint("steps belong to a job: `jobs: {test: {image: …, steps: […]}}`"),
+        ),
+        (
+            "pipeline",
+            Hint("steps belong to a job: `jobs: {test: {image: …, steps: […]}}`"),
+        ),
+        (
+            "services",
+            Hint("services belong to a job: `jobs: {test: {image: …, services: {…}}}`"),
+        ),
+        (
+            "matrix",
+            Hint("a matrix belongs to a job: `jobs: {test: {image: …, matrix: {…}}}`"),
+        ),
+        (
+            "image",
+            Hint("an image belongs to a job or a step: `jobs: {test: {image: …}}`"),
+        ),
+        (
+            "stages",
+            Hint("there are no stages: a job starts the moment its own `needs` have passed"),
+        ),
+        ("workflow", Hint("write the events under `on:`")),
+        ("when", Hint("write the events under `on:`")),
+        ("version", Hint("remove it; the file needs no version")),
+        ("name", Hint("remove it; a build is named by its repository and number")),
+        (
+            "defaults",
+            Hint("set `image` and `env` in the job; an anchor (`&name`, `*name`) saves repetition"),
+        ),
+        (
+            "include",
+            Hint("put several files into the folder `.drover/`; they are read as one"),
+        ),
+    ],
+    others: Others::Extensions,
+};
+
+const NO_FILTER: Shape = Shape::Empty;
+
+/// The map form of `on`.
+pub(crate) static ON: Table = Table {
+    what: "`on`",
+    about: "Events that make a build.",
+    keys: &[
+        event("push", "A branch was pushed."),
+        event("pull_request", "A pull request was opened or got a new commit."),
+        event("tag", "A tag was pushed."),
+        event("schedule", "A time of a schedule has come."),
+        event("manual", "Somebody asked for it."),
+    ],
+    foreign: &[
+        ("cron", Means("schedule")),
+        ("merge_request", Means("pull_request")),
+        ("merge_requests", Means("pull_request")),
+        ("workflow_dispatch", Means("manual")),
+        ("release", Means("tag")),
+        ("web", Means("manual")),
+    ],
+    others: Others::Refused,
+};
+
+const fn event(name: &'static str, about: &'static str) -> Key {
+    key(name, NO_FILTER, about)
+}

@@ -1,0 +1,25 @@
+//! How much one reading may hold. Each limit has its own code; the YAML tree's own limits stand in `yaml::tree`, the
+//! matrix's in `matrix`.
+
+/// Bytes of one file.
+pub(crate) const MAX_FILE_BYTES: usize = 256 * 1024;
+/// Files of one reading.
+pub(crate) const MAX_FILES: usize = 100;
+/// Jobs over all files.
+pub(crate) const MAX_JOBS: usize = 100;
+/// Steps of a job.
+pub(crate) const MAX_STEPS: usize = 100;
+/// Services of a job.
+pub(crate) const MAX_SERVICES: usize = 30;
+/// Cells over all jobs.
+pub(crate) const MAX_ALL_CELLS: usize = 1024;
+/// Names of one matrix, those of `include` too.
+pub(crate) const MAX_AXES: usize = 24;
+/// Entries of `include`, and of `exclude`.
+pub(crate) const MAX_ENTRIES: usize = 256;
+/// Bytes of one matrix value.
+pub(crate) const MAX_VALUE_BYTES: usize = 256;
+/// Values read over all cells of all jobs.
+pub(crate) const MAX_READ_NODES: usize = 4_000_000;
+/// Bytes of text read over all cells of all jobs.
+pub(crate) const MAX_READ_BYTES: usize = 64 * 1024 * 1024;

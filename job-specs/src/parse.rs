@@ -1,0 +1,145 @@
+//! The way from text to a checked [`JobFile`]: limits, tree, reading, checks, and a trial reading of every cell, so that
+//! whatever is wrong with a file is known before a build is made of it.
+
+use std::sync::Arc;
+
+use crate::check;
+use crate::codes;
+use crate::diagnostics::{Diagnostic, Severity};
+use crate::file::{JobFile, Part};
+use crate::limits::{MAX_ALL_CELLS, MAX_FILE_BYTES, MAX_FILES, MAX_JOBS, MAX_READ_BYTES, MAX_READ_NODES};
+use crate::problems::{Problem, Problems};
+use crate::read::{JobSource, Reader, read_file, read_job};
+use crate::source::Source;
+use crate::substitute::Scope;
+use crate::{SourceFile, yaml};
+
+/// What [`parse`] found.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// The file; `None` if and only if an error is among the diagnostics.
+    pub file: Option<JobFile>,
+    /// Everything there is to say, sorted by place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads `.drover.yml`, or several `.drover/*.yml`, as one. Never panics and never takes long, whatever the text is.
+pub fn parse(files: &[SourceFile]) -> Parsed {
+    let mut problems = Problems::default();
+    let sources: Arc<[Source]> = files.iter().map(|file| source(file)).collect();
+    let parts = read_parts(files, &sources, &mut problems);
+    if check_size(&parts, &mut problems) {
+        check::needs(&parts, &mut problems);
+        try_cells(&parts, &sources, &mut problems);
+    }
+    let diagnostics = problems.into_diagnostics(&sources);
+    let is_wrong = diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == Severity::Error);
+    Parsed {
+        file: (!is_wrong).then_some(JobFile { sources, parts }),
+        diagnostics,
+    }
+}
+
+/// The source of a file; of one that is too big only the name.
+fn source(file: &SourceFile) -> Source {
+    if file.text.len() <= MAX_FILE_BYTES {
+        return Source::new(file);
+    }
+    Source::new(&SourceFile {
+        name: file.name.clone(),
+        text: String::new(),
+    })
+}
+
+fn read_parts(files: &[SourceFile], sources: &[Source], problems: &mut Problems) -> Vec<Part> {
+    if files.is_empty() {
+        problems.add(Problem::in_file(&codes::NO_JOB_FILE, 0, "there is no job file").help(NO_FILE_HELP));
+    }
+    if files.len() > MAX_FILES {
+        let message = format!("there are {} job files; at most {MAX_FILES} are read", files.len());
+        problems.add(Problem::in_file(&codes::TOO_MANY_JOBS, MAX_FILES, message));
+    }
+    let mut parts = Vec::new();
+    for (at, file) in files.iter().enumerate().take(MAX_FILES) {
+        if file.text.len() > MAX_FILE_BYTES {
+            let message = format!(
+                "the file has {} KiB; at most 256 KiB are read",
+                file.text.len().div_ceil(1024)
+            );
+            let help = "move scripts into files of the repository, and run those";
+            problems.add(Problem::in_file(&codes::FILE_TOO_BIG, at, message).help(help));
+            continue;
+        }
+        let before = problems.errors();
+        let Some(root) = yaml::read(at, &sources[at], problems).filter(|root| !root.is_null()) else {
+            if problems.errors() == before {
+                problems.add(Problem::in_file(&codes::NO_JOB_FILE, at, "the file is empty").help(NO_FILE_HELP));
+            }
+            continue;
+        };
+        let mut substituted = 0;
+        let mut reader = Reader {
+            sources,
+            scope: Scope::default(),
+            problems,
+            substituted: &mut substituted,
+        };
+        parts.push(read_file(&mut reader, &root));
+    }
+    parts
+}
+
+const NO_FILE_HELP: &str = "a small one: `jobs: {test: {image: busybox, steps: [echo hello]}}`";
+
+/// Whether all cells together are few and small enough to be read.
+fn check_size(parts: &[Part], problems: &mut Problems) -> bool {
+    let jobs: Vec<&JobSource> = parts.iter().flat_map(|part| &part.jobs).collect();
+    if let Some(one_too_many) = jobs.get(MAX_JOBS) {
+        let message = format!("there are {} jobs; at most {MAX_JOBS} are allowed", jobs.len());
+        problems.add(Problem::at(&codes::TOO_MANY_JOBS, one_too_many.place, message));
+        return false;
+    }
+    let (mut cells, mut nodes, mut bytes) = (0, 0, 0);
+    for job in jobs {
+        cells += job.cells.len();
+        nodes += job.cells.len() * job.node.weight.nodes;
+        bytes += job.cells.len() * job.node.weight.bytes;
+        if cells > MAX_ALL_CELLS {
+            let message = format!("the matrices of all jobs make more than {MAX_ALL_CELLS} cells");
+            problems.add(Problem::at(&codes::TOO_MANY_JOBS, job.place, message).label("reached here"));
+            return false;
+        }
+        if nodes > MAX_READ_NODES || bytes > MAX_READ_BYTES {
+            let message = "the jobs are too big for so many cells";
+            let help = "a job's text counts once for each cell; move scripts into files of the repository";
+            let problem = Problem::at(&codes::TOO_MUCH_EXPANSION, job.place, message);
+            problems.add(problem.label("reached here").help(help));
+            return false;
+        }
+    }
+    true
+}
+
+fn try_cells(parts: &[Part], sources: &[Source], problems: &mut Problems) {
+    let mut substituted = 0;
+    for part in parts {
+        for job in &part.jobs {
+            for cell in &job.cells {
+                let scope = Scope {
+                    axes_unknown: job.matrix_is_wrong,
+                    ..Scope::default()
+                };
+                let mut reader = Reader {
+                    sources,
+                    scope,
+                    problems: &mut *problems,
+                    substituted: &mut substituted,
+                };
+                let spec = read_job(&mut reader, part.env.as_deref(), job, cell);
+                check::localhost(&job.node, &spec.services, sources, problems);
+            }
+        }
+    }
+}

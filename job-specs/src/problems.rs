@@ -1,0 +1,183 @@
+//! The collector: every finding of every phase lands here, so that a file's errors are all shown at once. It drops
+//! repetitions (a job is read once per matrix cell), sorts by place and cuts the list at a bound.
+
+use std::collections::HashSet;
+
+use crate::codes::{self, Code};
+use crate::diagnostics::{Diagnostic, Label, Severity, Span};
+use crate::source::{Place, Source};
+
+/// No file needs more findings than this at once; the rest is only counted.
+const MAX_KEPT: usize = 200;
+
+/// One finding on its way into the collector.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    code: &'static Code,
+    place: Option<Place>,
+    file: usize,
+    message: String,
+    label: Option<String>,
+    related: Vec<(Place, String)>,
+    notes: Vec<String>,
+    help: Option<String>,
+    once: bool,
+}
+
+impl Problem {
+    /// A finding about a place.
+    pub(crate) fn at(code: &'static Code, place: Place, message: impl Into<String>) -> Problem {
+        Problem {
+            place: Some(place),
+            ..Problem::in_file(code, place.file, message)
+        }
+    }
+
+    /// A finding about a whole file.
+    pub(crate) fn in_file(code: &'static Code, file: usize, message: impl Into<String>) -> Problem {
+        Problem {
+            code,
+            place: None,
+            file,
+            message: message.into(),
+            label: None,
+            related: Vec::new(),
+            notes: Vec::new(),
+            help: None,
+            once: false,
+        }
+    }
+
+    /// What to write under the caret.
+    pub(crate) fn label(mut self, text: impl Into<String>) -> Problem {
+        self.label = Some(text.into());
+        self
+    }
+
+    /// The concrete edit that mends it.
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Problem {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// The edit, when there is one to suggest.
+    pub(crate) fn help_if(mut self, text: Option<String>) -> Problem {
+        self.help = text.or(self.help);
+        self
+    }
+
+    /// A fact that explains it.
+    pub(crate) fn note(mut self, text: impl Into<String>) -> Problem {
+        self.notes.push(text.into());
+        self
+    }
+
+    /// Another place that matters.
+    pub(crate) fn related(mut self, place: Place, text: impl Into<String>) -> Problem {
+        self.related.push((place, text.into()));
+        self
+    }
+
+    /// One finding of this code is enough for this place, whatever its words (they differ from cell to cell).
+    pub(crate) fn once_per_place(mut self) -> Problem {
+        self.once = true;
+        self
+    }
+}
+
+/// The collector.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    kept: Vec<Problem>,
+    seen: HashSet<(&'static str, usize, usize, String)>,
+    not_kept: usize,
+    errors: usize,
+}
+
+impl Problems {
+    /// Keeps the finding unless it is already there.
+    pub(crate) fn add(&mut self, problem: Problem) {
+        let (start, end) = problem.place.map_or((0, 0), |place| (place.span.start, place.span.end));
+        let words = if problem.once {
+            end.to_string()
+        } else {
+            problem.message.clone()
+        };
+        if self.is_full() {
+            self.not_kept += 1;
+        } else if !self.seen.insert((problem.code.id, problem.file, start, words)) {
+            return;
+        }
+        self.errors += usize::from(problem.code.severity == Severity::Error);
+        if !self.is_full() {
+            self.kept.push(problem);
+        }
+    }
+
+    /// Whether more findings would only be counted; costly suggestions are skipped then.
+    pub(crate) fn is_full(&self) -> bool {
+        self.kept.len() >= MAX_KEPT
+    }
+
+    /// How many errors there are so far.
+    pub(crate) fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// The findings as data, sorted by place.
+    pub(crate) fn into_diagnostics(mut self, sources: &[Source]) -> Vec<Diagnostic> {
+        self.kept.sort_by_key(|problem| {
+            (
+                problem.file,
+                problem.place.map_or(0, |place| place.span.start),
+                problem.code.id,
+            )
+        });
+        if self.not_kept > 0 && self.errors > 0 {
+            let file = self.kept.last().map_or(0, |problem| problem.file);
+            let message = format!("and {} more problems, which are not listed", self.not_kept);
+            self.kept
+                .push(Problem::in_file(&codes::TOO_MANY_PROBLEMS, file, message));
+        }
+        self.kept
+            .into_iter()
+            .map(|problem| diagnostic(problem, sources))
+            .collect()
+    }
+}
+
+fn diagnostic(problem: Problem, sources: &[Source]) -> Diagnostic {
+    let mut notes = problem.notes;
+    let mut related = Vec::new();
+    for (place, text) in problem.related {
+        let source = &sources[place.file];
+        if place.file == problem.file {
+            related.push(Label {
+                span: source.clip(place.span),
+                text,
+            });
+        } else {
+            notes.push(format!(
+                "{text}: {}:{}:{}",
+                source.name, place.span.line, place.span.column
+            ));
+        }
+    }
+    Diagnostic {
+        code: problem.code.id.to_owned(),
+        severity: problem.code.severity,
+        message: problem.message,
+        file: sources
+            .get(problem.file)
+            .map_or_else(String::new, |source| source.name.clone()),
+        span: problem.place.map(|place| clipped(place, sources)),
+        label: problem.label,
+        related,
+        notes,
+        help: problem.help,
+    }
+}
+
+fn clipped(place: Place, sources: &[Source]) -> Span {
+    sources[place.file].clip(place.span)
+}

@@ -1,0 +1,167 @@
+//! Maps with known keys: which key is ours, which one belongs to somebody else, and what to say about it.
+
+use crate::codes;
+use crate::keys::{Foreign, Others, Table};
+use crate::problems::Problem;
+use crate::read::Reader;
+use crate::source::Place;
+use crate::suggest::{did_you_mean, listed};
+use crate::yaml::{Entry, Node};
+
+/// A value and what it is called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slot<'a> {
+    pub(crate) node: &'a Node,
+    key: &'a str,
+    is_item: bool,
+}
+
+impl<'a> Slot<'a> {
+    /// The value of a key.
+    pub(crate) fn of(key: &'a str, node: &'a Node) -> Slot<'a> {
+        Slot {
+            node,
+            key,
+            is_item: false,
+        }
+    }
+
+    /// An item of a list, or a value of a map, that is itself the value of this slot.
+    pub(crate) fn inside(self, node: &'a Node) -> Slot<'a> {
+        Slot {
+            node,
+            key: self.key,
+            is_item: true,
+        }
+    }
+
+    /// How it is called in a sentence: `` `timeout` `` or ``an item of `needs` ``.
+    pub(crate) fn name(&self) -> String {
+        if self.is_item {
+            format!("an item of `{}`", self.key)
+        } else {
+            format!("`{}`", self.key)
+        }
+    }
+
+    /// Where it stands.
+    pub(crate) fn place(&self) -> Place {
+        self.node.place
+    }
+}
+
+/// A map whose keys have been checked against a table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fields<'a> {
+    table: &'static Table,
+    entries: &'a [Entry],
+}
+
+impl<'a> Fields<'a> {
+    /// The value of a key of the table.
+    pub(crate) fn get(&self, key: &'static str) -> Option<Slot<'a>> {
+        debug_assert!(
+            self.table.key(key).is_some(),
+            "`{key}` is not in the table of {}",
+            self.table.what
+        );
+        self.entries
+            .iter()
+            .find(|entry| &*entry.key.text == key)
+            .map(|entry| Slot::of(key, &entry.node))
+    }
+
+    /// Where the key itself stands.
+    pub(crate) fn key_place(&self, key: &str) -> Option<Place> {
+        self.entries
+            .iter()
+            .find(|entry| &*entry.key.text == key)
+            .map(|entry| entry.key.place)
+    }
+
+    /// The entries that the table does not name.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &'a Entry> {
+        self.entries
+            .iter()
+            .filter(|entry| self.table.key(&entry.key.text).is_none())
+    }
+}
+
+impl Reader<'_> {
+    /// The keys of a map; `owner` is what has them (``job `test` ``). `None` when it is not a map.
+    pub(crate) fn fields<'n>(&mut self, slot: Slot<'n>, table: &'static Table, owner: &str) -> Option<Fields<'n>> {
+        let Some(entries) = slot.node.entries() else {
+            self.wrong_type(slot, "a map");
+            return None;
+        };
+        for entry in entries.iter().filter(|entry| table.key(&entry.key.text).is_none()) {
+            self.other_key(entry, table, owner);
+        }
+        Some(Fields { table, entries })
+    }
+
+    /// The value of a required key; its absence is a problem at `owner_place`.
+    pub(crate) fn require<'n>(
+        &mut self,
+        fields: &Fields<'n>,
+        key: &'static str,
+        owner: &str,
+        owner_place: Place,
+    ) -> Option<Slot<'n>> {
+        let slot = fields.get(key);
+        if slot.is_none() {
+            let label = format!("`{key}` is missing");
+            let message = format!("{owner} has no `{key}`");
+            self.add(Problem::at(&codes::MISSING_KEY, owner_place, message).label(label));
+        }
+        slot
+    }
+
+    fn other_key(&mut self, entry: &Entry, table: &'static Table, owner: &str) {
+        let (name, place) = (&*entry.key.text, entry.key.place);
+        let extension = name.starts_with("x-") && !matches!(table.others, Others::Refused);
+        if extension || matches!(table.others, Others::Taken(_)) {
+            return;
+        }
+        let unknown = || Problem::at(&codes::UNKNOWN_KEY, place, format!("unknown key `{name}` in {owner}"));
+        let problem = match table.foreign(name) {
+            Some(Foreign::Means(ours)) => unknown().label(format!("did you mean `{ours}`?")),
+            Some(Foreign::Hint(what_to_do)) => unknown().help(what_to_do),
+            Some(Foreign::Later) => {
+                let message = format!("`{name}` in {owner} is not supported yet");
+                Problem::at(&codes::NOT_YET, place, message).help("remove it for now")
+            }
+            Some(Foreign::Refused(reason)) => {
+                let message = format!("`{name}` is refused in {owner}");
+                Problem::at(&codes::REFUSED, place, message)
+                    .note(reason)
+                    .help("remove it")
+            }
+            Some(Foreign::Ignored(reason)) => {
+                Problem::at(&codes::IGNORED, place, format!("`{name}` is ignored in {owner}")).note(reason)
+            }
+            None => self.nearest_key(unknown(), name, table),
+        };
+        self.add(problem);
+    }
+
+    fn nearest_key(&self, problem: Problem, name: &str, table: &'static Table) -> Problem {
+        if self.problems.is_full() {
+            return problem;
+        }
+        let ours = table.keys.iter().map(|key| key.name);
+        let meant = did_you_mean(name, ours.clone());
+        match meant {
+            Some(label) => problem.label(label),
+            None => problem.help(format!("keys of {}: {}", with_article(table.what), listed(ours))),
+        }
+    }
+}
+
+fn with_article(what: &str) -> String {
+    if what.starts_with('`') {
+        what.to_owned()
+    } else {
+        format!("a {what}")
+    }
+}

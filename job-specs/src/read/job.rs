@@ -1,0 +1,232 @@
+//! One cell of a job: everything but `needs` and `matrix`, which are known before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::codes;
+use crate::env::matrix_variable;
+use crate::keys::{JOB, RESOURCES};
+use crate::matrix::{Cell, Matrix};
+use crate::model::{DEFAULT_JOB_TIMEOUT_SECS, Env, JobSpec, Resources};
+use crate::problems::Problem;
+use crate::read::{Fields, Reader, Slot};
+use crate::source::Place;
+use crate::yaml::{Entry, Node};
+
+/// A job, read as far as it can be without a cell.
+#[derive(Debug, Clone)]
+pub(crate) struct JobSource {
+    pub(crate) name: String,
+    /// Its key.
+    pub(crate) place: Place,
+    pub(crate) node: Arc<Node>,
+    pub(crate) needs: Vec<Need>,
+    pub(crate) matrix: Matrix,
+    /// The matrix could not be read; there is one cell, and nothing is known about it.
+    pub(crate) matrix_is_wrong: bool,
+    /// One for each `JobSpec`; a job without a matrix has one empty cell.
+    pub(crate) cells: Vec<Cell>,
+    /// Every name that a cell can have.
+    pub(crate) axes: Vec<String>,
+}
+
+/// One item of `needs`.
+#[derive(Debug, Clone)]
+pub(crate) struct Need {
+    pub(crate) name: String,
+    pub(crate) place: Place,
+}
+
+impl JobSource {
+    pub(crate) fn new(name: String, entry: &Entry) -> JobSource {
+        JobSource {
+            name,
+            place: entry.key.place,
+            node: Arc::clone(&entry.node),
+            needs: Vec::new(),
+            matrix: Matrix::default(),
+            matrix_is_wrong: false,
+            cells: vec![Cell::default()],
+            axes: Vec::new(),
+        }
+    }
+
+    pub(crate) fn set_matrix(&mut self, matrix: Matrix) {
+        self.cells = matrix.cells();
+        self.axes = matrix.names();
+        self.matrix = matrix;
+    }
+}
+
+/// Reads one cell. Fields that are wrong, or not known yet, get a default: what is made then is thrown away.
+pub(crate) fn read_job<'a>(
+    reader: &mut Reader<'a>,
+    file_env: Option<&Node>,
+    job: &'a JobSource,
+    cell: &'a Cell,
+) -> JobSpec {
+    let mut spec = skeleton(job, cell);
+    reader.scope.cell = None;
+    reader.scope.axes = &[];
+    reader.scope.env = BTreeMap::new();
+    if let Some(env) = file_env {
+        let env = reader.env_map(Slot::of("env", env));
+        reader.remember(env, &mut spec.env);
+    }
+    reader.scope.cell = Some(cell);
+    reader.scope.axes = &job.axes;
+    let matrix = cell
+        .values
+        .iter()
+        .map(|value| (matrix_variable(&value.axis), Some(value.value.clone())));
+    reader.remember(matrix.collect(), &mut spec.env);
+    let owner = format!("job `{}`", job.name);
+    if let Some(fields) = reader.fields(Slot::of("the job", &job.node), &JOB, &owner) {
+        reader.job_fields(&fields, &owner, job.place, &mut spec);
+    }
+    spec
+}
+
+fn skeleton(job: &JobSource, cell: &Cell) -> JobSpec {
+    JobSpec {
+        name: job.name.clone(),
+        matrix: cell.values.clone(),
+        needs: job.needs.iter().map(|need| need.name.clone()).collect(),
+        image: String::new(),
+        env: Env::new(),
+        services: Vec::new(),
+        steps: Vec::new(),
+        timeout_secs: DEFAULT_JOB_TIMEOUT_SECS,
+        resources: Resources::default(),
+        allow_failure: cell.allow_failure,
+        max_parallel: job.matrix.max_parallel,
+        fail_fast: job.matrix.fail_fast,
+    }
+}
+
+impl Reader<'_> {
+    fn job_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, spec: &mut JobSpec) {
+        if let Some(env) = fields.get("env") {
+            let env = self.env_map(env);
+            self.remember(env, &mut spec.env);
+        }
+        let image = self.require(fields, "image", owner, place);
+        spec.image = image.and_then(|slot| self.image(slot)).unwrap_or_default();
+        if let Some(slot) = fields.get("timeout") {
+            spec.timeout_secs = self.duration_secs(slot).unwrap_or(spec.timeout_secs);
+        }
+        if let Some(slot) = fields.get("allow_failure") {
+            spec.allow_failure |= self.flag(slot).unwrap_or(false);
+        }
+        if let Some(slot) = fields.get("resources") {
+            spec.resources = self.resources(slot, owner);
+        }
+        if let Some(slot) = fields.get("services") {
+            spec.services = self.services(slot, owner);
+        }
+        if let Some(slot) = self.require(fields, "steps", owner, place) {
+            spec.steps = self.steps(slot, owner, &spec.image);
+        }
+    }
+
+    /// Adds variables to the scope, so that what comes after can use them, and to the environment, if known.
+    fn remember(&mut self, variables: Vec<(String, Option<String>)>, env: &mut Env) {
+        for (name, value) in variables {
+            if let Some(value) = &value {
+                env.insert(name.clone(), value.clone());
+            }
+            self.scope.env.insert(name, value);
+        }
+    }
+
+    /// `env`: a map from names to values. A value that is not known yet is `None`.
+    pub(crate) fn env_map(&mut self, slot: Slot<'_>) -> Vec<(String, Option<String>)> {
+        let Some(entries) = slot.node.entries() else {
+            let message = format!("{} takes a map, found {}", slot.name(), slot.node.found());
+            self.add(
+                Problem::at(&codes::WRONG_TYPE, slot.place(), message).help("write `NAME: value`, one on each line"),
+            );
+            return Vec::new();
+        };
+        entries
+            .iter()
+            .map(|entry| (entry.key.text.to_string(), self.env_value(entry)))
+            .collect()
+    }
+
+    /// The value of one variable, as it is written.
+    pub(crate) fn env_value(&mut self, entry: &Entry) -> Option<String> {
+        let name = &*entry.key.text;
+        self.check_variable_name(name, entry.key.place);
+        if entry.node.is_null() {
+            let problem = Problem::at(&codes::WRONG_TYPE, entry.key.place, format!("`{name}` has no value"));
+            self.add(problem.help(format!(
+                "write `{name}: \"\"` for an empty one; nothing is taken from the agent's host"
+            )));
+            return None;
+        }
+        let slot = Slot::of(name, &entry.node);
+        let text = self.scalar(slot, "a text, a number or true/false")?.text;
+        self.no_nul(slot, text)
+    }
+
+    /// A text that can be an argument or a variable of a process.
+    pub(crate) fn no_nul(&mut self, slot: Slot<'_>, text: String) -> Option<String> {
+        if text.contains('\0') {
+            self.add(Problem::at(
+                &codes::BAD_VALUE,
+                slot.place(),
+                format!("{} holds a NUL character", slot.name()),
+            ));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// The name of an image.
+    pub(crate) fn image(&mut self, slot: Slot<'_>) -> Option<String> {
+        let name = self.text(slot)?;
+        if let Some(fault) = crate::image::fault(&name) {
+            let problem = self.bad_value(slot, &codes::BAD_IMAGE, format!("`{name}` is not an image's name"));
+            self.add(problem.label(fault));
+            return None;
+        }
+        Some(name)
+    }
+
+    /// `user`, `uid` or `uid:gid`.
+    pub(crate) fn user(&mut self, slot: Slot<'_>) -> Option<String> {
+        let user = self.text(slot)?;
+        let fine = |part: &str| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+        };
+        if user.split(':').count() <= 2 && user.split(':').all(fine) {
+            return Some(user);
+        }
+        let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{user}` is not a user"));
+        self.add(problem.label("expected `user`, `uid` or `uid:gid`"));
+        None
+    }
+
+    /// A duration in whole seconds, rounded up.
+    pub(crate) fn duration_secs(&mut self, slot: Slot<'_>) -> Option<u64> {
+        self.duration_ms(slot).map(|ms| ms.div_ceil(1000))
+    }
+
+    fn resources(&mut self, slot: Slot<'_>, owner: &str) -> Resources {
+        let Some(fields) = self.fields(slot, &RESOURCES, &format!("`resources` of {owner}")) else {
+            return Resources::default();
+        };
+        Resources {
+            cpu_millis: fields.get("cpus").and_then(|slot| self.cpu_millis(slot)),
+            memory_bytes: fields.get("memory").and_then(|slot| self.size_bytes(slot)),
+            pids: fields
+                .get("pids")
+                .and_then(|slot| self.count(slot, 4_194_304))
+                .map(u64::from),
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! `matrix`: axes, `include`, `exclude`, `fail_fast`, `max_parallel`. Everything in it is written out, because cells
+//! are made from it before any value is substituted.
+
+use std::collections::HashSet;
+
+use crate::codes;
+use crate::env::matrix_variable;
+use crate::keys::MATRIX;
+use crate::limits::{MAX_AXES, MAX_ENTRIES, MAX_VALUE_BYTES};
+use crate::matrix::{Axis, Exclude, Include, MAX_CELLS, MAX_PRODUCT, Matrix};
+use crate::model::AxisValue;
+use crate::problems::Problem;
+use crate::read::{Fields, Reader, Slot};
+use crate::source::Place;
+use crate::suggest::{did_you_mean, listed, nearest};
+use crate::yaml::{Entry, Plain, Scalar, Value};
+
+/// Keys of `matrix` that are no axes.
+const OWN_KEYS: [&str; 4] = ["include", "exclude", "fail_fast", "max_parallel"];
+
+impl Reader<'_> {
+    /// The matrix of a job, with its own checks done.
+    pub(crate) fn matrix(&mut self, slot: Slot<'_>, owner: &str) -> Matrix {
+        let errors_before = self.problems.errors();
+        let mut matrix = Matrix::default();
+        let Some(fields) = self.fields(slot, &MATRIX, &format!("the matrix of {owner}")) else {
+            return matrix;
+        };
+        for entry in fields.others() {
+            matrix.axes.extend(self.axis(entry));
+        }
+        self.check_variables(&fields);
+        if let Some(include) = fields.get("include") {
+            matrix.include = self
+                .entries_of(include)
+                .into_iter()
+                .filter_map(|item| self.include(item))
+                .collect();
+        }
+        if let Some(exclude) = fields.get("exclude") {
+            let axes = &matrix.axes;
+            let entries = self.entries_of(exclude).into_iter();
+            matrix.exclude = entries.filter_map(|item| self.exclude(item, axes)).collect();
+        }
+        matrix.fail_fast = fields
+            .get("fail_fast")
+            .and_then(|slot| self.written_out(slot, Self::flag))
+            .unwrap_or(false);
+        matrix.max_parallel = fields
+            .get("max_parallel")
+            .and_then(|slot| self.written_out(slot, |r, s| r.count(s, 256)));
+        if self.problems.errors() == errors_before {
+            self.check_size(&matrix, slot, owner);
+        }
+        matrix
+    }
+
+    fn written_out<T>(&mut self, slot: Slot<'_>, read: impl Fn(&mut Self, Slot<'_>) -> Option<T>) -> Option<T> {
+        if let Value::Scalar(scalar) = &slot.node.value {
+            self.no_template(slot, &scalar.text)?;
+        }
+        read(self, slot)
+    }
+
+    fn axis(&mut self, entry: &Entry) -> Option<Axis> {
+        let name = &*entry.key.text;
+        let slot = Slot::of(name, &entry.node);
+        let Value::List(items) = &entry.node.value else {
+            let message = format!("axis `{name}` takes a list of values, found {}", entry.node.found());
+            let place = if nearest(name, OWN_KEYS).is_some() {
+                entry.key.place
+            } else {
+                slot.place()
+            };
+            let problem = Problem::at(&codes::WRONG_TYPE, place, message);
+            self.add(match did_you_mean(name, OWN_KEYS) {
+                Some(label) => problem.label(label),
+                None => problem
+                    .label("expected a list")
+                    .help(format!("write `{name}: [\"a\", \"b\"]`")),
+            });
+            return None;
+        };
+        self.check_axis_name(name, entry.key.place);
+        if items.is_empty() {
+            let message = format!("axis `{name}` has no value, so the matrix has no cell");
+            self.add(Problem::at(&codes::EMPTY_MATRIX, slot.place(), message));
+            return None;
+        }
+        let mut seen = HashSet::new();
+        let mut values = Vec::with_capacity(items.len());
+        for item in items {
+            let Some(value) = self.cell_value(slot.inside(item), name, Some(slot)) else {
+                continue;
+            };
+            if seen.insert(value.clone()) {
+                values.push(value);
+            } else {
+                let message = format!("axis `{name}` has the value `{value}` twice");
+                self.add(Problem::at(&codes::DUPLICATE, item.place, message));
+            }
+        }
+        Some(Axis {
+            name: name.to_owned(),
+            values,
+        })
+    }
+
+    /// One value of a cell, as text: numbers as YAML reads them, with a warning when that changes them.
+    fn cell_value(&mut self, slot: Slot<'_>, axis: &str, all: Option<Slot<'_>>) -> Option<String> {
+        let Value::Scalar(scalar) = &slot.node.value else {
+            self.wrong_type(slot, "a text or a number");
+            return None;
+        };
+        if scalar.plain == Plain::Null {
+            self.wrong_type(slot, "a text or a number");
+            return None;
+        }
+        self.no_template(slot, &scalar.text)?;
+        let value = scalar.canonical();
+        if value.len() > MAX_VALUE_BYTES || value.contains(['\n', '\0']) {
+            let message = format!("a value of axis `{axis}` is one line of at most {MAX_VALUE_BYTES} bytes");
+            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message));
+            return None;
+        }
+        if value != scalar.text {
+            self.changed_number(slot, scalar, &value, all);
+        }
+        Some(value)
+    }
+
+    fn changed_number(&mut self, slot: Slot<'_>, scalar: &Scalar, value: &str, all: Option<Slot<'_>>) {
+        let kind = if matches!(scalar.plain, Plain::Bool(_)) {
+            "value"
+        } else {
+            "number"
+        };
+        let message = format!("`{}` is the {kind} {value}", scalar.text);
+        let items = match all.map(|slot| &slot.node.value) {
+            Some(Value::List(items)) if items.len() <= 12 => items.as_slice(),
+            _ => &[],
+        };
+        let texts: Vec<String> = items.iter().filter_map(|item| quoted_item(&item.value)).collect();
+        let help = if texts.is_empty() {
+            format!("quote it if the text is meant: \"{}\"", scalar.text)
+        } else {
+            format!("quote versions: [{}]", texts.join(", "))
+        };
+        self.add(Problem::at(&codes::MATRIX_NUMBER, slot.place(), message).help(help));
+    }
+
+    fn entries_of<'n>(&mut self, slot: Slot<'n>) -> Vec<Slot<'n>> {
+        let mut items = self.items(slot, "a list of maps").unwrap_or_default();
+        if items.len() > MAX_ENTRIES {
+            let message = format!(
+                "{} has {} entries; at most {MAX_ENTRIES} are allowed",
+                slot.name(),
+                items.len()
+            );
+            self.add(Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message));
+            items.truncate(MAX_ENTRIES);
+        }
+        items
+    }
+
+    fn include(&mut self, item: Slot<'_>) -> Option<Include> {
+        let Some(entries) = item.node.entries() else {
+            self.wrong_type(item, "a map from axes to values");
+            return None;
+        };
+        let mut include = Include::default();
+        for entry in entries {
+            let name = &*entry.key.text;
+            let slot = Slot::of(name, &entry.node);
+            if name == "allow_failure" {
+                include.allow_failure = self.written_out(slot, Self::flag).unwrap_or(false);
+                continue;
+            }
+            self.check_axis_name(name, entry.key.place);
+            include
+                .values
+                .extend(self.cell_value(slot, name, None).map(|value| axis_value(name, value)));
+        }
+        if include.values.is_empty() {
+            self.add(Problem::at(
+                &codes::MATRIX_ENTRY,
+                item.place(),
+                "an entry of `include` names no value of a cell",
+            ));
+            return None;
+        }
+        Some(include)
+    }
+
+    fn exclude(&mut self, item: Slot<'_>, axes: &[Axis]) -> Option<Exclude> {
+        let Some(entries) = item.node.entries() else {
+            self.wrong_type(item, "a map from axes to values");
+            return None;
+        };
+        let mut values = Vec::new();
+        for entry in entries {
+            let name = &*entry.key.text;
+            if !axes.iter().any(|axis| axis.name == name) {
+                self.unknown_axis(entry, axes);
+                continue;
+            }
+            let slot = Slot::of(name, &entry.node);
+            values.extend(self.cell_value(slot, name, None).map(|value| axis_value(name, value)));
+        }
+        if entries.is_empty() {
+            self.add(Problem::at(
+                &codes::MATRIX_ENTRY,
+                item.place(),
+                "an empty entry of `exclude` would leave no cell",
+            ));
+        }
+        Some(Exclude {
+            place: item.place(),
+            values,
+        })
+        .filter(|exclude| !exclude.values.is_empty())
+    }
+
+    fn unknown_axis(&mut self, entry: &Entry, axes: &[Axis]) {
+        let name = &*entry.key.text;
+        let names = || axes.iter().map(|axis| axis.name.as_str());
+        let message = format!("`exclude` names `{name}`, which is not an axis of this matrix");
+        let problem = Problem::at(&codes::MATRIX_ENTRY, entry.key.place, message);
+        let problem = problem.note(format!("axes: {}", listed(names())));
+        self.add(match did_you_mean(name, names()) {
+            Some(label) => problem.label(label),
+            None => problem,
+        });
+    }
+
+    fn check_axis_name(&mut self, name: &str, place: Place) {
+        let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if starts && name.len() <= 64 && name.chars().all(fine) {
+            return;
+        }
+        let problem = Problem::at(&codes::BAD_NAME, place, format!("`{name}` is not a name for an axis"));
+        self.add(problem.label("letters, digits, `-` and `_` only, a letter first"));
+    }
+
+    /// `a-b` and `a_b` would be one environment variable.
+    fn check_variables(&mut self, fields: &Fields<'_>) {
+        let mut seen: Vec<(String, Place)> = Vec::new();
+        for entry in fields.others().take(MAX_AXES + 1) {
+            let variable = matrix_variable(&entry.key.text);
+            match seen.iter().find(|(other, _)| *other == variable) {
+                Some((_, first)) => {
+                    let message = format!("two axes are the environment variable `{variable}`");
+                    let problem = Problem::at(&codes::DUPLICATE, entry.key.place, message);
+                    self.add(problem.related(*first, "first here"));
+                }
+                None => seen.push((variable, entry.key.place)),
+            }
+        }
+    }
+
+    fn check_size(&mut self, matrix: &Matrix, slot: Slot<'_>, owner: &str) {
+        let too_many = |count: String| {
+            let message = format!("the matrix of {owner} has {count} cells; at most {MAX_CELLS} are allowed");
+            Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message).help("remove an axis, or values from one")
+        };
+        let names = matrix.names();
+        if names.len() > MAX_AXES {
+            let message = format!(
+                "the matrix of {owner} has {} axes; at most {MAX_AXES} are allowed",
+                names.len()
+            );
+            self.add(Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message));
+            return;
+        }
+        match matrix.product() {
+            Some(product) if product <= MAX_PRODUCT => {}
+            Some(product) => {
+                self.add(too_many(product.to_string()));
+                return;
+            }
+            None => {
+                self.add(too_many("far too many".to_owned()));
+                return;
+            }
+        }
+        let cells = matrix.cells().len();
+        if cells > MAX_CELLS {
+            self.add(too_many(cells.to_string()));
+        }
+        for idle in matrix.idle_excludes() {
+            self.add(Problem::at(
+                &codes::EXCLUDES_NOTHING,
+                idle.place,
+                "this entry of `exclude` matches no cell",
+            ));
+        }
+        if cells == 0 {
+            self.add(Problem::at(
+                &codes::EMPTY_MATRIX,
+                slot.place(),
+                format!("the matrix of {owner} has no cell"),
+            ));
+        }
+    }
+}
+
+fn axis_value(axis: &str, value: String) -> AxisValue {
+    AxisValue {
+        axis: axis.to_owned(),
+        value,
+    }
+}
+
+fn quoted_item(value: &Value) -> Option<String> {
+    match value {
+        Value::Scalar(scalar) => Some(format!("\"{}\"", scalar.text)),
+        Value::List(_) | Value::Map(_) => None,
+    }
+}

@@ -1,0 +1,129 @@
+//! The tree. Nodes are shared ([`Arc`]), so an alias costs nothing; their weights count what they would be if every
+//! alias were written out, which is what reading them costs.
+
+use std::sync::Arc;
+
+use super::scalar::{Plain, Scalar};
+use crate::source::Place;
+
+/// One value of the file.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) place: Place,
+    pub(crate) value: Value,
+    pub(crate) weight: Weight,
+}
+
+/// What a node is when every alias below it is written out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Weight {
+    /// Nodes, itself included.
+    pub(crate) nodes: usize,
+    /// Bytes of text.
+    pub(crate) bytes: usize,
+    /// Levels of maps and lists; 0 for a scalar.
+    pub(crate) height: usize,
+}
+
+/// The three forms of a value.
+#[derive(Debug, Clone)]
+pub(crate) enum Value {
+    Scalar(Scalar),
+    List(Vec<Arc<Node>>),
+    Map(Vec<Entry>),
+}
+
+/// One `key: value`.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) key: Key,
+    pub(crate) node: Arc<Node>,
+}
+
+/// A key, always a text.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    pub(crate) text: Arc<str>,
+    pub(crate) place: Place,
+}
+
+impl Node {
+    /// A scalar node.
+    pub(crate) fn scalar(place: Place, scalar: Scalar) -> Node {
+        let weight = Weight {
+            nodes: 1,
+            bytes: scalar.text.len(),
+            height: 0,
+        };
+        Node {
+            place,
+            value: Value::Scalar(scalar),
+            weight,
+        }
+    }
+
+    /// A list node.
+    pub(crate) fn list(place: Place, items: Vec<Arc<Node>>) -> Node {
+        let weight = above(items.iter().map(|item| item.weight));
+        Node {
+            place,
+            value: Value::List(items),
+            weight,
+        }
+    }
+
+    /// A map node.
+    pub(crate) fn map(place: Place, entries: Vec<Entry>) -> Node {
+        let keys: usize = entries.iter().map(|entry| entry.key.text.len()).sum();
+        let mut weight = above(entries.iter().map(|entry| entry.node.weight));
+        weight.bytes += keys;
+        Node {
+            place,
+            value: Value::Map(entries),
+            weight,
+        }
+    }
+
+    /// The entries, when it is a map.
+    pub(crate) fn entries(&self) -> Option<&[Entry]> {
+        match &self.value {
+            Value::Map(entries) => Some(entries),
+            Value::Scalar(_) | Value::List(_) => None,
+        }
+    }
+
+    /// The value of a key, when it is a map that has it.
+    pub(crate) fn get(&self, key: &str) -> Option<&Arc<Node>> {
+        self.entries()?
+            .iter()
+            .find(|entry| &*entry.key.text == key)
+            .map(|entry| &entry.node)
+    }
+
+    /// Whether nothing is written here: `key:`, `~`, `null`.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(&self.value, Value::Scalar(scalar) if scalar.plain == Plain::Null)
+    }
+
+    /// What stands here, for "expected …, found …".
+    pub(crate) fn found(&self) -> String {
+        match &self.value {
+            Value::List(_) => "a list".to_owned(),
+            Value::Map(_) => "a map".to_owned(),
+            Value::Scalar(scalar) => scalar.found(),
+        }
+    }
+}
+
+fn above(children: impl Iterator<Item = Weight>) -> Weight {
+    let start = Weight {
+        nodes: 1,
+        bytes: 0,
+        height: 1,
+    };
+    children.fold(start, |sum, child| Weight {
+        nodes: sum.nodes + child.nodes,
+        bytes: sum.bytes + child.bytes,
+        height: sum.height.max(child.height + 1),
+    })
+}

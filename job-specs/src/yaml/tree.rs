@@ -1,0 +1,329 @@
+//! Builds the tree from the parser's events in one pass. Errors that leave the structure sound (a key twice, an
+//! unknown alias) are collected and the pass goes on; a syntax error or a broken limit ends it.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, Span as YamlSpan, Tag, options};
+
+use super::node::{Entry, Key, Node, Value, Weight};
+use super::scalar::{Plain, Scalar};
+use super::syntax;
+use crate::codes;
+use crate::problems::{Problem, Problems};
+use crate::source::{Place, Source};
+
+/// Maps and lists inside each other, aliases written out.
+pub(crate) const MAX_DEPTH: usize = 32;
+/// Nodes of a file, aliases written out.
+pub(crate) const MAX_NODES: usize = 50_000;
+/// Bytes of text of a file, aliases written out.
+pub(crate) const MAX_TEXT: usize = 1024 * 1024;
+
+/// The document of a file. `None` when it is empty, or when a problem ended the reading.
+pub(crate) fn read(file: usize, source: &Source, problems: &mut Problems) -> Option<Arc<Node>> {
+    let mut builder = Builder {
+        file,
+        source,
+        problems,
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        seen: Weight::default(),
+        root: None,
+    };
+    for next in Parser::new_from_str_with_options(&source.text, parser_options()) {
+        match next {
+            Ok((event, span)) => builder.take(event, span).ok()?,
+            Err(error) => {
+                builder.problems.add(syntax::explain(file, source, &error));
+                return None;
+            }
+        }
+    }
+    builder.root
+}
+
+fn parser_options() -> Options {
+    options! { emit_comments: false, emit_unresolved_aliases: true }
+}
+
+/// The problem has been added; the reading ends.
+struct Stop;
+
+/// A map or list whose end has not come yet.
+struct Open {
+    start: usize,
+    anchor: usize,
+    content: Content,
+}
+
+enum Content {
+    List(Vec<Arc<Node>>),
+    Map {
+        entries: Vec<Entry>,
+        seen: HashMap<Arc<str>, Place>,
+        key: Option<Key>,
+    },
+}
+
+struct Builder<'a> {
+    file: usize,
+    source: &'a Source,
+    problems: &'a mut Problems,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Arc<Node>>,
+    seen: Weight,
+    root: Option<Arc<Node>>,
+}
+
+impl Builder<'_> {
+    fn take(&mut self, event: Event<'_>, span: YamlSpan) -> Result<(), Stop> {
+        let bytes = span.byte_range().unwrap_or_default();
+        match event {
+            Event::DocumentStart(..) if self.root.is_some() => Err(self.second_document(bytes)),
+            Event::Scalar(text, style, anchor, tag) => {
+                let quoted = style != ScalarStyle::Plain || self.tag_of(tag.as_deref(), &span);
+                let text = text.into_owned();
+                let scalar = if quoted {
+                    Scalar::quoted(text)
+                } else {
+                    Scalar::unquoted(text)
+                };
+                self.value(Node::scalar(self.place(bytes), scalar), anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.tag_of(tag.as_deref(), &span);
+                self.begin(bytes, anchor, Content::List(Vec::new()))
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.tag_of(tag.as_deref(), &span);
+                let content = Content::Map {
+                    entries: Vec::new(),
+                    seen: HashMap::new(),
+                    key: None,
+                };
+                self.begin(bytes, anchor, content)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(bytes),
+            Event::Alias(id) => self.alias(id, bytes),
+            Event::UnresolvedAlias(name) => self.unknown_alias(&name, bytes),
+            _ => Ok(()),
+        }
+    }
+
+    fn place(&self, bytes: Range<usize>) -> Place {
+        Place {
+            file: self.file,
+            span: self.source.span(bytes),
+        }
+    }
+
+    /// Refuses tags other than YAML's own; whether the tag says that the value is a text.
+    fn tag_of(&mut self, tag: Option<&Tag>, span: &YamlSpan) -> bool {
+        let Some(tag) = tag else { return false };
+        if tag.core_suffix().is_none() && tag.original() != "!" {
+            let bytes = span.tag_span().and_then(|tag| tag.byte_range()).unwrap_or_default();
+            let message = format!("the tag `{}` means nothing here", tag.original());
+            let help = "remove it, or quote the whole value if it is meant as text";
+            self.problems
+                .add(Problem::at(&codes::TAG_OR_ALIAS, self.place(bytes), message).help(help));
+        }
+        tag.core_suffix().is_none_or(|suffix| suffix == "str")
+    }
+
+    fn begin(&mut self, bytes: Range<usize>, anchor: usize, content: Content) -> Result<(), Stop> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(self.too_deep(bytes));
+        }
+        self.open.push(Open {
+            start: bytes.start,
+            anchor,
+            content,
+        });
+        Ok(())
+    }
+
+    fn end(&mut self, bytes: Range<usize>) -> Result<(), Stop> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
+        let place = self.place(open.start..bytes.end);
+        let node = match open.content {
+            Content::List(items) => Node::list(place, items),
+            Content::Map { entries, .. } => Node::map(place, self.merged(entries)),
+        };
+        self.value(node, open.anchor)
+    }
+
+    fn alias(&mut self, id: usize, bytes: Range<usize>) -> Result<(), Stop> {
+        let Some(node) = self.anchors.get(&id).cloned() else {
+            let place = self.place(bytes);
+            let message = "the alias stands inside the value that it names";
+            self.problems.add(Problem::at(&codes::TAG_OR_ALIAS, place, message));
+            return self.put(Arc::new(Node::scalar(place, Scalar::unquoted(String::new()))), place);
+        };
+        if self.open.len() + node.weight.height > MAX_DEPTH {
+            return Err(self.too_deep(bytes));
+        }
+        self.count(node.weight, bytes.clone())?;
+        let place = self.place(bytes);
+        self.put(node, place)
+    }
+
+    fn unknown_alias(&mut self, name: &str, bytes: Range<usize>) -> Result<(), Stop> {
+        let place = self.place(bytes);
+        let message = format!("no anchor `&{name}` stands before this alias");
+        let help = format!("write `&{name}` before the value that is meant, or quote a text that begins with `*`");
+        self.problems
+            .add(Problem::at(&codes::TAG_OR_ALIAS, place, message).help(help));
+        self.put(Arc::new(Node::scalar(place, Scalar::unquoted(String::new()))), place)
+    }
+
+    /// A value that stands in the file itself.
+    fn value(&mut self, node: Node, anchor: usize) -> Result<(), Stop> {
+        let own = Weight {
+            nodes: 1,
+            bytes: if node.weight.height == 0 { node.weight.bytes } else { 0 },
+            height: 0,
+        };
+        let place = node.place;
+        self.count(own, place.span.start..place.span.end)?;
+        let node = Arc::new(node);
+        if anchor != 0 {
+            self.anchors.insert(anchor, Arc::clone(&node));
+        }
+        self.put(node, place)
+    }
+
+    fn count(&mut self, weight: Weight, bytes: Range<usize>) -> Result<(), Stop> {
+        self.seen.nodes += weight.nodes;
+        self.seen.bytes += weight.bytes;
+        if self.seen.nodes <= MAX_NODES && self.seen.bytes <= MAX_TEXT {
+            return Ok(());
+        }
+        let message = if self.seen.nodes > MAX_NODES {
+            format!("the file has more than {MAX_NODES} values once its aliases are written out")
+        } else {
+            "the file has more than 1 MiB of text once its aliases are written out".to_owned()
+        };
+        self.problems
+            .add(Problem::at(&codes::TOO_MUCH_EXPANSION, self.place(bytes), message).label("reached here"));
+        Err(Stop)
+    }
+
+    fn put(&mut self, node: Arc<Node>, used_at: Place) -> Result<(), Stop> {
+        let path: Option<Arc<str>> = self.parent_key();
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        match &mut open.content {
+            Content::List(items) => items.push(node),
+            Content::Map { entries, seen, key } => match key.take() {
+                None => *key = Some(key_of(&node, used_at, self.problems)),
+                Some(new) => match seen.get(&new.text) {
+                    Some(first) => self.problems.add(twice(path.as_deref(), &new, *first)),
+                    None => {
+                        seen.insert(Arc::clone(&new.text), new.place);
+                        let node = at_its_key(node, &new);
+                        entries.push(Entry { key: new, node });
+                    }
+                },
+            },
+        }
+        Ok(())
+    }
+
+    /// The key whose value is the map or list that is open now.
+    fn parent_key(&self) -> Option<Arc<str>> {
+        match &self.open.get(self.open.len().checked_sub(2)?)?.content {
+            Content::Map { key, .. } => key.as_ref().map(|key| Arc::clone(&key.text)),
+            Content::List(_) => None,
+        }
+    }
+
+    /// The entries with `<<: *other` replaced by what the other map has and this one has not.
+    fn merged(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
+        if !entries.iter().any(|entry| &*entry.key.text == "<<") {
+            return entries;
+        }
+        let (merges, mut own): (Vec<Entry>, Vec<Entry>) =
+            entries.into_iter().partition(|entry| &*entry.key.text == "<<");
+        let mut names: std::collections::HashSet<Arc<str>> =
+            own.iter().map(|entry| Arc::clone(&entry.key.text)).collect();
+        for merge in merges {
+            let sources = match &merge.node.value {
+                Value::List(items) => items.clone(),
+                Value::Map(_) | Value::Scalar(_) => vec![Arc::clone(&merge.node)],
+            };
+            for source in sources {
+                let Some(entries) = source.entries() else {
+                    let message = format!("`<<` merges a map or a list of maps, found {}", source.found());
+                    self.problems
+                        .add(Problem::at(&codes::WRONG_TYPE, source.place, message));
+                    continue;
+                };
+                own.extend(
+                    entries
+                        .iter()
+                        .filter(|entry| names.insert(Arc::clone(&entry.key.text)))
+                        .cloned(),
+                );
+            }
+        }
+        own
+    }
+
+    fn too_deep(&mut self, bytes: Range<usize>) -> Stop {
+        self.problems.add(syntax::too_deep(self.place(bytes)));
+        Stop
+    }
+
+    fn second_document(&mut self, bytes: Range<usize>) -> Stop {
+        let message = "a second YAML document begins here";
+        let help = "keep one document, and put further job files into the folder `.drover/`";
+        self.problems
+            .add(Problem::at(&codes::SEVERAL_DOCUMENTS, self.place(bytes), message).help(help));
+        Stop
+    }
+}
+
+fn key_of(node: &Node, used_at: Place, problems: &mut Problems) -> Key {
+    let text = match &node.value {
+        Value::Scalar(scalar) if scalar.plain != Plain::Null => scalar.text.clone(),
+        Value::Scalar(_) | Value::List(_) | Value::Map(_) => {
+            let message = format!("a key must be a text, found {}", node.found());
+            let help = "quote the whole value if braces or brackets are meant as text: `\"{{ x }}\"`";
+            problems.add(Problem::at(&codes::WRONG_TYPE, used_at, message).help(help));
+            String::new()
+        }
+    };
+    Key {
+        text: text.into(),
+        place: used_at,
+    }
+}
+
+/// A value that is not written at all (`image:`) is found at its key.
+fn at_its_key(node: Arc<Node>, key: &Key) -> Arc<Node> {
+    match &node.value {
+        Value::Scalar(scalar) if node.place.span.start == node.place.span.end => {
+            Arc::new(Node::scalar(key.place, scalar.clone()))
+        }
+        _ => node,
+    }
+}
+
+fn twice(parent: Option<&str>, key: &Key, first: Place) -> Problem {
+    let name = &key.text;
+    let (message, label) = match parent {
+        Some("services") => (
+            format!("service `{name}` is declared twice"),
+            "again; the name is the host name, so it must be unique",
+        ),
+        Some("jobs") => (format!("job `{name}` is declared twice"), "again"),
+        _ => (format!("key `{name}` stands twice in one map"), "again"),
+    };
+    Problem::at(&codes::DUPLICATE, key.place, message)
+        .label(label)
+        .related(first, "first here")
+}

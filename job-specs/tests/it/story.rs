@@ -1,0 +1,81 @@
+//! What the tests share: one file in, one answer out.
+
+use job_specs::diagnostics::Severity;
+use job_specs::{Facts, JobSpec, Look, Parsed, SourceFile, expand, parse, render};
+
+/// A file called `.drover.yml`.
+pub fn file(text: &str) -> Vec<SourceFile> {
+    vec![SourceFile {
+        name: ".drover.yml".into(),
+        text: text.into(),
+    }]
+}
+
+/// A push to `main`.
+pub fn push() -> Facts {
+    Facts {
+        event: "push".into(),
+        branch: Some("main".into()),
+        reference: "refs/heads/main".into(),
+        sha: "0123456789abcdef0123456789abcdef01234567".into(),
+        repository: "shop".into(),
+        build: Some(7),
+        ..Facts::default()
+    }
+}
+
+/// What `drover lint` prints, without colours, 80 columns wide.
+pub fn lint(text: &str) -> String {
+    lint_with(
+        text,
+        Look {
+            colour: false,
+            width: 80,
+        },
+    )
+}
+
+/// What `drover lint` prints.
+pub fn lint_with(text: &str, look: Look) -> String {
+    let files = file(text);
+    render(&parse(&files).diagnostics, &files, look)
+}
+
+/// `CODE line:column message` of every finding.
+pub fn findings(text: &str) -> Vec<String> {
+    brief(&parse(&file(text)))
+}
+
+/// `CODE line:column message` of every finding.
+pub fn brief(parsed: &Parsed) -> Vec<String> {
+    let is_wrong = parsed
+        .diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == Severity::Error);
+    assert_eq!(
+        parsed.file.is_none(),
+        is_wrong,
+        "a file is given if and only if there is no error"
+    );
+    let line = |diagnostic: &job_specs::Diagnostic| {
+        let place = diagnostic
+            .span
+            .map_or("-".to_owned(), |span| format!("{}:{}", span.line, span.column));
+        format!("{} {place} {}", diagnostic.code, diagnostic.message)
+    };
+    parsed.diagnostics.iter().map(line).collect()
+}
+
+/// The jobs of a push to `main`; the file must be without any finding.
+pub fn jobs(text: &str) -> Vec<JobSpec> {
+    let parsed = parse(&file(text));
+    assert!(parsed.diagnostics.is_empty(), "{}", lint(text));
+    expand(&parsed.file.unwrap(), &push()).unwrap()
+}
+
+/// The only job of a file.
+pub fn job(text: &str) -> JobSpec {
+    let mut jobs = jobs(text);
+    assert_eq!(jobs.len(), 1);
+    jobs.remove(0)
+}

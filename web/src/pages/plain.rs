@@ -1,0 +1,134 @@
+//! The pages that do not change while one looks at them: repositories, login, tokens, errors.
+
+use askama::Template;
+
+use super::frame::{Head, Place};
+use crate::views::{ErrorPage, Frame, LoginPage, LoginState, RepositoryList, RepositoryPage, TokensPage};
+use crate::{look, routes, ui, words};
+
+/// `/repositories`
+#[derive(Template)]
+#[template(path = "repository_list.html")]
+pub struct Repositories<'a> {
+    frame: &'a Frame,
+    head: Head,
+    view: &'a RepositoryList,
+}
+
+impl<'a> Repositories<'a> {
+    pub fn new(frame: &'a Frame, view: &'a RepositoryList) -> Repositories<'a> {
+        Repositories {
+            frame,
+            head: Head::new("Repositories", Place::Repositories),
+            view,
+        }
+    }
+}
+
+/// `/repositories/{name}`
+#[derive(Template)]
+#[template(path = "repository.html")]
+pub struct Repository<'a> {
+    frame: &'a Frame,
+    head: Head,
+    view: &'a RepositoryPage,
+}
+
+impl<'a> Repository<'a> {
+    pub fn new(frame: &'a Frame, view: &'a RepositoryPage) -> Repository<'a> {
+        let head = Head::new(&view.name, Place::Repositories).here(&view.name);
+        Repository { frame, head, view }
+    }
+
+    fn badge(&self) -> String {
+        format!("/badge/{}.svg", routes::encode(&self.view.name))
+    }
+}
+
+/// `/login`
+#[derive(Template)]
+#[template(path = "login.html")]
+pub struct Login<'a> {
+    frame: &'a Frame,
+    head: Head,
+    view: &'a LoginPage,
+}
+
+impl<'a> Login<'a> {
+    pub fn new(frame: &'a Frame, view: &'a LoginPage) -> Login<'a> {
+        Login {
+            frame,
+            head: Head::new("Log in", Place::Nowhere),
+            view,
+        }
+    }
+}
+
+/// `/tokens`
+#[derive(Template)]
+#[template(path = "tokens.html")]
+pub struct Tokens<'a> {
+    frame: &'a Frame,
+    head: Head,
+    view: &'a TokensPage,
+}
+
+impl<'a> Tokens<'a> {
+    pub fn new(frame: &'a Frame, view: &'a TokensPage) -> Tokens<'a> {
+        Tokens {
+            frame,
+            head: Head::new("API tokens", Place::Nowhere),
+            view,
+        }
+    }
+}
+
+/// Any error.
+#[derive(Template)]
+#[template(path = "error.html")]
+pub struct Error<'a> {
+    frame: &'a Frame,
+    head: Head,
+    view: &'a ErrorPage,
+    heading: &'static str,
+    sentence: &'a str,
+}
+
+impl<'a> Error<'a> {
+    pub fn new(frame: &'a Frame, view: &'a ErrorPage) -> Error<'a> {
+        let (heading, usual) = match view.status {
+            400 => ("That request makes no sense to us", "Go back and try again."),
+            401 => ("Please log in first", "This page is for people who are logged in."),
+            403 => (
+                "You may not do that",
+                "You are logged in, but this is not yours to see or do. Forms that were open for long expire: load the page again.",
+            ),
+            404 => (
+                "There is nothing here",
+                "The address is wrong, or what was here is gone. Logs and builds are removed when they are old.",
+            ),
+            409 => (
+                "It has moved on",
+                "Somebody or something was faster. Load the page again to see how things stand.",
+            ),
+            413 => ("That is too much", "What was sent is larger than we take."),
+            429 => ("Too fast", "Wait a moment, then try again."),
+            503 => (
+                "Not ready yet",
+                "The coordinator is starting or stopping. Load the page again in a moment.",
+            ),
+            _ => (
+                "Something broke on our side",
+                "It is not your job's fault. The coordinator's log has the details.",
+            ),
+        };
+        let sentence = view.sentence.as_deref().unwrap_or(usual);
+        Error {
+            frame,
+            head: Head::new(heading, Place::Nowhere),
+            view,
+            heading,
+            sentence,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! One repository and what came in for it: the views behind `/repositories` and `/repositories/{name}`.
+
+use serde::Serialize;
+
+use super::{BuildSummary, Micros};
+
+/// All repositories.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RepositoryList {
+    /// By name.
+    pub repositories: Vec<RepositoryRow>,
+}
+
+/// One repository, as a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RepositoryRow {
+    /// Its name.
+    pub name: String,
+    /// Anyone may read it.
+    pub public: bool,
+    /// Its newest build.
+    pub latest: Option<BuildSummary>,
+}
+
+/// The page of one repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RepositoryPage {
+    /// Its name.
+    pub name: String,
+    /// Where its code is, without a password.
+    pub git: String,
+    /// `generic`, `github`, `gitea`, `forgejo`, `gitlab` or `bitbucket`.
+    pub forge: String,
+    /// Anyone may read it.
+    pub public: bool,
+    /// Its newest builds, a handful.
+    pub builds: Vec<BuildSummary>,
+    /// Its webhook; `None` for readers who may not manage it (they see no deliveries and no secrets either).
+    pub hook: Option<Hook>,
+    /// Newest first, a page of them.
+    pub deliveries: Vec<DeliveryRow>,
+    /// By name; values never leave the store.
+    pub secrets: Vec<SecretRow>,
+    /// What the trigger form suggests: `main`.
+    pub trigger_reference: String,
+}
+
+/// Where a forge sends its events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hook {
+    /// The full URL.
+    pub url: String,
+    /// Deliveries that were refused because of a wrong or missing signature, ever.
+    pub refused: u64,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// Stored; not looked at yet.
+    Pending,
+    /// It could not be processed; it will be tried again.
+    Retrying,
+    /// It made a build.
+    Done,
+    /// Nothing was to be done: a ping, a deleted branch, an event that the job file does not want.
+    Ignored,
+    /// It was given up.
+    Failed,
+}
+
+/// One webhook as received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeliveryRow {
+    /// Our id, for its actions.
+    pub id: String,
+    /// `push`, `ping`, …; as the forge calls it.
+    pub event: String,
+    /// Branch, tag or whatever it is about; may be empty.
+    pub reference: String,
+    /// When it came.
+    pub received_at: Micros,
+    /// What became of it.
+    pub state: DeliveryState,
+    /// Why, in one plain sentence, when it did not simply make a build.
+    pub sentence: Option<String>,
+    /// The build that it made.
+    pub build: Option<i64>,
+}
+
+/// One secret: its name, never its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SecretRow {
+    /// The name that a step's `secrets` uses.
+    pub name: String,
+    /// When it was last set.
+    pub updated_at: Micros,
+}
