@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::git::Mirrors;
+use crate::http::Cancels;
 use crate::logs::LogStore;
 use crate::store::Store;
 
@@ -26,6 +27,8 @@ pub(crate) struct App {
     pub url: Arc<str>,
     /// Wakes the delivery workers.
     pub delivered: Arc<Notify>,
+    /// What agents were told to stop.
+    pub cancels: Cancels,
     /// Cancelled when we stop: every wait also waits for it.
     pub stop: CancellationToken,
     /// Every task that we spawn.

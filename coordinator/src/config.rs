@@ -94,7 +94,7 @@ impl Default for Limits {
 impl Default for Git {
     fn default() -> Self {
         Git {
-            timeout_secs: 120,
+            timeout_secs: 45,
             protocols: ["file", "https", "http", "ssh", "git"].map(str::to_owned).to_vec(),
         }
     }

@@ -5,12 +5,17 @@
 //! (how a commit is read), `http` (everything that answers a request), [`store`] on [`db`] (what is true), [`logs`]
 //! (what jobs printed).
 
+mod app;
+mod builds;
 pub mod config;
+mod credentials;
 pub mod db;
 pub mod git;
+pub mod http;
 pub mod logs;
 mod serve;
 pub mod store;
+mod ticks;
 pub mod webhooks;
 
 pub use config::Config;

@@ -2,13 +2,25 @@
 //! refused; every task is tracked and ends on one token.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::app::App;
 use crate::config::Config;
+use crate::git::Mirrors;
+use crate::http::{self, Metrics};
+use crate::logs::LogStore;
+use crate::store::{Store, StoreConfig};
+use crate::{builds, credentials, ticks};
+
+/// After the stop, what has not ended by then is left behind.
+const LAST_WAIT: Duration = Duration::from_secs(10);
 
 /// A coordinator that answers requests. Dropping it stops nothing; call [`Running::stop`].
 pub struct Running {
@@ -18,27 +30,38 @@ pub struct Running {
     pub url: String,
     /// A link that logs the administrator in, once, within the hour.
     pub login_link: String,
-    tasks: TaskTracker,
-    stop: CancellationToken,
+    /// The file with the administrator's API token, readable by its owner only.
+    pub admin_token_file: PathBuf,
+    app: App,
+    served: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
     /// The token of the agent that lives in the same process (`drover up`), enrolled on the first start and kept
     /// in the data folder.
+    ///
+    /// # Errors
+    /// When the store or the data folder cannot be used.
     pub async fn local_agent_token(&self) -> anyhow::Result<String> {
-        anyhow::bail!("no store yet")
+        credentials::local_agent(&self.app).await
     }
 
     /// Cancelled when the coordinator stops.
     pub fn token(&self) -> CancellationToken {
-        self.stop.clone()
+        self.app.stop.clone()
     }
 
-    /// Stops: takes no new request, releases long polls and streams, waits a bounded time for the rest.
+    /// Stops: takes no new request, releases long polls and streams, waits a bounded time for the rest, closes the
+    /// store.
     pub async fn stop(self) {
-        self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.app.stop.cancel();
+        // It ends by itself within its own limit; a panic in it was logged by its runtime.
+        let _ = self.served.await;
+        self.app.tasks.close();
+        if tokio::time::timeout(LAST_WAIT, self.app.tasks.wait()).await.is_err() {
+            tracing::warn!("some tasks did not end in time");
+        }
+        self.app.store.close().await;
     }
 }
 
@@ -50,14 +73,26 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("listen on {}", config.listen))?;
-    let address = listener.local_addr()?;
-    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let address = listener.local_addr().context("ask for the port")?;
+    let app = open(config, address).await?;
+    credentials::administrator(&app).await?;
+    let login_link = credentials::login_link(&app).await?;
+    let router = http::router(app.clone(), Metrics::install());
+    let served = tokio::spawn(http::listen::serve(
+        listener,
+        router,
+        app.tasks.clone(),
+        app.stop.clone(),
+    ));
+    builds::work(&app);
+    ticks::start(&app);
     Ok(Running {
         address,
-        login_link: format!("{url}/login"),
-        url,
-        tasks: TaskTracker::new(),
-        stop: CancellationToken::new(),
+        url: app.url.to_string(),
+        login_link,
+        admin_token_file: app.config.admin_token_file(),
+        app,
+        served,
     })
 }
 
@@ -70,4 +105,28 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     stop.cancelled().await;
     running.stop().await;
     Ok(())
+}
+
+async fn open(config: Config, address: SocketAddr) -> anyhow::Result<App> {
+    let data = config.data.clone();
+    credentials::private_folder(&data).with_context(|| format!("make the data folder {}", data.display()))?;
+    let url = match &config.public_url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{address}"),
+    };
+    let store = StoreConfig {
+        url: config.database_url(),
+        key_file: data.join("secrets.key"),
+    };
+    Ok(App {
+        store: Store::open(store).await.context("open the database")?,
+        logs: LogStore::open(data.join("logs")).context("open the logs")?,
+        mirrors: Mirrors::new(config.mirrors(), config.git.clone()),
+        url: Arc::from(url),
+        config: Arc::new(config),
+        delivered: Arc::default(),
+        cancels: http::Cancels::default(),
+        stop: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+    })
 }

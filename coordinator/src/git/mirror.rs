@@ -66,6 +66,29 @@ impl Mirrors {
             .ok_or_else(|| GitError::Mirror("what was fetched is not there".into()))
     }
 
+    /// The branch that the repository's `HEAD` names.
+    ///
+    /// # Errors
+    /// When the repository cannot be reached, or is empty.
+    pub async fn default_branch(&self, repository: &str, address: &Address) -> Result<Reference, GitError> {
+        let busy = self.lock_of(repository);
+        let _one_at_a_time = busy.lock().await;
+        let mirror = self.open(repository).await?;
+        let list = ["ls-remote", "--symref", "--end-of-options", address.as_str(), "HEAD"];
+        match git(&self.settings, &mirror, &list).await {
+            Ok(Ended::Well(said)) => {
+                let named = said
+                    .lines()
+                    .find_map(|line| line.strip_prefix("ref: ")?.split_whitespace().next());
+                let branch = named.and_then(|name| Reference::parse(name).ok());
+                branch.ok_or_else(|| GitError::NoSuchReference("default branch".into()))
+            }
+            Ok(Ended::Badly(said)) => Err(GitError::Unreachable(reason(&said))),
+            Ok(Ended::TimedOut) => Err(GitError::TimedOut(self.settings.timeout_secs)),
+            Err(error) => Err(GitError::Mirror(format!("git cannot be started: {error}"))),
+        }
+    }
+
     /// Reads the job files of a commit that was fetched before; `None`: it is not in the mirror any more.
     ///
     /// # Errors

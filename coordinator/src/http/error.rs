@@ -6,6 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::lease::ErrorBody;
 
+use crate::builds::NoBuild;
 use crate::git::GitError;
 use crate::logs::LogError;
 use crate::store::StoreError;
@@ -134,6 +135,20 @@ impl From<GitError> for ApiError {
                 ApiError::BadGateway("repository_unreachable", sentence)
             }
             GitError::Mirror(_) => ApiError::Internal(error.into()),
+        }
+    }
+}
+
+impl From<NoBuild> for ApiError {
+    fn from(error: NoBuild) -> Self {
+        let sentence = error.to_string();
+        match error {
+            NoBuild::Git(error) => error.into(),
+            NoBuild::Store(error) => error.into(),
+            NoBuild::Name(_) => ApiError::Unprocessable("bad_reference", sentence),
+            NoBuild::Address(_) => ApiError::Unprocessable("bad_address", sentence),
+            NoBuild::NoJobFile(_) => ApiError::Unprocessable("no_job_file", sentence),
+            NoBuild::NotWanted { .. } => ApiError::Unprocessable("not_wanted", sentence),
         }
     }
 }

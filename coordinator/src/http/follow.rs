@@ -80,7 +80,13 @@ impl Follower {
             attempt: self.attempt.clone(),
             stream: stream.clone(),
         };
-        let lines: Vec<LogLine> = self.logs.lines(&key, from, PIECE).await?.into_iter().map(wire).collect();
+        let lines: Vec<LogLine> = self
+            .logs
+            .lines(&key, from, PIECE)
+            .await?
+            .into_iter()
+            .map(wire)
+            .collect();
         if let Some(last) = lines.last() {
             self.positions.insert(stream.clone(), last.n);
         }
@@ -117,7 +123,9 @@ impl Follower {
     pub fn is_at_end(&self) -> bool {
         let extents = self.extents.borrow();
         let read = |stream: &StreamId| self.positions.get(stream).copied().unwrap_or(0);
-        extents.iter().all(|(stream, extent)| extent.eof && read(stream) >= extent.lines)
+        extents
+            .iter()
+            .all(|(stream, extent)| extent.eof && read(stream) >= extent.lines)
     }
 }
 

@@ -75,11 +75,16 @@ async fn receive(
 
 /// The body, up to the limit; a length that is announced too large is refused unread.
 async fn read(request: Request, limit: usize) -> Result<Bytes, ApiError> {
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > limit) {
         return Err(ApiError::TooLarge(limit));
     }
-    axum::body::to_bytes(request.into_body(), limit).await.map_err(|_| ApiError::TooLarge(limit))
+    axum::body::to_bytes(request.into_body(), limit)
+        .await
+        .map_err(|_| ApiError::TooLarge(limit))
 }
 
 /// The repository, when it exists, belongs to that forge, and its secret signs the body. Otherwise only a counter
@@ -97,10 +102,14 @@ async fn signed_for(
     };
     let known = found.filter(|repository| webhooks::word(repository.forge) == Some(forge));
     let secrets = match &known {
-        Some(repository) => vec![SecretString::from(repositories::hook_secret(&app.store, &repository.id).await?.0)],
+        Some(repository) => vec![SecretString::from(
+            repositories::hook_secret(&app.store, &repository.id).await?.0,
+        )],
         None => Vec::new(),
     };
-    let sender = known.as_ref().map_or(webhooks::Forge::Generic, |repository| repository.forge);
+    let sender = known
+        .as_ref()
+        .map_or(webhooks::Forge::Generic, |repository| repository.forge);
     if webhooks::verify(sender, &secrets, headers, body).is_ok() {
         return Ok(known);
     }
@@ -121,5 +130,7 @@ async fn signed_for(
 fn kept(headers: &HeaderMap) -> BTreeMap<String, String> {
     let wanted = |name: &str| name == "content-type" || name == "user-agent" || name.ends_with("-event");
     let pairs = headers.iter().filter(|(name, _)| wanted(name.as_str()));
-    pairs.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
+    pairs
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+        .collect()
 }

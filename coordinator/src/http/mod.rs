@@ -3,7 +3,7 @@
 
 pub(crate) mod access;
 mod api;
-mod error;
+pub(crate) mod error;
 mod events;
 mod extract;
 mod follow;
@@ -24,6 +24,8 @@ use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
 
+pub(crate) use self::protocol::Cancels;
+pub(crate) use api::tokens::LOGIN_LINK;
 pub(crate) use probes::Metrics;
 pub use routes::{Route, routes};
 

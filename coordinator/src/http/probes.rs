@@ -66,11 +66,19 @@ async fn healthz(State(app): State<App>) -> Response {
 
 async fn render(app: App, metrics: Metrics) -> Result<Response, ApiError> {
     let waiting = queue::waiting(&app.store, 10_000).await?;
-    let connected = agents::list(&app.store).await?.iter().filter(|agent| agent.connected).count();
+    let connected = agents::list(&app.store)
+        .await?
+        .iter()
+        .filter(|agent| agent.connected)
+        .count();
     metrics::gauge!("drover_jobs_waiting").set(waiting.len() as f64);
     metrics::gauge!("drover_agents_connected").set(connected as f64);
     metrics.0.run_upkeep();
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.0.render()).into_response())
+    Ok((
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        metrics.0.render(),
+    )
+        .into_response())
 }
 
 async fn badge(State(app): State<App>, _: Reader, Path(file): Path<String>) -> Result<Response, ApiError> {
@@ -83,6 +91,9 @@ async fn badge(State(app): State<App>, _: Reader, Path(file): Path<String>) -> R
     };
     let newest = builds::list(&app.store, &newest).await?;
     let svg = web::badge::svg(name, newest.first().map(|build| build.status));
-    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "no-cache")];
+    let headers = [
+        (header::CONTENT_TYPE, "image/svg+xml"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
     Ok((headers, svg).into_response())
 }

@@ -194,6 +194,21 @@ pub async fn hook_secret(store: &Store, id: &RepositoryId) -> Result<SecretValue
     ))
 }
 
+/// Makes a new secret for its webhooks; the old one is worth nothing from now on.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn rotate_hook(store: &Store, id: &RepositoryId) -> Result<(), StoreError> {
+    let sealed = store.key.seal(&place(id), &hex::encode(keys::random::<32>()));
+    let id = id.clone();
+    let sql = "update repositories set hook_secret = $2 where id = $1 and removed_at is null";
+    found(
+        store
+            .write(move |tx| Box::pin(async move { Ok(tx.run(sql, args![&id, sealed]).await?) }))
+            .await?,
+    )
+}
+
 /// Takes it away: its jobs are cancelled, its secrets destroyed, its name is free again; its builds stay readable.
 ///
 /// # Errors

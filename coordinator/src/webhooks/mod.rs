@@ -33,7 +33,10 @@ pub struct UnknownForge(String);
 /// When there is none, or we do not take its webhooks yet.
 pub fn forge(name: &str) -> Result<Forge, UnknownForge> {
     let known = [Forge::Generic, Forge::Github, Forge::Gitea, Forge::Forgejo];
-    known.into_iter().find(|forge| word(*forge) == Some(name)).ok_or_else(|| UnknownForge(name.to_owned()))
+    known
+        .into_iter()
+        .find(|forge| word(*forge) == Some(name))
+        .ok_or_else(|| UnknownForge(name.to_owned()))
 }
 
 /// The forge's own name for what happened: `push`, `ping`, … A generic delivery without one is a push.

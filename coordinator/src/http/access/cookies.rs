@@ -35,7 +35,10 @@ impl Scheme {
             Scheme::Https => "; Secure",
             Scheme::Http => "",
         };
-        let text = format!("{}={value}; Path=/; Max-Age={secs}; HttpOnly; SameSite=Lax{secure}", self.name(name));
+        let text = format!(
+            "{}={value}; Path=/; Max-Age={secs}; HttpOnly; SameSite=Lax{secure}",
+            self.name(name)
+        );
         HeaderValue::from_str(&text).expect("tokens and words are ASCII")
     }
 
@@ -71,9 +74,16 @@ impl Scheme {
 }
 
 fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value)
+    let lines = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
+    let mut pairs = lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs
+        .find(|(key, value)| *key == name && !value.is_empty())
+        .map(|(_, value)| value)
 }
 
 /// What every form of a session carries: made from the session's token, which only its browser and we know.

@@ -70,7 +70,10 @@ struct Refused {
 
 async fn admit(app: &App, request: Request) -> Result<Request, Refused> {
     let wanted = match *request.method() {
-        Method::GET => request.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+        Method::GET => request
+            .uri()
+            .path_and_query()
+            .map_or_else(|| "/".to_owned(), ToString::to_string),
         _ => "/".to_owned(),
     };
     let (mut parts, body) = request.into_parts();
@@ -88,11 +91,17 @@ async fn admit(app: &App, request: Request) -> Result<Request, Refused> {
 }
 
 async fn identify(app: &App, parts: &mut Parts) -> Result<Caller, ApiError> {
-    let matched = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let matched = parts
+        .extensions
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned());
     match rules::of(&parts.method, matched.as_deref()) {
         Rule::Public => Ok(Caller::Anybody),
         Rule::Agent => agent(app, &parts.headers).await.map(Caller::Agent),
-        Rule::User => user(app, &parts.headers).await?.map(Caller::User).ok_or(ApiError::Unauthorized),
+        Rule::User => user(app, &parts.headers)
+            .await?
+            .map(Caller::User)
+            .ok_or(ApiError::Unauthorized),
         Rule::Readable(subject) => match user(app, &parts.headers).await? {
             Some(user) => Ok(Caller::User(user)),
             None if readers::is_public(app, subject, parts).await? => Ok(Caller::Visitor),
@@ -103,7 +112,9 @@ async fn identify(app: &App, parts: &mut Parts) -> Result<Caller, ApiError> {
 
 async fn agent(app: &App, headers: &HeaderMap) -> Result<AgentId, ApiError> {
     let token = bearer(headers).ok_or(ApiError::Unauthorized)?;
-    agents::authenticate(&app.store, token).await?.ok_or(ApiError::Unauthorized)
+    agents::authenticate(&app.store, token)
+        .await?
+        .ok_or(ApiError::Unauthorized)
 }
 
 /// The user by token or session; `None` without credentials or with a session that is over. A token that is wrong
@@ -111,7 +122,9 @@ async fn agent(app: &App, headers: &HeaderMap) -> Result<AgentId, ApiError> {
 async fn user(app: &App, headers: &HeaderMap) -> Result<Option<User>, ApiError> {
     if headers.contains_key(header::AUTHORIZATION) {
         let token = bearer(headers).ok_or(ApiError::Unauthorized)?;
-        let person = access::authenticate(&app.store, token).await?.ok_or(ApiError::Unauthorized)?;
+        let person = access::authenticate(&app.store, token)
+            .await?
+            .ok_or(ApiError::Unauthorized)?;
         return Ok(Some(User {
             name: person.name,
             csrf: None,
@@ -150,19 +163,31 @@ async fn check_form(app: &App, parts: &Parts, body: Body, caller: &Caller) -> Re
     let stale = || ApiError::Forbidden("this form is too old or came from elsewhere; reload the page".into());
     if let Some(given) = parts.headers.get("x-drover-csrf") {
         let given = given.to_str().unwrap_or_default();
-        return if cookies::is_csrf_token(session, given) { Ok(body) } else { Err(stale()) };
+        return if cookies::is_csrf_token(session, given) {
+            Ok(body)
+        } else {
+            Err(stale())
+        };
     }
     let limit = app.config.limits.request_bytes;
-    let bytes = axum::body::to_bytes(body, limit).await.map_err(|_| ApiError::TooLarge(limit))?;
+    let bytes = axum::body::to_bytes(body, limit)
+        .await
+        .map_err(|_| ApiError::TooLarge(limit))?;
     let copy = Request::from_parts(parts.clone(), Body::from(bytes.clone()));
     let form = Form::<FormToken>::from_request(copy, &()).await.map_err(|_| stale())?;
     let given = form.0.csrf.unwrap_or_default();
-    if cookies::is_csrf_token(session, &given) { Ok(Body::from(bytes)) } else { Err(stale()) }
+    if cookies::is_csrf_token(session, &given) {
+        Ok(Body::from(bytes))
+    } else {
+        Err(stale())
+    }
 }
 
 /// Paths whose callers are people with browsers.
 fn is_page(path: &str) -> bool {
-    let programs = ["/api/", "/agent/", "/hooks/", "/badge/", "/events", "/metrics", "/healthz", "/assets/"];
+    let programs = [
+        "/api/", "/agent/", "/hooks/", "/badge/", "/events", "/metrics", "/healthz", "/assets/",
+    ];
     !programs.iter().any(|prefix| path.starts_with(prefix))
 }
 

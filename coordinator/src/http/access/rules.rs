@@ -69,7 +69,10 @@ mod tests {
 
     #[test]
     fn reading_in_public_is_not_acting_in_public() {
-        assert_eq!(of(&Method::GET, Some("/builds/{number}")), Rule::Readable(Subject::Build));
+        assert_eq!(
+            of(&Method::GET, Some("/builds/{number}")),
+            Rule::Readable(Subject::Build)
+        );
         assert_eq!(of(&Method::POST, Some("/builds/{number}")), Rule::User);
         assert_eq!(of(&Method::POST, Some("/builds/{number}/cancel")), Rule::User);
         assert_eq!(of(&Method::POST, Some("/healthz")), Rule::User);

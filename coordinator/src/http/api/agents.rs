@@ -16,8 +16,8 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
-use crate::store::agents::{self, Draining};
 use crate::store::Micros;
+use crate::store::agents::{self, Draining};
 
 /// How long an enrolment code can be used.
 pub(crate) const CODE: Duration = Duration::from_secs(3600);
@@ -87,7 +87,9 @@ struct Code {
 /// All agents, by name.
 #[utoipa::path(get, path = "/api/v1/agents", responses((status = 200, body = Vec<Agent>)))]
 async fn list(State(app): State<App>, _: User) -> Result<Json<Vec<Agent>>, ApiError> {
-    Ok(Json(agents::list(&app.store).await?.into_iter().map(Agent::from).collect()))
+    Ok(Json(
+        agents::list(&app.store).await?.into_iter().map(Agent::from).collect(),
+    ))
 }
 
 /// Makes a code that lets one agent in, once, within the hour.
@@ -135,6 +137,7 @@ async fn named(app: &App, text: &str) -> Result<agents::Agent, ApiError> {
     let mut all = agents::list(&app.store).await?;
     let place = all.iter().position(|agent| agent.id == wanted);
     let place = place.or_else(|| all.iter().position(|agent| agent.name == text));
-    place.map(|place| all.swap_remove(place)).ok_or(ApiError::NotFound("agent"))
+    place
+        .map(|place| all.swap_remove(place))
+        .ok_or(ApiError::NotFound("agent"))
 }
-

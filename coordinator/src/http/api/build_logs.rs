@@ -166,12 +166,7 @@ impl Teller {
     }
 
     /// Tells what is new of an attempt; gives its follower unless it has ended.
-    async fn tell_attempt(
-        &mut self,
-        job: &JobId,
-        attempt: AttemptId,
-        number: u32,
-    ) -> Result<Option<Follower>, Ended> {
+    async fn tell_attempt(&mut self, job: &JobId, attempt: AttemptId, number: u32) -> Result<Option<Follower>, Ended> {
         if !self.known.contains_key(job) {
             let found = jobs::show(&self.app.store, job).await?;
             let known = Known {
@@ -248,7 +243,12 @@ impl Teller {
                 wanted == (index + 1).to_string() || spec.steps.get(index).is_some_and(|step| step.name == wanted)
             })
         });
-        is_step || self.query.service.as_deref().is_some_and(|wanted| stream.service_name() == Some(wanted))
+        is_step
+            || self
+                .query
+                .service
+                .as_deref()
+                .is_some_and(|wanted| stream.service_name() == Some(wanted))
     }
 }
 
@@ -257,7 +257,9 @@ type Heads = BTreeMap<StreamId, VecDeque<LogLine>>;
 
 /// Takes the line with the earliest time among the first of each stream.
 fn next_by_time(heads: &mut Heads) -> Option<(StreamId, LogLine)> {
-    let firsts = heads.iter().filter_map(|(stream, lines)| Some((lines.front()?.t, stream)));
+    let firsts = heads
+        .iter()
+        .filter_map(|(stream, lines)| Some((lines.front()?.t, stream)));
     let stream = firsts.min().map(|(_, stream)| stream.clone())?;
     let line = heads.get_mut(&stream)?.pop_front()?;
     Some((stream, line))
@@ -280,6 +282,8 @@ async fn any_grows(followers: Vec<Follower>) {
     if followers.is_empty() {
         std::future::pending::<()>().await;
     }
-    let grown = followers.into_iter().map(|mut follower| Box::pin(async move { follower.grown().await }));
+    let grown = followers
+        .into_iter()
+        .map(|mut follower| Box::pin(async move { follower.grown().await }));
     futures_util::future::select_all(grown).await;
 }

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::builds::job_files;
 use crate::http::access::User;
 use crate::http::error::ApiError;
-use crate::http::extract::{Json as Body, Path, Query};
+use crate::http::extract::{OptionalJson, Path, Query};
 use crate::store::builds::{self, Filter, Rerun};
 use crate::store::{attempts, jobs, repositories};
 
@@ -61,7 +61,7 @@ struct BuildDetail {
 }
 
 /// Which jobs to run again.
-#[derive(Debug, Default, Clone, Copy, Deserialize, ToSchema)]
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Which {
     /// All jobs.
@@ -114,11 +114,7 @@ struct File {
 
 /// Builds, newest first.
 #[utoipa::path(get, path = "/api/v1/builds", params(ListQuery), responses((status = 200, body = Vec<Build>)))]
-async fn list(
-    State(app): State<App>,
-    _: User,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<Vec<Build>>, ApiError> {
+async fn list(State(app): State<App>, _: User, Query(query): Query<ListQuery>) -> Result<Json<Vec<Build>>, ApiError> {
     let repository = match &query.repository {
         Some(name) => Some(repositories::by_name(&app.store, name).await?.id),
         None => None,
@@ -185,9 +181,9 @@ async fn rerun(
     State(app): State<App>,
     _: User,
     Path(number): Path<i64>,
-    body: Option<Body<RerunBody>>,
+    OptionalJson(body): OptionalJson<RerunBody>,
 ) -> Result<(StatusCode, Json<Made>), ApiError> {
-    let which = match body.map(|Body(body)| body.which).unwrap_or_default() {
+    let which = match body.which {
         Which::All => Rerun::All,
         Which::Failed => Rerun::Failed,
     };

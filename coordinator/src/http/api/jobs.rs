@@ -24,7 +24,11 @@ const QUEUE_LIMIT: u32 = 500;
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(show)).routes(routes!(why)).routes(routes!(cancel)).routes(routes!(waiting))
+    OpenApiRouter::new()
+        .routes(routes!(show))
+        .routes(routes!(why))
+        .routes(routes!(cancel))
+        .routes(routes!(waiting))
 }
 
 /// A job with everything about it.
@@ -47,9 +51,9 @@ struct JobDetail {
 struct Moment {
     /// When.
     at: Micros,
-    /// What; `null`: it was made.
-    #[schema(value_type = Option<String>)]
-    event: Option<JobEvent>,
+    /// What.
+    #[schema(value_type = String)]
+    event: JobEvent,
     /// Where it stood after it.
     #[schema(value_type = String)]
     status: JobStatus,
@@ -108,11 +112,7 @@ async fn why(State(app): State<App>, _: User, Path(job): Path<String>) -> Result
 /// Stops one job.
 #[utoipa::path(post, path = "/api/v1/jobs/{job}/cancel", params(("job", description = "Its id")),
     responses((status = 202, body = Job)))]
-async fn cancel(
-    State(app): State<App>,
-    _: User,
-    Path(job): Path<String>,
-) -> Result<(StatusCode, Json<Job>), ApiError> {
+async fn cancel(State(app): State<App>, _: User, Path(job): Path<String>) -> Result<(StatusCode, Json<Job>), ApiError> {
     let id = JobId(job);
     queue::cancel(&app.store, &id).await?;
     let found = jobs::show(&app.store, &id).await?;

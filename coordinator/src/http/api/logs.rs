@@ -198,7 +198,13 @@ async fn lines(
     let meta = app.logs.meta(&key).await?;
     let from = query.from.unwrap_or(1).max(1);
     let count = query.n.unwrap_or(500).min(MAX_LINES);
-    let found: Vec<LogLine> = app.logs.lines(&key, from - 1, count).await?.into_iter().map(wire).collect();
+    let found: Vec<LogLine> = app
+        .logs
+        .lines(&key, from - 1, count)
+        .await?
+        .into_iter()
+        .map(wire)
+        .collect();
     let is_whole = found.len() == count || meta.eof;
     let answer = Lines {
         stream,
@@ -230,8 +236,16 @@ async fn find(
     let key = key(attempt, &stream)?;
     let find = Find {
         query: query.q,
-        syntax: if query.re == Some(1) { Syntax::Regex } else { Syntax::Text },
-        case: if query.case == Some(1) { Case::Kept } else { Case::Ignored },
+        syntax: if query.re == Some(1) {
+            Syntax::Regex
+        } else {
+            Syntax::Text
+        },
+        case: if query.case == Some(1) {
+            Case::Kept
+        } else {
+            Case::Ignored
+        },
     };
     let from = query.from.unwrap_or(1).max(1) - 1;
     let mut hits = app.logs.find(&key, find, from).await?;
@@ -318,6 +332,9 @@ pub(super) fn streamed(content_type: &'static str, body: mpsc::Receiver<Bytes>) 
         let piece = body.recv().await?;
         Some((Ok::<Bytes, LogError>(piece), body))
     });
-    let headers = [(header::CONTENT_TYPE, content_type), (header::HeaderName::from_static("x-accel-buffering"), "no")];
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
     (headers, Body::from_stream(pieces)).into_response()
 }

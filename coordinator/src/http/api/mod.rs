@@ -62,7 +62,11 @@ pub(crate) fn described(openapi: Description) -> Router<App> {
 /// Every route of the description, and the description's own.
 pub(crate) fn list(openapi: &Description) -> Vec<Route> {
     let text = serde_json::to_value(openapi).unwrap_or_default();
-    let paths = text.get("paths").and_then(|paths| paths.as_object()).cloned().unwrap_or_default();
+    let paths = text
+        .get("paths")
+        .and_then(|paths| paths.as_object())
+        .cloned()
+        .unwrap_or_default();
     let mut routes = vec![Route {
         method: Method::GET,
         path: "/api/v1/openapi.json".to_owned(),
@@ -70,9 +74,8 @@ pub(crate) fn list(openapi: &Description) -> Vec<Route> {
     for (path, item) in paths {
         let methods = item.as_object().into_iter().flat_map(|item| item.keys().cloned());
         let methods = methods.filter_map(|name| Method::from_str(&name.to_ascii_uppercase()).ok());
-        let known = methods.filter(|method| {
-            [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method)
-        });
+        let known = methods
+            .filter(|method| [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method));
         routes.extend(known.map(|method| Route {
             method,
             path: path.clone(),

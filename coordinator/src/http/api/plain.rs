@@ -47,7 +47,10 @@ mod tests {
     #[test]
     fn colours_links_and_moves_go_and_words_stay() {
         assert_eq!(without_escapes("\u{1b}[1;31merror\u{1b}[0m: no"), "error: no");
-        assert_eq!(without_escapes("\u{1b}]8;;http://x\u{1b}\\link\u{1b}]8;;\u{7}\tend"), "link\tend");
+        assert_eq!(
+            without_escapes("\u{1b}]8;;http://x\u{1b}\\link\u{1b}]8;;\u{7}\tend"),
+            "link\tend"
+        );
         assert_eq!(without_escapes("half \u{1b}[3"), "half ");
     }
 }

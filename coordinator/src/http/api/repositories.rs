@@ -15,14 +15,17 @@ use crate::builds;
 use crate::git::Address;
 use crate::http::access::User;
 use crate::http::error::ApiError;
-use crate::http::extract::{Json as Body, Path};
-use crate::store::repositories::{self, Forge, NewRepository, Visibility};
+use crate::http::extract::{Json as Body, OptionalJson, Path};
 use crate::store::Micros;
+use crate::store::repositories::{self, Forge, NewRepository, Visibility};
 use crate::webhooks;
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(show, change, remove)).routes(routes!(trigger))
+    OpenApiRouter::new()
+        .routes(routes!(list, add))
+        .routes(routes!(show, change, remove))
+        .routes(routes!(trigger))
 }
 
 /// One repository.
@@ -104,11 +107,7 @@ async fn list(State(app): State<App>, _: User) -> Result<Json<Vec<Repository>>, 
 
 /// Adds a repository and makes its webhook secret.
 #[utoipa::path(post, path = "/api/v1/repositories", request_body = NewBody, responses((status = 201, body = Added)))]
-async fn add(
-    State(app): State<App>,
-    _: User,
-    Body(new): Body<NewBody>,
-) -> Result<(StatusCode, Json<Added>), ApiError> {
+async fn add(State(app): State<App>, _: User, Body(new): Body<NewBody>) -> Result<(StatusCode, Json<Added>), ApiError> {
     let refused = |error: &dyn std::fmt::Display| ApiError::Unprocessable("refused", error.to_string());
     let address = Address::parse(&new.git, &app.config.git.protocols).map_err(|error| refused(&error))?;
     let new_repository = NewRepository {
@@ -146,7 +145,11 @@ async fn change(
     Body(change): Body<ChangeBody>,
 ) -> Result<Json<Repository>, ApiError> {
     let mut repository = repositories::by_name(&app.store, &name).await?;
-    let to = if change.public { Visibility::Public } else { Visibility::Private };
+    let to = if change.public {
+        Visibility::Public
+    } else {
+        Visibility::Private
+    };
     repositories::set_public(&app.store, &repository.id, to).await?;
     repository.public = change.public;
     Ok(Json(repository.into()))
@@ -171,10 +174,9 @@ async fn trigger(
     State(app): State<App>,
     _: User,
     Path(name): Path<String>,
-    body: Option<Body<TriggerBody>>,
+    OptionalJson(body): OptionalJson<TriggerBody>,
 ) -> Result<(StatusCode, Json<Made>), ApiError> {
-    let reference = body.and_then(|Body(body)| body.reference);
     let repository = repositories::by_name(&app.store, &name).await?;
-    let number = builds::trigger(&app, &repository, reference.as_deref()).await?;
+    let number = builds::trigger(&app, &repository, body.reference.as_deref()).await?;
     Ok((StatusCode::CREATED, Json(Made::new(number, &app.url))))
 }

@@ -21,7 +21,10 @@ pub(crate) const LOGIN_LINK: Duration = Duration::from_secs(3600);
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke)).routes(routes!(login_link))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(revoke))
+        .routes(routes!(login_link))
 }
 
 /// One API token, without itself.
@@ -88,10 +91,7 @@ async fn create(
 ) -> Result<(StatusCode, Json<Made>), ApiError> {
     let valid_for = new.days.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
     let token = access::create_token(&app.store, &new.name, valid_for).await?;
-    let made = Made {
-        name: new.name,
-        token,
-    };
+    let made = Made { name: new.name, token };
     Ok((StatusCode::CREATED, Json(made)))
 }
 

@@ -45,7 +45,9 @@ async fn events(State(app): State<App>, _: Reader, uri: Uri, headers: HeaderMap)
         Topic::Job(watched) => drop(jobs::show(&app.store, &watched.job).await?),
         Topic::Builds | Topic::Queue => {}
     }
-    let resumed = headers.get("last-event-id").and_then(|id| Cursor::parse(id.to_str().ok()?));
+    let resumed = headers
+        .get("last-event-id")
+        .and_then(|id| Cursor::parse(id.to_str().ok()?));
     if let (Topic::Job(watched), Some(cursor)) = (&mut topic, resumed) {
         watched.cursor = Some(cursor);
     }

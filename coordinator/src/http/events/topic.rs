@@ -97,7 +97,14 @@ mod tests {
         assert_eq!(topic("build=4").unwrap(), Topic::Build(4));
         assert_eq!(topic("page=queue").unwrap(), Topic::Queue);
         assert!(matches!(topic("job=a&cursor=job:1&attempt=2").unwrap(), Topic::Job(_)));
-        for bad in ["", "build=4&job=a", "build=4&page=queue", "page=secrets", "job=a&cursor=x", "build=x"] {
+        for bad in [
+            "",
+            "build=4&job=a",
+            "build=4&page=queue",
+            "page=secrets",
+            "job=a&cursor=x",
+            "build=x",
+        ] {
             assert!(topic(bad).is_err(), "{bad}");
         }
     }

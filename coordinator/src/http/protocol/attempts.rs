@@ -31,13 +31,10 @@ pub(super) async fn finish(
     Body(told): Body<Finish>,
 ) -> Result<StatusCode, ApiError> {
     let hold = hold(agent, attempt, told.epoch);
-    if !told.events.is_empty() {
-        attempts::events(&app.store, &hold, &told.events).await?;
-    }
     attempts::check(&app.store, &hold).await?;
     app.logs.seal_all(&hold.attempt).await?;
     let verdict = told.result.verdict;
-    queue::finish(&app.store, &hold, told.result).await?;
+    queue::finish(&app.store, &hold, &told.events, told.result).await?;
     metrics::counter!("drover_attempts_finished_total", "verdict" => format!("{verdict:?}").to_lowercase())
         .increment(1);
     tracing::info!(attempt.id = %hold.attempt, ?verdict, "an attempt ended");

@@ -93,5 +93,9 @@ async fn decompress(body: Bytes, limit: usize) -> Result<Vec<u8>, ApiError> {
     });
     let records = work.await.map_err(|error| ApiError::Internal(error.into()))?;
     let records = records.map_err(|_| ApiError::BadRequest("the body is not zstd".into()))?;
-    if records.len() > limit { Err(ApiError::TooLarge(limit)) } else { Ok(records) }
+    if records.len() > limit {
+        Err(ApiError::TooLarge(limit))
+    } else {
+        Ok(records)
+    }
 }

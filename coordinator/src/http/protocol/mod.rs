@@ -19,14 +19,28 @@ use crate::app::App;
 use crate::store::agents;
 use crate::store::queue::Hold;
 
+pub(crate) use poll::Cancels;
+
 /// The routes of agents.
 pub(super) fn router() -> Routes {
     Routes::new()
         .route("/agent/v1/enrol", [Method::POST], post(enrol))
         .route("/agent/v1/poll", [Method::POST], post(poll::poll))
-        .route("/agent/v1/attempts/{attempt}/events", [Method::POST], post(attempts::events))
-        .route("/agent/v1/attempts/{attempt}/finish", [Method::POST], post(attempts::finish))
-        .route("/agent/v1/attempts/{attempt}/logs/{stream}", [Method::PATCH], patch(logs::append))
+        .route(
+            "/agent/v1/attempts/{attempt}/events",
+            [Method::POST],
+            post(attempts::events),
+        )
+        .route(
+            "/agent/v1/attempts/{attempt}/finish",
+            [Method::POST],
+            post(attempts::finish),
+        )
+        .route(
+            "/agent/v1/attempts/{attempt}/logs/{stream}",
+            [Method::PATCH],
+            patch(logs::append),
+        )
 }
 
 /// Lets an agent in by its one-time code.

@@ -2,13 +2,16 @@
 //! say. It listens for wake-ups before it asks the store, so nothing is missed in between, and the store is asked
 //! only when something happened.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use job_specs::{Facts, builtin_env};
-use protocol::ids::AgentId;
-use protocol::lease::{Held, Lease, Poll, PollAnswer, Source};
+use protocol::attempt::{AttemptResult, ReasonCode, Verdict};
+use protocol::ids::{AgentId, AttemptId};
+use protocol::lease::{Held, Lease, Poll, PollAnswer, SecretValue, Source};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{Instant, sleep_until};
@@ -19,7 +22,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::Json as Body;
 use crate::store::agents::{Draining, Seen};
 use crate::store::queue::{Claim, Claimed, Hold};
-use crate::store::{Change, StoreError, agents, queue, secrets};
+use crate::store::{Change, Store, StoreError, agents, queue, secrets};
 
 /// Answers an agent as soon as there is something to say, at the latest when the time of holding is over.
 pub(super) async fn poll(
@@ -31,24 +34,31 @@ pub(super) async fn poll(
     let mut changes = app.store.changes();
     let until = Instant::now() + hold_time(&poll);
     let mut caller = Caller {
+        told: app.cancels.told(&agent),
         seen: seen(&poll),
         app: &app,
         agent,
         poll,
     };
-    loop {
-        let answer = caller.ask().await?;
-        let over = Instant::now() >= until || app.stop.is_cancelled();
-        if over || !is_empty(&answer) {
-            return Ok(Json(answer));
-        }
-        caller.poll.held.iter_mut().for_each(|held| held.resume = false);
-        tokio::select! {
-            () = app.stop.cancelled() => {}
-            () = sleep_until(until) => {}
-            () = woken(&mut changes) => {}
+    let drains = agents::seen(&app.store, &caller.agent, &caller.seen).await?;
+    let mut answer = caller.ask(drains).await?;
+    while !caller.is_news(&answer) && Instant::now() < until && !app.stop.is_cancelled() {
+        let woken = tokio::select! {
+            () = app.stop.cancelled() => break,
+            () = sleep_until(until) => break,
+            woken = woken(&mut changes) => woken,
+        };
+        let now_drains = match woken {
+            Woken::ByQueue => drains,
+            Woken::ByAgents => agents::seen(&app.store, &caller.agent, &caller.seen).await?,
+        };
+        answer = caller.ask(now_drains).await?;
+        if now_drains != drains {
+            break;
         }
     }
+    app.cancels.tell(caller.agent, &answer.cancel);
+    Ok(Json(answer))
 }
 
 /// # Errors
@@ -66,7 +76,11 @@ fn check_version(version: u32) -> Result<(), ApiError> {
 
 /// How long to hold: what the agent wants, or the protocol's times, never longer than those.
 fn hold_time(poll: &Poll) -> Duration {
-    let usual = if poll.held.is_empty() { protocol::POLL_SECS } else { protocol::RENEW_SECS };
+    let usual = if poll.held.is_empty() {
+        protocol::POLL_SECS
+    } else {
+        protocol::RENEW_SECS
+    };
     Duration::from_secs(poll.hold_secs.unwrap_or(usual).min(usual))
 }
 
@@ -80,20 +94,56 @@ fn seen(poll: &Poll) -> Seen {
     }
 }
 
-fn is_empty(answer: &PollAnswer) -> bool {
-    answer.leases.is_empty() && answer.cancel.is_empty() && answer.lost.is_empty()
+/// Why a poll looks again.
+enum Woken {
+    /// There may be work, or something to cancel.
+    ByQueue,
+    /// Agents changed: it may be drained, or removed.
+    ByAgents,
 }
 
 /// Waits for a wake-up that may be for an agent; those that came in the meantime count as one.
-async fn woken(changes: &mut broadcast::Receiver<Change>) {
-    loop {
+async fn woken(changes: &mut broadcast::Receiver<Change>) -> Woken {
+    let mut woken = loop {
         match changes.recv().await {
-            Ok(Change::Queue | Change::Agents | Change::All) | Err(RecvError::Lagged(_)) => break,
+            Ok(Change::Queue) => break Woken::ByQueue,
+            Ok(Change::Agents | Change::All) | Err(RecvError::Lagged(_)) => break Woken::ByAgents,
             Ok(Change::Build(_) | Change::Attempt(_)) => {}
             Err(RecvError::Closed) => std::future::pending().await,
         }
+    };
+    loop {
+        match changes.try_recv() {
+            Ok(Change::Agents | Change::All) | Err(TryRecvError::Lagged(_)) => woken = Woken::ByAgents,
+            Ok(_) => {}
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return woken,
+        }
     }
-    while !matches!(changes.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
+}
+
+/// The cancellations that each agent was told with its last answer. A job that takes long to stop would otherwise
+/// have every poll of its agent answered at once. Kept in memory: telling one once more does no harm.
+#[derive(Clone, Default)]
+pub(crate) struct Cancels(Arc<Mutex<HashMap<AgentId, HashSet<AttemptId>>>>);
+
+impl Cancels {
+    fn told(&self, agent: &AgentId) -> HashSet<AttemptId> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(agent)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    fn tell(&self, agent: AgentId, cancel: &[AttemptId]) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cancel.is_empty() {
+            told.remove(&agent);
+        } else {
+            told.insert(agent, cancel.iter().cloned().collect());
+        }
+    }
 }
 
 /// An agent that waits for an answer.
@@ -102,16 +152,25 @@ struct Caller<'a> {
     agent: AgentId,
     poll: Poll,
     seen: Seen,
+    /// Cancellations that it was told before.
+    told: HashSet<AttemptId>,
 }
 
 impl Caller<'_> {
+    /// Whether the agent must hear this now.
+    fn is_news(&self, answer: &PollAnswer) -> bool {
+        let cancels = answer.cancel.iter().any(|attempt| !self.told.contains(attempt));
+        cancels || !answer.leases.is_empty() || !answer.lost.is_empty()
+    }
+
     /// Renews what it holds and looks for more.
-    async fn ask(&mut self) -> Result<PollAnswer, ApiError> {
+    async fn ask(&mut self, drains: Draining) -> Result<PollAnswer, ApiError> {
         let store = &self.app.store;
-        let draining = agents::seen(store, &self.agent, &self.seen).await?;
         let (resumed, held): (Vec<Held>, Vec<Held>) = self.poll.held.iter().cloned().partition(|held| held.resume);
+        // From the second time on, what was asked for again is held like the rest.
+        self.poll.held.iter_mut().for_each(|held| held.resume = false);
         let mut answer = PollAnswer {
-            drain: draining == Draining::Yes,
+            drain: drains == Draining::Yes,
             ..PollAnswer::default()
         };
         for held in resumed {
@@ -129,7 +188,7 @@ impl Caller<'_> {
                 labels: self.poll.labels.clone(),
             };
             for claimed in queue::claim(store, &claim).await? {
-                answer.leases.push(self.lease(claimed).await?);
+                answer.leases.extend(self.lease(claimed).await?);
             }
         }
         Ok(answer)
@@ -143,25 +202,33 @@ impl Caller<'_> {
             epoch: held.epoch,
         };
         match queue::resume(&self.app.store, &hold).await {
-            Ok(claimed) => answer.leases.push(self.lease(claimed).await?),
+            Ok(claimed) => answer.leases.extend(self.lease(claimed).await?),
             Err(StoreError::StaleLease | StoreError::NotFound(_)) => answer.lost.push(held.attempt),
             Err(error) => return Err(error.into()),
         }
         Ok(())
     }
 
-    async fn lease(&self, claimed: Claimed) -> Result<Lease, ApiError> {
-        tracing::info!(attempt.id = %claimed.attempt, agent.id = %self.agent, build = claimed.build, "a lease is given");
-        let mut names: Vec<String> = claimed.spec.steps.iter().flat_map(|step| step.secrets.clone()).collect();
-        names.sort();
-        names.dedup();
-        // Code that is not ours gets no secrets; a step that names one then ends with "secret … does not exist".
-        let opened = if names.is_empty() || !claimed.cause.trusted {
-            secrets::Opened::default()
-        } else {
-            secrets::open_for(&self.app.store, &claimed.repository, &names).await?
+    /// The lease with its secrets. `None`: they cannot be opened, and the attempt has ended with that.
+    async fn lease(&self, claimed: Claimed) -> Result<Option<Lease>, ApiError> {
+        let store = &self.app.store;
+        let secrets = match secrets_for(store, &claimed).await {
+            Ok(secrets) => secrets,
+            Err(error) => {
+                tracing::error!(attempt.id = %claimed.attempt, %error, "secrets cannot be opened");
+                let sentence = "the job's secrets cannot be opened; the coordinator's log says why";
+                let result = AttemptResult::because(Verdict::Errored, ReasonCode::Infrastructure, sentence);
+                let hold = Hold {
+                    agent: self.agent.clone(),
+                    attempt: claimed.attempt,
+                    epoch: claimed.epoch,
+                };
+                queue::finish(store, &hold, &[], result).await?;
+                return Ok(None);
+            }
         };
-        Ok(Lease {
+        tracing::info!(attempt.id = %claimed.attempt, agent.id = %self.agent, build = claimed.build, "a lease is given");
+        Ok(Some(Lease {
             env: builtin_env(&facts(&claimed)),
             attempt: claimed.attempt,
             epoch: claimed.epoch,
@@ -174,10 +241,25 @@ impl Caller<'_> {
                 reference: claimed.cause.reference,
             },
             spec: claimed.spec,
-            secrets: opened.values,
+            secrets,
             trusted: claimed.cause.trusted,
-        })
+        }))
     }
+}
+
+/// The secrets that some step of the job names. Code that is not ours gets none.
+async fn secrets_for(store: &Store, claimed: &Claimed) -> Result<BTreeMap<String, SecretValue>, StoreError> {
+    let names: BTreeSet<String> = claimed
+        .spec
+        .steps
+        .iter()
+        .flat_map(|step| step.secrets.clone())
+        .collect();
+    if names.is_empty() || !claimed.cause.trusted {
+        return Ok(BTreeMap::new());
+    }
+    let names: Vec<String> = names.into_iter().collect();
+    Ok(secrets::open_for(store, &claimed.repository, &names).await?.values)
 }
 
 fn facts(claimed: &Claimed) -> Facts {

@@ -1,0 +1,130 @@
+//! One delivery: what it says, what comes of it, and whether another try may help.
+
+use crate::app::App;
+use crate::git::{ObjectId, Reference};
+use crate::store::deliveries::{FullDelivery, Outcome};
+use crate::store::repositories::Repository;
+use crate::store::{Micros, StoreError, deliveries, repositories};
+use crate::webhooks::{self, Message, Push};
+
+use super::{NoBuild, Target, build};
+
+/// Pauses before the next try, in seconds; after the last one it is given up.
+const PAUSES: [i64; 7] = [2, 5, 15, 60, 300, 900, 3_600];
+
+/// What came of a delivery.
+enum Became {
+    /// Done; this is the build, or why there is none.
+    Done(Outcome),
+    /// Not now: this is why.
+    NotNow(String),
+    /// Never: this is why.
+    Never(String),
+}
+
+/// Processes a claimed delivery and stores what came of it.
+///
+/// # Errors
+/// Only when the store fails; then the claim runs out and the delivery is tried again.
+pub(crate) async fn process(app: &App, delivery: FullDelivery) -> Result<(), StoreError> {
+    let id = delivery.delivery.id.clone();
+    let tries = usize::try_from(delivery.delivery.tries).unwrap_or(0);
+    let (store, now) = (&app.store, app.store.now());
+    match became(app, delivery).await {
+        Became::Done(outcome) => deliveries::done(store, &id, outcome).await,
+        Became::Never(why) => deliveries::failed(store, &id, &why).await,
+        Became::NotNow(why) => match next_try(tries, now) {
+            Some(at) => deliveries::retry_later(store, &id, at, &why).await,
+            None => deliveries::failed(store, &id, &format!("{why}; given up after {tries} tries")).await,
+        },
+    }
+}
+
+/// When to try again after `tries` tries. `None`: not again.
+fn next_try(tries: usize, now: Micros) -> Option<Micros> {
+    PAUSES.get(tries.saturating_sub(1)).map(|pause| now + pause * 1_000_000)
+}
+
+async fn became(app: &App, delivery: FullDelivery) -> Became {
+    let said = |sentence: &str| {
+        Became::Done(Outcome {
+            build: None,
+            message: Some(sentence.to_owned()),
+        })
+    };
+    let repository = match repositories::by_id(&app.store, &delivery.delivery.repository).await {
+        Ok(repository) => repository,
+        Err(error) => return from_store(error),
+    };
+    match webhooks::parse(repository.forge, &delivery.delivery.event, &delivery.body) {
+        Err(malformed) => Became::Never(malformed.to_string()),
+        Ok(Message::Ping) => said("ping: the webhook works"),
+        Ok(Message::Other(event)) => said(&format!("`{event}` events start no build")),
+        Ok(Message::Push(push)) if push.is_deletion() => said("the branch or tag was deleted: nothing to build"),
+        Ok(Message::Push(push)) => match target(push, &delivery) {
+            Ok(target) => pushed(app, &repository, target).await,
+            Err(error) => Became::Never(error.to_string()),
+        },
+    }
+}
+
+fn target(push: Push, delivery: &FullDelivery) -> Result<Target, NoBuild> {
+    let reference = Reference::parse(&push.reference)?;
+    Ok(Target {
+        event: if reference.tag().is_some() { "tag" } else { "push" },
+        id: push.after.as_deref().map(ObjectId::parse).transpose()?,
+        reference,
+        // One that has made its build and is delivered again by hand makes another.
+        delivery: delivery.delivery.build.is_none().then(|| delivery.delivery.id.clone()),
+    })
+}
+
+async fn pushed(app: &App, repository: &Repository, target: Target) -> Became {
+    match build(app, repository, target).await {
+        Ok(number) => Became::Done(Outcome {
+            build: Some(number),
+            message: None,
+        }),
+        Err(NoBuild::Git(error)) if error.is_passing() => Became::NotNow(error.to_string()),
+        Err(NoBuild::Store(error)) => from_store(error),
+        Err(nothing @ (NoBuild::NoJobFile(_) | NoBuild::NotWanted { .. })) => Became::Done(Outcome {
+            build: None,
+            message: Some(nothing.to_string()),
+        }),
+        Err(never @ (NoBuild::Git(_) | NoBuild::Name(_) | NoBuild::Address(_))) => Became::Never(never.to_string()),
+    }
+}
+
+fn from_store(error: StoreError) -> Became {
+    match error {
+        StoreError::NotFound(_) => Became::Never("the repository was removed".into()),
+        StoreError::Refused(sentence) => Became::Never(sentence),
+        error => {
+            tracing::error!(%error, "a delivery cannot be processed");
+            Became::NotNow("something went wrong on our side; the coordinator's log says what".into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_come_ever_slower_and_then_end() {
+        let pauses: Vec<_> = (1..=8)
+            .map(|tries| next_try(tries, 0).map(|at| at / 1_000_000))
+            .collect();
+        let expected = [
+            Some(2),
+            Some(5),
+            Some(15),
+            Some(60),
+            Some(300),
+            Some(900),
+            Some(3_600),
+            None,
+        ];
+        assert_eq!(pauses, expected);
+    }
+}

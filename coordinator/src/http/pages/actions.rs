@@ -1,0 +1,104 @@
+//! What the forms of pages do. Each posts, acts, and sends the browser back.
+
+use axum::extract::{Form, State};
+use axum::response::Response;
+use job_specs::status::JobStatus;
+use protocol::ids::{AgentId, DeliveryId, JobId};
+use serde::Deserialize;
+use web::routes;
+
+use super::PageError;
+use super::notice::{Notice, go};
+use crate::app::App;
+use crate::http::access::User;
+use crate::http::error::ApiError;
+use crate::http::extract::Path;
+use crate::store::agents::{self, Draining};
+use crate::store::builds::Rerun;
+use crate::store::{builds, deliveries, jobs, queue, repositories};
+
+type Done = Result<Response, PageError>;
+
+/// Stops a build.
+pub(super) async fn cancel_build(State(app): State<App>, _: User, Path(number): Path<i64>) -> Done {
+    builds::cancel(&app.store, number).await?;
+    Ok(go(&app, &routes::build(number), Notice::BuildCancelled(number)))
+}
+
+/// Builds the same commit again.
+pub(super) async fn rerun_build(State(app): State<App>, _: User, Path(number): Path<i64>) -> Done {
+    rerun(&app, number, Rerun::All).await
+}
+
+/// Runs what did not pass again.
+pub(super) async fn rerun_failed(State(app): State<App>, _: User, Path(number): Path<i64>) -> Done {
+    rerun(&app, number, Rerun::Failed).await
+}
+
+async fn rerun(app: &App, number: i64, which: Rerun) -> Done {
+    let made = builds::rerun(&app.store, number, which).await?;
+    Ok(go(app, &routes::build(made), Notice::BuildAgain(made)))
+}
+
+/// Stops one job.
+pub(super) async fn cancel_job(State(app): State<App>, _: User, Path(job): Path<String>) -> Done {
+    queue::cancel(&app.store, &JobId(job.clone())).await?;
+    Ok(go(&app, &routes::job(&job), Notice::JobCancelled))
+}
+
+/// Runs a job's build again: what failed of it, or all of it when the job passed.
+pub(super) async fn rerun_job(State(app): State<App>, _: User, Path(job): Path<String>) -> Done {
+    let job = jobs::show(&app.store, &JobId(job)).await?.job;
+    let which = if job.status == JobStatus::Passed {
+        Rerun::All
+    } else {
+        Rerun::Failed
+    };
+    rerun(&app, job.build, which).await
+}
+
+/// Lets an agent finish what it has.
+pub(super) async fn drain(State(app): State<App>, _: User, Path(agent): Path<String>) -> Done {
+    agents::drain(&app.store, &AgentId(agent), Draining::Yes).await?;
+    Ok(go(&app, "/agents", Notice::Draining))
+}
+
+/// Gives an agent work again.
+pub(super) async fn undrain(State(app): State<App>, _: User, Path(agent): Path<String>) -> Done {
+    agents::drain(&app.store, &AgentId(agent), Draining::No).await?;
+    Ok(go(&app, "/agents", Notice::TakesWork))
+}
+
+/// Takes an agent away.
+pub(super) async fn remove_agent(State(app): State<App>, _: User, Path(agent): Path<String>) -> Done {
+    agents::remove(&app.store, &AgentId(agent)).await?;
+    Ok(go(&app, "/agents", Notice::AgentRemoved))
+}
+
+/// What to build.
+#[derive(Deserialize)]
+pub(super) struct TriggerForm {
+    reference: String,
+}
+
+/// Builds a branch, tag or commit now.
+pub(super) async fn trigger(
+    State(app): State<App>,
+    _: User,
+    Path(name): Path<String>,
+    Form(form): Form<TriggerForm>,
+) -> Done {
+    let repository = repositories::by_name(&app.store, &name).await?;
+    let reference = Some(form.reference.trim()).filter(|reference| !reference.is_empty());
+    let number = crate::builds::trigger(&app, &repository, reference)
+        .await
+        .map_err(ApiError::from)?;
+    Ok(go(&app, &routes::build(number), Notice::Triggered(number)))
+}
+
+/// Processes a delivery again.
+pub(super) async fn redeliver(State(app): State<App>, _: User, Path((name, id)): Path<(String, String)>) -> Done {
+    deliveries::redeliver(&app.store, &DeliveryId(id)).await?;
+    app.delivered.notify_one();
+    Ok(go(&app, &routes::repository(&name), Notice::Redelivered))
+}

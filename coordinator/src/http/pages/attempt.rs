@@ -1,0 +1,292 @@
+//! One attempt as its page shows it: what its agent told, put in the order of the job's definition, and the first
+//! screen of each log.
+
+use job_specs::model::{ServiceSpec, StepAction, StepSpec};
+use job_specs::status::JobStatus;
+use protocol::attempt::{AttemptEvent, EventKind, ServiceState, StepOutcome, StepStatus, Verdict};
+use protocol::ids::{AttemptId, StreamId};
+use web::views::{AttemptView, LogView, PhaseSpan, ServiceMoment, ServicePhase, ServiceView, StepState, StepView};
+
+use crate::app::App;
+use crate::http::error::ApiError;
+use crate::http::events::Cursor;
+use crate::http::follow::{Positions, wire};
+use crate::logs::{LogError, LogKey};
+use crate::store::attempts::{self, Attempt, AttemptState};
+use crate::store::jobs::JobDetail;
+
+/// How much of the logs a page carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Screen {
+    /// A live fragment: the browser has its lines.
+    Nothing,
+    /// The first screen of each log.
+    First,
+    /// A page without JavaScript: as much as a browser can carry.
+    Plain,
+}
+
+impl Screen {
+    fn lines(self) -> usize {
+        match self {
+            Screen::Nothing => 0,
+            Screen::First => 200,
+            Screen::Plain => 10_000,
+        }
+    }
+}
+
+/// How an attempt stands, in the words of a job.
+pub(super) fn status(attempt: &Attempt) -> JobStatus {
+    match (attempt.state, attempt.verdict) {
+        (_, Some(Verdict::Passed)) => JobStatus::Passed,
+        (_, Some(Verdict::Failed)) => JobStatus::Failed,
+        (_, Some(Verdict::Errored)) => JobStatus::Errored,
+        (_, Some(Verdict::Cancelled)) => JobStatus::Cancelled,
+        (_, Some(Verdict::TimedOut)) => JobStatus::TimedOut,
+        (AttemptState::Lost | AttemptState::Finished, None) => JobStatus::Errored,
+        (AttemptState::Active, None) if attempt.started_at.is_some() => JobStatus::Running,
+        (AttemptState::Active, None) => JobStatus::Assigned,
+    }
+}
+
+/// The view of one attempt of a job.
+pub(super) async fn view(
+    app: &App,
+    job: &JobDetail,
+    attempt: &Attempt,
+    screen: Screen,
+) -> Result<AttemptView, ApiError> {
+    let told = attempts::list_events(&app.store, &attempt.id, 0).await?;
+    let mut logs = Logs {
+        app,
+        attempt: &attempt.id,
+        screen,
+        positions: Positions::new(),
+    };
+    let over = attempt.state != AttemptState::Active;
+    let mut services = Vec::new();
+    for spec in &job.spec.services {
+        let log = logs.view(StreamId::service(&spec.name), Ends::Last).await?;
+        services.push(service(spec, attempt, &told, log));
+    }
+    let mut steps = Vec::new();
+    for (index, spec) in job.spec.steps.iter().enumerate() {
+        let seen = SeenStep::of(index, &told);
+        let failed = seen.outcome.is_some_and(|outcome| outcome.status == StepStatus::Failed);
+        let log = logs
+            .view(
+                StreamId::step(index),
+                if failed { Ends::FirstError } else { Ends::Last },
+            )
+            .await?;
+        steps.push(step(spec, &seen, over, log));
+    }
+    let log = Some(logs.view(StreamId::job(), Ends::Last).await?).filter(|log| log.lines > 0);
+    let cursor = Cursor {
+        positions: logs.positions,
+        attempt: Some(attempt.number),
+    };
+    Ok(AttemptView {
+        id: attempt.id.0.clone(),
+        number: attempt.number,
+        status: status(attempt),
+        sentence: attempt.reason.as_ref().map(|reason| reason.sentence.clone()),
+        agent: Some(attempt.agent_name.clone()),
+        queued_at: job
+            .job
+            .queued_at
+            .filter(|at| *at <= attempt.assigned_at)
+            .unwrap_or(attempt.assigned_at),
+        assigned_at: Some(attempt.assigned_at),
+        started_at: attempt.started_at,
+        finished_at: attempt.finished_at,
+        phases: phases(&told),
+        services,
+        steps,
+        log,
+        cursor: cursor.to_string(),
+    })
+}
+
+/// Which lines of a log come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    Last,
+    FirstError,
+}
+
+/// Reads logs for a page, and remembers how far.
+struct Logs<'a> {
+    app: &'a App,
+    attempt: &'a AttemptId,
+    screen: Screen,
+    positions: Positions,
+}
+
+impl Logs<'_> {
+    async fn view(&mut self, stream: StreamId, which: Ends) -> Result<LogView, ApiError> {
+        let key = LogKey {
+            attempt: self.attempt.clone(),
+            stream: stream.clone(),
+        };
+        let meta = match self.app.logs.meta(&key).await {
+            Err(LogError::NotFound | LogError::Removed) => return Ok(LogView::empty(stream.as_str())),
+            other => other?,
+        };
+        let count = self.screen.lines() as u64;
+        let first_error = meta.marks.first().map(|mark| mark.line);
+        let from = match (which, first_error) {
+            (Ends::FirstError, Some(line)) => line.saturating_sub(count / 2).min(meta.lines.saturating_sub(count)),
+            _ => meta.lines.saturating_sub(count),
+        };
+        let count = count.min(meta.lines - from);
+        let shown = match count {
+            0 => Vec::new(),
+            count => self.app.logs.lines(&key, from, count as usize).await?,
+        };
+        self.positions.insert(stream.clone(), meta.lines);
+        Ok(LogView {
+            stream: stream.to_string(),
+            lines: meta.lines,
+            bytes: meta.bytes,
+            eof: meta.eof,
+            errors: meta.marks.iter().take(300).map(|mark| mark.line + 1).collect(),
+            shown: shown.into_iter().map(wire).collect(),
+        })
+    }
+}
+
+fn phases(told: &[AttemptEvent]) -> Vec<PhaseSpan> {
+    let mut spans: Vec<PhaseSpan> = Vec::new();
+    for event in told {
+        let EventKind::Phase { phase, begin } = &event.kind else {
+            continue;
+        };
+        if *begin {
+            spans.push(PhaseSpan {
+                name: phase.clone(),
+                from: event.at,
+                to: None,
+            });
+        } else if let Some(open) = spans.iter_mut().find(|span| span.name == *phase && span.to.is_none()) {
+            open.to = Some(event.at);
+        }
+    }
+    spans
+}
+
+/// What was told about a step.
+#[derive(Default)]
+struct SeenStep<'a> {
+    started_at: Option<i64>,
+    outcome: Option<&'a StepOutcome>,
+}
+
+impl SeenStep<'_> {
+    fn of(index: usize, told: &[AttemptEvent]) -> SeenStep<'_> {
+        let mut seen = SeenStep::default();
+        for event in told {
+            match &event.kind {
+                EventKind::StepStarted { step } if *step == index => seen.started_at = Some(event.at),
+                EventKind::StepFinished { step, outcome } if *step == index => seen.outcome = Some(outcome),
+                _ => {}
+            }
+        }
+        seen
+    }
+
+    fn state(&self, over: bool) -> StepState {
+        match (self.outcome.map(|outcome| outcome.status), self.started_at, over) {
+            (Some(StepStatus::Passed), ..) => StepState::Passed,
+            (Some(StepStatus::Failed), ..) => StepState::Failed,
+            (Some(StepStatus::TimedOut), ..) => StepState::TimedOut,
+            (Some(StepStatus::Cancelled), ..) => StepState::Cancelled,
+            (Some(StepStatus::Skipped), ..) => StepState::Skipped,
+            (None, Some(_), false) => StepState::Running,
+            (None, Some(_), true) => StepState::Cancelled,
+            (None, None, false) => StepState::Waiting,
+            (None, None, true) => StepState::Skipped,
+        }
+    }
+}
+
+fn step(spec: &StepSpec, seen: &SeenStep<'_>, over: bool, log: LogView) -> StepView {
+    let outcome = seen.outcome;
+    StepView {
+        name: spec.name.clone(),
+        state: seen.state(over),
+        image: spec.image.clone(),
+        script: match &spec.action {
+            StepAction::Run { script, .. } => script.clone(),
+            StepAction::Entrypoint(arguments) => arguments.join(" "),
+        },
+        allow_failure: spec.allow_failure,
+        started_at: seen.started_at,
+        duration_us: outcome.map(|outcome| outcome.duration_us),
+        exit_code: outcome.and_then(|outcome| outcome.exit_code),
+        sentence: outcome.and_then(|outcome| outcome.reason.clone()),
+        peak_memory_bytes: outcome.map_or(0, |outcome| outcome.peak_memory_bytes),
+        cpu_us: outcome.map_or(0, |outcome| outcome.cpu_us),
+        log,
+    }
+}
+
+fn service(spec: &ServiceSpec, attempt: &Attempt, told: &[AttemptEvent], log: LogView) -> ServiceView {
+    let mut moments = Vec::new();
+    let mut ready_after_ms = None;
+    for event in told {
+        let EventKind::Service { service, state } = &event.kind else {
+            continue;
+        };
+        if *service != spec.name {
+            continue;
+        }
+        if let ServiceState::Ready { after_ms, .. } = state {
+            ready_after_ms = Some(*after_ms);
+        }
+        let (phase, detail) = moment(spec, state);
+        moments.push(ServiceMoment {
+            at: event.at,
+            phase,
+            detail,
+        });
+    }
+    let named = format!("`{}`", spec.name);
+    let about_it = attempt.reason.as_ref().filter(|reason| {
+        let code = reason.code;
+        use protocol::attempt::ReasonCode as C;
+        matches!(
+            code,
+            C::ServiceExited | C::ServiceNotReady | C::OutOfMemory | C::ImageNotFound
+        ) && reason.sentence.contains("service")
+            && reason.sentence.contains(&named)
+    });
+    ServiceView {
+        name: spec.name.clone(),
+        image: spec.image.clone(),
+        moments,
+        ready_after_ms,
+        sentence: about_it.map(|reason| reason.sentence.clone()),
+        log,
+    }
+}
+
+fn moment(spec: &ServiceSpec, state: &ServiceState) -> (ServicePhase, String) {
+    match state {
+        ServiceState::Pulling => (ServicePhase::Pulling, String::new()),
+        ServiceState::Starting => (ServicePhase::Starting, String::new()),
+        ServiceState::Running => (ServicePhase::Running, String::new()),
+        ServiceState::Ready { probe, .. } => (ServicePhase::Ready, probe.clone()),
+        ServiceState::Unhealthy { output } => (ServicePhase::Unhealthy, output.clone()),
+        ServiceState::Exited { code: Some(0), .. } if spec.run_once => (ServicePhase::Completed, String::new()),
+        ServiceState::Exited { code, oom } => {
+            let code = code.map_or_else(|| "no exit code".to_owned(), |code| format!("exit {code}"));
+            (
+                ServicePhase::Exited,
+                if *oom { format!("{code}, out of memory") } else { code },
+            )
+        }
+        ServiceState::Stopped => (ServicePhase::Stopped, String::new()),
+    }
+}

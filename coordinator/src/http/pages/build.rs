@@ -1,0 +1,190 @@
+//! `/builds/{number}`: one build, its jobs, its first failure, what is wrong with its job file.
+
+use axum::extract::State;
+use axum::response::Response;
+use job_specs::status::JobStatus;
+use protocol::attempt::{AttemptEvent, EventKind, ReasonCode, ServiceState, StepStatus};
+use protocol::ids::StreamId;
+use web::views::{BuildActions, BuildPage, Diagnosis, Failure, SourceText};
+
+use super::frame::Framed;
+use super::{PageError, Part, rows};
+use crate::app::App;
+use crate::builds::job_files;
+use crate::http::access::Reader;
+use crate::http::error::ApiError;
+use crate::http::extract::{Path, Query};
+use crate::http::follow::wire;
+use crate::logs::{LogError, LogKey};
+use crate::store::attempts;
+use crate::store::builds::{self, BuildDetail};
+use crate::store::jobs::{self, Job};
+
+/// Lines of the first failure's log.
+const FAILURE_LINES: usize = 20;
+
+/// One build.
+pub(super) async fn page(
+    State(app): State<App>,
+    Reader(user): Reader,
+    framed: Framed,
+    Path(number): Path<i64>,
+    Query(part): Query<Part>,
+) -> Result<Response, PageError> {
+    let found = builds::show(&app.store, number).await?;
+    let over = found.build.status.is_final();
+    let actions = match user {
+        None => BuildActions::default(),
+        Some(_) => BuildActions {
+            cancel: !over,
+            rerun: over && !found.jobs.is_empty(),
+            rerun_failed: over && found.jobs.iter().any(|job| did_not_pass(job.status)),
+        },
+    };
+    let view = BuildPage {
+        failure: failure(&app, &found.jobs).await?,
+        diagnosis: diagnosis(&app, &found).await,
+        sentence: found.build.message.clone(),
+        build: rows::build(found.build),
+        jobs: rows::jobs(&app, found.jobs).await?,
+        exclusions: Vec::new(),
+        actions,
+    };
+    Ok(framed.draw_part(part, &view, (web::pages::build, web::pages::build_live)))
+}
+
+async fn diagnosis(app: &App, found: &BuildDetail) -> Diagnosis {
+    if found.diagnostics.is_empty() {
+        return Diagnosis::default();
+    }
+    let files = job_files(app, &found.build).await.into_iter().map(|file| SourceText {
+        name: file.name,
+        text: file.text,
+    });
+    Diagnosis {
+        files: files.collect(),
+        diagnostics: found.diagnostics.clone(),
+    }
+}
+
+fn did_not_pass(status: JobStatus) -> bool {
+    use JobStatus as S;
+    match status {
+        S::Failed | S::Errored | S::TimedOut | S::Cancelled | S::Skipped => true,
+        S::Waiting | S::Queued | S::Assigned | S::Running | S::Passed => false,
+    }
+}
+
+fn failed(status: JobStatus) -> bool {
+    matches!(status, JobStatus::Failed | JobStatus::Errored | JobStatus::TimedOut)
+}
+
+/// The first job that failed, one that counts before one that may fail.
+async fn failure(app: &App, jobs: &[Job]) -> Result<Option<Failure>, ApiError> {
+    let failures: Vec<&Job> = jobs
+        .iter()
+        .filter(|job| failed(job.status) && !job.allow_failure)
+        .collect();
+    let Some(first) = failures.first() else {
+        return Ok(None);
+    };
+    let culprit = match &first.attempt {
+        Some(attempt) => {
+            let told = attempts::list_events(&app.store, attempt, 0).await?;
+            Culprit::find(app, first, &told).await?
+        }
+        None => Culprit::nobody(),
+    };
+    let lines = last_lines(app, first, &culprit.stream).await?;
+    let unknown = || "nobody said why".to_owned();
+    Ok(Some(Failure {
+        job: first.id.0.clone(),
+        title: first.title.clone(),
+        status: first.status,
+        culprit: culprit.name,
+        exit_code: culprit.exit_code,
+        sentence: first
+            .reason
+            .as_ref()
+            .map_or_else(unknown, |reason| reason.sentence.clone()),
+        stream: culprit.stream.to_string(),
+        lines,
+        others: u32::try_from(failures.len() - 1).unwrap_or(u32::MAX),
+    }))
+}
+
+/// The step or service that ended a job.
+struct Culprit {
+    name: Option<String>,
+    exit_code: Option<i32>,
+    stream: StreamId,
+}
+
+impl Culprit {
+    fn nobody() -> Culprit {
+        Culprit {
+            name: None,
+            exit_code: None,
+            stream: StreamId::job(),
+        }
+    }
+
+    /// What the reason's code says, and the last event that fits it.
+    async fn find(app: &App, job: &Job, told: &[AttemptEvent]) -> Result<Culprit, ApiError> {
+        let code = job.reason.as_ref().map(|reason| reason.code);
+        let service = matches!(code, Some(ReasonCode::ServiceExited | ReasonCode::ServiceNotReady));
+        let found = told.iter().rev().find_map(|event| match &event.kind {
+            EventKind::Service { service: name, state } if service => Culprit::service(name, state),
+            EventKind::StepFinished { step, outcome } if !service => match outcome.status {
+                StepStatus::Failed | StepStatus::TimedOut => Some(Culprit {
+                    name: None,
+                    exit_code: outcome.exit_code,
+                    stream: StreamId::step(*step),
+                }),
+                StepStatus::Passed | StepStatus::Cancelled | StepStatus::Skipped => None,
+            },
+            _ => None,
+        });
+        let mut culprit = found.unwrap_or_else(Culprit::nobody);
+        if let Some(step) = culprit.stream.step_index() {
+            let spec = jobs::show(&app.store, &job.id).await?.spec;
+            culprit.name = spec.steps.get(step).map(|step| step.name.clone());
+        }
+        Ok(culprit)
+    }
+
+    fn service(name: &str, state: &ServiceState) -> Option<Culprit> {
+        let exit_code = match state {
+            ServiceState::Exited { code, .. } => *code,
+            ServiceState::Running | ServiceState::Starting | ServiceState::Unhealthy { .. } => None,
+            ServiceState::Pulling | ServiceState::Ready { .. } | ServiceState::Stopped => return None,
+        };
+        Some(Culprit {
+            name: Some(name.to_owned()),
+            exit_code,
+            stream: StreamId::service(name),
+        })
+    }
+}
+
+async fn last_lines(app: &App, job: &Job, stream: &StreamId) -> Result<Vec<web::views::LogLine>, ApiError> {
+    let Some(attempt) = job.attempt.clone() else {
+        return Ok(Vec::new());
+    };
+    let key = LogKey {
+        attempt,
+        stream: stream.clone(),
+    };
+    let meta = match app.logs.meta(&key).await {
+        Err(LogError::NotFound | LogError::Removed) => return Ok(Vec::new()),
+        other => other?,
+    };
+    let from = meta.lines.saturating_sub(FAILURE_LINES as u64);
+    Ok(app
+        .logs
+        .lines(&key, from, FAILURE_LINES)
+        .await?
+        .into_iter()
+        .map(wire)
+        .collect())
+}

@@ -1,0 +1,91 @@
+//! `/jobs/{job}`: one job at its newest attempt, or at the one that was asked for.
+
+use axum::extract::State;
+use axum::response::Response;
+use protocol::ids::JobId;
+use serde::Deserialize;
+use web::views::{AttemptLink, JobActions, JobPage};
+
+use super::attempt::{self, Screen};
+use super::frame::Framed;
+use super::{PageError, Part, rows};
+use crate::app::App;
+use crate::http::access::Reader;
+use crate::http::error::ApiError;
+use crate::http::extract::{Path, Query};
+use crate::store::{builds, jobs};
+
+/// How to show it.
+#[derive(Deserialize)]
+pub(super) struct JobQuery {
+    live: Option<u8>,
+    plain: Option<u8>,
+}
+
+/// The job at its newest attempt.
+pub(super) async fn newest(
+    State(app): State<App>,
+    reader: Reader,
+    framed: Framed,
+    Path(job): Path<String>,
+    Query(query): Query<JobQuery>,
+) -> Result<Response, PageError> {
+    page(&app, (reader, framed), (JobId(job), None), query).await
+}
+
+/// The job at one of its attempts.
+pub(super) async fn attempt(
+    State(app): State<App>,
+    reader: Reader,
+    framed: Framed,
+    Path((job, number)): Path<(String, u32)>,
+    Query(query): Query<JobQuery>,
+) -> Result<Response, PageError> {
+    page(&app, (reader, framed), (JobId(job), Some(number)), query).await
+}
+
+async fn page(
+    app: &App,
+    (Reader(user), framed): (Reader, Framed),
+    (job, number): (JobId, Option<u32>),
+    query: JobQuery,
+) -> Result<Response, PageError> {
+    let found = jobs::show(&app.store, &job).await?;
+    let build = builds::show(&app.store, found.job.build).await?;
+    let part = Part { live: query.live };
+    let screen = match (part.is_live(), query.plain) {
+        (true, _) => Screen::Nothing,
+        (false, Some(1)) => Screen::Plain,
+        (false, _) => Screen::First,
+    };
+    let shown = match number {
+        Some(number) => {
+            let attempt = found.attempts.iter().find(|attempt| attempt.number == number);
+            Some(attempt.ok_or(ApiError::NotFound("attempt"))?)
+        }
+        None => found.attempts.last(),
+    };
+    let view = match shown {
+        Some(shown) => Some(attempt::view(app, &found, shown, screen).await?),
+        None => None,
+    };
+    let links = found.attempts.iter().map(|attempt| AttemptLink {
+        number: attempt.number,
+        status: attempt::status(attempt),
+    });
+    let siblings = rows::jobs(app, build.jobs).await?;
+    let row = siblings.iter().find(|row| row.id == job.as_str()).cloned();
+    let over = found.job.status.is_final();
+    let page = JobPage {
+        attempts: links.collect(),
+        attempt: view,
+        build: rows::build(build.build),
+        job: row.ok_or(ApiError::NotFound("job"))?,
+        siblings,
+        actions: JobActions {
+            cancel: user.is_some() && !over,
+            rerun: user.is_some() && over,
+        },
+    };
+    Ok(framed.draw_part(part, &page, (web::pages::job, web::pages::job_live)))
+}

@@ -1,0 +1,117 @@
+//! `/repositories` and `/repositories/{name}`: a repository, what came in for it, its secrets by name.
+
+use axum::extract::State;
+use axum::response::Response;
+use web::views::{DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, SecretRow};
+
+use super::frame::Framed;
+use super::{PageError, rows};
+use crate::app::App;
+use crate::http::access::{Reader, User};
+use crate::http::api::hooks;
+use crate::http::extract::Path;
+use crate::http::hooks::refused_for;
+use crate::store::builds::{self, Build, Filter};
+use crate::store::deliveries::{Delivery, DeliveryStatus};
+use crate::store::repositories::{self, Repository};
+use crate::store::{StoreError, counters, deliveries, secrets};
+use crate::webhooks;
+
+/// Builds on a repository's page.
+const BUILDS: u32 = 10;
+/// Deliveries on a repository's page.
+const DELIVERIES: u32 = 50;
+
+/// All repositories.
+pub(super) async fn list(State(app): State<App>, _: User, framed: Framed) -> Result<Response, PageError> {
+    let mut found = Vec::new();
+    for repository in repositories::list(&app.store).await? {
+        let latest = newest(&app, &repository, 1).await?.pop();
+        found.push(RepositoryRow {
+            latest: latest.map(rows::build),
+            name: repository.name,
+            public: repository.public,
+        });
+    }
+    let view = RepositoryList { repositories: found };
+    Ok(framed.draw(&view, web::pages::repository_list))
+}
+
+/// One repository. Visitors see its builds and nothing of how it is run.
+pub(super) async fn page(
+    State(app): State<App>,
+    _: Reader,
+    framed: Framed,
+    Path(name): Path<String>,
+) -> Result<Response, PageError> {
+    let repository = repositories::by_name(&app.store, &name).await?;
+    let found = newest(&app, &repository, BUILDS).await?;
+    let mut view = RepositoryPage {
+        trigger_reference: found
+            .iter()
+            .find_map(|build| build.cause.branch.clone())
+            .unwrap_or_else(|| "main".into()),
+        builds: found.into_iter().map(rows::build).collect(),
+        forge: webhooks::word(repository.forge).unwrap_or("generic").to_owned(),
+        name: repository.name.clone(),
+        git: repository.git.clone(),
+        public: repository.public,
+        hook: None,
+        deliveries: Vec::new(),
+        secrets: Vec::new(),
+    };
+    if framed.has_user() {
+        fill_private(&app, &repository, &mut view).await?;
+    } else {
+        // Where the code is may be a path of this machine.
+        view.git.clear();
+    }
+    Ok(framed.draw(&view, web::pages::repository))
+}
+
+async fn fill_private(app: &App, repository: &Repository, view: &mut RepositoryPage) -> Result<(), StoreError> {
+    let refused = counters::read(&app.store, &refused_for(repository.id.as_str())).await?;
+    view.hook = Some(Hook {
+        url: hooks::url(app, repository),
+        refused: u64::try_from(refused).unwrap_or(0),
+    });
+    let newest = deliveries::list(&app.store, Some(&repository.id), DELIVERIES).await?;
+    view.deliveries = newest.into_iter().map(delivery).collect();
+    let known = secrets::list(&app.store, &repository.id)
+        .await?
+        .into_iter()
+        .map(|secret| SecretRow {
+            name: secret.name,
+            updated_at: secret.updated_at,
+        });
+    view.secrets = known.collect();
+    Ok(())
+}
+
+async fn newest(app: &App, repository: &Repository, limit: u32) -> Result<Vec<Build>, StoreError> {
+    let filter = Filter {
+        repository: Some(repository.id.clone()),
+        limit,
+        ..Filter::default()
+    };
+    builds::list(&app.store, &filter).await
+}
+
+fn delivery(delivery: Delivery) -> DeliveryRow {
+    let state = match (delivery.status, delivery.build) {
+        (DeliveryStatus::Pending, _) if delivery.message.is_some() => DeliveryState::Retrying,
+        (DeliveryStatus::Pending, _) => DeliveryState::Pending,
+        (DeliveryStatus::Done, Some(_)) => DeliveryState::Done,
+        (DeliveryStatus::Done, None) => DeliveryState::Ignored,
+        (DeliveryStatus::Failed, _) => DeliveryState::Failed,
+    };
+    DeliveryRow {
+        id: delivery.id.0,
+        event: delivery.event,
+        reference: String::new(),
+        received_at: delivery.received_at,
+        state,
+        sentence: delivery.message,
+        build: delivery.build,
+    }
+}

@@ -1,0 +1,79 @@
+//! Rows that several pages share: builds and jobs.
+
+use job_specs::status::JobStatus;
+use web::views::{BuildSummary, JobLink, JobRow};
+
+use crate::app::App;
+use crate::store::builds::Build;
+use crate::store::jobs::Job;
+use crate::store::{StoreError, jobs};
+
+/// Reasons of waiting jobs that one page asks for; more are not worth their queries.
+const REASONS: usize = 25;
+
+/// A build as a row. The store counts its jobs, so the marks are in the order of a job's life.
+pub(super) fn build(build: Build) -> BuildSummary {
+    let marks = JobStatus::ALL.into_iter().flat_map(|status| {
+        let count = build.counts.get(status.name()).copied().unwrap_or(0);
+        std::iter::repeat_n(status, count as usize)
+    });
+    BuildSummary {
+        jobs: marks.collect(),
+        number: build.number,
+        repository: build.repository,
+        status: build.status,
+        event: build.cause.event,
+        branch: build.cause.branch,
+        tag: build.cause.tag,
+        commit: build.cause.commit,
+        title: build.cause.title,
+        author: build.cause.author,
+        created_at: build.created_at,
+        started_at: build.started_at,
+        finished_at: build.finished_at,
+    }
+}
+
+/// The jobs of a build as rows, waiting ones with their reason.
+pub(super) async fn jobs(app: &App, found: Vec<Job>) -> Result<Vec<JobRow>, StoreError> {
+    let mut rows = Vec::with_capacity(found.len());
+    let mut asked = 0;
+    for job in found {
+        let waits = matches!(job.status, JobStatus::Waiting | JobStatus::Queued);
+        let why = if waits && asked < REASONS {
+            asked += 1;
+            Some(jobs::why(&app.store, &job.id).await?)
+        } else {
+            None
+        };
+        rows.push(row(job, why));
+    }
+    Ok(rows)
+}
+
+fn row(job: Job, why: Option<String>) -> JobRow {
+    JobRow {
+        id: job.id.0,
+        name: job.name,
+        cell: job.matrix,
+        status: job.status,
+        reason: job.reason.map(|reason| reason.sentence).or(why),
+        needs: job.needs,
+        allow_failure: job.allow_failure,
+        attempts: u32::try_from(job.attempts).unwrap_or(0),
+        agent: job.agent,
+        queued_at: job.queued_at,
+        started_at: job.started_at,
+        finished_at: job.finished_at,
+    }
+}
+
+/// A job elsewhere.
+pub(super) fn link(id: &str, title: String, (build, repository): (i64, String)) -> JobLink {
+    JobLink {
+        id: id.to_owned(),
+        title,
+        build,
+        repository,
+    }
+}

@@ -1,0 +1,77 @@
+//! What happens by the clock: leases that ran out, logs that are too old, mirrors that grew. Each tick is idempotent
+//! and takes its work from the store, so it does not matter which coordinator does it or when it was last done.
+
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::app::App;
+use crate::logs;
+use crate::store::{attempts, queue, repositories};
+
+/// How often to look for agents that fell silent.
+const LEASES: Duration = Duration::from_secs(1);
+/// How often to look for logs to remove and mirrors to tidy.
+const RETENTION: Duration = Duration::from_secs(3_600);
+
+/// Starts the clocks; they end with the coordinator.
+pub(crate) fn start(app: &App) {
+    every(LEASES, app, "leases", leases);
+    every(RETENTION, app, "retention", retention);
+}
+
+fn every<F>(pause: Duration, app: &App, name: &'static str, tick: fn(App) -> F)
+where
+    F: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let app = app.clone();
+    app.tasks.clone().spawn(async move {
+        loop {
+            tokio::select! {
+                () = app.stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            if let Err(error) = tick(app.clone()).await {
+                tracing::error!(tick = name, error = format!("{error:#}"), "a tick failed");
+            }
+        }
+    });
+}
+
+/// Takes attempts from agents that fell silent; their logs end there.
+pub(crate) async fn leases(app: App) -> anyhow::Result<()> {
+    let expired = queue::expire(&app.store, app.store.now())
+        .await
+        .context("expire leases")?;
+    for lost in expired {
+        tracing::warn!(attempt.id = %lost.attempt, build = lost.build, "an agent fell silent; its attempt is lost");
+        app.logs
+            .seal_all(&lost.attempt)
+            .await
+            .context("seal the logs of a lost attempt")?;
+    }
+    Ok(())
+}
+
+/// Removes logs by age and size, and packs the mirrors.
+pub(crate) async fn retention(app: App) -> anyhow::Result<()> {
+    let running = attempts::active(&app.store).await.context("list running attempts")?;
+    let running: Vec<_> = running.into_iter().map(|attempt| attempt.id).collect();
+    let limits = &app.config.retention;
+    let keep = logs::Retention {
+        max_age: Some(Duration::from_secs(u64::from(limits.days) * 24 * 3_600)),
+        max_bytes: Some(limits.max_bytes),
+    };
+    let removed = app
+        .logs
+        .retain(keep, app.store.now(), &running)
+        .await
+        .context("remove old logs")?;
+    if !removed.is_empty() {
+        tracing::info!(attempts = removed.len(), "old logs were removed");
+    }
+    for repository in repositories::list(&app.store).await.context("list repositories")? {
+        app.mirrors.tidy(repository.id.as_str()).await;
+    }
+    Ok(())
+}
