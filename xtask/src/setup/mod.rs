@@ -1,0 +1,93 @@
+//! Makes a fresh machine ready: what a task needs is installed, started or made, and said aloud with the time it took.
+//! Nothing is assumed to run already, because nothing does when CI begins.
+
+use crate::say;
+use std::fmt;
+
+pub mod chromium;
+pub mod engine;
+pub mod images;
+pub mod packages;
+pub mod postgres;
+mod recipes;
+
+/// What a task needs from the machine.
+pub struct Needs {
+    /// Images by name; an engine is needed for them.
+    pub images: &'static [&'static str],
+    /// More than the engine and Git.
+    pub servers: Servers,
+}
+
+/// The servers a task needs beside the engine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Servers {
+    /// None.
+    No,
+    /// A PostgreSQL cluster and a browser: what the tests and the bench use.
+    PostgresAndBrowser,
+}
+
+/// What was made ready; servers stop when it goes.
+pub struct Prepared {
+    /// The PostgreSQL cluster, when asked for.
+    pub postgres: Option<postgres::Cluster>,
+    /// The browser and its driver, when asked for.
+    pub browser: Option<chromium::Browser>,
+}
+
+impl Prepared {
+    /// The environment that tells tests where things are.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let mut variables = Vec::new();
+        if let Some(cluster) = &self.postgres {
+            variables.push(("DROVER_TEST_POSTGRES", cluster.url()));
+        }
+        if let Some(browser) = &self.browser {
+            variables.push(("DROVER_TEST_CHROMIUM", browser.chromium.display().to_string()));
+            variables.push(("DROVER_TEST_CHROMEDRIVER", browser.driver.display().to_string()));
+        }
+        variables
+    }
+}
+
+/// What a person has to do first: we may not, or do not know how, install on this machine.
+#[derive(Debug)]
+pub struct Missing {
+    what: String,
+    hint: String,
+}
+
+impl Missing {
+    /// `what` is missing; `hint` says what to type.
+    pub fn new(what: impl Into<String>, hint: impl Into<String>) -> Missing {
+        Missing {
+            what: what.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "this machine lacks {}\n\n{}", self.what, self.hint)
+    }
+}
+
+impl std::error::Error for Missing {}
+
+/// Makes everything in `needs` ready.
+///
+/// # Errors
+/// `Missing` (exit code 2) when a person must install something first; otherwise what broke.
+pub fn prepare(needs: &Needs) -> anyhow::Result<Prepared> {
+    say::heading("setup");
+    packages::install(&packages::missing(needs.servers))?;
+    engine::start()?;
+    images::provide(needs.images)?;
+    let (postgres, browser) = match needs.servers {
+        Servers::No => (None, None),
+        Servers::PostgresAndBrowser => (Some(postgres::Cluster::start()?), Some(chromium::find()?)),
+    };
+    Ok(Prepared { postgres, browser })
+}

@@ -1,0 +1,222 @@
+//! The test images as data: which Debian packages of which suite, which scripts, which configuration. Three suites
+//! give three versions of each server under the names that the official images have.
+
+use crate::process;
+use anyhow::Context;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+
+/// How one image is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Recipe {
+    /// The image's name, as jobs write it.
+    pub name: &'static str,
+    /// The release of Debian.
+    pub suite: &'static str,
+    /// What mmdebstrap starts from: `essential`, `minbase`, or `extract` (nothing).
+    pub variant: &'static str,
+    /// The packages on top.
+    pub packages: &'static [&'static str],
+    /// The folder in docker/images with `prepare.sh` (before the packages) and `customize.sh` (after them), if any.
+    pub folder: Option<&'static str>,
+    /// What `customize.sh` gets beside the root.
+    pub argument: &'static str,
+    /// Configuration, as in a Dockerfile.
+    pub config: &'static [&'static str],
+    /// A command that ends well in an image that is whole; run before the image gets its name.
+    pub proof: &'static [&'static str],
+}
+
+/// Grows when the way images are made changes, so that all are made again.
+const METHOD: u32 = 2;
+
+/// Files that no test image needs; left out while packages are unpacked. The compiler inside PostgreSQL is the
+/// largest of all, and the server does without.
+pub const EXCLUDED: &[&str] = &[
+    "/usr/share/man/*",
+    "/usr/share/doc/*",
+    "/usr/share/info/*",
+    "/usr/share/locale/*",
+    "/usr/lib/llvm*",
+    "/usr/lib/*/libLLVM*",
+    "/usr/lib/postgresql/*/lib/bitcode/*",
+    "/usr/lib/postgresql/*/lib/llvmjit*",
+    "/usr/lib/galera*",
+];
+
+/// Every image we can make.
+pub const RECIPES: &[Recipe] = &[
+    BUSYBOX,
+    debian("debian:bullseye", "bullseye"),
+    debian("debian:bookworm", "bookworm"),
+    debian("debian:trixie", "trixie"),
+    redis("redis:6", "bullseye"),
+    redis("redis:7", "bookworm"),
+    redis("redis:8", "trixie"),
+    postgres("postgres:13", "bullseye", &["postgresql-13"], "13"),
+    postgres("postgres:15", "bookworm", &["postgresql-15"], "15"),
+    postgres("postgres:17", "trixie", &["postgresql-17"], "17"),
+    mariadb("mariadb:10.5", "bullseye"),
+    mariadb("mariadb:10.11", "bookworm"),
+    mariadb("mariadb:11.8", "trixie"),
+];
+
+const BUSYBOX: Recipe = Recipe {
+    name: "busybox",
+    suite: "bookworm",
+    variant: "extract",
+    packages: &["busybox-static"],
+    folder: Some("busybox"),
+    argument: "",
+    config: &[r#"CMD ["sh"]"#],
+    proof: &["sh", "-c", "true"],
+};
+
+const fn debian(name: &'static str, suite: &'static str) -> Recipe {
+    Recipe {
+        name,
+        suite,
+        variant: "minbase",
+        packages: &[],
+        folder: None,
+        argument: "",
+        config: &[r#"CMD ["bash"]"#],
+        proof: &["bash", "-c", "apt-get --version"],
+    }
+}
+
+const fn redis(name: &'static str, suite: &'static str) -> Recipe {
+    Recipe {
+        name,
+        suite,
+        variant: "essential",
+        packages: &["redis-server"],
+        folder: Some("redis"),
+        argument: "",
+        config: &[
+            r#"ENTRYPOINT ["docker-entrypoint.sh"]"#,
+            r#"CMD ["redis-server"]"#,
+            "EXPOSE 6379",
+            "WORKDIR /data",
+            "VOLUME /data",
+        ],
+        proof: &["redis-server", "--version"],
+    }
+}
+
+const fn postgres(
+    name: &'static str,
+    suite: &'static str,
+    packages: &'static [&'static str],
+    version: &'static str,
+) -> Recipe {
+    Recipe {
+        name,
+        suite,
+        variant: "essential",
+        packages,
+        folder: Some("postgres"),
+        argument: version,
+        config: &[
+            r#"ENTRYPOINT ["docker-entrypoint.sh"]"#,
+            r#"CMD ["postgres"]"#,
+            "ENV PGDATA=/var/lib/postgresql/data LANG=C.UTF-8",
+            "EXPOSE 5432",
+            "VOLUME /var/lib/postgresql/data",
+        ],
+        proof: &["postgres", "--version"],
+    }
+}
+
+const fn mariadb(name: &'static str, suite: &'static str) -> Recipe {
+    Recipe {
+        name,
+        suite,
+        variant: "essential",
+        packages: &["mariadb-server"],
+        folder: Some("mariadb"),
+        argument: "",
+        config: &[
+            r#"ENTRYPOINT ["docker-entrypoint.sh"]"#,
+            r#"CMD ["mariadbd"]"#,
+            "ENV LANG=C.UTF-8",
+            "EXPOSE 3306",
+            "VOLUME /var/lib/mysql",
+        ],
+        proof: &["mariadbd", "--version"],
+    }
+}
+
+impl Recipe {
+    /// The recipe of this name.
+    ///
+    /// # Errors
+    /// When there is none; the message lists those there are.
+    pub fn named(name: &str) -> anyhow::Result<&'static Recipe> {
+        RECIPES.iter().find(|recipe| recipe.name == name).with_context(|| {
+            let names: Vec<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
+            format!("no recipe for the image `{name}`; there are {}", names.join(", "))
+        })
+    }
+
+    /// A script of the image's folder, if it has one of this name.
+    pub fn script(&self, name: &str) -> Option<PathBuf> {
+        let script = process::workspace().join("docker/images").join(self.folder?).join(name);
+        script.exists().then_some(script)
+    }
+
+    /// A hash of everything that decides what comes out, but for new package versions: equal hashes need no new image.
+    ///
+    /// # Errors
+    /// When a script cannot be read.
+    pub fn hash(&self) -> anyhow::Result<String> {
+        let mut hash = Sha256::new();
+        hash.update(format!("{METHOD} {self:?} {EXCLUDED:?}"));
+        for name in ["prepare.sh", "customize.sh", "docker-entrypoint.sh"] {
+            if let Some(script) = self.script(name) {
+                let text = std::fs::read(&script).with_context(|| format!("read {}", script.display()))?;
+                hash.update(name);
+                hash.update(text);
+            }
+        }
+        Ok(hex::encode(hash.finalize())[..16].to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_made_in_one_way_and_every_folder_exists() {
+        for recipe in RECIPES {
+            assert_eq!(
+                RECIPES.iter().filter(|other| other.name == recipe.name).count(),
+                1,
+                "{}",
+                recipe.name
+            );
+            if recipe.folder.is_some() {
+                assert!(
+                    recipe.script("customize.sh").is_some(),
+                    "{} has no customize.sh",
+                    recipe.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn another_recipe_has_another_hash_and_the_same_one_the_same() {
+        let bookworm = Recipe::named("redis:7").unwrap().hash().unwrap();
+        let trixie = Recipe::named("redis:8").unwrap().hash().unwrap();
+        assert_eq!(bookworm, Recipe::named("redis:7").unwrap().hash().unwrap());
+        assert_ne!(bookworm, trixie);
+    }
+
+    #[test]
+    fn an_unknown_image_is_answered_with_the_known_ones() {
+        let error = Recipe::named("oracle:1").unwrap_err().to_string();
+        assert!(error.contains("`oracle:1`") && error.contains("postgres:15"), "{error}");
+    }
+}

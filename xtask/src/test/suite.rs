@@ -1,0 +1,67 @@
+//! The tests themselves: built, run by Cargo with their output streamed as it comes, and counted.
+
+use super::tally::{Seen, Tally};
+use crate::setup::Prepared;
+use crate::{process, say};
+use anyhow::Context;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+const BUILD: &[&str] = &["test", "--workspace", "--no-run"];
+const RUN: &[&str] = &["test", "--workspace", "--no-fail-fast", "--"];
+/// What a developer's shell may say and a test must not hear.
+const NOT_FOR_TESTS: &[&str] = &["DROVER_URL", "DROVER_TOKEN", "DROVER_DATA", "DROVER_DATABASE"];
+
+/// Builds every test binary. A failure counts as one failed test.
+///
+/// # Errors
+/// When Cargo cannot be started.
+pub fn build(tally: &mut Tally) -> anyhow::Result<()> {
+    say::heading("build the tests");
+    let status = process::cargo()
+        .args(BUILD)
+        .status()
+        .context("start `cargo test --no-run`")?;
+    if !status.success() {
+        tally.record("the tests compile", false);
+    }
+    Ok(())
+}
+
+/// Runs them, all or those whose name contains `only`.
+///
+/// # Errors
+/// When Cargo cannot be started.
+pub fn run(prepared: &Prepared, only: Option<&str>, tally: &mut Tally) -> anyhow::Result<()> {
+    say::heading("tests");
+    let mut cargo = process::cargo();
+    cargo.args(RUN).args(only);
+    let mut tests = in_one_stream(&cargo);
+    tests.envs(prepared.variables()).env("RUST_BACKTRACE", "1");
+    for name in NOT_FOR_TESTS {
+        tests.env_remove(name);
+    }
+    let mut tests = tests.stdout(Stdio::piped()).spawn().context("start `cargo test`")?;
+    let output = tests.stdout.take().context("read what the tests print")?;
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line.context("read what the tests print")?;
+        let line = String::from_utf8_lossy(&line);
+        match tally.read(&line) {
+            Seen::Other => println!("{line}"),
+            Seen::Noise => {}
+            Seen::Result(summary) => say::line(summary),
+        }
+    }
+    let status = tests.wait().context("wait for `cargo test`")?;
+    tally.close(status.success());
+    Ok(())
+}
+
+/// The same command with stderr in stdout, so that Cargo's headings stay where they belong among the tests' lines.
+fn in_one_stream(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"exec "$@" 2>&1"#, "sh"]);
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.current_dir(process::workspace()).stdin(Stdio::null());
+    shell
+}
