@@ -182,6 +182,30 @@ async fn without_a_healthcheck_the_first_exposed_port_says_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn services_start_while_the_anchor_of_a_cold_sandbox_does() {
+    let world = World::new().await;
+    let pool = world.pool(0, 0).await;
+    let sandbox = pool.take_early(&want("t1", "app")).await.unwrap();
+    let (observer, events) = mpsc::unbounded_channel();
+    let spec = StackSpec::new(
+        world.agent.clone(),
+        vec![service("redis", "redis:7")],
+        world.data().join("stack"),
+    );
+    let stack = Stack::start(&world.engine, &sandbox, spec, observer);
+    sandbox.stands().await.unwrap();
+    let running = Running {
+        world,
+        pool,
+        sandbox,
+        stack,
+        events,
+    };
+    running.ready().await;
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_probe_finds_a_small_web_server() {
     let server = "mkdir /tmp/www; echo hi > /tmp/www/index.html; echo serving; exec httpd -f -p 8080 -h /tmp/www";
     let by = |name: &str, probe| ServiceSpec {
