@@ -98,7 +98,10 @@ impl Body {
         match self {
             Body::Gated { id, gate } => match gate.exited().await {
                 Ok(status) => Ok(Ended::of_gate(status)),
-                Err(_) => Ok(Ended::of_container(engine.wait_exit(id).await?)), // the gate itself was killed
+                Err(_) => {
+                    let exit = engine.wait_exit(id).await?; // the gate itself was killed
+                    Ok(Ended::of_container(engine.explain_exit(id, exit).await))
+                }
             },
             Body::Plain { id, output } => {
                 let exit = engine.wait_exit(id).await?;
@@ -106,25 +109,23 @@ impl Body {
                 if !writer.is_finished() {
                     let _ = tokio::time::timeout(DRAIN, &mut *writer).await; // its log is as complete as it gets
                 }
-                Ok(Ended::of_container(exit))
+                Ok(Ended::of_container(engine.explain_exit(id, exit).await))
             }
             Body::Gone(ended) => Ok(ended.clone()),
         }
     }
 
-    /// Waits until its health is (or is no longer) good; for ever when it ends.
-    pub(super) async fn health(&self, engine: &Engine, good: bool) {
+    /// Waits until its health command says this; for ever when it ends before.
+    pub(super) async fn health(&self, engine: &Engine, wanted: HealthState) {
         let reached = match self {
             Body::Gated { gate, .. } => {
-                let wanted = if good {
-                    HealthState::Healthy
-                } else {
-                    HealthState::Unhealthy
-                };
                 let is_it = |state: &GateState| state.health.as_ref().is_some_and(|health| health.state == wanted);
                 gate.state().wait_for(is_it).await.is_ok()
             }
-            Body::Plain { id, .. } => engine.wait_health(id, good).await.is_ok(),
+            Body::Plain { id, .. } => match wanted {
+                HealthState::Healthy => engine.wait_healthy(id).await.is_ok(),
+                HealthState::Unhealthy | HealthState::Starting => engine.wait_unhealthy(id).await.is_ok(),
+            },
             Body::Gone(_) => false,
         };
         if !reached {

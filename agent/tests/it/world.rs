@@ -44,7 +44,7 @@ impl World {
             agent: agent.clone(),
             data: data.path().to_owned(),
             socket,
-            limits: Limits::default(),
+            limits: Limits::of_this_machine(),
         };
         let engine = Engine::connect(config, tasks.clone(), stop.clone()).await.unwrap();
         World {
