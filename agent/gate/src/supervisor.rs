@@ -13,7 +13,7 @@ use gate::{LOG, SCRIPT, SOCKET, STATUS, VERSION};
 use crate::child::{Child, Ended};
 use crate::clients::{ClientId, Clients, poll_fd};
 use crate::launch::{Folders, LaunchError, Launcher, write_script};
-use crate::log::{Log, now_us};
+use crate::log::{self, Log, now_us};
 use crate::probe::Probes;
 use crate::sys::{self, PollFd};
 
@@ -302,7 +302,7 @@ impl Supervisor {
     }
 
     /// Once the child is over: its last output, its status, the news; then the gate's exit code. `None`: not yet, the
-    /// disk does not take it.
+    /// disk does not take it. A status that can never be written (the child made a folder in its place) is only told.
     fn try_end(&mut self) -> Option<i32> {
         let Phase::Ending(ended) = &mut self.phase else {
             return None;
@@ -314,9 +314,10 @@ impl Supervisor {
         }
         ended.output = None;
         let status = ended.status.clone();
-        fs::write(STATUS_DRAFT, status.to_text())
-            .and_then(|()| fs::rename(STATUS_DRAFT, STATUS))
-            .ok()?;
+        let written = fs::write(STATUS_DRAFT, status.to_text()).and_then(|()| fs::rename(STATUS_DRAFT, STATUS));
+        if written.is_err_and(|error| log::means_later(&error)) {
+            return None;
+        }
         let code = status.code();
         self.clients.tell_all(&Event::Exited(status));
         Some(code)

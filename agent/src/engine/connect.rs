@@ -57,10 +57,12 @@ impl Engine {
     /// Connects, agrees on an API version, writes the gate binary, imports the anchor image unless it is there, and
     /// follows the engine's events until `stop`.
     pub async fn connect(
-        config: EngineConfig,
+        mut config: EngineConfig,
         tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Result<Engine, EngineError> {
+        // bind mounts name absolute paths
+        config.data = std::path::absolute(&config.data).map_err(EngineError::io("find the data folder"))?;
         let docker = reach(config.socket.clone()).await?;
         let anchor = anchor::provide(&docker, &config.data).await?;
         let inner = Arc::new(Inner {

@@ -28,13 +28,22 @@ impl Engine {
             .map(|chunk| chunk.map_err(|error| EngineError::of("read a container's output", error))))
     }
 
-    /// Waits until its health command says this. Errors when it ends before.
-    pub async fn wait_health(&self, id: &ContainerId, good: bool) -> Result<(), EngineError> {
-        let seen = |seen: &super::events::Seen| match (seen.exit, seen.healthy) {
-            (Some(_), _) => Some(false),
-            (None, healthy) => (healthy == Some(good)).then_some(true),
-        };
-        if self.wait_seen(id, seen).await? {
+    /// Waits until its health command succeeds. Errors when it ends before.
+    pub async fn wait_healthy(&self, id: &ContainerId) -> Result<(), EngineError> {
+        self.wait_health(id, |healthy| healthy == Some(true)).await
+    }
+
+    /// Waits until its health command has failed too often. Errors when it ends before.
+    pub async fn wait_unhealthy(&self, id: &ContainerId) -> Result<(), EngineError> {
+        self.wait_health(id, |healthy| healthy == Some(false)).await
+    }
+
+    async fn wait_health(&self, id: &ContainerId, is_it: fn(Option<bool>) -> bool) -> Result<(), EngineError> {
+        let reached = self.wait_seen(id, |seen| match seen.exit {
+            Some(_) => Some(false),
+            None => is_it(seen.healthy).then_some(true),
+        });
+        if reached.await? {
             return Ok(());
         }
         Err(EngineError::NoSuchObject {

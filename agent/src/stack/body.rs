@@ -112,19 +112,17 @@ impl Body {
         }
     }
 
-    /// Waits until its health is (or is no longer) good; for ever when it ends.
-    pub(super) async fn health(&self, engine: &Engine, good: bool) {
+    /// Waits until its health command says this; for ever when it ends before.
+    pub(super) async fn health(&self, engine: &Engine, wanted: HealthState) {
         let reached = match self {
             Body::Gated { gate, .. } => {
-                let wanted = if good {
-                    HealthState::Healthy
-                } else {
-                    HealthState::Unhealthy
-                };
                 let is_it = |state: &GateState| state.health.as_ref().is_some_and(|health| health.state == wanted);
                 gate.state().wait_for(is_it).await.is_ok()
             }
-            Body::Plain { id, .. } => engine.wait_health(id, good).await.is_ok(),
+            Body::Plain { id, .. } => match wanted {
+                HealthState::Healthy => engine.wait_healthy(id).await.is_ok(),
+                HealthState::Unhealthy | HealthState::Starting => engine.wait_unhealthy(id).await.is_ok(),
+            },
             Body::Gone(_) => false,
         };
         if !reached {

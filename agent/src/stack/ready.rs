@@ -3,15 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::body::Body;
 use super::excerpt;
 use super::failure::FailureKind;
 use super::launch::Probe;
 use super::service::Service;
 use crate::engine::EngineError;
-use crate::gate::ProbeTarget;
-use crate::logs::tail::Watcher;
-
-use super::body::Body;
+use crate::gate::{HealthState, ProbeTarget};
 
 /// Between two tries of a TCP or HTTP probe.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -39,13 +37,13 @@ pub(super) async fn wait(
         Probe::Http { port, path } => reach(service, body, *port, Some(path), timeout).await,
         Probe::Health(_) => {
             let engine = &service.shared.engine;
-            match within(timeout, body.health(engine, true)).await {
+            match within(timeout, body.health(engine, HealthState::Healthy)).await {
                 Some(()) => Ok(Probed::Ready),
                 None => Ok(Probed::Late(body.last_health(engine).await)),
             }
         }
         Probe::Log(pattern) => {
-            let watcher = service.shared.spec.watcher.clone().unwrap_or_else(Watcher::new);
+            let watcher = service.shared.spec.watcher.clone().unwrap_or_default();
             let log = service.log();
             match within(timeout, excerpt::wait_for_line(&watcher, &log, pattern)).await {
                 Some(Ok(())) => Ok(Probed::Ready),
@@ -83,11 +81,8 @@ async fn reach(
             path: path.clone(),
         },
     };
-    let answer = service
-        .shared
-        .anchor
-        .probe(target, INTERVAL, timeout.unwrap_or(VERY_LONG))
-        .await;
+    let anchor = service.shared.anchor.gate().await?;
+    let answer = anchor.probe(target, INTERVAL, timeout.unwrap_or(VERY_LONG)).await;
     match answer {
         Ok(Ok(())) => Ok(Probed::Ready),
         Ok(Err(words)) => Ok(Probed::Late(Some(words))),

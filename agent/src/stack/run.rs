@@ -110,7 +110,7 @@ fn shared(engine: &Engine, sandbox: &Sandbox, spec: StackSpec, observer: mpsc::U
     Shared {
         engine: engine.clone(),
         network: sandbox.network().clone(),
-        anchor: sandbox.gate().clone(),
+        anchor: sandbox.standing().clone(),
         labels: own,
         board: Board::new(&spec.services),
         observer,

@@ -22,14 +22,15 @@ use super::ready::{self, Probed};
 use super::spec::{StackEvent, StackSpec, now};
 use crate::engine::labels::Labels;
 use crate::engine::{ContainerId, Engine, ImageInfo, Kept, Limits, NetworkId};
-use crate::gate::{self, GateClient};
+use crate::gate::{self, HealthState};
+use crate::sandbox;
 
 /// What all services of a stack share.
 pub(super) struct Shared {
     pub(super) engine: Engine,
     pub(super) spec: StackSpec,
     pub(super) network: NetworkId,
-    pub(super) anchor: GateClient,
+    pub(super) anchor: sandbox::Standing,
     /// The stack's, with the sandbox's.
     pub(super) labels: Labels,
     pub(super) board: Board,
@@ -216,10 +217,10 @@ impl Service {
     async fn watch_health(&self, body: &Body, launch: &Launch, began: Instant) -> Infallible {
         let engine = &self.shared.engine;
         loop {
-            body.health(engine, false).await;
+            body.health(engine, HealthState::Unhealthy).await;
             let output = body.last_health(engine).await.unwrap_or_default();
             self.tell(now(), ServiceState::Unhealthy { output });
-            body.health(engine, true).await;
+            body.health(engine, HealthState::Healthy).await;
             self.tell_ready(launch, began);
         }
     }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use agent::engine::labels::{self, Labels};
-use agent::engine::{ContainerPlan, EngineError, Exit, Limits, Network, Owner};
+use agent::engine::{ContainerPlan, Engine, EngineConfig, EngineError, Exit, Limits, Network, Owner};
 
-use crate::world::{World, text};
+use crate::wire::Wire;
+use crate::world::{World, soon, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_is_seen_however_it_comes() {
@@ -138,7 +139,7 @@ async fn a_sweep_after_a_crash_leaves_only_what_is_kept() {
         .into_iter()
         .map(|owned| owned.id)
         .collect();
-    assert_eq!(left, [kept.0.clone()]);
+    assert_eq!(left, [kept.as_str()]);
     drop(live);
     assert_eq!(world.engine.sweep().await.unwrap().containers, 1);
     world.close().await;
@@ -163,8 +164,54 @@ async fn what_has_expired_is_removed_whoever_made_it() {
         .into_iter()
         .map(|owned| owned.id)
         .collect();
-    assert_eq!(left, [later.0.clone()]);
+    assert_eq!(left, [later.as_str()]);
     stranger.engine.remove_forced(&later).await.unwrap();
     stranger.close().await;
     world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_is_not_missed_while_the_engine_is_out_of_reach() {
+    let wire = Wire::new();
+    let world = World::over(wire.socket()).await;
+    let beside = World::new().await; // the same engine by its own socket
+    let plan = ContainerPlan {
+        entrypoint: Some(text(&["sh", "-c", "sleep 1000"])),
+        ..ContainerPlan::of("busybox")
+    };
+    let container = world.engine.create(&plan).await.unwrap();
+    world.engine.start(&container).await.unwrap();
+    let waiting = tokio::spawn({
+        let (engine, container) = (world.engine.clone(), container.clone());
+        async move { engine.wait_exit(&container).await }
+    });
+
+    wire.cut();
+    beside.engine.kill(&container).await.unwrap();
+    assert_eq!(soon(beside.engine.wait_exit(&container)).await.unwrap().code, Some(137));
+    let error = world.engine.list_owned().await.unwrap_err();
+    assert!(!error.is_users(), "{error}");
+    assert!(!waiting.is_finished());
+    wire.mend();
+    let exit = soon(waiting).await.unwrap().unwrap();
+    assert_eq!(exit.code, Some(137));
+
+    world.engine.remove_forced(&container).await.unwrap();
+    beside.close().await;
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_engine_answers_the_error_says_where_it_was_looked_for() {
+    let (tasks, stop) = (Default::default(), Default::default());
+    let folder = tempfile::tempdir().unwrap();
+    let config = EngineConfig {
+        agent: "a".into(),
+        data: folder.path().to_owned(),
+        socket: Some(folder.path().join("no.sock")),
+        limits: Limits::default(),
+    };
+    let error = Engine::connect(config, tasks, stop).await.err().unwrap();
+    assert!(matches!(error, EngineError::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("no.sock"), "{error}");
 }

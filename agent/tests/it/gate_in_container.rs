@@ -34,6 +34,8 @@ impl Container {
                     "--detach",
                     "--name",
                     &name,
+                    "--label",
+                    &label,
                     "--entrypoint",
                     "/.drover/gate",
                     "--log-driver",

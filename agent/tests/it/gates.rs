@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use agent::gate::{BINARY, ExitStatus, GateClient, GatePhase, GateState, Go};
+use agent::gate::{BINARY, ExitStatus, GateClient, GatePhase, GateState, Go, read_status};
 use agent::logs::lines::LineAssembler;
 use agent::logs::mask::Masker;
 use agent::logs::tail::{Tail, Tailed, Watcher};
@@ -140,6 +140,7 @@ pub async fn run(go: impl FnOnce(&Path) -> Go) -> (Gate, ExitStatus) {
 
 /// Follows a log to its end and makes lines of it.
 pub struct Follower {
+    folder: PathBuf,
     tail: Tail,
     lines: LineAssembler,
     /// The line records.
@@ -151,6 +152,7 @@ impl Follower {
     /// Of a gate's folder.
     pub fn new(folder: &Path) -> Follower {
         Follower {
+            folder: folder.to_owned(),
             tail: Watcher::new().follow(&folder.join("log"), 0).unwrap(),
             lines: LineAssembler::new(Arc::new(Masker::default())),
             records: Vec::new(),
@@ -161,9 +163,9 @@ impl Follower {
     /// One step; false at the end.
     pub async fn next(&mut self) -> bool {
         self.buffer.clear();
-        let tailed = tokio::time::timeout(PATIENCE, self.tail.next(&mut self.buffer))
-            .await
-            .expect("it hangs")
+        let tailed = tokio::time::timeout(PATIENCE, self.tail.next(&mut self.buffer)).await;
+        let tailed = tailed
+            .unwrap_or_else(|_| panic!("nothing comes; status: {:?}", read_status(&self.folder)))
             .unwrap();
         match tailed {
             Tailed::More => self.lines.push(&self.buffer, &mut self.records),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use agent::engine::labels::Labels;
 use agent::engine::{ContainerPlan, OwnedKind};
-use agent::sandbox::{Pool, PoolConfig, Reuse};
+use agent::sandbox::{Pool, PoolConfig, Reuse, Want};
 
 use crate::world::{World, text, want};
 
@@ -59,8 +59,32 @@ async fn a_step_in_a_sandbox_shares_the_anchor_s_network() {
         "also when it is over already"
     );
 
-    // the step was forgotten: the pool removes it, and the sandbox is not used again as it is
+    // the step was forgotten: the pool removes it, and only the network is used again
+    let (before, network) = (sandbox.join(), sandbox.network().clone());
     pool.put_back(sandbox, Reuse::Allowed);
+    let again = pool.take(&want("t2", "app")).await.unwrap();
+    assert_eq!(again.network(), &network);
+    assert_ne!(again.join(), before);
+    pool.put_back(again, Reuse::Allowed);
+    pool.stop().await;
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_untrusted_code_ran_only_the_network_is_used_again() {
+    let world = World::new().await;
+    let pool = world.pool(1, 0).await;
+    let untrusted = Want {
+        trusted: false,
+        ..want("t1", "app")
+    };
+    let sandbox = pool.take(&untrusted).await.unwrap();
+    let (before, network) = (sandbox.join(), sandbox.network().clone());
+    pool.put_back(sandbox, Reuse::Allowed);
+    let again = pool.take(&want("t2", "app")).await.unwrap();
+    assert_eq!(again.network(), &network);
+    assert_ne!(again.join(), before);
+    pool.put_back(again, Reuse::Never);
     pool.stop().await;
     world.close().await;
 }
@@ -70,7 +94,6 @@ async fn a_dead_anchor_is_not_handed_out() {
     let world = World::new().await;
     let pool = world.pool(1, 0).await;
     let sandbox = pool.take(&want("t1", "app")).await.unwrap();
-    let id = sandbox.id().to_owned();
     pool.put_back(sandbox, Reuse::Allowed);
     for owned in world.engine.list_owned().await.unwrap() {
         if owned.kind == OwnedKind::Container {
@@ -78,7 +101,7 @@ async fn a_dead_anchor_is_not_handed_out() {
         }
     }
     let next = pool.take(&want("t2", "app")).await.unwrap();
-    assert!(next.id() != id || next.gate().state().borrow().phase != agent::gate::GatePhase::Lost);
+    next.standing().gate().await.unwrap().signal(0).await.unwrap(); // it answers
     pool.put_back(next, Reuse::Never);
     pool.stop().await;
     world.close().await;
@@ -106,8 +129,8 @@ async fn a_restarted_agent_adopts_what_goes_on_and_cleans_up_the_rest() {
         .unwrap();
     let swept = world.engine.sweep().await.unwrap();
     assert_eq!(swept.left, 0);
-    assert!(pool.adopt("t2").is_none());
-    let sandbox = pool.adopt("t1").expect("its anchor stood all the time");
+    assert!(pool.adopt("t2").await.is_none());
+    let sandbox = pool.adopt("t1").await.expect("its anchor stood all the time");
     assert_eq!(sandbox.id(), goes_on_id);
     assert_ne!(sandbox.id(), ends_id);
     pool.put_back(sandbox, Reuse::Never);
