@@ -133,7 +133,7 @@ impl Ground {
 async fn sandbox(job: &Job) -> Result<(Sandbox, BTreeMap<usize, ContainerId>), AttemptResult> {
     let (pool, holder) = (&job.context.pool, job.input.attempt.as_str());
     if job.resumed {
-        if let Some(sandbox) = pool.adopt(holder) {
+        if let Some(sandbox) = pool.adopt(holder).await {
             return Ok((sandbox, found(job).await));
         }
         let steps = 0..job.input.spec.steps.len();
@@ -225,7 +225,7 @@ async fn objects(job: &Job) -> Result<Option<PathBuf>, CheckoutError> {
 /// Removes what an attempt left in the engine, and gives up its sandbox.
 pub async fn remove_left(context: &AttemptContext, attempt: &AttemptId) {
     remove_owned(&context.engine, attempt).await;
-    if let Some(sandbox) = context.pool.adopt(attempt.as_str()) {
+    if let Some(sandbox) = context.pool.adopt(attempt.as_str()).await {
         context.pool.put_back(sandbox, Reuse::Never);
     }
 }
