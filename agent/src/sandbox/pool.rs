@@ -157,9 +157,10 @@ impl Pool {
     /// is left is removed, and the sandbox is not used again as it is.
     pub fn put_back(&self, sandbox: Sandbox, reuse: Reuse) {
         let pool = self.clone();
+        self.state().shelf.comes_back();
         self.spawn(async move {
             let back = pool.judge(&sandbox, reuse).await;
-            let action = pool.state().shelf.put_back(sandbox, back);
+            let action = pool.state().shelf.is_back(sandbox, back);
             pool.news(None);
             if let Some(action) = action {
                 pool.perform(action);

@@ -87,19 +87,25 @@ impl<T> Shelf<T> {
         self.waiting -= 1;
     }
 
-    /// One comes back.
-    pub(super) fn put_back(&mut self, item: T, back: Back) -> Option<Action<T>> {
+    /// One is on its way back: who waits now may well get that one, so no other is made for them.
+    pub(super) fn comes_back(&mut self) {
         self.in_use -= 1;
+        self.making += 1;
+    }
+
+    /// It has been looked at.
+    pub(super) fn is_back(&mut self, item: T, back: Back) -> Option<Action<T>> {
         match back {
+            Back::Spent if !self.closed && self.total() <= self.most() => Some(Action::Renew(item)),
+            Back::Spent => {
+                self.making -= 1;
+                Some(Action::Remove(item))
+            }
             Back::Owned(repository) => {
+                self.making -= 1;
                 self.add_idle(item, Some(repository));
                 None
             }
-            Back::Spent if !self.closed && self.total() < self.most() => {
-                self.making += 1;
-                Some(Action::Renew(item))
-            }
-            Back::Spent => Some(Action::Remove(item)),
         }
     }
 
@@ -178,6 +184,11 @@ mod tests {
         done.join(" ")
     }
 
+    fn put_back(shelf: &mut Shelf<u32>, item: u32, back: Back) -> Option<Action<u32>> {
+        shelf.comes_back();
+        shelf.is_back(item, back)
+    }
+
     #[test]
     fn every_free_slot_has_one_and_a_taken_one_is_replaced_behind() {
         let (mut shelf, mut made) = (Shelf::new(2, 1), 0);
@@ -195,10 +206,10 @@ mod tests {
         settle(&mut shelf, &mut made);
         let mine = shelf.take(Some("app")).unwrap();
         settle(&mut shelf, &mut made);
-        assert_eq!(shelf.put_back(mine, Back::Owned("app".into())), None);
+        assert_eq!(put_back(&mut shelf, mine, Back::Owned("app".into())), None);
         assert_eq!(settle(&mut shelf, &mut made), "");
         assert_eq!(shelf.take(Some("app")), Some(mine));
-        shelf.put_back(mine, Back::Owned("app".into()));
+        put_back(&mut shelf, mine, Back::Owned("app".into()));
         assert_eq!(shelf.take(Some("other")), Some(2));
         assert_eq!(
             settle(&mut shelf, &mut made),
@@ -215,7 +226,7 @@ mod tests {
         let item = shelf.take(None).unwrap();
         settle(&mut shelf, &mut made);
         assert_eq!(
-            shelf.put_back(item, Back::Spent),
+            put_back(&mut shelf, item, Back::Spent),
             Some(Action::Renew(item)),
             "its network is kept"
         );
@@ -232,7 +243,7 @@ mod tests {
         assert_eq!(settle(&mut shelf, &mut made), "Make");
         let item = shelf.take(Some("app")).unwrap();
         shelf.wait_over();
-        assert_eq!(shelf.put_back(item, Back::Spent), Some(Action::Remove(item)));
+        assert_eq!(put_back(&mut shelf, item, Back::Spent), Some(Action::Remove(item)));
         assert_eq!(settle(&mut shelf, &mut made), "");
     }
 
@@ -241,7 +252,7 @@ mod tests {
         let (mut shelf, mut made) = (Shelf::new(1, 0), 0);
         settle(&mut shelf, &mut made);
         let item = shelf.take(Some("app")).unwrap();
-        shelf.put_back(item, Back::Owned("app".into()));
+        put_back(&mut shelf, item, Back::Owned("app".into()));
         assert_eq!(shelf.take(Some("other")), None);
         shelf.wait();
         assert_eq!(settle(&mut shelf, &mut made), "Renew(1)");
@@ -257,7 +268,7 @@ mod tests {
         assert_eq!(settle(&mut shelf, &mut made), "Make");
         shelf.take(Some("b")).unwrap();
         shelf.wait_over();
-        shelf.put_back(1, Back::Owned("a".into()));
+        put_back(&mut shelf, 1, Back::Owned("a".into()));
         assert_eq!(settle(&mut shelf, &mut made), "Remove(1)");
     }
 
@@ -269,7 +280,20 @@ mod tests {
         settle(&mut shelf, &mut made);
         shelf.close();
         assert_eq!(settle(&mut shelf, &mut made), "Remove(2)");
-        shelf.put_back(item, Back::Owned("app".into()));
+        put_back(&mut shelf, item, Back::Owned("app".into()));
         assert_eq!(settle(&mut shelf, &mut made), "Remove(1)");
+    }
+
+    #[test]
+    fn who_comes_while_one_is_on_its_way_back_waits_for_that_one() {
+        let (mut shelf, mut made) = (Shelf::new(1, 0), 0);
+        settle(&mut shelf, &mut made);
+        let item = shelf.take(Some("app")).unwrap();
+        shelf.comes_back();
+        assert_eq!(shelf.take(Some("app")), None);
+        shelf.wait();
+        assert_eq!(settle(&mut shelf, &mut made), "", "no other is made");
+        assert_eq!(shelf.is_back(item, Back::Owned("app".into())), None);
+        assert_eq!(shelf.take(Some("app")), Some(item));
     }
 }
