@@ -66,6 +66,7 @@ impl Ground {
         job.phase("sandbox", false);
         let place = Place {
             network: sandbox.join(),
+            standing: sandbox.standing().clone(),
             labels: sandbox.labels(Labels::new()),
             objects,
             found,

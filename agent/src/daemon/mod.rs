@@ -3,7 +3,7 @@
 //!
 //! # Layout
 //! [`run`] start and end · `office` the loop of polls · `desk` what is in hand, pure · `work` one lease · `report` its
-//! events · `ship`, `spool` its logs · `records` what is written down · `client`, `backoff` the calls.
+//! events · `ship` its logs · `records` what is written down · `client`, `backoff` the calls.
 
 mod backoff;
 mod client;
@@ -12,7 +12,6 @@ mod office;
 mod records;
 mod report;
 mod ship;
-mod spool;
 mod work;
 
 use std::collections::BTreeMap;

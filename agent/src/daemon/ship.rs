@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::client::{CallError, Coordinator, LogPart};
-use super::spool::Spool;
 use crate::attempt::StreamNews;
+use crate::attempt::spool::Spool;
 use crate::logs::mask::Masker;
 use crate::logs::tail::Watcher;
 

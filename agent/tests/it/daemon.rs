@@ -119,8 +119,9 @@ impl Agent {
     }
 
     /// Ends it in the middle of whatever it does, without a word.
-    fn kill(self) {
-        self.runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    async fn kill(self) {
+        let end = move || self.runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+        tokio::task::spawn_blocking(end).await.unwrap();
     }
 }
 
@@ -241,7 +242,7 @@ async fn a_killed_agent_goes_on_in_mid_step() {
     site.coordinator.queue(lease);
     let counting = StreamId::step(1);
     site.coordinator.said(&attempt, &counting, "500").await;
-    agent.kill();
+    agent.kill().await;
 
     let folder = site.data().join("attempts").join(attempt.as_str());
     let kept = std::fs::read_to_string(folder.join("attempt.json")).unwrap();
@@ -276,7 +277,7 @@ async fn a_result_outlives_the_agent_that_could_not_tell_it() {
     let folder = site.data().join("attempts").join(attempt.as_str());
     std::fs::write(folder.join("workspace/go"), "").unwrap();
     until_there(&folder.join("ended")).await;
-    agent.kill();
+    agent.kill().await;
     site.coordinator.set_away(false);
     let agent = site.agent(site.config());
     assert_eq!(site.coordinator.finished(&attempt).await.verdict, Verdict::Failed);
@@ -291,7 +292,7 @@ async fn what_a_killed_agent_held_and_lost_is_swept() {
     let agent = site.agent(site.config());
     let attempt = site.queue(job(vec![step("sleep 1000"), step("echo held")]));
     site.coordinator.step_started(&attempt, 0).await;
-    agent.kill();
+    agent.kill().await;
     site.coordinator.give_away(&attempt);
     let agent = site.agent(site.config());
     let next = site.queue(job(vec![step("echo next")]));

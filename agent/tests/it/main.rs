@@ -12,6 +12,7 @@ mod gate_process;
 mod gate_service;
 mod gates;
 mod images;
+mod local;
 mod logs;
 mod registry;
 mod sandbox;

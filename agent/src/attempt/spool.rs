@@ -72,7 +72,8 @@ impl Spool {
         self.source.end_if_read(len, &mut self.records, self.base);
     }
 
-    /// Waits for more of the file and makes records of it. Safe to drop half-way.
+    /// Waits for more of the file and makes records of it. Safe to drop half-way. Errors: the file cannot be read, or
+    /// is not a gate's.
     pub async fn pull(&mut self) -> io::Result<()> {
         let source = &mut self.source;
         let tailed = source.tail.next(&mut source.chunks).await?;
@@ -117,6 +118,12 @@ impl Spool {
             eof: self.is_over() && len == self.records.len(),
             body: zstd::bulk::compress(&self.records[..len], 1)?,
         })
+    }
+
+    /// Every record that waits, as taken.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.base += self.records.len() as u64;
+        std::mem::take(&mut self.records)
     }
 
     /// The coordinator has `offset` bytes: goes on from there, back or forth. False: that is what was known.
