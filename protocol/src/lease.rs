@@ -58,6 +58,10 @@ pub struct Poll {
     /// The drover version, for people.
     #[serde(default)]
     pub software: String,
+    /// Answer after this many seconds at the latest, so that an agent that holds work renews in time. `None`:
+    /// [`crate::POLL_SECS`].
+    #[serde(default)]
+    pub hold_secs: Option<u64>,
 }
 
 /// An attempt and the epoch under which an agent holds it.
@@ -67,6 +71,10 @@ pub struct Held {
     pub attempt: AttemptId,
     /// Under which epoch.
     pub epoch: i64,
+    /// The agent was started again and asks for the lease once more, with its secrets. The answer is at once: the
+    /// same lease with the same epoch in `leases`, or its id in `lost`. It takes no free slot.
+    #[serde(default)]
+    pub resume: bool,
 }
 
 /// What the coordinator has to say; all empty when the time of holding is over.
