@@ -121,7 +121,7 @@ async fn renew_all(tx: &mut Tx, agent: &AgentId, held: Vec<Held>, until: Micros)
     for row in tx.all(cancelled, args![agent]).await? {
         cancelling.push(AttemptId(row.get("id")?));
     }
-    for Held { attempt, epoch } in held {
+    for Held { attempt, epoch, .. } in held {
         let sql = "update attempts set lease_until = $4 where id = $1 and agent = $2 and epoch = $3
                    and state = 'active'";
         if tx.run(sql, args![&attempt, agent, epoch, until]).await? == 0 {
