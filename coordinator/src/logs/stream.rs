@@ -343,11 +343,19 @@ fn tail_records(bytes: &[u8], sealed: u64) -> &[u8] {
         .unwrap_or(&[])
 }
 
-/// Bytes of whole records before the first that is torn. Zeros at the end are what a power cut leaves of bytes that did
-/// not reach the disk: should a line really end with them, its agent sends it again.
+/// More zeros than this at the end are what a power cut leaves of bytes that did not reach the disk (an empty line ends
+/// with five). Should a line really end with so many, its agent sends it again.
+const MOST_ZEROS: usize = 16;
+
+/// Bytes of whole records before the first that is torn.
 fn sound_len(records: &[u8]) -> usize {
     let zeros = records.iter().rev().take_while(|byte| **byte == 0).count();
-    let (mut end, mut walk) = (0, protocol::record::records(&records[..records.len() - zeros]));
+    let len = if zeros > MOST_ZEROS {
+        records.len() - zeros
+    } else {
+        records.len()
+    };
+    let (mut end, mut walk) = (0, protocol::record::records(&records[..len]));
     while let Some(Ok(_)) = walk.next() {
         end = walk.offset();
     }
