@@ -2,5 +2,6 @@
 //! on real files, and HTTP on a real listener with real Git repositories and agents that speak the protocol.
 
 mod http;
+mod logs;
 mod postgres;
 mod store;
