@@ -41,7 +41,6 @@ export class LogView extends HTMLElement {
     if (this.stream) return;
     this.stream = this.getAttribute("stream") ?? "";
     this.base = this.getAttribute("src") ?? "";
-    this.start = Number(this.getAttribute("start"));
     this.log = /** @type {HTMLElement} */ (this.querySelector(".log"));
     this.learnErrors();
     const items = this.items();
@@ -84,9 +83,14 @@ export class LogView extends HTMLElement {
     return this.closest("details")?.open ?? true;
   }
 
+  /** The number of the line that is to come. */
+  get next() {
+    return (this.waiting.at(-1)?.n ?? this.last) + 1;
+  }
+
   /** Whether lines of the end are missing, although they are wanted. */
   get isBehind() {
-    return this.isAttached && this.last + this.waiting.length < this.total;
+    return this.isAttached && this.next <= this.total;
   }
 
   /** @returns {HTMLLIElement[]} */
@@ -103,13 +107,15 @@ export class LogView extends HTMLElement {
 
   /** Lines came. Those that are there already are dropped; a gap is fetched. @param {number} from @param {Line[]} lines */
   receive(from, lines) {
-    const next = this.last + this.waiting.length + 1;
+    const { next } = this;
     const wasBehind = this.isBehind && this.loads > 0;
     this.total = Math.max(this.total, from + lines.length - 1);
     if (!this.isOpen) return this.skip();
     if (!this.isAttached || wasBehind) return this.edges();
     if (from > next) return void this.catchUp();
     this.waiting.push(...lines.slice(next - from));
+    // A page in the background is not painted: it keeps the end only.
+    if (this.waiting.length > 2 * LIMIT) this.waiting.splice(0, this.waiting.length - LIMIT);
     this.plan();
   }
 
@@ -234,7 +240,7 @@ export class LogView extends HTMLElement {
       const answer = await fetch(`${this.base}/meta`);
       if (answer.ok) this.total = Math.max(this.total, (await answer.json()).lines);
       while (this.isBehind) {
-        const next = this.last + this.waiting.length + 1;
+        const { next } = this;
         const from = this.total - next > LIMIT ? this.total - RANGE + 1 : next;
         const [follower, held] = [followed(), this.last];
         if (follower !== this && this.last - this.first + 1 >= LIMIT) {
@@ -297,7 +303,7 @@ export class LogView extends HTMLElement {
     const mode = document.documentElement.dataset.time ?? "";
     for (const item of /** @type {HTMLElement[]} */ (items)) {
       const t = Number(item.dataset.t);
-      const at = clock(t, mode, this.start ?? 0);
+      const at = clock(t, mode, Number(this.getAttribute("start")));
       if (at) item.dataset.at = at;
       else delete item.dataset.at;
       if (item.dataset.dressed) continue;

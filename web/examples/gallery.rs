@@ -1,7 +1,7 @@
 //! Draws every page from sample data into a folder, to be looked at: `cargo run -p web --example gallery -- FOLDER`,
 //! then serve the folder (`python3 -m http.server --bind 127.0.0.1`). `FOLDER/dark` is the same in dark.
 
-#[path = "../tests/it/samples.rs"]
+#[path = "../tests/it/samples/mod.rs"]
 mod samples;
 
 use std::path::Path;
