@@ -1,3 +1,6 @@
-//! The coordinator from outside: HTTP on a real listener, real Git repositories, agents that speak the protocol.
+//! Tests of the coordinator from outside, in one binary: the store's conformance suite on SQLite and on PostgreSQL, the
+//! log store on real files, and stories over HTTP with real Git repositories and agents that speak the protocol.
 
 mod http;
+mod postgres;
+mod store;
