@@ -22,13 +22,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves until `stop`, then lets requests end within [`DRAIN`].
 pub(crate) async fn serve(listener: TcpListener, router: Router, tasks: TaskTracker, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
+    let cut = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => answer(stream, router.clone(), &graceful, &tasks),
+            Ok((stream, _)) => drop(tasks.spawn(answer(stream, router.clone(), &graceful, cut.clone()))),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -39,9 +40,15 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, tasks: TaskTrac
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time and are cut");
     }
+    cut.cancel();
 }
 
-fn answer(stream: TcpStream, router: Router, graceful: &GracefulShutdown, tasks: &TaskTracker) {
+fn answer(
+    stream: TcpStream,
+    router: Router,
+    graceful: &GracefulShutdown,
+    cut: CancellationToken,
+) -> impl Future<Output = ()> + use<> {
     // Without it a small answer may wait for the peer's acknowledgement: 40 ms for every lease.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
@@ -49,8 +56,8 @@ fn answer(stream: TcpStream, router: Router, graceful: &GracefulShutdown, tasks:
         .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let watched = graceful.watch(connection);
-    tasks.spawn(async move {
+    async move {
         // A peer that goes away in mid-answer is daily life.
-        let _ = watched.await;
-    });
+        let _ = cut.run_until_cancelled(watched).await;
+    }
 }

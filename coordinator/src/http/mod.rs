@@ -14,15 +14,18 @@ mod probes;
 mod protocol;
 mod routes;
 
+use std::any::Any;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
+use error::ApiError;
 
 pub(crate) use self::protocol::Cancels;
 pub(crate) use api::tokens::LOGIN_LINK;
@@ -45,9 +48,14 @@ pub(crate) fn router(app: App, metrics: Metrics) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), access::guard))
         .layer(middleware::from_fn(headers))
         .layer(CompressionLayer::new())
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(probes::count))
         .with_state(app)
+}
+
+/// A handler that panicked is an error of ours like any other.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response()
 }
 
 /// What every answer says to browsers; a route's own word wins.

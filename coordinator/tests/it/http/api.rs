@@ -48,18 +48,37 @@ async fn the_life_of_a_repository() {
         assert_eq!(answer["code"], "refused");
         said.push(answer["message"].as_str().unwrap().to_owned());
     }
-    insta::assert_snapshot!(said.join("\n"), @"");
-    app.post("/api/v1/repositories", json!({"name": "b", "git": "/x", "colour": 1})).await.expect(400);
+    insta::assert_snapshot!(said.join("\n"), @r"
+    there is a repository `app` already
+    a repository's name has 1 to 100 letters, digits, `.`, `_` or `-`, and begins with a letter or digit
+    `ext::sh -c id` is no address of a repository; give a URL or an absolute path
+    the address contains a password, which would end up in logs; use ssh, or leave the password out
+    unknown forge `sourceforge`; known are generic, github, gitea and forgejo
+    ");
+    app.post("/api/v1/repositories", json!({"name": "b", "git": "/x", "colour": 1}))
+        .await
+        .expect(400);
     app.post("/api/v1/repositories", json!({"name": "b"})).await.expect(400);
     let hook = app.get("/api/v1/repositories/app/hook").await.expect(200).json();
     assert_eq!(hook, added["hook"]);
-    let rotated = app.post("/api/v1/repositories/app/hook/rotate", json!({})).await.expect(200).json();
+    let rotated = app
+        .post("/api/v1/repositories/app/hook/rotate", json!({}))
+        .await
+        .expect(200)
+        .json();
     assert_ne!(rotated["secret"], added["hook"]["secret"]);
     assert_eq!(rotated, app.get("/api/v1/repositories/app/hook").await.json());
-    let change = app.request(Method::PATCH, "/api/v1/repositories/app").json(&json!({"public": true}));
+    let change = app
+        .request(Method::PATCH, "/api/v1/repositories/app")
+        .json(&json!({"public": true}));
     assert_eq!(app.send(change).await.expect(200).json()["public"], true);
-    assert_eq!(app.get("/api/v1/repositories").await.json().as_array().unwrap().len(), 1);
-    app.send(app.request(Method::DELETE, "/api/v1/repositories/app")).await.expect(204);
+    assert_eq!(
+        app.get("/api/v1/repositories").await.json().as_array().unwrap().len(),
+        1
+    );
+    app.send(app.request(Method::DELETE, "/api/v1/repositories/app"))
+        .await
+        .expect(204);
     let gone = app.get("/api/v1/repositories/app").await.expect(404).json();
     assert_eq!(gone, json!({"code": "not_found", "message": "no such repository"}));
 }
@@ -75,18 +94,38 @@ async fn a_build_by_hand() {
     let made = trigger(json!({})).await.expect(201).json();
     assert_eq!(made["url"], format!("{}/builds/{}", app.running.url, made["number"]));
     let build = app.build(made["number"].as_i64().unwrap()).await;
-    assert_eq!((&build["event"], &build["branch"], &build["commit"]), (&json!("manual"), &json!("main"), &json!(first)));
+    assert_eq!(
+        (&build["event"], &build["branch"], &build["commit"]),
+        (&json!("manual"), &json!("main"), &json!(first))
+    );
     let made = trigger(json!({"ref": "topic"})).await.expect(201).json();
     assert_eq!(app.build(made["number"].as_i64().unwrap()).await["commit"], topic);
     let made = trigger(json!({"ref": first})).await.expect(201).json();
     assert_eq!(app.build(made["number"].as_i64().unwrap()).await["commit"], first);
+    repository.tag("v0", &first);
+    let made = trigger(json!({"ref": "v0"})).await.expect(201).json();
+    assert_eq!(app.build(made["number"].as_i64().unwrap()).await["tag"], "v0");
     let none = repository.commit("none", &[("README", "x")]);
     let mut said = Vec::new();
-    for wrong in ["nowhere", "-x", "refs/notes/x", "none", "refs/tags/v1", "1234567890123456789012345678901234567890"] {
+    for wrong in [
+        "nowhere",
+        "-x",
+        "refs/notes/x",
+        "none",
+        "refs/tags/v1",
+        "1234567890123456789012345678901234567890",
+    ] {
         let answer = trigger(json!({"ref": wrong})).await.expect(422).json();
         said.push(answer.to_string().replace(&none[..10], "<none>"));
     }
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    {"code":"no_such_reference","message":"the repository has no branch or tag nowhere"}
+    {"code":"bad_reference","message":"`-x` is not a valid branch or tag name"}
+    {"code":"bad_reference","message":"`refs/notes/x` is neither a branch nor a tag"}
+    {"code":"no_job_file","message":"there is no .drover.yml (and no .drover/*.yml) at <none>"}
+    {"code":"no_such_reference","message":"the repository has no tag v1"}
+    {"code":"no_such_commit","message":"the repository has no commit 1234567890; it may have been replaced by a later push"}
+    "#);
     std::fs::remove_dir_all(repository.folder.path()).unwrap();
     let gone = trigger(json!({})).await.expect(502).json();
     assert_eq!(gone["code"], "repository_unreachable");
@@ -100,7 +139,12 @@ async fn secrets_go_in_and_never_come_out() {
     let path = "/api/v1/repositories/app/secrets/API_TOKEN";
     let set = |body: Value| app.request(Method::PUT, path).json(&body);
     app.send(set(json!({"value": "very-secret-value"}))).await.expect(204);
-    app.send(app.request(Method::PUT, "/api/v1/repositories/app/secrets/a-b").json(&json!({"value": "x"}))).await.expect(422);
+    app.send(
+        app.request(Method::PUT, "/api/v1/repositories/app/secrets/a-b")
+            .json(&json!({"value": "x"})),
+    )
+    .await
+    .expect(422);
     let list = app.get("/api/v1/repositories/app/secrets").await.expect(200);
     assert_eq!(list.json()[0]["name"], "API_TOKEN");
     assert!(!list.text.contains("very-secret-value"));
@@ -113,15 +157,32 @@ async fn secrets_go_in_and_never_come_out() {
 #[tokio::test]
 async fn tokens_work_until_they_are_revoked() {
     let app = TestApp::start().await;
-    let made = app.post("/api/v1/tokens", json!({"name": "laptop"})).await.expect(201).json();
+    let made = app
+        .post("/api/v1/tokens", json!({"name": "laptop"}))
+        .await
+        .expect(201)
+        .json();
     let token = made["token"].as_str().unwrap();
-    let version = async || app.send(app.anonymous(Method::GET, "/api/v1/version").bearer_auth(token)).await;
+    let version = async || {
+        app.send(app.anonymous(Method::GET, "/api/v1/version").bearer_auth(token))
+            .await
+    };
     let answer = version().await.expect(200).json();
     assert_eq!(answer["protocol"], protocol::VERSION);
     let list = app.get("/api/v1/tokens").await.expect(200);
     assert!(!list.text.contains(token));
-    let laptop = list.json().as_array().unwrap().iter().find(|token| token["name"] == "laptop").unwrap().clone();
-    let revoke = app.request(Method::DELETE, &format!("/api/v1/tokens/{}", laptop["id"].as_str().unwrap()));
+    let laptop = list
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|token| token["name"] == "laptop")
+        .unwrap()
+        .clone();
+    let revoke = app.request(
+        Method::DELETE,
+        &format!("/api/v1/tokens/{}", laptop["id"].as_str().unwrap()),
+    );
     app.send(revoke).await.expect(204);
     version().await.expect(401);
 }
@@ -131,19 +192,26 @@ async fn a_waiting_job_says_why() {
     let app = TestApp::start().await;
     let mut repository = TestRepository::new("app");
     app.add(&mut repository).await;
-    let file = "jobs:\n  build: {image: busybox, steps: [echo]}\n  test: {needs: [build], image: busybox, steps: [echo]}\n";
+    let file =
+        "jobs:\n  build: {image: busybox, steps: [echo]}\n  test: {needs: [build], image: busybox, steps: [echo]}\n";
     let build = app.push(&repository, &[(".drover.yml", file)]).await;
     let number = build["number"].as_i64().unwrap();
-    let why = app.get(&format!("/api/v1/builds/{number}/why")).await.expect(200).json();
-    insta::assert_snapshot!(why[0]["why"].as_str().unwrap(), @"");
-    insta::assert_snapshot!(why[1]["why"].as_str().unwrap(), @"");
+    let why = app
+        .get(&format!("/api/v1/builds/{number}/why"))
+        .await
+        .expect(200)
+        .json();
+    insta::assert_snapshot!(why[0]["why"].as_str().unwrap(), @"no agent is connected");
+    insta::assert_snapshot!(why[1]["why"].as_str().unwrap(), @"waiting for job `build`");
     let job = why[1]["job"].as_str().unwrap();
     assert_eq!(app.get(&format!("/api/v1/jobs/{job}/why")).await.json(), why[1]);
     let queue = app.get("/api/v1/queue").await.expect(200).json();
     assert_eq!(queue.as_array().unwrap().len(), 2);
     let detail = app.get(&format!("/api/v1/jobs/{job}")).await.expect(200).json();
     assert_eq!(detail["spec"]["needs"], json!(["build"]));
-    app.post(&format!("/api/v1/jobs/{job}/cancel"), json!({})).await.expect(202);
+    app.post(&format!("/api/v1/jobs/{job}/cancel"), json!({}))
+        .await
+        .expect(202);
     assert_eq!(app.build(number).await["jobs"][1]["status"], "cancelled");
 }
 
@@ -163,10 +231,21 @@ async fn what_failed_runs_again() {
     let failed = app.until_status(number, "failed").await;
     assert_eq!(failed["jobs"][0]["reason"], "step `test` exited with 1");
     assert_eq!(failed["jobs"][0]["reason_code"], "step_failed");
-    let again = app.post(&rerun(number), json!({"which": "failed"})).await.expect(201).json();
+    let again = app
+        .post(&rerun(number), json!({"which": "failed"}))
+        .await
+        .expect(201)
+        .json();
     let again = app.build(again["number"].as_i64().unwrap()).await;
-    assert_eq!((&again["rerun_of"], &again["status"]), (&json!(number), &json!("queued")));
-    let failed = app.get("/api/v1/builds?status=failed&repository=app&branch=main&limit=5").await.expect(200).json();
+    assert_eq!(
+        (&again["rerun_of"], &again["status"]),
+        (&json!(number), &json!("queued"))
+    );
+    let failed = app
+        .get("/api/v1/builds?status=failed&repository=app&branch=main&limit=5")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(failed.as_array().unwrap().len(), 1);
     app.get("/api/v1/builds?status=sad").await.expect(400);
     app.get("/api/v1/builds?repository=none").await.expect(404);
@@ -179,7 +258,13 @@ async fn numbers_for_prometheus() {
     let app = TestApp::start().await;
     app.get("/api/v1/builds").await.expect(200);
     let text = app.get("/metrics").await.expect(200).text;
-    assert!(text.contains("drover_http_requests_total{method=\"GET\",status=\"200\"}"), "{text}");
+    assert!(
+        text.contains("drover_http_requests_total{method=\"GET\",status=\"200\"}"),
+        "{text}"
+    );
     assert!(text.contains("drover_jobs_waiting 0"), "{text}");
-    assert_eq!(app.send(app.anonymous(Method::GET, "/healthz")).await.expect(200).text, "ok\n");
+    assert_eq!(
+        app.send(app.anonymous(Method::GET, "/healthz")).await.expect(200).text,
+        "ok\n"
+    );
 }

@@ -46,8 +46,15 @@ async fn a_matrix_waits_for_its_need_and_then_runs_in_every_cell() {
     let build = app.until_status(number, "passed").await;
     assert_eq!(build["counts"], json!({"passed": 5}));
     let page = app.get(&format!("/builds/{number}")).await.expect(200).text;
-    assert!(page.contains("<table class=\"matrix") && page.contains("passed"), "{page}");
-    let badge = app.send(app.request(Method::GET, "/badge/app.svg")).await.expect(200).text;
+    assert!(
+        page.contains("<table class=\"matrix") && page.contains("passed"),
+        "{page}"
+    );
+    let badge = app
+        .send(app.request(Method::GET, "/badge/app.svg"))
+        .await
+        .expect(200)
+        .text;
     assert!(badge.contains("<svg") && badge.contains("passed"), "{badge}");
 }
 
@@ -61,10 +68,15 @@ async fn a_failing_need_skips_the_rest() {
     let mut agent = SimAgent::enrol(&app).await;
     let lint = agent.take(&app).await;
     agent.started(&app, &lint).await;
-    agent.log(&app, &lint, ("step-0", 0), &["src/main.rs:1: error: bad"]).await;
+    agent
+        .log(&app, &lint, ("step-0", 0), &["src/main.rs:1: error: bad"])
+        .await;
     agent.fail(&app, &lint).await;
     let build = app.until_status(number, "failed").await;
     assert_eq!(build["counts"], json!({"failed": 1, "skipped": 4}));
     let page = app.get(&format!("/builds/{number}")).await.expect(200).text;
-    assert!(page.contains("src/main.rs:1: error: bad"), "the first failure and its lines are on top");
+    assert!(
+        page.contains("src/main.rs:1: error: bad"),
+        "the first failure and its lines are on top"
+    );
 }

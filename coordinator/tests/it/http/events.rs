@@ -113,7 +113,11 @@ async fn a_new_attempt_is_followed_from_its_beginning() {
     let mut old = Live::open(&app, &format!("/events?job={job}&attempt=1")).await;
     assert_eq!(old.next_named("lines").await.json()["attempt"], lease.attempt.0);
     let mut old = Live::open(&app, &format!("/events?job={job}&cursor=step-0:0@1")).await;
-    assert_eq!(old.next_named("lines").await.json()["attempt"], lease.attempt.0, "an old attempt's page stays there");
+    assert_eq!(
+        old.next_named("lines").await.json()["attempt"],
+        lease.attempt.0,
+        "an old attempt's page stays there"
+    );
 }
 
 #[tokio::test]

@@ -29,15 +29,27 @@ async fn a_log_is_read_in_pages_searched_and_downloaded() {
     let meta = app.get(&format!("{base}/step-0/meta")).await.expect(200).json();
     assert_eq!((&meta["lines"], &meta["eof"]), (&json!(1_201), &json!(false)));
     assert_eq!(meta["marks"], json!([{"line": 1_201, "kind": "error"}]));
-    let page = app.request(reqwest::Method::GET, &format!("{base}/step-0/lines?from=1000&n=2")).send().await.unwrap();
+    let page = app
+        .request(reqwest::Method::GET, &format!("{base}/step-0/lines?from=1000&n=2"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(page.headers()["cache-control"], "private, max-age=31536000, immutable");
     let page: Value = page.json().await.unwrap();
     assert_eq!((&page["from"], &page["total"]), (&json!(1_000), &json!(1_201)));
     assert_eq!(page["lines"][1]["n"], 1_001);
     assert_eq!(page["lines"][1]["s"], "o");
-    let tail = app.request(reqwest::Method::GET, &format!("{base}/step-0/lines?from=1200&n=500")).send().await.unwrap();
+    let tail = app
+        .request(reqwest::Method::GET, &format!("{base}/step-0/lines?from=1200&n=500"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(tail.headers()["cache-control"], "no-store", "there may be more");
-    let hits = app.get(&format!("{base}/step-0/find?q=LINE%20119")).await.expect(200).text;
+    let hits = app
+        .get(&format!("{base}/step-0/find?q=LINE%20119"))
+        .await
+        .expect(200)
+        .text;
     let hits: Vec<Value> = hits.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(hits.len(), 12, "119, 1190 to 1199, and the total");
     assert_eq!(hits[0]["line"], 119);
@@ -45,20 +57,43 @@ async fn a_log_is_read_in_pages_searched_and_downloaded() {
     app.get(&format!("{base}/step-0/find?q=(&re=1")).await.expect(400);
     let raw = app.get(&format!("{base}/step-0/raw")).await.expect(200).text;
     assert_eq!(raw.lines().count(), 1_201);
-    let plain = app.get(&format!("{base}/step-0/raw?ansi=0&ts=1")).await.expect(200).text;
+    let plain = app
+        .get(&format!("{base}/step-0/raw?ansi=0&ts=1"))
+        .await
+        .expect(200)
+        .text;
     assert_eq!(plain.lines().next().unwrap(), "1970-01-01T00:00:00.000000Z line 1");
     app.get(&format!("{base}/step-7/meta")).await.expect(404);
     app.get(&format!("{base}/..%2fx/meta")).await.expect(404);
     let streams = app.get(&base).await.expect(200).json();
     assert_eq!(streams[0]["stream"], "step-0");
     agent.pass(&app, &lease).await;
-    assert_eq!(app.get(&format!("{base}/step-0/meta")).await.json()["eof"], true, "its end seals its logs");
+    assert_eq!(
+        app.get(&format!("{base}/step-0/meta")).await.json()["eof"],
+        true,
+        "its end seals its logs"
+    );
 }
 
 fn said(text: &str) -> Vec<String> {
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let who = |line: &Value| line["step"].as_str().or(line["service"].as_str()).unwrap_or("-").to_owned();
-    lines.map(|line| format!("{} {} {}", line["job"].as_str().unwrap(), who(&line), line["text"].as_str().unwrap())).collect()
+    let who = |line: &Value| {
+        line["step"]
+            .as_str()
+            .or(line["service"].as_str())
+            .unwrap_or("-")
+            .to_owned()
+    };
+    lines
+        .map(|line| {
+            format!(
+                "{} {} {}",
+                line["job"].as_str().unwrap(),
+                who(&line),
+                line["text"].as_str().unwrap()
+            )
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -66,13 +101,40 @@ async fn the_lines_of_a_build_come_in_order_with_their_places() {
     let (app, _repository, agent, lease) = running_job().await;
     let end = agent.log(&app, &lease, ("step-0", 0), &["first", "second"]).await;
     agent.log(&app, &lease, ("service-db", 1), &[]).await;
-    agent.upload(&app, &lease, ("service-db", "offset=0"), &super::support::records(1, &["ready"])).await.expect(200);
+    agent
+        .upload(
+            &app,
+            &lease,
+            ("service-db", "offset=0"),
+            &super::support::records(1, &["ready"]),
+        )
+        .await
+        .expect(200);
     let late: Vec<String> = (0..5_000).map(|n| format!("late {n}")).collect();
-    agent.log(&app, &lease, ("step-0", end), &late.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    agent.upload(&app, &lease, ("job", "offset=0"), &super::support::records(9_999, &["over"])).await.expect(200);
+    agent
+        .log(
+            &app,
+            &lease,
+            ("step-0", end),
+            &late.iter().map(String::as_str).collect::<Vec<_>>(),
+        )
+        .await;
+    agent
+        .upload(
+            &app,
+            &lease,
+            ("job", "offset=0"),
+            &super::support::records(9_999, &["over"]),
+        )
+        .await
+        .expect(200);
     let path = format!("/api/v1/builds/{}/logs", lease.build);
     let all = said(&app.get(&path).await.expect(200).text);
-    assert_eq!(all[..3], ["test make first", "test db ready", "test make second"], "by time, across streams");
+    assert_eq!(
+        all[..3],
+        ["test make first", "test db ready", "test make second"],
+        "by time, across streams"
+    );
     assert_eq!(all.last().unwrap(), "test - over");
     assert_eq!(all.len(), 5_004);
     let service = said(&app.get(&format!("{path}?service=db")).await.expect(200).text);
@@ -93,8 +155,14 @@ async fn whoever_follows_a_build_sees_every_line_and_its_end() {
     assert_eq!(said(std::str::from_utf8(&first).unwrap()), ["test make one"]);
     agent.log(&app, &lease, ("step-0", end), &["two", "three"]).await;
     let second = within("more lines", response.chunk()).await.unwrap().unwrap();
-    assert_eq!(said(std::str::from_utf8(&second).unwrap()), ["test make two", "test make three"]);
-    agent.tell(&app, &lease, vec![(1, EventKind::StepStarted { step: 1 })]).await.expect(204);
+    assert_eq!(
+        said(std::str::from_utf8(&second).unwrap()),
+        ["test make two", "test make three"]
+    );
+    agent
+        .tell(&app, &lease, vec![(1, EventKind::StepStarted { step: 1 })])
+        .await
+        .expect(204);
     agent.log(&app, &lease, ("step-1", 0), &["four"]).await;
     agent.pass(&app, &lease).await;
     let rest = within("the end", response.text()).await.unwrap();
@@ -107,6 +175,12 @@ async fn a_build_without_lines_has_none() {
     let mut repository = TestRepository::new("app");
     app.add(&mut repository).await;
     let build = app.push(&repository, &[(".drover.yml", PASSING)]).await;
-    assert_eq!(app.get(&format!("/api/v1/builds/{}/logs", build["number"])).await.expect(200).text, "");
+    assert_eq!(
+        app.get(&format!("/api/v1/builds/{}/logs", build["number"]))
+            .await
+            .expect(200)
+            .text,
+        ""
+    );
     app.get("/api/v1/builds/99/logs").await.expect(404);
 }
