@@ -23,6 +23,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
 use crate::app::App;
 use error::ApiError;
@@ -35,6 +36,8 @@ pub use routes::{Route, routes};
 /// The whole of HTTP, ready to be served.
 pub(crate) fn router(app: App, metrics: Metrics) -> Router {
     let (api, openapi) = api::router();
+    // Lines that are followed must not wait for a compressor's block.
+    let compressed = DefaultPredicate::new().and(NotForContentType::const_new("application/x-ndjson"));
     Router::new()
         .merge(api)
         .merge(api::described(openapi))
@@ -47,7 +50,7 @@ pub(crate) fn router(app: App, metrics: Metrics) -> Router {
         .layer(DefaultBodyLimit::max(app.config.limits.request_bytes))
         .layer(middleware::from_fn_with_state(app.clone(), access::guard))
         .layer(middleware::from_fn(headers))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(compressed))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(probes::count))
         .with_state(app)

@@ -74,7 +74,7 @@ async fn a_cancellation_reaches_the_agent_at_once_and_only_once() {
             .expect(202)
     };
     let (answer, _) = tokio::join!(agent.poll(&app, 1), cancel);
-    assert_eq!(answer.cancel, [lease.attempt.clone()]);
+    assert_eq!(answer.cancel, std::slice::from_ref(&lease.attempt));
     let mut poll = agent.poll_body(1);
     poll.hold_secs = Some(1);
     let begun = std::time::Instant::now();
