@@ -180,7 +180,7 @@ async fn an_invalid_job_file_is_a_failed_build_with_diagnostics() {
             .any(|one| one["message"].as_str().unwrap().contains("imgae")),
         "{found:?}"
     );
-    assert_eq!(found[0]["span"]["line"].as_i64().is_some(), true);
+    assert!(found[0]["span"]["line"].is_i64());
     let number = &build["number"];
     let diagnosis = app
         .get(&format!("/api/v1/builds/{number}/diagnostics"))

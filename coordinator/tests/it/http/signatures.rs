@@ -69,7 +69,7 @@ async fn who_cannot_sign_learns_nothing_and_leaves_only_a_count() {
                 .await
                 .expect(200)
                 .text
-                .contains("wrong or missing: 3")
+                .contains("3 refused so far")
             {
                 return;
             }
