@@ -46,8 +46,7 @@ create table builds (
     diagnostics text not null, -- JSON
     message text,
     rerun_of bigint,
-    created_at bigint not null,
-    finished_at bigint
+    created_at bigint not null
 );
 create index builds_repository on builds (repository, number);
 
@@ -68,6 +67,7 @@ create table jobs (
     fail_fast bigint not null,
     allow_failure bigint not null,
     held bigint not null, -- by max_parallel: another cell must end first
+    linked bigint not null, -- its end matters to other jobs
     status text not null check (status in ('waiting', 'queued', 'assigned', 'running', 'passed', 'failed', 'errored',
         'cancelled', 'timed_out', 'skipped')),
     version bigint not null, -- grows with each entry of its history

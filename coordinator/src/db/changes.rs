@@ -169,7 +169,7 @@ async fn listen(pool: &PgPool, me: &str, changes: &Changes) -> Result<(), sqlx::
                 None => changes.publish_here(Change::All),
             },
             _ = poll.tick() => {
-                let ready = "select 1 from jobs where status = 'queued' and held = 0 limit 1";
+                let ready = "select lane from jobs where status = 'queued' and held = 0 order by lane limit 1";
                 if sqlx::query(ready).fetch_optional(pool).await?.is_some() {
                     changes.publish_here(Change::Queue);
                 }

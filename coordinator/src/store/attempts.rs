@@ -120,6 +120,9 @@ pub(super) async fn keep(
     events: &[AttemptEvent],
     now: Micros,
 ) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
     let known = "select count(*) as n from attempt_events where attempt = $1";
     let row = tx.first(known, args![&holding.attempt]).await?;
     let known = row.map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0);
@@ -128,11 +131,8 @@ pub(super) async fn keep(
     if new.is_empty() {
         return Ok(());
     }
-    if new.iter().any(|event| event.kind == EventKind::Started) {
-        start(tx, holding, now).await?;
-    }
-    leases::lock_attempt(tx, holding).await?;
-    for (expected, event) in (known..).zip(new) {
+    holding.must_be_active()?;
+    for (expected, event) in (known..).zip(&new) {
         if i64::try_from(event.seq) != Ok(expected) {
             let why = format!(
                 "event {expected} is missing before event {}: send from there",
@@ -140,26 +140,18 @@ pub(super) async fn keep(
             );
             return Err(StoreError::Refused(why));
         }
-        let sql = "insert into attempt_events (attempt, seq, event) values ($1, $2, $3)
-                   on conflict (attempt, seq) do nothing";
+        let sql = "insert into attempt_events (attempt, seq, event) values ($1, $2, $3)";
         tx.run(sql, args![&holding.attempt, expected, to_json(event)]).await?;
     }
-    tx.tell(Change::Attempt(holding.attempt.clone()));
-    Ok(())
-}
-
-/// The agent has begun: its job runs.
-async fn start(tx: &mut Tx, holding: &mut Holding, now: Micros) -> Result<(), StoreError> {
-    let mut job = jobs::lock(tx, &holding.job).await?;
-    leases::lock_attempt(tx, holding).await?;
-    if job.status == JobStatus::Assigned {
-        jobs::record(tx, &mut job, JobEvent::Start, None, now).await?;
+    if new.iter().any(|event| event.kind == EventKind::Started) && holding.job.status == JobStatus::Assigned {
+        jobs::record(tx, &mut holding.job, JobEvent::Start, None, now).await?;
         tx.run(
             "update attempts set started_at = $2 where id = $1",
             args![&holding.attempt, now],
         )
         .await?;
     }
+    tx.tell(Change::Attempt(holding.attempt.clone()));
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! Builds: one event at one commit, and its jobs. A build's status is always derived from its jobs by
-//! [`job_specs::status::rollup`]; what is stored beside them is when it ended.
+//! [`job_specs::status::rollup`], and so are its times.
 
 use std::collections::BTreeMap;
 
@@ -193,8 +193,8 @@ async fn insert(tx: &mut Tx, new: NewBuild, rerun_of: Option<i64>, now: Micros) 
     let cause = &new.cause;
     tx.run(
         "insert into builds (number, repository, delivery, event, branch, tag, reference, sha, title, author, trusted,
-         diagnostics, message, rerun_of, created_at, finished_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+         diagnostics, message, rerun_of, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         args![
             number,
             &new.repository,
@@ -210,8 +210,7 @@ async fn insert(tx: &mut Tx, new: NewBuild, rerun_of: Option<i64>, now: Micros) 
             super::to_json(&new.diagnostics),
             &new.message,
             rerun_of,
-            now,
-            new.jobs.is_empty().then_some(now)
+            now
         ],
     )
     .await?;
@@ -229,7 +228,8 @@ macro_rules! page {
             " from builds b join repositories r on r.id = b.repository
              where ($1 is null or b.repository = $1) and ($2 is null or b.branch = $2) and ($3 is null or b.sha = $3)
              and ($4 = 0 or r.public = 1) and ($5 is null or b.number < $5)
-             and ($6 is null or (b.finished_at is null) = ($6 = 1))
+             and ($6 is null or ($6 = 1) = exists (select 1 from jobs o where o.build = b.number
+               and o.status in ('waiting', 'queued', 'assigned', 'running')))
              order by b.number desc limit $7"
         )
     };
@@ -276,10 +276,11 @@ pub async fn list(store: &Store, filter: &Filter) -> Result<Vec<Build>, StoreErr
 async fn read_page(store: &Store, values: &[Value]) -> Result<Vec<Build>, StoreError> {
     let columns = page!(
         "b.number, b.repository, r.name as repository_name, r.public, b.event, b.branch, b.tag, b.reference, b.sha,
-         b.title, b.author, b.trusted, b.message, b.rerun_of, b.created_at, b.finished_at"
+         b.title, b.author, b.trusted, b.message, b.rerun_of, b.created_at"
     );
     let counts = concat!(
-        "select j.build, j.status, j.allow_failure, count(*) as n, min(j.started_at) as started_at from jobs j
+        "select j.build, j.status, j.allow_failure, count(*) as n, min(j.started_at) as started_at,
+         max(j.finished_at) as finished_at from jobs j
          where j.build in (select number from (",
         page!("b.number"),
         ") p) group by j.build, j.status, j.allow_failure"
@@ -299,6 +300,7 @@ struct Tally {
     jobs: Vec<(JobStatus, bool)>,
     counts: BTreeMap<&'static str, u32>,
     started_at: Option<Micros>,
+    finished_at: Option<Micros>,
 }
 
 impl Tally {
@@ -308,24 +310,30 @@ impl Tally {
         *self.counts.entry(status.name()).or_default() += u32::try_from(row.get::<i64>("n")?).unwrap_or(u32::MAX);
         let started_at: Option<Micros> = row.get("started_at")?;
         self.started_at = [self.started_at, started_at].into_iter().flatten().min();
+        self.finished_at = self.finished_at.max(row.get("finished_at")?);
         Ok(())
     }
 }
 
 fn from_row(row: &Row, tally: &Tally) -> Result<Build, DbError> {
+    let (status, created_at) = (rollup(tally.jobs.iter().copied()), row.get("created_at")?);
     Ok(Build {
         number: row.get("number")?,
         repository_id: RepositoryId(row.get("repository")?),
         repository: row.get("repository_name")?,
         public: row.flag("public")?,
         cause: cause(row, "title")?,
-        status: rollup(tally.jobs.iter().copied()),
+        status,
         counts: tally.counts.clone(),
         message: row.get("message")?,
         rerun_of: row.get("rerun_of")?,
-        created_at: row.get("created_at")?,
+        created_at,
         started_at: tally.started_at,
-        finished_at: row.get("finished_at")?,
+        finished_at: match status.is_final() {
+            // A build without jobs ended when it was made.
+            true => tally.finished_at.or(Some(created_at)),
+            false => None,
+        },
     })
 }
 
@@ -389,13 +397,15 @@ pub async fn rerun(store: &Store, number: i64, which: Rerun) -> Result<i64, Stor
 }
 
 async fn repeat(tx: &mut Tx, number: i64, which: Rerun, now: Micros) -> Result<i64, StoreError> {
-    let sql = "select repository, event, branch, tag, reference, sha, title, author, trusted, finished_at from builds
+    let sql = "select repository, event, branch, tag, reference, sha, title, author, trusted from builds
                where number = $1 for update";
     let row = tx
         .first(sql, args![number])
         .await?
         .ok_or(StoreError::NotFound("build"))?;
-    if row.get::<Option<Micros>>("finished_at")?.is_none() {
+    let open =
+        "select id from jobs where build = $1 and status in ('waiting', 'queued', 'assigned', 'running') limit 1";
+    if tx.first(open, args![number]).await?.is_some() {
         return Err(StoreError::Refused(format!(
             "build {number} is not over: cancel it first"
         )));

@@ -1,18 +1,39 @@
 //! What a job's end means for the others of its build: the next cell of a `max_parallel`, the cells that `fail_fast`
-//! stops, the jobs that needed it, and the build itself. All of it in the transaction of the end, under the build's
-//! lock: two ends at once could else each miss that they were the last two.
+//! stops, the jobs that needed it. All of it in the transaction of the end, under the build's lock: two ends at once
+//! could else each miss that they were the last two. A job that is *linked* with no other needs no lock, so the cells
+//! of a plain matrix end without waiting for each other.
 
 use job_specs::status::{JobEvent, JobStatus};
 use protocol::attempt::{Reason, ReasonCode};
-use protocol::ids::JobId;
+use protocol::ids::{AttemptId, JobId};
 
 use super::jobs::{self, Locked};
 use super::{Change, Micros, StoreError};
-use crate::db::{Tx, args};
+use crate::db::{Row, Tx, args};
 
-/// Proof that this transaction is the only one that ends jobs of the build.
-pub(super) struct BuildLock {
-    number: i64,
+/// Proof that no other transaction ends jobs of the build whose ends could meet this one's.
+pub(super) struct BuildLock(());
+
+/// Locks the build of one job, if that job is linked with others; to be done before any job is locked.
+pub(super) async fn lock_for(tx: &mut Tx, job: &JobId) -> Result<BuildLock, StoreError> {
+    let row = tx
+        .first("select build, linked from jobs where id = $1", args![job])
+        .await?;
+    lock_if_linked(tx, &row.ok_or(StoreError::NotFound("job"))?).await
+}
+
+/// The same, for the job of an attempt.
+pub(super) async fn lock_for_attempt(tx: &mut Tx, attempt: &AttemptId) -> Result<BuildLock, StoreError> {
+    let sql = "select j.build, j.linked from attempts t join jobs j on j.id = t.job where t.id = $1";
+    let row = tx.first(sql, args![attempt]).await?;
+    lock_if_linked(tx, &row.ok_or(StoreError::NotFound("attempt"))?).await
+}
+
+async fn lock_if_linked(tx: &mut Tx, row: &Row) -> Result<BuildLock, StoreError> {
+    match row.flag("linked")? {
+        true => lock_build(tx, row.get("build")?).await,
+        false => Ok(BuildLock(())),
+    }
 }
 
 /// Locks the build; to be done before any of its jobs is locked.
@@ -21,19 +42,27 @@ pub(super) async fn lock_build(tx: &mut Tx, number: i64) -> Result<BuildLock, St
     tx.first(sql, args![number])
         .await?
         .ok_or(StoreError::NotFound("build"))?;
-    Ok(BuildLock { number })
+    Ok(BuildLock(()))
 }
 
 /// Draws the consequences of jobs that have just ended.
-pub(super) async fn draw(tx: &mut Tx, build: &BuildLock, mut ended: Vec<Locked>, at: Micros) -> Result<(), StoreError> {
+pub(super) async fn draw(
+    tx: &mut Tx,
+    _proof: &BuildLock,
+    mut ended: Vec<Locked>,
+    at: Micros,
+) -> Result<(), StoreError> {
     while let Some(job) = ended.pop() {
+        if !job.linked {
+            continue;
+        }
         release_next_cell(tx, &job).await?;
         if job.fail_fast && job.has_failed() {
             ended.extend(cancel_other_cells(tx, &job, at).await?);
         }
         ended.extend(settle_dependents(tx, &job, at).await?);
     }
-    close_build(tx, build, at).await
+    Ok(())
 }
 
 /// A cell that ran gives its place under `max_parallel` to the next one.
@@ -129,18 +158,14 @@ pub(super) async fn cancel_build(tx: &mut Tx, number: i64, why: &str, at: Micros
 
 /// Queues or skips the jobs that needed this one, as far as that is decided by now.
 async fn settle_dependents(tx: &mut Tx, job: &Locked, at: Micros) -> Result<Vec<Locked>, StoreError> {
-    if !job.has_let_down() {
-        let sql = "select id from jobs where build = $1 and name = $2
-                   and status in ('waiting', 'queued', 'assigned', 'running') limit 1";
-        if tx.first(sql, args![job.build, &job.name]).await?.is_some() {
-            // Another cell of the same job is still to end, and will come here.
-            return Ok(Vec::new());
-        }
-    }
     let dependents = "select n.job from job_needs n join jobs j on j.id = n.job
                       where n.build = $1 and n.needs = $2 and j.status = 'waiting' order by j.position";
+    let dependents = tx.all(dependents, args![job.build, &job.name]).await?;
+    if dependents.is_empty() || (!job.has_let_down() && has_open_cells(tx, job).await?) {
+        return Ok(Vec::new());
+    }
     let mut skipped = Vec::new();
-    for row in tx.all(dependents, args![job.build, &job.name]).await? {
+    for row in dependents {
         let mut dependent = jobs::lock(tx, &JobId(row.get("job")?)).await?;
         if dependent.status != JobStatus::Waiting {
             continue;
@@ -160,21 +185,16 @@ async fn settle_dependents(tx: &mut Tx, job: &Locked, at: Micros) -> Result<Vec<
     Ok(skipped)
 }
 
+/// Whether another cell of the same job is still to end; it will look after the dependents then.
+async fn has_open_cells(tx: &mut Tx, job: &Locked) -> Result<bool, StoreError> {
+    let sql = "select id from jobs where build = $1 and name = $2
+               and status in ('waiting', 'queued', 'assigned', 'running') limit 1";
+    Ok(tx.first(sql, args![job.build, &job.name]).await?.is_some())
+}
+
 /// A need that let the job down would have skipped it: what is left to ask is whether any is still to end.
 async fn needs_are_met(tx: &mut Tx, job: &Locked) -> Result<bool, StoreError> {
     let open = "select j.id from job_needs n join jobs j on j.build = n.build and j.name = n.needs
                 where n.job = $1 and j.status in ('waiting', 'queued', 'assigned', 'running') limit 1";
     Ok(tx.first(open, args![&job.id]).await?.is_none())
-}
-
-/// A build is over when its last job is.
-async fn close_build(tx: &mut Tx, build: &BuildLock, at: Micros) -> Result<(), StoreError> {
-    let open =
-        "select id from jobs where build = $1 and status in ('waiting', 'queued', 'assigned', 'running') limit 1";
-    if tx.first(open, args![build.number]).await?.is_none() {
-        let sql = "update builds set finished_at = $2 where number = $1 and finished_at is null";
-        tx.run(sql, args![build.number, at]).await?;
-        tx.tell(Change::Build(build.number));
-    }
-    Ok(())
 }

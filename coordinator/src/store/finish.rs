@@ -33,14 +33,16 @@ async fn end(
     result: AttemptResult,
     now: Micros,
 ) -> Result<(), StoreError> {
+    let build = match ended::lock_for_attempt(tx, &hold.attempt).await {
+        Err(StoreError::NotFound(_)) => return Err(StoreError::StaleLease),
+        locked => locked?,
+    };
     let mut holding = leases::holding(tx, hold).await?;
-    let build = ended::lock_build(tx, holding.build).await?;
-    if leases::holding(tx, hold).await?.state == AttemptState::Finished {
+    if holding.state == AttemptState::Finished {
         return Ok(());
     }
     attempts::keep(tx, &mut holding, events, now).await?;
-    let mut job = jobs::lock(tx, &holding.job).await?;
-    leases::lock_attempt(tx, &holding).await?;
+    let mut job = holding.job;
     let (code, sentence) = result
         .reason
         .clone()

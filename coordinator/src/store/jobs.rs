@@ -205,6 +205,8 @@ pub(super) struct Locked {
     pub(super) fail_fast: bool,
     pub(super) allow_failure: bool,
     pub(super) cancelling: Option<String>,
+    /// Its end matters to others: they need it, or share a `max_parallel` or `fail_fast` with it.
+    pub(super) linked: bool,
     pub(super) attempts: i64,
     pub(super) attempt: Option<AttemptId>,
     queued_at: Option<Micros>,
@@ -215,7 +217,7 @@ pub(super) struct Locked {
 macro_rules! locked_columns {
     () => {
         "j.id, j.build, j.name, j.title, j.status, j.version, j.held, j.retries, j.max_parallel, j.fail_fast,
-         j.allow_failure, j.cancelling, j.attempts, j.attempt, j.queued_at, j.started_at"
+         j.allow_failure, j.cancelling, j.linked, j.attempts, j.attempt, j.queued_at, j.started_at"
     };
 }
 pub(super) use locked_columns;
@@ -236,6 +238,7 @@ impl Locked {
             fail_fast: row.flag("fail_fast")?,
             allow_failure: row.flag("allow_failure")?,
             cancelling: row.get("cancelling")?,
+            linked: row.flag("linked")?,
             attempts: row.get("attempts")?,
             attempt: row.get::<Option<String>>("attempt")?.map(AttemptId),
             queued_at: row.get("queued_at")?,

@@ -6,12 +6,12 @@ use std::sync::{Mutex, PoisonError};
 
 use job_specs::status::JobEvent;
 use protocol::attempt::{Reason, ReasonCode};
-use protocol::ids::{AgentId, AttemptId, JobId};
+use protocol::ids::{AgentId, AttemptId};
 use protocol::lease::Held;
 
 use super::attempts::AttemptState;
 use super::ended::{self, BuildLock};
-use super::jobs::{self, Locked};
+use super::jobs::{self, Locked, locked_columns};
 use super::queue::{self, Claimed, Expired, Hold, LEASE_US, Renewed, select_claimed};
 use super::{Change, Micros, Store, StoreError, from_word, to_word};
 use crate::db::{Tx, args};
@@ -47,41 +47,56 @@ impl Watch {
     }
 }
 
-/// An attempt as its holder names it.
+/// An attempt with its job, both locked by this transaction.
 pub(super) struct Holding {
     pub(super) attempt: AttemptId,
-    pub(super) job: JobId,
-    pub(super) build: i64,
     pub(super) state: AttemptState,
+    lease_until: Micros,
+    agent: AgentId,
+    epoch: i64,
+    pub(super) job: Locked,
 }
 
-/// Finds what the caller holds, or held to its end. Locks nothing yet: see [`lock_attempt`].
-pub(super) async fn holding(tx: &mut Tx, hold: &Hold) -> Result<Holding, StoreError> {
-    let sql = "select t.job, t.state, j.build from attempts t join jobs j on j.id = t.job
-               where t.id = $1 and t.agent = $2 and t.epoch = $3";
-    let row = tx
-        .first(sql, args![&hold.attempt, &hold.agent, hold.epoch])
-        .await?
-        .ok_or(StoreError::StaleLease)?;
-    let holding = Holding {
-        attempt: hold.attempt.clone(),
-        job: JobId(row.get("job")?),
-        build: row.get("build")?,
-        state: from_word("state", &row.get::<String>("state")?)?,
-    };
-    match holding.state {
-        AttemptState::Active | AttemptState::Finished => Ok(holding),
-        AttemptState::Lost => Err(StoreError::StaleLease),
+impl Holding {
+    /// What has ended is not worked on any more.
+    pub(super) fn must_be_active(&self) -> Result<(), StoreError> {
+        match self.state {
+            AttemptState::Active => Ok(()),
+            AttemptState::Finished | AttemptState::Lost => Err(StoreError::StaleLease),
+        }
     }
 }
 
-/// Locks the attempt, which must be held still. Who locks build or job too does that before.
-pub(super) async fn lock_attempt(tx: &mut Tx, holding: &Holding) -> Result<(), StoreError> {
-    let sql = "select id from attempts where id = $1 and state = 'active' for update";
-    tx.first(sql, args![&holding.attempt])
-        .await?
-        .map(drop)
-        .ok_or(StoreError::StaleLease)
+/// Locks an attempt and its job: always in this one statement, so that two of them never wait for each other. Who
+/// locks the build too does that before.
+async fn lock(tx: &mut Tx, attempt: &AttemptId) -> Result<Option<Holding>, StoreError> {
+    let sql = concat!(
+        "select ",
+        locked_columns!(),
+        ", t.state, t.lease_until, t.agent, t.epoch from attempts t join jobs j on j.id = t.job where t.id = $1
+         for update"
+    );
+    let Some(row) = tx.first(sql, args![attempt]).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Holding {
+        attempt: attempt.clone(),
+        state: from_word("state", &row.get::<String>("state")?)?,
+        lease_until: row.get("lease_until")?,
+        agent: AgentId(row.get("agent")?),
+        epoch: row.get("epoch")?,
+        job: Locked::from_row(&row)?,
+    }))
+}
+
+/// Finds and locks what the caller holds, or held to its end.
+pub(super) async fn holding(tx: &mut Tx, hold: &Hold) -> Result<Holding, StoreError> {
+    let holding = lock(tx, &hold.attempt).await?.ok_or(StoreError::StaleLease)?;
+    let is_callers = holding.agent == hold.agent && holding.epoch == hold.epoch;
+    match holding.state {
+        AttemptState::Active | AttemptState::Finished if is_callers => Ok(holding),
+        AttemptState::Active | AttemptState::Finished | AttemptState::Lost => Err(StoreError::StaleLease),
+    }
 }
 
 /// Renews the leases of what an agent holds, and says what it must stop.
@@ -128,11 +143,11 @@ pub async fn resume(store: &Store, hold: &Hold) -> Result<Claimed, StoreError> {
         .write(move |tx| {
             Box::pin(async move {
                 let holding = holding(tx, &hold).await?;
-                lock_attempt(tx, &holding).await?;
+                holding.must_be_active()?;
                 let sql = "update attempts set lease_until = $2 where id = $1";
                 tx.run(sql, args![&hold.attempt, until]).await?;
                 let row = tx
-                    .first(select_claimed!("where j.id = $1"), args![&holding.job])
+                    .first(select_claimed!("where j.id = $1"), args![&holding.job.id])
                     .await?;
                 Ok(queue::from_row(
                     &row.ok_or(StoreError::StaleLease)?,
@@ -197,19 +212,21 @@ async fn lose(
     silent_since: Micros,
     now: Micros,
 ) -> Result<Option<Expired>, StoreError> {
-    let sql =
-        "select t.job, j.build, a.name from attempts t join jobs j on j.id = t.job join agents a on a.id = t.agent
-               where t.id = $1";
-    let Some(row) = tx.first(sql, args![&attempt]).await? else {
+    let build = match ended::lock_for_attempt(tx, &attempt).await {
+        Err(StoreError::NotFound(_)) => return Ok(None),
+        locked => locked?,
+    };
+    let Some(holding) = lock(tx, &attempt).await? else {
         return Ok(None);
     };
-    let agent: String = row.get("name")?;
-    let build = ended::lock_build(tx, row.get("build")?).await?;
-    let job = jobs::lock(tx, &JobId(row.get("job")?)).await?;
-    let still = "select id from attempts where id = $1 and state = 'active' and lease_until < $2 for update";
-    if tx.first(still, args![&attempt, silent_since]).await?.is_none() {
+    if holding.state != AttemptState::Active || holding.lease_until >= silent_since {
         return Ok(None);
     }
+    let row = tx
+        .first("select name from agents where id = $1", args![&holding.agent])
+        .await?;
+    let agent: String = row.map(|row| row.get("name")).transpose()?.unwrap_or_default();
+    let job = holding.job;
     let sentence = format!("agent `{agent}` stopped calling");
     tx.run(
         "update attempts set state = 'lost', finished_at = $2, reason_code = $3, reason = $4 where id = $1",

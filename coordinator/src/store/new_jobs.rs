@@ -6,6 +6,7 @@ use job_specs::status::{JobEvent, JobStatus};
 use protocol::ids::{JobId, RepositoryId};
 
 use super::builds::{NewJob, Rerun};
+use super::queue::Lane;
 use super::{Change, Micros, StoreError, jobs, to_json};
 use crate::db::{Tx, args};
 
@@ -18,6 +19,7 @@ pub(super) async fn insert(
     now: Micros,
 ) -> Result<(), StoreError> {
     let names: HashSet<&str> = new.iter().map(|job| job.spec.name.as_str()).collect();
+    let needed: HashSet<&str> = new.iter().flat_map(|job| &job.spec.needs).map(String::as_str).collect();
     let mut cells: HashMap<&str, u32> = HashMap::new();
     for (position, job) in (0..).zip(new) {
         if let Some(unknown) = job.spec.needs.iter().find(|need| !names.contains(need.as_str())) {
@@ -27,12 +29,15 @@ pub(super) async fn insert(
         let cells_before = cells.entry(&job.spec.name).or_default();
         let held = job.spec.max_parallel.is_some_and(|most| *cells_before >= most.max(1));
         *cells_before += 1;
+        let shares = job.spec.max_parallel.is_some() || job.spec.fail_fast;
+        let linked = shares || needed.contains(job.spec.name.as_str());
         let row = NewRow {
             build,
             position,
             repository,
             job,
             held,
+            linked,
             now,
         };
         row.insert(tx).await?;
@@ -49,6 +54,7 @@ struct NewRow<'a> {
     repository: &'a RepositoryId,
     job: &'a NewJob,
     held: bool,
+    linked: bool,
     now: Micros,
 }
 
@@ -61,8 +67,8 @@ impl NewRow<'_> {
         };
         tx.run(
             "insert into jobs (id, build, position, repository, name, title, matrix, needs, labels, lane, priority,
-             retries, max_parallel, fail_fast, allow_failure, held, status, version, attempts, created_at, queued_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0, 0, $18, $19)",
+             retries, max_parallel, fail_fast, allow_failure, held, linked, status, version, attempts, created_at, queued_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, 0, $19, $20)",
             args![
                 &id,
                 self.build,
@@ -73,13 +79,14 @@ impl NewRow<'_> {
                 to_json(&spec.matrix),
                 to_json(&spec.needs),
                 &labels,
-                format!("{} {labels}", self.repository),
+                Lane::name(self.repository, &labels),
                 self.job.priority,
                 self.job.retries,
                 spec.max_parallel.map(i64::from),
                 i64::from(spec.fail_fast),
                 i64::from(spec.allow_failure),
                 i64::from(self.held),
+                i64::from(self.linked),
                 status.name(),
                 self.now,
                 (status == JobStatus::Queued).then_some(self.now)

@@ -96,7 +96,7 @@ pub struct Expired {
 pub async fn claim(store: &Store, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
     // Mostly there is nothing: then nobody waits for the writer.
     let any = "select id from agents where id = $1 and draining = 0 and removed_at is null
-               and exists (select 1 from jobs where status = 'queued' and held = 0)";
+               and (select lane from jobs where status = 'queued' and held = 0 order by lane limit 1) is not null";
     if claim.free_slots == 0 || store.db.first(any, args![&claim.agent]).await?.is_none() {
         return Ok(Vec::new());
     }
@@ -126,7 +126,7 @@ async fn take_several(tx: &mut Tx, claim: &Claim, now: Micros) -> Result<Vec<Cla
 }
 
 /// Jobs that are the same to the queue but for their age; here, by the first of them.
-struct Lane {
+pub(super) struct Lane {
     name: String,
     priority: i64,
     running: i64,
@@ -135,45 +135,82 @@ struct Lane {
 }
 
 impl Lane {
+    /// What it is made of: a repository's id and labels.
+    pub(super) fn name(repository: &RepositoryId, labels: &str) -> String {
+        format!("{repository} {labels}")
+    }
+
+    fn repository(&self) -> &str {
+        self.name.split_once(' ').map_or("", |(repository, _)| repository)
+    }
+
+    fn fits(&self, agent_labels: &Env) -> Result<bool, StoreError> {
+        let labels = self.name.split_once(' ').map_or("", |(_, labels)| labels);
+        let broken = |error: serde_json::Error| DbError::Content {
+            column: "lane".into(),
+            error: error.to_string(),
+        };
+        let wanted: Env = serde_json::from_str(labels).map_err(broken)?;
+        Ok(wanted
+            .iter()
+            .all(|(label, value)| agent_labels.get(label) == Some(value)))
+    }
+
     /// The smallest goes first: priority, then whose repository has least running, then age.
     fn turn(&self) -> (i64, i64, i64, i64) {
         (-self.priority, self.running, self.build, self.position)
     }
 }
 
-/// The lanes whose jobs fit the agent. Jumps from lane to lane in the index: ten thousand queued jobs of one
-/// repository cost as much as one.
+/// The lanes whose jobs fit the agent. Jumps from lane to lane in the index, so that ten thousand queued jobs of one
+/// repository cost as much as one. Written with `limit 1` in scalar queries, and not with `min` and joins, so that
+/// PostgreSQL does the same before it has statistics.
 async fn lanes(tx: &mut Tx, agent_labels: &Env) -> Result<Vec<Lane>, StoreError> {
     let sql = "with recursive lanes (lane) as (
-                 select min(lane) from jobs where status = 'queued' and held = 0
+                 select (select lane from jobs where status = 'queued' and held = 0 order by lane limit 1)
                  union all
-                 select (select min(n.lane) from jobs n where n.status = 'queued' and n.held = 0 and n.lane > l.lane)
+                 select (select n.lane from jobs n where n.status = 'queued' and n.held = 0 and n.lane > l.lane
+                   order by n.lane limit 1)
                  from lanes l where l.lane is not null
                )
-               select j.lane, j.labels, j.priority, j.build, j.position,
-                 (select count(*) from jobs a where a.repository = j.repository and a.status in ('assigned', 'running'))
-                 as running
-               from lanes l join jobs j on j.id = (
-                 select f.id from jobs f where f.lane = l.lane and f.status = 'queued' and f.held = 0
-                 order by f.priority desc, f.build, f.position limit 1
-               )";
+               select l.lane,
+                 (select f.priority from jobs f where f.lane = l.lane and f.status = 'queued' and f.held = 0
+                   order by f.priority desc, f.build, f.position limit 1) as priority,
+                 (select f.build from jobs f where f.lane = l.lane and f.status = 'queued' and f.held = 0
+                   order by f.priority desc, f.build, f.position limit 1) as build,
+                 (select f.position from jobs f where f.lane = l.lane and f.status = 'queued' and f.held = 0
+                   order by f.priority desc, f.build, f.position limit 1) as position
+               from lanes l where l.lane is not null";
     let mut lanes = Vec::new();
     for row in tx.all(sql, args![]).await? {
-        let wanted: Env = row.json("labels")?;
-        if wanted
-            .iter()
-            .all(|(label, value)| agent_labels.get(label) == Some(value))
-        {
-            lanes.push(Lane {
-                name: row.get("lane")?,
-                priority: row.get("priority")?,
-                running: row.get("running")?,
-                build: row.get("build")?,
-                position: row.get("position")?,
-            });
+        let lane = Lane {
+            name: row.get("lane")?,
+            priority: row.get("priority")?,
+            running: 0,
+            build: row.get("build")?,
+            position: row.get("position")?,
+        };
+        if lane.fits(agent_labels)? {
+            lanes.push(lane);
         }
     }
+    if lanes.len() > 1 {
+        count_running(tx, &mut lanes).await?;
+    }
     Ok(lanes)
+}
+
+/// How much of its repository's work runs now, for each lane.
+async fn count_running(tx: &mut Tx, lanes: &mut [Lane]) -> Result<(), StoreError> {
+    let sql = "select repository, count(*) as n from jobs where status in ('assigned', 'running') group by repository";
+    for row in tx.all(sql, args![]).await? {
+        let (repository, running): (String, i64) = (row.get("repository")?, row.get("n")?);
+        lanes
+            .iter_mut()
+            .filter(|lane| lane.repository() == repository)
+            .for_each(|lane| lane.running = running);
+    }
+    Ok(())
 }
 
 /// Everything that an agent must know of a job and its build.
@@ -249,8 +286,7 @@ pub async fn cancel(store: &Store, job: &JobId) -> Result<(), StoreError> {
     store
         .write(move |tx| {
             Box::pin(async move {
-                let build = build_of(tx, &id).await?;
-                let build = ended::lock_build(tx, build).await?;
+                let build = ended::lock_for(tx, &id).await?;
                 let mut job = jobs::lock(tx, &id).await?;
                 if ended::cancel(tx, &mut job, "cancelled", now).await? == ended::Cancelled::Now {
                     ended::draw(tx, &build, vec![job], now).await?;
@@ -259,11 +295,6 @@ pub async fn cancel(store: &Store, job: &JobId) -> Result<(), StoreError> {
             })
         })
         .await
-}
-
-async fn build_of(tx: &mut Tx, job: &JobId) -> Result<i64, StoreError> {
-    let row = tx.first("select build from jobs where id = $1", args![job]).await?;
-    Ok(row.ok_or(StoreError::NotFound("job"))?.get("build")?)
 }
 
 /// A job that waits for an agent, for the queue page.

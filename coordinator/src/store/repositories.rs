@@ -222,7 +222,8 @@ pub async fn remove(store: &Store, id: &RepositoryId) -> Result<(), StoreError> 
                 found(tx.run(sql, args![&id, now]).await?)?;
                 secrets::remove_all(tx, &id).await?;
                 let open = "select distinct b.number from builds b join jobs j on j.build = b.number
-                            where b.repository = $1 and b.finished_at is null order by b.number";
+                            where b.repository = $1 and j.status in ('waiting', 'queued', 'assigned', 'running')
+                            order by b.number";
                 for row in tx.all(open, args![&id]).await? {
                     ended::cancel_build(tx, row.get("number")?, "its repository was removed", now).await?;
                 }

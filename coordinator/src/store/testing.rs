@@ -1,11 +1,14 @@
 //! Fixtures for tests and the bench: small builds, agents that need no HTTP. Not part of the API.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use job_specs::model::{Env, JobSpec, Resources, Shell, StepAction, StepSpec, WhenStatus};
-use protocol::ids::{AgentId, RepositoryId};
+use protocol::attempt::AttemptResult;
+use protocol::ids::{AgentId, JobId, RepositoryId};
+use tokio::task::JoinSet;
 
-use super::builds::{Cause, NewBuild, NewJob};
+use super::builds::{self, Cause, NewBuild, NewJob};
+use super::queue::{self, Claim, Hold};
 use super::repositories::{Forge, NewRepository};
 use super::{Store, StoreError, agents, repositories};
 
@@ -92,4 +95,80 @@ pub async fn agent(store: &Store, name: &str, slots: u32) -> Result<AgentId, Sto
     };
     agents::seen(store, &agent, &seen).await?;
     Ok(agent)
+}
+
+/// How many, for [`claim_all`].
+#[derive(Debug, Clone, Copy)]
+pub struct Crowd {
+    /// Jobs to queue, a hundred in a build.
+    pub jobs: usize,
+    /// Agents that claim them at once, one at a time each, and end each before the next.
+    pub agents: usize,
+}
+
+/// What [`claim_all`] saw.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// Every job that some agent got, once for each time.
+    pub claimed: Vec<JobId>,
+    /// From the first claim to the last end.
+    pub took: Duration,
+}
+
+impl Measured {
+    /// Claims per second; each with the end of its attempt.
+    pub fn claims_per_second(&self) -> f64 {
+        self.claimed.len() as f64 / self.took.as_secs_f64()
+    }
+}
+
+/// Queues jobs, and lets a crowd of agents claim and end them all.
+///
+/// # Errors
+/// The database.
+pub async fn claim_all(store: &Store, crowd: Crowd) -> Result<Measured, StoreError> {
+    let repository = repository(store, "crowd").await?;
+    for _ in 0..crowd.jobs.div_ceil(100) {
+        let jobs = (0..100)
+            .map(|index| NewJob::new(spec(&format!("job-{index}"))))
+            .collect();
+        builds::create(store, build(&repository, jobs)).await?;
+    }
+    let mut agents = Vec::new();
+    for index in 0..crowd.agents {
+        agents.push(agent(store, &format!("agent-{index}"), 1).await?);
+    }
+    let (begin, mut at_work) = (Instant::now(), JoinSet::new());
+    for agent in agents {
+        at_work.spawn(claim_and_end(store.clone(), agent));
+    }
+    let mut claimed = Vec::new();
+    while let Some(jobs) = at_work.join_next().await {
+        claimed.extend(jobs.expect("it does not panic")?);
+    }
+    Ok(Measured {
+        claimed,
+        took: begin.elapsed(),
+    })
+}
+
+async fn claim_and_end(store: Store, agent: AgentId) -> Result<Vec<JobId>, StoreError> {
+    let (claim, mut jobs) = (
+        Claim {
+            agent: agent.clone(),
+            free_slots: 1,
+            labels: Env::new(),
+        },
+        Vec::new(),
+    );
+    while let Some(claimed) = queue::claim(&store, &claim).await?.pop() {
+        let hold = Hold {
+            agent: agent.clone(),
+            attempt: claimed.attempt,
+            epoch: claimed.epoch,
+        };
+        queue::finish(&store, &hold, &[], AttemptResult::passed()).await?;
+        jobs.push(claimed.job);
+    }
+    Ok(jobs)
 }

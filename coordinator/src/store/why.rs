@@ -234,12 +234,21 @@ mod tests {
         said.push(for_an_agent(&agents, &gpu, 0));
         agents[0].is_draining = true;
         said.push(for_an_agent(&agents, &env(&[]), 0));
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @"
+        no agent is connected
+        no agent has label gpu=true
+        no agent has all its labels (closest: `b`, without arch=arm64)
+        agent `b` is busy; next in the queue
+        all 2 agents are busy; 22nd in the queue
+        about to start: next in the queue
+        agent `b` is draining
+        all 2 agents are draining
+        ");
     }
 
     #[test]
     fn places_are_ordinals() {
         let places: Vec<String> = [0, 1, 2, 3, 10, 11, 12, 20, 21, 100, 110].map(place).into();
-        insta::assert_snapshot!(places.join(" "), @"");
+        insta::assert_snapshot!(places.join(" "), @"next 2nd 3rd 4th 11th 12th 13th 21st 22nd 101st 111th");
     }
 }

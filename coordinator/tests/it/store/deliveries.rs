@@ -1,0 +1,113 @@
+//! Webhooks: kept before they are answered, processed from the store.
+
+use std::collections::BTreeMap;
+
+use coordinator::store::deliveries::{self, CLAIM_US, DeliveryStatus, NewDelivery, Outcome, Stored};
+use coordinator::store::{StoreError, builds, testing};
+
+use super::world::World;
+
+fn push(world: &World, external_id: Option<&str>) -> NewDelivery {
+    NewDelivery {
+        repository: world.repository.clone(),
+        external_id: external_id.map(str::to_owned),
+        event: "push".into(),
+        headers: BTreeMap::from([("X-GitHub-Event".to_owned(), "push".to_owned())]),
+        body: vec![b'{', 0, 255, b'}'],
+    }
+}
+
+pub async fn a_delivery_is_kept_once(world: World) {
+    let Stored::New(first) = deliveries::store(&world.store, push(&world, Some("1"))).await.unwrap() else {
+        panic!("it is new");
+    };
+    let again = deliveries::store(&world.store, push(&world, Some("1"))).await.unwrap();
+    assert_eq!(again, Stored::Duplicate(first.clone()));
+    for _ in 0..2 {
+        let anonymous = deliveries::store(&world.store, push(&world, None)).await.unwrap();
+        assert!(
+            matches!(anonymous, Stored::New(_)),
+            "without an id nothing says that it is the same"
+        );
+    }
+    let listed = deliveries::list(&world.store, Some(&world.repository), 10)
+        .await
+        .unwrap();
+    assert_eq!(
+        (listed.len(), listed[2].id.clone(), listed[2].repository_name.as_str()),
+        (3, first.clone(), "hello")
+    );
+    let full = deliveries::get(&world.store, &first).await.unwrap();
+    assert_eq!(
+        (full.body, full.headers),
+        (push(&world, None).body, push(&world, None).headers)
+    );
+}
+
+pub async fn a_delivery_is_tried_until_it_is_done(world: World) {
+    let store = &world.store;
+    deliveries::store(store, push(&world, Some("1"))).await.unwrap();
+    let now = store.now();
+    let due = deliveries::claim_due(store, now).await.unwrap().expect("it is due");
+    let id = due.delivery.id;
+    assert!(
+        deliveries::claim_due(store, now).await.unwrap().is_none(),
+        "somebody has it"
+    );
+    // That one died: it comes back.
+    let due = deliveries::claim_due(store, now + CLAIM_US)
+        .await
+        .unwrap()
+        .expect("it is due again");
+    assert_eq!(due.delivery.tries, 2);
+    deliveries::retry_later(store, &id, now + 5_000_000, "the repository does not answer")
+        .await
+        .unwrap();
+    assert!(deliveries::claim_due(store, now + 4_999_999).await.unwrap().is_none());
+    assert!(deliveries::claim_due(store, now + 5_000_000).await.unwrap().is_some());
+    deliveries::failed(store, &id, "the repository did not answer 5 times")
+        .await
+        .unwrap();
+    let shown = deliveries::get(store, &id).await.unwrap().delivery;
+    assert_eq!((shown.status, shown.tries), (DeliveryStatus::Failed, 3));
+    assert!(
+        deliveries::claim_due(store, now + 10 * CLAIM_US)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    deliveries::redeliver(store, &id).await.unwrap();
+    assert!(deliveries::claim_due(store, store.now()).await.unwrap().is_some());
+    let outcome = Outcome {
+        build: None,
+        message: Some("branch deleted: nothing to build".into()),
+    };
+    deliveries::done(store, &id, outcome).await.unwrap();
+    assert_eq!(
+        deliveries::get(store, &id).await.unwrap().delivery.status,
+        DeliveryStatus::Done
+    );
+    let unknown = deliveries::failed(store, &protocol::ids::DeliveryId("x".into()), "").await;
+    assert!(matches!(unknown, Err(StoreError::NotFound("delivery"))));
+}
+
+pub async fn a_delivery_makes_one_build(world: World) {
+    let Stored::New(id) = deliveries::store(&world.store, push(&world, Some("1"))).await.unwrap() else {
+        panic!("it is new");
+    };
+    let mut new = testing::build(&world.repository, vec![]);
+    new.delivery = Some(id.clone());
+    // The coordinator died between the build and `done`, or two of them had it.
+    let both = tokio::join!(
+        builds::create(&world.store, new.clone()),
+        builds::create(&world.store, new)
+    );
+    assert_eq!(both.0.unwrap(), both.1.unwrap());
+    assert_eq!(
+        builds::list(&world.store, &builds::Filter::default())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+}

@@ -1,0 +1,57 @@
+//! The conformance suite: every story is told on SQLite and on PostgreSQL.
+
+mod access;
+mod builds;
+mod crowd;
+mod deliveries;
+mod leases;
+mod model;
+mod queue;
+mod shared;
+mod world;
+
+/// Runs every story on both databases.
+macro_rules! on_both {
+    ($($module:ident: $($story:ident),+;)+) => {
+        mod on_sqlite {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::world::on_sqlite(super::$module::$story).await;
+            })+)+
+        }
+        mod on_postgres {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::world::on_postgres(super::$module::$story).await;
+            })+)+
+        }
+    };
+}
+
+on_both! {
+    access: a_login_link_opens_one_session, a_token_works_until_it_is_revoked, an_agent_comes_in_once_per_code,
+        secrets_are_write_only, no_secret_stands_in_the_database, a_removed_agent_gives_its_work_back,
+        a_repository_can_be_removed;
+    builds: a_build_is_listed_and_shown, lists_are_filtered_and_paged, a_build_without_jobs_has_failed,
+        failed_jobs_run_again, a_newer_schema_is_refused, a_failed_write_harms_no_neighbour, counters_count;
+    crowd: ten_thousand_jobs_are_claimed_once_each, agents_die_in_the_middle;
+    deliveries: a_delivery_is_kept_once, a_delivery_is_tried_until_it_is_done, a_delivery_makes_one_build;
+    leases: a_silent_agent_loses_its_job, a_lost_job_is_tried_three_times, nobody_is_lost_after_a_start,
+        an_agent_that_calls_keeps_its_job, a_restarted_agent_goes_on, events_are_kept_once, finish_is_told_twice,
+        what_we_broke_is_tried_again;
+    model: the_queue_is_as_simple_as_its_model;
+    queue: a_job_runs_and_passes, priority_then_fairness_then_age, labels_choose_the_agent, needs_open_the_way,
+        a_failed_need_skips_what_follows, max_parallel_holds_cells, fail_fast_stops_the_other_cells,
+        a_cancel_is_immediate_or_delivered, a_waiting_job_says_why, a_draining_agent_takes_nothing,
+        writes_wake_others;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_coordinators_share_one_postgres() {
+    world::on_postgres(shared::two_coordinators).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_coordinator_hears_the_first() {
+    world::on_postgres(shared::wake_ups_cross).await;
+}
