@@ -28,8 +28,9 @@ fn build(gate: &Path, target_dir: &Path) -> PathBuf {
         .arg(target_dir);
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        let ours = ["CARGO", "CARGO_HOME", "CARGO_MAKEFLAGS"].contains(&name.as_str());
-        if name.starts_with("CARGO") && !ours || name.starts_with("RUSTC") || name == "RUSTFLAGS" {
+        let ours = ["CARGO", "CARGO_HOME", "CARGO_MAKEFLAGS", "RUSTC"].contains(&name.as_str());
+        let reaches_rustc = name.starts_with("CARGO") || name.starts_with("RUSTC") || name == "RUSTFLAGS";
+        if reaches_rustc && !ours {
             cargo.env_remove(name);
         }
     }

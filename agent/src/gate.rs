@@ -35,10 +35,17 @@ pub struct GateClient {
 
 /// The open socket. The task that reads it ends with it.
 struct Connection {
-    writer: tokio::sync::Mutex<OwnedWriteHalf>,
+    writer: tokio::sync::Mutex<Writer>,
     probes: Probes,
     next_probe: AtomicU64,
     reader: AbortHandle,
+}
+
+/// The way to the gate.
+struct Writer {
+    half: OwnedWriteHalf,
+    /// What a caller who gave up half-way has left: it goes first, or no later message could be read.
+    unsent: Vec<u8>,
 }
 
 /// Who waits for which probe; `None` once the gate is gone.
@@ -222,7 +229,10 @@ impl GateClient {
         let probes: Probes = Arc::new(Mutex::new(Some(HashMap::new())));
         let task = tokio::spawn(follow(read, directory, sender, probes.clone()));
         let connection = Connection {
-            writer: tokio::sync::Mutex::new(write),
+            writer: tokio::sync::Mutex::new(Writer {
+                half: write,
+                unsent: Vec::new(),
+            }),
             probes,
             next_probe: AtomicU64::new(0),
             reader: task.abort_handle(),
@@ -241,10 +251,22 @@ impl GateClient {
             return Err(io::Error::new(ErrorKind::InvalidInput, "the script or the environment is too long").into());
         }
         let mut writer = connection.writer.lock().await;
-        writer.write_all(&message).await.map_err(|error| match error.kind() {
+        writer.unsent.extend_from_slice(&message);
+        writer.flush().await.map_err(|error| match error.kind() {
             ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::NotConnected => GateError::Gone,
             _ => error.into(),
         })
+    }
+}
+
+impl Writer {
+    /// Safe to drop half-way.
+    async fn flush(&mut self) -> io::Result<()> {
+        while !self.unsent.is_empty() {
+            let count = self.half.write(&self.unsent).await?;
+            self.unsent.drain(..count);
+        }
+        Ok(())
     }
 }
 

@@ -81,6 +81,10 @@ impl Child {
             health.stop();
         }
         self.output.child_is_over();
+        if std::process::id() != 1 {
+            // Where the kernel does not do it at our end.
+            sys::signal_group(self.pid, libc::SIGKILL);
+        }
         let status = ExitStatus {
             exit_code: dead.how.ok(),
             signal: dead.how.err(),

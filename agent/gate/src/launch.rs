@@ -105,9 +105,10 @@ impl Launcher {
             .map_err(|error| LaunchError::broke(&format!("make a pipe: {error}")))?
             .0;
         let stdin = self.null.as_ref().map_or(empty.as_fd(), AsFd::as_fd);
-        let mut refused = None;
+        let mut refused: Option<(String, io::Error)> = None;
         for file in candidates(name, &self.path) {
-            if refused.is_some() && !Path::new(&file).exists() {
+            // Asked first because it costs far less than a fork.
+            if !Path::new(&file).exists() {
                 continue;
             }
             let Ok(path) = CString::new(file.as_str()) else {
@@ -121,7 +122,6 @@ impl Launcher {
             };
             match sys::spawn(&program) {
                 Ok(pid) => return Ok(pid),
-                Err(error) if is_absent(&error) && !Path::new(&file).exists() => {}
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => refused = Some((file, error)),
                 Err(error) => return Err(explain(name, &file, &error)),
             }

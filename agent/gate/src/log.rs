@@ -79,6 +79,12 @@ fn write_some(file: &mut File, bytes: &[u8]) -> usize {
     written
 }
 
+/// Will the disk take it later? The other errors of a status file are for good.
+pub fn means_later(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) || error.raw_os_error() == Some(libc::EIO)
+}
+
 /// Microseconds since 1970.
 pub fn now_us() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -13,7 +13,7 @@ use gate::{LOG, SCRIPT, SOCKET, STATUS, VERSION};
 use crate::child::{Child, Ended};
 use crate::clients::{ClientId, Clients, poll_fd};
 use crate::launch::{Folders, LaunchError, Launcher, write_script};
-use crate::log::{Log, now_us};
+use crate::log::{self, Log, now_us};
 use crate::probe::Probes;
 use crate::sys::{self, PollFd};
 
@@ -165,7 +165,7 @@ impl Supervisor {
         while let Some(signal) = sys::read_signal(self.signals.as_fd()) {
             match (signal, &self.phase) {
                 (libc::SIGCHLD, _) => self.reap(now),
-                (libc::SIGPIPE, _) => {}
+                (signal, _) if !sys::is_for_the_child(signal) => {}
                 (_, Phase::Running(child)) => child.forward(signal),
                 (libc::SIGTERM | libc::SIGINT | libc::SIGQUIT, Phase::Idle) => return Some(128 + signal),
                 (_, Phase::Idle | Phase::Ending(_)) => {}
@@ -217,10 +217,19 @@ impl Supervisor {
                     Phase::Idle => return Some(0),
                     Phase::Ending(ended) => return Some(ended.status.code()),
                 },
-                Request::Probe(probe) => self.probes.start(client, probe),
+                Request::Probe(probe) => match self.mode {
+                    Mode::Anchor => self.probes.start(client, probe),
+                    // Its threads and the forks of a gate with a child would not go together.
+                    Mode::Child => self.refuse(client, probe.id),
+                },
             }
         }
         None
+    }
+
+    fn refuse(&mut self, client: ClientId, id: u64) {
+        let message = "only an anchor probes".to_owned();
+        self.clients.tell(client, &Event::ProbeDone { id, ok: false, message });
     }
 
     /// Tells a new client what holds.
@@ -293,7 +302,7 @@ impl Supervisor {
     }
 
     /// Once the child is over: its last output, its status, the news; then the gate's exit code. `None`: not yet, the
-    /// disk does not take it.
+    /// disk does not take it. A status that can never be written (the child made a folder in its place) is only told.
     fn try_end(&mut self) -> Option<i32> {
         let Phase::Ending(ended) = &mut self.phase else {
             return None;
@@ -305,9 +314,10 @@ impl Supervisor {
         }
         ended.output = None;
         let status = ended.status.clone();
-        fs::write(STATUS_DRAFT, status.to_text())
-            .and_then(|()| fs::rename(STATUS_DRAFT, STATUS))
-            .ok()?;
+        let written = fs::write(STATUS_DRAFT, status.to_text()).and_then(|()| fs::rename(STATUS_DRAFT, STATUS));
+        if written.is_err_and(|error| log::means_later(&error)) {
+            return None;
+        }
         let code = status.code();
         self.clients.tell_all(&Event::Exited(status));
         Some(code)

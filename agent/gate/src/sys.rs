@@ -1,11 +1,16 @@
 //! System calls that the standard library does not offer, behind safe functions: the only place with `unsafe`.
 
 use std::ffi::{CStr, CString};
-use std::io;
+use std::io::{self, Read};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
+
+/// Signals are numbered from 1 to this.
+const LAST_SIGNAL: i32 = 64;
+/// The kernel's `struct sigaction` for the default action; larger than it is on any machine.
+const DEFAULT_ACTION: [u64; 8] = [0; 8];
 
 /// Turns the -1 of a system call into its error.
 fn check(result: i32) -> io::Result<i32> {
@@ -97,40 +102,66 @@ pub struct Program<'a> {
     pub stdio: [BorrowedFd<'a>; 3],
 }
 
-/// Starts the program in a new session with every signal unblocked and at its default; its process id.
+/// Starts the program in a new session with every signal unblocked and at its default; its process id. The error is
+/// that of the exec. (glibc's `posix_spawn` would leave its two internal signals ignored.)
 pub fn spawn(program: &Program<'_>) -> io::Result<i32> {
     let argv = pointers(program.argv);
     let env = pointers(program.env);
-    let mut pid = 0;
-    let mut attributes = MaybeUninit::<libc::posix_spawnattr_t>::uninit();
-    let mut actions = MaybeUninit::<libc::posix_spawn_file_actions_t>::uninit();
-    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    let flags = libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSIGMASK;
-    // SAFETY: each object is initialised by its init function before use and destroyed once at the end (glibc's init
-    // functions cannot fail); `argv` and `env` are arrays of C strings that end with null and live, with the strings,
-    // until posix_spawn has returned, which is after the exec.
-    let result = unsafe {
-        let (attributes, actions, set) = (attributes.as_mut_ptr(), actions.as_mut_ptr(), set.as_mut_ptr());
-        libc::posix_spawnattr_init(attributes);
-        libc::sigfillset(set);
-        libc::posix_spawnattr_setsigdefault(attributes, set);
-        libc::sigemptyset(set);
-        libc::posix_spawnattr_setsigmask(attributes, set);
-        libc::posix_spawnattr_setflags(attributes, flags as libc::c_short | libc::POSIX_SPAWN_SETSID);
-        libc::posix_spawn_file_actions_init(actions);
-        for (target, fd) in (0..).zip(program.stdio) {
-            libc::posix_spawn_file_actions_adddup2(actions, fd.as_raw_fd(), target);
+    let (mut failure, report) = io::pipe()?;
+    // SAFETY: no other thread runs in a gate that starts children, so the child of fork may do what this process may;
+    // `become_program` does not return.
+    let pid = unsafe {
+        match check(libc::fork())? {
+            0 => become_program(program, (&argv, &env), report.as_fd()),
+            pid => pid,
         }
-        let file = program.file.as_ptr();
-        let result = libc::posix_spawn(&raw mut pid, file, actions, attributes, argv.as_ptr(), env.as_ptr());
-        libc::posix_spawn_file_actions_destroy(actions);
-        libc::posix_spawnattr_destroy(attributes);
-        result
     };
-    if result == 0 {
-        Ok(pid)
-    } else {
-        Err(io::Error::from_raw_os_error(result))
+    drop(report);
+    let mut errno = [0; 4];
+    match failure.read_exact(&mut errno) {
+        // The exec has closed the pipe.
+        Err(_) => Ok(pid),
+        Ok(()) => {
+            // SAFETY: waitpid on our own child with no place for its status.
+            unsafe { libc::waitpid(pid, ptr::null_mut(), 0) };
+            Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno)))
+        }
+    }
+}
+
+/// The child of fork: becomes the program, or says why not and ends.
+///
+/// # Safety
+/// Only in the child of a fork. The arrays end with null, and what they point to is alive.
+unsafe fn become_program(
+    program: &Program<'_>,
+    (argv, env): (&[*mut libc::c_char], &[*mut libc::c_char]),
+    report: BorrowedFd<'_>,
+) -> ! {
+    let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: system calls on descriptors that are open, on a set that sigemptyset initialises, and on arrays as exec
+    // wants them (the caller's promise); nothing here allocates. `report` is above 2, so dup2 does not hit it.
+    unsafe {
+        libc::setsid();
+        for signal in 1..=LAST_SIGNAL {
+            // Not by `signal`, which refuses two that glibc keeps for itself.
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                DEFAULT_ACTION.as_ptr(),
+                ptr::null::<u64>(),
+                8,
+            );
+        }
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
+        for (target, fd) in (0..).zip(program.stdio) {
+            libc::dup2(fd.as_raw_fd(), target);
+        }
+        libc::execve(program.file.as_ptr(), argv.as_ptr().cast(), env.as_ptr().cast());
+        let errno = (*libc::__errno_location()).to_ne_bytes();
+        libc::write(report.as_raw_fd(), errno.as_ptr().cast(), errno.len());
+        libc::_exit(127)
     }
 }
 
@@ -217,4 +248,18 @@ pub fn read_signal(signals: BorrowedFd<'_>) -> Option<i32> {
     } else {
         None
     }
+}
+
+/// Is this a signal that somebody sends to a program, as opposed to what the kernel says about the gate itself?
+pub fn is_for_the_child(signal: i32) -> bool {
+    let own = [
+        libc::SIGCHLD,
+        libc::SIGPIPE,
+        libc::SIGXFSZ,
+        libc::SIGXCPU,
+        libc::SIGTTIN,
+        libc::SIGTTOU,
+        libc::SIGURG,
+    ];
+    !own.contains(&signal)
 }

@@ -37,7 +37,7 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
 }
 
 async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, Option<Ground>) {
-    job.open_stream(StreamId::job());
+    job.streams.open(&StreamId::job());
     job.journal.tell_now(EventKind::Started);
     greet(job);
     let missing = plan::missing_secrets(&job.input);
@@ -45,8 +45,7 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
         return (words::secrets_missing(&missing), None);
     }
     let started = job.journal.started_at().unwrap_or_else(journal::now);
-    let limit = Duration::from_secs(job.input.spec.timeout_secs);
-    let interrupts = Interrupts::new(cancel, started, limit);
+    let interrupts = Interrupts::new(job, cancel, started);
     let mut ground = tokio::select! {
         ground = Ground::lay(job) => match ground {
             Ok(ground) => ground,
@@ -235,8 +234,8 @@ impl Run<'_> {
     fn recall(&mut self, index: usize, outcome: &StepOutcome) -> Next {
         if outcome.status != StepStatus::Skipped {
             let stream = StreamId::step(index);
-            self.job.open_stream(stream.clone());
-            self.job.close_stream(stream);
+            self.job.streams.open(&stream);
+            self.job.streams.close(&stream);
         }
         match words::of_outcome(outcome) {
             Some(failure) if !self.job.step(index).allow_failure => {
@@ -261,7 +260,7 @@ impl Run<'_> {
     fn interrupted(&mut self, interrupt: Interrupt, step: Option<usize>) -> Next {
         let result = interrupt.result(step.map(|step| self.job.step(step)));
         match interrupt {
-            Interrupt::Cancelled | Interrupt::JobTimeout(_) => Next::Over(result),
+            Interrupt::Cancelled | Interrupt::AgentStopped | Interrupt::JobTimeout(_) => Next::Over(result),
             Interrupt::Service(failure) => {
                 tell_death(self.job, &failure);
                 self.service_lost = true;
@@ -304,25 +303,12 @@ async fn conclude(job: &Job, result: &AttemptResult, ground: Option<&Ground>) {
         None => "passed".to_owned(),
         Some(reason) => reason.sentence.clone(),
     });
-    let steps = (0..job.input.spec.steps.len()).filter(|&step| job.folder.log_len(&StreamId::step(step)) > 0);
-    let services = job
-        .input
-        .spec
-        .services
-        .iter()
-        .map(|service| StreamId::service(&service.name));
-    let logs = [StreamId::job()]
-        .into_iter()
-        .chain(steps.map(StreamId::step))
-        .chain(services);
+    job.streams.close(&StreamId::job());
     let ended = Ended {
         result: result.clone(),
-        logs: logs
-            .map(|stream| (stream.clone(), job.folder.log_len(&stream)))
-            .collect(),
+        logs: job.streams.lengths(),
     };
     if let Err(error) = job.folder.set_ended(&ended) {
         tracing::error!(%error, attempt.id = %job.input.attempt, "cannot note the result of an attempt");
     }
-    job.close_stream(StreamId::job());
 }

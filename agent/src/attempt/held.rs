@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::job::{Job, Place};
 use crate::engine::{ContainerId, EngineError};
-use crate::gate::GateClient;
+use crate::gate::{GateClient, GatePhase};
 
 /// A gate answers in milliseconds; a machine that swaps may need longer.
 const GATE_ANSWERS: Duration = Duration::from_secs(60);
@@ -129,7 +129,10 @@ async fn take_over(job: &Job, place: &Place, index: usize) -> Result<Option<Held
     let begun = job.journal.step_started_at(index).is_some();
     if container.is_some() || begun {
         if let Ok(gate) = GateClient::connect(&folder, LEFT_GATE_ANSWERS).await {
-            return Ok(Some(HeldStep { container, gate }));
+            let is_lost = gate.state().borrow().phase == GatePhase::Lost;
+            if !is_lost {
+                return Ok(Some(HeldStep { container, gate }));
+            }
         }
         if begun {
             return Err(HoldError::Lost);

@@ -7,6 +7,7 @@ use protocol::attempt::{AttemptResult, Micros};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::job::Job;
 use super::{journal, words};
 use crate::stack::{Stack, StackFailure};
 
@@ -15,6 +16,8 @@ use crate::stack::{Stack, StackFailure};
 pub enum Interrupt {
     /// Somebody stopped it.
     Cancelled,
+    /// The agent is stopped.
+    AgentStopped,
     /// The job's time is over.
     JobTimeout(Duration),
     /// A service that the job needs is gone.
@@ -26,6 +29,7 @@ impl Interrupt {
     pub fn result(&self, step: Option<&StepSpec>) -> AttemptResult {
         match self {
             Interrupt::Cancelled => words::cancelled(step),
+            Interrupt::AgentStopped => words::broken("the agent was stopped"),
             Interrupt::JobTimeout(limit) => words::job_timeout(step, *limit),
             Interrupt::Service(failure) => words::of_service(failure),
         }
@@ -35,15 +39,18 @@ impl Interrupt {
 /// Waits for what can end the attempt.
 pub struct Interrupts {
     cancel: CancellationToken,
+    shutdown: CancellationToken,
     limit: Duration,
     deadline: Instant,
 }
 
 impl Interrupts {
-    /// For an attempt that began at `started` and may take `limit`.
-    pub fn new(cancel: CancellationToken, started: Micros, limit: Duration) -> Interrupts {
+    /// For that job, which began at `started`.
+    pub fn new(job: &Job, cancel: CancellationToken, started: Micros) -> Interrupts {
+        let limit = Duration::from_secs(job.input.spec.timeout_secs);
         Interrupts {
             cancel,
+            shutdown: job.context.shutdown.clone(),
             limit,
             deadline: Instant::now() + rest_of(limit, started),
         }
@@ -60,6 +67,7 @@ impl Interrupts {
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Interrupt::Cancelled,
+            () = self.shutdown.cancelled() => Interrupt::AgentStopped,
             () = tokio::time::sleep_until(self.deadline) => Interrupt::JobTimeout(self.limit),
             failure = death => Interrupt::Service(Box::new(failure)),
         }

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use job_specs::model::StepSpec;
 use protocol::attempt::{EventKind, StepOutcome};
-use protocol::ids::StreamId;
-use tokio::sync::mpsc;
 
 use super::folder::AttemptFolder;
 use super::images::{Images, Pulls};
 use super::journal::Journal;
+use super::streams::Streams;
 use super::voice::Voice;
-use super::{AttemptContext, AttemptInput, StreamNews};
+use super::{AttemptContext, AttemptInput};
 use crate::engine::labels::Labels;
 use crate::engine::{ContainerId, ContainerPlan, Network};
 use crate::{attempt::plan, engine};
@@ -28,7 +27,7 @@ pub struct Job {
     pub voice: Voice,
     pub images: Images,
     pub pulls: Arc<Pulls>,
-    pub streams: mpsc::UnboundedSender<StreamNews>,
+    pub streams: Streams,
     /// An earlier life of the agent began this attempt.
     pub resumed: bool,
 }
@@ -89,25 +88,6 @@ impl Job {
             phase: phase.to_owned(),
             begin,
         });
-    }
-
-    /// Tells that a log begins.
-    pub fn open_stream(&self, stream: StreamId) {
-        let file = self.folder.log(&stream);
-        self.stream_news(StreamNews::Opened { stream, file });
-    }
-
-    /// Tells that a log is complete with what its file has now.
-    pub fn close_stream(&self, stream: StreamId) {
-        let len = self.folder.log_len(&stream);
-        self.stream_news(StreamNews::Closed { stream, len });
-    }
-
-    /// The listener may be gone (a lost lease).
-    pub fn stream_news(&self, news: StreamNews) {
-        if self.streams.send(news).is_err() {
-            tracing::debug!(attempt.id = %self.input.attempt, "nobody reads the logs of this attempt any more");
-        }
     }
 
     /// Notes how a step ended.

@@ -5,7 +5,7 @@
 //! # Layout
 //! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
 //! services · `held` steps started ahead · `step` one step · `interrupt` what ends a job from outside · `standing`,
-//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `images`, `voice` progress.
+//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `streams`, [`spool`] logs on their way · `images`, `voice` progress.
 
 mod conduct;
 pub mod folder;
@@ -17,8 +17,10 @@ mod job;
 pub mod journal;
 mod plan;
 mod services;
+pub mod spool;
 mod standing;
 mod step;
+mod streams;
 mod voice;
 pub mod words;
 
@@ -44,6 +46,7 @@ use folder::{AttemptFolder, Ended};
 use images::{Images, Pulls};
 use job::Job;
 use journal::Journal;
+use streams::Streams;
 use voice::Voice;
 
 /// What to run.
@@ -100,6 +103,8 @@ pub struct AttemptContext {
     pub attempts: PathBuf,
     /// What runs beside an attempt and behind its result.
     pub tasks: TaskTracker,
+    /// The agent is stopped: every attempt ends, and none of them is to blame.
+    pub shutdown: CancellationToken,
 }
 
 /// Where an attempt tells what happens.
@@ -176,11 +181,11 @@ async fn open(
         resumed: journal.started_at().is_some(),
         images: Images::send_for(&context.engine, &context.tasks, wanted, &pulls),
         input,
-        folder,
         journal,
         voice,
         pulls,
-        streams: outlet.streams,
+        streams: Streams::new(folder.clone(), outlet.streams),
+        folder,
     }))
 }
 

@@ -27,9 +27,6 @@ impl Services {
         if specs.is_empty() {
             return None;
         }
-        for service in specs {
-            job.open_stream(StreamId::service(&service.name));
-        }
         let (observer, states) = mpsc::unbounded_channel();
         let (flush, flushes) = mpsc::unbounded_channel();
         job.context.tasks.spawn(forward(job.clone(), states, flushes));
@@ -95,6 +92,9 @@ async fn forward(
 
 fn note(job: &Job, event: StackEvent) {
     let name = &event.service;
+    if !matches!(event.state, ServiceState::Pulling | ServiceState::Starting) {
+        job.streams.open(&StreamId::service(name));
+    }
     let image = job
         .input
         .spec
@@ -140,6 +140,6 @@ pub fn close(job: &Job) {
                 state: ServiceState::Stopped,
             },
         );
-        job.close_stream(StreamId::service(&service.name));
+        job.streams.close(&StreamId::service(&service.name));
     }
 }

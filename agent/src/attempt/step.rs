@@ -32,7 +32,7 @@ pub enum StepOver {
 pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrupts, stack: Option<&Stack>) -> StepOver {
     let step = job.step(index);
     let stream = StreamId::step(index);
-    job.open_stream(stream.clone());
+    job.streams.open(&stream);
     let over = tokio::select! {
         ended = until_end(job, index, held) => ended,
         interrupt = interrupts.next(stack) => End::Interrupted(interrupt),
@@ -59,7 +59,7 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
         End::Interrupted(interrupt) => {
             let status = stop(job, held).await;
             let word = match &interrupt {
-                Interrupt::Cancelled => StepStatus::Cancelled,
+                Interrupt::Cancelled | Interrupt::AgentStopped => StepStatus::Cancelled,
                 Interrupt::JobTimeout(_) => StepStatus::TimedOut,
                 Interrupt::Service(_) => StepStatus::Failed,
             };
@@ -68,7 +68,7 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
             StepOver::Interrupted(interrupt)
         }
     };
-    job.close_stream(stream);
+    job.streams.close(&stream);
     over
 }
 

@@ -1,12 +1,41 @@
 //! The agent as a service: it holds a long poll, runs what it leases, ships logs and results, and after a crash goes
 //! on with what it finds in its data folder.
+//!
+//! # Layout
+//! [`run`] start and end · `office` the loop of polls · `desk` what is in hand, pure · `work` one lease · `report` its
+//! events · `ship` its logs · `records` what is written down · `client`, `backoff` the calls.
+
+mod backoff;
+mod client;
+mod desk;
+mod office;
+mod records;
+mod report;
+mod ship;
+mod work;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
-use protocol::lease::Enrolled;
+use anyhow::{Context, bail};
+use protocol::lease::{Enrolled, Held};
 use secrecy::SecretString;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::attempt::AttemptContext;
+use crate::checkout::Mirrors;
+use crate::engine::{Engine, EngineConfig, Kept, Limits, Owner};
+use crate::logs::tail::Watcher;
+use crate::sandbox::{Pool, PoolConfig};
+use client::Coordinator;
+use desk::{Desk, Once};
+use office::Office;
+use work::Shop;
 
 /// How an agent runs.
 #[derive(Debug, Clone)]
@@ -36,13 +65,95 @@ pub struct Stop {
     pub now: CancellationToken,
 }
 
-/// Runs the agent until it is asked to end, or for one job with `once`. Errors: the engine cannot be reached, or the
-/// coordinator refuses the token.
-pub async fn run(_config: AgentConfig, _stop: Stop) -> anyhow::Result<()> {
-    anyhow::bail!("not built yet")
+/// Runs the agent until it is asked to end, or for one job with `once`. Errors: the engine cannot be reached, the data
+/// folder cannot be used or is in use, or the coordinator refuses the token.
+pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
+    let coordinator = Coordinator::new(&config.coordinator_url, config.token.clone())?;
+    let attempts = config.data.join("attempts");
+    make_private(&attempts).with_context(|| format!("make {}", attempts.display()))?;
+    let _one = one_agent_only(&config.data)?;
+    let (tasks, engine_stop) = (TaskTracker::new(), CancellationToken::new());
+    let engine_config = EngineConfig {
+        agent: own_label(&config.data).context("read the agent's label")?,
+        data: config.data.clone(),
+        socket: None,
+        limits: Limits::default(),
+    };
+    let engine = Engine::connect(engine_config, tasks.clone(), engine_stop.clone()).await?;
+    let left = records::find(&attempts).context("look for attempts of an earlier run")?;
+    let kept = keep(&engine, &left);
+    let pool_config = PoolConfig {
+        slots: config.slots as usize,
+        spare: 1,
+        holders: left.iter().map(|held| held.attempt.0.clone()).collect(),
+        expires: None,
+    };
+    let pool = Pool::start(&engine, pool_config, tasks.clone(), engine_stop.clone()).await?;
+    engine.start_sweeping();
+    let (news, hears) = mpsc::unbounded_channel();
+    let shop = Shop {
+        coordinator,
+        context: AttemptContext {
+            engine: engine.clone(),
+            pool: pool.clone(),
+            mirrors: Mirrors::new(config.data.join("mirrors")),
+            attempts,
+            tasks: tasks.clone(),
+            shutdown: stop.now.clone(),
+        },
+        watcher: Watcher::new(),
+        news,
+    };
+    let once = if config.once { Once::Yes } else { Once::No };
+    let desk = Desk::new(config.slots, once, left);
+    let ended = Office::new(config, shop, desk, kept).open(hears, &stop).await;
+    pool.stop().await;
+    engine_stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    ended
 }
 
 /// Trades a one-time code for the agent's token.
-pub async fn enrol(_coordinator_url: &str, _code: &SecretString, _name: &str) -> anyhow::Result<Enrolled> {
-    anyhow::bail!("not built yet")
+pub async fn enrol(coordinator_url: &str, code: &SecretString, name: &str) -> anyhow::Result<Enrolled> {
+    let coordinator = Coordinator::new(coordinator_url, SecretString::default())?;
+    Ok(coordinator.enrol(code, name).await?)
+}
+
+/// What is left of an earlier life is not swept until the coordinator has said whose it is.
+fn keep(engine: &Engine, left: &[Held]) -> BTreeMap<String, Kept> {
+    let kept = left.iter().map(|held| {
+        let attempt = held.attempt.0.clone();
+        (attempt.clone(), engine.keep(Owner::Attempt(attempt)))
+    });
+    kept.collect()
+}
+
+/// Two agents on one folder would take each other's jobs for their own.
+fn one_agent_only(data: &Path) -> anyhow::Result<fs::File> {
+    let path = data.join("agent.lock");
+    let file = fs::File::create(&path).with_context(|| format!("make {}", path.display()))?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => bail!("another agent runs with the data folder {}", data.display()),
+        Err(error) => Err(error).with_context(|| format!("lock {}", path.display())),
+    }
+}
+
+/// The label of everything that this agent makes, the same in every life.
+fn own_label(data: &Path) -> io::Result<String> {
+    let path = data.join("agent-label");
+    match fs::read_to_string(&path) {
+        Ok(label) if !label.trim().is_empty() => Ok(label.trim().to_owned()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => {
+            let label = uuid::Uuid::now_v7().simple().to_string();
+            crate::attempt::folder::write_whole(&path, label.as_bytes())?;
+            Ok(label)
+        }
+    }
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }

@@ -57,10 +57,12 @@ impl Engine {
     /// Connects, agrees on an API version, writes the gate binary, imports the anchor image unless it is there, and
     /// follows the engine's events until `stop`.
     pub async fn connect(
-        config: EngineConfig,
+        mut config: EngineConfig,
         tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Result<Engine, EngineError> {
+        // bind mounts name absolute paths
+        config.data = std::path::absolute(&config.data).map_err(EngineError::io("find the data folder"))?;
         let docker = reach(config.socket.clone()).await?;
         let anchor = anchor::provide(&docker, &config.data).await?;
         let inner = Arc::new(Inner {
@@ -90,6 +92,21 @@ impl Engine {
     /// The gate binary on the host; to be bound read-only at `/.drover/gate`.
     pub fn gate_file(&self) -> &Path {
         &self.inner.anchor.gate_file
+    }
+
+    /// A token that ends with the engine's.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.inner.stop.child_token()
+    }
+
+    /// The agent is stopping.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.inner.stop.is_cancelled()
+    }
+
+    /// Spawns work that the agent waits for when it stops.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.inner.tasks.spawn(work);
     }
 
     /// The image that holds the gate and nothing else.

@@ -134,6 +134,20 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// What keeps a container from taking the whole machine down with it: seven eighths of its memory. Nothing, where
+    /// the kernel does not say how much that is.
+    pub fn of_this_machine() -> Limits {
+        let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let total = meminfo
+            .lines()
+            .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
+        let kibibytes: Option<u64> = total.and_then(|text| text.parse().ok());
+        Limits {
+            memory_bytes: kibibytes.map(|kibibytes| kibibytes * 1024 / 8 * 7),
+            ..Limits::default()
+        }
+    }
+
     /// `self` where it says something, else `default`.
     pub fn or(self, default: Limits) -> Limits {
         Limits {

@@ -252,3 +252,6 @@ fn character_boundary(bytes: &[u8]) -> usize {
     }
     if is_inside(bytes[len]) { MAX_LEN } else { len }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ pub const MASK: &str = "•••";
 /// Shorter values would make every log unreadable.
 const MIN_CHARS: usize = 4;
 /// The faster automaton is only built up to this many bytes of patterns: its memory grows with them.
-const DFA_BYTES: usize = 16 * 1024;
+const DFA_BYTES: usize = 8 * 1024;
 
 /// Finds secrets in lines. Cheap when there are none. It has no `Debug`.
 #[derive(Clone, Default)]
@@ -44,6 +44,8 @@ impl Masker {
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .kind(Some(kind))
+            // It is ten times slower on logs that are full of the bytes it looks for.
+            .prefilter(false)
             .build(&patterns);
         Masker {
             longest: patterns.iter().map(Vec::len).max().unwrap_or(0),
@@ -172,6 +174,12 @@ mod tests {
         assert_eq!(masked, "••• xyz •••", "a line of 3 characters is too short");
         let json = serde_json::json!({ "key": key }).to_string();
         assert_eq!(masker.mask(&json), r#"{"key":"•••"}"#);
+        let wrapped = "LS0tLS1CRUdJTiBLRVktLS0tLQpNSUlFYWJjZGVmDQp4eXoKbGFzdC1saW5lLW9mLWl0Ci0tLS0t";
+        assert_eq!(
+            masker.mask(wrapped),
+            MASK,
+            "the first line that the base64 tool prints of it"
+        );
     }
 
     #[test]

@@ -4,19 +4,31 @@
 use std::fmt::Write;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+/// Longer values are looked for as they are, line by line; all their shapes would take too much memory.
+const MAX_ESCAPED: usize = 16 * 1024;
+/// At what width `base64` and `openssl` break lines.
+const LINE_WIDTHS: [usize; 2] = [76, 64];
 
 /// Everything to look for, with repetitions. No shape holds a line end.
 pub fn of(value: &str) -> Vec<Vec<u8>> {
-    let mut shapes = Vec::new();
     let whole = value.trim_end_matches(['\n', '\r']);
-    let lines = value.lines().map(|line| line.strip_suffix('\r').unwrap_or(line));
-    for text in [value, whole].into_iter().chain(lines) {
-        shapes.push(text.to_owned());
-        shapes.extend(base64_of(text));
-        shapes.extend(url_escaped(text));
-        shapes.extend(json_escaped(text));
-        shapes.extend(shell_escaped(text));
+    let lines: Vec<&str> = value
+        .lines()
+        .map(|line| line.strip_suffix('\r').unwrap_or(line))
+        .collect();
+    let mut shapes: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
+    if value.len() <= MAX_ESCAPED {
+        for text in [value, whole] {
+            shapes.extend(base64_of(text));
+            shapes.extend(base64_lines(text));
+        }
+        for &text in [value, whole].iter().chain(&lines) {
+            shapes.extend(url_escaped(text));
+            shapes.extend(json_escaped(text));
+            shapes.extend(shell_escaped(text));
+        }
     }
     shapes.retain(|shape| !shape.contains('\n') && !shape.trim().is_empty());
     shapes.into_iter().map(String::into_bytes).collect()
@@ -43,6 +55,22 @@ fn base64_of(text: &str) -> Vec<String> {
         }
     }
     shapes
+}
+
+/// The lines that tools make of it in base64, when it is too long for one.
+fn base64_lines(text: &str) -> Vec<String> {
+    let coded = STANDARD.encode(text);
+    let lines = |width: usize| {
+        let starts = (0..coded.len()).step_by(width);
+        let line = |start: usize| coded[start..coded.len().min(start + width)].to_owned();
+        // A last line of a few characters would hide innocent words.
+        starts.map(line).filter(|line| line.len() >= 8).collect::<Vec<_>>()
+    };
+    LINE_WIDTHS
+        .into_iter()
+        .filter(|&width| coded.len() > width)
+        .flat_map(lines)
+        .collect()
 }
 
 /// Percent signs as URL libraries put them: which characters stay, how hexadecimal digits and spaces look.

@@ -1,5 +1,6 @@
 //! One sandbox: a network, an anchor on it, a connection to the anchor's gate. The network outlives its anchors,
-//! because the engine needs 160 ms to remove one and removes only six a second.
+//! because the engine needs 160 ms to remove one and removes only six a second. A sandbox can be used as soon as its
+//! network is there: services can start beside the anchor, steps cannot.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use crate::engine::labels::{self, Labels};
 use crate::engine::plan::{Access, Bind, Hardening};
 use crate::engine::{ContainerId, ContainerPlan, Engine, EngineError, Kept, Limits, Network, NetworkId, Owner};
 use crate::gate::{self, GateClient, GatePhase};
+use tokio::sync::watch;
 
 /// An anchor answers a few milliseconds after its start; this long only on a machine in trouble.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -27,7 +29,7 @@ pub struct Sandbox {
     pub(super) folder: PathBuf,
     pub(super) network: NetworkId,
     pub(super) anchor: ContainerId,
-    pub(super) gate: GateClient,
+    pub(super) standing: Standing,
     /// Whose code runs in it, when a second job of that repository may have it too.
     pub(super) trusted_of: Option<String>,
     expires: Option<i64>,
@@ -51,14 +53,20 @@ impl Sandbox {
         &self.network
     }
 
-    /// What a step joins: the anchor's network namespace.
+    /// What a step joins: the anchor's network namespace. Only once the anchor stands ([`Sandbox::stands`]) can it be
+    /// started.
     pub fn join(&self) -> Network {
         Network::Join(self.anchor.clone())
     }
 
+    /// Waits until the anchor runs. At once in all but the first moments of a sandbox's life.
+    pub async fn stands(&self) -> Result<(), EngineError> {
+        self.standing.gate().await.map(drop)
+    }
+
     /// The anchor's gate, for probes.
-    pub fn gate(&self) -> &GateClient {
-        &self.gate
+    pub fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     /// `labels` and the sandbox's own; every container in it must carry them.
@@ -67,9 +75,34 @@ impl Sandbox {
         labels
     }
 
-    /// Its anchor still stands.
+    /// Its anchor stands, or is about to.
     pub(super) fn is_alive(&self) -> bool {
-        matches!(self.gate.state().borrow().phase, GatePhase::Idle | GatePhase::Running)
+        match &*self.standing.0.borrow() {
+            None => true,
+            Some(Ok(gate)) => matches!(gate.state().borrow().phase, GatePhase::Idle | GatePhase::Running),
+            Some(Err(_)) => false,
+        }
+    }
+}
+
+/// An anchor that runs, or will soon; clones share it.
+#[derive(Clone)]
+pub struct Standing(watch::Receiver<Option<Result<GateClient, String>>>);
+
+impl Standing {
+    /// The anchor's gate, once it answers.
+    pub async fn gate(&self) -> Result<GateClient, EngineError> {
+        let mut standing = self.0.clone();
+        let settled = standing.wait_for(Option::is_some).await;
+        match settled.as_deref() {
+            Ok(Some(Ok(gate))) => Ok(gate.clone()),
+            Ok(Some(Err(words))) => Err(EngineError::Gate(words.clone())),
+            Ok(None) | Err(_) => Err(EngineError::Stopping),
+        }
+    }
+
+    fn of(gate: GateClient) -> Standing {
+        Standing(watch::channel(Some(Ok(gate))).1)
     }
 }
 
@@ -78,7 +111,7 @@ pub(super) fn folder_of_all(engine: &Engine) -> PathBuf {
     engine.config().data.join("sandboxes")
 }
 
-/// Makes one: 65 ms for the network, 200 ms and more for the anchor.
+/// Makes one: 65 ms for the network; the anchor stands 200 ms and more later.
 pub(super) async fn make(engine: &Engine, expires: Option<i64>) -> Result<Sandbox, EngineError> {
     let id = uuid::Uuid::now_v7().simple().to_string();
     let kept = engine.keep(Owner::Sandbox(id.clone()));
@@ -86,13 +119,13 @@ pub(super) async fn make(engine: &Engine, expires: Option<i64>) -> Result<Sandbo
     let own = own_labels(&id, expires);
     let name = format!("drover-{}", &id[20..]); // the random part
     let network = engine.create_network(&name, &own).await?;
-    match start_anchor(engine, &folder, &network, own).await {
-        Ok((anchor, gate)) => Ok(Sandbox {
+    match begin_anchor(engine, &folder, &network, own).await {
+        Ok((anchor, standing)) => Ok(Sandbox {
             id,
             folder,
             network,
             anchor,
-            gate,
+            standing,
             trusted_of: None,
             expires,
             _kept: kept,
@@ -114,7 +147,7 @@ pub(super) async fn find(engine: &Engine, id: &str, network: NetworkId, anchor: 
         folder,
         network,
         anchor,
-        gate,
+        standing: Standing::of(gate),
         trusted_of: None,
         expires: None,
         _kept: kept,
@@ -127,10 +160,10 @@ pub(super) async fn renew(engine: &Engine, mut sandbox: Sandbox) -> Result<Sandb
     remove_anchor(engine, &sandbox).await?;
     let _ = std::fs::remove_dir_all(&sandbox.folder); // made anew right below; an error shows there
     let own = own_labels(&sandbox.id, sandbox.expires);
-    match start_anchor(engine, &sandbox.folder, &sandbox.network, own).await {
-        Ok((anchor, gate)) => {
+    match begin_anchor(engine, &sandbox.folder, &sandbox.network, own).await {
+        Ok((anchor, standing)) => {
             sandbox.anchor = anchor;
-            sandbox.gate = gate;
+            sandbox.standing = standing;
             sandbox.trusted_of = None;
             Ok(sandbox)
         }
@@ -170,18 +203,21 @@ async fn give_up(engine: &Engine, network: &NetworkId, folder: &Path) {
 
 /// By message first: a gate that quits is gone in a moment, and removing an exited container costs 5 ms, not 90.
 async fn remove_anchor(engine: &Engine, sandbox: &Sandbox) -> Result<(), EngineError> {
-    if sandbox.gate.quit().await.is_ok() {
+    if let Ok(gate) = sandbox.standing.gate().await
+        && gate.quit().await.is_ok()
+    {
         let _ = tokio::time::timeout(QUIT, engine.wait_exit(&sandbox.anchor)).await; // else by force
     }
     engine.remove_forced(&sandbox.anchor).await
 }
 
-async fn start_anchor(
+/// Makes the anchor, and starts it in the background.
+async fn begin_anchor(
     engine: &Engine,
     folder: &Path,
     network: &NetworkId,
     mut own: Labels,
-) -> Result<(ContainerId, GateClient), EngineError> {
+) -> Result<(ContainerId, Standing), EngineError> {
     let run = run_folder(folder);
     crate::sandbox::open_folder(&run).map_err(EngineError::io("make an anchor's folder"))?;
     own.insert(labels::ROLE.into(), labels::ROLE_ANCHOR.into());
@@ -203,18 +239,20 @@ async fn start_anchor(
         ..ContainerPlan::of(engine.anchor_image())
     };
     let anchor = engine.create(&plan).await?;
-    let started = async {
-        engine.start(&anchor).await?;
-        let gate = GateClient::connect(&run, CONNECT).await;
-        gate.map_err(|error| EngineError::Gate(format!("the anchor: {error}")))
-    };
-    match started.await {
-        Ok(gate) => Ok((anchor, gate)),
-        Err(error) => {
-            let _ = engine.remove_forced(&anchor).await; // the sweep tries again
-            Err(error)
-        }
-    }
+    let (sender, standing) = watch::channel(None);
+    let (starting, id) = (engine.clone(), anchor.clone());
+    engine.spawn(async move {
+        let started = async {
+            starting.start(&id).await?;
+            let gate = GateClient::connect(&run, CONNECT).await;
+            gate.map_err(|error| EngineError::Gate(error.to_string()))
+        };
+        let started = started.await;
+        sender.send_replace(Some(
+            started.map_err(|error| format!("the anchor of a sandbox: {error}")),
+        ));
+    });
+    Ok((anchor, Standing(standing)))
 }
 
 fn own_labels(id: &str, expires: Option<i64>) -> Labels {

@@ -11,7 +11,7 @@ mod pool;
 mod record;
 mod shelf;
 
-pub use build::Sandbox;
+pub use build::{Sandbox, Standing};
 pub use pool::{Pool, PoolConfig, Reuse, Want};
 
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};

@@ -105,8 +105,21 @@ impl Pool {
         Ok(pool)
     }
 
-    /// A sandbox for that job: at once when one is warm.
+    /// A sandbox for that job, its anchor standing: at once when one is warm.
     pub async fn take(&self, want: &Want) -> Result<Sandbox, EngineError> {
+        let sandbox = self.take_early(want).await?;
+        match sandbox.stands().await {
+            Ok(()) => Ok(sandbox),
+            Err(error) => {
+                self.put_back(sandbox, Reuse::Never);
+                Err(error)
+            }
+        }
+    }
+
+    /// As [`Pool::take`], but when none is warm, as soon as a network is there: services can be started at once, steps
+    /// after [`Sandbox::stands`].
+    pub async fn take_early(&self, want: &Want) -> Result<Sandbox, EngineError> {
         let repository = want.trusted.then_some(want.repository.as_str());
         loop {
             let taken = self.state().shelf.take(repository);
@@ -114,13 +127,13 @@ impl Pool {
                 Some(sandbox) => sandbox,
                 None => self.wait_for(repository).await?,
             };
-            self.work();
             if !sandbox.is_alive() {
                 tracing::warn!(sandbox = sandbox.id, "an anchor died");
                 self.state().shelf.discarded();
                 self.perform(Action::Remove(sandbox));
                 continue;
             }
+            self.work();
             sandbox.trusted_of = repository.map(String::from);
             let record = Record {
                 holder: Some(want.holder.clone()),
@@ -136,7 +149,7 @@ impl Pool {
     }
 
     /// The sandbox that `holder` had before the agent was restarted, if it still stands.
-    pub fn adopt(&self, holder: &str) -> Option<Sandbox> {
+    pub async fn adopt(&self, holder: &str) -> Option<Sandbox> {
         self.state().to_adopt.remove(holder)
     }
 

@@ -2,6 +2,9 @@
 
 use protocol::attempt::ReasonCode;
 
+use crate::engine::EngineError;
+use crate::gate::exit;
+
 /// A service failed and with it the stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackFailure {
@@ -22,8 +25,8 @@ pub enum FailureKind {
         code: Option<i32>,
         /// For using more memory than it may.
         oom: bool,
-        /// It had been ready.
-        was_ready: bool,
+        /// What it had been until then.
+        stage: Stage,
         /// Its memory limit in bytes, when it has one.
         memory_bytes: Option<u64>,
         /// Why its command could not be run at all, when that is so.
@@ -60,14 +63,205 @@ pub enum FailureKind {
     },
 }
 
+/// How far a service had come when its process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Not ready yet.
+    Starting,
+    /// Ready: others relied on it.
+    Ready,
+    /// It is a task (`run_once`), and had to exit with 0.
+    Task,
+}
+
+impl From<EngineError> for FailureKind {
+    fn from(error: EngineError) -> FailureKind {
+        let detail = error.to_string();
+        match error {
+            EngineError::ImageNotFound { .. } | EngineError::ImageRefused { .. } => {
+                FailureKind::ImageNotFound { detail }
+            }
+            EngineError::CannotStart { detail } => FailureKind::CannotStart { detail },
+            _ => FailureKind::Engine { detail },
+        }
+    }
+}
+
 impl StackFailure {
-    /// One plain sentence.
+    /// One plain sentence, without its full stop.
     pub fn sentence(&self) -> String {
-        unimplemented!()
+        let service = format!("service `{}`", self.service);
+        match &self.kind {
+            FailureKind::Exited { error: Some(error), .. } => format!("{service} cannot run its command: {error}"),
+            FailureKind::Exited {
+                oom: true,
+                memory_bytes,
+                ..
+            } => format!("{service} {}", out_of_memory(*memory_bytes)),
+            FailureKind::Exited { code, stage, .. } => format!("{service} {}", exited(*code, *stage)),
+            FailureKind::NotReady {
+                waited_ms,
+                probe,
+                last_probe,
+            } => {
+                let said = last_probe
+                    .as_deref()
+                    .and_then(last_line)
+                    .map(|line| format!(": {line}"));
+                let waited = seconds(*waited_ms);
+                format!(
+                    "{service} was not ready within {waited} ({probe}){}",
+                    said.unwrap_or_default()
+                )
+            }
+            FailureKind::Dependency { on } => {
+                format!("{service} cannot start: it depends on service `{on}`, which failed")
+            }
+            FailureKind::ImageNotFound { detail } => format!("{service}: {detail}"),
+            FailureKind::CannotStart { detail } => format!("{service} cannot be started: {detail}"),
+            FailureKind::Engine { detail } => format!("{service} could not be run: {detail}"),
+        }
     }
 
-    /// For programs.
+    /// For programs. [`ReasonCode::Infrastructure`] is our fault, everything else the user's.
     pub fn reason_code(&self) -> ReasonCode {
-        unimplemented!()
+        match &self.kind {
+            FailureKind::Exited {
+                code, error: Some(_), ..
+            } if *code == Some(exit::NOT_FOUND) => ReasonCode::CommandNotFound,
+            FailureKind::Exited { oom: true, .. } => ReasonCode::OutOfMemory,
+            FailureKind::Exited { .. } | FailureKind::CannotStart { .. } => ReasonCode::ServiceExited,
+            FailureKind::NotReady { .. } | FailureKind::Dependency { .. } => ReasonCode::ServiceNotReady,
+            FailureKind::ImageNotFound { .. } => ReasonCode::ImageNotFound,
+            FailureKind::Engine { .. } => ReasonCode::Infrastructure,
+        }
+    }
+}
+
+fn out_of_memory(limit: Option<u64>) -> String {
+    match limit {
+        Some(bytes) => format!(
+            "ran out of memory and was ended: it may use {}; give it more with `mem_limit`",
+            size(bytes)
+        ),
+        None => "ran out of memory and was ended".into(),
+    }
+}
+
+fn exited(code: Option<i32>, stage: Stage) -> String {
+    let how = match code {
+        None => "disappeared".to_owned(),
+        Some(code @ 129..=159) => format!("was ended by signal {}", code - 128),
+        Some(code) => format!("exited with {code}"),
+    };
+    match stage {
+        Stage::Starting if code == Some(0) => {
+            format!("{how} before it was ready; if it is meant to end, give it `run_once: true`")
+        }
+        Stage::Starting => format!("{how} before it was ready"),
+        Stage::Ready => format!("{how} while it was needed"),
+        Stage::Task => format!("{how}; a `run_once` service must exit with 0"),
+    }
+}
+
+fn last_line(text: &str) -> Option<&str> {
+    text.lines().map(str::trim).rfind(|line| !line.is_empty())
+}
+
+fn seconds(millis: u64) -> String {
+    match (millis / 1000, millis % 1000) {
+        (whole, 0) => format!("{whole} s"),
+        (whole, rest) => format!("{whole}.{} s", format!("{rest:03}").trim_end_matches('0')),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = UNITS
+        .iter()
+        .find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));
+    unit.map_or_else(
+        || format!("{bytes} bytes"),
+        |(unit, name)| format!("{} {name}", bytes / unit),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit(code: Option<i32>, stage: Stage) -> FailureKind {
+        FailureKind::Exited {
+            code,
+            oom: false,
+            stage,
+            memory_bytes: None,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn every_failure_has_its_sentence() {
+        let oom = FailureKind::Exited {
+            code: Some(137),
+            oom: true,
+            stage: Stage::Ready,
+            memory_bytes: Some(16 << 20),
+            error: None,
+        };
+        let no_command = FailureKind::Exited {
+            code: Some(127),
+            oom: false,
+            stage: Stage::Starting,
+            memory_bytes: None,
+            error: Some("`postgers` was not found in the image".into()),
+        };
+        let not_ready = |last_probe: Option<&str>| FailureKind::NotReady {
+            waited_ms: 1500,
+            probe: "healthcheck".into(),
+            last_probe: last_probe.map(String::from),
+        };
+        let told: Vec<String> = [
+            exit(Some(7), Stage::Starting),
+            exit(Some(0), Stage::Starting),
+            exit(Some(139), Stage::Ready),
+            exit(None, Stage::Ready),
+            exit(Some(1), Stage::Task),
+            oom,
+            no_command,
+            not_ready(Some("checking\nno response\n\n")),
+            not_ready(None),
+            FailureKind::Dependency { on: "seed".into() },
+            EngineError::ImageNotFound {
+                image: "nope:1".into(),
+                detail: "manifest unknown".into(),
+            }
+            .into(),
+            EngineError::Gate("the gate is gone".into()).into(),
+        ]
+        .into_iter()
+        .map(|kind| {
+            let failure = StackFailure {
+                service: "db".into(),
+                kind,
+                last_lines: Vec::new(),
+            };
+            format!("{:?}: {}", failure.reason_code(), failure.sentence())
+        })
+        .collect();
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        ServiceExited: service `db` exited with 7 before it was ready
+        ServiceExited: service `db` exited with 0 before it was ready; if it is meant to end, give it `run_once: true`
+        ServiceExited: service `db` was ended by signal 11 while it was needed
+        ServiceExited: service `db` disappeared while it was needed
+        ServiceExited: service `db` exited with 1; a `run_once` service must exit with 0
+        OutOfMemory: service `db` ran out of memory and was ended: it may use 16 MiB; give it more with `mem_limit`
+        CommandNotFound: service `db` cannot run its command: `postgers` was not found in the image
+        ServiceNotReady: service `db` was not ready within 1.5 s (healthcheck): no response
+        ServiceNotReady: service `db` was not ready within 1.5 s (healthcheck)
+        ServiceNotReady: service `db` cannot start: it depends on service `seed`, which failed
+        ImageNotFound: service `db`: image `nope:1` does not exist: manifest unknown
+        Infrastructure: service `db` could not be run: gate: the gate is gone
+        "#);
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use job_specs::model::ServiceSpec;
 use protocol::attempt::{Micros, ServiceState};
 
 use crate::engine::PullProgress;
+use crate::logs::tail::Watcher;
 
 /// Hides secrets in a line that is about to be shown.
 pub type MaskHook = Arc<dyn Fn(&str) -> String + Send + Sync>;
@@ -20,7 +21,7 @@ pub type PullHook = Arc<dyn Fn(&str, PullProgress) + Send + Sync>;
 pub struct StackSpec {
     /// Unique; the value of `drover.stack`.
     pub id: String,
-    /// The services, names unique.
+    /// The services, names unique, dependencies without a cycle.
     pub services: Vec<ServiceSpec>,
     /// The owner's folder; each service gets `service-<name>` in it, with its `log` and `status`.
     pub folder: PathBuf,
@@ -32,6 +33,8 @@ pub struct StackSpec {
     pub mask: Option<MaskHook>,
     /// For the pulls.
     pub on_pull: Option<PullHook>,
+    /// The agent's watcher, for services whose log says that they are ready. `None`: one of its own.
+    pub watcher: Option<Watcher>,
 }
 
 impl StackSpec {
@@ -45,6 +48,7 @@ impl StackSpec {
             grace: Duration::ZERO,
             mask: None,
             on_pull: None,
+            watcher: None,
         }
     }
 }
@@ -58,4 +62,9 @@ pub struct StackEvent {
     pub at: Micros,
     /// The new state.
     pub state: ServiceState,
+}
+
+pub(super) fn now() -> Micros {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Micros::try_from(now.as_micros()).unwrap_or(Micros::MAX)
 }

@@ -66,6 +66,7 @@ impl Stage {
                 mirrors: Mirrors::new(folder.path().join("mirrors")),
                 attempts: folder.path().join("attempts"),
                 tasks,
+                shutdown: CancellationToken::new(),
             },
             folder,
             tree,

@@ -1,0 +1,77 @@
+//! The logs of one attempt: which there are, and how long each is once it is complete.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use protocol::ids::StreamId;
+use tokio::sync::mpsc;
+
+use super::StreamNews;
+use super::folder::AttemptFolder;
+
+/// The logs of one attempt.
+pub struct Streams {
+    folder: AttemptFolder,
+    news: mpsc::UnboundedSender<StreamNews>,
+    /// Each that has begun, and its length when it is complete.
+    begun: Mutex<BTreeMap<StreamId, Option<u64>>>,
+}
+
+impl Streams {
+    /// None yet.
+    pub fn new(folder: AttemptFolder, news: mpsc::UnboundedSender<StreamNews>) -> Streams {
+        Streams {
+            folder,
+            news,
+            begun: Mutex::default(),
+        }
+    }
+
+    /// It begins. Its folder must be there; a second time changes nothing.
+    pub fn open(&self, stream: &StreamId) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if begun.contains_key(stream) {
+            return;
+        }
+        begun.insert(stream.clone(), None);
+        self.tell(StreamNews::Opened {
+            stream: stream.clone(),
+            file: self.folder.log(stream),
+        });
+    }
+
+    /// It is complete with what its file has now. One that never began is left out.
+    pub fn close(&self, stream: &StreamId) {
+        let len = self.folder.log_len(stream);
+        self.close_at(stream, len);
+    }
+
+    /// It is complete with that many bytes of its file.
+    pub fn close_at(&self, stream: &StreamId, len: u64) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(end @ None) = begun.get_mut(stream) {
+            *end = Some(len);
+            self.tell(StreamNews::Closed {
+                stream: stream.clone(),
+                len,
+            });
+        }
+    }
+
+    /// Every log that began, with its length as it is now.
+    pub fn lengths(&self) -> BTreeMap<StreamId, u64> {
+        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let length = |(stream, end): (&StreamId, &Option<u64>)| {
+            let len = end.unwrap_or_else(|| self.folder.log_len(stream));
+            (stream.clone(), len)
+        };
+        begun.iter().map(length).collect()
+    }
+
+    /// The listener may be gone (a lost lease).
+    fn tell(&self, news: StreamNews) {
+        if self.news.send(news).is_err() {
+            tracing::debug!("nobody reads the logs of this attempt any more");
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The desk: what the agent has in hand and which polls are out, pure bookkeeping. Polls are never broken off, because
+//! a lease may be on its way in one: when a slot is free again, another poll goes out beside the one that asked for
+//! nothing.
+
+use std::collections::BTreeMap;
+
+use protocol::ids::AttemptId;
+use protocol::lease::Held;
+
+use super::work::{Signals, WorkStage};
+
+/// What the agent has in hand.
+#[derive(Debug, Default)]
+pub struct Desk {
+    slots: u32,
+    /// Take so many more jobs, then none. `None`: no limit.
+    budget: Option<u32>,
+    draining: bool,
+    work: BTreeMap<AttemptId, Piece>,
+    left: BTreeMap<AttemptId, Held>,
+    out: Vec<Out>,
+    next_ticket: u64,
+}
+
+#[derive(Debug)]
+struct Piece {
+    epoch: i64,
+    stage: Option<WorkStage>,
+    signals: Signals,
+}
+
+/// A poll that is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Out {
+    ticket: u64,
+    asks_for: u32,
+}
+
+/// A poll to be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Question {
+    /// To be given back with the answer.
+    pub ticket: u64,
+    /// Slots to offer.
+    pub free_slots: u32,
+    /// What to renew.
+    pub held: Vec<Held>,
+}
+
+impl Desk {
+    /// With so many slots, and what an earlier life of the agent left.
+    pub fn new(slots: u32, once: Once, left: Vec<Held>) -> Desk {
+        Desk {
+            slots,
+            budget: match once {
+                Once::Yes => Some(1),
+                Once::No => None,
+            },
+            left: left.into_iter().map(|held| (held.attempt.clone(), held)).collect(),
+            ..Desk::default()
+        }
+    }
+
+    /// Takes nothing new from here on.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// What an earlier life left stays for a later one.
+    pub fn forget_left(&mut self) {
+        self.left.clear();
+    }
+
+    /// Nothing is in hand, and nothing will come.
+    pub fn is_done(&self) -> bool {
+        let none_to_come = self.draining || self.budget == Some(0);
+        none_to_come && self.work.is_empty() && self.left.is_empty()
+    }
+
+    /// The poll that is to go out now, if one is.
+    pub fn ask(&mut self) -> Option<Question> {
+        let free_slots = self.free_slots();
+        let is_out = match self.out.last() {
+            None => false,
+            Some(last) => last.asks_for > 0 || free_slots == 0,
+        };
+        if is_out {
+            return None;
+        }
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.out.push(Out {
+            ticket,
+            asks_for: free_slots,
+        });
+        Some(Question {
+            ticket,
+            free_slots,
+            held: self.held(),
+        })
+    }
+
+    /// That poll is answered, or failed.
+    pub fn answered(&mut self, ticket: u64) {
+        self.out.retain(|out| out.ticket != ticket);
+    }
+
+    /// Takes a lease in hand. `None`: it is there already.
+    pub fn take(&mut self, held: Held) -> Option<Signals> {
+        let resumed = self.left.remove(&held.attempt).is_some();
+        if let Some(piece) = self.work.get(&held.attempt) {
+            if piece.epoch != held.epoch {
+                piece.signals.lost.cancel();
+            }
+            return None;
+        }
+        if !resumed && let Some(budget) = &mut self.budget {
+            *budget = budget.saturating_sub(1);
+        }
+        let signals = Signals::default();
+        let piece = Piece {
+            epoch: held.epoch,
+            stage: None,
+            signals: signals.clone(),
+        };
+        self.work.insert(held.attempt, piece);
+        Some(signals)
+    }
+
+    /// Somebody cancelled it.
+    pub fn cancel(&mut self, attempt: &AttemptId) {
+        if let Some(piece) = self.work.get(attempt) {
+            piece.signals.cancel.cancel();
+        }
+    }
+
+    /// It is not ours any more. True: an earlier life of the agent left it, and it is to be abandoned.
+    pub fn lose(&mut self, attempt: &AttemptId) -> bool {
+        if let Some(piece) = self.work.get(attempt) {
+            piece.signals.lost.cancel();
+        }
+        let Some(held) = self.left.remove(attempt) else {
+            return false;
+        };
+        let piece = Piece {
+            epoch: held.epoch,
+            stage: Some(WorkStage::Told),
+            signals: Signals::default(),
+        };
+        self.work.insert(attempt.clone(), piece);
+        true
+    }
+
+    /// A piece of work came further.
+    pub fn note(&mut self, attempt: &AttemptId, stage: WorkStage) {
+        if stage == WorkStage::Gone {
+            self.work.remove(attempt);
+        } else if let Some(piece) = self.work.get_mut(attempt) {
+            piece.stage = Some(stage);
+        }
+    }
+
+    fn free_slots(&self) -> u32 {
+        if self.draining {
+            return 0;
+        }
+        let running = self.work.values().filter(|piece| piece.stage.is_none()).count() + self.left.len();
+        let free = self.slots.saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
+        self.budget.map_or(free, |budget| free.min(budget))
+    }
+
+    fn held(&self) -> Vec<Held> {
+        let ours = self
+            .work
+            .iter()
+            .filter(|(_, piece)| matches!(piece.stage, None | Some(WorkStage::Over)));
+        let ours = ours.map(|(attempt, piece)| Held {
+            attempt: attempt.clone(),
+            epoch: piece.epoch,
+            resume: false,
+        });
+        ours.chain(self.left.values().cloned()).collect()
+    }
+}
+
+/// Whether the agent ends after one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Once {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(name: &str, epoch: i64) -> Held {
+        Held {
+            attempt: AttemptId(name.into()),
+            epoch,
+            resume: false,
+        }
+    }
+
+    #[test]
+    fn a_slot_that_is_free_again_is_offered_at_once() {
+        let mut desk = Desk::new(1, Once::No, Vec::new());
+        let first = desk.ask().expect("nothing is out");
+        assert_eq!((first.free_slots, first.held.len()), (1, 0));
+        assert_eq!(desk.ask(), None, "one is out");
+
+        desk.answered(first.ticket);
+        desk.take(held("a", 1)).expect("new");
+        let busy = desk.ask().expect("a poll is always out");
+        assert_eq!((busy.free_slots, busy.held.as_slice()), (0, [held("a", 1)].as_slice()));
+        assert_eq!(desk.ask(), None);
+        desk.note(&AttemptId("a".into()), WorkStage::Over);
+        let free = desk.ask().expect("beside the one that asked for nothing");
+        assert_eq!(
+            (free.free_slots, free.held.len()),
+            (1, 1),
+            "its end is still to be told"
+        );
+        desk.answered(busy.ticket);
+        assert_eq!(desk.ask(), None);
+        desk.note(&AttemptId("a".into()), WorkStage::Told);
+        desk.answered(free.ticket);
+        assert_eq!(desk.ask().expect("again").held, []);
+    }
+
+    #[test]
+    fn a_drained_desk_is_done_when_its_work_is_gone() {
+        let mut desk = Desk::new(2, Once::No, Vec::new());
+        desk.take(held("a", 1)).expect("new");
+        assert!(desk.take(held("a", 1)).is_none(), "a lease that comes twice is one");
+        desk.drain();
+        assert_eq!(
+            (desk.is_done(), desk.ask().expect("renewals go on").free_slots),
+            (false, 0)
+        );
+        desk.note(&AttemptId("a".into()), WorkStage::Told);
+        assert!(!desk.is_done(), "its containers are still there");
+        desk.note(&AttemptId("a".into()), WorkStage::Gone);
+        assert!(desk.is_done());
+    }
+
+    #[test]
+    fn what_was_left_is_asked_for_until_it_is_known() {
+        let left = Held {
+            resume: true,
+            ..held("a", 7)
+        };
+        let mut desk = Desk::new(1, Once::Yes, vec![left.clone(), held("b", 1)]);
+        let question = desk.ask().expect("at the start");
+        assert_eq!((question.free_slots, question.held), (0, vec![left, held("b", 1)]));
+        assert!(desk.take(held("a", 7)).is_some());
+        assert!(desk.lose(&AttemptId("b".into())), "to be abandoned");
+        assert!(!desk.lose(&AttemptId("b".into())), "once");
+        desk.note(&AttemptId("a".into()), WorkStage::Gone);
+        desk.note(&AttemptId("b".into()), WorkStage::Gone);
+        assert!(!desk.is_done(), "what was left is not the one job of `--once`");
+        desk.take(held("c", 1)).expect("that is");
+        desk.note(&AttemptId("c".into()), WorkStage::Gone);
+        assert!(desk.is_done());
+    }
+}

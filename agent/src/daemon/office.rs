@@ -1,0 +1,196 @@
+//! The loop of polls: what the coordinator says is put on the desk, and what the desk wants is asked for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use protocol::lease::{Held, Poll, PollAnswer};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::backoff::Backoff;
+use super::client::CallError;
+use super::desk::{Desk, Question};
+use super::work::{self, Shop, WorkNews, WorkStage};
+use super::{AgentConfig, Stop};
+use crate::engine::Kept;
+
+/// A poll that is answered with nothing sooner than this was not held; the next one waits.
+const HELD_AT_LEAST: Duration = Duration::from_millis(100);
+
+/// The answer to a poll.
+struct Answered {
+    ticket: u64,
+    asked_at: Instant,
+    answer: Result<PollAnswer, CallError>,
+}
+
+/// The loop's state.
+pub struct Office {
+    config: AgentConfig,
+    shop: Shop,
+    desk: Desk,
+    kept: BTreeMap<String, Kept>,
+    out: FuturesUnordered<BoxFuture<'static, Answered>>,
+    backoff: Backoff,
+    /// No poll goes out before.
+    not_before: Instant,
+    is_away: bool,
+}
+
+impl Office {
+    /// `kept`: what an earlier life left, safe from the sweep until it is taken up or abandoned.
+    pub fn new(config: AgentConfig, shop: Shop, desk: Desk, kept: BTreeMap<String, Kept>) -> Office {
+        Office {
+            config,
+            shop,
+            desk,
+            kept,
+            out: FuturesUnordered::new(),
+            backoff: Backoff::default(),
+            not_before: Instant::now(),
+            is_away: false,
+        }
+    }
+
+    /// Polls and works until there is nothing left to do. Errors: the coordinator refuses the token.
+    pub async fn open(mut self, mut news: mpsc::UnboundedReceiver<WorkNews>, stop: &Stop) -> anyhow::Result<()> {
+        tracing::info!(
+            agent.name = self.config.name,
+            slots = self.config.slots,
+            "ready for work"
+        );
+        let mut is_stopping = false;
+        while !self.desk.is_done() {
+            let may_ask = self.not_before <= Instant::now();
+            if may_ask && let Some(question) = self.desk.ask() {
+                self.ask(question);
+            }
+            tokio::select! {
+                Some(answered) = self.out.next() => {
+                    if let Err(error) = self.hear(answered) {
+                        stop.now.cancel();
+                        self.see_off(news).await;
+                        return Err(error.into());
+                    }
+                }
+                Some(news) = news.recv() => self.note(&news),
+                () = sleep_until(self.not_before), if !may_ask => {}
+                () = stop.drain.cancelled(), if !is_stopping => {
+                    tracing::info!("finishing what is in hand");
+                    is_stopping = true;
+                    self.desk.drain();
+                }
+                () = stop.now.cancelled() => {
+                    self.see_off(news).await;
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, question: Question) {
+        let hold_secs = if question.held.is_empty() {
+            protocol::POLL_SECS
+        } else {
+            protocol::RENEW_SECS
+        };
+        let poll = Poll {
+            version: protocol::VERSION,
+            capabilities: Vec::new(),
+            slots: self.config.slots,
+            free_slots: question.free_slots,
+            labels: self.config.labels.clone(),
+            held: question.held,
+            software: env!("CARGO_PKG_VERSION").to_owned(),
+            hold_secs: Some(hold_secs),
+        };
+        let (coordinator, ticket) = (self.shop.coordinator.clone(), question.ticket);
+        self.out.push(Box::pin(async move {
+            let asked_at = Instant::now();
+            let answer = coordinator.poll(&poll).await;
+            Answered {
+                ticket,
+                asked_at,
+                answer,
+            }
+        }));
+    }
+
+    /// Takes an answer. Errors: the token is refused.
+    fn hear(&mut self, answered: Answered) -> Result<(), CallError> {
+        self.desk.answered(answered.ticket);
+        match answered.answer {
+            Ok(answer) => {
+                if self.is_away {
+                    tracing::info!("the coordinator answers again");
+                    self.is_away = false;
+                }
+                let says_nothing = answer.leases.is_empty() && answer.cancel.is_empty() && answer.lost.is_empty();
+                if says_nothing && answered.asked_at.elapsed() < HELD_AT_LEAST {
+                    self.not_before = Instant::now() + self.backoff.next_wait();
+                } else {
+                    self.backoff = Backoff::default();
+                }
+                self.act_on(answer);
+                Ok(())
+            }
+            Err(error @ CallError::Unauthorized(_)) => Err(error),
+            Err(error) => {
+                if !self.is_away {
+                    tracing::warn!(%error, "work goes on, polls are tried again");
+                    self.is_away = true;
+                }
+                self.not_before = Instant::now() + self.backoff.next_wait();
+                Ok(())
+            }
+        }
+    }
+
+    fn act_on(&mut self, answer: PollAnswer) {
+        for lease in answer.leases {
+            let held = Held {
+                attempt: lease.attempt.clone(),
+                epoch: lease.epoch,
+                resume: false,
+            };
+            if let Some(signals) = self.desk.take(held) {
+                tracing::info!(attempt.id = %lease.attempt, job = lease.spec.title(), "leased");
+                self.shop
+                    .context
+                    .tasks
+                    .spawn(work::run(self.shop.clone(), lease, signals));
+            }
+        }
+        answer.cancel.iter().for_each(|attempt| self.desk.cancel(attempt));
+        for attempt in answer.lost {
+            if self.desk.lose(&attempt) {
+                self.shop.context.tasks.spawn(work::abandon(self.shop.clone(), attempt));
+            }
+        }
+        if answer.drain {
+            self.desk.drain();
+        }
+    }
+
+    fn note(&mut self, news: &WorkNews) {
+        self.desk.note(&news.attempt, news.stage);
+        if news.stage == WorkStage::Gone {
+            self.kept.remove(news.attempt.as_str());
+        }
+    }
+
+    /// Waits for the work that is being stopped.
+    async fn see_off(&mut self, mut news: mpsc::UnboundedReceiver<WorkNews>) {
+        self.desk.drain();
+        self.desk.forget_left();
+        while !self.desk.is_done()
+            && let Some(told) = news.recv().await
+        {
+            self.note(&told);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Ships the logs of one attempt: every stream is followed, made into lines, and sent by offset. The coordinator has
+//! the last word about the offset, so nothing is lost or doubled whoever is restarted.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use protocol::ids::StreamId;
+use protocol::lease::Held;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::client::{CallError, Coordinator, LogPart};
+use crate::attempt::StreamNews;
+use crate::attempt::spool::Spool;
+use crate::logs::mask::Masker;
+use crate::logs::tail::Watcher;
+
+/// The first bytes wait this long for company: a short step's end then goes with its output.
+const GATHER: Duration = Duration::from_millis(8);
+/// Between two parts of a stream that has little to say.
+const BETWEEN: Duration = Duration::from_millis(50);
+/// Bytes of records in one part, before compression.
+const PART_LEN: usize = 1 << 20;
+
+/// What it needs to ship the logs of an attempt.
+#[derive(Clone)]
+pub struct Shipping {
+    /// Where to.
+    pub coordinator: Coordinator,
+    /// Which attempt, under which epoch.
+    pub held: Held,
+    /// Hides its secrets.
+    pub masker: Arc<Masker>,
+    /// Follows files.
+    pub watcher: Watcher,
+    /// No more streams come: the attempt is over.
+    pub ended: CancellationToken,
+}
+
+/// A stream, and the hand that closes it with its length.
+type Closer = (StreamId, watch::Sender<Option<u64>>);
+
+impl Shipping {
+    /// Ships every stream that is told of, until the attempt is over and the coordinator has them all. Errors: it does
+    /// not want them (any more).
+    pub async fn run(&self, mut news: mpsc::UnboundedReceiver<StreamNews>) -> Result<(), CallError> {
+        let mut streams = FuturesUnordered::new();
+        let mut closers: Vec<Closer> = Vec::new();
+        let mut more = true;
+        while more || !streams.is_empty() {
+            tokio::select! {
+                told = news.recv(), if more => match told {
+                    None => more = false,
+                    Some(StreamNews::Opened { stream, file }) => {
+                        let (closer, closed) = watch::channel(None);
+                        closers.push((stream.clone(), closer));
+                        streams.push(self.stream(stream, file, closed));
+                    }
+                    Some(StreamNews::Closed { stream, len }) => {
+                        let closer = closers.iter().find(|(opened, _)| *opened == stream);
+                        if let Some((_, closer)) = closer {
+                            closer.send_replace(Some(len));
+                        }
+                    }
+                },
+                Some(shipped) = streams.next() => shipped?,
+                // What was told before is still read.
+                () = self.ended.cancelled(), if !news.is_closed() => news.close(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ships one stream to its end.
+    async fn stream(
+        &self,
+        stream: StreamId,
+        file: PathBuf,
+        closed: watch::Receiver<Option<u64>>,
+    ) -> Result<(), CallError> {
+        let spool = match Spool::open(&self.watcher, file, self.masker.clone()) {
+            Ok(spool) => spool,
+            Err(error) => return self.unreadable(&stream, 0, &error).await,
+        };
+        let mut road = Road {
+            shipping: self,
+            stream: &stream,
+            spool,
+            closed,
+            due: Instant::now(),
+            backoff: Backoff::default(),
+        };
+        match road.travel().await {
+            Err(RoadError::File(error)) => self.unreadable(&stream, road.spool.offset(), &error).await,
+            Err(RoadError::Call(error)) => Err(error),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// A log that cannot be read (a step put something else in its place) ends where it is.
+    async fn unreadable(&self, stream: &StreamId, offset: u64, error: &io::Error) -> Result<(), CallError> {
+        tracing::warn!(attempt.id = %self.held.attempt, %stream, %error, "a log cannot be read any more");
+        let (mut offset, mut backoff) = (offset, Backoff::default());
+        loop {
+            let body = zstd::bulk::compress(&[], 1).unwrap_or_default();
+            let part = LogPart {
+                stream,
+                offset,
+                eof: true,
+                body,
+            };
+            match self.coordinator.log(&self.held, part).await {
+                Ok(_) => return Ok(()),
+                Err(CallError::WrongOffset { expected }) if expected != offset => offset = expected,
+                Err(CallError::WrongOffset { .. } | CallError::Away(_)) => sleep(backoff.next_wait()).await,
+                Err(other) => return Err(other),
+            }
+        }
+    }
+}
+
+/// One stream under way.
+struct Road<'a> {
+    shipping: &'a Shipping,
+    stream: &'a StreamId,
+    spool: Spool,
+    closed: watch::Receiver<Option<u64>>,
+    /// When the next part may go, if it is not full and not the last.
+    due: Instant,
+    backoff: Backoff,
+}
+
+enum RoadError {
+    File(io::Error),
+    Call(CallError),
+}
+
+impl From<io::Error> for RoadError {
+    fn from(error: io::Error) -> RoadError {
+        RoadError::File(error)
+    }
+}
+
+impl Road<'_> {
+    async fn travel(&mut self) -> Result<(), RoadError> {
+        loop {
+            self.wait_until_due().await?;
+            let part = self.spool.part(PART_LEN)?;
+            let (offset, eof) = (part.offset, part.eof);
+            self.due = Instant::now() + BETWEEN;
+            match self.send(part.offset, part.eof, part.body).await? {
+                Ok(_) if eof => return Ok(()),
+                Ok(next) => {
+                    self.backoff = Backoff::default();
+                    self.spool.go_to(next)?;
+                }
+                Err(CallError::WrongOffset { expected }) => {
+                    tracing::debug!(stream = %self.stream, offset, expected, "the coordinator has another offset");
+                    if !self.spool.go_to(expected)? {
+                        sleep(self.backoff.next_wait()).await;
+                    }
+                }
+                Err(CallError::Away(why)) => {
+                    tracing::debug!(stream = %self.stream, %why, "a part of a log waits for the coordinator");
+                    sleep(self.backoff.next_wait()).await;
+                }
+                Err(other) => return Err(RoadError::Call(other)),
+            }
+        }
+    }
+
+    /// Waits until there is a part that should go: a full one, the last one, or one that has waited long enough.
+    async fn wait_until_due(&mut self) -> Result<(), RoadError> {
+        while !self.spool.is_over() && self.spool.waiting() < PART_LEN {
+            let waits = self.spool.waiting() > 0;
+            tokio::select! {
+                biased;
+                pulled = self.spool.pull() => {
+                    pulled?;
+                    if !waits {
+                        self.due = self.due.max(Instant::now() + GATHER);
+                    }
+                }
+                len = closed(&mut self.closed), if !self.spool.is_ending() => self.spool.end_at(len),
+                () = sleep_until(self.due), if waits => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a part; what the file says meanwhile becomes the next.
+    async fn send(&mut self, offset: u64, eof: bool, body: Vec<u8>) -> Result<Result<u64, CallError>, RoadError> {
+        let Shipping { coordinator, held, .. } = self.shipping;
+        let part = LogPart {
+            stream: self.stream,
+            offset,
+            eof,
+            body,
+        };
+        let sent = coordinator.log(held, part);
+        tokio::pin!(sent);
+        loop {
+            let room = !self.spool.is_over() && self.spool.waiting() < 2 * PART_LEN;
+            tokio::select! {
+                answer = &mut sent => return Ok(answer),
+                pulled = self.spool.pull(), if room => pulled?,
+            }
+        }
+    }
+}
+
+/// Waits until the stream is closed; its length. A hand that is gone closes nothing.
+async fn closed(closed: &mut watch::Receiver<Option<u64>>) -> u64 {
+    if let Ok(len) = closed.wait_for(Option::is_some).await
+        && let Some(len) = *len
+    {
+        return len;
+    }
+    std::future::pending().await
+}

@@ -1,0 +1,235 @@
+//! One lease, from its arrival to the coordinator's last word about it: the attempt runs, its events are told, its logs
+//! are shipped, its end is told when all of that is there, and its folder goes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::attempt::{AttemptEvent, AttemptResult};
+use protocol::ids::AttemptId;
+use protocol::lease::{Finish, Held, Lease};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::client::{CallError, Coordinator};
+use super::records;
+use super::report::Report;
+use super::ship::Shipping;
+use crate::attempt::folder::AttemptFolder;
+use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over, words};
+use crate::logs::tail::Watcher;
+
+/// An agent that is stopped at once tries this long to tell what it can.
+const LAST_WORDS: Duration = Duration::from_secs(4);
+
+/// What all work of an agent shares.
+#[derive(Clone)]
+pub struct Shop {
+    /// Where leases come from.
+    pub coordinator: Coordinator,
+    /// What attempts need.
+    pub context: AttemptContext,
+    /// Follows their logs.
+    pub watcher: Watcher,
+    /// Hears how work goes.
+    pub news: mpsc::UnboundedSender<WorkNews>,
+}
+
+/// How a piece of work goes.
+#[derive(Debug)]
+pub struct WorkNews {
+    /// Which.
+    pub attempt: AttemptId,
+    /// How.
+    pub stage: WorkStage,
+}
+
+/// The stages of a piece of work after its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkStage {
+    /// It needs no slot any more; its end is still to be told.
+    Over,
+    /// The coordinator knows its end, or does not want it.
+    Told,
+    /// Nothing is left of it here.
+    Gone,
+}
+
+/// The hands on a piece of work.
+#[derive(Debug, Clone, Default)]
+pub struct Signals {
+    /// Somebody cancelled the job.
+    pub cancel: CancellationToken,
+    /// It is not ours any more.
+    pub lost: CancellationToken,
+}
+
+/// How the telling of an attempt ended.
+enum Telling {
+    /// All is there but these events.
+    Told(Vec<AttemptEvent>),
+    /// The coordinator does not want it.
+    Unwanted(CallError),
+    /// The agent is stopped, and the coordinator does not answer: the next start goes on from the folder.
+    GivenUp,
+}
+
+/// Does the work of a lease, to the end.
+pub async fn run(shop: Shop, lease: Lease, signals: Signals) {
+    let attempt = lease.attempt.clone();
+    let folder = AttemptFolder::of(&shop.context.attempts, &attempt);
+    let (telling, over) = run_and_tell(&shop, &folder, lease, &signals).await;
+    let told = |stage| shop.tell(&attempt, stage);
+    told(WorkStage::Told);
+    if let Err(broken) = over.removal.await {
+        tracing::error!(attempt.id = %attempt, %broken, "the removal of an attempt's containers broke; the sweep goes on");
+    }
+    match telling {
+        Telling::GivenUp => {}
+        Telling::Told(_) => remove(&folder).await,
+        Telling::Unwanted(why) => {
+            tracing::info!(attempt.id = %attempt, %why, "stopped working on an attempt");
+            remove(&folder).await;
+        }
+    }
+    told(WorkStage::Gone);
+}
+
+/// Removes what an earlier life of the agent left of an attempt that is not ours any more.
+pub async fn abandon(shop: Shop, attempt: AttemptId) {
+    attempt::abandon(&shop.context, &attempt).await;
+    remove(&AttemptFolder::of(&shop.context.attempts, &attempt)).await;
+    shop.tell(&attempt, WorkStage::Gone);
+}
+
+impl Shop {
+    fn tell(&self, attempt: &AttemptId, stage: WorkStage) {
+        let news = WorkNews {
+            attempt: attempt.clone(),
+            stage,
+        };
+        if self.news.send(news).is_err() {
+            tracing::debug!(attempt.id = %attempt, "the agent is gone before its work");
+        }
+    }
+}
+
+async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals: &Signals) -> (Telling, Over) {
+    let held = Held {
+        attempt: lease.attempt.clone(),
+        epoch: lease.epoch,
+        resume: false,
+    };
+    if let Err(error) = records::write(folder, &lease) {
+        let over = Over {
+            result: words::broken(format!("the agent cannot write to its data folder: {error}")),
+            removal: shop.context.tasks.spawn(async {}),
+        };
+        return (finish(shop, &held, Vec::new(), &over.result, signals).await, over);
+    }
+    let input = input(lease);
+    let (events, events_told) = mpsc::unbounded_channel();
+    let (streams, streams_told) = mpsc::unbounded_channel();
+    let ended = CancellationToken::new();
+    let report = Report {
+        coordinator: shop.coordinator.clone(),
+        held: held.clone(),
+        ended: ended.clone(),
+    };
+    let shipping = Shipping {
+        coordinator: shop.coordinator.clone(),
+        held: held.clone(),
+        masker: Arc::new(input.masker()),
+        watcher: shop.watcher.clone(),
+        ended: ended.clone(),
+    };
+    let stop = signals.cancel.child_token();
+    let run = async {
+        let over = attempt::run(&shop.context, input, Outlet { events, streams }, stop.clone()).await;
+        shop.tell(&held.attempt, WorkStage::Over);
+        ended.cancel();
+        over
+    };
+    let tell = async {
+        let all = async { tokio::try_join!(report.run(events_told), shipping.run(streams_told)) };
+        let telling = tokio::select! {
+            told = all => told.map_or_else(Telling::Unwanted, |(untold, ())| Telling::Told(untold)),
+            telling = interruption(shop, signals) => telling,
+        };
+        if !matches!(telling, Telling::Told(_)) {
+            stop.cancel();
+        }
+        telling
+    };
+    let (over, telling) = tokio::join!(run, tell);
+    match telling {
+        Telling::Told(untold) => (finish(shop, &held, untold, &over.result, signals).await, over),
+        other => (other, over),
+    }
+}
+
+/// Tells the end until the coordinator has it or does not want it.
+async fn finish(
+    shop: &Shop,
+    held: &Held,
+    events: Vec<AttemptEvent>,
+    result: &AttemptResult,
+    signals: &Signals,
+) -> Telling {
+    let finish = Finish {
+        epoch: held.epoch,
+        events,
+        result: result.clone(),
+    };
+    let mut backoff = Backoff::default();
+    let tell = async {
+        loop {
+            match shop.coordinator.finish(&held.attempt, &finish).await {
+                Ok(()) => return Telling::Told(Vec::new()),
+                Err(CallError::Away(why)) => {
+                    tracing::debug!(attempt.id = %held.attempt, %why, "a result waits for the coordinator");
+                    sleep(backoff.next_wait()).await;
+                }
+                Err(other) => return Telling::Unwanted(other),
+            }
+        }
+    };
+    tokio::select! {
+        telling = tell => telling,
+        telling = interruption(shop, signals) => telling,
+    }
+}
+
+/// What ends the telling before it is done.
+async fn interruption(shop: &Shop, signals: &Signals) -> Telling {
+    let last_words = async {
+        shop.context.shutdown.cancelled().await;
+        sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        () = signals.lost.cancelled() => Telling::Unwanted(CallError::Stale("the lease is lost".into())),
+        () = last_words => Telling::GivenUp,
+    }
+}
+
+fn input(lease: Lease) -> AttemptInput {
+    AttemptInput {
+        attempt: lease.attempt,
+        number: lease.number,
+        repository: lease.repository,
+        code: Code::Git(lease.source),
+        spec: lease.spec,
+        env: lease.env,
+        secrets: lease.secrets,
+        trusted: lease.trusted,
+    }
+}
+
+async fn remove(folder: &AttemptFolder) {
+    let gone = folder.clone();
+    let removed = tokio::task::spawn_blocking(move || gone.remove()).await;
+    if let Ok(Err(error)) = removed {
+        tracing::warn!(folder = %folder.path().display(), %error, "cannot remove an attempt's folder");
+    }
+}

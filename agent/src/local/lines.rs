@@ -1,0 +1,94 @@
+//! The logs of one job of a local run: every stream is followed and handed over line by line, as it grows.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use protocol::ids::StreamId;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::LocalEvent;
+use crate::attempt::StreamNews;
+use crate::attempt::spool::Spool;
+use crate::logs::mask::Masker;
+use crate::logs::tail::Watcher;
+
+/// Whose lines go where.
+pub struct Lines {
+    /// Which job.
+    pub job: usize,
+    /// Hides its secrets.
+    pub masker: Arc<Masker>,
+    /// Follows its files.
+    pub watcher: Watcher,
+    /// Where the lines go.
+    pub events: mpsc::UnboundedSender<LocalEvent>,
+    /// No more streams come: the attempt is over.
+    pub ended: CancellationToken,
+}
+
+impl Lines {
+    /// Hands over every line, until the attempt is over and all are handed over.
+    pub async fn run(&self, mut news: mpsc::UnboundedReceiver<StreamNews>) {
+        let mut streams = FuturesUnordered::new();
+        let mut closers: Vec<(StreamId, watch::Sender<Option<u64>>)> = Vec::new();
+        let mut more = true;
+        while more || !streams.is_empty() {
+            tokio::select! {
+                told = news.recv(), if more => match told {
+                    None => more = false,
+                    Some(StreamNews::Opened { stream, file }) => {
+                        let (closer, closed) = watch::channel(None);
+                        closers.push((stream.clone(), closer));
+                        streams.push(self.stream(stream, file, closed));
+                    }
+                    Some(StreamNews::Closed { stream, len }) => {
+                        if let Some((_, closer)) = closers.iter().find(|(opened, _)| *opened == stream) {
+                            closer.send_replace(Some(len));
+                        }
+                    }
+                },
+                Some(()) = streams.next() => {}
+                () = self.ended.cancelled(), if !news.is_closed() => news.close(),
+            }
+        }
+    }
+
+    async fn stream(&self, stream: StreamId, file: PathBuf, closed: watch::Receiver<Option<u64>>) {
+        if let Err(error) = self.follow(&stream, file, closed).await {
+            tracing::warn!(%stream, %error, "a log cannot be read any more");
+        }
+    }
+
+    async fn follow(
+        &self,
+        stream: &StreamId,
+        file: PathBuf,
+        mut closed: watch::Receiver<Option<u64>>,
+    ) -> std::io::Result<()> {
+        let mut spool = Spool::open(&self.watcher, file, self.masker.clone())?;
+        while !spool.is_over() {
+            tokio::select! {
+                pulled = spool.pull() => pulled?,
+                len = closed.wait_for(Option::is_some), if !spool.is_ending() => {
+                    let len = len.ok().and_then(|len| *len).unwrap_or(0);
+                    spool.end_at(len);
+                }
+            }
+            let records = spool.take();
+            if !records.is_empty() {
+                super::tell(
+                    &self.events,
+                    LocalEvent::Lines {
+                        job: self.job,
+                        stream: stream.clone(),
+                        records,
+                    },
+                );
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+//! How the services of a stack stand: each writes its own place, others wait for it, the owner waits for all or for
+//! the first failure that counts.
+
+use std::collections::BTreeMap;
+
+use job_specs::model::{Dependency, DependencyCondition, ServiceSpec};
+use tokio::sync::watch;
+
+use super::failure::{FailureKind, StackFailure};
+
+/// How a service stands, as far as others care.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its process does not run yet.
+    #[default]
+    Pending,
+    /// Its process runs.
+    Running,
+    /// It is ready.
+    Ready,
+    /// It was to exit with 0, and did.
+    Completed,
+    /// It failed.
+    Down,
+}
+
+impl Standing {
+    fn is_ready(self) -> bool {
+        match self {
+            Standing::Ready | Standing::Completed => true,
+            Standing::Pending | Standing::Running | Standing::Down => false,
+        }
+    }
+
+    /// `None`: not yet; `Some(false)`: never.
+    fn satisfies(self, condition: DependencyCondition) -> Option<bool> {
+        use DependencyCondition as C;
+        match (self, condition) {
+            (Standing::Down, _) => Some(false),
+            (Standing::Completed, _) => Some(true),
+            (Standing::Running | Standing::Ready, C::ServiceStarted) => Some(true),
+            (Standing::Ready, C::ServiceHealthy) => Some(true),
+            (Standing::Pending, _)
+            | (Standing::Running, C::ServiceHealthy)
+            | (Standing::Running | Standing::Ready, C::ServiceCompletedSuccessfully) => None,
+        }
+    }
+}
+
+/// All standings of one stack.
+pub(super) struct Board {
+    places: BTreeMap<String, Place>,
+    failure: watch::Sender<Option<StackFailure>>,
+}
+
+struct Place {
+    standing: watch::Sender<Standing>,
+    may_fail: bool,
+}
+
+impl Board {
+    pub(super) fn new(services: &[ServiceSpec]) -> Board {
+        let place = |service: &ServiceSpec| Place {
+            standing: watch::Sender::default(),
+            may_fail: service.allow_failure,
+        };
+        Board {
+            places: services
+                .iter()
+                .map(|service| (service.name.clone(), place(service)))
+                .collect(),
+            failure: watch::Sender::default(),
+        }
+    }
+
+    pub(super) fn set(&self, service: &str, standing: Standing) {
+        if let Some(place) = self.places.get(service) {
+            place.standing.send_replace(standing);
+        }
+    }
+
+    /// Its process runs, as far as is known.
+    pub(super) fn is_up(&self, service: &str) -> bool {
+        let standing = self.places.get(service).map(|place| *place.standing.borrow());
+        matches!(standing, Some(Standing::Running | Standing::Ready))
+    }
+
+    /// The service is down; unless it may fail, and unless another was first, so is the stack.
+    pub(super) fn fail(&self, failure: StackFailure) {
+        let may_fail = self.places.get(&failure.service).is_some_and(|place| place.may_fail);
+        let service = failure.service.clone();
+        if !may_fail {
+            self.failure.send_if_modified(|first| {
+                let is_first = first.is_none();
+                first.get_or_insert(failure);
+                is_first
+            });
+        }
+        self.set(&service, Standing::Down);
+    }
+
+    /// Waits until everything is as `dependencies` want it.
+    pub(super) async fn wait_for(&self, dependencies: &[Dependency]) -> Result<(), FailureKind> {
+        for dependency in dependencies {
+            let Some(place) = self.places.get(&dependency.service) else {
+                return Err(FailureKind::Dependency {
+                    on: dependency.service.clone(),
+                });
+            };
+            let mut standing = place.standing.subscribe();
+            let settled = standing
+                .wait_for(|standing| standing.satisfies(dependency.condition).is_some())
+                .await;
+            let satisfied = settled.is_ok_and(|standing| standing.satisfies(dependency.condition) == Some(true));
+            if !satisfied {
+                return Err(FailureKind::Dependency {
+                    on: dependency.service.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until every service is ready (or is down and may be).
+    pub(super) async fn all_ready(&self) {
+        for place in self.places.values() {
+            let mut standing = place.standing.subscribe();
+            let settled = |standing: &Standing| standing.is_ready() || place.may_fail && *standing == Standing::Down;
+            if standing.wait_for(settled).await.is_err() {
+                return; // the sender lives as long as `self`
+            }
+        }
+    }
+
+    /// Waits for the first failure that counts.
+    pub(super) async fn first_failure(&self) -> StackFailure {
+        let mut failure = self.failure.subscribe();
+        loop {
+            if let Some(failure) = failure.borrow_and_update().clone() {
+                return failure;
+            }
+            if failure.changed().await.is_err() {
+                std::future::pending::<()>().await; // the sender lives as long as `self`
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use DependencyCondition as C;
+
+    #[test]
+    fn a_condition_is_met_or_hopeless_or_open() {
+        let table: Vec<String> = [
+            Standing::Pending,
+            Standing::Running,
+            Standing::Ready,
+            Standing::Completed,
+            Standing::Down,
+        ]
+        .into_iter()
+        .map(|standing| {
+            let answers =
+                [C::ServiceStarted, C::ServiceHealthy, C::ServiceCompletedSuccessfully].map(|condition| match standing
+                    .satisfies(condition)
+                {
+                    None => "open",
+                    Some(true) => "met",
+                    Some(false) => "hopeless",
+                });
+            format!("{standing:?}: {}", answers.join(" "))
+        })
+        .collect();
+        insta::assert_snapshot!(table.join("\n"), @r#"
+        Pending: open open open
+        Running: met open open
+        Ready: met met open
+        Completed: met met met
+        Down: hopeless hopeless hopeless
+        "#);
+    }
+}

@@ -1,0 +1,419 @@
+//! A service and its image to what is run and how its readiness is known. Pure: Compose's rules of entrypoint and
+//! command, and the order of probes, are decided here and nowhere else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use job_specs::model::{DEFAULT_READY_TIMEOUT_MS, HealthTest, Healthcheck, ReadyProbe, ServiceSpec};
+use regex::Regex;
+
+use super::failure::FailureKind;
+use super::signal;
+use crate::engine::ImageInfo;
+use crate::engine::plan::EngineHealth;
+use crate::gate::{Go, HealthCheck};
+
+/// How often a health command runs until its first success, milliseconds.
+const STARTING_INTERVAL_MS: u64 = 50;
+/// The same when the engine runs it, as a new process in the container each time, which costs 30 ms and more.
+const ENGINE_INTERVAL_MS: u64 = 500;
+/// A health command that is only a `ready: cmd` runs this often.
+const CMD_INTERVAL_MS: u64 = 1_000;
+const CMD_TIMEOUT_MS: u64 = 30_000;
+
+/// How we know that a service is ready.
+#[derive(Debug, Clone)]
+pub(super) enum Probe {
+    /// Its health command exits with 0; the word for it.
+    Health(&'static str),
+    /// A connection to the port is taken.
+    Tcp(u16),
+    /// A GET is answered.
+    Http { port: u16, path: String },
+    /// A line of its log matches.
+    Log(Box<Regex>),
+    /// Its process runs.
+    Running,
+    /// It exits with 0.
+    Finished,
+}
+
+impl Probe {
+    /// For people: `tcp 5432`.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Probe::Health(word) => (*word).to_owned(),
+            Probe::Tcp(port) => format!("tcp {port}"),
+            Probe::Http { port, path } => format!("http {port}{path}"),
+            Probe::Log(_) => "log".into(),
+            Probe::Running => "running".into(),
+            Probe::Finished => "exited 0".into(),
+        }
+    }
+}
+
+/// A service, ready to be launched.
+#[derive(Debug, Clone)]
+pub(super) struct Launch {
+    pub(super) argv: Vec<String>,
+    pub(super) env: BTreeMap<String, String>,
+    /// Its health command, whether or not readiness depends on it.
+    pub(super) health: Option<EngineHealth>,
+    pub(super) stop_signal: i32,
+    pub(super) probe: Probe,
+    /// It must be ready by then, counted from its start. `None`: as long as its owner waits.
+    pub(super) timeout: Option<Duration>,
+}
+
+impl Launch {
+    /// `is_task`: the service is to exit with 0.
+    pub(super) fn of(service: &ServiceSpec, image: &ImageInfo, role: Role) -> Result<Launch, FailureKind> {
+        let healthcheck = health_of(service, image);
+        let (probe, health) = probe_of(service, image, healthcheck, role)?;
+        Ok(Launch {
+            argv: argv(service, image)?,
+            env: service.environment.clone(),
+            stop_signal: image
+                .stop_signal
+                .as_deref()
+                .and_then(signal::number)
+                .unwrap_or(signal::TERM),
+            timeout: timeout_of(service, health.as_ref(), role),
+            probe,
+            health,
+        })
+    }
+
+    /// What the gate is told.
+    pub(super) fn go(&self) -> Go {
+        Go {
+            argv: self.argv.clone(),
+            env: self.env.clone().into_iter().collect(),
+            cwd: None,
+            script: None,
+            health: self.health.as_ref().map(|health| self.gate_health(health)),
+            stop_signal: self.stop_signal,
+        }
+    }
+
+    /// What the engine is told, when there is no gate to run it. Engines have one interval for all times, and try it
+    /// for the first time when it is over.
+    pub(super) fn engine_health(&self) -> Option<EngineHealth> {
+        let interval_ms = |usual: u64| match self.probe {
+            Probe::Health(_) => usual.min(ENGINE_INTERVAL_MS),
+            _ => usual,
+        };
+        self.health.clone().map(|health| EngineHealth {
+            interval_ms: interval_ms(health.interval_ms),
+            ..health
+        })
+    }
+
+    fn gate_health(&self, health: &EngineHealth) -> HealthCheck {
+        let small = |millis: u64| u32::try_from(millis).unwrap_or(u32::MAX);
+        let awaited = matches!(self.probe, Probe::Health(_));
+        let starting = if awaited {
+            STARTING_INTERVAL_MS.min(health.interval_ms)
+        } else {
+            health.interval_ms
+        };
+        HealthCheck {
+            argv: command_of(&health.test),
+            starting_interval_ms: small(starting),
+            interval_ms: small(health.interval_ms),
+            timeout_ms: small(health.timeout_ms),
+            retries: health.retries,
+            start_period_ms: small(health.start_period_ms),
+        }
+    }
+}
+
+/// What a service is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// To be used by others.
+    Server,
+    /// To do something once.
+    Task,
+}
+
+impl Role {
+    /// `run_once`, or another service waits for its successful end.
+    pub(super) fn of(service: &ServiceSpec, all: &[ServiceSpec]) -> Role {
+        use job_specs::model::DependencyCondition::ServiceCompletedSuccessfully as Completed;
+        let mut edges = all.iter().flat_map(|other| &other.depends_on);
+        let awaited = edges.any(|edge| edge.service == service.name && edge.condition == Completed);
+        if service.run_once || awaited {
+            Role::Task
+        } else {
+            Role::Server
+        }
+    }
+}
+
+/// Compose's rule: an `entrypoint` replaces the image's and drops its CMD, a `command` replaces the CMD alone.
+fn argv(service: &ServiceSpec, image: &ImageInfo) -> Result<Vec<String>, FailureKind> {
+    let mut argv = service.entrypoint.clone().unwrap_or_else(|| image.entrypoint.clone());
+    match (&service.command, &service.entrypoint) {
+        (Some(command), _) => argv.extend(command.iter().cloned()),
+        (None, None) => argv.extend(image.cmd.iter().cloned()),
+        (None, Some(_)) => {}
+    }
+    if argv.is_empty() {
+        return Err(FailureKind::CannotStart {
+            detail: "its image has no command; give it one with `command`".into(),
+        });
+    }
+    Ok(argv)
+}
+
+/// The service's own healthcheck, else the image's; a service can switch the image's off.
+fn health_of(service: &ServiceSpec, image: &ImageInfo) -> Option<EngineHealth> {
+    match &service.healthcheck {
+        Some(own) => own.test.as_ref().map(|test| engine_health(test, own)),
+        None => image.health.clone(),
+    }
+}
+
+/// The probe, and the health command that goes with it.
+fn probe_of(
+    service: &ServiceSpec,
+    image: &ImageInfo,
+    health: Option<EngineHealth>,
+    role: Role,
+) -> Result<(Probe, Option<EngineHealth>), FailureKind> {
+    let refused = |detail: String| Err(FailureKind::CannotStart { detail });
+    if role == Role::Task {
+        return Ok((Probe::Finished, None));
+    }
+    let probe = match service.ready.as_ref().map(|ready| &ready.probe) {
+        Some(ReadyProbe::Tcp(port)) => Probe::Tcp(*port),
+        Some(ReadyProbe::Http { port, path }) => Probe::Http {
+            port: *port,
+            path: path.clone(),
+        },
+        Some(ReadyProbe::Log(pattern)) => match Regex::new(pattern) {
+            Ok(regex) => Probe::Log(Box::new(regex)),
+            Err(error) => return refused(format!("`ready: log` is no regular expression: {error}")),
+        },
+        Some(ReadyProbe::Cmd(test)) => return Ok((Probe::Health("cmd"), Some(ready_command(test)))),
+        Some(ReadyProbe::Docker) if health.is_none() => {
+            return refused(
+                "`ready: docker` needs a healthcheck, and neither the service nor its image has one".into(),
+            );
+        }
+        Some(ReadyProbe::Docker) => Probe::Health("healthcheck"),
+        None if health.is_some() => Probe::Health("healthcheck"),
+        None => image.tcp_ports.first().map_or(Probe::Running, |port| Probe::Tcp(*port)),
+    };
+    Ok((probe, health))
+}
+
+/// A healthcheck's start period comes on top of the usual time.
+fn timeout_of(service: &ServiceSpec, health: Option<&EngineHealth>, role: Role) -> Option<Duration> {
+    match (&service.ready, role) {
+        (Some(ready), _) => Some(Duration::from_millis(ready.timeout_ms)),
+        (None, Role::Task) => None,
+        (None, Role::Server) => {
+            let start_period = health.map_or(0, |health| health.start_period_ms);
+            Some(Duration::from_millis(
+                DEFAULT_READY_TIMEOUT_MS.saturating_add(start_period),
+            ))
+        }
+    }
+}
+
+fn engine_health(test: &HealthTest, check: &Healthcheck) -> EngineHealth {
+    EngineHealth {
+        test: engine_test(test),
+        interval_ms: check.interval_ms,
+        timeout_ms: check.timeout_ms,
+        retries: check.retries,
+        start_period_ms: check.start_period_ms,
+    }
+}
+
+fn ready_command(test: &HealthTest) -> EngineHealth {
+    EngineHealth {
+        test: engine_test(test),
+        interval_ms: CMD_INTERVAL_MS,
+        timeout_ms: CMD_TIMEOUT_MS,
+        retries: 3,
+        start_period_ms: 0,
+    }
+}
+
+fn engine_test(test: &HealthTest) -> Vec<String> {
+    match test {
+        HealthTest::Exec(argv) => std::iter::once("CMD".to_owned()).chain(argv.iter().cloned()).collect(),
+        HealthTest::Shell(script) => vec!["CMD-SHELL".into(), script.clone()],
+    }
+}
+
+/// `["CMD", …]` or `["CMD-SHELL", script]` to what is executed.
+fn command_of(test: &[String]) -> Vec<String> {
+    match test {
+        [shell, script, ..] if shell == "CMD-SHELL" => vec!["/bin/sh".into(), "-c".into(), script.clone()],
+        [_, argv @ ..] => argv.to_vec(),
+        [] => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use job_specs::model::{Dependency, DependencyCondition, Ready};
+
+    fn service() -> ServiceSpec {
+        ServiceSpec {
+            name: "db".into(),
+            image: "x".into(),
+            environment: BTreeMap::new(),
+            command: None,
+            entrypoint: None,
+            healthcheck: None,
+            depends_on: Vec::new(),
+            tmpfs: BTreeMap::new(),
+            user: None,
+            mem_limit_bytes: None,
+            ready: None,
+            run_once: false,
+            allow_failure: false,
+            gate: true,
+        }
+    }
+
+    fn image() -> ImageInfo {
+        ImageInfo {
+            id: "sha256:1".into(),
+            entrypoint: vec!["entry.sh".into()],
+            cmd: vec!["serve".into()],
+            env: Vec::new(),
+            user: String::new(),
+            workdir: String::new(),
+            tcp_ports: Vec::new(),
+            stop_signal: Some("SIGINT".into()),
+            health: None,
+        }
+    }
+
+    fn check(test: Option<HealthTest>) -> Healthcheck {
+        Healthcheck {
+            test,
+            interval_ms: 500,
+            timeout_ms: 1000,
+            retries: 3,
+            start_period_ms: 2000,
+        }
+    }
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(String::from).collect()
+    }
+
+    #[test]
+    fn entrypoint_and_command_replace_as_compose_does() {
+        let argv = |entrypoint: Option<&str>, command: Option<&str>| {
+            let service = ServiceSpec {
+                entrypoint: entrypoint.map(words),
+                command: command.map(words),
+                ..service()
+            };
+            Launch::of(&service, &image(), Role::Server).map(|launch| launch.argv.join(" "))
+        };
+        assert_eq!(argv(None, None).unwrap(), "entry.sh serve");
+        assert_eq!(argv(None, Some("migrate now")).unwrap(), "entry.sh migrate now");
+        assert_eq!(argv(Some("sh -c"), None).unwrap(), "sh -c");
+        assert_eq!(argv(Some("sh -c"), Some("true")).unwrap(), "sh -c true");
+        assert!(matches!(argv(Some(""), None), Err(FailureKind::CannotStart { .. })));
+    }
+
+    #[test]
+    fn readiness_is_looked_for_in_the_order_of_the_design() {
+        let mut service = service();
+        let mut image = image();
+        let probe = |service: &ServiceSpec, image: &ImageInfo| {
+            Launch::of(service, image, Role::Server).map(|launch| (launch.probe.name(), launch.timeout))
+        };
+        let secs = |secs| Some(Duration::from_secs(secs));
+        assert_eq!(probe(&service, &image).unwrap(), ("running".into(), secs(60)));
+        image.tcp_ports = vec![5432, 8008];
+        assert_eq!(probe(&service, &image).unwrap(), ("tcp 5432".into(), secs(60)));
+        image.health = Some(EngineHealth {
+            test: words("CMD-SHELL true"),
+            interval_ms: 30_000,
+            timeout_ms: 30_000,
+            retries: 3,
+            start_period_ms: 0,
+        });
+        assert_eq!(probe(&service, &image).unwrap(), ("healthcheck".into(), secs(60)));
+        service.healthcheck = Some(check(None));
+        assert_eq!(
+            probe(&service, &image).unwrap(),
+            ("tcp 5432".into(), secs(60)),
+            "switched off"
+        );
+        service.healthcheck = Some(check(Some(HealthTest::Shell("pg_isready".into()))));
+        assert_eq!(probe(&service, &image).unwrap(), ("healthcheck".into(), secs(62)));
+        service.ready = Some(Ready {
+            probe: ReadyProbe::Log("ready to accept".into()),
+            timeout_ms: 5000,
+        });
+        assert_eq!(probe(&service, &image).unwrap(), ("log".into(), secs(5)));
+        service.ready = Some(Ready {
+            probe: ReadyProbe::Log("(".into()),
+            timeout_ms: 5000,
+        });
+        assert!(probe(&service, &image).is_err());
+    }
+
+    #[test]
+    fn a_health_command_is_tried_often_only_while_somebody_waits_for_it() {
+        let mut service = ServiceSpec {
+            healthcheck: Some(check(Some(HealthTest::Shell("pg_isready -q".into())))),
+            ..service()
+        };
+        let health = |service: &ServiceSpec| {
+            Launch::of(service, &image(), Role::Server)
+                .unwrap()
+                .go()
+                .health
+                .unwrap()
+        };
+        assert_eq!(health(&service).argv, ["/bin/sh", "-c", "pg_isready -q"]);
+        assert_eq!(
+            (health(&service).starting_interval_ms, health(&service).interval_ms),
+            (50, 500)
+        );
+        service.ready = Some(Ready {
+            probe: ReadyProbe::Tcp(1),
+            timeout_ms: 1,
+        });
+        assert_eq!(health(&service).starting_interval_ms, 500);
+        service.ready = Some(Ready {
+            probe: ReadyProbe::Cmd(HealthTest::Exec(words("redis-cli ping"))),
+            timeout_ms: 1,
+        });
+        assert_eq!(health(&service).argv, ["redis-cli", "ping"]);
+    }
+
+    #[test]
+    fn a_service_whose_end_others_wait_for_is_a_task() {
+        let seed = service();
+        let web = ServiceSpec {
+            name: "web".into(),
+            depends_on: vec![Dependency {
+                service: "db".into(),
+                condition: DependencyCondition::ServiceCompletedSuccessfully,
+            }],
+            ..service()
+        };
+        let all = [seed, web];
+        assert_eq!(
+            (Role::of(&all[0], &all), Role::of(&all[1], &all)),
+            (Role::Task, Role::Server)
+        );
+        let launch = Launch::of(&all[0], &image(), Role::Task).unwrap();
+        assert_eq!((launch.probe.name().as_str(), launch.timeout), ("exited 0", None));
+    }
+}

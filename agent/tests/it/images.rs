@@ -1,0 +1,78 @@
+//! Pulls by a real engine.
+
+use std::sync::Arc;
+
+use agent::engine::EngineError;
+use bollard::Docker;
+use tokio::sync::Notify;
+
+use crate::registry::Registry;
+use crate::world::{World, soon};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_two_want_at_once_is_pulled_once_and_each_sees_it_come() {
+    let world = World::new().await;
+    let registry = Registry::start().await;
+    let image = format!("{}/app:1", registry.address);
+    let (first, second) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let ask = |told: &Arc<Notify>| {
+        let (engine, image, told) = (world.engine.clone(), image.clone(), told.clone());
+        tokio::spawn(async move {
+            engine
+                .ensure_image(&image, |progress| {
+                    if progress.layers == 1 {
+                        told.notify_one();
+                    }
+                })
+                .await
+        })
+    };
+    let one = ask(&first);
+    soon(first.notified()).await;
+    let other = ask(&second);
+    soon(second.notified()).await;
+    registry.let_go();
+
+    let one = soon(one).await.unwrap().unwrap();
+    let other = soon(other).await.unwrap().unwrap();
+    assert_eq!(one.id, other.id);
+    assert_eq!(
+        (one.cmd.as_slice(), one.tcp_ports.as_slice()),
+        (["/hello".to_owned()].as_slice(), [80].as_slice())
+    );
+    assert_eq!(registry.resolved(), 1, "pulled once");
+    world
+        .engine
+        .ensure_image(&image, |_| panic!("it is here"))
+        .await
+        .unwrap();
+
+    remove(&image).await;
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_does_not_exist_is_told_from_one_that_is_refused() {
+    let world = World::new().await;
+    let registry = Registry::start().await;
+    let error = async |name: &str| {
+        let image = format!("{}/{name}", registry.address);
+        soon(world.engine.ensure_image(&image, |_| ())).await.unwrap_err()
+    };
+    let missing = error("nope:1").await;
+    assert!(matches!(missing, EngineError::ImageNotFound { .. }), "{missing}");
+    let missing = error("app:2").await;
+    assert!(matches!(missing, EngineError::ImageNotFound { .. }), "{missing}");
+    let locked = error("locked:1").await;
+    assert!(matches!(locked, EngineError::ImageRefused { .. }), "{locked}");
+    assert!(missing.is_users() && locked.is_users());
+    world.close().await;
+}
+
+async fn remove(image: &str) {
+    let docker = Docker::connect_with_unix_defaults().unwrap();
+    docker
+        .remove_image(image, None::<bollard::query_parameters::RemoveImageOptions>, None)
+        .await
+        .unwrap();
+}

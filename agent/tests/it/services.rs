@@ -1,0 +1,146 @@
+//! Jobs with services: ready before the first step, and what their ends make of the job.
+
+use job_specs::model::{HealthTest, Healthcheck, Ready, ReadyProbe, ServiceSpec};
+use protocol::attempt::{EventKind, ServiceState, StepStatus};
+use protocol::ids::StreamId;
+
+use crate::stage::{Stage, Story, after_failure, env, job, service, step};
+
+fn states(story: &Story, name: &str) -> Vec<String> {
+    let states = story.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Service { service, state } if service == name => Some(match state {
+            ServiceState::Ready { probe, .. } => format!("ready by {probe}"),
+            ServiceState::Exited { code, .. } => format!("exited {code:?}"),
+            ServiceState::Pulling | ServiceState::Starting | ServiceState::Running => format!("{state:?}"),
+            ServiceState::Unhealthy { .. } | ServiceState::Stopped => format!("{state:?}"),
+        }),
+        _ => None,
+    });
+    states.collect()
+}
+
+fn script(name: &str, script: &str) -> ServiceSpec {
+    ServiceSpec {
+        command: Some(vec!["sh".into(), "-c".into(), script.into()]),
+        ..service(name, "busybox")
+    }
+}
+
+fn ready_by_command(test: &str, timeout_ms: u64) -> Option<Ready> {
+    Some(Ready {
+        probe: ReadyProbe::Cmd(HealthTest::Shell(test.into())),
+        timeout_ms,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_finds_its_service_ready_under_its_name() {
+    let stage = Stage::new(1).await;
+    let mut with_redis = job(vec![step("echo PING | nc -w 1 db 6379"), step("echo done")]);
+    with_redis.services = vec![ServiceSpec {
+        healthcheck: Some(Healthcheck {
+            test: Some(HealthTest::Exec(vec!["redis-cli".into(), "ping".into()])),
+            interval_ms: 500,
+            timeout_ms: 2_000,
+            retries: 3,
+            start_period_ms: 0,
+        }),
+        ..service("db", "redis:7")
+    }];
+    let story = stage.run(with_redis).await;
+    assert_eq!(story.told(), "Passed", "{:?}", story.log(&StreamId::job()));
+    assert_eq!(story.step(0), ["+PONG"]);
+    assert_eq!(
+        states(&story, "db"),
+        ["Starting", "Running", "ready by healthcheck", "Stopped"]
+    );
+    let ready = story.at(|kind| {
+        matches!(
+            kind,
+            EventKind::Service {
+                state: ServiceState::Ready { .. },
+                ..
+            }
+        )
+    });
+    let first = story.at(|kind| matches!(kind, EventKind::StepStarted { step: 0 }));
+    assert!(ready <= first, "the first step began before its service was ready");
+    let log = story.log(&StreamId::service("db"));
+    assert!(
+        log.iter().any(|line| line.contains("Ready to accept connections")),
+        "{log:?}"
+    );
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_exits_fails_the_job_with_its_last_words() {
+    let stage = Stage::new(1).await;
+    let mut broken = job(vec![step("echo never"), after_failure("echo looking after it")]);
+    broken.services = vec![ServiceSpec {
+        ready: ready_by_command("test -e /never", 60_000),
+        ..script("db", "echo cannot open its files >&2; exit 7")
+    }];
+    let story = stage.run(broken).await;
+    let told = story.told();
+    assert!(
+        told.starts_with("Failed ServiceExited: service `db` exited with 7"),
+        "{told}"
+    );
+    let said = story.log(&StreamId::job()).join("\n");
+    assert!(said.contains("cannot open its files"), "{said}");
+    assert_eq!(story.log(&StreamId::service("db")), ["cannot open its files"]);
+    assert_eq!(story.steps(), [(0, StepStatus::Skipped), (1, StepStatus::Passed)]);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_never_ready_says_what_was_tried() {
+    let stage = Stage::new(1).await;
+    let mut slow = job(vec![step("echo never")]);
+    slow.services = vec![ServiceSpec {
+        ready: ready_by_command("echo not yet; false", 300),
+        ..script("db", "sleep 1000")
+    }];
+    let told = stage.run(slow).await.told();
+    assert!(told.starts_with("Failed ServiceNotReady: service `db`"), "{told}");
+    assert!(told.contains("not yet"), "{told}");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_dies_stops_the_step_that_runs() {
+    let stage = Stage::new(1).await;
+    let mut dying = job(vec![
+        step("sleep 1000"),
+        step("echo never"),
+        after_failure("echo after"),
+    ]);
+    // It ends when the step is on its way.
+    dying.services = vec![ServiceSpec {
+        ready: ready_by_command("true", 60_000),
+        environment: env(&[("LAST", "goodbye")]),
+        ..script("db", "sleep 1; echo $LAST; exit 3")
+    }];
+    let story = stage.run(dying).await;
+    let told = story.told();
+    assert!(told.starts_with("Failed ServiceExited: service `db`"), "{told}");
+    use StepStatus as S;
+    assert_eq!(story.steps(), [(0, S::Failed), (1, S::Skipped), (2, S::Passed)]);
+    assert_eq!(story.log(&StreamId::service("db")), ["goodbye"]);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_may_fail_fails_nothing() {
+    let stage = Stage::new(1).await;
+    let mut lenient = job(vec![step("echo went on")]);
+    lenient.services = vec![ServiceSpec {
+        allow_failure: true,
+        ready: ready_by_command("true", 60_000),
+        ..script("extra", "exit 1")
+    }];
+    let story = stage.run(lenient).await;
+    assert_eq!((story.told().as_str(), story.step(0)), ("Passed", vec!["went on"]));
+    stage.close().await;
+}
