@@ -1,235 +1,156 @@
 //! Log bytes, as files: per stream a row of sealed zstd frames, an index of them, and a tail of plain records that is
 //! still growing. Separate from the store because log bytes are never in the database.
+//!
+//! A stream is opened for each call and known by a few numbers between calls, so a thousand running steps cost no open
+//! files. Files are read and written on tokio's blocking threads.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
 
 use protocol::attempt::Micros;
 use protocol::ids::{AttemptId, StreamId};
-use protocol::record::Source;
-use serde::Serialize;
 use tokio::sync::{mpsc, watch};
+use tokio::task::spawn_blocking;
 
-/// Names one log.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LogKey {
-    /// Of which attempt.
-    pub attempt: AttemptId,
-    /// Which of its streams.
-    pub stream: StreamId,
-}
+mod error;
+mod find;
+mod folders;
+mod frame;
+mod marks;
+mod read;
+mod retention;
+mod stream;
+mod streams;
+mod types;
+mod watchers;
+
+pub use error::LogError;
+pub use types::{Case, Extent, Find, Hit, Line, LogKey, MAX_MARKS, Mark, MarkKind, Meta, Retention, Syntax};
+
+use folders::Folders;
+use streams::Streams;
+use watchers::Watchers;
 
 /// Every log of every attempt. Cloning is cheap. Lines are numbered from 0.
-#[derive(Debug, Clone)]
-pub struct LogStore {}
-
-/// What is known of a stream without reading it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Meta {
-    /// Lines so far.
-    pub lines: u64,
-    /// Bytes of records so far (not compressed): the next append's offset.
-    pub bytes: u64,
-    /// Nothing more will come.
-    pub eof: bool,
-    /// Time of the first line.
-    pub first_at: Option<Micros>,
-    /// Time of the last line.
-    pub last_at: Option<Micros>,
-    /// Lines that look like errors; the first [`MAX_MARKS`].
-    pub marks: Vec<Mark>,
+#[derive(Clone)]
+pub struct LogStore {
+    inner: Arc<Inner>,
 }
 
-/// A stream keeps no more marks than this.
-pub const MAX_MARKS: usize = 1_000;
-
-/// A line worth jumping to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Mark {
-    /// Its number.
-    pub line: u64,
-    /// What it looks like.
-    pub kind: MarkKind,
+struct Inner {
+    folders: Folders,
+    streams: Streams,
+    watchers: Watchers,
 }
 
-/// What a marked line looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MarkKind {
-    /// An error of a compiler, a test or a panic.
-    Error,
+impl std::fmt::Debug for LogStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LogStore")
+    }
 }
 
-/// One line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Its number, from 0.
-    pub number: u64,
-    /// When.
-    pub at: Micros,
-    /// Who said it.
-    pub source: Source,
-    /// The next line of the same source goes on with it.
-    pub continues: bool,
-    /// What; bytes that are no UTF-8 are replaced.
-    pub text: String,
-}
-
-/// What to look for.
-#[derive(Debug, Clone)]
-pub struct Find {
-    /// Text, or a regular expression.
-    pub query: String,
-    /// What the query is.
-    pub syntax: Syntax,
-    /// Whether `a` finds `A`.
-    pub case: Case,
-}
-
-/// What a query is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Syntax {
-    /// Text.
-    Text,
-    /// A regular expression.
-    Regex,
-}
-
-/// Whether `a` finds `A`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Case {
-    /// It does.
-    Ignored,
-    /// It does not.
-    Kept,
-}
-
-/// One place where a query matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Hit {
-    /// The line's number, from 0.
-    pub line: u64,
-    /// First character in the line's text, from 0.
-    pub column: usize,
-    /// Length in characters.
-    pub len: usize,
-}
-
-/// How far a stream has come; what [`LogStore::subscribe`] shows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Extent {
-    /// Lines so far.
-    pub lines: u64,
-    /// Nothing more will come.
-    pub eof: bool,
-}
-
-/// How long and how much to keep. `None`: without limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Retention {
-    /// Attempts older than this go.
-    pub max_age: Option<Duration>,
-    /// The oldest go until all files together are at most this many bytes.
-    pub max_bytes: Option<u64>,
-}
-
-/// Why the log store did not do it.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// There is no such stream.
-    #[error("no such log")]
-    NotFound,
-    /// The whole attempt's logs were removed by retention.
-    #[error("this log was removed to make room")]
-    Removed,
-    /// The append does not begin where the stream ends.
-    #[error("wrong offset: the log has {expected} bytes")]
-    WrongOffset {
-        /// Where it ends.
-        expected: u64,
-    },
-    /// The stream has ended.
-    #[error("the log is complete: nothing can be added")]
-    Sealed,
-    /// The bytes are no log records.
-    #[error(transparent)]
-    BadRecord(#[from] protocol::record::BadRecord),
-    /// The query is no regular expression.
-    #[error("not a regular expression: {0}")]
-    BadQuery(String),
-    /// The attempt's id cannot be the name of a folder.
-    #[error("not an attempt id")]
-    BadAttempt,
-    /// A frame does not decompress to what its index says.
-    #[error("the log file is damaged: {0}")]
-    Damaged(String),
-    /// The file system.
-    #[error("{what}: {error}")]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// What came of it.
-        error: std::io::Error,
-    },
-}
+/// Pieces that wait for a slow reader of a download.
+const WAITING: usize = 4;
+/// Hits that wait for a slow reader of a search.
+const WAITING_HITS: usize = 256;
 
 impl LogStore {
     /// All logs are under `folder`; it is made when it does not exist.
     ///
     /// # Errors
     /// `Io`.
-    pub fn open(_folder: PathBuf) -> Result<LogStore, LogError> {
-        todo!()
+    pub fn open(folder: PathBuf) -> Result<LogStore, LogError> {
+        std::fs::create_dir_all(&folder).map_err(stream::io("make the folder of logs"))?;
+        let inner = Inner {
+            folders: Folders::new(folder),
+            streams: Streams::default(),
+            watchers: Watchers::default(),
+        };
+        Ok(LogStore { inner: Arc::new(inner) })
     }
 
     /// Adds records at `offset`, which must be where the stream ends; gives where it ends now. Half a record at the
     /// end of `records` is left out: it is to be sent again, whole.
     ///
     /// # Errors
-    /// `WrongOffset`, `Sealed`, `BadRecord`, `Io`.
-    pub async fn append(&self, _key: &LogKey, _offset: u64, _records: Vec<u8>) -> Result<u64, LogError> {
-        todo!()
+    /// `WrongOffset`, `Sealed`, `BadRecord`, `Removed`, `Io`.
+    pub async fn append(&self, key: &LogKey, offset: u64, records: Vec<u8>) -> Result<u64, LogError> {
+        self.blocking(key, move |inner, key| {
+            let files = inner.folders.make(key)?;
+            inner
+                .streams
+                .write(key, files, |stream| stream.append(offset, &records))
+                .map(|(end, extent)| {
+                    inner.watchers.tell(key, extent);
+                    end
+                })
+        })
+        .await
     }
 
     /// The stream is complete; it is on disk when this returns. Doing it twice is fine.
     ///
     /// # Errors
-    /// `Io`.
-    pub async fn seal(&self, _key: &LogKey) -> Result<(), LogError> {
-        todo!()
+    /// `Removed`, `Io`.
+    pub async fn seal(&self, key: &LogKey) -> Result<(), LogError> {
+        self.blocking(key, |inner, key| {
+            let files = inner.folders.make(key)?;
+            let ((), extent) = inner.streams.write(key, files, |stream| stream.seal())?;
+            inner.watchers.tell(key, extent);
+            Ok(())
+        })
+        .await
     }
 
     /// Seals every stream of an attempt: it is over.
     ///
     /// # Errors
     /// `Io`.
-    pub async fn seal_all(&self, _attempt: &AttemptId) -> Result<(), LogError> {
-        todo!()
+    pub async fn seal_all(&self, attempt: &AttemptId) -> Result<(), LogError> {
+        let streams = match self.streams(attempt).await {
+            Err(LogError::Removed) => return Ok(()),
+            streams => streams?,
+        };
+        for stream in streams {
+            self.seal(&LogKey {
+                attempt: attempt.clone(),
+                stream,
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// What is known of a stream without reading it.
     ///
     /// # Errors
     /// `NotFound`, `Removed`.
-    pub async fn meta(&self, _key: &LogKey) -> Result<Meta, LogError> {
-        todo!()
+    pub async fn meta(&self, key: &LogKey) -> Result<Meta, LogError> {
+        self.blocking(key, |inner, key| inner.read(key, |stream| Ok(stream.meta())))
+            .await
     }
 
     /// The streams of an attempt: `job`, then steps, then services.
     ///
     /// # Errors
     /// `Removed`; an attempt that has said nothing yet has none.
-    pub async fn streams(&self, _attempt: &AttemptId) -> Result<Vec<StreamId>, LogError> {
-        todo!()
+    pub async fn streams(&self, attempt: &AttemptId) -> Result<Vec<StreamId>, LogError> {
+        let (inner, attempt) = (self.inner.clone(), attempt.clone());
+        run(move || inner.folders.streams(&attempt)).await
     }
 
-    /// At most `count` lines from line `from` on.
+    /// At most `count` lines from line `from` on; fewer when they are very long, but at least one if there is one.
     ///
     /// # Errors
     /// `NotFound`, `Removed`, `Damaged`.
-    pub async fn lines(&self, _key: &LogKey, _from: u64, _count: usize) -> Result<Vec<Line>, LogError> {
-        todo!()
+    pub async fn lines(&self, key: &LogKey, from: u64, count: usize) -> Result<Vec<Line>, LogError> {
+        self.blocking(key, move |inner, key| {
+            let snapshot = inner.read(key, |stream| stream.snapshot(from, count as u64))?;
+            read::lines(&snapshot, from, count)
+        })
+        .await
     }
 
     /// Every hit from line `from` on, as they are found; the search ends when the receiver is dropped.
@@ -238,19 +159,32 @@ impl LogStore {
     /// `NotFound`, `Removed`, `BadQuery`; what breaks later comes through the receiver.
     pub async fn find(
         &self,
-        _key: &LogKey,
-        _find: Find,
-        _from: u64,
+        key: &LogKey,
+        find: Find,
+        from: u64,
     ) -> Result<mpsc::Receiver<Result<Hit, LogError>>, LogError> {
-        todo!()
+        let query = find::compile(&find)?;
+        let snapshot = self
+            .blocking(key, move |inner, key| {
+                inner.read(key, |stream| stream.snapshot(from, u64::MAX))
+            })
+            .await?;
+        let (sender, receiver) = mpsc::channel(WAITING_HITS);
+        spawn_blocking(move || find::search(&snapshot, &query, from, &sender));
+        Ok(receiver)
     }
 
     /// The text alone, a line end after each line, in pieces.
     ///
     /// # Errors
     /// `NotFound`, `Removed`; what breaks later comes through the receiver.
-    pub async fn raw(&self, _key: &LogKey) -> Result<mpsc::Receiver<Result<Vec<u8>, LogError>>, LogError> {
-        todo!()
+    pub async fn raw(&self, key: &LogKey) -> Result<mpsc::Receiver<Result<Vec<u8>, LogError>>, LogError> {
+        let snapshot = self
+            .blocking(key, |inner, key| inner.read(key, |stream| stream.snapshot(0, u64::MAX)))
+            .await?;
+        let (sender, receiver) = mpsc::channel(WAITING);
+        spawn_blocking(move || read::text(&snapshot, &sender));
+        Ok(receiver)
     }
 
     /// How far each stream of an attempt has come, now and whenever one grows.
@@ -259,9 +193,23 @@ impl LogStore {
     /// `Removed`.
     pub async fn subscribe(
         &self,
-        _attempt: &AttemptId,
+        attempt: &AttemptId,
     ) -> Result<watch::Receiver<BTreeMap<StreamId, Extent>>, LogError> {
-        todo!()
+        let (inner, attempt) = (self.inner.clone(), attempt.clone());
+        run(move || {
+            // First the watcher, then the look at the files: what is added between them is told twice, not missed.
+            let receiver = inner.watchers.subscribe(&attempt);
+            for stream in inner.folders.streams(&attempt)? {
+                let key = LogKey {
+                    attempt: attempt.clone(),
+                    stream,
+                };
+                let extent = inner.read(&key, |stream| Ok(stream.extent()))?;
+                inner.watchers.tell(&key, extent);
+            }
+            Ok(receiver)
+        })
+        .await
     }
 
     /// Removes whole attempts, oldest first, never one of `running`; gives those removed. A marker stays, so that
@@ -271,10 +219,48 @@ impl LogStore {
     /// `Io`.
     pub async fn retain(
         &self,
-        _keep: Retention,
-        _now: Micros,
-        _running: &[AttemptId],
+        keep: Retention,
+        now: Micros,
+        running: &[AttemptId],
     ) -> Result<Vec<AttemptId>, LogError> {
-        todo!()
+        let (inner, running) = (self.inner.clone(), running.to_vec());
+        run(move || {
+            let removed = retention::retain(&inner.folders, keep, now, &running)?;
+            inner.streams.forget(&removed);
+            Ok(removed)
+        })
+        .await
+    }
+
+    async fn blocking<T, F>(&self, key: &LogKey, work: F) -> Result<T, LogError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Inner, &LogKey) -> Result<T, LogError> + Send + 'static,
+    {
+        let (inner, key) = (self.inner.clone(), key.clone());
+        run(move || work(&inner, &key)).await
+    }
+}
+
+impl Inner {
+    fn read<T>(&self, key: &LogKey, work: impl FnOnce(&stream::Stream) -> Result<T, LogError>) -> Result<T, LogError> {
+        match self.streams.read(key, self.folders.files(key)?, work) {
+            // Its files went away under it: it was removed just now.
+            Err(LogError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => {
+                self.folders.files(key)?;
+                Err(LogError::NotFound)
+            }
+            other => other,
+        }
+    }
+}
+
+async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T, LogError> + Send + 'static) -> Result<T, LogError> {
+    match spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(failed) => Err(LogError::Io {
+            what: "work on a log",
+            error: std::io::Error::other(failed),
+        }),
     }
 }

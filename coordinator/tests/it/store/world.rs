@@ -154,6 +154,7 @@ pub fn held(claimed: &Claimed) -> Held {
     Held {
         attempt: claimed.attempt.clone(),
         epoch: claimed.epoch,
+        resume: false,
     }
 }
 
