@@ -122,8 +122,13 @@ impl Config {
     pub fn database_url(&self) -> String {
         match &self.database {
             Some(url) => url.clone(),
-            None => format!("sqlite://{}", self.data.join("drover.db").display()),
+            None => format!("sqlite:{}", self.data.join("drover.db").display()),
         }
+    }
+
+    /// The database is a file of ours alone: no other coordinator works on it.
+    pub fn has_own_database(&self) -> bool {
+        self.database_url().starts_with("sqlite:")
     }
 
     /// The folder of the bare mirrors.
@@ -149,7 +154,7 @@ mod tests {
     fn an_empty_file_is_a_whole_configuration() {
         let config = parse("").unwrap();
         assert_eq!(config.limits.webhook_bytes, 5 * 1024 * 1024);
-        assert_eq!(config.database_url(), "sqlite://drover-data/drover.db");
+        assert_eq!(config.database_url(), "sqlite:drover-data/drover.db");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::git::Mirrors;
 use crate::http::{self, Metrics};
 use crate::logs::LogStore;
-use crate::store::{Store, StoreConfig};
+use crate::store::{Store, StoreConfig, deliveries};
 use crate::{builds, credentials, ticks};
 
 /// After the stop, what has not ended by then is left behind.
@@ -77,6 +77,11 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let app = open(config, address).await?;
     credentials::administrator(&app).await?;
     let login_link = credentials::login_link(&app).await?;
+    if app.config.has_own_database() {
+        deliveries::recover(&app.store)
+            .await
+            .context("take up deliveries of the last run")?;
+    }
     let router = http::router(app.clone(), Metrics::install());
     let served = tokio::spawn(http::listen::serve(
         listener,

@@ -50,7 +50,10 @@ fn path_fault(repository: &str) -> Option<&'static str> {
 }
 
 fn is_host(part: &str) -> bool {
-    part.contains(['.', ':']) || part == "localhost"
+    match part.split_once(':') {
+        Some((_, port)) => !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()),
+        None => part.contains('.') || part == "localhost",
+    }
 }
 
 fn is_tag(tag: &str) -> bool {
@@ -99,6 +102,7 @@ mod tests {
             "a b",
             "Postgres",
             "postgres:${PG}",
+            "app:fix/it",
             "x@sha256:12",
             "/x",
             "x/",

@@ -20,6 +20,6 @@ pub(crate) const MAX_ENTRIES: usize = 256;
 /// Bytes of one matrix value.
 pub(crate) const MAX_VALUE_BYTES: usize = 256;
 /// Values read over all cells of all jobs.
-pub(crate) const MAX_READ_NODES: usize = 4_000_000;
+pub(crate) const MAX_READ_NODES: usize = 600_000;
 /// Bytes of text read over all cells of all jobs.
-pub(crate) const MAX_READ_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const MAX_READ_BYTES: usize = 32 * 1024 * 1024;

@@ -1,5 +1,5 @@
-//! The way from text to a checked [`JobFile`]: limits, tree, reading, checks, and a trial reading of every cell, so that
-//! whatever is wrong with a file is known before a build is made of it.
+//! The way from text to a checked [`JobFile`]: limits, tree, reading, checks, and a trial reading of every cell, so
+//! that whatever is wrong with a file is known before a build is made of it.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub struct Parsed {
 /// Reads `.drover.yml`, or several `.drover/*.yml`, as one. Never panics and never takes long, whatever the text is.
 pub fn parse(files: &[SourceFile]) -> Parsed {
     let mut problems = Problems::default();
-    let sources: Arc<[Source]> = files.iter().map(|file| source(file)).collect();
+    let sources: Arc<[Source]> = files.iter().map(source).collect();
     let parts = read_parts(files, &sources, &mut problems);
     if check_size(&parts, &mut problems) {
         check::needs(&parts, &mut problems);

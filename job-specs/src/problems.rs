@@ -90,14 +90,25 @@ impl Problem {
 pub(crate) struct Problems {
     kept: Vec<Problem>,
     seen: HashSet<(&'static str, usize, usize, String)>,
+    explained: HashSet<(usize, usize)>,
     not_kept: usize,
     errors: usize,
 }
 
 impl Problems {
+    /// Keeps the finding, which explains everything that could still be wrong at its place.
+    pub(crate) fn add_last_word(&mut self, problem: Problem) {
+        let place = problem.place;
+        self.add(problem);
+        self.explained.extend(place.map(|place| (place.file, place.span.start)));
+    }
+
     /// Keeps the finding unless it is already there.
     pub(crate) fn add(&mut self, problem: Problem) {
         let (start, end) = problem.place.map_or((0, 0), |place| (place.span.start, place.span.end));
+        if problem.place.is_some() && self.explained.contains(&(problem.file, start)) {
+            return;
+        }
         let words = if problem.once {
             end.to_string()
         } else {
@@ -169,7 +180,7 @@ fn diagnostic(problem: Problem, sources: &[Source]) -> Diagnostic {
         message: problem.message,
         file: sources
             .get(problem.file)
-            .map_or_else(String::new, |source| source.name.clone()),
+            .map_or_else(|| ".drover.yml".to_owned(), |source| source.name.clone()),
         span: problem.place.map(|place| clipped(place, sources)),
         label: problem.label,
         related,

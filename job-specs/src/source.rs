@@ -53,8 +53,13 @@ impl Source {
     pub(crate) fn clip(&self, span: Span) -> Span {
         let text = &self.text[span.start..span.end];
         let line = text.split(['\n', '\r']).next().unwrap_or_default();
+        let length = if line.trim_end().is_empty() {
+            line.len()
+        } else {
+            line.trim_end().len()
+        };
         Span {
-            end: span.start + line.trim_end().len(),
+            end: span.start + length,
             ..span
         }
     }

@@ -53,7 +53,8 @@ pub fn service(phase: Option<ServicePhase>) -> Look {
     match phase {
         None => look("waiting", "waiting", "idle"),
         Some(ServicePhase::Pulling) => look("running", "pulling", "run"),
-        Some(ServicePhase::Starting | ServicePhase::Running) => look("running", "starting", "run"),
+        Some(ServicePhase::Starting) => look("running", "starting", "run"),
+        Some(ServicePhase::Running) => look("running", "not ready yet", "run"),
         Some(ServicePhase::Ready) => look("healthy", "ready", "ok"),
         Some(ServicePhase::Unhealthy) => look("unhealthy", "unhealthy", "fail"),
         Some(ServicePhase::Completed) => look("passed", "completed", "ok"),

@@ -1,6 +1,8 @@
 //! The time ruler: what happened when, on one thin horizontal axis. It is on every page that shows something run, and
 //! it is computed here as percentages, so that the browser only draws it.
 
+use job_specs::status::rollup;
+
 use crate::look;
 use crate::views::{AttemptView, JobRow, Micros, ServicePhase, ServiceView, StepState, StepView};
 use crate::words;
@@ -105,7 +107,7 @@ fn tick_label(millis: i64) -> String {
         (0, _) => "0".into(),
         (_, 0) => format!("{millis}ms"),
         (_, seconds) if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
-        (_, seconds) if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        (_, seconds) if seconds % 60 == 0 && seconds < 3600 => format!("{}m", seconds / 60),
         (_, seconds) if seconds < 60 && millis % 1000 == 0 => format!("{seconds}s"),
         _ => words::duration(millis * 1000),
     }
@@ -116,7 +118,9 @@ pub fn job(axis: Axis, job: &JobRow, now: Micros) -> Vec<Segment> {
     let Some(queued) = job.queued_at else {
         return Vec::new();
     };
-    let end = job.finished_at.unwrap_or(now);
+    let end = job
+        .finished_at
+        .unwrap_or(if job.status.is_final() { queued } else { now });
     let begun = job.started_at.unwrap_or(end);
     let mut segments = vec![axis.segment((queued, begun), "queue", span_title("queued", begun - queued))];
     if let Some(started) = job.started_at {
@@ -124,6 +128,48 @@ pub fn job(axis: Axis, job: &JobRow, now: Micros) -> Vec<Segment> {
         segments.push(axis.segment((started, end), look.tone, span_title(look.word, end - started)));
     }
     segments
+}
+
+/// The stretches of all cells of a job on their build's axis: from the first that was queued to the first that ran,
+/// then until the last that ended.
+pub fn jobs(axis: Axis, jobs: &[&JobRow], now: Micros) -> Vec<Segment> {
+    let Some(queued) = jobs.iter().filter_map(|job| job.queued_at).min() else {
+        return Vec::new();
+    };
+    let is_over = jobs.iter().all(|job| job.status.is_final());
+    let last = jobs.iter().filter_map(|job| job.finished_at).max();
+    let end = last.filter(|_| is_over).unwrap_or(now);
+    let started = jobs.iter().filter_map(|job| job.started_at).min();
+    let begun = started.unwrap_or(end);
+    let mut segments = vec![axis.segment((queued, begun), "queue", span_title("queued", begun - queued))];
+    if let Some(started) = started {
+        let look = look::job(rollup(jobs.iter().map(|job| (job.status, job.allow_failure))));
+        segments.push(axis.segment((started, end), look.tone, span_title(look.word, end - started)));
+    }
+    segments
+}
+
+impl Ruler {
+    /// What the stretches mean: class and word, of those that are there.
+    pub fn legend(&self) -> Vec<(&'static str, &'static str)> {
+        const WORDS: [(&str, &str); 8] = [
+            ("queue", "queue"),
+            ("prepare", "sandbox, checkout"),
+            ("pull", "image pull"),
+            ("start", "services start"),
+            ("ok", "ready, passed"),
+            ("run", "running"),
+            ("bad", "unhealthy"),
+            ("fail", "failed"),
+        ];
+        let is_there = |class: &str| {
+            self.lanes
+                .iter()
+                .flat_map(|lane| &lane.segments)
+                .any(|segment| segment.class == class)
+        };
+        WORDS.into_iter().filter(|(class, _)| is_there(class)).collect()
+    }
 }
 
 /// The ruler of an attempt: the agent's phases, a lane per service, the steps.
@@ -170,7 +216,6 @@ fn phases(axis: Axis, view: &AttemptView, end: Micros) -> Vec<Segment> {
         let to = phase.to.unwrap_or(end);
         let class = match phase.name.as_str() {
             "pull" => "pull",
-            "checkout" => "checkout",
             "services" => "start",
             _ => "prepare",
         };

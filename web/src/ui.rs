@@ -50,6 +50,7 @@ part!(Axis { ticks: &'a [Tick] } r##"<svg class="ticks" aria-hidden="true"><path
     {%- for tick in ticks -%}<rect x="{{ tick.x }}%" width="1" height="5"/><text x="{{ tick.x }}%" dx="3" y="14">{{ tick.label }}</text>{%- endfor -%}</svg>"##);
 part!(FailedOf { failed: usize, total: usize } r##"<small class="{% if failed > 0 %}fail{% else %}sub{% endif %} num">{{ failed }}/{{ total }} failed</small>"##);
 
+part!(Prose { pieces: Vec<&'a str> } r##"{% for piece in pieces %}{% if loop.index0 % 2 == 1 %}<code>{{ piece }}</code>{% else %}{{ piece }}{% endif %}{% endfor %}"##);
 part!(LogSize { log: &'a LogView } r##"{% if !log.errors.is_empty() %}<span class="fail num">✕{{ log.errors.len() }}<span class="vh"> errors</span></span>{% endif %}{% if log.lines > 0 %}<span class="sub num lines">{{ words::count(*log.lines, "line") }}</span>{% endif %}"##);
 
 /// The shape alone; a word must stand beside it.
@@ -150,6 +151,16 @@ pub fn lane(segments: &[Segment]) -> LaneLine<'_> {
 /// The axis of the time ruler.
 pub fn axis(ticks: &[Tick]) -> Axis<'_> {
     Axis::new(ticks)
+}
+
+/// A sentence; what stands between backticks is code.
+pub fn prose(text: &str) -> Prose<'_> {
+    let is_paired = text.matches('`').count().is_multiple_of(2);
+    Prose::new(if is_paired {
+        text.split('`').collect()
+    } else {
+        vec![text]
+    })
 }
 
 /// How much a stream has, and how many lines of it look like errors.

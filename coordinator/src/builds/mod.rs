@@ -55,24 +55,38 @@ struct Target {
     delivery: Option<DeliveryId>,
 }
 
-/// Builds a branch, tag or commit that somebody asked for by hand; gives the build's number.
+/// Builds a branch, tag or commit that somebody asked for by hand; gives the build's number. A plain name is a branch,
+/// or else a tag.
 pub(crate) async fn trigger(app: &App, repository: &Repository, wanted: Option<&str>) -> Result<i64, NoBuild> {
-    let address = Address::parse(&repository.git, &app.config.git.protocols)?;
-    let branch = async || app.mirrors.default_branch(repository.id.as_str(), &address).await;
-    let (reference, id) = match wanted {
-        None => (branch().await?, None),
-        Some(text) => match ObjectId::parse(text) {
-            Ok(id) => (branch().await?, Some(id)),
-            Err(_) => (Reference::from_people(text)?, None),
-        },
+    let (reference, id) = match wanted.map(ObjectId::parse) {
+        None => (default_branch(app, repository).await?, None),
+        Some(Ok(id)) => (default_branch(app, repository).await?, Some(id)),
+        Some(Err(_)) => (Reference::from_people(wanted.unwrap_or_default())?, None),
     };
-    let target = Target {
+    let manual = |reference| Target {
         event: "manual",
         reference,
         id,
         delivery: None,
     };
-    build(app, repository, target).await
+    let name = wanted.filter(|name| !name.starts_with("refs/") && Some(*name) == reference.branch());
+    match (build(app, repository, manual.clone()(reference)).await, name) {
+        (Err(NoBuild::Git(GitError::NoSuchReference(_))), Some(name)) => {
+            let tag = Reference::parse(&format!("refs/tags/{name}"))?;
+            match build(app, repository, manual(tag)).await {
+                Err(NoBuild::Git(GitError::NoSuchReference(_))) => {
+                    Err(GitError::NoSuchReference(format!("branch or tag {name}")).into())
+                }
+                other => other,
+            }
+        }
+        (other, _) => other,
+    }
+}
+
+async fn default_branch(app: &App, repository: &Repository) -> Result<Reference, NoBuild> {
+    let address = Address::parse(&repository.git, &app.config.git.protocols)?;
+    Ok(app.mirrors.default_branch(repository.id.as_str(), &address).await?)
 }
 
 /// The job files of a build, as long as its commit is in the mirror.

@@ -1,6 +1,7 @@
 //! The listener: HTTP/1 connections with a limit on slow headers, small answers sent at once, and a stop that waits,
 //! but not for ever.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,11 +10,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// A request's head must be there within this time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Connections at once; more wait in the system's queue.
+const CONNECTIONS: usize = 4_096;
 /// Requests that are being answered may take this long after the stop.
 const DRAIN: Duration = Duration::from_secs(8);
 /// Pause after `accept` failed, as when all file descriptors are taken.
@@ -22,13 +26,25 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves until `stop`, then lets requests end within [`DRAIN`].
 pub(crate) async fn serve(listener: TcpListener, router: Router, tasks: TaskTracker, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
+    let cut = CancellationToken::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let accepted = tokio::select! {
+        let next = async {
+            let place = places.clone().acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            next = next => next,
         };
         match accepted {
-            Ok((stream, _)) => answer(stream, router.clone(), &graceful, &tasks),
+            Ok((stream, _)) => {
+                let answering = answer(stream, router.clone(), &graceful, cut.clone());
+                tasks.spawn(async move {
+                    answering.await;
+                    drop(place);
+                });
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -39,9 +55,15 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, tasks: TaskTrac
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time and are cut");
     }
+    cut.cancel();
 }
 
-fn answer(stream: TcpStream, router: Router, graceful: &GracefulShutdown, tasks: &TaskTracker) {
+fn answer(
+    stream: TcpStream,
+    router: Router,
+    graceful: &GracefulShutdown,
+    cut: CancellationToken,
+) -> impl Future<Output = ()> + use<> {
     // Without it a small answer may wait for the peer's acknowledgement: 40 ms for every lease.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
@@ -49,8 +71,8 @@ fn answer(stream: TcpStream, router: Router, graceful: &GracefulShutdown, tasks:
         .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let watched = graceful.watch(connection);
-    tasks.spawn(async move {
+    async move {
         // A peer that goes away in mid-answer is daily life.
-        let _ = watched.await;
-    });
+        let _ = cut.run_until_cancelled(watched).await;
+    }
 }

@@ -14,15 +14,19 @@ mod probes;
 mod protocol;
 mod routes;
 
+use std::any::Any;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
 use crate::app::App;
+use error::ApiError;
 
 pub(crate) use self::protocol::Cancels;
 pub(crate) use api::tokens::LOGIN_LINK;
@@ -32,6 +36,8 @@ pub use routes::{Route, routes};
 /// The whole of HTTP, ready to be served.
 pub(crate) fn router(app: App, metrics: Metrics) -> Router {
     let (api, openapi) = api::router();
+    // Lines that are followed must not wait for a compressor's block.
+    let compressed = DefaultPredicate::new().and(NotForContentType::const_new("application/x-ndjson"));
     Router::new()
         .merge(api)
         .merge(api::described(openapi))
@@ -44,10 +50,15 @@ pub(crate) fn router(app: App, metrics: Metrics) -> Router {
         .layer(DefaultBodyLimit::max(app.config.limits.request_bytes))
         .layer(middleware::from_fn_with_state(app.clone(), access::guard))
         .layer(middleware::from_fn(headers))
-        .layer(CompressionLayer::new())
-        .layer(CatchPanicLayer::new())
+        .layer(CompressionLayer::new().compress_when(compressed))
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(probes::count))
         .with_state(app)
+}
+
+/// A handler that panicked is an error of ours like any other.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response()
 }
 
 /// What every answer says to browsers; a route's own word wins.

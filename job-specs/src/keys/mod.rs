@@ -1,6 +1,8 @@
 //! The keys of the language, in tables: what each is called, what it takes and what it is for. The reader accepts a
 //! key only if it is here, and the JSON Schema is made from the same tables, so the two cannot differ.
 
+#[cfg(test)]
+mod agreement;
 mod file;
 mod foreign;
 mod job;
@@ -130,35 +132,5 @@ const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key 
         shape,
         about,
         required: true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_key_is_both_ours_and_foreign() {
-        for table in [
-            &FILE,
-            &ON,
-            &JOB,
-            &MATRIX,
-            &RESOURCES,
-            &STEP,
-            &WHEN,
-            &DEPENDENCY,
-            &HEALTHCHECK,
-            &HTTP,
-            &READY,
-            &SERVICE,
-        ] {
-            for (name, verdict) in table.foreign {
-                assert!(table.key(name).is_none(), "{} {name}", table.what);
-                if let Foreign::Means(ours) = verdict {
-                    assert!(table.key(ours).is_some(), "{} {name} -> {ours}", table.what);
-                }
-            }
-        }
     }
 }

@@ -5,8 +5,9 @@ use crate::keys::{Foreign, Others, Table};
 use crate::problems::Problem;
 use crate::read::Reader;
 use crate::source::Place;
-use crate::suggest::{did_you_mean, listed};
-use crate::yaml::{Entry, Node};
+use crate::substitute::has_template;
+use crate::suggest::{listed, nearest};
+use crate::yaml::{Entry, Node, Value};
 
 /// A value and what it is called.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +45,11 @@ impl<'a> Slot<'a> {
         }
     }
 
+    /// Whether it is a text with `${{ }}`.
+    pub(crate) fn has_template(&self) -> bool {
+        matches!(&self.node.value, Value::Scalar(scalar) if has_template(&scalar.text))
+    }
+
     /// Where it stands.
     pub(crate) fn place(&self) -> Place {
         self.node.place
@@ -51,10 +57,12 @@ impl<'a> Slot<'a> {
 }
 
 /// A map whose keys have been checked against a table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Fields<'a> {
     table: &'static Table,
     entries: &'a [Entry],
+    /// Keys of ours that unknown ones were probably meant to be.
+    meant: Vec<&'static str>,
 }
 
 impl<'a> Fields<'a> {
@@ -69,6 +77,11 @@ impl<'a> Fields<'a> {
             .iter()
             .find(|entry| &*entry.key.text == key)
             .map(|entry| Slot::of(key, &entry.node))
+    }
+
+    /// Whether an unknown key was probably meant to be this one.
+    pub(crate) fn is_misspelt(&self, key: &str) -> bool {
+        self.meant.contains(&key)
     }
 
     /// Where the key itself stands.
@@ -94,10 +107,9 @@ impl Reader<'_> {
             self.wrong_type(slot, "a map");
             return None;
         };
-        for entry in entries.iter().filter(|entry| table.key(&entry.key.text).is_none()) {
-            self.other_key(entry, table, owner);
-        }
-        Some(Fields { table, entries })
+        let others = entries.iter().filter(|entry| table.key(&entry.key.text).is_none());
+        let meant = others.filter_map(|entry| self.other_key(entry, table, owner)).collect();
+        Some(Fields { table, entries, meant })
     }
 
     /// The value of a required key; its absence is a problem at `owner_place`.
@@ -109,7 +121,7 @@ impl Reader<'_> {
         owner_place: Place,
     ) -> Option<Slot<'n>> {
         let slot = fields.get(key);
-        if slot.is_none() {
+        if slot.is_none() && !fields.is_misspelt(key) {
             let label = format!("`{key}` is missing");
             let message = format!("{owner} has no `{key}`");
             self.add(Problem::at(&codes::MISSING_KEY, owner_place, message).label(label));
@@ -117,15 +129,20 @@ impl Reader<'_> {
         slot
     }
 
-    fn other_key(&mut self, entry: &Entry, table: &'static Table, owner: &str) {
+    /// What to say about a key that is not ours; the key of ours that was probably meant.
+    fn other_key(&mut self, entry: &Entry, table: &'static Table, owner: &str) -> Option<&'static str> {
         let (name, place) = (&*entry.key.text, entry.key.place);
         let extension = name.starts_with("x-") && !matches!(table.others, Others::Refused);
         if extension || matches!(table.others, Others::Taken(_)) {
-            return;
+            return None;
         }
+        let mut meant = None;
         let unknown = || Problem::at(&codes::UNKNOWN_KEY, place, format!("unknown key `{name}` in {owner}"));
         let problem = match table.foreign(name) {
-            Some(Foreign::Means(ours)) => unknown().label(format!("did you mean `{ours}`?")),
+            Some(Foreign::Means(ours)) => {
+                meant = Some(ours);
+                unknown().label(format!("did you mean `{ours}`?"))
+            }
             Some(Foreign::Hint(what_to_do)) => unknown().help(what_to_do),
             Some(Foreign::Later) => {
                 let message = format!("`{name}` in {owner} is not supported yet");
@@ -140,21 +157,18 @@ impl Reader<'_> {
             Some(Foreign::Ignored(reason)) => {
                 Problem::at(&codes::IGNORED, place, format!("`{name}` is ignored in {owner}")).note(reason)
             }
-            None => self.nearest_key(unknown(), name, table),
+            None if self.problems.is_full() => unknown(),
+            None => {
+                let ours = table.keys.iter().map(|key| key.name);
+                meant = nearest(name, ours.clone());
+                match meant {
+                    Some(ours) => unknown().label(format!("did you mean `{ours}`?")),
+                    None => unknown().help(format!("keys of {}: {}", with_article(table.what), listed(ours))),
+                }
+            }
         };
         self.add(problem);
-    }
-
-    fn nearest_key(&self, problem: Problem, name: &str, table: &'static Table) -> Problem {
-        if self.problems.is_full() {
-            return problem;
-        }
-        let ours = table.keys.iter().map(|key| key.name);
-        let meant = did_you_mean(name, ours.clone());
-        match meant {
-            Some(label) => problem.label(label),
-            None => problem.help(format!("keys of {}: {}", with_article(table.what), listed(ours))),
-        }
+        meant
     }
 }
 

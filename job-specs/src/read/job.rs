@@ -148,6 +148,9 @@ impl Reader<'_> {
             );
             return Vec::new();
         };
+        for entry in entries {
+            self.check_variable_name(&entry.key.text, entry.key.place);
+        }
         entries
             .iter()
             .map(|entry| (entry.key.text.to_string(), self.env_value(entry)))
@@ -157,7 +160,7 @@ impl Reader<'_> {
     /// The value of one variable, as it is written.
     pub(crate) fn env_value(&mut self, entry: &Entry) -> Option<String> {
         let name = &*entry.key.text;
-        self.check_variable_name(name, entry.key.place);
+
         if entry.node.is_null() {
             let problem = Problem::at(&codes::WRONG_TYPE, entry.key.place, format!("`{name}` has no value"));
             self.add(problem.help(format!(
@@ -166,21 +169,8 @@ impl Reader<'_> {
             return None;
         }
         let slot = Slot::of(name, &entry.node);
-        let text = self.scalar(slot, "a text, a number or true/false")?.text;
-        self.no_nul(slot, text)
-    }
-
-    /// A text that can be an argument or a variable of a process.
-    pub(crate) fn no_nul(&mut self, slot: Slot<'_>, text: String) -> Option<String> {
-        if text.contains('\0') {
-            self.add(Problem::at(
-                &codes::BAD_VALUE,
-                slot.place(),
-                format!("{} holds a NUL character", slot.name()),
-            ));
-            return None;
-        }
-        Some(text)
+        self.scalar(slot, "a text, a number or true/false")
+            .map(|scalar| scalar.text)
     }
 
     /// The name of an image.

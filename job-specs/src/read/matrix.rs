@@ -12,7 +12,7 @@ use crate::model::AxisValue;
 use crate::problems::Problem;
 use crate::read::{Fields, Reader, Slot};
 use crate::source::Place;
-use crate::suggest::{did_you_mean, listed, nearest};
+use crate::suggest::{did_you_mean, listed};
 use crate::yaml::{Entry, Plain, Scalar, Value};
 
 /// Keys of `matrix` that are no axes.
@@ -66,19 +66,7 @@ impl Reader<'_> {
         let name = &*entry.key.text;
         let slot = Slot::of(name, &entry.node);
         let Value::List(items) = &entry.node.value else {
-            let message = format!("axis `{name}` takes a list of values, found {}", entry.node.found());
-            let place = if nearest(name, OWN_KEYS).is_some() {
-                entry.key.place
-            } else {
-                slot.place()
-            };
-            let problem = Problem::at(&codes::WRONG_TYPE, place, message);
-            self.add(match did_you_mean(name, OWN_KEYS) {
-                Some(label) => problem.label(label),
-                None => problem
-                    .label("expected a list")
-                    .help(format!("write `{name}: [\"a\", \"b\"]`")),
-            });
+            self.not_an_axis(entry);
             return None;
         };
         self.check_axis_name(name, entry.key.place);
@@ -106,6 +94,19 @@ impl Reader<'_> {
         })
     }
 
+    /// Perhaps a key of ours with a typing error.
+    fn not_an_axis(&mut self, entry: &Entry) {
+        let name = &*entry.key.text;
+        let message = format!("axis `{name}` takes a list of values, found {}", entry.node.found());
+        let problem = |place| Problem::at(&codes::WRONG_TYPE, place, message);
+        self.add(match did_you_mean(name, OWN_KEYS) {
+            Some(label) => problem(entry.key.place).label(label),
+            None => problem(entry.node.place)
+                .label("expected a list")
+                .help(format!("write `{name}: [\"a\", \"b\"]`")),
+        });
+    }
+
     /// One value of a cell, as text: numbers as YAML reads them, with a warning when that changes them.
     fn cell_value(&mut self, slot: Slot<'_>, axis: &str, all: Option<Slot<'_>>) -> Option<String> {
         let Value::Scalar(scalar) = &slot.node.value else {
@@ -118,7 +119,7 @@ impl Reader<'_> {
         }
         self.no_template(slot, &scalar.text)?;
         let value = scalar.canonical();
-        if value.len() > MAX_VALUE_BYTES || value.contains(['\n', '\0']) {
+        if value.len() > MAX_VALUE_BYTES || value.contains('\n') {
             let message = format!("a value of axis `{axis}` is one line of at most {MAX_VALUE_BYTES} bytes");
             self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message));
             return None;
@@ -260,33 +261,27 @@ impl Reader<'_> {
     }
 
     fn check_size(&mut self, matrix: &Matrix, slot: Slot<'_>, owner: &str) {
-        let too_many = |count: String| {
-            let message = format!("the matrix of {owner} has {count} cells; at most {MAX_CELLS} are allowed");
-            Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message).help("remove an axis, or values from one")
-        };
-        let names = matrix.names();
-        if names.len() > MAX_AXES {
-            let message = format!(
-                "the matrix of {owner} has {} axes; at most {MAX_AXES} are allowed",
-                names.len()
-            );
+        let names = matrix.names().len();
+        if names > MAX_AXES {
+            let message = format!("the matrix of {owner} has {names} axes; at most {MAX_AXES} are allowed");
             self.add(Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message));
             return;
         }
-        match matrix.product() {
-            Some(product) if product <= MAX_PRODUCT => {}
-            Some(product) => {
-                self.add(too_many(product.to_string()));
-                return;
-            }
-            None => {
-                self.add(too_many("far too many".to_owned()));
-                return;
-            }
-        }
-        let cells = matrix.cells().len();
+        let cells = match matrix.product() {
+            Some(product) if product <= MAX_PRODUCT => matrix.cells().len(),
+            Some(product) => product,
+            None => usize::MAX,
+        };
         if cells > MAX_CELLS {
-            self.add(too_many(cells.to_string()));
+            let count = if cells == usize::MAX {
+                "far too many".to_owned()
+            } else {
+                cells.to_string()
+            };
+            let message = format!("the matrix of {owner} has {count} cells; at most {MAX_CELLS} are allowed");
+            let problem = Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message);
+            self.add(problem.help("remove an axis, or values from one"));
+            return;
         }
         for idle in matrix.idle_excludes() {
             self.add(Problem::at(

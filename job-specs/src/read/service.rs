@@ -137,9 +137,9 @@ impl Reader<'_> {
                 entries
                     .iter()
                     .for_each(|entry| self.warn_of_variables(Slot::of("environment", &entry.node)));
-                self.env_map(slot)
-                    .into_iter()
-                    .filter_map(|(name, value)| Some((name, value?)))
+                entries
+                    .iter()
+                    .filter_map(|entry| self.environment_entry(entry))
                     .collect()
             }
             Value::Scalar(_) => {
@@ -147,6 +147,21 @@ impl Reader<'_> {
                 Env::new()
             }
         }
+    }
+
+    fn environment_entry(&mut self, entry: &Entry) -> Option<(String, String)> {
+        self.check_environment_name(&entry.key.text, entry.key.place)?;
+        Some((entry.key.text.to_string(), self.env_value(entry)?))
+    }
+
+    /// Images read names that no shell could set, as `discovery.type`.
+    fn check_environment_name(&mut self, name: &str, place: Place) -> Option<()> {
+        if !name.is_empty() && !name.contains(|c: char| c == '=' || c.is_whitespace() || c.is_control()) {
+            return Some(());
+        }
+        let message = format!("`{name}` is not a name for an environment variable");
+        self.add(Problem::at(&codes::BAD_NAME, place, message).label("no `=` and no spaces"));
+        None
     }
 
     fn environment_item(&mut self, item: Slot<'_>) -> Option<(String, String)> {
@@ -158,9 +173,8 @@ impl Reader<'_> {
             self.add(Problem::at(&codes::WRONG_TYPE, item.place(), message).help(help));
             return None;
         };
-        self.check_variable_name(name, item.place());
-        let value = self.no_nul(item, value.to_owned())?;
-        Some((name.to_owned(), value))
+        self.check_environment_name(name, item.place())?;
+        Some((name.to_owned(), value.to_owned()))
     }
 
     fn service_command(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
@@ -212,7 +226,7 @@ impl Reader<'_> {
         for item in self.one_or_many(slot) {
             let Some(text) = self.text(item) else { continue };
             let (path, options) = text.split_once(':').unwrap_or((&text, ""));
-            if path.starts_with('/') && path.len() > 1 && !path.contains('\0') {
+            if path.starts_with('/') && path.len() > 1 {
                 folders.insert(path.to_owned(), options.to_owned());
             } else {
                 let problem = self.bad_value(item, &codes::BAD_VALUE, format!("`{path}` is not a folder for a tmpfs"));

@@ -122,6 +122,7 @@ impl Reader<'_> {
                 self.add(problem.label("and this").related(run, "this").help("keep one of them"));
                 None
             }
+            (None, None) if fields.is_misspelt("run") || fields.is_misspelt("entrypoint") => None,
             (None, None) => {
                 let message = format!("{owner} has neither `run` nor `entrypoint`");
                 self.add(Problem::at(&codes::STEP_ACTION, place, message).help("add `run: …`"));
@@ -143,7 +144,7 @@ impl Reader<'_> {
             return None;
         }
         self.no_template_in_script(slot, &scalar.text);
-        self.no_nul(slot, scalar.text.clone())
+        Some(scalar.text.clone())
     }
 
     fn no_template_in_script(&mut self, slot: Slot<'_>, script: &str) {
@@ -201,7 +202,7 @@ impl Reader<'_> {
 
     fn workdir(&mut self, slot: Slot<'_>) -> Option<String> {
         let folder = self.text(slot)?;
-        if folder.is_empty() || folder.contains('\0') {
+        if folder.is_empty() {
             self.add(Problem::at(
                 &codes::BAD_VALUE,
                 slot.place(),

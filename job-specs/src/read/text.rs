@@ -9,7 +9,7 @@ use crate::suggest::{listed, nearest};
 use crate::yaml::{Plain, Scalar, Value};
 
 /// Bytes that `${{ }}` may add in one reading of all files.
-const MAX_SUBSTITUTED: usize = 64 * 1024 * 1024;
+const MAX_SUBSTITUTED: usize = 16 * 1024 * 1024;
 
 /// Reads values at one place of the file: with one scope, into one collector.
 pub(crate) struct Reader<'a> {
@@ -44,8 +44,8 @@ impl Reader<'_> {
     /// "`x` …", about a value that has the right form.
     pub(crate) fn bad_value(&mut self, slot: Slot<'_>, code: &'static codes::Code, message: String) -> Problem {
         let problem = Problem::at(code, slot.place(), message);
-        match (&slot.node.value, self.scope.cell) {
-            (Value::Scalar(scalar), Some(cell)) if has_template(&scalar.text) && !cell.values.is_empty() => {
+        match self.scope.cell {
+            Some(cell) if slot.has_template() && !cell.values.is_empty() => {
                 problem.note(format!("in the cell {}", cell.title())).once_per_place()
             }
             _ => problem,
@@ -154,7 +154,7 @@ impl Reader<'_> {
             return Some(text);
         }
         if before <= MAX_SUBSTITUTED {
-            let message = "the values of `${{ }}` make the file bigger than 64 MiB";
+            let message = "the values of `${{ }}` make more than 16 MiB";
             self.add(Problem::at(&codes::TOO_MUCH_EXPANSION, slot.place(), message).label("reached here"));
         }
         None

@@ -15,9 +15,16 @@ use crate::{durations, sizes, words};
 const MAX_CPUS: u64 = 1024;
 
 impl Reader<'_> {
+    /// A scalar; one that a `${{ }}` without a value leaves empty counts as not written at all, so that
+    /// `allow_failure: ${{ matrix.nightly }}` works in cells without `nightly`.
+    fn given(&mut self, slot: Slot<'_>, takes: &str) -> Option<Scalar> {
+        self.scalar(slot, takes)
+            .filter(|scalar| !scalar.text.is_empty() || !slot.has_template())
+    }
+
     /// `true` or `false`.
     pub(crate) fn flag(&mut self, slot: Slot<'_>) -> Option<bool> {
-        let scalar = self.scalar(slot, "true or false")?;
+        let scalar = self.given(slot, "true or false")?;
         match scalar.plain {
             Plain::Bool(value) => Some(value),
             _ => {
@@ -110,7 +117,7 @@ impl Reader<'_> {
 
     /// A duration in milliseconds; nothing is allowed.
     pub(crate) fn duration_or_zero_ms(&mut self, slot: Slot<'_>) -> Option<u64> {
-        let scalar = self.scalar(slot, "a duration")?;
+        let scalar = self.given(slot, "a duration")?;
         let parsed = durations::parse_ms(&scalar.text);
         if parsed.is_none() {
             let message = format!("`{}` is not a duration", scalar.text);
@@ -127,7 +134,7 @@ impl Reader<'_> {
 
     /// A size in bytes.
     pub(crate) fn size_bytes(&mut self, slot: Slot<'_>) -> Option<u64> {
-        let scalar = self.scalar(slot, "a size")?;
+        let scalar = self.given(slot, "a size")?;
         match sizes::parse_bytes(&scalar.text) {
             Some(bytes) if bytes >= MIN_MEMORY => Some(bytes),
             Some(_) => {
@@ -146,7 +153,7 @@ impl Reader<'_> {
 
     /// Processors, in thousandths.
     pub(crate) fn cpu_millis(&mut self, slot: Slot<'_>) -> Option<u64> {
-        let scalar = self.scalar(slot, "a number")?;
+        let scalar = self.given(slot, "a number")?;
         let millis = durations::times(&scalar.text, 1000).filter(|millis| (1..=MAX_CPUS * 1000).contains(millis));
         if millis.is_none() {
             let message = format!(
@@ -264,7 +271,12 @@ impl Reader<'_> {
     pub(crate) fn check_variable_name(&mut self, name: &str, place: crate::source::Place) -> bool {
         let fine = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if fine && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() {
-            return true;
+            let is_ours = name == "DROVER" || name.starts_with("DROVER_");
+            if is_ours {
+                let message = format!("`{name}` is set by Drover itself");
+                self.add(Problem::at(&codes::BAD_NAME, place, message).help("choose a name without `DROVER_`"));
+            }
+            return !is_ours;
         }
         let message = format!("`{name}` is not a name for an environment variable");
         self.add(Problem::at(&codes::BAD_NAME, place, message).label("letters, digits and `_` only, no digit first"));

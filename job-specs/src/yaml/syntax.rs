@@ -1,7 +1,10 @@
 //! The parser's complaints in the words of somebody who wants to mend the file. The kinds that people meet have their
 //! own sentence and help; the rest keep the parser's words.
 
-use serde_yaml::granit_parser::{ErrorKind, ScanError};
+use std::ops::Range;
+
+use serde_yaml::granit_parser::ErrorKind as Kind;
+use serde_yaml::granit_parser::ScanError;
 
 use super::tree::MAX_DEPTH;
 use crate::codes;
@@ -9,47 +12,45 @@ use crate::problems::Problem;
 use crate::source::{Place, Source};
 
 const QUOTE_OR_BLOCK: &str = "quote the whole value, or write it as a block: `run: |` and the text below, indented";
+const CHECK_INDENT: &str = "check the indentation of this line and of the lines above it";
+
+/// The words for one kind of error.
+#[derive(Debug, Clone, Default)]
+struct Words {
+    message: String,
+    label: Option<&'static str>,
+    help: Option<&'static str>,
+}
 
 /// The diagnostic for a syntax error.
 pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Problem {
     let at = offset(source, error);
-    let place = |start: usize, end: usize| Place {
+    let place = |range: Range<usize>| Place {
         file,
-        span: source.span(start..end),
+        span: source.span(range),
     };
-    let line = source.line_around(at);
     if let Some(tabs) = tab_in_indent(source, at) {
         let label = if tabs.len() == 1 {
             "this is a tab".to_owned()
         } else {
             format!("{} tabs", tabs.len())
         };
-        return Problem::at(
-            &codes::TAB_INDENT,
-            place(tabs.start, tabs.end),
-            "a tab is used for indentation",
-        )
-        .label(label)
-        .help("YAML forbids tabs here; use spaces");
+        return Problem::at(&codes::TAB_INDENT, place(tabs), "a tab is used for indentation")
+            .label(label)
+            .help("YAML forbids tabs here; use spaces");
     }
-    if *error.kind() == ErrorKind::RecursionLimitExceeded {
-        return too_deep(place(at, at + 1));
+    if *error.kind() == Kind::RecursionLimitExceeded {
+        return too_deep(place(at..at + 1));
     }
-    let (message, label, help) = words(error);
-    let end = if at >= line.end {
-        at
-    } else {
-        at + source.text[at..].chars().next().map_or(0, char::len_utf8)
-    };
-    let problem = Problem::at(&codes::YAML_SYNTAX, place(at, end), message);
-    let problem = match label {
-        Some(label) => problem.label(label),
-        None => problem,
-    };
-    match help {
-        Some(help) => problem.help(help),
-        None => problem,
-    }
+    let words = by_line(source, at, error.kind()).unwrap_or_else(|| by_kind(error.kind()));
+    let letter = source.text[at..].chars().next().filter(|letter| !letter.is_control());
+    let problem = Problem::at(
+        &codes::YAML_SYNTAX,
+        place(at..at + letter.map_or(0, char::len_utf8)),
+        words.message,
+    );
+    let problem = words.label.into_iter().fold(problem, Problem::label);
+    words.help.into_iter().fold(problem, Problem::help)
 }
 
 /// The diagnostic for a file that is nested too deep.
@@ -64,103 +65,206 @@ pub(crate) fn too_deep(place: Place) -> Problem {
 fn offset(source: &Source, error: &ScanError) -> usize {
     let marker = error.marker();
     let by_chars = || source.text.char_indices().nth(marker.index()).map(|(at, _)| at);
-    marker
-        .byte_offset()
-        .or_else(by_chars)
-        .unwrap_or(source.text.len())
-        .min(source.text.len())
+    let at = marker.byte_offset().or_else(by_chars).unwrap_or(source.text.len());
+    source.span(at..at).start
 }
 
-/// The tabs before the first other character of the line, if there are any.
-fn tab_in_indent(source: &Source, at: usize) -> Option<std::ops::Range<usize>> {
+/// The tabs in the indentation of the line, or of the next one: a text may have gone on until there.
+fn tab_in_indent(source: &Source, at: usize) -> Option<Range<usize>> {
     let line = source.line_around(at);
-    let text = &source.text[line.clone()];
-    let indent = text.len() - text.trim_start_matches([' ', '\t']).len();
-    let first = text[..indent].find('\t')?;
-    let count = text[first..indent].bytes().take_while(|byte| *byte == b'\t').count();
-    Some(line.start + first..line.start + first + count)
+    let next = source.text[line.end..]
+        .find('\n')
+        .map(|newline| source.line_around(line.end + newline + 1));
+    std::iter::once(line).chain(next).find_map(|line| {
+        let text = &source.text[line.clone()];
+        let indent = text.len() - text.trim_start_matches([' ', '\t']).len();
+        let first = text[..indent].find('\t')?;
+        let count = text[first..indent].bytes().take_while(|byte| *byte == b'\t').count();
+        Some(line.start + first..line.start + first + count)
+    })
 }
 
-type Words = (String, Option<&'static str>, Option<&'static str>);
-
-fn words(error: &ScanError) -> Words {
-    use ErrorKind as K;
-    let (message, label, help) = match error.kind() {
-        K::MappingValueNotAllowed | K::InvalidColonPlacement => (
-            "mapping values are not allowed here",
-            Some("a second `: ` on this line ends the value"),
-            Some(QUOTE_OR_BLOCK),
-        ),
-        K::UnclosedQuotedScalar => (
-            "a quote is opened and never closed",
-            None,
-            Some("close it; inside double quotes a quote is written `\\\"`, inside single quotes `''`"),
-        ),
-        K::InvalidTrailingSingleQuotedScalar | K::InvalidTrailingDoubleQuotedScalar => (
-            "text follows after the closing quote",
-            Some("the value ended before this"),
-            Some(QUOTE_OR_BLOCK),
-        ),
-        K::SimpleKeyExpected | K::InvalidSimpleKey => (
-            "a key without its `:`",
-            Some("expected `key: value` before this"),
-            Some("is a `:` missing, or the indentation wrong?"),
-        ),
-        K::ExpectedBlockMappingKey => (
-            "expected a key here",
-            Some("the keys of one map must begin in the same column"),
-            Some("check the indentation of this line and of the lines above it"),
-        ),
-        K::ExpectedBlockSequenceEntry => (
-            "expected `- ` here",
-            Some("the items of one list must begin in the same column"),
-            Some("check the indentation of this line and of the lines above it"),
-        ),
-        K::InvalidIndentation | K::InvalidBlockScalarIndent | K::InvalidQuotedScalarIndent => (
-            "the indentation does not fit",
-            None,
-            Some("lines that belong together must begin in the same column"),
-        ),
-        K::UnexpectedEofFlowMapping | K::ExpectedFlowMappingSeparator => (
-            "a `{` map is not complete",
-            Some("expected `,` or `}`"),
-            Some("close the map, or quote a text that begins with `{`"),
-        ),
-        K::UnexpectedEofFlowSequence | K::ExpectedFlowSequenceSeparator => (
-            "a `[` list is not complete",
-            Some("expected `,` or `]`"),
-            Some("close the list, or quote a text that begins with `[`"),
-        ),
-        K::UnknownQuotedScalarEscape | K::InvalidQuotedScalarHexEscape | K::InvalidUnicodeEscape => (
-            "an escape that YAML does not know",
-            Some("in double quotes `\\` begins an escape"),
-            Some("write `\\\\` for a backslash, or use single quotes"),
-        ),
-        K::MissingAnchorOrAliasName => (
-            "`*` and `&` begin an alias or an anchor",
-            None,
-            Some("quote a text that begins with `*` or `&`"),
-        ),
-        K::InvalidDocumentEnd => ("text follows after the end of the document `...`", None, None),
-        kind => return other(kind),
+/// What the lines around the place tell beyond the parser's kind of error.
+fn by_line(source: &Source, at: usize, kind: &Kind) -> Option<Words> {
+    let line = source.line_around(at);
+    let before = &source.text[line.start..at.clamp(line.start, line.end.max(line.start))];
+    let above = source.text[..line.start]
+        .trim_end()
+        .lines()
+        .next_back()
+        .unwrap_or_default();
+    let found = |message: &str, label, help| {
+        Some(Words {
+            message: message.to_owned(),
+            label: Some(label),
+            help: Some(help),
+        })
     };
-    (message.to_owned(), label, help)
+    match kind {
+        Kind::SimpleKeyExpected if above.ends_with(['|', '>']) || above.ends_with("|-") || above.ends_with(">-") => {
+            found(
+                "the text of a block is not indented",
+                "deeper than the key above it",
+                "indent the lines below `|` or `>` by two more spaces",
+            )
+        }
+        Kind::ExpectedFlowMappingSeparator
+        | Kind::ExpectedFlowSequenceSeparator
+        | Kind::UnclosedFlowCollection { .. }
+            if is_at_template(source, at) =>
+        {
+            found(
+                "`${{ }}` has to be quoted inside `{ }` and `[ ]`",
+                "YAML reads this brace as its own",
+                "write `\"${{ … }}\"`, or the map or list as lines of its own",
+            )
+        }
+        Kind::MappingValueNotAllowed if !before.trim_end_matches(':').contains(": ") => found(
+            "this line begins a map inside a value",
+            "the value above goes on until here",
+            "is a `:` missing on the line above?",
+        ),
+        Kind::ExpectedBlockMappingKey if !before.trim_start_matches([' ', '-']).is_empty() => found(
+            "text follows after the end of the value",
+            "the value ended before this",
+            QUOTE_OR_BLOCK,
+        ),
+        _ => None,
+    }
 }
 
-fn other(kind: &ErrorKind) -> Words {
-    match kind {
-        ErrorKind::UnexpectedCharacter { character } if matches!(character, '@' | '`' | '%') => (
+/// Whether the place is at or right behind the first braces of a `${{`.
+fn is_at_template(source: &Source, at: usize) -> bool {
+    let behind = source.text[..at].trim_end_matches('{');
+    behind.ends_with('$') && source.text[behind.len()..].starts_with("{{")
+}
+
+/// The kinds that people meet: message, label, help.
+static KNOWN: &[(Kind, &str, Option<&str>, Option<&str>)] = &[
+    (
+        Kind::MappingValueNotAllowed,
+        "mapping values are not allowed here",
+        Some("a second `: ` on this line ends the value"),
+        Some(QUOTE_OR_BLOCK),
+    ),
+    (
+        Kind::InvalidColonPlacement,
+        "mapping values are not allowed here",
+        None,
+        Some(QUOTE_OR_BLOCK),
+    ),
+    (
+        Kind::UnclosedQuotedScalar,
+        "a quote is opened and never closed",
+        None,
+        Some("close it; inside double quotes a quote is written `\\\"`, inside single quotes `''`"),
+    ),
+    (
+        Kind::InvalidQuotedScalarIndent,
+        "a quoted text goes on over this line",
+        Some("not indented as a part of that text"),
+        Some("is the closing quote missing, on a line above?"),
+    ),
+    (
+        Kind::InvalidTrailingSingleQuotedScalar,
+        "text follows after the closing quote",
+        Some("the value ended before this"),
+        Some(QUOTE_OR_BLOCK),
+    ),
+    (
+        Kind::InvalidTrailingDoubleQuotedScalar,
+        "text follows after the closing quote",
+        Some("the value ended before this"),
+        Some(QUOTE_OR_BLOCK),
+    ),
+    (
+        Kind::SimpleKeyExpected,
+        "a key without its `:`",
+        Some("expected `key: value`"),
+        Some("is a `:` missing, or the indentation wrong?"),
+    ),
+    (
+        Kind::ExpectedBlockMappingKey,
+        "expected a key here",
+        Some("the keys of one map must begin in the same column"),
+        Some(CHECK_INDENT),
+    ),
+    (
+        Kind::ExpectedBlockSequenceEntry,
+        "expected `- ` here",
+        Some("the items of one list must begin in the same column"),
+        Some(CHECK_INDENT),
+    ),
+    (
+        Kind::BlockSequenceEntryNotAllowed,
+        "a list cannot begin on the line of its key",
+        None,
+        Some("begin it on the next line, write it as `[a, b]`, or quote the value if `- ` is meant as text"),
+    ),
+    (
+        Kind::InvalidIndentation,
+        "the indentation does not fit",
+        None,
+        Some(CHECK_INDENT),
+    ),
+    (
+        Kind::InvalidBlockScalarIndent,
+        "the indentation does not fit",
+        None,
+        Some(CHECK_INDENT),
+    ),
+    (
+        Kind::ExpectedFlowMappingSeparator,
+        "a `{` map is not complete",
+        Some("expected `,` or `}`"),
+        Some("close the map, or quote a text that begins with `{`"),
+    ),
+    (
+        Kind::ExpectedFlowSequenceSeparator,
+        "a `[` list is not complete",
+        Some("expected `,` or `]`"),
+        Some("close the list, or quote a text that begins with `[`"),
+    ),
+    (
+        Kind::UnknownQuotedScalarEscape,
+        "an escape that YAML does not know",
+        Some("in double quotes `\\` begins an escape"),
+        Some("write `\\\\` for a backslash, or use single quotes"),
+    ),
+    (
+        Kind::MissingAnchorOrAliasName,
+        "`*` and `&` begin an alias or an anchor",
+        None,
+        Some("quote a text that begins with `*` or `&`"),
+    ),
+    (
+        Kind::MisplacedFlowCollectionEnd,
+        "a bracket is closed that was never opened",
+        None,
+        Some("remove it, or quote the whole value"),
+    ),
+];
+
+fn by_kind(kind: &Kind) -> Words {
+    if let Some((_, message, label, help)) = KNOWN.iter().find(|(known, ..)| known == kind) {
+        return Words {
+            message: (*message).to_owned(),
+            label: *label,
+            help: *help,
+        };
+    }
+    let (message, help) = match kind {
+        Kind::UnexpectedCharacter { character } => (
             format!("a value cannot begin with `{character}`"),
-            None,
             Some("quote the whole value"),
         ),
-        ErrorKind::UnclosedFlowCollection { open } => (format!("`{open}` is opened and never closed"), None, None),
-        ErrorKind::MismatchedFlowCollectionEnd { open, close } => (
-            format!("`{open}` is closed by `{close}`"),
-            Some("the wrong bracket"),
-            None,
-        ),
-        ErrorKind::MisplacedFlowCollectionEnd => ("a bracket is closed that was never opened".to_owned(), None, None),
-        kind => (kind.to_string(), None, None),
+        Kind::UnclosedFlowCollection { open } => (format!("`{open}` is opened and never closed"), None),
+        Kind::MismatchedFlowCollectionEnd { open, close } => (format!("`{open}` is closed by `{close}`"), None),
+        kind => (kind.to_string(), None),
+    };
+    Words {
+        message,
+        label: None,
+        help,
     }
 }

@@ -84,7 +84,7 @@ impl Builder<'_> {
             Event::DocumentStart(..) if self.root.is_some() => Err(self.second_document(bytes)),
             Event::Scalar(text, style, anchor, tag) => {
                 let quoted = style != ScalarStyle::Plain || self.tag_of(tag.as_deref(), &span);
-                let text = text.into_owned();
+                let text = self.without_nul(text.into_owned(), bytes.clone());
                 let scalar = if quoted {
                     Scalar::quoted(text)
                 } else {
@@ -132,6 +132,16 @@ impl Builder<'_> {
         tag.core_suffix().is_none_or(|suffix| suffix == "str")
     }
 
+    /// No argument, variable or name of a process can hold a NUL.
+    fn without_nul(&mut self, text: String, bytes: Range<usize>) -> String {
+        if !text.contains('\0') {
+            return text;
+        }
+        let problem = Problem::at(&codes::BAD_VALUE, self.place(bytes), "a text holds a NUL character");
+        self.problems.add_last_word(problem);
+        text.replace('\0', "")
+    }
+
     fn begin(&mut self, bytes: Range<usize>, anchor: usize, content: Content) -> Result<(), Stop> {
         if self.open.len() >= MAX_DEPTH {
             return Err(self.too_deep(bytes));
@@ -158,7 +168,8 @@ impl Builder<'_> {
         let Some(node) = self.anchors.get(&id).cloned() else {
             let place = self.place(bytes);
             let message = "the alias stands inside the value that it names";
-            self.problems.add(Problem::at(&codes::TAG_OR_ALIAS, place, message));
+            self.problems
+                .add_last_word(Problem::at(&codes::TAG_OR_ALIAS, place, message));
             return self.put(Arc::new(Node::scalar(place, Scalar::unquoted(String::new()))), place);
         };
         if self.open.len() + node.weight.height > MAX_DEPTH {
@@ -174,7 +185,7 @@ impl Builder<'_> {
         let message = format!("no anchor `&{name}` stands before this alias");
         let help = format!("write `&{name}` before the value that is meant, or quote a text that begins with `*`");
         self.problems
-            .add(Problem::at(&codes::TAG_OR_ALIAS, place, message).help(help));
+            .add_last_word(Problem::at(&codes::TAG_OR_ALIAS, place, message).help(help));
         self.put(Arc::new(Node::scalar(place, Scalar::unquoted(String::new()))), place)
     }
 

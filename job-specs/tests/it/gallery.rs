@@ -179,6 +179,13 @@ jobs:
       - entrypoint: [bash, -c, \"echo ${{ git.title }}\"]
 ";
     unclosed_quote: "jobs:\n  test:\n    image: \"rust\n    steps: [x]\n";
+    block_without_indent: "jobs:\n  test:\n    image: a\n    steps:\n      - run: |\n        make\n";
+    missing_colon: "jobs:\n  test:\n    image a\n    steps: [x]\n";
+    shell_test: "jobs:\n  test:\n    image: a\n    steps:\n      - run: [ -f x ] && make\n";
+    template_in_a_flow_map: "jobs:\n  test: {image: node:${{ matrix.node }}, steps: [x]}\n";
+    template_in_a_list: "jobs:\n  test:\n    image: a\n    steps: [{entrypoint: [echo, ${{ git.sha }}]}]\n";
+    braces: "jobs:\n  test:\n    image: {{ image }}\n    steps: [x]\n";
+    tab_after_a_text: "jobs:\n  test:\n    image: a\n\tsteps: [x]\n";
     unclosed_list: "jobs:\n  test:\n    image: a\n    steps: [x\n";
     bad_indent: "jobs:\n  test:\n    image: a\n   steps: [x]\n";
     unknown_alias: "jobs:\n  test: {image: *rust, steps: [x]}\n";

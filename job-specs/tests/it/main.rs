@@ -1,9 +1,13 @@
 //! Tests of the job language as its users see it: files in, jobs or diagnostics out.
 
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
+
 mod examples;
+mod files;
 mod gallery;
 mod language;
 mod limits;
 mod properties;
 mod schema;
+mod services;
 mod story;

@@ -79,3 +79,8 @@ pub fn job(text: &str) -> JobSpec {
     assert_eq!(jobs.len(), 1);
     jobs.remove(0)
 }
+
+/// Owned texts, to compare with.
+pub fn texts(values: &[&str]) -> Vec<String> {
+    values.iter().map(|value| (*value).to_owned()).collect()
+}

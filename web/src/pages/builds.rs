@@ -1,7 +1,7 @@
 //! The list of builds and the page of one build.
 
 use askama::Template;
-use job_specs::status::JobStatus;
+use job_specs::status::{JobStatus, rollup};
 
 use super::frame::{Head, Place, icon_of};
 use crate::matrix::{self, Group, Place as Spot, Table};
@@ -113,6 +113,27 @@ impl<'a> Build<'a> {
             Some(line) => format!("{}#{}-L{}", routes::job(&failure.job), failure.stream, line.n),
             None => routes::job(&failure.job),
         }
+    }
+
+    /// The status of all cells together.
+    fn status_of(&self, group: &Group) -> JobStatus {
+        rollup(group.jobs.iter().map(|job| (job.status, job.allow_failure)))
+    }
+
+    /// From the first begin of a cell to the last end.
+    fn took(&self, group: &Group) -> ui::Took<'_> {
+        let is_over = group.jobs.iter().all(|job| job.status.is_final());
+        let end = group
+            .jobs
+            .iter()
+            .filter_map(|job| job.finished_at)
+            .max()
+            .filter(|_| is_over);
+        ui::took(
+            group.jobs.iter().filter_map(|job| job.started_at).min(),
+            end,
+            self.frame.now,
+        )
     }
 
     fn is_dense(&self, table: &Table) -> bool {

@@ -5,6 +5,7 @@ use job_specs::status::JobStatus;
 
 use super::frame::{Head, Place, icon_of};
 use crate::look::Look;
+use crate::matrix::{self, Group};
 use crate::ruler::{self, Ruler};
 use crate::views::{AttemptView, Frame, JobPage, Micros, ServiceView, StepState, StepView};
 use crate::{look, routes, ui, words};
@@ -24,6 +25,7 @@ pub struct Job<'a> {
     /// The number of the attempt that is shown.
     shown: Option<u32>,
     clock: Option<Ruler>,
+    siblings: Vec<Group<'a>>,
 }
 
 impl<'a> Job<'a> {
@@ -72,6 +74,7 @@ impl<'a> Job<'a> {
             status,
             shown,
             clock,
+            siblings: matrix::groups(&view.siblings, &[]),
         }
     }
 
@@ -81,6 +84,13 @@ impl<'a> Job<'a> {
 
     fn is_shown(&self, number: u32) -> bool {
         self.shown == Some(number)
+    }
+
+    /// Why a step did not pass, unless the page's head says the same.
+    fn step_sentence<'b>(&self, step: &'b StepView) -> Option<&'b String> {
+        step.sentence
+            .as_ref()
+            .filter(|sentence| self.sentence() != Some(sentence))
     }
 
     fn began(&self) -> Option<Micros> {
@@ -148,7 +158,9 @@ impl<'a> Job<'a> {
 
     /// The clock of a step's log; before its begin, the attempt's.
     fn step_start(&self, step: &StepView) -> Micros {
-        step.started_at.or(self.view.attempt.as_ref().map(|attempt| attempt.queued_at)).unwrap_or(0)
+        step.started_at
+            .or(self.view.attempt.as_ref().map(|attempt| attempt.queued_at))
+            .unwrap_or(0)
     }
 
     fn service_look(&self, service: &ServiceView) -> Look {

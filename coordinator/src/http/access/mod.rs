@@ -5,10 +5,12 @@ pub(crate) mod cookies;
 mod readers;
 pub(crate) mod rules;
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{Form, FromRequest, FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use protocol::ids::AgentId;
@@ -20,6 +22,9 @@ use crate::app::App;
 use crate::store::{access, agents};
 use cookies::Scheme;
 use rules::Rule;
+
+/// What anybody may ask is quick; who sends it byte by byte wants something else.
+const PUBLIC_LIMIT: Duration = Duration::from_secs(60);
 
 /// Who calls, as far as the route's rule asked.
 #[derive(Debug, Clone)]
@@ -52,6 +57,10 @@ pub(crate) fn scheme(app: &App) -> Scheme {
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_page = is_page(request.uri().path());
     match admit(&app, request).await {
+        Ok(request) if is_anybody(&request) => match tokio::time::timeout(PUBLIC_LIMIT, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+        },
         Ok(request) => next.run(request).await,
         Err(refused) => match (refused.error, is_page) {
             (ApiError::Unauthorized, true) => to_login(&refused.wanted),
@@ -59,6 +68,10 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
             (error, false) => error.into_response(),
         },
     }
+}
+
+fn is_anybody(request: &Request) -> bool {
+    matches!(request.extensions().get::<Caller>(), Some(Caller::Anybody))
 }
 
 /// A request that is not let in.

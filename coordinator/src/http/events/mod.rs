@@ -24,6 +24,7 @@ use crate::store::{builds, jobs};
 
 pub(crate) use cursor::Cursor;
 pub(crate) use topic::Topic;
+use topic::WatchedJob;
 
 /// Proxies drop a stream that is silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -38,19 +39,18 @@ pub(super) fn router() -> Routes {
 }
 
 async fn events(State(app): State<App>, _: Reader, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
-    let mut topic = Topic::of(&uri)?;
-    // A browser gives up on an error, and tries for ever on a stream that ends.
-    match &topic {
-        Topic::Build(number) => drop(builds::show(&app.store, *number).await?),
-        Topic::Job(watched) => drop(jobs::show(&app.store, &watched.job).await?),
-        Topic::Builds | Topic::Queue => {}
-    }
     let resumed = headers
         .get("last-event-id")
         .and_then(|id| Cursor::parse(id.to_str().ok()?));
-    if let (Topic::Job(watched), Some(cursor)) = (&mut topic, resumed) {
-        watched.cursor = Some(cursor);
-    }
+    // A browser gives up on an error, and tries for ever on a stream that ends.
+    let topic = match Topic::of(&uri)? {
+        Topic::Build(number) => {
+            builds::show(&app.store, number).await?;
+            Topic::Build(number)
+        }
+        Topic::Job(watched) => Topic::Job(begin(&app, watched, resumed).await?),
+        page => page,
+    };
     let (out, coming) = mpsc::channel(AHEAD);
     // Told first, so that the browser knows how to come back even when nothing happens for long.
     let _ = out.try_send(Event::default().retry(RETRY));
@@ -65,4 +65,20 @@ async fn events(State(app): State<App>, _: Reader, uri: Uri, headers: HeaderMap)
     ];
     let alive = KeepAlive::new().interval(HEARTBEAT);
     Ok((headers, Sse::new(events).keep_alive(alive)).into_response())
+}
+
+/// Where a job's stream begins. The page of an attempt that is not the newest stays at that attempt.
+async fn begin(app: &App, mut watched: WatchedJob, resumed: Option<Cursor>) -> Result<WatchedJob, ApiError> {
+    let newest = jobs::show(&app.store, &watched.job)
+        .await?
+        .attempts
+        .last()
+        .map(|attempt| attempt.number);
+    let page = watched.cursor.as_ref().and_then(|cursor| cursor.attempt);
+    let moved_on = resumed.as_ref().is_some_and(|cursor| cursor.attempt != page);
+    if watched.attempt.is_none() && page < newest && !moved_on {
+        watched.attempt = page;
+    }
+    watched.cursor = resumed.or(watched.cursor);
+    Ok(watched)
 }

@@ -99,7 +99,12 @@ impl IntoResponse for PageError {
 /// The page of an error, with its status.
 pub(crate) fn refusal(error: &ApiError) -> Response {
     error.log();
-    let (status, _) = error.status();
+    // To a browser, what cannot be done is a wrong request, and what was removed is not there.
+    let status = match error.status().0 {
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_GATEWAY => StatusCode::BAD_REQUEST,
+        StatusCode::GONE => StatusCode::NOT_FOUND,
+        other => other,
+    };
     let sentence = match error {
         ApiError::Internal(_) => None,
         other => Some(capitalized(&other.to_string())),

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::http::access::AgentCaller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, Path};
-use crate::store::{attempts, queue};
+use crate::store::{StoreError, attempts, queue};
 
 /// Keeps events; telling one twice changes nothing.
 pub(super) async fn events(
@@ -31,8 +31,12 @@ pub(super) async fn finish(
     Body(told): Body<Finish>,
 ) -> Result<StatusCode, ApiError> {
     let hold = hold(agent, attempt, told.epoch);
-    attempts::check(&app.store, &hold).await?;
-    app.logs.seal_all(&hold.attempt).await?;
+    match attempts::check(&app.store, &hold).await {
+        Ok(()) => app.logs.seal_all(&hold.attempt).await?,
+        // It may have ended with this very call before; `finish` knows.
+        Err(StoreError::StaleLease) => {}
+        Err(error) => return Err(error.into()),
+    }
     let verdict = told.result.verdict;
     queue::finish(&app.store, &hold, &told.events, told.result).await?;
     metrics::counter!("drover_attempts_finished_total", "verdict" => format!("{verdict:?}").to_lowercase())

@@ -1,0 +1,14 @@
+//! Stories over HTTP.
+
+mod support;
+
+mod access;
+mod agents;
+mod api;
+mod builds;
+mod deliveries;
+mod events;
+mod logs;
+mod pages;
+mod restart;
+mod signatures;

@@ -1,0 +1,167 @@
+//! An agent that speaks the protocol and runs nothing.
+
+use std::collections::BTreeMap;
+
+use protocol::attempt::{AttemptEvent, AttemptResult, EventKind, ReasonCode, StepOutcome, StepStatus, Verdict};
+use protocol::lease::{Enrolled, Events, Finish, Held, Lease, Poll, PollAnswer};
+use protocol::record::{Record, Source};
+use reqwest::Method;
+use serde_json::json;
+
+use super::{Answer, TestApp};
+
+/// An agent with as many slots as it likes.
+pub struct SimAgent {
+    pub token: String,
+    pub held: Vec<Held>,
+}
+
+impl SimAgent {
+    pub async fn enrol(app: &TestApp) -> SimAgent {
+        let code = app
+            .post("/api/v1/agents/enrolment-codes", json!({}))
+            .await
+            .expect(201)
+            .json();
+        let body = json!({"code": code["code"], "name": "sim"});
+        let answer = app
+            .send(app.anonymous(Method::POST, "/agent/v1/enrol").json(&body))
+            .await
+            .expect(200);
+        let enrolled: Enrolled = serde_json::from_str(&answer.text).unwrap();
+        SimAgent {
+            token: enrolled.token,
+            held: Vec::new(),
+        }
+    }
+
+    pub fn poll_body(&self, free_slots: u32) -> Poll {
+        Poll {
+            version: protocol::VERSION,
+            capabilities: Vec::new(),
+            slots: 2,
+            free_slots,
+            labels: BTreeMap::new(),
+            held: self.held.clone(),
+            software: "test".into(),
+            hold_secs: None,
+        }
+    }
+
+    pub async fn poll_with(&self, app: &TestApp, poll: &Poll) -> Answer {
+        let request = app
+            .anonymous(Method::POST, "/agent/v1/poll")
+            .bearer_auth(&self.token)
+            .json(poll);
+        app.send(request).await
+    }
+
+    pub async fn poll(&self, app: &TestApp, free_slots: u32) -> PollAnswer {
+        let answer = self.poll_with(app, &self.poll_body(free_slots)).await.expect(200);
+        serde_json::from_str(&answer.text).unwrap()
+    }
+
+    /// Polls until it has a lease, and holds it.
+    pub async fn take(&mut self, app: &TestApp) -> Lease {
+        let mut answer = self.poll(app, 1).await;
+        let lease = answer.leases.pop().expect("a lease");
+        self.held.push(Held {
+            attempt: lease.attempt.clone(),
+            epoch: lease.epoch,
+            resume: false,
+        });
+        lease
+    }
+
+    pub async fn tell(&self, app: &TestApp, lease: &Lease, events: Vec<(u64, EventKind)>) -> Answer {
+        let events = events.into_iter().map(|(seq, kind)| AttemptEvent {
+            seq,
+            at: 1_000_000 + seq as i64,
+            kind,
+        });
+        let body = Events {
+            epoch: lease.epoch,
+            events: events.collect(),
+        };
+        let path = format!("/agent/v1/attempts/{}/events", lease.attempt);
+        app.send(app.anonymous(Method::POST, &path).bearer_auth(&self.token).json(&body))
+            .await
+    }
+
+    pub async fn started(&self, app: &TestApp, lease: &Lease) {
+        self.tell(app, lease, vec![(0, EventKind::Started)]).await.expect(204);
+    }
+
+    /// Uploads a log as it is on the wire.
+    pub async fn upload(&self, app: &TestApp, lease: &Lease, (stream, query): (&str, &str), raw: &[u8]) -> Answer {
+        let path = format!(
+            "/agent/v1/attempts/{}/logs/{stream}?epoch={}&{query}",
+            lease.attempt, lease.epoch
+        );
+        let body = zstd::encode_all(raw, 1).unwrap();
+        app.send(app.anonymous(Method::PATCH, &path).bearer_auth(&self.token).body(body))
+            .await
+    }
+
+    /// Adds lines at the end of a log that has `offset` bytes; gives the new end.
+    pub async fn log(&self, app: &TestApp, lease: &Lease, (stream, offset): (&str, u64), lines: &[&str]) -> u64 {
+        let raw = records(offset as i64, lines);
+        let answer = self
+            .upload(app, lease, (stream, &format!("offset={offset}")), &raw)
+            .await
+            .expect(200);
+        answer.json()["next_offset"].as_u64().unwrap()
+    }
+
+    pub async fn finish(&mut self, app: &TestApp, lease: &Lease, result: AttemptResult) -> Answer {
+        let body = Finish {
+            epoch: lease.epoch,
+            events: Vec::new(),
+            result,
+        };
+        self.held.retain(|held| held.attempt != lease.attempt);
+        let path = format!("/agent/v1/attempts/{}/finish", lease.attempt);
+        app.send(app.anonymous(Method::POST, &path).bearer_auth(&self.token).json(&body))
+            .await
+    }
+
+    pub async fn pass(&mut self, app: &TestApp, lease: &Lease) {
+        self.finish(app, lease, AttemptResult::passed()).await.expect(204);
+    }
+
+    /// Ends an attempt as a step that exited with 1 does.
+    pub async fn fail(&mut self, app: &TestApp, lease: &Lease) {
+        let outcome = StepOutcome {
+            status: StepStatus::Failed,
+            exit_code: Some(1),
+            signal: None,
+            oom: false,
+            reason: Some("step `test` exited with 1".into()),
+            duration_us: 10,
+            peak_memory_bytes: 0,
+            cpu_us: 0,
+        };
+        let events = vec![
+            (1, EventKind::StepStarted { step: 0 }),
+            (2, EventKind::StepFinished { step: 0, outcome }),
+        ];
+        self.tell(app, lease, events).await.expect(204);
+        let result = AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, "step `test` exited with 1");
+        self.finish(app, lease, result).await.expect(204);
+    }
+}
+
+/// Lines as records; their times grow.
+pub fn records(at: i64, lines: &[&str]) -> Vec<u8> {
+    let mut raw = Vec::new();
+    for (place, line) in lines.iter().enumerate() {
+        let record = Record {
+            source: Source::Stdout,
+            at: at + place as i64,
+            continues: false,
+            bytes: line.as_bytes(),
+        };
+        record.encode(&mut raw);
+    }
+    raw
+}

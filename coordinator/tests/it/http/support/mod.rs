@@ -1,0 +1,11 @@
+//! What the stories need: a coordinator on a free port, a repository to push to, an agent, a reader of live events.
+
+mod agent;
+mod app;
+mod repository;
+mod sse;
+
+pub use agent::{SimAgent, records};
+pub use app::{Answer, TestApp, form, within};
+pub use repository::{PASSING, TestRepository};
+pub use sse::{Live, SseEvent};

@@ -1,0 +1,175 @@
+//! Tests that the tables and the reader agree: every key of a table is really read, takes what its shape says, and
+//! refuses something else.
+
+use super::*;
+use crate::diagnostics::Severity;
+use crate::{SourceFile, parse};
+
+/// A map of the file with a hole for one more key.
+struct Hole {
+    table: &'static Table,
+    /// The file around the map.
+    around: (&'static str, &'static str),
+    /// What the map needs to be valid without the key.
+    base: &'static [(&'static str, &'static str)],
+}
+
+const JOB_BASE: &[(&str, &str)] = &[("image", "i"), ("steps", "[x]")];
+const SERVICE_START: &str =
+    "jobs: {other: {image: i, steps: [x]}, t: {image: i, steps: [x], services: {other: {image: i}, s: {image: i, ";
+const SERVICE_END: &str = "}}}}\n";
+
+fn holes() -> Vec<Hole> {
+    let job = ("jobs: {other: {image: i, steps: [x]}, t: {", "}}\n");
+    let hole = |table, around, base| Hole { table, around, base };
+    vec![
+        hole(&FILE, ("{", "}\n"), &[("jobs", "{other: {image: i, steps: [x]}}")]),
+        hole(&ON, ("jobs: {other: {image: i, steps: [x]}}\non: {", "}\n"), &[]),
+        hole(&JOB, job, JOB_BASE),
+        hole(
+            &MATRIX,
+            ("jobs: {t: {image: i, steps: [x], matrix: {", "}}}\n"),
+            &[("axis", "[a, b]")],
+        ),
+        hole(
+            &RESOURCES,
+            ("jobs: {t: {image: i, steps: [x], resources: {", "}}}\n"),
+            &[],
+        ),
+        hole(&STEP, ("jobs: {t: {image: i, steps: [{", "}]}}\n"), &[("run", "x")]),
+        hole(&WHEN, ("jobs: {t: {image: i, steps: [{run: x, when: {", "}}]}}\n"), &[]),
+        hole(
+            &SERVICE,
+            (
+                "jobs: {t: {image: i, steps: [x], services: {other: {image: i}, s: {",
+                "}}}}\n",
+            ),
+            &[("image", "i")],
+        ),
+        hole(&HEALTHCHECK, (SERVICE_START, SERVICE_END), &[("test", "x")]),
+        hole(&DEPENDENCY, (SERVICE_START, SERVICE_END), &[]),
+        hole(&READY, (SERVICE_START, SERVICE_END), &[]),
+        hole(&HTTP, (SERVICE_START, SERVICE_END), &[("port", "80")]),
+    ]
+}
+
+/// The file with `key: value` in the hole.
+fn filled(hole: &Hole, key: &str, value: &str) -> String {
+    let replaces = |base: &str| base == key || (hole.table.what == "step" && base == "run" && key == "entrypoint");
+    let mut entries: Vec<String> = hole
+        .base
+        .iter()
+        .filter(|(base, _)| !replaces(base))
+        .map(|(key, value)| format!("{key}: {value}"))
+        .collect();
+    if hole.table.what == "`ready`" && key == "timeout" {
+        entries.push("tcp: 1".to_owned());
+    }
+    entries.push(format!("{key}: {value}"));
+    let map = entries.join(", ");
+    let map = match hole.table.what {
+        "`healthcheck`" => format!("healthcheck: {{{map}}}"),
+        "`depends_on`" => format!("depends_on: {{other: {{{map}}}}}"),
+        "`ready`" => format!("ready: {{{map}}}"),
+        "`http`" => format!("ready: {{http: {{{map}}}}}"),
+        _ => map,
+    };
+    format!("{}{map}{}", hole.around.0, hole.around.1)
+}
+
+/// A value that fits a key: by its name where only some texts do, else by its shape.
+fn sample(key: &Key) -> String {
+    match key.name {
+        "needs" | "depends_on" => "[other]".to_owned(),
+        "include" | "exclude" => "[{axis: a}]".to_owned(),
+        "tmpfs" | "path" => "/x".to_owned(),
+        "matrix" => "{axis: [a]}".to_owned(),
+        "healthcheck" => "{test: x}".to_owned(),
+        "ready" => "{tcp: 1}".to_owned(),
+        _ => of_shape(&key.shape),
+    }
+}
+
+fn of_shape(shape: &Shape) -> String {
+    match shape {
+        Shape::Text | Shape::Name | Shape::Script => "a".to_owned(),
+        Shape::Scalar | Shape::Number => "1".to_owned(),
+        Shape::Flag => "true".to_owned(),
+        Shape::Switch => "off".to_owned(),
+        Shape::Whole(min, _) => min.to_string(),
+        Shape::Duration => "10s".to_owned(),
+        Shape::Size => "64m".to_owned(),
+        Shape::Choice(words) => words[0].to_owned(),
+        Shape::Empty => "{}".to_owned(),
+        Shape::List(item) => format!("[{}]", of_shape(item)),
+        Shape::OneOrMany(one) => of_shape(one),
+        Shape::Map(value) => format!("{{name: {}}}", of_shape(value)),
+        Shape::Object(table) => {
+            let required = table.keys.iter().filter(|key| key.required);
+            let entries: Vec<String> = required.map(|key| format!("{}: {}", key.name, sample(key))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        Shape::AnyOf(shapes) => of_shape(&shapes[0]),
+    }
+}
+
+fn errors(text: &str) -> Vec<String> {
+    let file = SourceFile {
+        name: "f".to_owned(),
+        text: text.to_owned(),
+    };
+    let found = parse(&[file])
+        .diagnostics
+        .into_iter()
+        .filter(|found| found.severity == Severity::Error);
+    found.map(|found| format!("{} {}", found.code, found.message)).collect()
+}
+
+#[test]
+fn every_key_takes_what_its_shape_says() {
+    for hole in holes() {
+        for key in hole.table.keys {
+            let text = filled(&hole, key.name, &sample(key));
+            assert_eq!(errors(&text), Vec::<String>::new(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn every_key_refuses_what_no_shape_allows() {
+    for hole in holes() {
+        for key in hole.table.keys {
+            let text = filled(&hole, key.name, "[[[no]]]");
+            assert!(!errors(&text).is_empty(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_in_no_table_is_refused() {
+    for hole in holes()
+        .iter()
+        .filter(|hole| !matches!(hole.table.others, Others::Taken(_)))
+    {
+        let text = filled(hole, "zzz", "1");
+        assert!(
+            errors(&text)
+                .iter()
+                .any(|error| error.starts_with("DRV0101 unknown key `zzz`")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn no_key_is_both_ours_and_foreign() {
+    for hole in holes() {
+        let table = hole.table;
+        for (name, verdict) in table.foreign {
+            assert!(table.key(name).is_none(), "{} {name}", table.what);
+            if let Foreign::Means(ours) = verdict {
+                assert!(table.key(ours).is_some(), "{} {name} -> {ours}", table.what);
+            }
+        }
+    }
+}

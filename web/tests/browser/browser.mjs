@@ -1,0 +1,60 @@
+// Chromium, driven over WebDriver by Debian's chromedriver; as much of the protocol as these tests need.
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const FLAGS = [
+  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync", "--window-size=1280,900", "--enable-precise-memory-info",
+];
+
+export async function start() {
+  const profile = mkdtempSync(join(tmpdir(), "browser-"));
+  const driver = spawn("chromedriver", ["--port=0"], { stdio: ["ignore", "pipe", "inherit"] });
+  const port = await new Promise((found, fail) => {
+    driver.on("error", fail);
+    driver.stdout.on("data", (text) => {
+      const match = /successfully on port (\d+)/.exec(String(text));
+      if (match) found(match[1]);
+    });
+  });
+  /** @param {string} method @param {string} path @param {object} [body] */
+  async function call(method, path, body) {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method, body: body && JSON.stringify(body) });
+    const { value } = await answer.json();
+    if (!answer.ok) throw new Error(`${path}: ${value.message}`);
+    return value;
+  }
+  const options = { args: [...FLAGS, `--user-data-dir=${profile}`] };
+  const logs = { browser: "ALL" };
+  const capabilities = { alwaysMatch: { browserName: "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": logs } };
+  const { sessionId } = await call("POST", "/session", { capabilities });
+  const session = `/session/${sessionId}`;
+  /** @param {string} script @param {unknown[]} args */
+  const run = (script, ...args) => call("POST", `${session}/execute/sync`, { script, args });
+  return {
+    run,
+    open: (/** @type {string} */ url) => call("POST", `${session}/url`, { url }),
+    /** Waits until the script gives something true, and gives that. @param {string} script @param {unknown[]} args */
+    async until(script, ...args) {
+      for (const end = Date.now() + 10_000; Date.now() < end; ) {
+        const value = await run(script, ...args);
+        if (value) return value;
+        await new Promise((done) => setTimeout(done, 20));
+      }
+      throw new Error(`never true: ${script}`);
+    },
+    /** What the browser complained about, but for streams that a test broke. */
+    async complaints() {
+      const entries = await call("POST", `${session}/se/log`, { type: "browser" });
+      return entries.filter((/** @type {any} */ entry) => entry.level === "SEVERE" && !entry.message.includes("/events?")).map((/** @type {any} */ entry) => entry.message);
+    },
+    picture: () => call("GET", `${session}/screenshot`),
+    async stop() {
+      await call("DELETE", session);
+      driver.kill();
+      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}

@@ -1,0 +1,156 @@
+//! Agents, repositories, tokens.
+
+use web::views::*;
+
+use super::*;
+
+pub fn link(id: &str, title: &str) -> JobLink {
+    JobLink {
+        id: id.into(),
+        title: title.into(),
+        build: 42,
+        repository: "warehouse".into(),
+    }
+}
+
+pub fn agents() -> AgentsPage {
+    let agent = |name: &str| AgentRow {
+        id: name.into(),
+        name: name.into(),
+        labels: [("arch".to_owned(), "amd64".to_owned())].into(),
+        slots: 4,
+        running: Vec::new(),
+        last_seen_at: Some(NOW - 2 * S),
+        online: true,
+        draining: false,
+        version: "0.1.0".into(),
+    };
+    AgentsPage {
+        agents: vec![
+            AgentRow {
+                running: vec![
+                    link("t20", "test (postgres=17, redis=6)"),
+                    link("t21", "test (postgres=17, redis=7)"),
+                    link("lint", "lint"),
+                ],
+                ..agent("agent-1")
+            },
+            agent("agent-2"),
+            AgentRow {
+                labels: [("arch".into(), "arm64".into()), ("gpu".into(), "true".into())].into(),
+                draining: true,
+                slots: 2,
+                running: vec![link("t22", "package")],
+                ..agent("build-arm")
+            },
+            AgentRow {
+                online: false,
+                last_seen_at: Some(NOW - 4000 * S),
+                version: "0.0.9".into(),
+                ..agent("old-laptop")
+            },
+        ],
+        queue: vec![
+            QueueRow {
+                job: link("q1", "gpu-test"),
+                since: NOW - 190 * S,
+                reason: "No agent has label gpu=true (closest: agent-1, missing gpu).".into(),
+            },
+            QueueRow {
+                job: link("q2", "test (postgres=13, redis=6)"),
+                since: NOW - 42 * S,
+                reason: "All 2 matching agents are busy; agent-2 is free next.".into(),
+            },
+            QueueRow {
+                job: link("q3", "package"),
+                since: NOW - 42 * S,
+                reason: "It waits for job test.".into(),
+            },
+        ],
+        enrolment_code: None,
+    }
+}
+
+pub fn repository() -> RepositoryPage {
+    let delivery = |id: &str, state, build, sentence: Option<&str>| DeliveryRow {
+        id: id.into(),
+        event: "push".into(),
+        reference: "main".into(),
+        received_at: NOW - 500 * S,
+        state,
+        sentence: sentence.map(Into::into),
+        build,
+    };
+    RepositoryPage {
+        name: "warehouse".into(),
+        git: "https://git.example.org/team/warehouse.git".into(),
+        forge: "gitea".into(),
+        public: true,
+        builds: builds().into_iter().take(4).collect(),
+        hook: Some(Hook {
+            url: "https://ci.example.org/hooks/gitea/warehouse".into(),
+            refused: 3,
+        }),
+        deliveries: vec![
+            delivery("d1", DeliveryState::Pending, None, None),
+            delivery("d2", DeliveryState::Done, Some(42), None),
+            DeliveryRow {
+                event: "ping".into(),
+                reference: String::new(),
+                ..delivery("d3", DeliveryState::Ignored, None, Some("A ping: the hook works."))
+            },
+            delivery(
+                "d4",
+                DeliveryState::Retrying,
+                None,
+                Some("The repository could not be reached: connection refused. The next try is in 40 s."),
+            ),
+            delivery(
+                "d5",
+                DeliveryState::Failed,
+                None,
+                Some("The branch does not exist any more."),
+            ),
+        ],
+        secrets: vec![SecretRow {
+            name: "API_TOKEN".into(),
+            updated_at: NOW - 86_400 * 3 * S,
+        }],
+        trigger_reference: "main".into(),
+    }
+}
+
+pub fn repositories() -> RepositoryList {
+    let row = |name: &str, latest| RepositoryRow {
+        name: name.into(),
+        public: name == "site",
+        latest,
+    };
+    RepositoryList {
+        repositories: vec![
+            row("empty", None),
+            row("site", Some(builds()[4].clone())),
+            row("warehouse", Some(builds()[0].clone())),
+        ],
+    }
+}
+
+pub fn tokens() -> TokensPage {
+    TokensPage {
+        tokens: vec![
+            TokenRow {
+                id: "1".into(),
+                name: "my laptop".into(),
+                created_at: NOW - 9 * 86_400 * S,
+                last_used_at: Some(NOW - 40 * S),
+            },
+            TokenRow {
+                id: "2".into(),
+                name: "nightly script".into(),
+                created_at: NOW - 90 * 86_400 * S,
+                last_used_at: None,
+            },
+        ],
+        fresh: Some("drv_4f1e0b7c".into()),
+    }
+}
