@@ -1,4 +1,4 @@
-//! `cargo xtask demo | test | bench | images`: everything that is done with the project rather than by it.
+//! `cargo xtask demo | test | bench | tidy | images`: everything that is done with the project rather than by it.
 //! It needs nothing but a Rust toolchain: what else is missing, `setup` installs or names.
 
 use clap::{Parser, Subcommand};
@@ -32,6 +32,8 @@ enum Task {
     Test(test::Arguments),
     /// Measure Drover beside the docker CLI.
     Bench(bench::Arguments),
+    /// Check the rules that no compiler knows.
+    Tidy,
     /// Make the images that tests and demo use.
     Images(setup::images::Arguments),
 }
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Tidy => tidy::run(),
         Task::Images(arguments) => setup::images::run(&arguments),
     };
     match done {

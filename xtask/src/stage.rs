@@ -176,7 +176,13 @@ pub fn git(folder: &Path, words: &[&str]) -> anyhow::Result<()> {
 /// The binary with everything it keeps in `folder`, deaf to what the shell says.
 pub fn at_home(binary: &Path, folder: &Path) -> Command {
     let mut command = Command::new(binary);
-    for name in ["DROVER_URL", "DROVER_TOKEN", "DROVER_DATABASE", "DROVER_LOG"] {
+    for name in [
+        "DROVER_URL",
+        "DROVER_TOKEN",
+        "DROVER_DATABASE",
+        "DROVER_LOG",
+        "RUST_BACKTRACE",
+    ] {
         command.env_remove(name);
     }
     command.env("DROVER_DATA", folder.join("data"));

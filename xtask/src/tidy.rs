@@ -1,9 +1,10 @@
 //! Rules that no compiler knows: sizes, openings, forbidden words, who may import whom, and a map that names every
 //! folder. Each rule is a function from the sources to the places that break it.
 
-use crate::process;
+use crate::{process, say};
 use anyhow::Context;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 const MAX_LINES: usize = 400;
 
@@ -34,14 +35,14 @@ const IMPURE_CRATES: &[&str] = &[
 const IMPURE_PATHS: &[&str] = &["std::fs", "std::net", "std::process", "std::thread", "tokio::"];
 
 /// What a rule is called, for people, and what it looks at.
-pub struct Rule {
+struct Rule {
     /// A sentence that is true when the rule is kept.
-    pub says: &'static str,
+    says: &'static str,
     check: fn(&Sources) -> Vec<String>,
 }
 
 /// Every rule.
-pub const RULES: &[Rule] = &[
+const RULES: &[Rule] = &[
     Rule {
         says: "every source file has fewer than 400 lines",
         check: long_files,
@@ -68,8 +69,38 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
+/// `cargo xtask tidy`.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn run() -> anyhow::Result<ExitCode> {
+    let mut kept = true;
+    check(|_, broken| kept &= broken.is_empty())?;
+    Ok(ExitCode::from(u8::from(!kept)))
+}
+
+/// Checks every rule, says how it went, and tells `each` what the rule says and where it is broken.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn check(mut each: impl FnMut(&str, &[String])) -> anyhow::Result<()> {
+    say::heading("tidy: rules that no compiler knows");
+    let sources = Sources::read()?;
+    for rule in RULES {
+        let broken = (rule.check)(&sources);
+        say::line(format_args!(
+            "{}: {}",
+            rule.says,
+            if broken.is_empty() { "yes" } else { "NO" }
+        ));
+        broken.iter().for_each(|place| say::line(format_args!("  {place}")));
+        each(rule.says, &broken);
+    }
+    Ok(())
+}
+
 /// The workspace as text.
-pub struct Sources {
+struct Sources {
     root: PathBuf,
     files: Vec<Source>,
 }
@@ -80,19 +111,9 @@ struct Source {
     text: String,
 }
 
-impl Rule {
-    /// The places that break the rule, one line each.
-    pub fn broken(&self, sources: &Sources) -> Vec<String> {
-        (self.check)(sources)
-    }
-}
-
 impl Sources {
     /// Reads the workspace.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn read() -> anyhow::Result<Sources> {
+    fn read() -> anyhow::Result<Sources> {
         let mut sources = Sources {
             root: process::workspace().to_owned(),
             files: Vec::new(),

@@ -89,19 +89,7 @@ impl Run {
     }
 
     fn tidy(&mut self) -> anyhow::Result<()> {
-        say::heading("tidy: rules that no compiler knows");
-        let sources = tidy::Sources::read()?;
-        for rule in tidy::RULES {
-            let broken = rule.broken(&sources);
-            say::line(format_args!(
-                "{}: {}",
-                rule.says,
-                if broken.is_empty() { "yes" } else { "NO" }
-            ));
-            broken.iter().for_each(|place| say::line(format_args!("  {place}")));
-            self.tally.record(rule.says, broken.is_empty());
-        }
-        Ok(())
+        tidy::check(|rule, broken| self.tally.record(rule, broken.is_empty()))
     }
 
     fn tests(&mut self, prepared: &Prepared, only: Option<&str>) -> anyhow::Result<()> {
