@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, join_all};
@@ -21,6 +22,9 @@ use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Engine, Kept, Owned, OwnedKind, Owner};
 use crate::sandbox::{Reuse, Sandbox, Want};
 use crate::stack::StackFailure;
+
+/// A container whose gate is over is gone after this, or is ended by force.
+const ENDS_BY_ITSELF: Duration = Duration::from_secs(2);
 
 /// What the steps of a job stand on.
 pub struct Ground {
@@ -108,6 +112,9 @@ impl Ground {
         let mut containers = self.used;
         for held in join_all(self.ahead.into_rest()).await {
             if let Ok(Ok(held)) = held {
+                if let Err(error) = held.gate.quit().await {
+                    tracing::debug!(%error, "a held step has gone by itself");
+                }
                 containers.extend(held.container);
             }
         }
@@ -117,7 +124,7 @@ impl Ground {
                 services.stack.stop().await;
             }
         };
-        let (_, whole) = tokio::join!(services, remove_all(&context.engine, containers));
+        let (_, whole) = tokio::join!(services, remove_ended(&context.engine, containers));
         if job.resumed {
             remove_owned(&context.engine, &job.input.attempt).await;
         }
@@ -255,6 +262,16 @@ async fn owned_by(engine: &Engine, attempt: &AttemptId) -> Vec<Owned> {
             Vec::new()
         }
     }
+}
+
+/// Removes containers whose first process is over or will be in a moment. To remove one that still ends costs the
+/// engine 90 ms, afterwards 5 ms.
+async fn remove_ended(engine: &Engine, containers: Vec<ContainerId>) -> bool {
+    let ended = join_all(containers.iter().map(|container| engine.wait_exit(container)));
+    if tokio::time::timeout(ENDS_BY_ITSELF, ended).await.is_err() {
+        tracing::debug!("some containers are ended by force");
+    }
+    remove_all(engine, containers).await
 }
 
 /// Removes them all; false: some are left for the sweep.

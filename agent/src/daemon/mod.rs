@@ -84,7 +84,7 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
     let kept = keep(&engine, &left);
     let pool_config = PoolConfig {
         slots: config.slots as usize,
-        spare: 1,
+        spare: config.slots as usize,
         holders: left.iter().map(|held| held.attempt.0.clone()).collect(),
         expires: None,
     };
@@ -99,7 +99,7 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
             mirrors: Mirrors::new(config.data.join("mirrors")),
             attempts,
             tasks: tasks.clone(),
-            shutdown: stop.now.clone(),
+            shutdown: stop.now.child_token(),
         },
         watcher: Watcher::new(),
         news,
