@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, join_all};
 use protocol::attempt::AttemptResult;
 use protocol::ids::AttemptId;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::held::Ahead;
@@ -21,6 +23,9 @@ use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Engine, Kept, Owned, OwnedKind, Owner};
 use crate::sandbox::{Reuse, Sandbox, Want};
 use crate::stack::StackFailure;
+
+/// A container whose gate is over is gone after this, or is ended by force.
+const ENDS_BY_ITSELF: Duration = Duration::from_secs(2);
 
 /// What the steps of a job stand on.
 pub struct Ground {
@@ -102,22 +107,24 @@ impl Ground {
         tokio::try_join!(code, services).map(|_| ())
     }
 
-    /// Ends and removes everything, then gives the sandbox back. Goes on behind the result.
+    /// Gives the sandbox back, and ends and removes everything in it. Goes on behind the result.
     pub async fn remove(self, job: Arc<Job>) {
         drop(self.code);
-        let mut containers = self.used;
-        for held in join_all(self.ahead.into_rest()).await {
-            if let Ok(Ok(held)) = held {
-                containers.extend(held.container);
-            }
-        }
         let context = &job.context;
+        let (cleared, is_cleared) = oneshot::channel();
+        let reuse = async { is_cleared.await.unwrap_or(Reuse::Never) };
+        context.pool.put_back_when(self.sandbox, reuse);
         let services = async {
             if let Some(services) = self.services {
                 services.stack.stop().await;
             }
         };
-        let (_, whole) = tokio::join!(services, remove_all(&context.engine, containers));
+        let steps = async {
+            let mut containers = self.used;
+            containers.extend(let_go(self.ahead).await);
+            remove_ended(&context.engine, containers).await
+        };
+        let ((), whole) = tokio::join!(services, steps);
         if job.resumed {
             remove_owned(&context.engine, &job.input.attempt).await;
         }
@@ -126,8 +133,24 @@ impl Ground {
         } else {
             Reuse::Never
         };
-        context.pool.put_back(self.sandbox, reuse);
+        if cleared.send(reuse).is_err() {
+            tracing::debug!("the pool is gone before its sandbox is back");
+        }
     }
+}
+
+/// Ends the steps that were started ahead and never had their turn; their containers.
+async fn let_go(ahead: Ahead) -> Vec<ContainerId> {
+    let mut containers = Vec::new();
+    for held in join_all(ahead.into_rest()).await {
+        if let Ok(Ok(held)) = held {
+            if let Err(error) = held.gate.quit().await {
+                tracing::debug!(%error, "a held step has gone by itself");
+            }
+            containers.extend(held.container);
+        }
+    }
+    containers
 }
 
 /// The sandbox and, after a restart, the steps' containers that stand in it.
@@ -255,6 +278,16 @@ async fn owned_by(engine: &Engine, attempt: &AttemptId) -> Vec<Owned> {
             Vec::new()
         }
     }
+}
+
+/// Removes containers whose first process is over or will be in a moment. To remove one that still ends costs the
+/// engine 90 ms, afterwards 5 ms.
+async fn remove_ended(engine: &Engine, containers: Vec<ContainerId>) -> bool {
+    let ended = join_all(containers.iter().map(|container| engine.wait_exit(container)));
+    if tokio::time::timeout(ENDS_BY_ITSELF, ended).await.is_err() {
+        tracing::debug!("some containers are ended by force");
+    }
+    remove_all(engine, containers).await
 }
 
 /// Removes them all; false: some are left for the sweep.

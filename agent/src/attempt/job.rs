@@ -58,7 +58,7 @@ impl Job {
         let gate = self.context.engine.gate_file();
         let (run, workspace) = (self.folder.step(index), self.folder.workspace());
         let places = plan::StepPlaces {
-            gate: &gate,
+            gate,
             run: &run,
             workspace: &workspace,
             objects: place.objects.as_deref(),

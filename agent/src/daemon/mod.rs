@@ -82,25 +82,20 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
     let engine = Engine::connect(engine_config, tasks.clone(), engine_stop.clone()).await?;
     let left = records::find(&attempts).context("look for attempts of an earlier run")?;
     let kept = keep(&engine, &left);
-    let pool_config = PoolConfig {
-        slots: config.slots as usize,
-        spare: 1,
-        holders: left.iter().map(|held| held.attempt.0.clone()).collect(),
-        expires: None,
-    };
-    let pool = Pool::start(&engine, pool_config, tasks.clone(), engine_stop.clone()).await?;
+    let pool = Pool::start(&engine, pool_config(&config, &left), tasks.clone(), engine_stop.clone()).await?;
     engine.start_sweeping();
     let (news, hears) = mpsc::unbounded_channel();
+    let context = AttemptContext {
+        engine,
+        pool: pool.clone(),
+        mirrors: Mirrors::new(config.data.join("mirrors")),
+        attempts,
+        tasks: tasks.clone(),
+        shutdown: stop.now.child_token(),
+    };
     let shop = Shop {
         coordinator,
-        context: AttemptContext {
-            engine: engine.clone(),
-            pool: pool.clone(),
-            mirrors: Mirrors::new(config.data.join("mirrors")),
-            attempts,
-            tasks: tasks.clone(),
-            shutdown: stop.now.clone(),
-        },
+        context,
         watcher: Watcher::new(),
         news,
     };
@@ -112,6 +107,16 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
     tasks.close();
     tasks.wait().await;
     ended
+}
+
+/// A warm sandbox for each slot, and one more for each that is still being cleaned when its next job comes.
+fn pool_config(config: &AgentConfig, left: &[Held]) -> PoolConfig {
+    PoolConfig {
+        slots: config.slots as usize,
+        spare: (config.slots as usize).div_ceil(2),
+        holders: left.iter().map(|held| held.attempt.0.clone()).collect(),
+        expires: None,
+    }
 }
 
 /// Trades a one-time code for the agent's token.
