@@ -1,5 +1,7 @@
-//! The coordinator from outside, in one binary: the store's conformance suite on SQLite and on PostgreSQL, the log store
-//! on real files, and HTTP on a real listener with real Git repositories and agents that speak the protocol.
+//! Tests of the coordinator from outside, in one binary: the store's conformance suite on SQLite and on PostgreSQL, the
+//! log store on real files, and stories over HTTP with real Git repositories and agents that speak the protocol.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod http;
 mod logs;
