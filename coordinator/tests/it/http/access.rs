@@ -328,7 +328,19 @@ async fn a_public_repository_is_read_by_anybody_and_nothing_else_is() {
         }
     }
     opened.sort();
-    insta::assert_snapshot!(opened.join("\n"), @"");
+    insta::assert_snapshot!(opened.join("\n"), @r"
+    GET /api/v1/attempts/{attempt}/logs
+    GET /api/v1/attempts/{attempt}/logs/{stream}/find
+    GET /api/v1/attempts/{attempt}/logs/{stream}/lines
+    GET /api/v1/attempts/{attempt}/logs/{stream}/meta
+    GET /api/v1/attempts/{attempt}/logs/{stream}/raw
+    GET /api/v1/builds/{number}/logs
+    GET /badge/{file}
+    GET /builds/{number}
+    GET /jobs/{job}
+    GET /jobs/{job}/attempts/{number}
+    GET /repositories/{name}
+    ");
 }
 
 #[tokio::test]
