@@ -132,6 +132,7 @@ impl Browser {
             "--no-sandbox",
             "--disable-gpu",
             "--no-first-run",
+            WINDOW,
             &profile,
         ];
         let options = json!({"binary": programs.chromium, "args": arguments});
