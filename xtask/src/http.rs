@@ -3,7 +3,7 @@
 
 use anyhow::{Context, bail};
 use serde_json::Value;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -80,43 +80,74 @@ impl Server {
             .write_all(head.as_bytes())
             .and_then(|()| stream.write_all(body.as_bytes()))
             .context("send")?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).context("receive")?;
-        parse(&String::from_utf8_lossy(&answer)).context("the answer is no HTTP")
+        receive(&mut BufReader::new(stream)).context("receive")
     }
 }
 
-/// Status and body; a chunked body is put together.
-fn parse(answer: &str) -> Option<(u16, String)> {
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split_whitespace().nth(1)?.parse().ok()?;
-    if !head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
-        return Some((status, body.to_owned()));
-    }
-    let mut whole = String::new();
-    let mut rest = body;
+/// Status and body. Not every server closes the connection, so the end is where the head says.
+fn receive(stream: &mut impl BufRead) -> anyhow::Result<(u16, String)> {
+    let mut first = String::new();
+    stream.read_line(&mut first)?;
+    let status = first
+        .split_whitespace()
+        .nth(1)
+        .context("the answer is no HTTP")?
+        .parse()?;
+    let (mut length, mut chunked) = (0, false);
     loop {
-        let (size, after) = rest.split_once("\r\n")?;
-        let size = usize::from_str_radix(size.trim(), 16).ok()?;
-        if size == 0 {
-            return Some((status, whole));
+        let mut line = String::new();
+        stream.read_line(&mut line)?;
+        let line = line.trim().to_ascii_lowercase();
+        match line.split_once(':') {
+            Some(("content-length", value)) => length = value.trim().parse()?,
+            Some(("transfer-encoding", value)) => chunked = value.trim() == "chunked",
+            Some(_) => {}
+            None => break,
         }
-        whole.push_str(after.get(..size)?);
-        rest = after.get(size..)?.strip_prefix("\r\n")?;
     }
+    let body = if chunked {
+        chunks(stream)?
+    } else {
+        exactly(stream, length)?
+    };
+    Ok((status, String::from_utf8(body)?))
+}
+
+fn chunks(stream: &mut impl BufRead) -> anyhow::Result<Vec<u8>> {
+    let mut whole = Vec::new();
+    loop {
+        let mut size = String::new();
+        stream.read_line(&mut size)?;
+        let size = usize::from_str_radix(size.trim(), 16)?;
+        whole.extend(exactly(stream, size)?);
+        exactly(stream, 2)?;
+        if size == 0 {
+            return Ok(whole);
+        }
+    }
+}
+
+fn exactly(stream: &mut impl BufRead, length: usize) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::receive;
+
+    fn read(answer: &str) -> Option<(u16, String)> {
+        receive(&mut answer.as_bytes()).ok()
+    }
 
     #[test]
     fn both_kinds_of_body_are_read() {
-        let plain = parse("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+        let plain = read("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi and more");
         assert_eq!(plain, Some((200, "hi".to_owned())));
         let chunked =
-            parse("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n");
+            read("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n");
         assert_eq!(chunked, Some((404, "abcd".to_owned())));
-        assert_eq!(parse("nonsense"), None);
+        assert_eq!(read("nonsense"), None);
     }
 }

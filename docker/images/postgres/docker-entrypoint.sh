@@ -76,7 +76,7 @@ init_data() {
         cp -a "$template/." "$PGDATA"
     fi
     printf '\nhost all all all %s\n' "$POSTGRES_HOST_AUTH_METHOD" >>"$PGDATA/pg_hba.conf"
-    setup_sql | postgres --single -j -D "$PGDATA" postgres >/dev/null
+    setup_sql | postgres --single -j -c log_checkpoints=off -D "$PGDATA" postgres >/dev/null
 }
 
 # Runs the image user's own scripts against a server that listens on the local socket only.

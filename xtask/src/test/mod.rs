@@ -8,6 +8,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 use tally::Tally;
 
+mod scripts;
 mod suite;
 mod tally;
 
@@ -96,6 +97,9 @@ impl Run {
         let before = leftovers::look()?;
         self.stage("build the tests", |run| suite::build(&mut run.tally))?;
         self.stage("tests", |run| suite::run(prepared, only, &mut run.tally))?;
+        if only.is_none() {
+            self.stage("pages' scripts", |run| scripts::run(&mut run.tally))?;
+        }
         self.stage("leftovers", |run| {
             say::heading("leftovers: what the tests left in the engine");
             let left = leftovers::since(&before)?;
