@@ -16,6 +16,8 @@ struct Browser {
 
 impl Browser {
     async fn open() -> Browser {
+        // The driver is spoken to over plain HTTP, but its client wants a provider before it is made.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -24,7 +26,7 @@ impl Browser {
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let port = loop {
             let line = lines.next().expect("chromedriver tells its port").unwrap();
-            if let Some(rest) = line.split("on port ").nth(1) {
+            if let Some(rest) = line.split("successfully on port ").nth(1) {
                 break rest.trim_end_matches('.').parse::<u16>().unwrap();
             }
         };
