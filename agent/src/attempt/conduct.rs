@@ -46,12 +46,9 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
     }
     let started = job.journal.started_at().unwrap_or_else(journal::now);
     let interrupts = Interrupts::new(job, cancel, started);
-    let mut ground = tokio::select! {
-        ground = Ground::lay(job) => match ground {
-            Ok(ground) => ground,
-            Err(result) => return (result, None),
-        },
-        interrupt = interrupts.next(None) => return (interrupt.result(None), None),
+    let mut ground = match Ground::lay(job, &interrupts).await {
+        Ok(ground) => ground,
+        Err(result) => return (result, None),
     };
     let result = Run {
         job,

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::held::Ahead;
+use super::interrupt::Interrupts;
 use super::job::{Job, Place};
 use super::plan::STEP_LABEL;
 use super::services::Services;
@@ -54,36 +55,36 @@ pub enum NotReady {
     Service(Box<StackFailure>),
 }
 
-impl Drop for Checkout {
-    fn drop(&mut self) {
+impl Checkout {
+    /// Gives it up; afterwards nothing more is written.
+    async fn end(self) {
         self.stop.cancel();
+        if self.done.await.is_err() {
+            tracing::debug!("a checkout was given up");
+        }
     }
 }
 
 impl Ground {
-    /// Takes a sandbox and begins with everything else. Errors: the result of the attempt.
-    pub async fn lay(job: &Arc<Job>) -> Result<Ground, AttemptResult> {
+    /// Takes a sandbox and begins with everything else. Not to be dropped half-way: what was taken must be given back.
+    /// Errors: the result of the attempt.
+    pub async fn lay(job: &Arc<Job>, interrupts: &Interrupts) -> Result<Ground, AttemptResult> {
         let kept = job.context.engine.keep(Owner::Attempt(job.input.attempt.0.clone()));
         let code = begin_checkout(job);
-        let objects = objects(job).await.map_err(|error| words::of_checkout(&error))?;
-        job.phase("sandbox", true);
-        let (sandbox, found) = sandbox(job).await?;
-        job.phase("sandbox", false);
-        let place = Place {
-            network: sandbox.join(),
-            standing: sandbox.standing().clone(),
-            labels: sandbox.labels(Labels::new()),
-            objects,
-            found,
-        };
-        Ok(Ground {
-            services: Services::start(job, &sandbox).await,
-            ahead: Ahead::new(job.clone(), Arc::new(place)),
-            used: Vec::new(),
-            sandbox,
-            code,
-            _kept: kept,
-        })
+        match place(job, interrupts).await {
+            Ok((sandbox, place)) => Ok(Ground {
+                services: Services::start(job, &sandbox).await,
+                ahead: Ahead::new(job.clone(), Arc::new(place)),
+                used: Vec::new(),
+                sandbox,
+                code,
+                _kept: kept,
+            }),
+            Err(result) => {
+                code.end().await;
+                Err(result)
+            }
+        }
     }
 
     /// Waits until the code is there.
@@ -109,7 +110,6 @@ impl Ground {
 
     /// Gives the sandbox back, and ends and removes everything in it. Goes on behind the result.
     pub async fn remove(self, job: Arc<Job>) {
-        drop(self.code);
         let context = &job.context;
         let (cleared, is_cleared) = oneshot::channel();
         let reuse = async { is_cleared.await.unwrap_or(Reuse::Never) };
@@ -124,7 +124,7 @@ impl Ground {
             containers.extend(let_go(self.ahead).await);
             remove_ended(&context.engine, containers).await
         };
-        let ((), whole) = tokio::join!(services, steps);
+        let ((), (), whole) = tokio::join!(self.code.end(), services, steps);
         if job.resumed {
             remove_owned(&context.engine, &job.input.attempt).await;
         }
@@ -153,8 +153,24 @@ async fn let_go(ahead: Ahead) -> Vec<ContainerId> {
     containers
 }
 
+/// A sandbox, and where the containers of the steps go in it.
+async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place), AttemptResult> {
+    let objects = objects(job).await.map_err(|error| words::of_checkout(&error))?;
+    job.phase("sandbox", true);
+    let (sandbox, found) = sandbox(job, interrupts).await?;
+    job.phase("sandbox", false);
+    let place = Place {
+        network: sandbox.join(),
+        standing: sandbox.standing().clone(),
+        labels: sandbox.labels(Labels::new()),
+        objects,
+        found,
+    };
+    Ok((sandbox, place))
+}
+
 /// The sandbox and, after a restart, the steps' containers that stand in it.
-async fn sandbox(job: &Job) -> Result<(Sandbox, BTreeMap<usize, ContainerId>), AttemptResult> {
+async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMap<usize, ContainerId>), AttemptResult> {
     let (pool, holder) = (&job.context.pool, job.input.attempt.as_str());
     if job.resumed {
         if let Some(sandbox) = pool.adopt(holder).await {
@@ -176,10 +192,10 @@ async fn sandbox(job: &Job) -> Result<(Sandbox, BTreeMap<usize, ContainerId>), A
         repository: job.input.repository.clone(),
         trusted: job.input.trusted,
     };
-    let sandbox = pool
-        .take(&want)
-        .await
-        .map_err(|error| words::broken(format!("sandbox: {error}")))?;
+    let sandbox = tokio::select! {
+        taken = pool.take_early(&want) => taken.map_err(|error| words::broken(format!("sandbox: {error}")))?,
+        interrupt = interrupts.next(None) => return Err(interrupt.result(None)),
+    };
     Ok((sandbox, BTreeMap::new()))
 }
 
@@ -224,6 +240,8 @@ async fn check_out(job: &Job, stop: &CancellationToken) -> Result<(), CheckoutEr
             let voice = job.voice.clone();
             let say: checkout::Say = Arc::new(move |words| voice.say(words));
             checkout::commit(&job.context.mirrors, source, &workspace, say, stop).await?;
+            let short = source.commit.get(..12).unwrap_or(&source.commit);
+            job.voice.say(format!("checked out {short} ({})", source.reference));
         }
         Code::Tree(tree) => checkout::tree(tree, &workspace).await?,
     }

@@ -86,10 +86,10 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
     engine.start_sweeping();
     let (news, hears) = mpsc::unbounded_channel();
     let context = AttemptContext {
-        engine,
+        engine: engine.clone(),
         pool: pool.clone(),
         mirrors: Mirrors::new(config.data.join("mirrors")),
-        attempts,
+        attempts: attempts.clone(),
         tasks: tasks.clone(),
         shutdown: stop.now.child_token(),
     };
@@ -103,10 +103,19 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
     let desk = Desk::new(config.slots, once, left);
     let ended = Office::new(config, shop, desk, kept).open(hears, &stop).await;
     pool.stop().await;
+    sweep_last(&engine, &attempts).await;
     engine_stop.cancel();
     tasks.close();
     tasks.wait().await;
     ended
+}
+
+/// What could not be removed in its time is tried once more. Attempts that are left for the next start keep theirs.
+async fn sweep_last(engine: &Engine, attempts: &Path) {
+    let none_left = records::find(attempts).is_ok_and(|left| left.is_empty());
+    if none_left && let Err(error) = engine.sweep().await {
+        tracing::warn!(%error, "cannot look for what is left in the engine");
+    }
 }
 
 /// A warm sandbox for each slot, and one more for each that is still being cleaned when its next job comes.

@@ -89,7 +89,10 @@ pub async fn run(shop: Shop, lease: Lease, signals: Signals) {
         Telling::GivenUp => {}
         Telling::Told(_) => remove(&folder).await,
         Telling::Unwanted(why) => {
-            tracing::info!(attempt.id = %attempt, %why, "stopped working on an attempt");
+            match why {
+                CallError::Stale(why) => tracing::info!(attempt.id = %attempt, why, "stopped working on an attempt"),
+                other => tracing::warn!(attempt.id = %attempt, %other, "an attempt is given up"),
+            }
             remove(&folder).await;
         }
     }
