@@ -83,7 +83,7 @@ impl Browser {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lines_appear_while_the_step_and_the_service_run() {
     let mut stage = Stage::up();
     let copy = stage.repository("app");
@@ -109,6 +109,12 @@ jobs:
     page.goto(format!("{}/", stage.url())).await.unwrap();
     browser.sees(&["Log in"]).await;
     page.goto(stage.login_link()).await.unwrap();
+    page.find(By::Css("main form button"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
     browser.sees(&["app"]).await;
     copy.push("Talk");
     let build = stage.build(1);
@@ -116,9 +122,14 @@ jobs:
     page.goto(format!("{}/builds/1", stage.url())).await.unwrap();
     browser.sees(&["Talk", "talk", "running"]).await;
     page.find(By::LinkText("talk")).await.unwrap().click().await.unwrap();
-    browser
-        .sees(&["the step speaks", "and complains", "Ready to accept connections"])
-        .await;
+    page.find(By::Css("#sec-service-cache summary"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    let ready = "Ready to accept connections";
+    browser.sees(&["the step speaks", "and complains", ready]).await;
     let status = stage.json(&["build", "show", "1", "--json"])["status"].clone();
     assert_eq!(status, "running", "the lines were seen while it ran");
 
