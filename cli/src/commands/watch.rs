@@ -123,5 +123,7 @@ fn is_away(error: &anyhow::Error) -> bool {
 }
 
 fn ends_with(error: &anyhow::Error, exits: &[Exit]) -> bool {
-    error.downcast_ref::<Stop>().is_some_and(|stop| exits.contains(&stop.exit))
+    error
+        .downcast_ref::<Stop>()
+        .is_some_and(|stop| exits.contains(&stop.exit))
 }
