@@ -12,7 +12,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const SETTLED: Duration = Duration::from_secs(30);
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(150);
+/// So many looks without a change are rest.
+const CALM: u32 = 3;
+/// Labels of what goes away by itself: of a job that runs, of a `drover run`.
+const BUSY: [&str; 2] = ["drover.attempt=", "drover.agent=local-"];
 
 /// What was measured of one workload, in milliseconds.
 #[derive(Default)]
@@ -41,8 +45,6 @@ pub struct Race {
 struct Track<'a> {
     stage: &'a Stage,
     api: Server,
-    /// How much of ours is in the engine while nothing runs: the warm sandboxes.
-    idle: usize,
 }
 
 /// Runs `rounds` rounds on a Drover that is up, after one that does not count.
@@ -82,12 +84,11 @@ impl Track<'_> {
             std::fs::write(folder.join(".drover.yml"), workload.file).context("write the job file")?;
         }
         let token = std::fs::read_to_string(stage.folder().join("data/admin.token")).context("read the token")?;
-        let mut track = Track {
+        let track = Track {
             stage,
             api: Server::new(&stage.url, Some(token.trim().to_owned())),
-            idle: 0,
         };
-        track.idle = track.idle()?;
+        track.settle()?;
         Ok(track)
     }
 
@@ -171,35 +172,21 @@ impl Track<'_> {
         Ok(())
     }
 
-    /// Waits until nothing but the warm sandboxes is left, so that one way does not pay for another's removal.
+    /// Waits until nothing runs and nothing is being made or removed, so that one way does not pay for another.
     fn settle(&self) -> anyhow::Result<()> {
         let begin = Instant::now();
-        let mut calm = 0;
-        while calm < 2 && begin.elapsed() < SETTLED {
+        let (mut before, mut calm) = (leftovers::look()?, 0);
+        while calm < CALM && begin.elapsed() < SETTLED {
             std::thread::sleep(LOOK);
-            calm = if leftovers::look()?.len() == self.idle {
-                calm + 1
-            } else {
-                0
-            };
+            let now = leftovers::look()?;
+            let works = now.iter().any(|line| BUSY.iter().any(|label| line.contains(label)));
+            calm = if now == before && !works { calm + 1 } else { 0 };
+            before = now;
         }
-        if calm < 2 {
+        if calm < CALM {
             say::line("note: the engine does not come to rest; is something else using it?");
         }
         Ok(())
-    }
-
-    /// How much of ours is in the engine once that number stays the same for a while.
-    fn idle(&self) -> anyhow::Result<usize> {
-        let begin = Instant::now();
-        let (mut count, mut calm) = (leftovers::look()?.len(), 0);
-        while calm < 10 && begin.elapsed() < SETTLED {
-            std::thread::sleep(LOOK);
-            let now = leftovers::look()?.len();
-            calm = if now == count { calm + 1 } else { 0 };
-            count = now;
-        }
-        Ok(count)
     }
 }
 
