@@ -1,13 +1,14 @@
 //! What a maintainer sees: lines appear in a real browser while the step and its service still run.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use thirtyfour::prelude::*;
 
 use crate::stage::{PATIENCE, Stage};
 
-/// A browser with its driver; ends both when dropped.
+/// A browser with its driver; ends both when dropped, also by a failed assertion.
 struct Browser {
     driver: WebDriver,
     process: Child,
@@ -20,7 +21,10 @@ impl Browser {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
+            .process_group(0)
             .stdout(Stdio::piped())
+            // The browser inherits it, and would hold the pipe of whoever reads this test's output.
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -70,16 +74,13 @@ impl Browser {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     }
+}
 
-    async fn close(self) {
-        let Browser {
-            driver,
-            mut process,
-            _profile,
-        } = self;
-        driver.quit().await.unwrap();
-        process.kill().unwrap();
-        process.wait().unwrap();
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let group = rustix::process::Pid::from_child(&self.process);
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        let _ = self.process.wait();
     }
 }
 
@@ -140,7 +141,8 @@ jobs:
         .await
         .unwrap();
     assert!(!stderr.is_empty(), "standard error is told apart");
-    browser.close().await;
+    browser.driver.clone().quit().await.unwrap();
+    drop(browser);
     assert_eq!(stage.watch(1).0, 0);
     stage.stop();
     stage.nothing_left();

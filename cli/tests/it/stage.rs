@@ -79,9 +79,11 @@ impl Stage {
             url: url.unwrap(),
             login: login.unwrap(),
         });
-        self.agent = eventually("the agent", || {
-            let agents = self.json(&["agent", "ls", "--json"]);
-            Some(agents[0]["id"].as_str()?.to_owned())
+        // What the agent marks everything with that it makes.
+        let label = self.data().join("agent/agent-label");
+        self.agent = eventually("the agent's label", || {
+            let label = std::fs::read_to_string(&label).ok()?;
+            Some(label.trim().to_owned()).filter(|label| !label.is_empty())
         });
     }
 
@@ -193,11 +195,13 @@ impl Stage {
             format!("label=drover.agent={}", self.agent),
         ];
         let words_of_ps = ["ps", "-q", "--filter", &filters[0], "--filter", &filters[1]];
-        let found = Command::new("docker").args(words_of_ps).output().unwrap();
-        let id = String::from_utf8(found.stdout).unwrap().trim().to_owned();
-        assert!(
-            !id.is_empty() && !id.contains('\n'),
-            "one container of {service}: {id:?}"
+        let id = eventually(
+            &format!("one container of {service}, among {:?}", in_engine("drover.service")),
+            || {
+                let found = engine_says(&words_of_ps);
+                let mut ids = found.split_whitespace();
+                ids.next().filter(|_| ids.next().is_none()).map(str::to_owned)
+            },
         );
         let output = Command::new("docker").args(["exec", &id]).args(words).output().unwrap();
         assert!(output.status.success(), "{}", told(&output));
@@ -291,19 +295,24 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Names of containers and networks in the engine that carry `label`.
+/// Ids of containers, networks and volumes in the engine that carry `label`.
 pub fn in_engine(label: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    for words in [["ps", "-aq"], ["network", "ls"], ["volume", "ls"]] {
+    let filter = format!("label={label}");
+    let lists = [["ps", "-aq"], ["network", "ls"], ["volume", "ls"]];
+    let lists = lists.map(|words| {
         let quiet = if words[0] == "ps" { "--no-trunc" } else { "-q" };
-        let filter = format!("label={label}");
-        let output = Command::new("docker")
-            .args(words)
-            .args([quiet, "--filter", &filter])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", told(&output));
-        names.extend(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned));
-    }
-    names
+        engine_says(&[words[0], words[1], quiet, "--filter", &filter])
+    });
+    lists.iter().flat_map(|list| list.lines()).map(str::to_owned).collect()
+}
+
+/// What the engine's own command prints. Asked again when it fails: this engine cannot list while it removes.
+fn engine_says(words: &[&str]) -> String {
+    eventually("an answer of the engine", || {
+        let output = Command::new("docker").args(words).output().unwrap();
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8(output.stdout).unwrap())
+    })
 }
