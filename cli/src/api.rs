@@ -2,7 +2,6 @@
 
 use job_specs::diagnostics::Diagnostic;
 use job_specs::status::JobStatus;
-use protocol::attempt::Reason;
 use serde::{Deserialize, Serialize};
 
 /// A row of the build list.
@@ -27,6 +26,11 @@ pub struct BuildRow {
     pub created_at: i64,
     /// Microseconds since 1970.
     pub finished_at: Option<i64>,
+    /// Why it has no jobs.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// Its page.
+    pub url: String,
 }
 
 /// A build with its jobs.
@@ -41,9 +45,6 @@ pub struct BuildView {
     /// What is wrong with its job file.
     #[serde(default)]
     pub diagnostics: Vec<Diagnostic>,
-    /// Its page.
-    #[serde(default)]
-    pub url: Option<String>,
 }
 
 /// A job of a build.
@@ -51,15 +52,13 @@ pub struct BuildView {
 pub struct JobView {
     /// Id.
     pub id: String,
-    /// `test`
-    pub name: String,
     /// `test (postgres=15)`
     pub title: String,
     /// Where it stands.
     pub status: JobStatus,
     /// Why it did not pass.
     #[serde(default)]
-    pub reason: Option<Reason>,
+    pub reason: Option<String>,
     /// Its failure does not count.
     #[serde(default)]
     pub allow_failure: bool,
@@ -75,7 +74,7 @@ pub struct JobView {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WhyView {
     /// `test (postgres=15)`
-    pub job: String,
+    pub title: String,
     /// Where it stands.
     pub status: JobStatus,
     /// One sentence.
@@ -133,8 +132,8 @@ pub struct DeliveryView {
     pub received_at: i64,
     /// `push`, `ping`, …
     pub event: String,
-    /// `stored`, `done`, `failed`, …
-    pub state: String,
+    /// `pending`, `done` or `failed`.
+    pub status: String,
     /// What came of it, in words.
     #[serde(default)]
     pub message: Option<String>,
@@ -150,20 +149,19 @@ pub struct AgentView {
     pub id: String,
     /// How people call it.
     pub name: String,
-    /// `online`, `offline`, `draining`.
-    #[serde(default)]
-    pub state: String,
+    /// It called within the last minute.
+    pub connected: bool,
+    /// It takes nothing new.
+    pub draining: bool,
     /// Slots in all.
     pub slots: i64,
-    /// Slots with work.
-    #[serde(default)]
-    pub busy: i64,
+    /// Attempts that it works on.
+    pub running: Vec<String>,
     /// Labels.
     #[serde(default)]
     pub labels: std::collections::BTreeMap<String, String>,
     /// Microseconds since 1970.
-    pub last_seen: Option<i64>,
+    pub seen_at: Option<i64>,
     /// Drover's version there.
-    #[serde(default)]
-    pub version: String,
+    pub software: String,
 }

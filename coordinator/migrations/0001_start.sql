@@ -70,7 +70,7 @@ create table jobs (
     linked bigint not null, -- its end matters to other jobs
     status text not null check (status in ('waiting', 'queued', 'assigned', 'running', 'passed', 'failed', 'errored',
         'cancelled', 'timed_out', 'skipped')),
-    version bigint not null, -- grows with each entry of its history
+    history text not null, -- everything that happened to it, a line of JSON each
     cancelling text, -- why, once somebody asked for it to stop
     reason_code text,
     reason text,
@@ -82,7 +82,6 @@ create table jobs (
     finished_at bigint,
     unique (build, position)
 );
-create index jobs_name on jobs (build, name);
 create index jobs_ready on jobs (lane, priority desc, build, position) where status = 'queued' and held = 0;
 create index jobs_active on jobs (repository) where status in ('assigned', 'running');
 create index jobs_open on jobs (build, position) where status in ('waiting', 'queued', 'assigned', 'running');
@@ -100,15 +99,6 @@ create table job_needs (
     primary key (build, needs, job)
 );
 create index job_needs_job on job_needs (job);
-
-create table job_history (
-    job text not null references jobs (id),
-    version bigint not null,
-    at bigint not null,
-    event text not null,
-    status text not null,
-    primary key (job, version)
-);
 
 create table agents (
     id text primary key,

@@ -46,12 +46,9 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
     }
     let started = job.journal.started_at().unwrap_or_else(journal::now);
     let interrupts = Interrupts::new(job, cancel, started);
-    let mut ground = tokio::select! {
-        ground = Ground::lay(job) => match ground {
-            Ok(ground) => ground,
-            Err(result) => return (result, None),
-        },
-        interrupt = interrupts.next(None) => return (interrupt.result(None), None),
+    let mut ground = match Ground::lay(job, &interrupts).await {
+        Ok(ground) => ground,
+        Err(result) => return (result, None),
     };
     let result = Run {
         job,
@@ -293,22 +290,25 @@ impl Run<'_> {
     }
 }
 
-/// Says the result, and notes it with the lengths of the logs: from here on a restart changes nothing.
+/// Says the result, and notes it with the lengths of the logs: from here on a restart changes nothing. Only then are
+/// the logs closed, or a restart in between would find that a service has said more than a closed log has.
 async fn conclude(job: &Job, result: &AttemptResult, ground: Option<&Ground>) {
     if let Some(services) = ground.and_then(|ground| ground.services.as_ref()) {
         services.flush().await;
-        services::close(job);
+        services::tell_stopped(job);
     }
     job.voice.say(match &result.reason {
         None => "passed".to_owned(),
         Some(reason) => reason.sentence.clone(),
     });
-    job.streams.close(&StreamId::job());
     let ended = Ended {
         result: result.clone(),
         logs: job.streams.lengths(),
     };
     if let Err(error) = job.folder.set_ended(&ended) {
         tracing::error!(%error, attempt.id = %job.input.attempt, "cannot note the result of an attempt");
+    }
+    for (stream, len) in &ended.logs {
+        job.streams.close_at(stream, *len);
     }
 }

@@ -11,12 +11,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use protocol::attempt::AttemptResult;
 use protocol::ids::{AttemptId, StreamId};
 use serde::{Deserialize, Serialize};
+
+use crate::sandbox::open_folder;
 
 /// The folder of one attempt.
 #[derive(Debug, Clone)]
@@ -123,10 +125,4 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let half = path.with_extension("new");
     fs::write(&half, bytes)?;
     fs::rename(half, path)
-}
-
-/// Makes a folder that every user may write to, whatever the umask is.
-fn open_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o777))
 }

@@ -103,6 +103,7 @@ async fn hold(job: Arc<Job>, place: Arc<Place>, index: usize) -> Result<HeldStep
     let engine = &job.context.engine;
     let container = engine.create(&job.container(index, image.id.clone(), &place)).await?;
     let gate = async {
+        place.standing.gate().await?;
         engine.start(&container).await?;
         GateClient::connect(&folder, GATE_ANSWERS)
             .await

@@ -16,6 +16,7 @@ use super::voice::Voice;
 use super::{AttemptContext, AttemptInput};
 use crate::engine::labels::Labels;
 use crate::engine::{ContainerId, ContainerPlan, Network};
+use crate::sandbox::Standing;
 use crate::{attempt::plan, engine};
 
 /// One attempt while it runs.
@@ -36,6 +37,8 @@ pub struct Job {
 pub struct Place {
     /// The anchor's network namespace.
     pub network: Network,
+    /// The anchor, which must stand before a container in its namespace is started.
+    pub standing: Standing,
     /// The sandbox's labels.
     pub labels: Labels,
     /// The objects of the code's repository on the host, if it is one.
@@ -55,7 +58,7 @@ impl Job {
         let gate = self.context.engine.gate_file();
         let (run, workspace) = (self.folder.step(index), self.folder.workspace());
         let places = plan::StepPlaces {
-            gate: &gate,
+            gate,
             run: &run,
             workspace: &workspace,
             objects: place.objects.as_deref(),

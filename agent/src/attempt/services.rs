@@ -8,7 +8,7 @@ use protocol::ids::StreamId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::job::Job;
-use super::{journal, words};
+use super::words;
 use crate::engine::labels;
 use crate::sandbox::Sandbox;
 use crate::stack::{Stack, StackEvent, StackFailure, StackSpec};
@@ -130,16 +130,12 @@ pub fn tell_death(job: &Job, failure: &StackFailure) {
     }
 }
 
-/// The job is over: services that still run are stopped by us, and their logs count as they are now.
-pub fn close(job: &Job) {
+/// The job is over: services that still run are stopped by us.
+pub fn tell_stopped(job: &Job) {
     for service in &job.input.spec.services {
-        job.journal.tell(
-            journal::now(),
-            EventKind::Service {
-                service: service.name.clone(),
-                state: ServiceState::Stopped,
-            },
-        );
-        job.streams.close(&StreamId::service(&service.name));
+        job.journal.tell_now(EventKind::Service {
+            service: service.name.clone(),
+            state: ServiceState::Stopped,
+        });
     }
 }

@@ -2,6 +2,7 @@
 //! and no process. A fetch only adds objects; running jobs have them mounted.
 
 use std::collections::HashMap;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -120,7 +121,12 @@ impl Mirrors {
     async fn prepare(&self, mirror: &Path) -> Result<(), CheckoutError> {
         let (root, mirror) = (self.root.clone(), mirror.to_owned());
         blocking(move || {
-            std::fs::create_dir_all(&root).map_err(io("make", &root))?;
+            // Its parent in the containers is another folder; on the host the code is the agent's alone.
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&root)
+                .map_err(io("make", &root))?;
             let config = root.join(CONFIG);
             // A repository on this machine may belong to another user; the administrator named it.
             let text = "[include]\n\tpath = ~/.gitconfig\n[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n";

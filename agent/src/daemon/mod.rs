@@ -82,25 +82,20 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
     let engine = Engine::connect(engine_config, tasks.clone(), engine_stop.clone()).await?;
     let left = records::find(&attempts).context("look for attempts of an earlier run")?;
     let kept = keep(&engine, &left);
-    let pool_config = PoolConfig {
-        slots: config.slots as usize,
-        spare: 1,
-        holders: left.iter().map(|held| held.attempt.0.clone()).collect(),
-        expires: None,
-    };
-    let pool = Pool::start(&engine, pool_config, tasks.clone(), engine_stop.clone()).await?;
+    let pool = Pool::start(&engine, pool_config(&config, &left), tasks.clone(), engine_stop.clone()).await?;
     engine.start_sweeping();
     let (news, hears) = mpsc::unbounded_channel();
+    let context = AttemptContext {
+        engine: engine.clone(),
+        pool: pool.clone(),
+        mirrors: Mirrors::new(config.data.join("mirrors")),
+        attempts: attempts.clone(),
+        tasks: tasks.clone(),
+        shutdown: stop.now.child_token(),
+    };
     let shop = Shop {
         coordinator,
-        context: AttemptContext {
-            engine: engine.clone(),
-            pool: pool.clone(),
-            mirrors: Mirrors::new(config.data.join("mirrors")),
-            attempts,
-            tasks: tasks.clone(),
-            shutdown: stop.now.clone(),
-        },
+        context,
         watcher: Watcher::new(),
         news,
     };
@@ -108,10 +103,29 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
     let desk = Desk::new(config.slots, once, left);
     let ended = Office::new(config, shop, desk, kept).open(hears, &stop).await;
     pool.stop().await;
+    sweep_last(&engine, &attempts).await;
     engine_stop.cancel();
     tasks.close();
     tasks.wait().await;
     ended
+}
+
+/// What could not be removed in its time is tried once more. Attempts that are left for the next start keep theirs.
+async fn sweep_last(engine: &Engine, attempts: &Path) {
+    let none_left = records::find(attempts).is_ok_and(|left| left.is_empty());
+    if none_left && let Err(error) = engine.sweep().await {
+        tracing::warn!(%error, "cannot look for what is left in the engine");
+    }
+}
+
+/// A warm sandbox for each slot, and one more for each that is still being cleaned when its next job comes.
+fn pool_config(config: &AgentConfig, left: &[Held]) -> PoolConfig {
+    PoolConfig {
+        slots: config.slots as usize,
+        spare: (config.slots as usize).div_ceil(2),
+        holders: left.iter().map(|held| held.attempt.0.clone()).collect(),
+        expires: None,
+    }
 }
 
 /// Trades a one-time code for the agent's token.

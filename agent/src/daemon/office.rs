@@ -71,7 +71,7 @@ impl Office {
             tokio::select! {
                 Some(answered) = self.out.next() => {
                     if let Err(error) = self.hear(answered) {
-                        stop.now.cancel();
+                        self.shop.context.shutdown.cancel();
                         self.see_off(news).await;
                         return Err(error.into());
                     }

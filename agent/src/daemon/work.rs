@@ -89,7 +89,10 @@ pub async fn run(shop: Shop, lease: Lease, signals: Signals) {
         Telling::GivenUp => {}
         Telling::Told(_) => remove(&folder).await,
         Telling::Unwanted(why) => {
-            tracing::info!(attempt.id = %attempt, %why, "stopped working on an attempt");
+            match why {
+                CallError::Stale(why) => tracing::info!(attempt.id = %attempt, why, "stopped working on an attempt"),
+                other => tracing::warn!(attempt.id = %attempt, %other, "an attempt is given up"),
+            }
             remove(&folder).await;
         }
     }
@@ -121,14 +124,24 @@ async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals
         epoch: lease.epoch,
         resume: false,
     };
-    if let Err(error) = records::write(folder, &lease) {
-        let over = Over {
-            result: words::broken(format!("the agent cannot write to its data folder: {error}")),
-            removal: shop.context.tasks.spawn(async {}),
-        };
-        return (finish(shop, &held, Vec::new(), &over.result, signals).await, over);
+    let (telling, over) = match records::write(folder, &lease) {
+        Ok(()) => run_told(shop, &held, input(lease), signals).await,
+        Err(error) => {
+            let over = Over {
+                result: words::broken(format!("the agent cannot write to its data folder: {error}")),
+                removal: shop.context.tasks.spawn(async {}),
+            };
+            (Telling::Told(Vec::new()), over)
+        }
+    };
+    match telling {
+        Telling::Told(untold) => (finish(shop, &held, untold, &over.result, signals).await, over),
+        other => (other, over),
     }
-    let input = input(lease);
+}
+
+/// Runs the attempt, and tells of it meanwhile. What cannot be told any more is not gone on with.
+async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signals) -> (Telling, Over) {
     let (events, events_told) = mpsc::unbounded_channel();
     let (streams, streams_told) = mpsc::unbounded_channel();
     let ended = CancellationToken::new();
@@ -163,10 +176,7 @@ async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals
         telling
     };
     let (over, telling) = tokio::join!(run, tell);
-    match telling {
-        Telling::Told(untold) => (finish(shop, &held, untold, &over.result, signals).await, over),
-        other => (other, over),
-    }
+    (telling, over)
 }
 
 /// Tells the end until the coordinator has it or does not want it.

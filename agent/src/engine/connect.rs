@@ -142,8 +142,13 @@ pub(crate) async fn reach(socket: Option<PathBuf>) -> Result<Docker, EngineError
 pub async fn describe(socket: Option<PathBuf>) -> Result<String, EngineError> {
     let docker = reach(socket).await?;
     let unanswered = |error| EngineError::of("ask for the version", error);
-    let (version, info) = (docker.version().await.map_err(unanswered)?, docker.info().await.map_err(unanswered)?);
-    let cgroup = info.cgroup_version.map_or(String::new(), |version| format!(", cgroup v{version}"));
+    let (version, info) = (
+        docker.version().await.map_err(unanswered)?,
+        docker.info().await.map_err(unanswered)?,
+    );
+    let cgroup = info
+        .cgroup_version
+        .map_or(String::new(), |version| format!(", cgroup v{version}"));
     Ok(format!(
         "{}, API {}, {}{cgroup}",
         version.version.unwrap_or_default(),

@@ -16,6 +16,9 @@ use super::plan::{ContainerId, ContainerPlan, Limits};
 const REMOVAL_CHECKS: u32 = 50;
 const REMOVAL_CHECK: Duration = Duration::from_millis(100);
 
+/// How long after a container's end the engine may still say that memory was the reason.
+const OOM_COMES_LATE: Duration = Duration::from_millis(500);
+
 impl Engine {
     /// Makes it; it does not run yet. Its events are followed from here on.
     pub async fn create(&self, plan: &ContainerPlan) -> Result<ContainerId, EngineError> {
@@ -65,23 +68,32 @@ impl Engine {
         removed
     }
 
-    /// Waits for its end; answers at once when it has ended already or is gone.
+    /// Waits for its end; answers at once when it has ended already or is gone. Whether memory was the reason may
+    /// become known a moment later: see [`Engine::explain_exit`].
     pub async fn wait_exit(&self, id: &ContainerId) -> Result<Exit, EngineError> {
-        let exit = self.wait_seen(id, |seen| seen.exit).await?;
-        if exit.may_be_oom() {
-            // the engine's `oom` event may be missing or late; its record is not
-            let container = self
-                .docker()
-                .inspect_container(&id.0, None::<InspectContainerOptions>)
-                .await;
-            let oom = container.is_ok_and(|container| container.state.is_some_and(|s| s.oom_killed == Some(true)));
-            return Ok(Exit { oom, ..exit });
+        self.wait_seen(id, |seen| seen.exit).await
+    }
+
+    /// The same end, with its reason: the engine says and records *out of memory* on its own time, usually before the
+    /// end, under load after it. Only an end by SIGKILL is waited for.
+    pub async fn explain_exit(&self, id: &ContainerId, exit: Exit) -> Exit {
+        if !exit.may_be_oom() {
+            return exit;
         }
-        Ok(exit)
+        let told = self.wait_seen(id, |seen| seen.oom.then_some(()));
+        if let Ok(Ok(())) = tokio::time::timeout(OOM_COMES_LATE, told).await {
+            return Exit { oom: true, ..exit };
+        }
+        let container = self
+            .docker()
+            .inspect_container(&id.0, None::<InspectContainerOptions>)
+            .await;
+        let oom = container.is_ok_and(|container| container.state.is_some_and(|s| s.oom_killed == Some(true)));
+        Exit { oom, ..exit }
     }
 
     /// Waits until `pick` finds what it looks for in what was seen of the container. Also ends when the container is
-    /// gone, with what its unseen end looks like, so `pick` must accept an exit.
+    /// gone, with an end that nobody saw, or an error.
     pub(crate) async fn wait_seen<T>(
         &self,
         id: &ContainerId,

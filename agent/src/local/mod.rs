@@ -216,26 +216,10 @@ impl One<'_> {
         outcome
     }
 
+    /// Runs it, and tells of it meanwhile. What is left of it is removed behind the next job, or by the reaper.
     async fn attempt(&self, cancel: CancellationToken) -> AttemptResult {
-        let LocalRun {
-            repository,
-            tree,
-            env,
-            secrets,
-            jobs,
-            ..
-        } = self.run;
-        let input = AttemptInput {
-            attempt: AttemptId::generate(),
-            number: 1,
-            repository: repository.clone(),
-            code: Code::Tree(tree.clone()),
-            spec: jobs[self.job].clone(),
-            env: env.clone(),
-            secrets: secrets.clone(),
-            trusted: true,
-        };
-        let (attempt_events, mut told) = mpsc::unbounded_channel();
+        let input = self.input();
+        let (events, told) = mpsc::unbounded_channel();
         let (streams, news) = mpsc::unbounded_channel();
         let ended = CancellationToken::new();
         let lines = Lines {
@@ -245,30 +229,40 @@ impl One<'_> {
             events: self.events.clone(),
             ended: ended.clone(),
         };
-        let forward = async {
-            loop {
-                tokio::select! {
-                    biased;
-                    event = told.recv() => match event {
-                        Some(event) => tell(self.events, LocalEvent::Attempt { job: self.job, event }),
-                        None => return,
-                    },
-                    () = ended.cancelled(), if !told.is_closed() => told.close(),
-                }
-            }
-        };
-        let outlet = Outlet {
-            events: attempt_events,
-            streams,
-        };
         let run = async {
-            let over = attempt::run(self.context, input, outlet, cancel).await;
+            let over = attempt::run(self.context, input, Outlet { events, streams }, cancel).await;
             ended.cancel();
-            // What is left of it is removed behind the next job, or by the reaper.
             over.result
         };
-        let (result, (), ()) = tokio::join!(run, lines.run(news), forward);
+        let (result, (), ()) = tokio::join!(run, lines.run(news), self.forward(told, &ended));
         result
+    }
+
+    fn input(&self) -> AttemptInput {
+        AttemptInput {
+            attempt: AttemptId::generate(),
+            number: 1,
+            repository: self.run.repository.clone(),
+            code: Code::Tree(self.run.tree.clone()),
+            spec: self.run.jobs[self.job].clone(),
+            env: self.run.env.clone(),
+            secrets: self.run.secrets.clone(),
+            trusted: true,
+        }
+    }
+
+    /// Hands over the events of the attempt until it is over.
+    async fn forward(&self, mut told: mpsc::UnboundedReceiver<AttemptEvent>, ended: &CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                event = told.recv() => match event {
+                    Some(event) => tell(self.events, LocalEvent::Attempt { job: self.job, event }),
+                    None => return,
+                },
+                () = ended.cancelled(), if !told.is_closed() => told.close(),
+            }
+        }
     }
 }
 

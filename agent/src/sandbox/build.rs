@@ -9,6 +9,7 @@ use crate::engine::labels::{self, Labels};
 use crate::engine::plan::{Access, Bind, Hardening};
 use crate::engine::{ContainerId, ContainerPlan, Engine, EngineError, Kept, Limits, Network, NetworkId, Owner};
 use crate::gate::{self, GateClient, GatePhase};
+use crate::sandbox::open_folder;
 use tokio::sync::watch;
 
 /// An anchor answers a few milliseconds after its start; this long only on a machine in trouble.
@@ -216,28 +217,11 @@ async fn begin_anchor(
     engine: &Engine,
     folder: &Path,
     network: &NetworkId,
-    mut own: Labels,
+    own: Labels,
 ) -> Result<(ContainerId, Standing), EngineError> {
     let run = run_folder(folder);
-    crate::sandbox::open_folder(&run).map_err(EngineError::io("make an anchor's folder"))?;
-    own.insert(labels::ROLE.into(), labels::ROLE_ANCHOR.into());
-    let plan = ContainerPlan {
-        entrypoint: Some(vec!["/.drover/gate".into(), "anchor".into()]),
-        user: Some(NOBODY.into()),
-        binds: vec![Bind {
-            host: run.clone(),
-            container: gate::FOLDER.into(),
-            access: Access::ReadWrite,
-        }],
-        network: Network::On {
-            network: network.clone(),
-            alias: "drover".into(),
-        },
-        limits: ANCHOR_LIMITS,
-        hardening: Hardening::Full,
-        labels: own,
-        ..ContainerPlan::of(engine.anchor_image())
-    };
+    open_folder(&run).map_err(EngineError::io("make an anchor's folder"))?;
+    let plan = anchor_plan(engine.anchor_image(), &run, network, own);
     let anchor = engine.create(&plan).await?;
     let (sender, standing) = watch::channel(None);
     let (starting, id) = (engine.clone(), anchor.clone());
@@ -253,6 +237,27 @@ async fn begin_anchor(
         ));
     });
     Ok((anchor, Standing(standing)))
+}
+
+fn anchor_plan(image: &str, run: &Path, network: &NetworkId, mut own: Labels) -> ContainerPlan {
+    own.insert(labels::ROLE.into(), labels::ROLE_ANCHOR.into());
+    ContainerPlan {
+        entrypoint: Some(vec!["/.drover/gate".into(), "anchor".into()]),
+        user: Some(NOBODY.into()),
+        binds: vec![Bind {
+            host: run.to_owned(),
+            container: gate::FOLDER.into(),
+            access: Access::ReadWrite,
+        }],
+        network: Network::On {
+            network: network.clone(),
+            alias: "drover".into(),
+        },
+        limits: ANCHOR_LIMITS,
+        hardening: Hardening::Full,
+        labels: own,
+        ..ContainerPlan::of(image)
+    }
 }
 
 fn own_labels(id: &str, expires: Option<i64>) -> Labels {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +13,9 @@ use super::build::{self, Sandbox};
 use super::record::{self, Past, Record};
 use super::shelf::{Action, Back, Shelf};
 use crate::engine::{ContainerId, Engine, EngineError, NetworkId, OwnedKind, labels};
+
+/// A job waits this long for a sandbox of its repository that is on its way back, then takes any.
+const OWN_COMES_BACK: Duration = Duration::from_millis(500);
 
 /// How many sandboxes, for whom.
 #[derive(Debug, Clone, Default)]
@@ -156,10 +160,19 @@ impl Pool {
     /// Takes it back; what is to be cleaned is cleaned behind. Every container in it should be gone by now: one that
     /// is left is removed, and the sandbox is not used again as it is.
     pub fn put_back(&self, sandbox: Sandbox, reuse: Reuse) {
+        self.put_back_when(sandbox, std::future::ready(reuse));
+    }
+
+    /// Takes it back before it is cleared: the next job of its repository waits for this one instead of using up a
+    /// fresh one. `cleared` ends when every container in it is gone.
+    pub fn put_back_when(&self, sandbox: Sandbox, cleared: impl Future<Output = Reuse> + Send + 'static) {
         let pool = self.clone();
+        let repository = sandbox.trusted_of.clone();
+        self.state().shelf.comes_back(repository.clone());
         self.spawn(async move {
+            let reuse = cleared.await;
             let back = pool.judge(&sandbox, reuse).await;
-            let action = pool.state().shelf.put_back(sandbox, back);
+            let action = pool.state().shelf.is_back(sandbox, repository.as_deref(), back);
             pool.news(None);
             if let Some(action) = action {
                 pool.perform(action);
@@ -193,17 +206,22 @@ impl Pool {
         let waiting = Waiting::begin(self);
         let mut news = self.inner.news.subscribe();
         let failures = news.borrow_and_update().failures;
+        let patience = tokio::time::sleep(OWN_COMES_BACK);
+        tokio::pin!(patience);
         loop {
             self.work();
-            let taken = self.state().shelf.take(repository);
+            let taken = match patience.is_elapsed() {
+                false => self.state().shelf.take(repository),
+                true => self.state().shelf.take_any(repository),
+            };
             if let Some(sandbox) = taken {
                 drop(waiting);
                 return Ok(sandbox);
             }
-            let stop = &self.inner.stop;
-            match stop.run_until_cancelled(news.changed()).await {
-                Some(Ok(())) => {}
-                Some(Err(_)) | None => return Err(EngineError::Stopping),
+            tokio::select! {
+                changed = news.changed() => changed.map_err(|_| EngineError::Stopping)?,
+                () = &mut patience, if !patience.is_elapsed() => {}
+                () = self.inner.stop.cancelled() => return Err(EngineError::Stopping),
             }
             let now = news.borrow_and_update();
             if now.failures > failures {

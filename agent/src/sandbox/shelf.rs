@@ -39,6 +39,8 @@ pub(super) struct Shelf<T> {
     idle: Vec<Idle<T>>, // oldest first
     in_use: usize,
     making: usize,
+    /// On their way back, part of `making`: the repository that may have it then.
+    returning: Vec<Option<String>>,
     waiting: usize,
     closed: bool,
 }
@@ -51,13 +53,25 @@ impl<T> Shelf<T> {
             idle: Vec::new(),
             in_use: 0,
             making: 0,
+            returning: Vec::new(),
             waiting: 0,
             closed: false,
         }
     }
 
-    /// One that `repository` may have at once: the one it used last, else a fresh one.
+    /// One that `repository` should have now: the one it used last; none while one of its own is on its way back,
+    /// which takes less than what it costs to replace a fresh one; else a fresh one.
     pub(super) fn take(&mut self, repository: Option<&str>) -> Option<T> {
+        let is_own = |owner: &Option<String>| repository.is_some() && owner.as_deref() == repository;
+        let has_own = self.idle.iter().any(|idle| is_own(&idle.repository));
+        if !has_own && self.returning.iter().any(is_own) {
+            return None;
+        }
+        self.take_any(repository)
+    }
+
+    /// One that `repository` may have at once: the one it used last, else a fresh one.
+    pub(super) fn take_any(&mut self, repository: Option<&str>) -> Option<T> {
         let own = self
             .idle
             .iter()
@@ -87,19 +101,29 @@ impl<T> Shelf<T> {
         self.waiting -= 1;
     }
 
-    /// One comes back.
-    pub(super) fn put_back(&mut self, item: T, back: Back) -> Option<Action<T>> {
+    /// One is on its way back: who waits now may well get that one, so no other is made for them. `repository` may have
+    /// it again.
+    pub(super) fn comes_back(&mut self, repository: Option<String>) {
         self.in_use -= 1;
+        self.making += 1;
+        self.returning.push(repository);
+    }
+
+    /// It has been looked at; `repository` as it was told when it began to come back.
+    pub(super) fn is_back(&mut self, item: T, repository: Option<&str>, back: Back) -> Option<Action<T>> {
+        let place = self.returning.iter().position(|owner| owner.as_deref() == repository);
+        place.map(|place| self.returning.swap_remove(place));
         match back {
+            Back::Spent if !self.closed && self.total() <= self.most() => Some(Action::Renew(item)),
+            Back::Spent => {
+                self.making -= 1;
+                Some(Action::Remove(item))
+            }
             Back::Owned(repository) => {
+                self.making -= 1;
                 self.add_idle(item, Some(repository));
                 None
             }
-            Back::Spent if !self.closed && self.total() < self.most() => {
-                self.making += 1;
-                Some(Action::Renew(item))
-            }
-            Back::Spent => Some(Action::Remove(item)),
         }
     }
 
@@ -178,6 +202,11 @@ mod tests {
         done.join(" ")
     }
 
+    fn put_back(shelf: &mut Shelf<u32>, item: u32, back: Back) -> Option<Action<u32>> {
+        shelf.comes_back(None);
+        shelf.is_back(item, None, back)
+    }
+
     #[test]
     fn every_free_slot_has_one_and_a_taken_one_is_replaced_behind() {
         let (mut shelf, mut made) = (Shelf::new(2, 1), 0);
@@ -195,10 +224,10 @@ mod tests {
         settle(&mut shelf, &mut made);
         let mine = shelf.take(Some("app")).unwrap();
         settle(&mut shelf, &mut made);
-        assert_eq!(shelf.put_back(mine, Back::Owned("app".into())), None);
+        assert_eq!(put_back(&mut shelf, mine, Back::Owned("app".into())), None);
         assert_eq!(settle(&mut shelf, &mut made), "");
         assert_eq!(shelf.take(Some("app")), Some(mine));
-        shelf.put_back(mine, Back::Owned("app".into()));
+        put_back(&mut shelf, mine, Back::Owned("app".into()));
         assert_eq!(shelf.take(Some("other")), Some(2));
         assert_eq!(
             settle(&mut shelf, &mut made),
@@ -215,7 +244,7 @@ mod tests {
         let item = shelf.take(None).unwrap();
         settle(&mut shelf, &mut made);
         assert_eq!(
-            shelf.put_back(item, Back::Spent),
+            put_back(&mut shelf, item, Back::Spent),
             Some(Action::Renew(item)),
             "its network is kept"
         );
@@ -232,7 +261,7 @@ mod tests {
         assert_eq!(settle(&mut shelf, &mut made), "Make");
         let item = shelf.take(Some("app")).unwrap();
         shelf.wait_over();
-        assert_eq!(shelf.put_back(item, Back::Spent), Some(Action::Remove(item)));
+        assert_eq!(put_back(&mut shelf, item, Back::Spent), Some(Action::Remove(item)));
         assert_eq!(settle(&mut shelf, &mut made), "");
     }
 
@@ -241,7 +270,7 @@ mod tests {
         let (mut shelf, mut made) = (Shelf::new(1, 0), 0);
         settle(&mut shelf, &mut made);
         let item = shelf.take(Some("app")).unwrap();
-        shelf.put_back(item, Back::Owned("app".into()));
+        put_back(&mut shelf, item, Back::Owned("app".into()));
         assert_eq!(shelf.take(Some("other")), None);
         shelf.wait();
         assert_eq!(settle(&mut shelf, &mut made), "Renew(1)");
@@ -257,7 +286,7 @@ mod tests {
         assert_eq!(settle(&mut shelf, &mut made), "Make");
         shelf.take(Some("b")).unwrap();
         shelf.wait_over();
-        shelf.put_back(1, Back::Owned("a".into()));
+        put_back(&mut shelf, 1, Back::Owned("a".into()));
         assert_eq!(settle(&mut shelf, &mut made), "Remove(1)");
     }
 
@@ -269,7 +298,40 @@ mod tests {
         settle(&mut shelf, &mut made);
         shelf.close();
         assert_eq!(settle(&mut shelf, &mut made), "Remove(2)");
-        shelf.put_back(item, Back::Owned("app".into()));
+        put_back(&mut shelf, item, Back::Owned("app".into()));
         assert_eq!(settle(&mut shelf, &mut made), "Remove(1)");
+    }
+
+    #[test]
+    fn who_comes_while_one_is_on_its_way_back_waits_for_that_one() {
+        let (mut shelf, mut made) = (Shelf::new(1, 0), 0);
+        settle(&mut shelf, &mut made);
+        let item = shelf.take(Some("app")).unwrap();
+        shelf.comes_back(Some("app".into()));
+        assert_eq!(shelf.take(Some("app")), None);
+        shelf.wait();
+        assert_eq!(settle(&mut shelf, &mut made), "", "no other is made");
+        assert_eq!(shelf.is_back(item, Some("app"), Back::Owned("app".into())), None);
+        assert_eq!(shelf.take(Some("app")), Some(item));
+    }
+
+    #[test]
+    fn a_fresh_one_is_not_spent_on_who_gets_its_own_in_a_moment() {
+        let (mut shelf, mut made) = (Shelf::new(1, 1), 0);
+        settle(&mut shelf, &mut made);
+        let own = shelf.take(Some("app")).unwrap();
+        settle(&mut shelf, &mut made);
+        shelf.comes_back(Some("app".into()));
+        assert_eq!(shelf.take(Some("app")), None);
+        assert_eq!(shelf.take(Some("other")), Some(2), "others do not wait for it");
+        put_back(&mut shelf, 2, Back::Spent);
+        shelf.made(Some(2));
+        assert_eq!(
+            shelf.take_any(Some("app")),
+            Some(2),
+            "nor does who has waited long enough"
+        );
+        shelf.is_back(own, Some("app"), Back::Spent);
+        assert_eq!(shelf.returning, [None::<String>; 0]);
     }
 }

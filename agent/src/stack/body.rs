@@ -98,7 +98,10 @@ impl Body {
         match self {
             Body::Gated { id, gate } => match gate.exited().await {
                 Ok(status) => Ok(Ended::of_gate(status)),
-                Err(_) => Ok(Ended::of_container(engine.wait_exit(id).await?)), // the gate itself was killed
+                Err(_) => {
+                    let exit = engine.wait_exit(id).await?; // the gate itself was killed
+                    Ok(Ended::of_container(engine.explain_exit(id, exit).await))
+                }
             },
             Body::Plain { id, output } => {
                 let exit = engine.wait_exit(id).await?;
@@ -106,7 +109,7 @@ impl Body {
                 if !writer.is_finished() {
                     let _ = tokio::time::timeout(DRAIN, &mut *writer).await; // its log is as complete as it gets
                 }
-                Ok(Ended::of_container(exit))
+                Ok(Ended::of_container(engine.explain_exit(id, exit).await))
             }
             Body::Gone(ended) => Ok(ended.clone()),
         }

@@ -1,7 +1,6 @@
 //! Attempts on a real engine: how jobs pass, fail and are stopped.
 
-use agent::attempt::{AttemptInput, StreamNews};
-use agent::logs::tail::Watcher;
+use agent::attempt::StreamNews;
 use job_specs::model::{Resources, StepAction, StepSpec};
 use protocol::attempt::{EventKind, StepStatus, Verdict};
 use protocol::ids::StreamId;
@@ -173,24 +172,13 @@ async fn a_cancel_ends_a_step_that_does_not_listen() {
     ]);
     let input = stage.input(deaf);
     let cancel = CancellationToken::new();
-    let begun = wait_for_line(&stage, &input, "begun");
     let (story, ()) = tokio::join!(stage.run_input(input.clone(), cancel.clone()), async {
-        begun.await;
+        stage.said(&input, &StreamId::step(0), "begun").await;
         cancel.cancel();
     });
     assert_eq!(story.result.verdict, Verdict::Cancelled);
     assert_eq!(story.steps(), [(0, StepStatus::Cancelled), (1, StepStatus::Skipped)]);
     stage.close().await;
-}
-
-/// Waits until the first step has said it.
-async fn wait_for_line(stage: &Stage, input: &AttemptInput, wanted: &str) {
-    let log = stage.context.attempts.join(input.attempt.as_str()).join("step-0/log");
-    let (watcher, mut said) = (Watcher::new(), Vec::new());
-    let mut tail = watcher.follow(&log, 0).unwrap();
-    while !String::from_utf8_lossy(&said).contains(wanted) {
-        tail.next(&mut said).await.unwrap();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,12 +104,12 @@ impl Coordinator {
 
     /// Somebody cancels it.
     pub fn cancel(&self, attempt: &AttemptId) {
-        self.change(|truth| drop(truth.cancel.insert(attempt.clone())));
+        self.change(|truth| truth.cancel.extend([attempt.clone()]));
     }
 
     /// Its lease ran out and was given to another agent.
     pub fn give_away(&self, attempt: &AttemptId) {
-        self.change(|truth| drop(truth.taken.insert(attempt.clone())));
+        self.change(|truth| truth.taken.extend([attempt.clone()]));
     }
 
     /// It does not answer any more, or does again.
@@ -203,13 +203,10 @@ impl Truth {
         self.taken.contains(attempt) || self.finished.contains_key(attempt)
     }
 
-    /// The lease, if it is still in force.
-    fn check(&self, attempt: &AttemptId, epoch: i64) -> Result<(), Response> {
+    /// Whether the lease is still in force.
+    fn is_leased(&self, attempt: &AttemptId, epoch: i64) -> bool {
         let lease = self.leased.get(attempt);
-        if lease.is_some_and(|lease| lease.epoch == epoch) && !self.taken.contains(attempt) {
-            return Ok(());
-        }
-        Err(refuse(StatusCode::CONFLICT, "stale_epoch"))
+        lease.is_some_and(|lease| lease.epoch == epoch) && !self.taken.contains(attempt)
     }
 }
 
@@ -259,8 +256,8 @@ async fn events(
     Json(told): Json<Events>,
 ) -> Response {
     let mut truth = coordinator.truth();
-    if let Err(refusal) = truth.check(&attempt, told.epoch) {
-        return refusal;
+    if !truth.is_leased(&attempt, told.epoch) {
+        return refuse(StatusCode::CONFLICT, "stale_epoch");
     }
     note(&mut truth, &attempt, told.events);
     StatusCode::NO_CONTENT.into_response()
@@ -290,8 +287,8 @@ async fn log(
     body: Bytes,
 ) -> Response {
     let mut truth = coordinator.truth();
-    if let Err(refusal) = truth.check(&attempt, part.epoch) {
-        return refusal;
+    if !truth.is_leased(&attempt, part.epoch) {
+        return refuse(StatusCode::CONFLICT, "stale_epoch");
     }
     let fault = truth.faults.pop_front();
     let log = truth.logs.entry((attempt, stream)).or_default();
@@ -339,8 +336,8 @@ async fn finish(
     Json(told): Json<Finish>,
 ) -> Response {
     let mut truth = coordinator.truth();
-    if let Err(refusal) = truth.check(&attempt, told.epoch) {
-        return refusal;
+    if !truth.is_leased(&attempt, told.epoch) {
+        return refuse(StatusCode::CONFLICT, "stale_epoch");
     }
     assert_eq!(
         truth.open_logs(&attempt),

@@ -66,7 +66,8 @@ async fn more_memory_than_allowed_is_told_as_such() {
     };
     let hog = world.engine.create(&plan).await.unwrap();
     world.engine.start(&hog).await.unwrap();
-    let exit = world.engine.wait_exit(&hog).await.unwrap();
+    let exit = soon(world.engine.wait_exit(&hog)).await.unwrap();
+    let exit = world.engine.explain_exit(&hog, exit).await;
     assert_eq!(
         exit,
         Exit {

@@ -36,7 +36,10 @@ impl Place {
         let tree = folder.path().join("tree");
         std::fs::create_dir(&tree).unwrap();
         std::fs::write(tree.join("hello"), "hello\n").unwrap();
-        let made = Command::new("mkfifo").arg(folder.path().join("reaped")).status().unwrap();
+        let made = Command::new("mkfifo")
+            .arg(folder.path().join("reaped"))
+            .status()
+            .unwrap();
         assert!(made.success());
         Place { folder }
     }
@@ -67,7 +70,9 @@ impl Place {
     /// Waits until the reaper is done; nothing is left.
     async fn reaped(&self) {
         let fifo = self.path("reaped");
-        tokio::task::spawn_blocking(move || std::fs::read_to_string(fifo).unwrap()).await.unwrap();
+        tokio::task::spawn_blocking(move || std::fs::read_to_string(fifo).unwrap())
+            .await
+            .unwrap();
         let runs: Vec<_> = std::fs::read_dir(self.path("data/runs")).unwrap().collect();
         assert!(runs.is_empty(), "{runs:?}");
     }
@@ -107,14 +112,20 @@ async fn jobs_run_in_the_order_of_their_needs() {
         named("lint", &[], "exit 1"),
     ];
     let (events, mut told) = mpsc::unbounded_channel();
-    let outcomes = local::run(place.run(jobs), events, CancellationToken::new()).await.unwrap();
+    let outcomes = local::run(place.run(jobs), events, CancellationToken::new())
+        .await
+        .unwrap();
     use Verdict::{Failed, Passed};
     assert_eq!(verdicts(&outcomes), [None, Some(Passed), Some(Passed), Some(Failed)]);
 
     let (mut lines, mut ended) = (Vec::new(), Vec::new());
     while let Ok(event) = told.try_recv() {
         match event {
-            LocalEvent::Lines { job: 1, stream, records } if stream == StreamId::step(0) => {
+            LocalEvent::Lines {
+                job: 1,
+                stream,
+                records,
+            } if stream == StreamId::step(0) => {
                 assert!(!ended.contains(&1), "all lines come before the end");
                 lines.extend(texts(&records));
             }
@@ -169,7 +180,13 @@ async fn a_run_that_is_killed_leaves_nothing() {
     place.reaped().await;
     assert_eq!(engine::reap(None, &label).await.unwrap().containers, 0);
     let listed = Command::new("docker")
-        .args(["network", "ls", "-q", "--filter", &format!("label=drover.agent={label}")])
+        .args([
+            "network",
+            "ls",
+            "-q",
+            "--filter",
+            &format!("label=drover.agent={label}"),
+        ])
         .stderr(Stdio::inherit())
         .output()
         .unwrap();

@@ -1,6 +1,6 @@
-//! Tests of the agent against a real container engine. Each makes everything under a label of its own and asserts
-//! that nothing with that label is left.
-#![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+//! The agent's parts at work on real processes, a real engine and a fake coordinator. Each test makes everything under
+//! a label of its own and asserts that nothing with that label is left.
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod attempts;
 mod checkout;

@@ -16,13 +16,13 @@ async fn the_same_repository_gets_its_sandbox_again_and_another_one_does_not() {
     let first = pool.take(&want("t1", "app")).await.unwrap();
     let id = first.id().to_owned();
     pool.put_back(first, Reuse::Allowed);
-    // the spare one is fresh: an answer with the same id says that `app` got its own
     let again = loop {
+        // while it is on its way back, the spare one is handed out
         let taken = pool.take(&want("t2", "app")).await.unwrap();
         if taken.id() == id {
             break taken;
         }
-        pool.put_back(taken, Reuse::Never); // the first was still on its way back
+        pool.put_back(taken, Reuse::Never);
     };
     let other = pool.take(&want("t3", "other")).await.unwrap();
     assert_ne!(other.id(), id);

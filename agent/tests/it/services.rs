@@ -3,6 +3,7 @@
 use job_specs::model::{HealthTest, Healthcheck, Ready, ReadyProbe, ServiceSpec};
 use protocol::attempt::{EventKind, ServiceState, StepStatus};
 use protocol::ids::StreamId;
+use tokio_util::sync::CancellationToken;
 
 use crate::stage::{Stage, Story, after_failure, env, job, service, step};
 
@@ -142,5 +143,24 @@ async fn a_service_that_may_fail_fails_nothing() {
     }];
     let story = stage.run(lenient).await;
     assert_eq!((story.told().as_str(), story.step(0)), ("Passed", vec!["went on"]));
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_does_not_wait_for_a_service() {
+    let stage = Stage::new(1).await;
+    let mut slow = job(vec![step("echo never")]);
+    slow.services = vec![ServiceSpec {
+        ready: ready_by_command("false", 600_000),
+        ..script("db", "echo up; sleep 1000")
+    }];
+    let input = stage.input(slow);
+    let cancel = CancellationToken::new();
+    let (story, ()) = tokio::join!(stage.run_input(input.clone(), cancel.clone()), async {
+        stage.said(&input, &StreamId::service("db"), "up").await;
+        cancel.cancel();
+    });
+    assert_eq!(story.told(), "Cancelled Cancelled: cancelled before its first step");
+    assert_eq!(story.steps(), [(0, StepStatus::Skipped)]);
     stage.close().await;
 }

@@ -10,6 +10,7 @@ use agent::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, StreamNew
 use agent::checkout::Mirrors;
 use agent::engine::{Engine, EngineConfig, Limits};
 use agent::logs::lines::LineAssembler;
+use agent::logs::tail::Watcher;
 use agent::sandbox::{Pool, PoolConfig};
 use job_specs::model::{JobSpec, Resources, ServiceSpec, Shell, StepAction, StepSpec, WhenStatus};
 use protocol::attempt::{AttemptEvent, AttemptResult, EventKind, StepStatus};
@@ -126,6 +127,16 @@ impl Stage {
                 (stream.clone(), texts(&lines))
             })
             .collect()
+    }
+
+    /// Waits until a log of the attempt has the text.
+    pub async fn said(&self, input: &AttemptInput, stream: &StreamId, text: &str) {
+        let log = AttemptFolder::of(&self.context.attempts, &input.attempt).log(stream);
+        let (watcher, mut said) = (Watcher::new(), Vec::new());
+        let mut tail = watcher.follow(&log, 0).unwrap();
+        while !String::from_utf8_lossy(&said).contains(text) {
+            tail.next(&mut said).await.unwrap();
+        }
     }
 
     /// Every file that is kept of an attempt besides its logs, with its text.

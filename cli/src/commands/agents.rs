@@ -21,8 +21,9 @@ pub async fn look(client: &Client, look: &Agents) -> anyhow::Result<Exit> {
             print_list(serde_json::from_value(answer)?);
         }
         Agents::Drain { agent, undo } => {
-            let path = format!("/agents/{}/drain", segment(agent));
-            client.tell(Method::POST, &path, &json!({"drain": !undo})).await?;
+            let verb = if *undo { "undrain" } else { "drain" };
+            let path = format!("/agents/{}/{verb}", segment(agent));
+            client.tell(Method::POST, &path, &json!({})).await?;
             let what = if *undo {
                 "takes work again"
             } else {
@@ -35,7 +36,7 @@ pub async fn look(client: &Client, look: &Agents) -> anyhow::Result<Exit> {
             anstream::eprintln!("{agent}: removed; its token does not work any more");
         }
         Agents::Token(json) => {
-            let answer: Value = client.post("/agents/enrol-codes", &json!({})).await?;
+            let answer: Value = client.post("/agents/enrolment-codes", &json!({})).await?;
             if json.json {
                 return print_json(&answer);
             }
@@ -61,15 +62,20 @@ fn print_list(agents: Vec<AgentView>) {
             .iter()
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
-        let seen = agent.last_seen.map_or("never".to_owned(), render::ago);
-        let slots = format!("{}/{}", agent.busy, agent.slots);
+        let seen = agent.seen_at.map_or("never".to_owned(), render::ago);
+        let state = match (agent.connected, agent.draining) {
+            (false, _) => "offline",
+            (true, true) => "draining",
+            (true, false) => "online",
+        };
+        let slots = format!("{}/{}", agent.running.len(), agent.slots);
         vec![
             agent.name,
-            agent.state,
+            state.to_owned(),
             slots,
             labels.join(","),
             seen,
-            agent.version,
+            agent.software,
             agent.id,
         ]
     });

@@ -1,6 +1,5 @@
 //! Builds: list, show, cancel, run again, and why their jobs wait.
 
-use job_specs::status::JobStatus;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -52,42 +51,31 @@ pub async fn cancel(client: &Client, number: i64) -> anyhow::Result<Exit> {
 /// `drover rerun`
 pub async fn rerun(client: &Client, rerun: &Rerun, progress: Progress) -> anyhow::Result<Exit> {
     let number = rerun.number;
-    let body = json!({"failed": rerun.failed});
-    client
-        .tell(Method::POST, &format!("/builds/{number}/rerun"), &body)
-        .await?;
-    anstream::eprintln!("build {number}: queued again");
+    let which = if rerun.failed { "failed" } else { "all" };
+    let body = json!({"which": which});
+    let made: Value = client.post(&format!("/builds/{number}/rerun"), &body).await?;
+    let Some(again) = made["number"].as_i64() else {
+        return Ok(Exit::Passed);
+    };
+    anstream::println!("{again}");
+    anstream::eprintln!("build {again} runs build {number} again");
     if rerun.watch {
-        return super::watch::watch(client, number, None, progress).await;
+        return super::watch::watch(client, again, None, progress).await;
     }
     Ok(Exit::Passed)
 }
 
 /// `drover why`
 pub async fn why(client: &Client, why: &Why) -> anyhow::Result<Exit> {
-    let view: BuildView = client.read(&format!("/builds/{}", why.number)).await?;
-    let mut answers = Vec::new();
-    for job in view
-        .jobs
-        .iter()
-        .filter(|job| matches!(job.status, JobStatus::Waiting | JobStatus::Queued))
-    {
-        let answer: Value = client.read(&format!("/jobs/{}/why", job.id)).await?;
-        let why = answer["why"].as_str().unwrap_or("not known").to_owned();
-        answers.push(WhyView {
-            job: job.title.clone(),
-            status: job.status,
-            why,
-        });
-    }
+    let answers: Vec<WhyView> = client.read(&format!("/builds/{}/why", why.number)).await?;
     if why.json {
         return print_json(&answers);
     }
     if answers.is_empty() {
-        anstream::println!("no job of build {} waits: it is {}", why.number, view.row.status);
+        anstream::println!("no job of build {} waits or runs: it is over", why.number);
     }
     for answer in answers {
-        anstream::println!("{}  {}: {}", render::status(answer.status), answer.job, answer.why);
+        anstream::println!("{}  {}: {}", render::status(answer.status), answer.title, answer.why);
     }
     Ok(Exit::Passed)
 }
@@ -163,9 +151,10 @@ fn print_build(view: &BuildView) {
     for job in &view.jobs {
         anstream::println!("  {}  {}", job_line(job), reason(job));
     }
-    if let Some(url) = &view.url {
-        anstream::println!("{url}");
+    if let Some(message) = &build.message {
+        anstream::println!("{message}");
     }
+    anstream::println!("{}", build.url);
 }
 
 /// `✓ passed  test (postgres=15)  12.3s`
@@ -179,9 +168,7 @@ pub fn job_line(job: &JobView) -> String {
 }
 
 fn reason(job: &JobView) -> String {
-    job.reason
-        .as_ref()
-        .map_or(String::new(), |reason| reason.sentence.clone())
+    job.reason.clone().unwrap_or_default()
 }
 
 /// The first ten digits of an object id.

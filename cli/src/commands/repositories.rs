@@ -69,7 +69,7 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
         } => {
             let path = format!("/repositories/{}/hook", segment(name));
             let hook: Hook = if *rotate {
-                client.post(&path, &json!({})).await?
+                client.post(&format!("{path}/rotate"), &json!({})).await?
             } else {
                 client.read(&path).await?
             };
@@ -138,12 +138,12 @@ async fn show(client: &Client, name: &str, json: bool) -> anyhow::Result<Exit> {
         vec![
             when,
             delivery.event,
-            delivery.state,
+            delivery.status,
             build,
             delivery.message.unwrap_or_default(),
         ]
     });
-    anstream::println!("{}", table(&["delivery", "event", "state", "build", "message"], rows));
+    anstream::println!("{}", table(&["delivery", "event", "status", "build", "message"], rows));
     Ok(Exit::Passed)
 }
 

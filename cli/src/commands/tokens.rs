@@ -20,7 +20,7 @@ pub async fn token(client: &Client, token: &Token) -> anyhow::Result<Exit> {
             let empty = Vec::new();
             let rows = answer.as_array().unwrap_or(&empty).iter().map(|token| {
                 let text = |key: &str| token[key].as_str().unwrap_or_default().to_owned();
-                let used = token["last_used"].as_i64().map_or("never".to_owned(), render::ago);
+                let used = token["last_used_at"].as_i64().map_or("never".to_owned(), render::ago);
                 vec![text("name"), used, text("id")]
             });
             anstream::println!("{}", table(&["name", "used", "id"], rows));

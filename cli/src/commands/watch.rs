@@ -99,7 +99,7 @@ async fn look(client: &Client, number: i64, shown: &mut BuildProgress) -> anyhow
     if !view.row.status.is_final() {
         return Ok(None);
     }
-    shown.finish(&view, client.url());
+    shown.finish(&view);
     Ok(Some(exit_of(&view)))
 }
 

@@ -54,7 +54,7 @@ impl BuildProgress {
     }
 
     /// The result, with what failed repeated.
-    pub fn finish(&self, view: &BuildView, url: &str) {
+    pub fn finish(&self, view: &BuildView) {
         if matches!(self.how, Progress::Json) {
             return;
         }
@@ -71,20 +71,24 @@ impl BuildProgress {
         }
         let failed: Vec<&JobView> = view.jobs.iter().filter(|job| job.reason.is_some()).collect();
         for job in &failed {
-            let sentence = job.reason.as_ref().map_or("", |reason| reason.sentence.as_str());
+            let sentence = job.reason.as_deref().unwrap_or("");
             anstream::eprintln!("{}: {sentence}", job.title);
         }
         let count = |wanted: JobStatus| view.jobs.iter().filter(|job| job.status == wanted).count();
         let took = view.row.finished_at.map_or(String::new(), |end| {
             format!("  {}", duration(end - view.row.created_at))
         });
+        if let Some(message) = &view.row.message {
+            anstream::eprintln!("{message}");
+        }
         let number = view.row.number;
         anstream::eprintln!(
-            "RESULT {}  {} passed, {} failed of {} jobs{took}  {url}/builds/{number}",
+            "RESULT {}  {} passed, {} failed of {} jobs{took}  {}",
             view.row.status,
             count(JobStatus::Passed),
             count(JobStatus::Failed) + count(JobStatus::TimedOut) + count(JobStatus::Errored),
             view.jobs.len(),
+            view.row.url,
         );
         if !failed.is_empty() {
             anstream::eprintln!("logs: drover logs {number}   again: drover rerun {number} --failed");

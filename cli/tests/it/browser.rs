@@ -16,6 +16,8 @@ struct Browser {
 
 impl Browser {
     async fn open() -> Browser {
+        // The driver is spoken to over plain HTTP, but its client wants a provider before it is made.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -24,7 +26,7 @@ impl Browser {
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let port = loop {
             let line = lines.next().expect("chromedriver tells its port").unwrap();
-            if let Some(rest) = line.split("on port ").nth(1) {
+            if let Some(rest) = line.split("successfully on port ").nth(1) {
                 break rest.trim_end_matches('.').parse::<u16>().unwrap();
             }
         };
@@ -81,7 +83,7 @@ impl Browser {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lines_appear_while_the_step_and_the_service_run() {
     let mut stage = Stage::up();
     let copy = stage.repository("app");
@@ -107,6 +109,12 @@ jobs:
     page.goto(format!("{}/", stage.url())).await.unwrap();
     browser.sees(&["Log in"]).await;
     page.goto(stage.login_link()).await.unwrap();
+    page.find(By::Css("main form button"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
     browser.sees(&["app"]).await;
     copy.push("Talk");
     let build = stage.build(1);
@@ -114,9 +122,14 @@ jobs:
     page.goto(format!("{}/builds/1", stage.url())).await.unwrap();
     browser.sees(&["Talk", "talk", "running"]).await;
     page.find(By::LinkText("talk")).await.unwrap().click().await.unwrap();
-    browser
-        .sees(&["the step speaks", "and complains", "Ready to accept connections"])
-        .await;
+    page.find(By::Css("#sec-service-cache summary"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    let ready = "Ready to accept connections";
+    browser.sees(&["the step speaks", "and complains", ready]).await;
     let status = stage.json(&["build", "show", "1", "--json"])["status"].clone();
     assert_eq!(status, "running", "the lines were seen while it ran");
 

@@ -35,10 +35,11 @@ fn every_way_to_end_has_its_own_sentence() {
     let service = |service: &str| {
         format!("jobs:\n  j:\n    image: busybox\n    services: {{s: {service}}}\n    steps: [echo hi]\n")
     };
+    // Nobody listens there, so whether the image exists cannot be known: that is ours, not the user's.
     ends(
-        "jobs:\n  j: {image: 'no-such-image:1', steps: [echo hi]}\n",
-        1,
-        &["no-such-image:1"],
+        "jobs:\n  j: {image: '127.0.0.1:9/none:1', steps: [echo hi]}\n",
+        6,
+        &["127.0.0.1:9/none:1", "cannot be pulled"],
     );
     ends(
         &service("{image: busybox, command: [sh, -c, 'echo last words; exit 7']}"),
@@ -58,7 +59,7 @@ fn every_way_to_end_has_its_own_sentence() {
     ends(
         "jobs:\n  j: {image: busybox, steps: [{run: sleep 60, timeout: 1s}]}\n",
         7,
-        &["sleep 60", "1s"],
+        &["sleep 60", "timeout of 1 s"],
     );
     ends(
         "jobs:\n  j: {image: busybox, resources: {memory: 16m}, steps: [tail /dev/zero]}\n",

@@ -1,5 +1,6 @@
 //! Drover as its users meet it: the real binary, real Git, a real engine, a real browser. Every story ends by looking
 //! that nothing is left in the engine.
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod browser;
 mod death;

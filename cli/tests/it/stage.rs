@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// A wait that takes longer is a failure, not slowness.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One Drover of its own.
 pub struct Stage {
@@ -188,11 +188,12 @@ impl Stage {
 
     /// Runs a command inside a service's container, as a person with the engine's own tool would.
     pub fn set_in_service(&self, service: &str, words: &[&str]) {
-        let filter = format!("label=drover.service={service}");
-        let found = Command::new("docker")
-            .args(["ps", "-q", "--filter", &filter])
-            .output()
-            .unwrap();
+        let filters = [
+            format!("label=drover.service={service}"),
+            format!("label=drover.agent={}", self.agent),
+        ];
+        let words_of_ps = ["ps", "-q", "--filter", &filters[0], "--filter", &filters[1]];
+        let found = Command::new("docker").args(words_of_ps).output().unwrap();
         let id = String::from_utf8(found.stdout).unwrap().trim().to_owned();
         assert!(
             !id.is_empty() && !id.contains('\n'),

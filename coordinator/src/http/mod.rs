@@ -1,5 +1,5 @@
 //! Everything that answers a request: API, pages, agents, webhooks, live events. Every route is registered here or in
-//! one of these modules, and passes [`access::guard`].
+//! one of these modules, and passes the one guard of `access`.
 
 pub(crate) mod access;
 mod api;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::ids::{AttemptId, StreamId};
 
-use super::stream::{Files, io};
+use super::files::{Files, io};
 use super::{LogError, LogKey};
 
 /// The ending of a marker.

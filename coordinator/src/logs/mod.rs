@@ -15,10 +15,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 
 mod error;
+mod files;
 mod find;
 mod folders;
 mod frame;
 mod marks;
+mod mend;
 mod read;
 mod retention;
 mod stream;
@@ -62,7 +64,7 @@ impl LogStore {
     /// # Errors
     /// `Io`.
     pub fn open(folder: PathBuf) -> Result<LogStore, LogError> {
-        std::fs::create_dir_all(&folder).map_err(stream::io("make the folder of logs"))?;
+        std::fs::create_dir_all(&folder).map_err(files::io("make the folder of logs"))?;
         let inner = Inner {
             folders: Folders::new(folder),
             streams: Streams::default(),

@@ -5,7 +5,8 @@ use std::os::unix::fs::FileExt;
 use protocol::record::{self, Record};
 use tokio::sync::mpsc;
 
-use super::stream::{Snapshot, io};
+use super::files::io;
+use super::stream::Snapshot;
 use super::{Line, LogError, frame};
 
 /// One answer holds no more than this, in bytes of text.

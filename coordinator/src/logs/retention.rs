@@ -7,8 +7,8 @@ use std::path::Path;
 use protocol::attempt::Micros;
 use protocol::ids::AttemptId;
 
+use super::files::io;
 use super::folders::{self, Folders};
-use super::stream::io;
 use super::{LogError, Retention};
 
 /// Removes what is too old, and then the oldest until the rest is small enough; gives what was removed.

@@ -3,53 +3,17 @@
 //!
 //! Whatever byte the coordinator dies at, [`Stream::open`] goes back to the last whole record. The order makes it so:
 //! a frame is written before its entry, the entry before the tail begins anew. An index that is short is made again
-//! from the frames; a tail whose beginning was sealed meanwhile is read from where the frames end.
+//! from the frames; a tail whose beginning was sealed meanwhile is read from where the frames end (`mend`).
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 
 use protocol::attempt::Micros;
 
+use super::files::{Files, TAIL_HEAD, append_items, io, read_if_there, write_at_end, write_tail};
 use super::frame::{self, Entry, FRAME_LEN, Index, Item, Scan};
-use super::{Extent, LogError, MAX_MARKS, Mark, MarkKind, Meta};
-
-const TAIL_MAGIC: &[u8; 8] = b"drvtail1";
-const TAIL_HEAD: u64 = 16;
-
-/// Names the files of a stream.
-#[derive(Debug, Clone)]
-pub(super) struct Files {
-    /// Folder and stream name, without an ending.
-    base: PathBuf,
-}
-
-impl Files {
-    pub(super) fn new(folder: &Path, stream: &str) -> Files {
-        Files {
-            base: folder.join(stream),
-        }
-    }
-
-    fn with(&self, ending: &str) -> PathBuf {
-        let mut name = self.base.clone().into_os_string();
-        name.push(ending);
-        name.into()
-    }
-
-    pub(super) fn frames(&self) -> PathBuf {
-        self.with(".zst")
-    }
-
-    pub(super) fn index(&self) -> PathBuf {
-        self.with(".idx")
-    }
-
-    pub(super) fn tail(&self) -> PathBuf {
-        self.with(".tail")
-    }
-}
+use super::{Extent, LogError, MAX_MARKS, Mark, MarkKind, Meta, mend};
 
 /// A stream as it stands; small, and without open files.
 #[derive(Debug)]
@@ -73,25 +37,13 @@ pub(super) struct Snapshot {
     pub(super) tail_line: u64,
 }
 
-pub(super) fn io(what: &'static str) -> impl Fn(std::io::Error) -> LogError {
-    move |error| LogError::Io { what, error }
-}
-
-/// A file that need not be there.
-fn read_if_there(path: &Path) -> Result<Vec<u8>, LogError> {
-    match std::fs::read(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        read => read.map_err(io("read a log")),
-    }
-}
-
 impl Stream {
     /// Finds where the stream stands, and mends what a crash left half done. `None`: there is nothing of it.
     pub(super) fn open(files: Files) -> Result<Option<Stream>, LogError> {
         if !files.index().exists() && !files.tail().exists() && !files.frames().exists() {
             return Ok(None);
         }
-        let index = mend_index(&files)?;
+        let index = mend::index(&files)?;
         let mut stream = Stream::empty(files);
         let from_index = |entry: &Entry| {
             entry
@@ -116,7 +68,9 @@ impl Stream {
         stream.last_at = index.frames.last().map(|entry| entry.last_at);
         stream.eof = index.eof;
         if !index.eof {
-            stream.mend_tail()?;
+            let tail = mend::tail(&stream.files, stream.sealed.raw_offset)?;
+            stream.note(&tail);
+            stream.tail = tail;
         }
         Ok(Some(stream))
     }
@@ -132,19 +86,6 @@ impl Stream {
             marks: Vec::new(),
             eof: false,
         }
-    }
-
-    fn mend_tail(&mut self) -> Result<(), LogError> {
-        let bytes = read_if_there(&self.files.tail())?;
-        let records = tail_records(&bytes, self.sealed.raw_offset);
-        let records = &records[..sound_len(records)];
-        let scan = frame::scan(records, MAX_MARKS.saturating_sub(self.marks.len()))?;
-        if !bytes.is_empty() && bytes.len() != TAIL_HEAD as usize + records.len() {
-            write_tail(&self.files, self.sealed.raw_offset, records)?;
-        }
-        self.note(&scan);
-        self.tail = scan;
-        Ok(())
     }
 
     /// Takes up what new records say.
@@ -328,114 +269,4 @@ fn marks_between(marks: &[u64], begin: u64, end: u64) -> Vec<u32> {
     within
         .map(|line| u32::try_from(line - begin).unwrap_or(u32::MAX))
         .collect()
-}
-
-/// The records of a tail file that come after `sealed` bytes; empty when they do not join them.
-fn tail_records(bytes: &[u8], sealed: u64) -> &[u8] {
-    let Some((head, records)) = bytes.split_at_checked(TAIL_HEAD as usize) else {
-        return &[];
-    };
-    let base = u64::from_le_bytes(*head.last_chunk().expect("8 of 16 bytes"));
-    let skip = sealed.checked_sub(base).and_then(|skip| usize::try_from(skip).ok());
-    let is_tail = head.starts_with(TAIL_MAGIC);
-    skip.filter(|_| is_tail)
-        .and_then(|skip| records.get(skip..))
-        .unwrap_or(&[])
-}
-
-/// Bytes of whole records before the first that is torn. Zeros at the end are what a power cut leaves of bytes that did
-/// not reach the disk: should a line really end with them, its agent sends it again.
-fn sound_len(records: &[u8]) -> usize {
-    let zeros = records.iter().rev().take_while(|byte| **byte == 0).count();
-    let (mut end, mut walk) = (0, protocol::record::records(&records[..records.len() - zeros]));
-    while let Some(Ok(_)) = walk.next() {
-        end = walk.offset();
-    }
-    end
-}
-
-/// Replaces the tail, whole or not at all.
-fn write_tail(files: &Files, base: u64, records: &[u8]) -> Result<(), LogError> {
-    let new = files.with(".tail.new");
-    let bytes = [&TAIL_MAGIC[..], &base.to_le_bytes(), records].concat();
-    std::fs::write(&new, bytes).map_err(io("write a log"))?;
-    std::fs::rename(&new, files.tail()).map_err(io("rename a log"))
-}
-
-/// Writes at `offset`, where the file ends but for what a crash left.
-fn write_at_end(path: &Path, offset: u64, bytes: &[u8]) -> Result<(), LogError> {
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(io("open a log"))?;
-    file.set_len(offset).map_err(io("write a log"))?;
-    file.seek(SeekFrom::Start(offset)).map_err(io("write a log"))?;
-    file.write_all(bytes).map_err(io("write a log"))
-}
-
-fn append_items(files: &Files, items: &[u8]) -> Result<(), LogError> {
-    let mut file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(files.index())
-        .map_err(io("open an index of a log"))?;
-    file.write_all(items).map_err(io("write an index of a log"))
-}
-
-/// Reads the index; makes it whole again when frames are missing in it, and cuts off what is torn.
-fn mend_index(files: &Files) -> Result<Index, LogError> {
-    let bytes = read_if_there(&files.index())?;
-    let mut frames = match File::open(files.frames()) {
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        opened => Some(opened.map_err(io("open a log"))?),
-    };
-    let file_len = match &frames {
-        None => 0,
-        Some(file) => file.metadata().map_err(io("read a log"))?.len(),
-    };
-    let mut index = Index::decode(&bytes, file_len);
-    let mut items = Vec::new();
-    if let Some(file) = &mut frames
-        && !index.eof
-        && index.file_end() < file_len
-    {
-        file.seek(SeekFrom::Start(index.file_end())).map_err(io("read a log"))?;
-        let mut rest = Vec::new();
-        file.read_to_end(&mut rest).map_err(io("read a log"))?;
-        find_frames(&mut index, &rest, &mut items);
-    }
-    if index.sound_len < bytes.len() as u64 {
-        write_at_end(&files.index(), index.sound_len, &items)?;
-    } else if !items.is_empty() {
-        append_items(files, &items)?;
-    }
-    Ok(index)
-}
-
-/// Adds the whole frames of `bytes` to the index.
-fn find_frames(index: &mut Index, mut bytes: &[u8], items: &mut Vec<u8>) {
-    while let Some(len) = frame::whole_frame(bytes) {
-        let Ok(records) = frame::decompress(&bytes[..len]) else {
-            break;
-        };
-        let Ok(scan) = frame::scan(&records, MAX_MARKS) else {
-            break;
-        };
-        let entry = Entry {
-            file_offset: index.file_end(),
-            file_len: len as u64,
-            raw_offset: index.raw_end(),
-            raw_len: records.len() as u64,
-            first_line: index.line_end(),
-            lines: scan.lines,
-            first_at: scan.first_at.unwrap_or_default(),
-            last_at: scan.last_at.unwrap_or_default(),
-            marks: scan.marks,
-        };
-        Item::Frame(entry.clone()).encode(items);
-        index.frames.push(entry);
-        bytes = &bytes[len..];
-    }
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::ids::AttemptId;
 
-use super::stream::{Files, Stream};
+use super::files::Files;
+use super::stream::Stream;
 use super::{Extent, LogError, LogKey};
 
 /// So many are known at once, and a few more while they are used.
@@ -92,8 +93,7 @@ impl Streams {
 
 /// After a failure of the disk only the files know where the stream ends.
 fn forget_if_unsure<T>(known: &mut Option<Stream>, result: &Result<T, LogError>) {
-    match result {
-        Err(LogError::Io { .. } | LogError::Damaged(_)) => *known = None,
-        _ => {}
+    if let Err(LogError::Io { .. } | LogError::Damaged(_)) = result {
+        *known = None;
     }
 }

@@ -108,7 +108,7 @@ pub struct Hit {
     pub len: usize,
 }
 
-/// How far a stream has come; what [`LogStore::subscribe`] shows.
+/// How far a stream has come; what [`super::LogStore::subscribe`] shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Extent {
     /// Lines so far.

@@ -213,13 +213,14 @@ async fn take_due(tx: &mut Tx, now: Micros) -> Result<Option<FullDelivery>, Stor
     Ok(row.as_ref().map(full_from_row).transpose()?)
 }
 
-/// Makes those that were being processed due at once: for the only coordinator, which has just started.
+/// Makes everything that is pending due at once: for a coordinator that has just started, and whose predecessor may
+/// have died at work. Where others share the database, one may be processed twice; it makes one build all the same.
 ///
 /// # Errors
 /// The database.
 pub async fn recover(store: &Store) -> Result<(), StoreError> {
     let now = store.now();
-    let sql = "update deliveries set next_at = $1 where status = 'pending' and tries > 0 and message is null";
+    let sql = "update deliveries set next_at = $1 where status = 'pending' and next_at > $1";
     store
         .write(move |tx| Box::pin(async move { Ok(tx.run(sql, args![now]).await.map(drop)?) }))
         .await

@@ -7,7 +7,7 @@ use protocol::ids::{AttemptId, JobId};
 use serde::Serialize;
 
 use super::attempts::{self, Attempt};
-use super::{Change, Micros, Store, StoreError, from_word, to_word, why};
+use super::{Change, Micros, Store, StoreError, from_word, to_json, to_word, why};
 use crate::db::{DbError, Row, Tx, args};
 
 /// One job, for lists.
@@ -84,7 +84,7 @@ macro_rules! select {
         concat!(
             "select j.id, j.build, j.position, j.name, j.title, j.matrix, j.needs, j.status, j.reason_code, j.reason,
              j.allow_failure, j.cancelling, j.attempts, j.attempt, a.name as agent, j.created_at, j.queued_at,
-             j.started_at, j.finished_at, j.labels
+             j.started_at, j.finished_at, j.labels, j.history
              from jobs j left join attempts t on t.id = j.attempt left join agents a on a.id = t.agent ",
             $rest
         )
@@ -135,6 +135,22 @@ pub(super) fn reason(row: &Row) -> Result<Option<Reason>, DbError> {
     }))
 }
 
+/// The row's `history`: an array of when, what and where it stood then, on each line.
+fn history(row: &Row) -> Result<Vec<HistoryEntry>, DbError> {
+    let entry = |line: &str| {
+        let (at, event, status) = serde_json::from_str(line)?;
+        Ok(HistoryEntry { at, event, status })
+    };
+    let text: String = row.get("history")?;
+    text.lines()
+        .map(entry)
+        .collect::<Result<_, serde_json::Error>>()
+        .map_err(|error| DbError::Content {
+            column: "history".into(),
+            error: error.to_string(),
+        })
+}
+
 /// The jobs of a build, in their order.
 pub(super) async fn of_build(store: &Store, build: i64) -> Result<Vec<Job>, StoreError> {
     let rows = store
@@ -158,22 +174,12 @@ pub async fn show(store: &Store, id: &JobId) -> Result<JobDetail, StoreError> {
         .db
         .first("select spec from specs where job = $1", args![id])
         .await?;
-    let events = "select at, event, status from job_history where job = $1 order by version";
-    let mut history = Vec::new();
-    for row in store.db.all(events, args![id]).await? {
-        let event = from_word("event", &row.get::<String>("event")?)?;
-        history.push(HistoryEntry {
-            at: row.get("at")?,
-            event,
-            status: status(&row)?,
-        });
-    }
     Ok(JobDetail {
         job: from_row(&row)?,
         spec: spec.ok_or(StoreError::NotFound("job"))?.json("spec")?,
         labels: row.json("labels")?,
         attempts: attempts::list(store, id).await?,
-        history,
+        history: history(&row)?,
     })
 }
 
@@ -198,7 +204,6 @@ pub(super) struct Locked {
     pub(super) name: String,
     pub(super) title: String,
     pub(super) status: JobStatus,
-    pub(super) version: i64,
     pub(super) held: bool,
     pub(super) retries: i64,
     pub(super) max_parallel: Option<i64>,
@@ -216,7 +221,7 @@ pub(super) struct Locked {
 /// The columns of [`Locked`].
 macro_rules! locked_columns {
     () => {
-        "j.id, j.build, j.name, j.title, j.status, j.version, j.held, j.retries, j.max_parallel, j.fail_fast,
+        "j.id, j.build, j.name, j.title, j.status, j.held, j.retries, j.max_parallel, j.fail_fast,
          j.allow_failure, j.cancelling, j.linked, j.attempts, j.attempt, j.queued_at, j.started_at"
     };
 }
@@ -231,7 +236,6 @@ impl Locked {
             name: row.get("name")?,
             title: row.get("title")?,
             status: status(row)?,
-            version: row.get("version")?,
             held: row.flag("held")?,
             retries: row.get("retries")?,
             max_parallel: row.get("max_parallel")?,
@@ -280,7 +284,6 @@ pub(super) async fn record(
     at: Micros,
 ) -> Result<(), StoreError> {
     job.status = job.status.on(event)?;
-    job.version += 1;
     match job.status {
         JobStatus::Queued => (job.queued_at, job.started_at) = (job.queued_at.or(Some(at)), None),
         JobStatus::Running => job.started_at = Some(at),
@@ -288,12 +291,12 @@ pub(super) async fn record(
     }
     let (code, sentence) = reason.map(|reason| (to_word(&reason.code), reason.sentence)).unzip();
     tx.run(
-        "update jobs set status = $2, version = $3, reason_code = $4, reason = $5, attempts = $6, attempt = $7,
-         queued_at = $8, started_at = $9, finished_at = $10 where id = $1",
+        "update jobs set status = $2, history = history || $3, reason_code = $4, reason = $5, attempts = $6,
+         attempt = $7, queued_at = $8, started_at = $9, finished_at = $10 where id = $1",
         args![
             &job.id,
             job.status.name(),
-            job.version,
+            to_json(&(at, event, job.status)) + "\n",
             code,
             sentence,
             job.attempts,
@@ -302,11 +305,6 @@ pub(super) async fn record(
             job.started_at,
             job.status.is_final().then_some(at)
         ],
-    )
-    .await?;
-    tx.run(
-        "insert into job_history (job, version, at, event, status) values ($1, $2, $3, $4, $5)",
-        args![&job.id, job.version, at, to_word(&event), job.status.name()],
     )
     .await?;
     tx.tell(Change::Build(job.build));

@@ -21,6 +21,7 @@ pub mod builds;
 mod ended;
 pub mod jobs;
 mod new_jobs;
+mod pages;
 mod why;
 
 pub mod attempts;

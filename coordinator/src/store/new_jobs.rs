@@ -67,8 +67,8 @@ impl NewRow<'_> {
         };
         tx.run(
             "insert into jobs (id, build, position, repository, name, title, matrix, needs, labels, lane, priority,
-             retries, max_parallel, fail_fast, allow_failure, held, linked, status, version, attempts, created_at, queued_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, 0, $19, $20)",
+             retries, max_parallel, fail_fast, allow_failure, held, linked, status, history, attempts, created_at, queued_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, '', 0, $19, $20)",
             args![
                 &id,
                 self.build,

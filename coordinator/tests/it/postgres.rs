@@ -134,6 +134,7 @@ fn unprivileged() -> Option<(u32, u32)> {
 
 /// A shell that outlives this process, whatever way it ends: its standard input closes, it stops the server and
 /// removes the folder.
+#[expect(clippy::zombie_processes, reason = "it outlives this process")]
 fn remove_at_exit(folder: &Path, binaries: &Path) {
     let script = "cat; kill -INT \"$(head -n 1 \"$1/data/postmaster.pid\")\"; \
                   while kill -0 \"$(head -n 1 \"$1/data/postmaster.pid\")\"; do sleep 0.1; done; rm -rf \"$1\"";

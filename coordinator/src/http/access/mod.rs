@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Form, FromRequest, FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use protocol::ids::AgentId;
@@ -55,7 +55,7 @@ pub(crate) fn scheme(app: &App) -> Scheme {
 
 /// The middleware. Nothing is answered without passing it.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let is_page = is_page(request.uri().path());
+    let is_page = is_page(request.uri());
     match admit(&app, request).await {
         Ok(request) if is_anybody(&request) => match tokio::time::timeout(PUBLIC_LIMIT, next.run(request)).await {
             Ok(response) => response,
@@ -196,12 +196,15 @@ async fn check_form(app: &App, parts: &Parts, body: Body, caller: &Caller) -> Re
     }
 }
 
-/// Paths whose callers are people with browsers.
-fn is_page(path: &str) -> bool {
+/// What people with browsers go to; a script of ours that fetches a live part wants a status and not a login page.
+fn is_page(uri: &Uri) -> bool {
+    let is_part = uri
+        .query()
+        .is_some_and(|query| query.split('&').any(|pair| pair == "live=1"));
     let programs = [
         "/api/", "/agent/", "/hooks/", "/badge/", "/events", "/metrics", "/healthz", "/assets/",
     ];
-    !programs.iter().any(|prefix| path.starts_with(prefix))
+    !is_part && !programs.iter().any(|prefix| uri.path().starts_with(prefix))
 }
 
 fn to_login(wanted: &str) -> Response {

@@ -64,24 +64,8 @@ pub(super) async fn view(
         screen,
         positions: Positions::new(),
     };
-    let over = attempt.state != AttemptState::Active;
-    let mut services = Vec::new();
-    for spec in &job.spec.services {
-        let log = logs.view(StreamId::service(&spec.name), Ends::Last).await?;
-        services.push(service(spec, attempt, &told, log));
-    }
-    let mut steps = Vec::new();
-    for (index, spec) in job.spec.steps.iter().enumerate() {
-        let seen = SeenStep::of(index, &told);
-        let failed = seen.outcome.is_some_and(|outcome| outcome.status == StepStatus::Failed);
-        let log = logs
-            .view(
-                StreamId::step(index),
-                if failed { Ends::FirstError } else { Ends::Last },
-            )
-            .await?;
-        steps.push(step(spec, &seen, over, log));
-    }
+    let services = services(&mut logs, job, attempt, &told).await?;
+    let steps = steps(&mut logs, job, attempt, &told).await?;
     let log = Some(logs.view(StreamId::job(), Ends::Last).await?).filter(|log| log.lines > 0);
     let cursor = Cursor {
         positions: logs.positions,
@@ -107,6 +91,37 @@ pub(super) async fn view(
         log,
         cursor: cursor.to_string(),
     })
+}
+
+async fn services(
+    logs: &mut Logs<'_>,
+    job: &JobDetail,
+    attempt: &Attempt,
+    told: &[AttemptEvent],
+) -> Result<Vec<ServiceView>, ApiError> {
+    let mut services = Vec::new();
+    for spec in &job.spec.services {
+        let log = logs.view(StreamId::service(&spec.name), Ends::Last).await?;
+        services.push(service(spec, attempt, told, log));
+    }
+    Ok(services)
+}
+
+async fn steps(
+    logs: &mut Logs<'_>,
+    job: &JobDetail,
+    attempt: &Attempt,
+    told: &[AttemptEvent],
+) -> Result<Vec<StepView>, ApiError> {
+    let mut steps = Vec::new();
+    for (index, spec) in job.spec.steps.iter().enumerate() {
+        let seen = SeenStep::of(index, told);
+        let failed = seen.outcome.is_some_and(|outcome| outcome.status == StepStatus::Failed);
+        let ends = if failed { Ends::FirstError } else { Ends::Last };
+        let log = logs.view(StreamId::step(index), ends).await?;
+        steps.push(step(spec, seen.state(attempt.state), &seen, log));
+    }
+    Ok(steps)
 }
 
 /// Which lines of a log come first.
@@ -196,26 +211,27 @@ impl SeenStep<'_> {
         seen
     }
 
-    fn state(&self, over: bool) -> StepState {
-        match (self.outcome.map(|outcome| outcome.status), self.started_at, over) {
-            (Some(StepStatus::Passed), ..) => StepState::Passed,
-            (Some(StepStatus::Failed), ..) => StepState::Failed,
-            (Some(StepStatus::TimedOut), ..) => StepState::TimedOut,
-            (Some(StepStatus::Cancelled), ..) => StepState::Cancelled,
-            (Some(StepStatus::Skipped), ..) => StepState::Skipped,
-            (None, Some(_), false) => StepState::Running,
-            (None, Some(_), true) => StepState::Cancelled,
-            (None, None, false) => StepState::Waiting,
-            (None, None, true) => StepState::Skipped,
+    fn state(&self, attempt: AttemptState) -> StepState {
+        let over = attempt != AttemptState::Active;
+        match (self.outcome.map(|outcome| outcome.status), self.started_at) {
+            (Some(StepStatus::Passed), _) => StepState::Passed,
+            (Some(StepStatus::Failed), _) => StepState::Failed,
+            (Some(StepStatus::TimedOut), _) => StepState::TimedOut,
+            (Some(StepStatus::Cancelled), _) => StepState::Cancelled,
+            (Some(StepStatus::Skipped), _) => StepState::Skipped,
+            (None, Some(_)) if over => StepState::Cancelled,
+            (None, Some(_)) => StepState::Running,
+            (None, None) if over => StepState::Skipped,
+            (None, None) => StepState::Waiting,
         }
     }
 }
 
-fn step(spec: &StepSpec, seen: &SeenStep<'_>, over: bool, log: LogView) -> StepView {
+fn step(spec: &StepSpec, state: StepState, seen: &SeenStep<'_>, log: LogView) -> StepView {
     let outcome = seen.outcome;
     StepView {
         name: spec.name.clone(),
-        state: seen.state(over),
+        state,
         image: spec.image.clone(),
         script: match &spec.action {
             StepAction::Run { script, .. } => script.clone(),

@@ -22,6 +22,16 @@ pub(super) struct JobQuery {
     plain: Option<u8>,
 }
 
+impl JobQuery {
+    fn screen(&self) -> Screen {
+        match (self.live, self.plain) {
+            (Some(1), _) => Screen::Nothing,
+            (_, Some(1)) => Screen::Plain,
+            _ => Screen::First,
+        }
+    }
+}
+
 /// The job at its newest attempt.
 pub(super) async fn newest(
     State(app): State<App>,
@@ -53,11 +63,6 @@ async fn page(
     let found = jobs::show(&app.store, &job).await?;
     let build = builds::show(&app.store, found.job.build).await?;
     let part = Part { live: query.live };
-    let screen = match (part.is_live(), query.plain) {
-        (true, _) => Screen::Nothing,
-        (false, Some(1)) => Screen::Plain,
-        (false, _) => Screen::First,
-    };
     let shown = match number {
         Some(number) => {
             let attempt = found.attempts.iter().find(|attempt| attempt.number == number);
@@ -66,7 +71,7 @@ async fn page(
         None => found.attempts.last(),
     };
     let view = match shown {
-        Some(shown) => Some(attempt::view(app, &found, shown, screen).await?),
+        Some(shown) => Some(attempt::view(app, &found, shown, query.screen()).await?),
         None => None,
     };
     let links = found.attempts.iter().map(|attempt| AttemptLink {

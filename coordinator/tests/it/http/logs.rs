@@ -100,7 +100,6 @@ fn said(text: &str) -> Vec<String> {
 async fn the_lines_of_a_build_come_in_order_with_their_places() {
     let (app, _repository, agent, lease) = running_job().await;
     let end = agent.log(&app, &lease, ("step-0", 0), &["first", "second"]).await;
-    agent.log(&app, &lease, ("service-db", 1), &[]).await;
     agent
         .upload(
             &app,

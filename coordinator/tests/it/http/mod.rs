@@ -11,4 +11,5 @@ mod events;
 mod logs;
 mod pages;
 mod restart;
+mod shared;
 mod signatures;

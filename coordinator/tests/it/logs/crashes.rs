@@ -63,8 +63,8 @@ async fn truncate_at(file: &str, offsets: impl Iterator<Item = u64>) -> Vec<u64>
 
 #[tokio::test]
 async fn a_tail_cut_at_any_byte() {
-    let survived = truncate_at("step-0.tail", (0..400).chain((400..).step_by(997))).await;
-    assert!(survived.is_sorted() && survived.len() > 400);
+    let survived = truncate_at("step-0.tail", (0..150).chain((150..).step_by(997))).await;
+    assert!(survived.is_sorted() && survived.len() > 150);
 }
 
 #[tokio::test]
@@ -80,8 +80,8 @@ async fn an_index_cut_at_any_byte() {
 
 #[tokio::test]
 async fn frames_cut_at_any_byte() {
-    let survived = truncate_at("step-0.zst", (0..100).chain((100..).step_by(211))).await;
-    assert!(survived.is_sorted() && survived.len() > 130);
+    let survived = truncate_at("step-0.zst", (0..60).chain((60..).step_by(499))).await;
+    assert!(survived.is_sorted() && survived.len() > 80);
     assert!(
         survived[0] == 0 && *survived.last().unwrap() > 200_000,
         "a whole frame stays"

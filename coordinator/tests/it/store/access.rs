@@ -106,7 +106,7 @@ pub async fn a_removed_agent_gives_its_work_back(world: World) {
     let claimed = world.claim_one(&agent).await;
     assert_eq!(
         agents::list(&world.store).await.unwrap()[0].running,
-        [claimed.attempt.clone()]
+        std::slice::from_ref(&claimed.attempt)
     );
     agents::remove(&world.store, &agent).await.unwrap();
     assert_eq!(world.state(build).await, "queued: test=queued");

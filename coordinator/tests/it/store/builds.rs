@@ -15,7 +15,7 @@ pub async fn a_build_is_listed_and_shown(world: World) {
     world.claim_one(&agent).await;
     let listed = builds::list(&world.store, &Filter::default()).await.unwrap();
     let shown = world.show(build).await;
-    assert_eq!(listed, [shown.build.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&shown.build));
     assert_eq!(
         (shown.build.repository.as_str(), shown.build.cause.branch.as_deref()),
         ("hello", Some("main"))

@@ -78,6 +78,10 @@ pub async fn a_delivery_is_tried_until_it_is_done(world: World) {
     );
     deliveries::redeliver(store, &id).await.unwrap();
     assert!(deliveries::claim_due(store, store.now()).await.unwrap().is_some());
+    // The coordinator died with it, and starts again.
+    assert!(deliveries::claim_due(store, store.now()).await.unwrap().is_none());
+    deliveries::recover(store).await.unwrap();
+    assert!(deliveries::claim_due(store, store.now()).await.unwrap().is_some());
     let outcome = Outcome {
         build: None,
         message: Some("branch deleted: nothing to build".into()),

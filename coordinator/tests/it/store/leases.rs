@@ -30,7 +30,7 @@ pub async fn a_silent_agent_loses_its_job(world: World) {
     assert!(is_stale(queue::resume(&world.store, &old).await));
     assert!(is_stale(world.finish(&old, Verdict::Failed).await));
     let renewed = queue::renew(&world.store, &lost, &[held(&first)]).await.unwrap();
-    assert_eq!(renewed.lost, [first.attempt.clone()]);
+    assert_eq!(renewed.lost, std::slice::from_ref(&first.attempt));
     // Nor does it count under another's name, or with a wrong epoch.
     let new = hold(&other, &second);
     assert!(is_stale(

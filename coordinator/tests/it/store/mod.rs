@@ -8,6 +8,7 @@ mod leases;
 mod model;
 mod queue;
 mod shared;
+mod small_queue;
 mod world;
 
 /// Runs every story on both databases.

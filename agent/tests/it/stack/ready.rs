@@ -1,0 +1,167 @@
+//! Readiness: every probe, dependencies, and a service that never gets there.
+
+use agent::stack::{FailureKind, Stack, StackSpec};
+use job_specs::model::{DependencyCondition, HealthTest, ReadyProbe, ServiceSpec};
+use protocol::attempt::ServiceState;
+use tokio::sync::mpsc;
+
+use super::{Running, after, healthcheck, ready, service, shell, start};
+use crate::world::{World, soon, text, want};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_redis_are_ready_by_both_forms_of_a_healthcheck() {
+    let exec = ServiceSpec {
+        healthcheck: healthcheck(HealthTest::Exec(text(&["redis-cli", "ping"]))),
+        ..service("exec", "redis:7")
+    };
+    let shell = ServiceSpec {
+        healthcheck: healthcheck(HealthTest::Shell("redis-cli ping | grep -q PONG".into())),
+        ..service("shell", "redis:7")
+    };
+    let running = start(vec![exec, shell]).await;
+    running.ready().await;
+    let told = running.close().await;
+    assert_eq!(told["exec"], "starting running ready(healthcheck) stopped");
+    assert_eq!(told["shell"], "starting running ready(healthcheck) stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_healthcheck_the_first_exposed_port_says_it() {
+    let running = start(vec![service("redis", "redis:7")]).await;
+    running.ready().await;
+    assert_eq!(
+        running.close().await["redis"],
+        "starting running ready(tcp 6379) stopped"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_start_while_the_anchor_of_a_cold_sandbox_does() {
+    let world = World::new().await;
+    let pool = world.pool(0, 0).await;
+    let sandbox = pool.take_early(&want("t1", "app")).await.unwrap();
+    let (observer, events) = mpsc::unbounded_channel();
+    let spec = StackSpec::new(
+        world.agent.clone(),
+        vec![service("redis", "redis:7")],
+        world.data().join("stack"),
+    );
+    let stack = Stack::start(&world.engine, &sandbox, spec, observer);
+    sandbox.stands().await.unwrap();
+    let running = Running {
+        world,
+        pool,
+        sandbox,
+        stack,
+        events,
+    };
+    running.ready().await;
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_probe_finds_a_small_web_server() {
+    let server = "mkdir /tmp/www; echo hi > /tmp/www/index.html; echo serving; exec httpd -f -p 8080 -h /tmp/www";
+    let by = |name: &str, probe| ServiceSpec {
+        ready: ready(probe, 30_000),
+        ..shell(name, server)
+    };
+    let running = start(vec![
+        by("tcp", ReadyProbe::Tcp(8080)),
+        by(
+            "http",
+            ReadyProbe::Http {
+                port: 8080,
+                path: "/index.html".into(),
+            },
+        ),
+        by("log", ReadyProbe::Log("^serv.ng$".into())),
+        by(
+            "cmd",
+            ReadyProbe::Cmd(HealthTest::Shell("wget -q -O- localhost:8080".into())),
+        ),
+        shell("none", server),
+    ])
+    .await;
+    running.ready().await;
+    let told = running.close().await;
+    assert_eq!(
+        told.values()
+            .map(|line| line.split(' ').nth(2).unwrap_or_default())
+            .collect::<Vec<_>>(),
+        ["ready(cmd)", "ready(http", "ready(log)", "ready(running)", "ready(tcp"],
+        "{told:#?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_never_gets_ready_says_what_was_tried() {
+    let deaf = ServiceSpec {
+        ready: ready(ReadyProbe::Tcp(5432), 300),
+        ..shell("deaf", "echo deaf; sleep 1000")
+    };
+    let running = start(vec![deaf]).await;
+    let failure = running.failed().await;
+    let FailureKind::NotReady { probe, last_probe, .. } = &failure.kind else {
+        panic!("{failure:?}")
+    };
+    assert_eq!(probe, "tcp 5432");
+    assert!(
+        last_probe.as_ref().is_some_and(|words| words.contains("refused")),
+        "{last_probe:?}"
+    );
+    assert_eq!(failure.last_lines, ["deaf"]);
+    assert_eq!(running.close().await["deaf"], "starting running");
+
+    let sick = ServiceSpec {
+        ready: ready(ReadyProbe::Cmd(HealthTest::Shell("echo not yet; exit 1".into())), 500),
+        ..shell("sick", "sleep 1000")
+    };
+    let running = start(vec![sick]).await;
+    let failure = running.failed().await;
+    assert_eq!(
+        failure.sentence(),
+        "service `sick` was not ready within 0.5 s (cmd): not yet"
+    );
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_wait_for_what_they_depend_on() {
+    use DependencyCondition as C;
+    // each leaves its mark only if it finds what it waited for
+    let db = ServiceSpec {
+        ready: ready(ReadyProbe::Tcp(5432), 30_000),
+        ..shell("db", "usleep 300000; exec nc -ll -p 5432 -e true")
+    };
+    let seed = ServiceSpec {
+        depends_on: vec![after("db", C::ServiceHealthy)],
+        run_once: true,
+        ..shell("seed", "nc db 5432 -e true || exit 9; usleep 200000")
+    };
+    let web = ServiceSpec {
+        depends_on: vec![
+            after("seed", C::ServiceCompletedSuccessfully),
+            after("db", C::ServiceHealthy),
+        ],
+        ready: ready(ReadyProbe::Tcp(80), 30_000),
+        ..shell("web", "nc db 5432 -e true || exit 9; exec nc -ll -p 80 -e true")
+    };
+    let watcher = ServiceSpec {
+        depends_on: vec![after("web", C::ServiceStarted)],
+        ..shell("watcher", "sleep 1000")
+    };
+    let mut running = start(vec![watcher, web, seed, db]).await;
+    let mut order = Vec::new();
+    while order.len() < 4 {
+        let event = soon(running.events.recv()).await.unwrap();
+        match event.state {
+            ServiceState::Running if event.service != "seed" => order.push(event.service),
+            ServiceState::Exited { code: Some(0), .. } => order.push(format!("{} done", event.service)),
+            _ => {}
+        }
+    }
+    running.ready().await;
+    assert_eq!(order, ["db", "seed done", "web", "watcher"]);
+    running.close().await;
+}
