@@ -158,6 +158,12 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_shows_every_default() {
+        let shown = parse(include_str!("../../docs/reference/coordinator.toml")).unwrap();
+        assert_eq!(format!("{shown:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
     fn a_misspelt_key_is_an_error_that_names_it() {
         let error = parse("[retention]\nday = 3").unwrap_err();
         assert!(error.contains("day"), "{error}");

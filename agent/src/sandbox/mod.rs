@@ -4,14 +4,16 @@
 //!
 //! # Layout
 //! `build` one sandbox: made, made anew, removed · `record` its note on disk for a restarted agent · `shelf` who
-//! gets which and how many there are, pure · `pool` the tasks that make it so.
+//! gets which and how many there are, pure · `want` what is asked of it · `pool` the tasks that make it so.
 
 mod build;
 mod folder;
 mod pool;
 mod record;
 mod shelf;
+mod want;
 
 pub use build::{Sandbox, Standing};
 pub use folder::open_folder;
-pub use pool::{Pool, PoolConfig, Reuse, Want};
+pub use pool::Pool;
+pub use want::{PoolConfig, Reuse, Want};

@@ -15,6 +15,8 @@ use crate::render::progress::BuildProgress;
 
 /// A coordinator that is away for longer than this is unreachable.
 const AWAY: Duration = Duration::from_secs(60);
+/// A build that is not there yet may come: a push is a build only once it has been fetched and read.
+const TO_COME: Duration = Duration::from_secs(2);
 /// Even without a word of change, look again after this time.
 const LOOK_AGAIN: Duration = Duration::from_secs(20);
 
@@ -44,6 +46,7 @@ async fn follow(client: &Client, number: i64, progress: Progress) -> anyhow::Res
     let mut shown = BuildProgress::new(progress);
     let mut away_since: Option<Instant> = None;
     let mut last_id: Option<String> = None;
+    let begun = Instant::now();
     loop {
         match follow_once(client, number, &mut shown, &mut last_id).await {
             Ok(Some(exit)) => return Ok(exit),
@@ -55,6 +58,9 @@ async fn follow(client: &Client, number: i64, progress: Progress) -> anyhow::Res
                 }
                 shown.note("the coordinator does not answer; trying again");
                 tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            Err(error) if ends_with(&error, &[Exit::NotFound]) && begun.elapsed() < TO_COME => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(error) => return Err(error),
         }
@@ -113,7 +119,11 @@ fn exit_of(view: &BuildView) -> Exit {
 }
 
 fn is_away(error: &anyhow::Error) -> bool {
+    ends_with(error, &[Exit::Unreachable, Exit::Infrastructure])
+}
+
+fn ends_with(error: &anyhow::Error, exits: &[Exit]) -> bool {
     error
         .downcast_ref::<Stop>()
-        .is_some_and(|stop| matches!(stop.exit, Exit::Unreachable | Exit::Infrastructure))
+        .is_some_and(|stop| exits.contains(&stop.exit))
 }

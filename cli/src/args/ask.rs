@@ -1,0 +1,224 @@
+//! What is asked of a coordinator: repositories, builds, logs, secrets, tokens.
+
+use clap::{Args, Subcommand};
+
+use super::Json;
+
+/// `drover repo …`
+#[derive(Debug, Subcommand)]
+pub enum Repo {
+    /// Add a repository; prints its hook URL and secret
+    #[command(after_help = "Examples:
+  drover repo add app --git https://git.example/app.git --forge gitea
+  drover repo add app --git /srv/git/app.git && drover repo hook app --post-receive > /srv/git/app.git/hooks/post-receive")]
+    Add {
+        /// Its name here: letters, digits, `.`, `_`, `-`, `/`
+        name: String,
+        /// Where to fetch it from
+        #[arg(long, value_name = "URL|PATH")]
+        git: String,
+        /// Who sends its hooks
+        #[arg(long, default_value = "generic", value_name = "FORGE")]
+        #[arg(value_parser = ["generic", "github", "gitea", "forgejo"])]
+        forge: String,
+        /// Anyone may read its builds
+        #[arg(long)]
+        public: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List repositories
+    Ls(Json),
+    /// Show a repository and its last deliveries
+    Show {
+        /// Its name
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a repository
+    Set {
+        /// Its name
+        name: String,
+        /// May anyone read its builds?
+        #[arg(long, value_name = "BOOL")]
+        public: bool,
+    },
+    /// Remove a repository with its builds
+    Rm {
+        /// Its name
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Print the hook of a repository
+    Hook {
+        /// Its name
+        name: String,
+        /// As a ready post-receive script
+        #[arg(long)]
+        post_receive: bool,
+        /// Make a new secret first; the old one stops working
+        #[arg(long)]
+        rotate: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `drover trigger`
+#[derive(Debug, Args)]
+pub struct Trigger {
+    /// Repository
+    pub repository: String,
+    /// Branch, tag, full reference or commit [default: the default branch]
+    #[arg(long = "ref", value_name = "REF")]
+    pub reference: Option<String>,
+    /// Follow the build
+    #[arg(long)]
+    pub watch: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `drover build …`
+#[derive(Debug, Subcommand)]
+pub enum Build {
+    /// List builds, newest first
+    Ls {
+        /// Only of this repository
+        #[arg(long, value_name = "NAME")]
+        repository: Option<String>,
+        /// At most so many
+        #[arg(long, short = 'n', default_value_t = 20)]
+        limit: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a build and its jobs
+    Show {
+        /// Build number
+        number: i64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A build by its number.
+#[derive(Debug, Args)]
+pub struct BuildRef {
+    /// Build number
+    pub number: i64,
+}
+
+/// `drover watch`
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// Build number
+    pub number: i64,
+    /// Give up after so many seconds (exit code 8)
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+/// `drover logs`
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// Build number
+    pub number: i64,
+    /// Only of this job (`test`, or `test (postgres=15)`)
+    #[arg(long)]
+    pub job: Option<String>,
+    /// Only of this step (name or number, from 1)
+    #[arg(long, conflicts_with = "service")]
+    pub step: Option<String>,
+    /// Only of this service
+    #[arg(long)]
+    pub service: Option<String>,
+    /// Go on until the build ends
+    #[arg(long, short)]
+    pub follow: bool,
+    /// The text alone
+    #[arg(long, conflicts_with = "json")]
+    pub raw: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `drover rerun`
+#[derive(Debug, Args)]
+pub struct Rerun {
+    /// Build number
+    pub number: i64,
+    /// Only jobs that did not pass
+    #[arg(long)]
+    pub failed: bool,
+    /// Follow it
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// `drover why`
+#[derive(Debug, Args)]
+pub struct Why {
+    /// Build number
+    pub number: i64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `drover secret …`
+#[derive(Debug, Subcommand)]
+pub enum Secret {
+    /// List the names
+    Ls {
+        /// Repository
+        repository: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set a secret; its value is read from stdin
+    #[command(
+        after_help = "Examples:\n  printf %s \"$TOKEN\" | drover secret set app API_TOKEN\n  drover secret set app SSH_KEY < id_ed25519"
+    )]
+    Set {
+        /// Repository
+        repository: String,
+        /// Name: letters, digits and `_`
+        name: String,
+    },
+    /// Remove a secret
+    Rm {
+        /// Repository
+        repository: String,
+        /// Name
+        name: String,
+    },
+}
+
+/// `drover token …`
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// List tokens (never their values)
+    Ls(Json),
+    /// Make a token; it is shown once
+    Add {
+        /// What it is for
+        name: String,
+    },
+    /// Revoke a token
+    Rm {
+        /// Its name or id
+        token: String,
+    },
+}

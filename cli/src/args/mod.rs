@@ -1,0 +1,166 @@
+//! The command line, as data: what may be written, and the help that stands beside it.
+
+mod ask;
+mod here;
+mod serve;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use self::ask::{Build, BuildRef, Logs, Repo, Rerun, Secret, Token, Trigger, Watch, Why};
+pub use self::here::{Lint, Run};
+pub use self::serve::{Agent, Agents, Coordinator, Up};
+
+/// Drover: a self-hosted CI runner whose services are ready, whose logs are whole and whose jobs are fast.
+#[derive(Debug, Parser)]
+#[command(
+    name = "drover",
+    version,
+    max_term_width = 100,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+#[command(after_help = "Examples:
+  drover up                                   coordinator and agent on this machine
+  drover run                                  this folder's jobs, here and now
+  drover repo add app --git ~/src/app.git     a repository; prints its hook
+  drover watch 42                             follow build 42; exits as it does")]
+pub struct Arguments {
+    /// Where the coordinator is [default: the one of this machine]
+    #[arg(
+        long,
+        global = true,
+        env = "DROVER_URL",
+        value_name = "URL",
+        help_heading = "Coordinator"
+    )]
+    pub url: Option<String>,
+    /// The token to show it [default: `drover login`'s, or the administrator's on this machine]
+    #[arg(
+        long,
+        global = true,
+        env = "DROVER_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    #[arg(help_heading = "Coordinator", hide = true)]
+    pub token: Option<String>,
+    /// Data folder of this machine's Drover [default: ~/.local/share/drover]
+    #[arg(
+        long,
+        global = true,
+        env = "DROVER_DATA",
+        value_name = "DIR",
+        help_heading = "Coordinator"
+    )]
+    pub data: Option<PathBuf>,
+    /// How to show progress, on stderr
+    #[arg(long, global = true, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    pub progress: Progress,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// `tty` on a terminal, else `plain`
+    Auto,
+    /// Colours and redrawn lines
+    Tty,
+    /// One line an event, greppable
+    Plain,
+    /// Nothing but the result
+    Quiet,
+    /// One JSON object an event
+    Json,
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start coordinator and agent in one process
+    #[command(
+        after_help = "Examples:\n  drover up\n  drover up --listen 0.0.0.0:7878 --slots 4 --data /var/lib/drover"
+    )]
+    Up(Up),
+    /// Start a coordinator alone
+    Coordinator(Coordinator),
+    /// Start an agent, or look after the coordinator's agents
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+    #[command(after_help = "Examples:
+  drover agent token                                         a code for a new agent (one use)
+  drover agent --coordinator https://ci.example --token-file /etc/drover/agent.token --slots 4
+  drover agent ls")]
+    Agent(Agent),
+    /// Run jobs of this folder here and now: the same engine, no coordinator
+    #[command(
+        after_help = "Examples:\n  drover run\n  drover run test --matrix postgres=17\n  drover run --file ci.yml"
+    )]
+    Run(Run),
+    /// Check job files
+    #[command(after_help = "Examples:\n  drover lint\n  drover lint .drover.yml --json")]
+    Lint(Lint),
+    /// Print the JSON Schema of the job file, for editors
+    Schema,
+    /// Repositories: add, ls, show, rm, hook
+    #[command(subcommand)]
+    Repo(Repo),
+    /// Start a build by hand
+    Trigger(Trigger),
+    /// Builds: ls, show
+    #[command(subcommand)]
+    Build(Build),
+    /// Follow a build to its end, and exit as it does
+    Watch(Watch),
+    /// Print the logs of a build
+    #[command(
+        after_help = "Examples:\n  drover logs 42 -f\n  drover logs 42 --job test --service db\n  drover logs 42 --raw"
+    )]
+    Logs(Logs),
+    /// Stop a build
+    Cancel(BuildRef),
+    /// Run a build again
+    Rerun(Rerun),
+    /// Why is it waiting?
+    Why(Why),
+    /// Secrets: ls, set, rm
+    #[command(subcommand)]
+    Secret(Secret),
+    /// API tokens: ls, add, rm
+    #[command(subcommand)]
+    Token(Token),
+    /// Remember a coordinator and a token (read from stdin)
+    Login,
+    /// A new one-time link to log in to the web pages
+    LoginLink,
+    /// Check engine, disk, clock and coordinator, and say what to mend
+    Doctor(Json),
+    /// Print the version
+    Version(Json),
+    /// Print a completion script
+    Completion {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// (inner) removes what a local run left
+    #[command(name = "__reap", hide = true)]
+    Reap,
+}
+
+/// `--json` of a view.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Json {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is not of the form NAME=VALUE")),
+    }
+}

@@ -1,0 +1,80 @@
+//! What runs for long: `up`, `coordinator`, `agent`, and the looks after agents.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{Json, key_value};
+
+/// `drover up`
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:7878", value_name = "ADDR")]
+    pub listen: std::net::SocketAddr,
+    /// Jobs at once [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    pub slots: Option<u32>,
+    /// `sqlite:FILE` or `postgres://…` [default: SQLite in the data folder]
+    #[arg(long, env = "DROVER_DATABASE", value_name = "URL", hide_env_values = true)]
+    pub database: Option<String>,
+    /// The address that people and forges use [default: the one it listens on]
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+}
+
+/// `drover coordinator`
+#[derive(Debug, Args)]
+pub struct Coordinator {
+    /// TOML file; see docs/reference/coordinator.toml
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// `drover agent`
+#[derive(Debug, Args)]
+pub struct Agent {
+    /// The coordinator's address
+    #[arg(long, value_name = "URL", required = true)]
+    pub coordinator: Option<String>,
+    /// File with the agent's token, or with an enrolment code that becomes one
+    #[arg(long, value_name = "FILE", required = true)]
+    pub token_file: Option<PathBuf>,
+    /// Jobs at once [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    pub slots: Option<u32>,
+    /// What jobs may ask for: `arch=amd64,gpu=true`
+    #[arg(long, value_name = "K=V", value_delimiter = ',', value_parser = key_value)]
+    pub labels: Vec<(String, String)>,
+    /// How people call it [default: the host's name]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Take one job, then end
+    #[arg(long)]
+    pub once: bool,
+    /// Look after agents instead
+    #[command(subcommand)]
+    pub look: Option<Agents>,
+}
+
+/// `drover agent ls|drain|rm|token`
+#[derive(Debug, Subcommand)]
+pub enum Agents {
+    /// List agents
+    Ls(Json),
+    /// Let an agent finish what it has, and give it nothing new
+    Drain {
+        /// Its name or id
+        agent: String,
+        /// Give it work again
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Forget an agent; its token stops working
+    Rm {
+        /// Its name or id
+        agent: String,
+    },
+    /// Print a one-time enrolment code for a new agent
+    Token(Json),
+}
