@@ -32,7 +32,16 @@ pub fn look() -> anyhow::Result<BTreeSet<String>> {
 /// # Errors
 /// When the engine does not answer.
 pub fn since(before: &BTreeSet<String>) -> anyhow::Result<Vec<String>> {
-    Ok(look()?.difference(before).cloned().collect())
+    let known: BTreeSet<&str> = before.iter().map(|line| name_of(line)).collect();
+    Ok(look()?
+        .into_iter()
+        .filter(|line| !known.contains(name_of(line)))
+        .collect())
+}
+
+/// `network drover-1` of its line: the engine tells labels in another order at every look.
+fn name_of(line: &str) -> &str {
+    line.split_once('\t').map_or(line, |(name, _)| name)
 }
 
 fn is_ours(kind: &str, line: &str) -> bool {
