@@ -2,6 +2,8 @@
 //! gets from them. One table for both, because a script reads as `$DROVER_BRANCH` what a field reads as
 //! `${{ git.branch }}`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::Env;
@@ -27,6 +29,22 @@ pub struct Facts {
     pub title: Option<String>,
     /// The commit's author.
     pub author: Option<String>,
+    /// The branch that a pull request wants to go into.
+    #[serde(default)]
+    pub base: Option<String>,
+    /// The pull request's number.
+    #[serde(default)]
+    pub pull_request: Option<i64>,
+    /// Paths that differ from what was there before: the base of a pull request, the branch's commit before a push.
+    /// `None`: nothing to compare with, and every path counts as changed.
+    #[serde(default)]
+    pub changed: Option<Vec<String>>,
+    /// Values of `inputs`, defaults filled in.
+    #[serde(default)]
+    pub inputs: BTreeMap<String, String>,
+    /// Globs of `hash('…')` and their values; see [`crate::file::JobFile::hash_globs`].
+    #[serde(default)]
+    pub hashes: BTreeMap<String, String>,
 }
 
 /// One fact: its name after `git.`, its environment variable, and where it comes from.

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::env::Facts;
 use crate::read::JobSource;
 use crate::source::Source;
+use crate::triggers::{Input, Schedule};
 use crate::yaml::Node;
 
 /// One or more job files, checked as one.
@@ -26,9 +28,35 @@ pub(crate) struct Part {
 }
 
 impl JobFile {
-    /// Whether a file wants a build for this event (`push`, `tag`, `pull_request`, `schedule`, `manual`).
-    pub fn wants(&self, event: &str) -> bool {
-        self.parts.iter().any(|part| part.wants(event))
+    /// Whether a file wants a build for this event, branch, tag and changed paths.
+    ///
+    /// # Errors
+    /// Why none does, in one sentence.
+    pub fn wants(&self, facts: &Facts) -> Result<(), String> {
+        match self.parts.iter().any(|part| part.wants(&facts.event)) {
+            true => Ok(()),
+            false => Err(format!("the job file is not for {} events", facts.event)),
+        }
+    }
+
+    /// Whether any `on` or `when` asks for changed paths: only then they need to be known.
+    pub fn needs_changed_paths(&self) -> bool {
+        false
+    }
+
+    /// Every `on.schedule`.
+    pub fn schedules(&self) -> Vec<Schedule> {
+        Vec::new()
+    }
+
+    /// Every input of builds that are started by hand.
+    pub fn inputs(&self) -> Vec<Input> {
+        Vec::new()
+    }
+
+    /// The globs of every `hash('…')`; [`crate::env::Facts::hashes`] must know them before expansion.
+    pub fn hash_globs(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// The names of all jobs, in the order of the files.

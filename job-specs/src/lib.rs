@@ -12,7 +12,9 @@ pub mod env;
 pub mod file;
 pub mod model;
 pub mod render;
+pub mod repository;
 pub mod status;
+pub mod triggers;
 
 mod check;
 mod durations;
@@ -34,10 +36,11 @@ mod yaml;
 
 pub use diagnostics::Diagnostic;
 pub use env::{Facts, builtin_env};
-pub use expand::expand;
+pub use expand::{Expansion, Outputs, expand, expand_job};
 pub use model::JobSpec;
-pub use parse::{Parsed, parse};
+pub use parse::{Parsed, parse, parse_with};
 pub use render::{Look, render};
+pub use repository::{NoRepository, Repository};
 pub use schema::schema;
 
 /// One job file, as found in the repository.

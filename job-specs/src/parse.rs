@@ -10,6 +10,7 @@ use crate::file::{JobFile, Part};
 use crate::limits::{MAX_ALL_CELLS, MAX_FILE_BYTES, MAX_FILES, MAX_JOBS, MAX_READ_BYTES, MAX_READ_NODES};
 use crate::problems::{Problem, Problems};
 use crate::read::{JobSource, Reader, read_file, read_job};
+use crate::repository::{NoRepository, Repository};
 use crate::source::Source;
 use crate::substitute::Scope;
 use crate::{SourceFile, yaml};
@@ -23,8 +24,15 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads `.drover.yml`, or several `.drover/*.yml`, as one. Never panics and never takes long, whatever the text is.
+/// [`parse_with`] without a repository: whatever refers to one of its files is an error.
 pub fn parse(files: &[SourceFile]) -> Parsed {
+    parse_with(files, &NoRepository)
+}
+
+/// Reads `.drover.yml`, or several `.drover/*.yml`, as one, with the files that they refer to. Never panics and never
+/// takes long, whatever the text is.
+pub fn parse_with(files: &[SourceFile], repository: &dyn Repository) -> Parsed {
+    let _ = repository;
     let mut problems = Problems::default();
     let sources: Arc<[Source]> = files.iter().map(source).collect();
     let parts = read_parts(files, &sources, &mut problems);

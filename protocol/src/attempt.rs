@@ -146,6 +146,7 @@ impl AttemptResult {
             reason: Some(Reason {
                 code,
                 sentence: sentence.into(),
+                exit_code: None,
             }),
         }
     }
@@ -174,6 +175,9 @@ pub struct Reason {
     pub code: ReasonCode,
     /// For people; names the step or service, and says what to do where that is known.
     pub sentence: String,
+    /// The exit code of the step that decided, when it exited; `retry.on: ["exit:75"]` looks at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
 }
 
 /// The kinds of reason.

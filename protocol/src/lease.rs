@@ -164,6 +164,9 @@ pub struct Finish {
     pub events: Vec<AttemptEvent>,
     /// How it ended.
     pub result: AttemptResult,
+    /// What its steps wrote to `$DROVER_OUTPUT`; a later step's value counts.
+    #[serde(default)]
+    pub outputs: BTreeMap<String, String>,
 }
 
 /// Where a log stands: the number of bytes of records (not compressed) that the coordinator has.

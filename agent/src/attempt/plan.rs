@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use job_specs::model::{Env, JobSpec, Resources, Shell, StepAction, StepSpec};
+use job_specs::model::{Env, JobSpec, Resources, SecretInto, Shell, StepAction, StepSpec};
 use protocol::lease::SecretValue;
 
 use super::AttemptInput;
@@ -89,6 +89,7 @@ pub fn go(input: &AttemptInput, index: usize) -> gate::Go {
     let step = &input.spec.steps[index];
     let (argv, script) = match &step.action {
         StepAction::Entrypoint(argv) => (argv.clone(), None),
+        StepAction::Image(_) => (vec!["false".into()], None),
         StepAction::Run { script, shell } => {
             let shell: &[&str] = match shell {
                 Shell::Sh => &["/bin/sh", "-e"],
@@ -154,8 +155,10 @@ fn secrets_of<'a>(
     step: &'a StepSpec,
     secrets: &'a BTreeMap<String, SecretValue>,
 ) -> impl Iterator<Item = (String, String)> + 'a {
-    let known = step.secrets.iter().filter_map(|name| secrets.get_key_value(name));
-    known.map(|(name, value)| (name.clone(), value.0.clone()))
+    step.secrets.iter().filter_map(|secret| match &secret.into {
+        SecretInto::Env(variable) => Some((variable.clone(), secrets.get(&secret.name)?.0.clone())),
+        SecretInto::File(_) => None,
+    })
 }
 
 /// The secrets that steps name and nobody has: (step, secret), each secret once.
@@ -163,8 +166,9 @@ pub fn missing_secrets(input: &AttemptInput) -> Vec<(&str, &str)> {
     let mut missing: Vec<(&str, &str)> = Vec::new();
     for step in &input.spec.steps {
         for secret in &step.secrets {
-            if !input.secrets.contains_key(secret) && !missing.iter().any(|(_, known)| known == secret) {
-                missing.push((&step.name, secret));
+            let known = missing.iter().any(|(_, known)| *known == secret.name);
+            if !input.secrets.contains_key(&secret.name) && !known {
+                missing.push((&step.name, &secret.name));
             }
         }
     }
@@ -179,7 +183,7 @@ fn working_folder(workdir: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use job_specs::model::{AxisValue, WhenStatus};
+    use job_specs::model::{AxisValue, SecretUse};
     use protocol::ids::AttemptId;
 
     use super::super::Code;
@@ -201,12 +205,9 @@ mod tests {
             },
             image: "busybox".into(),
             env: env(&[("WHO", "step"), ("MATRIX_DB", "wrong"), ("DROVER_SHA", "wrong")]),
-            secrets: vec!["TOKEN".into(), "GONE".into()],
+            secrets: vec![SecretUse::env("TOKEN"), SecretUse::env("GONE")],
             workdir: Some("app".into()),
-            user: None,
-            timeout_secs: None,
-            when: WhenStatus::default(),
-            allow_failure: false,
+            ..StepSpec::default()
         };
         let spec = JobSpec {
             name: "ship".into(),
@@ -214,16 +215,12 @@ mod tests {
                 axis: "db".into(),
                 value: "15".into(),
             }],
-            needs: Vec::new(),
             image: "busybox".into(),
             env: env(&[("WHO", "job"), ("ALSO", "job"), ("MATRIX_DB", "15")]),
             services: Vec::new(),
             steps: vec![step],
             timeout_secs: 60,
-            resources: Resources::default(),
-            allow_failure: false,
-            max_parallel: None,
-            fail_fast: false,
+            ..JobSpec::default()
         };
         let secret = |name: &str, value: &str| (name.to_owned(), SecretValue(value.into()));
         AttemptInput {

@@ -32,8 +32,6 @@ pub fn ahead(steps: &[StepSpec], from: usize, standing: Standing) -> impl Iterat
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use job_specs::model::StepAction;
 
     use super::*;
@@ -43,13 +41,8 @@ mod tests {
             name: "s".into(),
             action: StepAction::Entrypoint(vec!["true".into()]),
             image: "busybox".into(),
-            env: BTreeMap::new(),
-            secrets: Vec::new(),
-            workdir: None,
-            user: None,
-            timeout_secs: None,
             when: WhenStatus { success, failure },
-            allow_failure: false,
+            ..StepSpec::default()
         }
     }
 

@@ -116,7 +116,9 @@ fn no_command(step: &StepSpec, error: &str) -> String {
                  `entrypoint: [program, argument]` instead of `run`"
             )
         }
-        StepAction::Entrypoint(_) => format!("step `{name}` cannot run in the image `{image}`: {error}"),
+        StepAction::Entrypoint(_) | StepAction::Image(_) => {
+            format!("step `{name}` cannot run in the image `{image}`: {error}")
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One lease, from its arrival to the coordinator's last word about it: the attempt runs, its events are told, its logs
 //! are shipped, its end is told when all of that is there, and its folder goes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -191,6 +192,7 @@ async fn finish(
         epoch: held.epoch,
         events,
         result: result.clone(),
+        outputs: BTreeMap::new(),
     };
     let mut backoff = Backoff::default();
     let tell = async {

@@ -96,7 +96,7 @@ impl<'a> Plan<'a> {
                 .jobs
                 .iter()
                 .zip(&self.states)
-                .filter(|(other, _)| other.name == *need)
+                .filter(|(other, _)| other.name == need.job && need.counts(&other.matrix))
             {
                 match state {
                     State::Ended(outcome) if passed(other, outcome) => {}
@@ -157,7 +157,7 @@ fn is_failure(job: &JobSpec, outcome: &LocalOutcome) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use job_specs::model::{AxisValue, Resources};
+    use job_specs::model::AxisValue;
     use protocol::attempt::{AttemptResult, ReasonCode};
 
     use super::*;
@@ -165,17 +165,13 @@ mod tests {
     fn job(name: &str, needs: &[&str]) -> JobSpec {
         JobSpec {
             name: name.into(),
-            matrix: Vec::new(),
-            needs: needs.iter().map(|&need| need.to_owned()).collect(),
+            needs: needs.iter().map(|&need| need.into()).collect(),
             image: "busybox".into(),
             env: Default::default(),
             services: Vec::new(),
             steps: Vec::new(),
             timeout_secs: 60,
-            resources: Resources::default(),
-            allow_failure: false,
-            max_parallel: None,
-            fail_fast: false,
+            ..JobSpec::default()
         }
     }
 

@@ -87,7 +87,7 @@ fn label(data: &Path) -> String {
 fn named(name: &str, needs: &[&str], script: &str) -> JobSpec {
     JobSpec {
         name: name.into(),
-        needs: needs.iter().map(|&need| need.to_owned()).collect(),
+        needs: needs.iter().map(|&need| need.into()).collect(),
         ..job(vec![step(script)])
     }
 }

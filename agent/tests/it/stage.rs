@@ -12,7 +12,7 @@ use agent::engine::{Engine, EngineConfig, Limits};
 use agent::logs::lines::LineAssembler;
 use agent::logs::tail::Watcher;
 use agent::sandbox::{Pool, PoolConfig};
-use job_specs::model::{JobSpec, Resources, ServiceSpec, Shell, StepAction, StepSpec, WhenStatus};
+use job_specs::model::{JobSpec, ServiceSpec, Shell, StepAction, StepSpec, WhenStatus};
 use protocol::attempt::{AttemptEvent, AttemptResult, EventKind, StepStatus};
 use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::SecretValue;
@@ -223,17 +223,10 @@ pub fn texts(records: &[u8]) -> Vec<String> {
 pub fn job(steps: Vec<StepSpec>) -> JobSpec {
     JobSpec {
         name: "test".into(),
-        matrix: Vec::new(),
-        needs: Vec::new(),
         image: "busybox".into(),
-        env: BTreeMap::new(),
-        services: Vec::new(),
         steps,
         timeout_secs: 600,
-        resources: Resources::default(),
-        allow_failure: false,
-        max_parallel: None,
-        fail_fast: false,
+        ..JobSpec::default()
     }
 }
 
@@ -246,13 +239,7 @@ pub fn step(script: &str) -> StepSpec {
             shell: Shell::Sh,
         },
         image: "busybox".into(),
-        env: BTreeMap::new(),
-        secrets: Vec::new(),
-        workdir: None,
-        user: None,
-        timeout_secs: None,
-        when: WhenStatus::default(),
-        allow_failure: false,
+        ..StepSpec::default()
     }
 }
 
@@ -272,18 +259,7 @@ pub fn service(name: &str, image: &str) -> ServiceSpec {
     ServiceSpec {
         name: name.into(),
         image: image.into(),
-        environment: BTreeMap::new(),
-        command: None,
-        entrypoint: None,
-        healthcheck: None,
-        depends_on: Vec::new(),
-        tmpfs: BTreeMap::new(),
-        user: None,
-        mem_limit_bytes: None,
-        ready: None,
-        run_once: false,
-        allow_failure: false,
-        gate: true,
+        ..ServiceSpec::default()
     }
 }
 

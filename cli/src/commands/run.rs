@@ -83,7 +83,7 @@ fn expand(files: &[SourceFile], facts: &Facts) -> anyhow::Result<Option<Vec<JobS
     print_diagnostics(&parsed.diagnostics, files);
     let Some(file) = parsed.file else { return Ok(None) };
     match job_specs::expand(&file, facts) {
-        Ok(jobs) => Ok(Some(jobs)),
+        Ok(expansion) => Ok(Some(expansion.jobs)),
         Err(diagnostics) => {
             print_diagnostics(&diagnostics, files);
             Ok(None)
@@ -106,7 +106,7 @@ fn choose(jobs: Vec<JobSpec>, run: &Run) -> anyhow::Result<Vec<JobSpec>> {
         let needs = jobs
             .iter()
             .filter(|job| job.name == wanted[at])
-            .flat_map(|job| job.needs.iter());
+            .flat_map(|job| job.needs.iter().map(|need| &need.job));
         let new: Vec<String> = needs.filter(|need| !wanted.contains(need)).cloned().collect();
         wanted.extend(dedup(new));
         at += 1;

@@ -33,12 +33,12 @@ pub(crate) enum NoBuild {
     #[error("there is no .drover.yml (and no .drover/*.yml) at {0}")]
     NoJobFile(String),
     /// The job file does not want such an event.
-    #[error("the job file at {commit} does not want `{event}` events")]
+    #[error("no build of {commit}: {why}")]
     NotWanted {
         /// The commit.
         commit: String,
-        /// `push`, `tag`, `manual`.
-        event: &'static str,
+        /// In one sentence.
+        why: String,
     },
     /// The store said no.
     #[error(transparent)]
@@ -114,18 +114,16 @@ async fn build(app: &App, repository: &Repository, target: Target) -> Result<i64
     // Removed while we fetched: then its mirror must go again, and nothing is built.
     repositories::by_id(&app.store, &repository.id).await?;
     let parsed = job_specs::parse(&files);
+    let mut facts = facts(repository, &target, &commit);
     if let Some(file) = &parsed.file
-        && !file.wants(target.event)
+        && let Err(why) = file.wants(&facts)
     {
-        return Err(NoBuild::NotWanted {
-            commit: short,
-            event: target.event,
-        });
+        return Err(NoBuild::NotWanted { commit: short, why });
     }
     let number = builds::reserve_number(&app.store).await?;
-    let facts = facts(repository, &target, &commit, number);
+    facts.build = Some(number);
     let (jobs, diagnostics) = match parsed.file.map(|file| job_specs::expand(&file, &facts)) {
-        Some(Ok(jobs)) => (jobs, parsed.diagnostics),
+        Some(Ok(expansion)) => (expansion.jobs, parsed.diagnostics),
         Some(Err(found)) => (Vec::new(), [parsed.diagnostics, found].concat()),
         None => (Vec::new(), parsed.diagnostics),
     };
@@ -139,7 +137,7 @@ async fn build(app: &App, repository: &Repository, target: Target) -> Result<i64
     Ok(number)
 }
 
-fn facts(repository: &Repository, target: &Target, commit: &Commit, number: i64) -> Facts {
+fn facts(repository: &Repository, target: &Target, commit: &Commit) -> Facts {
     Facts {
         event: target.event.to_owned(),
         branch: target.reference.branch().map(str::to_owned),
@@ -147,9 +145,9 @@ fn facts(repository: &Repository, target: &Target, commit: &Commit, number: i64)
         reference: target.reference.as_str().to_owned(),
         sha: commit.sha.clone(),
         repository: repository.name.clone(),
-        build: Some(number),
         title: Some(commit.title.clone()),
         author: Some(commit.author.clone()),
+        ..Facts::default()
     }
 }
 

@@ -138,6 +138,7 @@ pub(super) fn cancel_reason(why: &str) -> Reason {
     Reason {
         code: ReasonCode::Cancelled,
         sentence: why.to_owned(),
+        exit_code: None,
     }
 }
 
@@ -175,6 +176,7 @@ async fn settle_dependents(tx: &mut Tx, job: &Locked, at: Micros) -> Result<Vec<
             let reason = Reason {
                 code: ReasonCode::NeedsFailed,
                 sentence,
+                exit_code: None,
             };
             jobs::record(tx, &mut dependent, JobEvent::NeedsFailed, Some(reason), at).await?;
             skipped.push(dependent);

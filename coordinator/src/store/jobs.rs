@@ -1,6 +1,6 @@
 //! Jobs: one matrix cell of one job definition in one build. `record` is the only writer of a job's status.
 
-use job_specs::model::{AxisValue, Env, JobSpec};
+use job_specs::model::{AxisValue, Env, JobSpec, Need};
 use job_specs::status::{JobEvent, JobStatus};
 use protocol::attempt::Reason;
 use protocol::ids::{AttemptId, JobId};
@@ -26,7 +26,7 @@ pub struct Job {
     /// Its cell.
     pub matrix: Vec<AxisValue>,
     /// Jobs that must pass first.
-    pub needs: Vec<String>,
+    pub needs: Vec<Need>,
     /// Where it stands.
     pub status: JobStatus,
     /// Why it did not pass, or waits for nothing more.
@@ -132,6 +132,7 @@ pub(super) fn reason(row: &Row) -> Result<Option<Reason>, DbError> {
     Ok(Some(Reason {
         code: from_word("reason_code", &code)?,
         sentence,
+        exit_code: None,
     }))
 }
 

@@ -265,6 +265,7 @@ async fn give_back(
             Some(Reason {
                 code: ReasonCode::AgentLost,
                 sentence,
+                exit_code: None,
             }),
         )
     };

@@ -19,11 +19,18 @@ pub(super) async fn insert(
     now: Micros,
 ) -> Result<(), StoreError> {
     let names: HashSet<&str> = new.iter().map(|job| job.spec.name.as_str()).collect();
-    let needed: HashSet<&str> = new.iter().flat_map(|job| &job.spec.needs).map(String::as_str).collect();
+    let needed: HashSet<&str> = new
+        .iter()
+        .flat_map(|job| &job.spec.needs)
+        .map(|need| need.job.as_str())
+        .collect();
     let mut cells: HashMap<&str, u32> = HashMap::new();
     for (position, job) in (0..).zip(new) {
-        if let Some(unknown) = job.spec.needs.iter().find(|need| !names.contains(need.as_str())) {
-            let why = format!("job `{}` needs `{unknown}`, which is not in this build", job.spec.name);
+        if let Some(unknown) = job.spec.needs.iter().find(|need| !names.contains(need.job.as_str())) {
+            let why = format!(
+                "job `{}` needs `{}`, which is not in this build",
+                job.spec.name, unknown.job
+            );
             return Err(StoreError::Refused(why));
         }
         let cells_before = cells.entry(&job.spec.name).or_default();
@@ -98,7 +105,7 @@ impl NewRow<'_> {
             args![&id, to_json(spec)],
         )
         .await?;
-        for need in spec.needs.iter().collect::<HashSet<_>>() {
+        for need in spec.needs.iter().map(|need| &need.job).collect::<HashSet<_>>() {
             let sql = "insert into job_needs (build, needs, job) values ($1, $2, $3)";
             tx.run(sql, args![self.build, need, &id]).await?;
         }
@@ -125,7 +132,7 @@ pub(super) async fn again(tx: &mut Tx, build: i64, which: Rerun) -> Result<Vec<N
     // What a job needs and is not here has passed.
     let names: HashSet<String> = new.iter().map(|job: &NewJob| job.spec.name.clone()).collect();
     for job in &mut new {
-        job.spec.needs.retain(|need| names.contains(need));
+        job.spec.needs.retain(|need| names.contains(&need.job));
     }
     Ok(new)
 }

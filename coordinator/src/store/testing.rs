@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use job_specs::model::{Env, JobSpec, Resources, Shell, StepAction, StepSpec, WhenStatus};
+use job_specs::model::{Env, JobSpec, Shell, StepAction, StepSpec};
 use protocol::attempt::AttemptResult;
 use protocol::ids::{AgentId, JobId, RepositoryId};
 use tokio::task::JoinSet;
@@ -21,27 +21,14 @@ pub fn spec(name: &str) -> JobSpec {
             shell: Shell::Sh,
         },
         image: "busybox".into(),
-        env: Env::new(),
-        secrets: Vec::new(),
-        workdir: None,
-        user: None,
-        timeout_secs: None,
-        when: WhenStatus::default(),
-        allow_failure: false,
+        ..StepSpec::default()
     };
     JobSpec {
         name: name.into(),
-        matrix: Vec::new(),
-        needs: Vec::new(),
         image: "busybox".into(),
-        env: Env::new(),
-        services: Vec::new(),
         steps: vec![step],
         timeout_secs: 60,
-        resources: Resources::default(),
-        allow_failure: false,
-        max_parallel: None,
-        fail_fast: false,
+        ..JobSpec::default()
     }
 }
 

@@ -7,7 +7,7 @@ use crate::codes;
 use crate::env::matrix_variable;
 use crate::keys::{JOB, RESOURCES};
 use crate::matrix::{Cell, Matrix};
-use crate::model::{DEFAULT_JOB_TIMEOUT_SECS, Env, JobSpec, Resources};
+use crate::model::{Env, JobSpec, Resources};
 use crate::problems::Problem;
 use crate::read::{Fields, Reader, Slot};
 use crate::source::Place;
@@ -91,16 +91,11 @@ fn skeleton(job: &JobSource, cell: &Cell) -> JobSpec {
     JobSpec {
         name: job.name.clone(),
         matrix: cell.values.clone(),
-        needs: job.needs.iter().map(|need| need.name.clone()).collect(),
-        image: String::new(),
-        env: Env::new(),
-        services: Vec::new(),
-        steps: Vec::new(),
-        timeout_secs: DEFAULT_JOB_TIMEOUT_SECS,
-        resources: Resources::default(),
+        needs: job.needs.iter().map(|need| need.name.as_str().into()).collect(),
         allow_failure: cell.allow_failure,
         max_parallel: job.matrix.max_parallel,
         fail_fast: job.matrix.fail_fast,
+        ..JobSpec::default()
     }
 }
 

@@ -286,7 +286,11 @@ impl Reader<'_> {
 
 fn placed(service: String, condition: DependencyCondition, place: Place) -> PlacedDependency {
     PlacedDependency {
-        dependency: Dependency { service, condition },
+        dependency: Dependency {
+            service,
+            condition,
+            required: true,
+        },
         place,
         condition_place: place,
     }
@@ -295,18 +299,6 @@ fn placed(service: String, condition: DependencyCondition, place: Place) -> Plac
 fn skeleton(name: String) -> ServiceSpec {
     ServiceSpec {
         name,
-        image: String::new(),
-        environment: Env::new(),
-        command: None,
-        entrypoint: None,
-        healthcheck: None,
-        depends_on: Vec::new(),
-        tmpfs: BTreeMap::new(),
-        user: None,
-        mem_limit_bytes: None,
-        ready: None,
-        run_once: false,
-        allow_failure: false,
-        gate: true,
+        ..ServiceSpec::default()
     }
 }

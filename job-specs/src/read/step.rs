@@ -3,7 +3,7 @@
 use crate::codes;
 use crate::keys::{STEP, WHEN};
 use crate::limits::MAX_STEPS;
-use crate::model::{Env, Shell, StepAction, StepSpec, WhenStatus};
+use crate::model::{SecretUse, Shell, StepAction, StepSpec, WhenStatus};
 use crate::problems::Problem;
 use crate::read::{Fields, Reader, Slot};
 use crate::source::Place;
@@ -79,7 +79,8 @@ impl Reader<'_> {
         }
         step.workdir = fields.get("workdir").and_then(|slot| self.workdir(slot));
         step.user = fields.get("user").and_then(|slot| self.user(slot));
-        step.secrets = fields.get("secrets").map(|slot| self.secrets(slot)).unwrap_or_default();
+        let secrets = fields.get("secrets").map(|slot| self.secrets(slot));
+        step.secrets = secrets.into_iter().flatten().map(SecretUse::env).collect();
         step.timeout_secs = fields.get("timeout").and_then(|slot| self.duration_secs(slot));
         step.when = fields
             .get("when")
@@ -282,13 +283,7 @@ fn skeleton(image: &str) -> StepSpec {
         name: String::new(),
         action: run(String::new(), Shell::Sh),
         image: image.to_owned(),
-        env: Env::new(),
-        secrets: Vec::new(),
-        workdir: None,
-        user: None,
-        timeout_secs: None,
-        when: WhenStatus::default(),
-        allow_failure: false,
+        ..StepSpec::default()
     }
 }
 
@@ -300,6 +295,7 @@ fn default_name(action: &StepAction) -> String {
     match action {
         StepAction::Run { script, .. } => first_line(script),
         StepAction::Entrypoint(arguments) => first_line(&arguments.join(" ")),
+        StepAction::Image(image) => first_line(&format!("image {}", image.tags.join(" "))),
     }
 }
 

@@ -27,7 +27,7 @@ fn every_example_is_without_any_finding() {
         let parsed = parse(std::slice::from_ref(&example));
         assert_eq!(brief(&parsed), Vec::<String>::new(), "{}", example.name);
         assert!(
-            !expand(&parsed.file.unwrap(), &push()).unwrap().is_empty(),
+            !expand(&parsed.file.unwrap(), &push()).unwrap().jobs.is_empty(),
             "{}",
             example.name
         );
@@ -40,7 +40,7 @@ fn an_example_becomes_the_jobs_that_it_says() {
         .into_iter()
         .find(|file| file.name == "rust-postgres-matrix.yml")
         .unwrap();
-    let jobs = expand(&parse(&[example]).file.unwrap(), &push()).unwrap();
+    let jobs = expand(&parse(&[example]).file.unwrap(), &push()).unwrap().jobs;
     let titles: Vec<String> = jobs.iter().map(|job| job.title()).collect();
     assert_eq!(
         titles,

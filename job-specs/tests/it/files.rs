@@ -10,7 +10,13 @@ fn a_file_says_which_events_it_wants() {
     let wants = |on: &str| {
         let parsed = parse(&file(&format!("{on}\njobs: {{t: {{image: i, steps: [x]}}}}\n")));
         let file = parsed.file.unwrap();
-        ["push", "pull_request", "tag", "schedule", "manual"].map(|event| file.wants(event))
+        ["push", "pull_request", "tag", "schedule", "manual"].map(|event| {
+            let facts = Facts {
+                event: event.into(),
+                ..Facts::default()
+            };
+            file.wants(&facts).is_ok()
+        })
     };
     assert_eq!(wants(""), [true, true, true, false, true]);
     assert_eq!(wants("on: push"), [true, false, false, false, false]);
@@ -47,6 +53,7 @@ fn several_files_are_read_as_one() {
         };
         expand(&file, &facts)
             .unwrap()
+            .jobs
             .iter()
             .map(|job| job.title())
             .collect::<Vec<_>>()
@@ -54,7 +61,7 @@ fn several_files_are_read_as_one() {
     assert_eq!(titles("push"), ["test", "deploy"]);
     assert_eq!(titles("tag"), ["test"]);
     assert_eq!(titles("manual"), ["test", "deploy"]);
-    assert!(expand(&file, &push()).unwrap()[1].env.is_empty());
+    assert!(expand(&file, &push()).unwrap().jobs[1].env.is_empty());
 
     let twice = parse(&files("jobs: {test: {image: i, steps: [x]}}\n"));
     assert_eq!(brief(&twice), ["DRV0106 1:8 job `test` is declared twice"]);

@@ -1,6 +1,6 @@
 //! What correct files mean.
 
-use job_specs::model::{ReadyProbe, Shell, StepAction, WhenStatus};
+use job_specs::model::{ReadyProbe, SecretUse, Shell, StepAction, WhenStatus};
 use job_specs::{Facts, expand, parse};
 
 use crate::story::{brief, file, findings, job, jobs, push, texts};
@@ -102,7 +102,7 @@ jobs:
 fn a_wrong_value_of_a_build_is_found_when_it_is_made() {
     let parsed = parse(&file("jobs: {t: {image: \"app:${{ git.branch }}\", steps: [x]}}\n"));
     let file = parsed.file.unwrap();
-    assert_eq!(expand(&file, &push()).unwrap()[0].image, "app:main");
+    assert_eq!(expand(&file, &push()).unwrap().jobs[0].image, "app:main");
     let facts = Facts {
         branch: Some("fix/it".into()),
         ..push()
@@ -121,7 +121,7 @@ fn a_branch_that_is_not_known_is_empty() {
         tag: Some("v1".into()),
         ..Facts::default()
     };
-    assert_eq!(expand(&parsed.file.unwrap(), &facts).unwrap()[0].env["B"], "<>");
+    assert_eq!(expand(&parsed.file.unwrap(), &facts).unwrap().jobs[0].env["B"], "<>");
 }
 
 #[test]
@@ -157,7 +157,7 @@ jobs:
         (Some("1000"), Some("sub/folder"))
     );
     assert_eq!((second.timeout_secs, second.allow_failure), (Some(90), true));
-    assert_eq!(second.secrets, ["TOKEN"]);
+    assert_eq!(second.secrets, [SecretUse::env("TOKEN")]);
     let always = WhenStatus {
         success: true,
         failure: true,

@@ -174,7 +174,7 @@ proptest! {
     fn a_value_never_becomes_more_than_one_argument(branch in "[ -~]{1,40}") {
         let text = "jobs: {t: {image: i, steps: [{entrypoint: 'say --to=${{ git.branch }} done'}]}}\n";
         let facts = Facts { branch: Some(branch.clone()), ..push() };
-        let jobs = expand(&parse(&file(text)).file.unwrap(), &facts).unwrap();
+        let jobs = expand(&parse(&file(text)).file.unwrap(), &facts).unwrap().jobs;
         let job_specs::model::StepAction::Entrypoint(arguments) = &jobs[0].steps[0].action else { panic!() };
         prop_assert_eq!(arguments, &["say".to_owned(), format!("--to={branch}"), "done".to_owned()]);
     }

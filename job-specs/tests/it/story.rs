@@ -70,7 +70,7 @@ pub fn brief(parsed: &Parsed) -> Vec<String> {
 pub fn jobs(text: &str) -> Vec<JobSpec> {
     let parsed = parse(&file(text));
     assert!(parsed.diagnostics.is_empty(), "{}", lint(text));
-    expand(&parsed.file.unwrap(), &push()).unwrap()
+    expand(&parsed.file.unwrap(), &push()).unwrap().jobs
 }
 
 /// The only job of a file.

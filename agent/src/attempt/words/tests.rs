@@ -1,9 +1,5 @@
 //! Every way a step can end, and the sentence for it.
 
-use std::collections::BTreeMap;
-
-use job_specs::model::WhenStatus;
-
 use super::*;
 
 fn step(action: StepAction) -> StepSpec {
@@ -11,13 +7,7 @@ fn step(action: StepAction) -> StepSpec {
         name: "test".into(),
         action,
         image: "scratch-tool:1".into(),
-        env: BTreeMap::new(),
-        secrets: Vec::new(),
-        workdir: None,
-        user: None,
-        timeout_secs: None,
-        when: WhenStatus::default(),
-        allow_failure: false,
+        ..StepSpec::default()
     }
 }
 

@@ -7,18 +7,7 @@ fn service() -> ServiceSpec {
     ServiceSpec {
         name: "db".into(),
         image: "x".into(),
-        environment: BTreeMap::new(),
-        command: None,
-        entrypoint: None,
-        healthcheck: None,
-        depends_on: Vec::new(),
-        tmpfs: BTreeMap::new(),
-        user: None,
-        mem_limit_bytes: None,
-        ready: None,
-        run_once: false,
-        allow_failure: false,
-        gate: true,
+        ..ServiceSpec::default()
     }
 }
 
@@ -144,6 +133,7 @@ fn a_service_whose_end_others_wait_for_is_a_task() {
         depends_on: vec![Dependency {
             service: "db".into(),
             condition: DependencyCondition::ServiceCompletedSuccessfully,
+            required: true,
         }],
         ..service()
     };

@@ -115,17 +115,7 @@ fn service(name: &str, image: &str) -> ServiceSpec {
         name: name.into(),
         image: image.into(),
         environment: BTreeMap::new(),
-        command: None,
-        entrypoint: None,
-        healthcheck: None,
-        depends_on: Vec::new(),
-        tmpfs: BTreeMap::new(),
-        user: None,
-        mem_limit_bytes: None,
-        ready: None,
-        run_once: false,
-        allow_failure: false,
-        gate: true,
+        ..ServiceSpec::default()
     }
 }
 
@@ -140,6 +130,7 @@ fn after(service: &str, condition: DependencyCondition) -> Dependency {
     Dependency {
         service: service.into(),
         condition,
+        required: true,
     }
 }
 

@@ -129,7 +129,7 @@ impl Job {
             name: job.name,
             title: job.title,
             matrix: cell(job.matrix),
-            needs: job.needs,
+            needs: job.needs.into_iter().map(|need| need.job).collect(),
             status: job.status,
             reason,
             reason_code,

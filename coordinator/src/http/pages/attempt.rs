@@ -236,6 +236,7 @@ fn step(spec: &StepSpec, state: StepState, seen: &SeenStep<'_>, log: LogView) ->
         script: match &spec.action {
             StepAction::Run { script, .. } => script.clone(),
             StepAction::Entrypoint(arguments) => arguments.join(" "),
+            StepAction::Image(image) => format!("image {}", image.tags.join(" ")),
         },
         allow_failure: spec.allow_failure,
         started_at: seen.started_at,

@@ -58,7 +58,7 @@ fn row(job: Job, why: Option<String>) -> JobRow {
         cell: job.matrix,
         status: job.status,
         reason: job.reason.map(|reason| reason.sentence).or(why),
-        needs: job.needs,
+        needs: job.needs.into_iter().map(|need| need.job).collect(),
         allow_failure: job.allow_failure,
         attempts: u32::try_from(job.attempts).unwrap_or(0),
         agent: job.agent,

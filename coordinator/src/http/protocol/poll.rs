@@ -2,7 +2,7 @@
 //! say. It listens for wake-ups before it asks the store, so nothing is missed in between, and the store is asked
 //! only when something happened.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -247,18 +247,12 @@ impl Caller<'_> {
     }
 }
 
-/// The secrets that some step of the job names. Code that is not ours gets none.
+/// The secrets that the job names. Code that is not ours gets none.
 async fn secrets_for(store: &Store, claimed: &Claimed) -> Result<BTreeMap<String, SecretValue>, StoreError> {
-    let names: BTreeSet<String> = claimed
-        .spec
-        .steps
-        .iter()
-        .flat_map(|step| step.secrets.clone())
-        .collect();
+    let names: Vec<String> = claimed.spec.secret_names().into_iter().map(str::to_owned).collect();
     if names.is_empty() || !claimed.cause.trusted {
         return Ok(BTreeMap::new());
     }
-    let names: Vec<String> = names.into_iter().collect();
     Ok(secrets::open_for(store, &claimed.repository, &names).await?.values)
 }
 
@@ -274,5 +268,6 @@ fn facts(claimed: &Claimed) -> Facts {
         build: Some(claimed.build),
         title: Some(cause.title),
         author: Some(cause.author),
+        ..Facts::default()
     }
 }

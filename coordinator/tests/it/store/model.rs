@@ -31,7 +31,9 @@ impl Case<'_> {
         for (name, definition) in definitions.iter().enumerate() {
             for cell in cells(&format!("j{name}"), definition.cells) {
                 jobs.push(NewJob::new(JobSpec {
-                    needs: needs(definition, name).map(|need| format!("j{need}")).collect(),
+                    needs: needs(definition, name)
+                        .map(|need| format!("j{need}").as_str().into())
+                        .collect(),
                     max_parallel: definition.max_parallel,
                     fail_fast: definition.fail_fast,
                     allow_failure: definition.allow_failure,

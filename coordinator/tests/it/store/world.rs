@@ -178,7 +178,7 @@ pub fn job(name: &str) -> JobSpec {
 
 pub fn needing(name: &str, needs: &[&str]) -> JobSpec {
     JobSpec {
-        needs: needs.iter().map(|need| need.to_string()).collect(),
+        needs: needs.iter().map(|&need| need.into()).collect(),
         ..job(name)
     }
 }

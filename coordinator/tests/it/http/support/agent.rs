@@ -118,6 +118,7 @@ impl SimAgent {
             epoch: lease.epoch,
             events: Vec::new(),
             result,
+            outputs: BTreeMap::new(),
         };
         self.held.retain(|held| held.attempt != lease.attempt);
         let path = format!("/agent/v1/attempts/{}/finish", lease.attempt);
