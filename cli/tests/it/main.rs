@@ -5,5 +5,7 @@
 mod browser;
 mod death;
 mod here;
+mod matrices;
 mod push;
+mod same;
 mod stage;
