@@ -4,6 +4,7 @@
 
 mod browser;
 mod death;
+mod examples;
 mod here;
 mod matrices;
 mod push;

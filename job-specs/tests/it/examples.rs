@@ -11,6 +11,7 @@ fn examples() -> Vec<SourceFile> {
     let mut files: Vec<SourceFile> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "yml"))
         .map(|path| SourceFile {
             name: path.file_name().unwrap().to_str().unwrap().to_owned(),
             text: std::fs::read_to_string(path).unwrap(),
