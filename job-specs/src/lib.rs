@@ -10,6 +10,7 @@ pub mod codes;
 pub mod diagnostics;
 pub mod env;
 pub mod file;
+pub mod globs;
 pub mod model;
 pub mod render;
 pub mod repository;
@@ -18,6 +19,7 @@ pub mod triggers;
 
 mod check;
 mod durations;
+mod events;
 mod expand;
 mod image;
 mod keys;
