@@ -55,7 +55,12 @@ impl Reader<'_> {
         matrix
     }
 
-    fn written_out<T>(&mut self, slot: Slot<'_>, read: impl Fn(&mut Self, Slot<'_>) -> Option<T>) -> Option<T> {
+    /// A value without `${{ }}`.
+    pub(crate) fn written_out<T>(
+        &mut self,
+        slot: Slot<'_>,
+        read: impl Fn(&mut Self, Slot<'_>) -> Option<T>,
+    ) -> Option<T> {
         if let Value::Scalar(scalar) = &slot.node.value {
             self.no_template(slot, &scalar.text)?;
         }

@@ -168,6 +168,7 @@ impl Reader<'_> {
             let (whole, variable) = match piece {
                 Piece::Text(_) => continue,
                 Piece::Name(template) => (template.whole, variable_of(template)),
+                Piece::Hash { whole, .. } => (whole, None),
                 Piece::Broken(whole) => (whole.lines().next().unwrap_or_default(), None),
             };
             let start = self.inner(slot, "${{", nth);
