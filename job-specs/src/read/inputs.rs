@@ -80,7 +80,8 @@ impl Reader<'_> {
         }
         let owner = format!("input `{name}`");
         let fields = self.fields(Slot::of(name, &entry.node), &INPUT, &owner)?;
-        input.kind = self.input_kind(&fields, &owner, entry.key.place)?;
+        let kind = self.input_kind(&fields, &owner, entry.key.place);
+        input.kind = kind.unwrap_or(InputKind::Text);
         let default = fields.get("default");
         input.default = default.and_then(|slot| self.input_value(slot));
         input.required = fields.get("required").and_then(|slot| self.flag(slot)).unwrap_or(false);

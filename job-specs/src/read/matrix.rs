@@ -288,6 +288,11 @@ impl Reader<'_> {
             self.add(problem.help("remove an axis, or values from one"));
             return;
         }
+        if let Some(twice) = matrix.repeated_cell() {
+            let message = format!("the matrix of {owner} has the cell {} twice", twice.title());
+            let problem = Problem::at(&codes::DUPLICATE, slot.place(), message);
+            self.add(problem.help("remove one of the two entries of `include`"));
+        }
         for idle in matrix.idle_excludes() {
             self.add(Problem::at(
                 &codes::EXCLUDES_NOTHING,

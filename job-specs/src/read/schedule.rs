@@ -160,9 +160,8 @@ fn meant_zone<'n>(name: &str, names: &'n [String]) -> Option<&'n str> {
     };
     let same = |known: &&String| known.to_lowercase() == as_city;
     let found = names.iter().find(same).or_else(|| names.iter().find(city));
-    found
-        .map(String::as_str)
-        .or_else(|| nearest(name, names.iter().map(String::as_str)))
+    let near = || nearest(name, names.iter().map(String::as_str)).filter(|_| name.len() > 4);
+    found.map(String::as_str).or_else(near)
 }
 
 fn parse_cron(text: &str) -> Result<Cron, String> {

@@ -165,6 +165,11 @@ impl Reader<'_> {
     fn no_template_in_script(&mut self, slot: Slot<'_>, script: &str) {
         let mut nth = 0;
         for piece in pieces(script) {
+            let known = match &piece {
+                Piece::Hash { .. } => true,
+                Piece::Name(template) => template.root == "needs",
+                Piece::Text(_) | Piece::Broken(_) => false,
+            };
             let (whole, variable) = match piece {
                 Piece::Text(_) => continue,
                 Piece::Name(template) => (template.whole, variable_of(template)),
@@ -191,6 +196,9 @@ impl Reader<'_> {
             let reason = "values come as environment variables, so that a branch name can never become code";
             self.add(match variable {
                 Some(variable) => problem.label(format!("write `${variable}`")).note(reason),
+                None if known => problem
+                    .help(format!("set it under `env`, `NAME: {whole}`, and write `$NAME`"))
+                    .note(reason),
                 None => problem.help("set it under `env` and write `$NAME`").note(reason),
             });
         }

@@ -202,12 +202,7 @@ impl Reader<'_> {
         }
         let message = format!("no cell has `{axis}={value}`, so this is never true");
         let problem = Problem::at(&codes::NEVER_TRUE, slot.place(), message);
-        let problem = problem.note(format!("values of `{axis}`: {}", listed(values.iter().copied())));
-        let problem = match did_you_mean(value, values) {
-            Some(label) => problem.label(label),
-            None => problem,
-        };
-        self.add(problem);
+        self.add(problem.note(format!("values of `{axis}`: {}", listed(values))));
     }
 
     /// Keys that exclude each other: a tag is on no branch, and a push has no tag.
