@@ -45,7 +45,7 @@ pub(crate) fn expand_forever(app: &App) {
 ///
 /// # Errors
 /// The store.
-pub(crate) async fn expand_due(app: &App) -> Result<(), StoreError> {
+async fn expand_due(app: &App) -> Result<(), StoreError> {
     for due in deferred::due(&app.store).await? {
         let (job, build) = (due.job.clone(), due.build);
         let expanded = spawn_blocking(move || expand(due)).await.unwrap_or_else(|error| {

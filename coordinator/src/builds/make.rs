@@ -56,18 +56,22 @@ pub(super) async fn build(app: &App, repository: &Repository, target: Target) ->
         id: &ObjectId::parse(&commit.sha)?,
     };
     let (parsed, files) = read::parse(app, (repository.id.as_str(), found.id), files).await?;
-    let mut facts = found.facts();
+    let (mut facts, mut errors) = (found.facts(), Vec::new());
     if let Some(file) = &parsed.file {
-        found.complete(file, &mut facts).await?;
+        errors = found.complete(file, &mut facts).await?;
         file.wants(&facts).map_err(&unwanted)?;
     }
     let number = builds::reserve_number(&app.store).await?;
     facts.build = Some(number);
-    let (expansion, diagnostics) = match parsed.file.map(|file| job_specs::expand(&file, &facts)) {
-        Some(Ok(expansion)) => (expansion, parsed.diagnostics),
-        Some(Err(errors)) => (nothing(), [parsed.diagnostics, errors].concat()),
-        None => (nothing(), parsed.diagnostics),
+    let expansion = match parsed.file.map(|file| job_specs::expand(&file, &facts)) {
+        Some(Ok(expansion)) if errors.is_empty() => expansion,
+        Some(Err(found)) => {
+            errors.extend(found);
+            nothing()
+        }
+        Some(Ok(_)) | None => nothing(),
     };
+    let diagnostics = [parsed.diagnostics, errors].concat();
     let new = NewBuild {
         number: Some(number),
         origin: Some(Origin { facts, files }),
@@ -107,7 +111,7 @@ impl Found<'_> {
     }
 
     /// What only the job file asks for: inputs, changed paths, hashes of files.
-    async fn complete(&self, file: &JobFile, facts: &mut Facts) -> Result<(), NoBuild> {
+    async fn complete(&self, file: &JobFile, facts: &mut Facts) -> Result<Vec<Diagnostic>, NoBuild> {
         facts.inputs = self.inputs(&file.inputs())?;
         if file.needs_changed_paths() {
             let comparison = Comparison {

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use make::build;
 use target::Target;
 
-pub(crate) use deferred::{expand_due, expand_forever};
+pub(crate) use deferred::expand_forever;
 pub(crate) use deliveries::process;
 pub(crate) use read::job_files;
 pub(crate) use target::trigger;

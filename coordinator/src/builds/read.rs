@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use job_specs::diagnostics::{Diagnostic, Severity};
 use job_specs::file::JobFile;
 use job_specs::{Facts, Parsed, SourceFile};
 
 use super::NoBuild;
 use crate::app::App;
-use crate::git::{GitError, KeptFiles, ObjectId};
+use crate::git::{CommitTree, GitError, KeptFiles, ObjectId};
 use crate::store::builds::Build;
 use crate::store::origins::{self, BuildFiles};
 
@@ -17,7 +18,7 @@ pub(super) async fn parse(
     (repository, commit): (&str, &ObjectId),
     files: Vec<SourceFile>,
 ) -> Result<(Parsed, BuildFiles), NoBuild> {
-    let read = move |tree: crate::git::CommitTree| {
+    let read = move |tree: CommitTree| {
         let parsed = job_specs::parse_with(&files, &tree);
         let text = |text: Option<Arc<str>>| text.map(|text| text.as_ref().to_owned());
         let others = tree.into_given().into_iter();
@@ -31,24 +32,26 @@ pub(super) async fn parse(
     found.ok_or_else(|| gone().into())
 }
 
-/// Fills in the values of `hash('…')` that the file asks for.
+/// Fills in the values of `hash('…')` that the file asks for. A glob that matches nothing was told by [`parse`].
 pub(super) async fn fill_hashes(
     app: &App,
     (repository, commit): (&str, &ObjectId),
     file: &JobFile,
     facts: &mut Facts,
-) -> Result<(), NoBuild> {
+) -> Result<Vec<Diagnostic>, NoBuild> {
     if file.hash_globs().is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let (file, mut filled) = (file.clone(), facts.clone());
-    let read = move |tree: crate::git::CommitTree| {
-        job_specs::fill_hashes(&file, &mut filled, &tree);
-        filled
+    let read = move |tree: CommitTree| {
+        let mut found = job_specs::fill_hashes(&file, &tree, &mut filled);
+        found.retain(|found| found.severity == Severity::Error);
+        (filled, found)
     };
     let found = app.mirrors.read_at(repository, commit, read).await?;
-    *facts = found.ok_or_else(gone)?;
-    Ok(())
+    let (filled, errors) = found.ok_or_else(gone)?;
+    *facts = filled;
+    Ok(errors)
 }
 
 fn gone() -> GitError {
