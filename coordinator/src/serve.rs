@@ -90,6 +90,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         app.stop.clone(),
     ));
     builds::work(&app);
+    builds::expand_forever(&app);
     ticks::start(&app);
     Ok(Running {
         address,

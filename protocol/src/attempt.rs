@@ -206,6 +206,12 @@ pub enum ReasonCode {
     Cancelled,
     /// It never ran: a job that it needs did not pass.
     NeedsFailed,
+    /// It never ran: its `when` does not hold. Who needs it goes on.
+    ConditionNotMet,
+    /// It never ran: its definition is wrong for the outputs of the jobs that it needs.
+    InvalidJob,
+    /// Its steps went well, and its reports name failed tests.
+    TestsFailed,
     /// The agent or the engine broke.
     Infrastructure,
     /// The agent was lost, and no attempt is left.

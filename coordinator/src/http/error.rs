@@ -149,6 +149,7 @@ impl From<NoBuild> for ApiError {
             NoBuild::Address(_) => ApiError::Unprocessable("bad_address", sentence),
             NoBuild::NoJobFile(_) => ApiError::Unprocessable("no_job_file", sentence),
             NoBuild::NotWanted { .. } => ApiError::Unprocessable("not_wanted", sentence),
+            NoBuild::Inputs(_) => ApiError::Unprocessable("bad_inputs", sentence),
         }
     }
 }

@@ -268,6 +268,9 @@ fn facts(claimed: &Claimed) -> Facts {
         build: Some(claimed.build),
         title: Some(cause.title),
         author: Some(cause.author),
+        base: cause.base,
+        pull_request: cause.pull_request,
+        inputs: cause.inputs,
         ..Facts::default()
     }
 }
