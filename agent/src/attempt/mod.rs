@@ -5,7 +5,7 @@
 //! # Layout
 //! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
 //! services · `held` steps started ahead · `step` one step · `interrupt` what ends a job from outside · `standing`,
-//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `streams`, [`spool`] logs on their way · `images`, `voice` progress.
+//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `streams`, [`spool`] logs on their way · `images`, `voice` progress.
 
 mod conduct;
 pub mod folder;
@@ -15,6 +15,7 @@ mod images;
 mod interrupt;
 mod job;
 pub mod journal;
+pub mod outputs;
 mod plan;
 mod services;
 pub mod spool;
@@ -46,6 +47,7 @@ use folder::{AttemptFolder, Ended};
 use images::{Images, Pulls};
 use job::Job;
 use journal::Journal;
+use outputs::Outputs;
 use streams::Streams;
 use voice::Voice;
 
@@ -139,6 +141,8 @@ pub enum StreamNews {
 pub struct Over {
     /// How it ended.
     pub result: AttemptResult,
+    /// What its steps wrote to `$DROVER_OUTPUT`.
+    pub outputs: Outputs,
     /// The removal of its containers, which goes on behind the result. The folder is needed until then.
     pub removal: JoinHandle<()>,
 }
@@ -154,6 +158,7 @@ pub async fn run(context: &AttemptContext, input: AttemptInput, outlet: Outlet, 
         Ok(job) => conduct::run(job, cancel).await,
         Err(error) => Over {
             result: words::broken(format!("the agent cannot keep the attempt's folder: {error}")),
+            outputs: Outputs::new(),
             removal: context.tasks.spawn(async {}),
         },
     }
@@ -172,15 +177,18 @@ async fn open(
     outlet: Outlet,
 ) -> io::Result<Arc<Job>> {
     folder.create()?;
-    let journal = Journal::open(&folder.events(), outlet.events)?;
+    let masker = Arc::new(input.masker());
+    let journal = Journal::open(&folder.events(), masker.clone(), outlet.events)?;
     let voice = Voice::open(&folder.log(&StreamId::job()))?;
     let pulls = Pulls::new(journal.clone(), voice.clone());
-    let wanted: BTreeSet<String> = input.spec.steps.iter().map(|step| step.image.clone()).collect();
+    let steps = input.spec.steps.iter().filter(|step| step.skip.is_none());
+    let wanted: BTreeSet<String> = steps.map(|step| step.image.clone()).collect();
     Ok(Arc::new(Job {
         context: context.clone(),
         resumed: journal.started_at().is_some(),
         images: Images::send_for(&context.engine, &context.tasks, wanted, &pulls),
         input,
+        masker,
         journal,
         voice,
         pulls,
@@ -191,7 +199,7 @@ async fn open(
 
 /// The attempt ended in an earlier life of the agent: tells it again and removes what is left.
 fn replay(context: &AttemptContext, attempt: &AttemptId, folder: &AttemptFolder, ended: Ended, outlet: Outlet) -> Over {
-    if let Err(error) = Journal::open(&folder.events(), outlet.events) {
+    if let Err(error) = Journal::open(&folder.events(), Arc::default(), outlet.events) {
         tracing::warn!(%error, attempt.id = %attempt, "the journal of an ended attempt cannot be read");
     }
     for (stream, len) in ended.logs {
@@ -213,6 +221,7 @@ fn replay(context: &AttemptContext, attempt: &AttemptId, folder: &AttemptFolder,
     let removal = context.tasks.spawn(async move { abandon(&owner, &attempt).await });
     Over {
         result: ended.result,
+        outputs: ended.outputs,
         removal,
     }
 }

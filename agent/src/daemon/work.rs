@@ -1,11 +1,10 @@
 //! One lease, from its arrival to the coordinator's last word about it: the attempt runs, its events are told, its logs
 //! are shipped, its end is told when all of that is there, and its folder goes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::attempt::{AttemptEvent, AttemptResult};
+use protocol::attempt::AttemptEvent;
 use protocol::ids::AttemptId;
 use protocol::lease::{Finish, Held, Lease};
 use tokio::sync::mpsc;
@@ -130,13 +129,14 @@ async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals
         Err(error) => {
             let over = Over {
                 result: words::broken(format!("the agent cannot write to its data folder: {error}")),
+                outputs: Default::default(),
                 removal: shop.context.tasks.spawn(async {}),
             };
             (Telling::Told(Vec::new()), over)
         }
     };
     match telling {
-        Telling::Told(untold) => (finish(shop, &held, untold, &over.result, signals).await, over),
+        Telling::Told(untold) => (finish(shop, &held, untold, &over, signals).await, over),
         other => (other, over),
     }
 }
@@ -181,18 +181,12 @@ async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signa
 }
 
 /// Tells the end until the coordinator has it or does not want it.
-async fn finish(
-    shop: &Shop,
-    held: &Held,
-    events: Vec<AttemptEvent>,
-    result: &AttemptResult,
-    signals: &Signals,
-) -> Telling {
+async fn finish(shop: &Shop, held: &Held, events: Vec<AttemptEvent>, over: &Over, signals: &Signals) -> Telling {
     let finish = Finish {
         epoch: held.epoch,
         events,
-        result: result.clone(),
-        outputs: BTreeMap::new(),
+        result: over.result.clone(),
+        outputs: over.outputs.clone(),
     };
     let mut backoff = Backoff::default();
     let tell = async {

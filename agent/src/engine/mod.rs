@@ -5,7 +5,7 @@
 //! # Layout
 //! [`plan`] what to make · [`convert`] plan to request, pure · [`error`] what can go wrong · [`labels`] what everything
 //! is marked with · [`connect`] the [`Engine`] · [`anchor`] the gate's file and image · [`containers`], [`networks`] the
-//! verbs, [`plain`] those for containers without a gate · [`events`] one stream instead of a wait per container · [`images`], [`pull`] · [`live`], [`sweep`] cleaning up.
+//! verbs, [`plain`] those for containers without a gate · [`events`] one stream instead of a wait per container · [`images`], [`pull`] · [`links`] in a container · [`live`], [`sweep`] cleaning up.
 
 pub mod anchor;
 pub mod connect;
@@ -15,6 +15,7 @@ pub mod error;
 pub mod events;
 pub mod images;
 pub mod labels;
+pub mod links;
 pub mod live;
 pub mod networks;
 pub mod plain;

@@ -19,5 +19,6 @@ mod sandbox;
 mod services;
 mod stack;
 mod stage;
+mod tries;
 mod wire;
 mod world;
