@@ -343,6 +343,21 @@ pub fn read_status(folder: &Path) -> Option<ExitStatus> {
     status_in(&open_directory(folder).ok()?)
 }
 
+/// Removes what a gate that is over has left, except its log: its container is about to be started again.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn forget(folder: &Path) -> io::Result<()> {
+    let directory = open_directory(folder)?;
+    for name in [STATUS, SOCKET] {
+        match rustix::fs::unlinkat(&directory, name, AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 fn open_directory(folder: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(folder, flags, Mode::empty())?)

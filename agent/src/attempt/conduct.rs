@@ -17,8 +17,9 @@ use super::services::{self, tell_death};
 use super::standing::{self, Standing};
 use super::step::{self, StepOver};
 use super::words::{self, StepEnd};
-use super::{AttemptInput, Over, journal, plan};
+use super::{AttemptInput, Over, image, journal, plan};
 use crate::engine::ContainerId;
+use crate::stack::Stack;
 
 /// Containers of steps that are over are kept until the result is known, but no more than these.
 const USED_KEPT: usize = 8;
@@ -166,6 +167,9 @@ impl Run<'_> {
         } else {
             ground.services.as_ref().map(|services| &services.stack)
         };
+        if image::builds(&spec.steps[index]) {
+            return self.build(ground, index, stack).await;
+        }
         let held = tokio::select! {
             held = ground.ahead.take(index) => held,
             interrupt = self.interrupts.next(stack) => return self.interrupted(interrupt, Some(index)),
@@ -174,12 +178,25 @@ impl Run<'_> {
             Ok(held) => held,
             Err(error) => return self.not_held(index, error),
         };
-        let count = spec.steps.len();
-        job.voice
-            .say(format!("step {} of {count}: {}", index + 1, spec.steps[index].name));
+        self.announce(index);
         let over = step::run(job, index, &held, self.interrupts, stack).await;
         self.put_away(ground, held.container);
         match over {
+            StepOver::Ended(end) => self.judge(index, end),
+            StepOver::Interrupted(interrupt) => self.interrupted(interrupt, Some(index)),
+        }
+    }
+
+    fn announce(&self, index: usize) {
+        let steps = &self.job.input.spec.steps;
+        let (nth, count, name) = (index + 1, steps.len(), &steps[index].name);
+        self.job.voice.say(format!("step {nth} of {count}: {name}"));
+    }
+
+    /// A step that builds an image.
+    async fn build(&mut self, ground: &Ground, index: usize, stack: Option<&Stack>) -> Next {
+        self.announce(index);
+        match image::run(self.job, index, ground.network(), self.interrupts, stack).await {
             StepOver::Ended(end) => self.judge(index, end),
             StepOver::Interrupted(interrupt) => self.interrupted(interrupt, Some(index)),
         }

@@ -5,16 +5,19 @@
 //! # Layout
 //! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
 //! services · `held` steps started ahead · `step` one step · `interrupt` what ends a job from outside · `standing`,
-//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `streams`, [`spool`] logs on their way · `images`, `voice` progress.
+//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `streams`, [`spool`] logs on their way · `images`, `voice` progress
+//! · `image` steps that build one · `logins` who asks registries.
 
 mod conduct;
 pub mod folder;
 mod ground;
 mod held;
+mod image;
 mod images;
 mod interrupt;
 mod job;
 pub mod journal;
+mod logins;
 mod plan;
 mod services;
 pub mod spool;
@@ -175,11 +178,13 @@ async fn open(
     let journal = Journal::open(&folder.events(), outlet.events)?;
     let voice = Voice::open(&folder.log(&StreamId::job()))?;
     let pulls = Pulls::new(journal.clone(), voice.clone());
-    let wanted: BTreeSet<String> = input.spec.steps.iter().map(|step| step.image.clone()).collect();
+    let in_containers = input.spec.steps.iter().filter(|step| !image::builds(step));
+    let wanted: BTreeSet<String> = in_containers.map(|step| step.image.clone()).collect();
+    let logins = logins::of(&input);
     Ok(Arc::new(Job {
         context: context.clone(),
         resumed: journal.started_at().is_some(),
-        images: Images::send_for(&context.engine, &context.tasks, wanted, &pulls),
+        images: Images::send_for(&context.engine, &context.tasks, wanted, &logins, &pulls),
         input,
         journal,
         voice,
