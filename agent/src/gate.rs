@@ -16,7 +16,7 @@ use ::gate::wire::{Event, MAX_MESSAGE, Probe, Request, State, take_message};
 pub use ::gate::wire::{Go, Health, HealthCheck, HealthState, ProbeTarget};
 pub use ::gate::{FOLDER, LOG, OUTPUTS, SCRIPT, SECRETS, SESSION, SOCKET, STATUS};
 use folder::{connect_in, open_directory, status_in};
-pub use folder::{open_log, read_file, read_status};
+pub use folder::{forget, open_log, read_file, read_status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};

@@ -21,9 +21,9 @@ use super::services::Services;
 use super::{AttemptContext, Code, words};
 use crate::checkout::{self, CheckoutError};
 use crate::engine::labels::{self, Labels};
-use crate::engine::{ContainerId, Engine, Kept, Owned, OwnedKind, Owner};
+use crate::engine::{ContainerId, Engine, Kept, Network, Owned, OwnedKind, Owner};
 use crate::sandbox::{Reuse, Sandbox, Want};
-use crate::stack::StackFailure;
+use crate::stack::{StackFailure, Workspace};
 
 /// A container whose gate is over is gone after this, or is ended by force.
 const ENDS_BY_ITSELF: Duration = Duration::from_secs(2);
@@ -56,6 +56,12 @@ pub enum NotReady {
 }
 
 impl Checkout {
+    /// Where it is, once it is complete.
+    fn workspace(&self, job: &Job) -> Workspace {
+        let (done, folder) = (self.done.clone(), job.folder.workspace());
+        async move { done.await.is_ok().then_some(folder) }.boxed().shared()
+    }
+
     /// Gives it up; afterwards nothing more is written.
     async fn end(self) {
         self.stop.cancel();
@@ -73,7 +79,7 @@ impl Ground {
         let code = begin_checkout(job);
         match place(job, interrupts).await {
             Ok((sandbox, place)) => Ok(Ground {
-                services: Services::start(job, &sandbox).await,
+                services: Services::start(job, &sandbox, code.workspace(job)).await,
                 ahead: Ahead::new(job.clone(), Arc::new(place)),
                 used: Vec::new(),
                 sandbox,
@@ -84,6 +90,14 @@ impl Ground {
                 code.end().await;
                 Err(result)
             }
+        }
+    }
+
+    /// What the commands of a build are connected to.
+    pub fn network(&self) -> Network {
+        Network::On {
+            network: self.sandbox.network().clone(),
+            alias: String::new(),
         }
     }
 

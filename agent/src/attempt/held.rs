@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::image;
 use super::job::{Job, Place};
 use super::plan;
 use crate::engine::{ContainerId, EngineError};
@@ -61,7 +62,7 @@ impl Ahead {
 
     /// Begins to start these steps, those that are not under way already.
     pub fn start(&mut self, steps: impl Iterator<Item = usize>) {
-        for index in steps {
+        for index in steps.filter(|&index| !image::builds(self.job.step(index))) {
             let (job, place) = (&self.job, &self.place);
             self.held
                 .entry(index)

@@ -176,6 +176,8 @@ fn is_next(last: &ServiceState, next: &ServiceState) -> bool {
     };
     match (last, next) {
         (S::Ready { .. }, S::Unhealthy { .. }) | (S::Unhealthy { .. }, S::Ready { .. }) => true,
+        // It ended, and is started again.
+        (S::Exited { .. }, S::Starting) => true,
         // It was to be started, and then its image was not there.
         (S::Starting, S::Pulling) => true,
         // A task: ready because it exited with 0.

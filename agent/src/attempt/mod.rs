@@ -5,16 +5,19 @@
 //! # Layout
 //! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
 //! services · `held` steps started ahead · `step` one step · `interrupt` what ends a job from outside · `standing`,
-//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `streams`, [`spool`] logs on their way · `images`, `voice` progress.
+//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `outputs` what steps hand on ·
+//! `streams`, [`spool`] logs on their way · `images`, `voice` progress · `image` steps that build one · `logins` who asks registries.
 
 mod conduct;
 pub mod folder;
 mod ground;
 mod held;
+mod image;
 mod images;
 mod interrupt;
 mod job;
 pub mod journal;
+mod logins;
 pub mod outputs;
 mod plan;
 mod services;
@@ -181,12 +184,13 @@ async fn open(
     let journal = Journal::open(&folder.events(), masker.clone(), outlet.events)?;
     let voice = Voice::open(&folder.log(&StreamId::job()))?;
     let pulls = Pulls::new(journal.clone(), voice.clone());
-    let steps = input.spec.steps.iter().filter(|step| step.skip.is_none());
+    let steps = input.spec.steps.iter().filter(|step| step.skip.is_none() && !image::builds(step));
     let wanted: BTreeSet<String> = steps.map(|step| step.image.clone()).collect();
+    let logins = logins::of(&input);
     Ok(Arc::new(Job {
         context: context.clone(),
         resumed: journal.started_at().is_some(),
-        images: Images::send_for(&context.engine, &context.tasks, wanted, &pulls),
+        images: Images::send_for(&context.engine, &context.tasks, wanted, &logins, &pulls),
         input,
         masker,
         journal,

@@ -50,6 +50,21 @@ pub fn read_file(folder: &Path, name: &str, limit: u64) -> io::Result<Option<Vec
     Ok(Some(bytes))
 }
 
+/// Removes what a gate that is over has left, except its log: its container is about to be started again.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn forget(folder: &Path) -> io::Result<()> {
+    let directory = open_directory(folder)?;
+    for name in [STATUS, SOCKET] {
+        match rustix::fs::unlinkat(&directory, name, AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// The log of a gate's folder, to append to. `Ok(None)`: it is not there.
 pub fn open_log(folder: &Path) -> io::Result<Option<File>> {
     open_in(&open_directory(folder)?, LOG, OFlags::WRONLY | OFlags::APPEND)

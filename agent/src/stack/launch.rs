@@ -73,10 +73,9 @@ impl Launch {
         Ok(Launch {
             argv: argv(service, image)?,
             env: service.environment.clone(),
-            stop_signal: image
-                .stop_signal
-                .as_deref()
-                .and_then(signal::number)
+            stop_signal: [&service.stop_signal, &image.stop_signal]
+                .into_iter()
+                .find_map(|signal| signal::number(signal.as_deref()?))
                 .unwrap_or(signal::TERM),
             timeout: timeout_of(service, health.as_ref(), role),
             probe,
@@ -203,7 +202,10 @@ fn probe_of(
         }
         Some(ReadyProbe::Docker) => Probe::Health("healthcheck"),
         None if health.is_some() => Probe::Health("healthcheck"),
-        None => image.tcp_ports.first().map_or(Probe::Running, |port| Probe::Tcp(*port)),
+        None => {
+            let mut exposed = service.expose.iter().chain(&image.tcp_ports);
+            exposed.next().map_or(Probe::Running, |port| Probe::Tcp(*port))
+        }
     };
     Ok((probe, health))
 }

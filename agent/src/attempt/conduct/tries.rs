@@ -13,7 +13,7 @@ use super::super::interrupt::Interrupt;
 use super::super::job::Job;
 use super::super::step::{self, StepOver};
 use super::super::words::{self, StepEnd};
-use super::super::{journal, standing};
+use super::super::{image, journal, standing};
 use super::{Next, Run};
 use crate::gate;
 
@@ -21,43 +21,64 @@ impl Run<'_> {
     /// Tries the step; its end is in the journal when this returns.
     pub(super) async fn tries(&mut self, ground: &mut Ground, index: usize) -> Next {
         let (job, spec) = (self.job, &self.job.input.spec);
-        let count = spec.steps.len();
         loop {
             let number = job.journal.tries(index);
             ground.ahead.start(standing::ahead(&spec.steps, index, self.standing()));
             let services = ground.services.as_ref().filter(|_| !self.service_lost);
             let stack = services.map(|services| &services.stack);
+            if image::builds(&spec.steps[index]) {
+                self.announce(index, number);
+                let over = image::run(job, index, ground.network(), self.interrupts, stack).await;
+                match self.after_a_try(ground, index, number, over).await {
+                    Some(next) => return next,
+                    None => continue,
+                }
+            }
             let held = tokio::select! {
                 held = ground.ahead.take(index) => held,
                 interrupt = self.interrupts.next(stack) => return self.before_a_try(interrupt, index, number),
             };
-            let (mut end, at) = match held {
-                Err(error) => (self.not_held(index, error), journal::now()),
+            let over = match held {
+                Err(error) => StepOver::Ended(self.not_held(index, error), journal::now()),
                 Ok(held) => {
-                    if number == 1 {
-                        job.voice
-                            .say(format!("step {} of {count}: {}", index + 1, spec.steps[index].name));
-                    }
+                    self.announce(index, number);
                     let over = step::run(job, index, &held, self.interrupts, stack).await;
                     self.put_away(ground, held.container);
-                    match over {
-                        StepOver::Ended(end, at) => (end, at),
-                        StepOver::Interrupted(interrupt) => {
-                            job.streams.close(&StreamId::step(index));
-                            return self.interrupted(interrupt, Some(index));
-                        }
-                    }
+                    over
                 }
             };
-            if is_tried_again(&spec.steps[index].retry, number, &end) {
-                self.again(ground, index, number + 1, &end, at).await;
-                continue;
+            if let Some(next) = self.after_a_try(ground, index, number, over).await {
+                return next;
             }
-            end.outcome.tries = number;
-            job.finish_step(index, at, end.outcome.clone());
-            job.streams.close(&StreamId::step(index));
-            return self.judge(index, end);
         }
+    }
+
+    fn announce(&self, index: usize, number: u32) {
+        let steps = &self.job.input.spec.steps;
+        if number == 1 {
+            let (nth, count, name) = (index + 1, steps.len(), &steps[index].name);
+            self.job.voice.say(format!("step {nth} of {count}: {name}"));
+        }
+    }
+
+    /// What a try makes of the job. `None`: there is another one.
+    async fn after_a_try(&mut self, ground: &mut Ground, index: usize, number: u32, over: StepOver) -> Option<Next> {
+        let job = self.job;
+        let (mut end, at) = match over {
+            StepOver::Ended(end, at) => (end, at),
+            StepOver::Interrupted(interrupt) => {
+                job.streams.close(&StreamId::step(index));
+                return Some(self.interrupted(interrupt, Some(index)));
+            }
+        };
+        if is_tried_again(&job.step(index).retry, number, &end) {
+            self.again(ground, index, number + 1, &end, at).await;
+            return None;
+        }
+        end.outcome.tries = number;
+        job.finish_step(index, at, end.outcome.clone());
+        job.streams.close(&StreamId::step(index));
+        Some(self.judge(index, end))
     }
 
     /// Something ends the job, or a service's death this step's turn, before a try of it runs.
