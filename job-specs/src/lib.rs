@@ -10,6 +10,7 @@ pub mod codes;
 pub mod diagnostics;
 pub mod env;
 pub mod file;
+pub mod import;
 pub mod model;
 pub mod render;
 pub mod repository;

@@ -5,6 +5,7 @@
 mod examples;
 mod files;
 mod gallery;
+mod import;
 mod language;
 mod limits;
 mod properties;
