@@ -3,6 +3,10 @@
 
 use crate::diagnostics::Severity;
 
+mod jobs;
+
+pub(crate) use jobs::*;
+
 /// One kind of finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Code {
@@ -151,8 +155,8 @@ pub(crate) const BAD_VALUE: Code = error(
 pub(crate) const MISSING_KEY: Code = error(
     "DRV0113",
     "a required key is missing",
-    "Every job needs `image` and `steps`, every service needs `image`, and some keys need others beside them. \
-     The message says which.",
+    "Every job needs `steps`, and an `image` unless each step has its own; every service needs `image`; some \
+     keys need others beside them. The message says which.",
 );
 pub(crate) const TEMPLATE_IN_RUN: Code = error(
     "DRV0114",
@@ -326,6 +330,27 @@ pub const ALL: &[&Code] = &[
     &SEVERAL_DOCUMENTS,
     &BAD_PATTERN,
     &NEED_NOT_RUN,
+    &BAD_GLOB,
+    &BAD_CRON,
+    &NEVER_FIRES,
+    &UNKNOWN_ZONE,
+    &NO_TIMES,
+    &BAD_INPUT,
+    &UNKNOWN_INPUT,
+    &NEVER_TRUE,
+    &NOT_NEEDED,
+    &NO_OUTPUT,
+    &BAD_CELLS,
+    &NEED_CELL,
+    &NO_ARTIFACTS,
+    &BAD_PATH,
+    &OUT_OF_BOUNDS,
+    &NO_FILE_MATCHES,
+    &BAD_HASH,
+    &IMAGE_STEP,
+    &FILES_UNKNOWN,
+    &TOO_MANY_GLOBS,
+    &SECRET_USE,
 ];
 
 #[cfg(test)]

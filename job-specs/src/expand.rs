@@ -7,7 +7,7 @@ use crate::env::Facts;
 use crate::file::{JobFile, Part};
 use crate::model::JobSpec;
 use crate::problems::Problems;
-use crate::read::{Reader, read_job};
+use crate::read::{Reader, Spent, read_job};
 use crate::substitute::Scope;
 use crate::triggers::Concurrency;
 
@@ -47,7 +47,7 @@ pub fn expand_job(
 /// What is wrong with the file for these facts: a branch's name that is no tag of an image, for instance.
 pub fn expand(file: &JobFile, facts: &Facts) -> Result<Expansion, Vec<Diagnostic>> {
     let mut problems = Problems::default();
-    let mut substituted = 0;
+    let mut spent = Spent::default();
     let mut jobs = Vec::new();
     for part in parts_for(file, &facts.event) {
         for job in &part.jobs {
@@ -60,7 +60,7 @@ pub fn expand(file: &JobFile, facts: &Facts) -> Result<Expansion, Vec<Diagnostic
                     sources: &file.sources,
                     scope,
                     problems: &mut problems,
-                    substituted: &mut substituted,
+                    spent: &mut spent,
                 };
                 jobs.push(read_job(&mut reader, part.env.as_deref(), job, cell));
             }

@@ -10,6 +10,8 @@ pub mod codes;
 pub mod diagnostics;
 pub mod env;
 pub mod file;
+
+pub mod globs;
 pub mod import;
 pub mod model;
 pub mod render;
@@ -19,6 +21,7 @@ pub mod triggers;
 
 mod check;
 mod durations;
+mod events;
 mod expand;
 mod image;
 mod keys;

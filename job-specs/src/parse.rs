@@ -9,7 +9,7 @@ use crate::diagnostics::{Diagnostic, Severity};
 use crate::file::{JobFile, Part};
 use crate::limits::{MAX_ALL_CELLS, MAX_FILE_BYTES, MAX_FILES, MAX_JOBS, MAX_READ_BYTES, MAX_READ_NODES};
 use crate::problems::{Problem, Problems};
-use crate::read::{JobSource, Reader, read_file, read_job};
+use crate::read::{JobSource, Reader, Spent, read_file, read_job};
 use crate::repository::{NoRepository, Repository};
 use crate::source::Source;
 use crate::substitute::Scope;
@@ -87,12 +87,12 @@ fn read_parts(files: &[SourceFile], sources: &[Source], problems: &mut Problems)
             }
             continue;
         };
-        let mut substituted = 0;
+        let mut spent = Spent::default();
         let mut reader = Reader {
             sources,
             scope: Scope::default(),
             problems,
-            substituted: &mut substituted,
+            spent: &mut spent,
         };
         parts.push(read_file(&mut reader, &root));
     }
@@ -131,7 +131,7 @@ fn check_size(parts: &[Part], problems: &mut Problems) -> bool {
 }
 
 fn try_cells(parts: &[Part], sources: &[Source], problems: &mut Problems) {
-    let mut substituted = 0;
+    let mut spent = Spent::default();
     for part in parts {
         for job in &part.jobs {
             for cell in &job.cells {
@@ -143,7 +143,7 @@ fn try_cells(parts: &[Part], sources: &[Source], problems: &mut Problems) {
                     sources,
                     scope,
                     problems: &mut *problems,
-                    substituted: &mut substituted,
+                    spent: &mut spent,
                 };
                 let spec = read_job(&mut reader, part.env.as_deref(), job, cell);
                 check::localhost(&job.node, &spec.services, sources, problems);

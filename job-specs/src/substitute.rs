@@ -74,7 +74,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) cell: Option<&'a Cell>,
     /// Every name of the job's matrix.
     pub(crate) axes: &'a [String],
-    /// The matrix itself is wrong, so any axis may have any value.
+    /// Every cell of the job's matrix.
+    pub(crate) cells: &'a [Cell],
+    /// The matrix itself is wrong, or not known yet, so any axis may have any value.
     pub(crate) axes_unknown: bool,
     /// The build; `None` while a file is only checked.
     pub(crate) facts: Option<&'a Facts>,

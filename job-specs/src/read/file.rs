@@ -80,7 +80,8 @@ impl Reader<'_> {
         events
     }
 
-    fn event(&mut self, slot: Slot<'_>) -> Option<&'static str> {
+    /// The name of an event.
+    pub(crate) fn event(&mut self, slot: Slot<'_>) -> Option<&'static str> {
         let name = self.literal(slot)?;
         let known = EVENTS.iter().copied().find(|event| *event == name);
         if known.is_none() {

@@ -11,7 +11,7 @@ use crate::model::{Env, JobSpec, Resources};
 use crate::problems::Problem;
 use crate::read::{Fields, Reader, Slot};
 use crate::source::Place;
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Node, Value};
 
 /// A job, read as far as it can be without a cell.
 #[derive(Debug, Clone)]
@@ -68,6 +68,7 @@ pub(crate) fn read_job<'a>(
     let mut spec = skeleton(job, cell);
     reader.scope.cell = None;
     reader.scope.axes = &[];
+    reader.scope.cells = &[];
     reader.scope.env = BTreeMap::new();
     if let Some(env) = file_env {
         let env = reader.env_map(Slot::of("env", env));
@@ -75,6 +76,7 @@ pub(crate) fn read_job<'a>(
     }
     reader.scope.cell = Some(cell);
     reader.scope.axes = &job.axes;
+    reader.scope.cells = &job.cells;
     let matrix = cell
         .values
         .iter()
@@ -85,6 +87,14 @@ pub(crate) fn read_job<'a>(
         reader.job_fields(&fields, &owner, job.place, &mut spec);
     }
     spec
+}
+
+/// Whether a step relies on the job's image.
+fn needs_image(fields: &Fields<'_>) -> bool {
+    match fields.get("steps").map(|steps| &steps.node.value) {
+        Some(Value::List(steps)) => steps.is_empty() || steps.iter().any(|step| step.get("image").is_none()),
+        _ => true,
+    }
 }
 
 fn skeleton(job: &JobSource, cell: &Cell) -> JobSpec {
@@ -105,8 +115,14 @@ impl Reader<'_> {
             let env = self.env_map(env);
             self.remember(env, &mut spec.env);
         }
-        let image = self.require(fields, "image", owner, place);
+        let image = if needs_image(fields) {
+            self.require(fields, "image", owner, place)
+        } else {
+            fields.get("image")
+        };
         spec.image = image.and_then(|slot| self.image(slot)).unwrap_or_default();
+        self.run_fields(fields, owner, spec);
+        self.kept_fields(fields, owner, spec);
         if let Some(slot) = fields.get("timeout") {
             spec.timeout_secs = self.duration_secs(slot).unwrap_or(spec.timeout_secs);
         }
@@ -121,6 +137,38 @@ impl Reader<'_> {
         }
         if let Some(slot) = self.require(fields, "steps", owner, place) {
             spec.steps = self.steps(slot, owner, &spec.image);
+        }
+    }
+
+    /// When, where and how often it runs.
+    fn run_fields(&mut self, fields: &Fields<'_>, owner: &str, spec: &mut JobSpec) {
+        if let Some(slot) = fields.get("when") {
+            let when = self.when(slot, owner);
+            (spec.when, spec.skip) = (when.status, when.skip);
+        }
+        if let Some(slot) = fields.get("retry") {
+            spec.retry = self.retry(slot, owner);
+        }
+        let hold = fields.get("hold_on_failure");
+        spec.hold_on_failure_secs = hold.and_then(|slot| self.bounded_secs(slot, (1, "1s"), (24 * 3600, "24h")));
+        if let Some(slot) = fields.get("runs_on") {
+            spec.runs_on = self.labels(slot);
+        }
+        let idempotent = fields.get("idempotent").and_then(|slot| self.flag(slot));
+        spec.idempotent = idempotent.unwrap_or(true);
+        let network = fields.get("network").and_then(|slot| self.choice(slot, &["none"]));
+        spec.network_none = network.is_some();
+    }
+
+    fn kept_fields(&mut self, fields: &Fields<'_>, owner: &str, spec: &mut JobSpec) {
+        if let Some(slot) = fields.get("cache") {
+            spec.caches = self.caches(slot, owner);
+        }
+        if let Some(slot) = fields.get("artifacts") {
+            spec.artifacts = self.artifacts(slot, owner);
+        }
+        if let Some(slot) = fields.get("reports") {
+            spec.reports = self.reports(slot, owner);
         }
     }
 

@@ -108,7 +108,7 @@ impl Reader<'_> {
     }
 
     /// One value of a cell, as text: numbers as YAML reads them, with a warning when that changes them.
-    fn cell_value(&mut self, slot: Slot<'_>, axis: &str, all: Option<Slot<'_>>) -> Option<String> {
+    pub(crate) fn cell_value(&mut self, slot: Slot<'_>, axis: &str, all: Option<Slot<'_>>) -> Option<String> {
         let Value::Scalar(scalar) = &slot.node.value else {
             self.wrong_type(slot, "a text or a number");
             return None;

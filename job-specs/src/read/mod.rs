@@ -4,17 +4,23 @@
 
 mod fields;
 mod file;
+mod globs;
 mod healthcheck;
+mod image_step;
 mod job;
+mod kept;
 mod matrix;
 mod ready;
+mod retry;
+mod secrets;
 mod service;
 mod step;
 mod text;
 mod values;
+mod when;
 
 pub(crate) use fields::{Fields, Slot};
 pub(crate) use file::read_file;
 pub(crate) use job::{JobSource, read_job};
 pub(crate) use service::{PlacedDependency, PlacedService};
-pub(crate) use text::Reader;
+pub(crate) use text::{Reader, Spent};

@@ -16,8 +16,17 @@ pub(crate) struct Reader<'a> {
     pub(crate) sources: &'a [Source],
     pub(crate) scope: Scope<'a>,
     pub(crate) problems: &'a mut Problems,
-    /// Bytes substituted so far, over all cells.
-    pub(crate) substituted: &'a mut usize,
+    /// What has been used up so far, over all cells.
+    pub(crate) spent: &'a mut Spent,
+}
+
+/// What one reading of all files may not use without end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spent {
+    /// Bytes substituted.
+    pub(crate) substituted: usize,
+    /// Globs read.
+    pub(crate) globs: usize,
 }
 
 /// Which templates a text may hold.
@@ -148,9 +157,9 @@ impl Reader<'_> {
     }
 
     fn counted(&mut self, slot: Slot<'_>, text: String) -> Option<String> {
-        let before = *self.substituted;
-        *self.substituted += text.len();
-        if *self.substituted <= MAX_SUBSTITUTED {
+        let before = self.spent.substituted;
+        self.spent.substituted += text.len();
+        if self.spent.substituted <= MAX_SUBSTITUTED {
             return Some(text);
         }
         if before <= MAX_SUBSTITUTED {
