@@ -68,7 +68,7 @@ pub fn job_files(folder: &Path) -> anyhow::Result<Vec<SourceFile>> {
             Exit::NotFound,
             "there is no job file here: no .drover.yml and no .drover/*.yml",
         )
-        .help("write one; the README shows a file of 20 lines")
+        .help("`drover init` makes one")
         .into());
     }
     read_all(&paths)

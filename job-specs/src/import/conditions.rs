@@ -25,6 +25,22 @@ impl Clause {
         }
     }
 
+    /// One clause for branches and one for tags: no build has both.
+    pub(super) fn divided(self) -> Vec<Clause> {
+        if self.branches.is_empty() || self.tags.is_empty() {
+            return vec![self];
+        }
+        let mut of_branches = self.clone();
+        of_branches.tags.clear();
+        of_branches.events.retain(|event| event != "tag");
+        let of_tags = Clause {
+            events: vec!["tag".to_owned()],
+            branches: Vec::new(),
+            ..self
+        };
+        vec![of_branches, of_tags]
+    }
+
     /// The value of `when`; `None` when it says nothing.
     pub(super) fn out(&self) -> Option<Out> {
         let mut map = Map::default();

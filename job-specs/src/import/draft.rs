@@ -61,6 +61,35 @@ pub(super) struct Step {
 }
 
 impl Draft {
+    /// Renames the jobs whose names are taken, and takes the others; also makes names unique in this file.
+    pub(super) fn avoid(&mut self, taken: &mut Vec<String>, prefix: &str) {
+        for at in 0..self.jobs.len() {
+            let name = self.jobs[at].name.clone();
+            if taken.contains(&name) {
+                let free = |name: &String| !taken.contains(name);
+                let mut names = std::iter::once(format!("{prefix}-{name}")).chain((2..).map(|n| format!("{name}-{n}")));
+                let new = names.find(free).unwrap_or_default();
+                self.rename(&name, &new, at);
+            }
+            taken.push(self.jobs[at].name.clone());
+        }
+    }
+
+    /// Gives a job a new name, in `needs` and `${{ needs.… }}` too.
+    fn rename(&mut self, old: &str, new: &str, at: usize) {
+        new.clone_into(&mut self.jobs[at].name);
+        let (before, after) = (format!("needs.{old}.outputs"), format!("needs.{new}.outputs"));
+        for job in &mut self.jobs {
+            for need in job.needs.iter_mut().chain(&mut job.takes).filter(|need| *need == old) {
+                new.clone_into(need);
+            }
+            let of_steps = job.steps.iter_mut().flat_map(|step| &mut step.env);
+            for (_, value) in job.env.iter_mut().chain(of_steps) {
+                *value = value.replace(&before, &after);
+            }
+        }
+    }
+
     /// The file's text, `head` above it as comments.
     pub(super) fn write(&self, head: &[String]) -> String {
         let mut map = Map::default();

@@ -16,8 +16,11 @@ mod shell;
 mod variables;
 mod woodpecker;
 
+use std::sync::Arc;
+
 use crate::SourceFile;
 use crate::diagnostics::Diagnostic;
+use crate::yaml::Node;
 
 pub use detect::{compose_file, detect};
 pub use notes::Note;
@@ -79,14 +82,52 @@ pub const SCHEMA_URL: &str = "http://127.0.0.1:7878/schema/v1.json";
 /// # Errors
 /// What is wrong with `file` as YAML.
 pub fn import(system: System, file: &SourceFile, names: &[String], schema: &str) -> Result<Imported, Vec<Diagnostic>> {
-    let documents = notes::documents(file)?;
-    let mut notes = notes::Notes::of(file);
+    let mut all = import_all(system, std::slice::from_ref(file), names, schema)?;
+    Ok(all.swap_remove(0))
+}
+
+/// The same for several files that are one whole; a job whose name is taken already gets its file's name before it.
+///
+/// # Errors
+/// What is wrong with the files as YAML.
+pub fn import_all(
+    system: System,
+    files: &[SourceFile],
+    names: &[String],
+    schema: &str,
+) -> Result<Vec<Imported>, Vec<Diagnostic>> {
+    let mut taken = Vec::new();
+    let mut all = Vec::new();
+    for file in files {
+        let documents = notes::documents(file)?;
+        let mut notes = notes::Notes::of(file);
+        let mut draft = draft(system, &documents, file, names, &mut notes);
+        draft.avoid(&mut taken, &job_name(stem(&file.name)));
+        let from = match system {
+            System::Compose => format!("With the services of {}.", file.name),
+            other => format!("Made from {} ({}).", file.name, other.title()),
+        };
+        all.push(Imported {
+            text: draft.write(&head(schema, &from)),
+            notes: notes.into_sorted(),
+        });
+    }
+    Ok(all)
+}
+
+fn draft(
+    system: System,
+    documents: &[Arc<Node>],
+    file: &SourceFile,
+    names: &[String],
+    notes: &mut notes::Notes,
+) -> draft::Draft {
     let mut draft = match system {
-        System::Compose => compose::import(&documents, &file.name, names, &mut notes),
-        System::Woodpecker => woodpecker::import(&documents, &file.name, &mut notes),
-        System::Gitlab => gitlab::import(&documents, &mut notes),
-        System::Github => github::import(&documents, &mut notes),
-        System::Drone => drone::import(&documents, &mut notes),
+        System::Compose => compose::import(documents, &file.name, names, notes),
+        System::Woodpecker => woodpecker::import(documents, &file.name, notes),
+        System::Gitlab => gitlab::import(documents, notes),
+        System::Github => github::import(documents, notes),
+        System::Drone => drone::import(documents, notes),
     };
     variables::explain(system, &mut draft);
     if draft.jobs.is_empty() {
@@ -95,14 +136,13 @@ pub fn import(system: System, file: &SourceFile, names: &[String], schema: &str)
             ..draft::Job::default()
         });
     }
-    let from = match system {
-        System::Compose => format!("With the services of {}.", file.name),
-        other => format!("Made from {} ({}).", file.name, other.title()),
-    };
-    Ok(Imported {
-        text: draft.write(&head(schema, &from)),
-        notes: notes.into_sorted(),
-    })
+    draft
+}
+
+/// `.github/workflows/ci.yml` is `ci`, `.drone.yml` is `drone`.
+fn stem(file: &str) -> &str {
+    let last = file.rsplit('/').next().unwrap_or_default();
+    last.split('.').find(|part| !part.is_empty()).unwrap_or("ci")
 }
 
 /// The lines above every file that is made here.

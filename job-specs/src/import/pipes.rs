@@ -170,9 +170,11 @@ impl Pipe<'_> {
         let mut map = Map::default();
         match node.get("image").and_then(|image| Some((image.text()?, image.place))) {
             Some((image, place)) => map.put("image", Out::text(self.names.field(image, place, self.notes))),
-            None => self
-                .notes
-                .add(node.place, "a service without an image cannot be carried over"),
+            None => {
+                let text = "a service without an image cannot be carried over";
+                self.notes.add(node.place, text);
+                return;
+            }
         }
         let pairs = node.get("environment").map(Node::pairs).unwrap_or_default();
         let pairs: Vec<(String, String)> = pairs.into_iter().map(|(name, _, value)| (name, value)).collect();
@@ -206,7 +208,10 @@ impl Pipe<'_> {
 
     /// Its clauses.
     pub(super) fn clauses(&mut self, node: &Arc<Node>) -> Vec<Clause> {
-        node.items().iter().map(|item| self.clause(item)).collect()
+        node.items()
+            .iter()
+            .flat_map(|item| self.clause(item).divided())
+            .collect()
     }
 
     fn clause(&mut self, node: &Arc<Node>) -> Clause {
@@ -281,7 +286,11 @@ impl Pipe<'_> {
             let ours = match name {
                 "push" | "tag" | "manual" => name,
                 "pull_request" | "pull_request_closed" | "pull_request_metadata" => "pull_request",
-                "cron" => "schedule",
+                "cron" => {
+                    let text = "builds by the clock: write their times under `on.schedule`";
+                    self.notes.add(node.place, text);
+                    "schedule"
+                }
                 "release" => "tag",
                 "custom" | "promote" | "rollback" | "deployment" => {
                     self.notes.add(

@@ -61,12 +61,9 @@ pub(super) fn import(documents: &[Arc<Node>], file: &str, notes: &mut Notes) -> 
 
 /// `.woodpecker/test.yml` is `test`; a single file is `ci`.
 fn name_of(file: &str) -> String {
-    let last = file.rsplit('/').next().unwrap_or_default();
-    let stem = last.split('.').find(|part| !part.is_empty()).unwrap_or_default();
-    if stem == "woodpecker" {
-        "ci".to_owned()
-    } else {
-        job_name(stem)
+    match super::stem(file) {
+        "woodpecker" => "ci".to_owned(),
+        stem => job_name(stem),
     }
 }
 

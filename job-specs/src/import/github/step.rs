@@ -59,7 +59,35 @@ pub(super) fn step(around: &mut Around<'_>, node: &Arc<Node>) {
         step.workdir = around.field(&workdir, node);
     }
     step.run = Some(script(around, &mut step, run));
+    installs(around, step.run.as_deref().unwrap_or_default(), run);
     around.job.steps.push(step);
+}
+
+/// Commands that put something outside of the workspace.
+const INSTALLERS: &[&str] = &[
+    "apt-get install",
+    "apt install",
+    "apk add",
+    "pip install",
+    "pip3 install",
+    "npm install -g",
+    "npm i -g",
+    "gem install",
+    "cargo install",
+    "go install",
+    "rustup ",
+];
+
+/// GitHub's steps share a machine, ours do not: said where it matters.
+fn installs(around: &mut Around<'_>, script: &str, node: &Node) {
+    if let Some(command) = INSTALLERS.iter().find(|command| script.contains(**command)) {
+        let text = format!(
+            "what `{}` puts outside of /workspace is gone in the next step, which has a container of its own: \
+             make one step of both, or choose an image that has it",
+            command.trim()
+        );
+        around.notes.add(node.place, text);
+    }
 }
 
 /// One variable of a step: a secret is named instead.

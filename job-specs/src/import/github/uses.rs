@@ -120,7 +120,7 @@ fn checkout(around: &mut Around<'_>, with: Option<&Arc<Node>>) {
 
 fn tool(around: &mut Around<'_>, action: &Node, image: &str, version: &str) {
     let tag = match version {
-        "stable" | "latest" | "lts/*" | "node" => "latest".to_owned(),
+        "stable" | "latest" | "node" => "latest".to_owned(),
         version if version.starts_with("lts/") => "lts".to_owned(),
         "nightly" | "beta" => {
             around
@@ -135,6 +135,10 @@ fn tool(around: &mut Around<'_>, action: &Node, image: &str, version: &str) {
     } else {
         tag
     };
+    if image == "rust" && tag.contains("${{ matrix.") {
+        let text = "`stable`, `beta` and `nightly` are no tags of the image `rust`: write versions in the matrix";
+        around.notes.add(action.place, text);
+    }
     let image = format!("{image}:{tag}");
     match &around.job.image {
         None => around.job.image = Some(image),

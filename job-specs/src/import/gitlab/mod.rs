@@ -165,6 +165,8 @@ pub(super) fn import(documents: &[Arc<Node>], notes: &mut Notes) -> Draft {
     if let Some(workflow) = file.global("workflow") {
         draft.on = rules::on(workflow, notes);
     }
+    let names: Vec<String> = draft.env.iter().map(|(name, _)| name.clone()).collect();
+    templates(&mut draft.env, &names, &[], documents, notes);
     let is_job = |entry: &&Entry| {
         let name = &*entry.key.text;
         !name.starts_with('.') && !GLOBAL.contains(&name) && entry.node.entries().is_some()
@@ -183,6 +185,25 @@ pub(super) fn import(documents: &[Arc<Node>], notes: &mut Notes) -> Draft {
         draft.jobs.push(job);
     }
     draft
+}
+
+/// Variables inside values become templates; the values themselves are found at the map that holds them.
+fn templates(env: &mut [(String, String)], names: &[String], axes: &[String], around: &[Arc<Node>], notes: &mut Notes) {
+    for (name, value) in env
+        .iter_mut()
+        .filter(|(_, value)| value.contains('$') && !value.contains("${{"))
+    {
+        let others: Vec<String> = names.iter().filter(|other| *other != name).cloned().collect();
+        let fields = Names {
+            system: System::Gitlab,
+            axes,
+            env: &others,
+        };
+        let place = around.first().map(|node| node.get("variables").unwrap_or(node).place);
+        if let Some(place) = place {
+            *value = fields.field(value, place, notes);
+        }
+    }
 }
 
 /// The names of all stages, in order.
@@ -302,6 +323,13 @@ impl Importer<'_> {
         self.files(&mut job, node);
         self.limits(&mut job, node);
         job.when = self.when(node);
+        templates(
+            &mut job.env,
+            &self.env,
+            &self.axes,
+            std::slice::from_ref(node),
+            self.notes,
+        );
         job
     }
 
