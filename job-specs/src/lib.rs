@@ -10,6 +10,7 @@ pub mod codes;
 pub mod diagnostics;
 pub mod env;
 pub mod file;
+pub mod fix;
 
 pub mod globs;
 pub mod import;

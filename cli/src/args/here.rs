@@ -65,6 +65,12 @@ pub enum From {
 pub struct Lint {
     /// Job files [default: those of this folder]
     pub files: Vec<PathBuf>,
+    /// Mend what can be mended without a doubt, and say what
+    #[arg(long)]
+    pub fix: bool,
+    /// Print what a code means, and nothing else
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["files", "fix"])]
+    pub explain: Option<String>,
     /// Print the diagnostics as JSON
     #[arg(long)]
     pub json: bool,

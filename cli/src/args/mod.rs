@@ -106,8 +106,14 @@ pub enum Command {
     )]
     Init(Init),
     /// Check job files
-    #[command(after_help = "Examples:\n  drover lint\n  drover lint .drover.yml --json")]
+    #[command(after_help = "Examples:\n  drover lint\n  drover lint --fix\n  drover lint .drover.yml --json")]
     Lint(Lint),
+    /// Explain the code of a diagnostic
+    #[command(after_help = "Examples:\n  drover explain DRV0114")]
+    Explain {
+        /// `DRV0114`, or `114`
+        code: String,
+    },
     /// Print the JSON Schema of the job file, for editors
     Schema,
     /// Repositories: add, ls, show, rm, hook

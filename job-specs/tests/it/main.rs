@@ -4,6 +4,7 @@
 
 mod examples;
 mod files;
+mod fix;
 mod gallery;
 mod import;
 mod language;
