@@ -6,14 +6,14 @@ use std::sync::Arc;
 use crate::check;
 use crate::codes;
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::file::{JobFile, Part};
+use crate::file::{JobFile, Part, hash_calls, inputs};
 use crate::limits::{MAX_ALL_CELLS, MAX_FILE_BYTES, MAX_FILES, MAX_JOBS, MAX_READ_BYTES, MAX_READ_NODES};
 use crate::problems::{Problem, Problems};
-use crate::read::{JobSource, Reader, Spent, read_file, read_job};
+use crate::read::{JobSource, Reader, Slot, Spent, read_env, read_file, read_job};
 use crate::repository::{NoRepository, Repository};
 use crate::source::Source;
 use crate::substitute::Scope;
-use crate::{SourceFile, yaml};
+use crate::{SourceFile, hash, yaml};
 
 /// What [`parse`] found.
 #[derive(Debug, Clone)]
@@ -32,13 +32,14 @@ pub fn parse(files: &[SourceFile]) -> Parsed {
 /// Reads `.drover.yml`, or several `.drover/*.yml`, as one, with the files that they refer to. Never panics and never
 /// takes long, whatever the text is.
 pub fn parse_with(files: &[SourceFile], repository: &dyn Repository) -> Parsed {
-    let _ = repository;
     let mut problems = Problems::default();
     let sources: Arc<[Source]> = files.iter().map(source).collect();
     let parts = read_parts(files, &sources, &mut problems);
     if check_size(&parts, &mut problems) {
+        check::triggers(&parts, &mut problems);
         check::needs(&parts, &mut problems);
         try_cells(&parts, &sources, &mut problems);
+        check_hashes(&parts, repository, &mut problems);
     }
     let diagnostics = problems.into_diagnostics(&sources);
     let is_wrong = diagnostics
@@ -130,18 +131,30 @@ fn check_size(parts: &[Part], problems: &mut Problems) -> bool {
     true
 }
 
+/// Reads every cell as a build would, with nothing known about the build.
 fn try_cells(parts: &[Part], sources: &[Source], problems: &mut Problems) {
     let mut spent = Spent::default();
+    let inputs = inputs(parts);
     for part in parts {
+        let scope = || Scope {
+            inputs: &inputs,
+            ..Scope::default()
+        };
+        if let Some(concurrency) = &part.concurrency {
+            let mut reader = Reader {
+                sources,
+                scope: scope(),
+                problems: &mut *problems,
+                spent: &mut spent,
+            };
+            read_env(&mut reader, part.env.as_deref());
+            reader.concurrency(Slot::of("concurrency", concurrency));
+        }
         for job in &part.jobs {
             for cell in &job.cells {
-                let scope = Scope {
-                    axes_unknown: job.matrix_is_wrong,
-                    ..Scope::default()
-                };
                 let mut reader = Reader {
                     sources,
-                    scope,
+                    scope: scope(),
                     problems: &mut *problems,
                     spent: &mut spent,
                 };
@@ -149,5 +162,16 @@ fn try_cells(parts: &[Part], sources: &[Source], problems: &mut Problems) {
                 check::localhost(&job.node, &spec.services, sources, problems);
             }
         }
+    }
+}
+
+/// Warns of globs that match no file, when the files are known.
+fn check_hashes(parts: &[Part], repository: &dyn Repository, problems: &mut Problems) {
+    let calls = hash_calls(parts);
+    let Some(first) = calls.first() else { return };
+    match repository.list() {
+        Ok(files) if files.is_empty() => {}
+        Ok(files) => hash::check(&calls, &files, problems),
+        Err(why) => problems.add(hash::not_listed(first, &why)),
     }
 }

@@ -62,12 +62,6 @@ impl Problem {
         self
     }
 
-    /// The edit, when there is one to suggest.
-    pub(crate) fn help_if(mut self, text: Option<String>) -> Problem {
-        self.help = text.or(self.help);
-        self
-    }
-
     /// A fact that explains it.
     pub(crate) fn note(mut self, text: impl Into<String>) -> Problem {
         self.notes.push(text.into());

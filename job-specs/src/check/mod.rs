@@ -4,7 +4,9 @@ mod cycle;
 mod localhost;
 mod needs;
 mod services;
+mod triggers;
 
 pub(crate) use localhost::localhost;
 pub(crate) use needs::needs;
 pub(crate) use services::services;
+pub(crate) use triggers::triggers;

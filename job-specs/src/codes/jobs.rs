@@ -23,7 +23,7 @@ pub(crate) const NEVER_FIRES: Code = error(
 pub(crate) const UNKNOWN_ZONE: Code = error(
     "DRV0143",
     "unknown time zone",
-    "Time zones are written by their IANA names, `Europe/Paris`, and `UTC`. Short ones like `CET` or \
+    "Time zones are written by their IANA names, `Europe/Paris`, and `UTC`. Short ones like `CEST` or \
      `PST` do not know when the clocks change.",
 );
 pub(crate) const NO_TIMES: Code = warning(

@@ -212,7 +212,11 @@ pub(crate) static BUILD: Table = Table {
         key("labels", ENV, "Labels of the image."),
         key("no_cache", Shape::Flag, "Nothing of an earlier build is used."),
         key("pull", Shape::Flag, "Base images are asked for anew."),
-        key("platform", Shape::Text, "`linux/amd64`, `linux/arm64`, …"),
+        key(
+            "platform",
+            Shape::Text,
+            "For which machines: `linux/amd64`, `linux/arm64`.",
+        ),
     ],
     foreign: &[
         (

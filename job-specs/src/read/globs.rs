@@ -16,8 +16,10 @@ const NOT_OURS: [&str; 4] = ["/proc", "/sys", "/dev", "/.drover"];
 pub(crate) enum GlobKind {
     /// Branches or tags.
     Reference,
-    /// Paths of the repository or the workspace.
+    /// Paths of the repository.
     Path,
+    /// Paths of the workspace, while a job runs.
+    Workspace,
 }
 
 /// Where a path may lead.
@@ -92,14 +94,21 @@ impl Reader<'_> {
             GlobKind::Path => ["./", "/workspace/", "/"]
                 .iter()
                 .find_map(|prefix| inner.strip_prefix(prefix)),
+            GlobKind::Workspace => ["./", "/workspace/"]
+                .iter()
+                .find_map(|prefix| inner.strip_prefix(prefix)),
         };
         if let Some(better) = better {
             let problem = self.bad_value(item, &codes::BAD_GLOB, format!("`{text}` would never match"));
             self.add(problem.help(format!("write `{better}`")));
             return None;
         }
-        if kind == GlobKind::Path && leaves(inner) {
+        if kind != GlobKind::Reference && leaves(inner) {
             self.outside(item, &text);
+            return None;
+        }
+        if kind == GlobKind::Workspace && inner.starts_with('/') {
+            self.not_inside(item, &text);
             return None;
         }
         Some(text)
@@ -126,7 +135,8 @@ impl Reader<'_> {
             self.outside(slot, &text);
             return None;
         } else if path.starts_with('/') && reach == Reach::Workspace {
-            bad(self, format!("`{text}` is not in the workspace")).help("write it relative to /workspace")
+            self.not_inside(slot, &text);
+            return None;
         } else if path == "/" || is_not_ours(path) {
             bad(self, format!("`{text}` belongs to the container itself")).help("name a folder that the job makes")
         } else {
@@ -134,6 +144,11 @@ impl Reader<'_> {
         };
         self.add(problem);
         None
+    }
+
+    fn not_inside(&mut self, slot: Slot<'_>, text: &str) {
+        let problem = self.bad_value(slot, &codes::BAD_PATH, format!("`{text}` is not in the workspace"));
+        self.add(problem.help("let a step put it into the workspace, and write it relative to /workspace"));
     }
 
     fn outside(&mut self, slot: Slot<'_>, text: &str) {

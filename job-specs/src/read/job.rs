@@ -9,6 +9,7 @@ use crate::keys::{JOB, RESOURCES};
 use crate::matrix::{Cell, Matrix};
 use crate::model::{Env, JobSpec, Resources};
 use crate::problems::Problem;
+use crate::read::needs::{Need, OutputName};
 use crate::read::{Fields, Reader, Slot};
 use crate::source::Place;
 use crate::yaml::{Entry, Node, Value};
@@ -24,17 +25,12 @@ pub(crate) struct JobSource {
     pub(crate) matrix: Matrix,
     /// The matrix could not be read; there is one cell, and nothing is known about it.
     pub(crate) matrix_is_wrong: bool,
+    /// The matrix is an output of another job; there is one cell, and nothing is known about it yet.
+    pub(crate) matrix_from: Option<OutputName>,
     /// One for each `JobSpec`; a job without a matrix has one empty cell.
     pub(crate) cells: Vec<Cell>,
     /// Every name that a cell can have.
     pub(crate) axes: Vec<String>,
-}
-
-/// One item of `needs`.
-#[derive(Debug, Clone)]
-pub(crate) struct Need {
-    pub(crate) name: String,
-    pub(crate) place: Place,
 }
 
 impl JobSource {
@@ -46,6 +42,7 @@ impl JobSource {
             needs: Vec::new(),
             matrix: Matrix::default(),
             matrix_is_wrong: false,
+            matrix_from: None,
             cells: vec![Cell::default()],
             axes: Vec::new(),
         }
@@ -55,6 +52,12 @@ impl JobSource {
         self.cells = matrix.cells();
         self.axes = matrix.names();
         self.matrix = matrix;
+        self.matrix_from = None;
+    }
+
+    /// Whether any axis may have any value.
+    pub(crate) fn axes_unknown(&self) -> bool {
+        self.matrix_is_wrong || self.matrix_from.is_some()
     }
 }
 
@@ -66,17 +69,13 @@ pub(crate) fn read_job<'a>(
     cell: &'a Cell,
 ) -> JobSpec {
     let mut spec = skeleton(job, cell);
-    reader.scope.cell = None;
-    reader.scope.axes = &[];
-    reader.scope.cells = &[];
-    reader.scope.env = BTreeMap::new();
-    if let Some(env) = file_env {
-        let env = reader.env_map(Slot::of("env", env));
-        reader.remember(env, &mut spec.env);
-    }
+    spec.env = read_env(reader, file_env);
+    reader.scope.waits = job.matrix_from.is_some();
     reader.scope.cell = Some(cell);
     reader.scope.axes = &job.axes;
     reader.scope.cells = &job.cells;
+    reader.scope.needs = &job.needs;
+    reader.scope.axes_unknown = job.axes_unknown();
     let matrix = cell
         .values
         .iter()
@@ -86,7 +85,24 @@ pub(crate) fn read_job<'a>(
     if let Some(fields) = reader.fields(Slot::of("the job", &job.node), &JOB, &owner) {
         reader.job_fields(&fields, &owner, job.place, &mut spec);
     }
+    spec.deferred = reader.scope.waits;
     spec
+}
+
+/// Reads the file's environment, and leaves the reader outside of any job.
+pub(crate) fn read_env(reader: &mut Reader<'_>, file_env: Option<&Node>) -> Env {
+    reader.scope.cell = None;
+    reader.scope.axes = &[];
+    reader.scope.cells = &[];
+    reader.scope.needs = &[];
+    reader.scope.axes_unknown = false;
+    reader.scope.env = BTreeMap::new();
+    let mut known = Env::new();
+    if let Some(env) = file_env {
+        let env = reader.env_map(Slot::of("env", env));
+        reader.remember(env, &mut known);
+    }
+    known
 }
 
 /// Whether a step relies on the job's image.
@@ -101,7 +117,7 @@ fn skeleton(job: &JobSource, cell: &Cell) -> JobSpec {
     JobSpec {
         name: job.name.clone(),
         matrix: cell.values.clone(),
-        needs: job.needs.iter().map(|need| need.name.as_str().into()).collect(),
+        needs: job.needs.iter().map(Need::spec).collect(),
         allow_failure: cell.allow_failure,
         max_parallel: job.matrix.max_parallel,
         fail_fast: job.matrix.fail_fast,
@@ -115,6 +131,17 @@ impl Reader<'_> {
             let env = self.env_map(env);
             self.remember(env, &mut spec.env);
         }
+        if let Some(slot) = fields.get("when") {
+            let when = self.when(slot, owner);
+            (spec.when, spec.skip) = (when.status, when.skip);
+        }
+        self.unless(spec.skip.is_some(), |reader| {
+            reader.own_fields(fields, owner, place, spec);
+        });
+    }
+
+    /// Everything but `env` and `when`.
+    fn own_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, spec: &mut JobSpec) {
         let image = if needs_image(fields) {
             self.require(fields, "image", owner, place)
         } else {
@@ -140,12 +167,8 @@ impl Reader<'_> {
         }
     }
 
-    /// When, where and how often it runs.
+    /// Where and how often it runs.
     fn run_fields(&mut self, fields: &Fields<'_>, owner: &str, spec: &mut JobSpec) {
-        if let Some(slot) = fields.get("when") {
-            let when = self.when(slot, owner);
-            (spec.when, spec.skip) = (when.status, when.skip);
-        }
         if let Some(slot) = fields.get("retry") {
             spec.retry = self.retry(slot, owner);
         }

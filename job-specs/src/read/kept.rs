@@ -73,7 +73,7 @@ impl Reader<'_> {
         let name = self.require(&fields, "name", &owner, slot.place());
         let name = name.and_then(|slot| self.artifact_name(slot));
         let paths = self.require(&fields, "paths", &owner, slot.place());
-        let paths = paths.and_then(|slot| self.glob_texts(slot, GlobKind::Path));
+        let paths = paths.and_then(|slot| self.glob_texts(slot, GlobKind::Workspace));
         let expires = fields.get("expires");
         let expires_secs = expires.and_then(|slot| self.bounded_secs(slot, (HOUR, "1h"), (YEAR, "366d")));
         let when = fields.get("when").map(|slot| self.kept_when(slot));
@@ -122,7 +122,9 @@ impl Reader<'_> {
         ];
         let mut reports = Vec::new();
         for (key, format) in formats {
-            let paths = fields.get(key).and_then(|slot| self.glob_texts(slot, GlobKind::Path));
+            let paths = fields
+                .get(key)
+                .and_then(|slot| self.glob_texts(slot, GlobKind::Workspace));
             reports.extend(paths.map(|paths| ReportSpec { format, paths }));
         }
         reports

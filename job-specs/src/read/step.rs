@@ -61,6 +61,17 @@ impl Reader<'_> {
     }
 
     fn step_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, step: &mut StepSpec) {
+        if let Some(slot) = fields.get("when") {
+            let when = self.when(slot, owner);
+            (step.when, step.skip) = (when.status, when.skip);
+        }
+        self.unless(step.skip.is_some(), |reader| {
+            reader.shared_fields(fields, owner, place, step)
+        });
+    }
+
+    /// Everything but `when`.
+    fn shared_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, step: &mut StepSpec) {
         let image = fields.get("image");
         if let Some(built) = image.filter(|slot| matches!(slot.node.value, Value::Map(_))) {
             step.image = String::new();
@@ -74,10 +85,6 @@ impl Reader<'_> {
         step.timeout_secs = fields.get("timeout").and_then(|slot| self.duration_secs(slot));
         if let Some(slot) = fields.get("retry") {
             step.retry = self.retry(slot, owner);
-        }
-        if let Some(slot) = fields.get("when") {
-            let when = self.when(slot, owner);
-            (step.when, step.skip) = (when.status, when.skip);
         }
         step.allow_failure = fields
             .get("allow_failure")
@@ -165,9 +172,15 @@ impl Reader<'_> {
     fn no_template_in_script(&mut self, slot: Slot<'_>, script: &str) {
         let mut nth = 0;
         for piece in pieces(script) {
+            let known = match &piece {
+                Piece::Hash { .. } => true,
+                Piece::Name(template) => template.root == "needs",
+                Piece::Text(_) | Piece::Broken(_) => false,
+            };
             let (whole, variable) = match piece {
                 Piece::Text(_) => continue,
                 Piece::Name(template) => (template.whole, variable_of(template)),
+                Piece::Hash { whole, .. } => (whole, None),
                 Piece::Broken(whole) => (whole.lines().next().unwrap_or_default(), None),
             };
             let start = self.inner(slot, "${{", nth);
@@ -190,6 +203,9 @@ impl Reader<'_> {
             let reason = "values come as environment variables, so that a branch name can never become code";
             self.add(match variable {
                 Some(variable) => problem.label(format!("write `${variable}`")).note(reason),
+                None if known => problem
+                    .help(format!("set it under `env`, `NAME: {whole}`, and write `$NAME`"))
+                    .note(reason),
                 None => problem.help("set it under `env` and write `$NAME`").note(reason),
             });
         }

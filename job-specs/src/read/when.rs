@@ -32,6 +32,17 @@ const ALWAYS: WhenStatus = WhenStatus {
 };
 
 impl Reader<'_> {
+    /// Reads; what is wrong does not matter when the reader knows that it will not run: a push has no tag for the
+    /// image that only a tag's build makes.
+    pub(crate) fn unless(&mut self, skipped: bool, read: impl FnOnce(&mut Self)) {
+        if !skipped {
+            return read(self);
+        }
+        let found = std::mem::take(self.problems);
+        read(self);
+        *self.problems = found;
+    }
+
     /// One clause, or a list of them of which one must hold.
     pub(crate) fn when(&mut self, slot: Slot<'_>, owner: &str) -> When {
         let clauses = self.one_or_many(slot);
@@ -202,12 +213,7 @@ impl Reader<'_> {
         }
         let message = format!("no cell has `{axis}={value}`, so this is never true");
         let problem = Problem::at(&codes::NEVER_TRUE, slot.place(), message);
-        let problem = problem.note(format!("values of `{axis}`: {}", listed(values.iter().copied())));
-        let problem = match did_you_mean(value, values) {
-            Some(label) => problem.label(label),
-            None => problem,
-        };
-        self.add(problem);
+        self.add(problem.note(format!("values of `{axis}`: {}", listed(values))));
     }
 
     /// Keys that exclude each other: a tag is on no branch, and a push has no tag.
