@@ -10,7 +10,10 @@ pub mod codes;
 pub mod diagnostics;
 pub mod env;
 pub mod file;
+pub mod fix;
+
 pub mod globs;
+pub mod import;
 pub mod model;
 pub mod render;
 pub mod repository;

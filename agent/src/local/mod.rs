@@ -4,6 +4,7 @@
 mod lines;
 mod plan;
 mod reaper;
+mod tree;
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
@@ -32,6 +33,8 @@ use crate::sandbox::{Pool, PoolConfig};
 use lines::Lines;
 use plan::{Next, Plan};
 use reaper::Reaper;
+
+pub use tree::WorkingTree;
 
 /// What to run here.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use crate::events::Trigger;
 use crate::file::Part;
 use crate::problems::{Problem, Problems};
 use crate::read::{JobSource, Need};
-use crate::suggest::{did_you_mean, listed};
+use crate::suggest::{did_you_mean, is_only, listed, nearest};
 
 /// Job names are unique, every need exists and runs on the same events, and no jobs wait for each other.
 pub(crate) fn needs(parts: &[Part], problems: &mut Problems) {
@@ -158,8 +158,9 @@ fn with_names(problem: Problem, need: &str, job: &JobSource, jobs: &[(&Part, &Jo
             .filter(|name| *name != job.name)
     };
     let problem = problem.note(format!("other jobs: {}", listed(others())));
-    match did_you_mean(need, others()) {
-        Some(label) => problem.label(label),
+    match nearest(need, others()) {
+        Some(meant) if is_only(need, meant, others()) => problem.meant(meant),
+        Some(meant) => problem.label(format!("did you mean `{meant}`?")),
         None => problem,
     }
 }

@@ -131,6 +131,17 @@ impl Reader<'_> {
             let env = self.env_map(env);
             self.remember(env, &mut spec.env);
         }
+        if let Some(slot) = fields.get("when") {
+            let when = self.when(slot, owner);
+            (spec.when, spec.skip) = (when.status, when.skip);
+        }
+        self.unless(spec.skip.is_some(), |reader| {
+            reader.own_fields(fields, owner, place, spec);
+        });
+    }
+
+    /// Everything but `env` and `when`.
+    fn own_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, spec: &mut JobSpec) {
         let image = if needs_image(fields) {
             self.require(fields, "image", owner, place)
         } else {
@@ -156,12 +167,8 @@ impl Reader<'_> {
         }
     }
 
-    /// When, where and how often it runs.
+    /// Where and how often it runs.
     fn run_fields(&mut self, fields: &Fields<'_>, owner: &str, spec: &mut JobSpec) {
-        if let Some(slot) = fields.get("when") {
-            let when = self.when(slot, owner);
-            (spec.when, spec.skip) = (when.status, when.skip);
-        }
         if let Some(slot) = fields.get("retry") {
             spec.retry = self.retry(slot, owner);
         }

@@ -12,7 +12,7 @@ use crate::model::AxisValue;
 use crate::problems::Problem;
 use crate::read::{Fields, Reader, Slot};
 use crate::source::Place;
-use crate::suggest::{did_you_mean, listed};
+use crate::suggest::{did_you_mean, listed, nearest};
 use crate::yaml::{Entry, Plain, Scalar, Value};
 
 /// Keys of `matrix` that are no axes.
@@ -104,8 +104,8 @@ impl Reader<'_> {
         let name = &*entry.key.text;
         let message = format!("axis `{name}` takes a list of values, found {}", entry.node.found());
         let problem = |place| Problem::at(&codes::WRONG_TYPE, place, message);
-        self.add(match did_you_mean(name, OWN_KEYS) {
-            Some(label) => problem(entry.key.place).label(label),
+        self.add(match nearest(name, OWN_KEYS) {
+            Some(meant) => problem(entry.key.place).meant(meant),
             None => problem(entry.node.place)
                 .label("expected a list")
                 .help(format!("write `{name}: [\"a\", \"b\"]`")),
@@ -152,7 +152,9 @@ impl Reader<'_> {
         } else {
             format!("quote versions: [{}]", texts.join(", "))
         };
-        self.add(Problem::at(&codes::MATRIX_NUMBER, slot.place(), message).help(help));
+        let quoted = format!("\"{}\"", scalar.text);
+        let problem = Problem::at(&codes::MATRIX_NUMBER, slot.place(), message).help(help);
+        self.add(problem.fix(slot.place().span, quoted));
     }
 
     fn entries_of<'n>(&mut self, slot: Slot<'n>) -> Vec<Slot<'n>> {

@@ -61,6 +61,17 @@ impl Reader<'_> {
     }
 
     fn step_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, step: &mut StepSpec) {
+        if let Some(slot) = fields.get("when") {
+            let when = self.when(slot, owner);
+            (step.when, step.skip) = (when.status, when.skip);
+        }
+        self.unless(step.skip.is_some(), |reader| {
+            reader.shared_fields(fields, owner, place, step)
+        });
+    }
+
+    /// Everything but `when`.
+    fn shared_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, step: &mut StepSpec) {
         let image = fields.get("image");
         if let Some(built) = image.filter(|slot| matches!(slot.node.value, Value::Map(_))) {
             step.image = String::new();
@@ -74,10 +85,6 @@ impl Reader<'_> {
         step.timeout_secs = fields.get("timeout").and_then(|slot| self.duration_secs(slot));
         if let Some(slot) = fields.get("retry") {
             step.retry = self.retry(slot, owner);
-        }
-        if let Some(slot) = fields.get("when") {
-            let when = self.when(slot, owner);
-            (step.when, step.skip) = (when.status, when.skip);
         }
         step.allow_failure = fields
             .get("allow_failure")

@@ -164,7 +164,7 @@ impl Reader<'_> {
     /// The hash of files: hex digits, so it can stand anywhere. Empty when no file matches.
     fn hash(&mut self, slot: Slot<'_>, whole: &str, arguments: &str) -> Option<String> {
         let globs = globs_of(arguments).map_err(str::to_owned);
-        if let Err(fault) = globs.and_then(|globs| Globs::new(globs)) {
+        if let Err(fault) = globs.and_then(Globs::new) {
             let message = format!("`{whole}` is not understood: {fault}");
             let problem = Problem::at(&codes::BAD_HASH, self.inner(slot, whole, 0), message);
             self.add(problem.help("write `${{ hash('Cargo.lock') }}` or `${{ hash('a/**', 'b.lock') }}`"));

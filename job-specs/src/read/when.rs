@@ -32,6 +32,17 @@ const ALWAYS: WhenStatus = WhenStatus {
 };
 
 impl Reader<'_> {
+    /// Reads; what is wrong does not matter when the reader knows that it will not run: a push has no tag for the
+    /// image that only a tag's build makes.
+    pub(crate) fn unless(&mut self, skipped: bool, read: impl FnOnce(&mut Self)) {
+        if !skipped {
+            return read(self);
+        }
+        let found = std::mem::take(self.problems);
+        read(self);
+        *self.problems = found;
+    }
+
     /// One clause, or a list of them of which one must hold.
     pub(crate) fn when(&mut self, slot: Slot<'_>, owner: &str) -> When {
         let clauses = self.one_or_many(slot);

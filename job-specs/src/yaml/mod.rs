@@ -5,6 +5,7 @@
 mod node;
 mod scalar;
 mod syntax;
+mod tabs;
 mod tree;
 
 pub(crate) use node::{Entry, Key, Node, Value};

@@ -127,3 +127,22 @@ jobs:
     );
     assert_eq!(jobs[1].skip, None);
 }
+
+#[test]
+fn what_is_skipped_need_not_be_right() {
+    let text = "\
+jobs:
+  t:
+    matrix: {app: [web, api], include: [{app: web, tag: x}]}
+    steps:
+      - {image: {build: ., tags: \"app:${{ git.tag }}\"}, when: {tag: \"v*\"}}
+      - {run: x, image: \"app:${{ matrix.tag }}\", when: {matrix: {app: web}}}
+      - {run: x, image: a}
+  u: {image: \"app:${{ git.tag }}\", when: {tag: \"v*\"}, steps: [x]}
+";
+    let jobs = expand(&checked(text), &push()).unwrap().jobs;
+    assert_eq!(jobs[2].skip.as_deref(), Some("there is no tag to match `v*`"));
+    let skips = |job: &JobSpec| job.steps.iter().map(|step| step.skip.is_some()).collect::<Vec<_>>();
+    assert_eq!(skips(&jobs[0]), [true, false, false]);
+    assert_eq!(skips(&jobs[1]), [true, true, false]);
+}
