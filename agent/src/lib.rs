@@ -1,6 +1,7 @@
 //! Leases jobs from a coordinator and runs their stacks and steps in containers; the same engine serves `drover run`.
 
 pub mod attempt;
+pub mod blobs;
 pub mod checkout;
 pub mod daemon;
 pub mod engine;

@@ -5,7 +5,7 @@
 //! # Layout
 //! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
 //! services · `held` steps started ahead · `step` one step · `interrupt` what ends a job from outside · `standing`,
-//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `streams`, [`spool`] logs on their way · `images`, `voice` progress.
+//! `restore`, `keep` caches and artifacts · `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `streams`, [`spool`] logs on their way · `images`, `voice` progress.
 
 mod conduct;
 pub mod folder;
@@ -15,7 +15,9 @@ mod images;
 mod interrupt;
 mod job;
 pub mod journal;
+mod keep;
 mod plan;
+mod restore;
 mod services;
 pub mod spool;
 mod standing;
@@ -38,6 +40,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::blobs::Blobs;
 use crate::checkout::Mirrors;
 use crate::engine::Engine;
 use crate::logs::mask::Masker;
@@ -68,6 +71,8 @@ pub struct AttemptInput {
     pub secrets: BTreeMap<String, SecretValue>,
     /// The code is trusted: the sandbox may be used again by the same repository.
     pub trusted: bool,
+    /// Where its caches and artifacts are.
+    pub blobs: Blobs,
 }
 
 impl AttemptInput {
@@ -172,6 +177,7 @@ async fn open(
     outlet: Outlet,
 ) -> io::Result<Arc<Job>> {
     folder.create()?;
+    restore::make_folders(&folder, &input.spec)?;
     let journal = Journal::open(&folder.events(), outlet.events)?;
     let voice = Voice::open(&folder.log(&StreamId::job()))?;
     let pulls = Pulls::new(journal.clone(), voice.clone());
