@@ -29,6 +29,10 @@ mod finish;
 mod leases;
 pub mod queue;
 
+pub mod artifacts;
+pub mod blobs;
+pub mod caches;
+
 pub mod agents;
 
 pub mod access;
