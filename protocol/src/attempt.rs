@@ -25,7 +25,7 @@ pub enum EventKind {
     Started,
     /// One of pull, checkout, services: began or ended. For the time ruler.
     Phase {
-        /// `sandbox`, `checkout`, `pull`, `services`, `steps`.
+        /// `sandbox`, `checkout`, `restore`, `pull`, `services`, `steps`, `keep`.
         phase: String,
         /// True at its begin, false at its end.
         begin: bool,
@@ -58,6 +58,71 @@ pub enum EventKind {
         service: String,
         /// The state.
         state: ServiceState,
+    },
+    /// A cache was looked for, or kept.
+    Cache {
+        /// The key that the job names.
+        key: String,
+        /// What came of it.
+        outcome: CacheOutcome,
+    },
+    /// An artifact was kept, or could not be.
+    Artifact {
+        /// Its name.
+        name: String,
+        /// What came of it.
+        outcome: ArtifactOutcome,
+    },
+}
+
+/// What came of looking for a cache, or of keeping it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum CacheOutcome {
+    /// It was found and unpacked.
+    Restored {
+        /// The key that it had: the wanted one, or one that begins with a fallback.
+        from: String,
+        /// Of the archive.
+        bytes: u64,
+        /// How long that took.
+        millis: u64,
+    },
+    /// There is none.
+    Missed,
+    /// It is kept.
+    Saved {
+        /// Of the archive.
+        bytes: u64,
+        /// How long that took.
+        millis: u64,
+    },
+    /// It could not be used or kept; the job went on without.
+    Trouble {
+        /// Why, for people.
+        why: String,
+    },
+}
+
+/// What came of keeping an artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ArtifactOutcome {
+    /// It is kept.
+    Kept {
+        /// How many files it has.
+        files: u64,
+        /// Of the archive.
+        bytes: u64,
+        /// How long that took.
+        millis: u64,
+    },
+    /// No file matches its paths, so there is none.
+    Empty,
+    /// It could not be kept.
+    Lost {
+        /// Why, for people.
+        why: String,
     },
 }
 
@@ -215,6 +280,8 @@ pub enum ReasonCode {
     SecretMissing,
     /// The repository or commit could not be fetched.
     CheckoutFailed,
+    /// An artifact of it cannot be kept: it is over the quota, or its files cannot be read.
+    ArtifactNotKept,
     /// Somebody stopped it.
     Cancelled,
     /// It never ran: a job that it needs did not pass.

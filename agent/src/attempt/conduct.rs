@@ -19,7 +19,7 @@ use super::services::{self, tell_death};
 use super::standing::{self, Standing};
 use super::step;
 use super::words::{self, StepEnd};
-use super::{AttemptInput, Over, journal, plan};
+use super::{AttemptInput, Over, journal, keep, plan};
 use crate::engine::ContainerId;
 
 /// Containers of steps that are over are kept until the result is known, but no more than these.
@@ -68,6 +68,7 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
     }
     .all(&mut ground)
     .await;
+    let result = keep::keep(job, &interrupts, result).await;
     (result, Some(ground))
 }
 

@@ -3,6 +3,8 @@
 //! ```text
 //! <attempt>/workspace/            mounted at /workspace
 //!           checked-out           the workspace is complete
+//!           caches/0-1            content of a cache's absolute path
+//!           restored              caches and needed artifacts are there
 //!           events                what happened, one JSON text per line
 //!           ended                 the result and the lengths of the logs, once it is known
 //!           job/log  step-0/…  service-db/…   a log and what else its gate needs
@@ -119,6 +121,21 @@ impl AttemptFolder {
     /// Notes that it is.
     pub fn set_checked_out(&self) -> io::Result<()> {
         fs::write(self.0.join("checked-out"), "")
+    }
+
+    /// Where the content of a cache's absolute path is, for every step: by the places of cache and path in the job.
+    pub fn cache(&self, cache: usize, path: usize) -> PathBuf {
+        self.0.join("caches").join(format!("{cache}-{path}"))
+    }
+
+    /// Whether caches and needed artifacts are where they belong.
+    pub fn is_restored(&self) -> bool {
+        self.0.join("restored").exists()
+    }
+
+    /// Notes that they are.
+    pub fn set_restored(&self) -> io::Result<()> {
+        fs::write(self.0.join("restored"), "")
     }
 
     /// How it ended, if it has.

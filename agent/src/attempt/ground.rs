@@ -18,7 +18,7 @@ use super::interrupt::Interrupts;
 use super::job::{Found, Job, Place};
 use super::plan::{STEP_LABEL, TRY_LABEL};
 use super::services::Services;
-use super::{AttemptContext, Code, words};
+use super::{AttemptContext, Code, restore, words};
 use crate::checkout::{self, CheckoutError};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Engine, Kept, Network, Owned, OwnedKind, Owner};
@@ -240,7 +240,7 @@ async fn found(job: &Job) -> BTreeMap<usize, Found> {
     found
 }
 
-/// Begins to put the code into the workspace.
+/// Begins to put the code into the workspace, and then what belongs beside it: caches and needed artifacts.
 fn begin_checkout(job: &Arc<Job>) -> Checkout {
     let stop = CancellationToken::new();
     let (owner, stopped) = (job.clone(), stop.clone());
@@ -248,10 +248,17 @@ fn begin_checkout(job: &Arc<Job>) -> Checkout {
         .context
         .tasks
         .spawn(async move { check_out(&owner, &stopped).await });
-    let done = async move {
+    let code = async move {
         let done = checkout.await.map_err(CheckoutError::Broken);
         done.and_then(|done| done).map_err(|error| words::of_checkout(&error))
     };
+    let (owner, stopped) = (job.clone(), stop.clone());
+    // Spawned: it goes on whoever waits for it.
+    let restored = job
+        .context
+        .tasks
+        .spawn(async move { restore::all(&owner, &stopped, code).await });
+    let done = async move { restored.await.unwrap_or_else(|error| Err(words::broken(error))) };
     Checkout {
         done: done.boxed().shared(),
         stop,

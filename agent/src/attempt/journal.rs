@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use protocol::attempt::{AttemptEvent, EventKind, Micros, ServiceState, StepOutcome};
+use protocol::attempt::{ArtifactOutcome, AttemptEvent, CacheOutcome, EventKind, Micros, ServiceState, StepOutcome};
 use tokio::sync::mpsc;
 
 use crate::logs::mask::Masker;
@@ -103,6 +103,27 @@ impl Journal {
         })
     }
 
+    /// What came of an artifact, if that is known.
+    pub fn artifact(&self, name: &str) -> Option<ArtifactOutcome> {
+        self.find(|event| match &event.kind {
+            EventKind::Artifact { name: told, outcome } if told == name => Some(outcome.clone()),
+            _ => None,
+        })
+    }
+
+    /// Whether a cache was found under its very key, or is kept already: it need not be kept (again).
+    pub fn has_cache(&self, key: &str) -> bool {
+        self.find(|event| match &event.kind {
+            EventKind::Cache { key: told, outcome } if told == key => match outcome {
+                CacheOutcome::Restored { from, .. } => (from == key).then_some(()),
+                CacheOutcome::Saved { .. } => Some(()),
+                CacheOutcome::Missed | CacheOutcome::Trouble { .. } => None,
+            },
+            _ => None,
+        })
+        .is_some()
+    }
+
     fn find<T>(&self, wanted: impl Fn(&AttemptEvent) -> Option<T>) -> Option<T> {
         self.lock().told.iter().find_map(wanted)
     }
@@ -135,6 +156,16 @@ fn masked(mut kind: EventKind, masker: &Masker) -> EventKind {
             | ServiceState::Exited { .. }
             | ServiceState::Stopped => {}
         },
+        EventKind::Cache { outcome, .. } => {
+            if let CacheOutcome::Trouble { why } = outcome {
+                *why = masker.mask(why);
+            }
+        }
+        EventKind::Artifact { outcome, .. } => {
+            if let ArtifactOutcome::Lost { why } = outcome {
+                *why = masker.mask(why);
+            }
+        }
         EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } => {}
     }
     kind
@@ -157,10 +188,29 @@ fn is_news(told: &[AttemptEvent], new: &EventKind) -> bool {
         EventKind::StepRetried { step, number, .. } => !earlier.any(|kind| {
             matches!(kind, EventKind::StepRetried { step: other, number: known, .. } if other == step && known >= number)
         }),
+        EventKind::Cache { key, outcome } => !earlier.any(|kind| match kind {
+            EventKind::Cache {
+                key: other,
+                outcome: told,
+            } => other == key && same_kind(told, outcome),
+            _ => false,
+        }),
+        EventKind::Artifact { name, outcome } => !earlier.any(|kind| match kind {
+            EventKind::Artifact {
+                name: other,
+                outcome: told,
+            } => other == name && same_kind(told, outcome),
+            _ => false,
+        }),
         EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } => {
             !earlier.any(|kind| kind == new)
         }
     }
+}
+
+/// Whether the same came of it, whatever the figures.
+fn same_kind<T>(told: &T, new: &T) -> bool {
+    std::mem::discriminant(told) == std::mem::discriminant(new)
 }
 
 /// Whether a service that was in state `last` can newly be in state `next`.

@@ -5,7 +5,7 @@
 //! # Layout
 //! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
 //! services · `held` steps started ahead · `step` one step · `interrupt` what ends a job from outside · `standing`,
-//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `outputs` what steps hand on ·
+//! `restore`, `keep` caches and artifacts · `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `outputs` what steps hand on ·
 //! `streams`, [`spool`] logs on their way · `images`, `voice` progress · `image` steps that build one · `logins` who asks registries.
 
 mod conduct;
@@ -17,9 +17,11 @@ mod images;
 mod interrupt;
 mod job;
 pub mod journal;
+mod keep;
 mod logins;
 pub mod outputs;
 mod plan;
+mod restore;
 mod services;
 pub mod spool;
 mod standing;
@@ -42,6 +44,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::blobs::Blobs;
 use crate::checkout::Mirrors;
 use crate::engine::Engine;
 use crate::logs::mask::Masker;
@@ -73,6 +76,8 @@ pub struct AttemptInput {
     pub secrets: BTreeMap<String, SecretValue>,
     /// The code is trusted: the sandbox may be used again by the same repository.
     pub trusted: bool,
+    /// Where its caches and artifacts are.
+    pub blobs: Blobs,
 }
 
 impl AttemptInput {
@@ -180,11 +185,16 @@ async fn open(
     outlet: Outlet,
 ) -> io::Result<Arc<Job>> {
     folder.create()?;
+    restore::make_folders(&folder, &input.spec)?;
     let masker = Arc::new(input.masker());
     let journal = Journal::open(&folder.events(), masker.clone(), outlet.events)?;
     let voice = Voice::open(&folder.log(&StreamId::job()))?;
     let pulls = Pulls::new(journal.clone(), voice.clone());
-    let steps = input.spec.steps.iter().filter(|step| step.skip.is_none() && !image::builds(step));
+    let steps = input
+        .spec
+        .steps
+        .iter()
+        .filter(|step| step.skip.is_none() && !image::builds(step));
     let wanted: BTreeSet<String> = steps.map(|step| step.image.clone()).collect();
     let logins = logins::of(&input);
     Ok(Arc::new(Job {

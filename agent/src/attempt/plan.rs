@@ -272,6 +272,12 @@ mod tests {
             env: env(&[("DROVER_SHA", "abc")]),
             secrets: [secret("TOKEN", "t0ken"), secret("OTHER", "0ther")].into(),
             trusted: true,
+            blobs: crate::blobs::Blobs::Folder(crate::blobs::Folder::new(
+                Path::new("/data"),
+                Path::new("/run"),
+                "r",
+                (&JobSpec::default()).into(),
+            )),
         }
     }
 

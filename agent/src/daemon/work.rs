@@ -18,6 +18,7 @@ use super::report::Report;
 use super::ship::Shipping;
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over, words};
+use crate::blobs::{Blobs, Remote};
 use crate::logs::tail::Watcher;
 
 /// An agent that is stopped at once tries this long to tell what it can.
@@ -125,7 +126,7 @@ async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals
         resume: false,
     };
     let (telling, over) = match records::write(folder, &lease) {
-        Ok(()) => run_told(shop, &held, input(lease), signals).await,
+        Ok(()) => run_told(shop, &held, input(shop, &held, lease), signals).await,
         Err(error) => {
             let over = Over {
                 result: words::broken(format!("the agent cannot write to its data folder: {error}")),
@@ -219,7 +220,7 @@ async fn interruption(shop: &Shop, signals: &Signals) -> Telling {
     }
 }
 
-fn input(lease: Lease) -> AttemptInput {
+fn input(shop: &Shop, held: &Held, lease: Lease) -> AttemptInput {
     AttemptInput {
         attempt: lease.attempt,
         number: lease.number,
@@ -229,6 +230,7 @@ fn input(lease: Lease) -> AttemptInput {
         env: lease.env,
         secrets: lease.secrets,
         trusted: lease.trusted,
+        blobs: Blobs::Coordinator(Remote::new(shop.coordinator.clone(), held.clone())),
     }
 }
 

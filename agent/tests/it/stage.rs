@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use agent::attempt::folder::AttemptFolder;
 use agent::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, StreamNews};
+use agent::blobs::{Blobs, Folder};
 use agent::checkout::Mirrors;
 use agent::engine::{Engine, EngineConfig, Limits};
 use agent::logs::lines::LineAssembler;
@@ -83,11 +84,18 @@ impl Stage {
             number: 1,
             repository: "demo".into(),
             code: Code::Tree(self.tree.clone()),
+            blobs: Blobs::Folder(self.blobs(&spec)),
             spec,
             env: env(&[("DROVER", "true")]),
             secrets: BTreeMap::new(),
             trusted: true,
         }
+    }
+
+    /// Where a job's caches and artifacts are, as in a local run.
+    pub fn blobs(&self, spec: &JobSpec) -> Folder {
+        let folder = self.folder.path();
+        Folder::new(&folder.join("data"), &folder.join("run"), "demo", spec.into())
     }
 
     /// Runs the job to its end, removal included.

@@ -39,7 +39,10 @@ pub(super) async fn build(app: &App, repository: &Repository, target: Target) ->
         commit: short.clone(),
         why,
     };
-    if let Some(mark) = commit.skip_mark.filter(|_| matches!(target.event, "push" | "pull_request")) {
+    if let Some(mark) = commit
+        .skip_mark
+        .filter(|_| matches!(target.event, "push" | "pull_request"))
+    {
         return Err(unwanted(format!("its message says {mark}")));
     }
     if files.is_empty() {

@@ -36,6 +36,10 @@ pub mod outputs;
 pub mod queue;
 mod retry;
 
+pub mod artifacts;
+pub mod blobs;
+pub mod caches;
+
 pub mod agents;
 
 pub mod access;
