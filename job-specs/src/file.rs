@@ -23,6 +23,8 @@ pub struct JobFile {
 pub(crate) struct Part {
     /// The events that it wants, its schedules and its inputs.
     pub(crate) on: On,
+    /// Its `on`, as it is written.
+    pub(crate) on_node: Option<Arc<Node>>,
     /// Its `concurrency`.
     pub(crate) concurrency: Option<Arc<Node>>,
     /// Its `env`.

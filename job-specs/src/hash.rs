@@ -72,7 +72,7 @@ pub fn fill_hashes(file: &JobFile, repository: &dyn Repository, facts: &mut Fact
                 }
             }
         }
-        Err(why) => problems.add(not_listed(first, &why)),
+        Err(why) => problems.add(not_listed(first.place, &why)),
     }
     problems.into_diagnostics(&file.sources)
 }
@@ -87,9 +87,9 @@ pub(crate) fn check(calls: &[HashCall], files: &[(String, String)], problems: &m
 }
 
 /// The finding about files that cannot be listed.
-pub(crate) fn not_listed(call: &HashCall, why: &str) -> Problem {
+pub(crate) fn not_listed(place: Place, why: &str) -> Problem {
     let message = format!("the files of the repository cannot be listed: {why}");
-    Problem::at(&codes::FILES_UNKNOWN, call.place, message)
+    Problem::at(&codes::FILES_UNKNOWN, place, message)
 }
 
 fn no_file(call: &HashCall) -> Problem {

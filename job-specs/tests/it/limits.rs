@@ -249,3 +249,46 @@ fn nothing_at_all_is_an_error_too() {
         assert_eq!(brief(&parse(&file(text))), ["DRV0009 - the file is empty"], "{text:?}");
     }
 }
+
+#[test]
+fn globs_and_times_are_counted() {
+    let list = |n: usize| format!("[{}]", vec!["\"a/**\""; n].join(", "));
+    let on = |n: usize| {
+        format!(
+            "on: {{push: {{paths: {}}}}}\njobs: {{a: {{image: b, steps: [c]}}}}\n",
+            list(n)
+        )
+    };
+    assert_eq!(codes(&on(100)), Vec::<String>::new());
+    assert_eq!(
+        findings(&on(101)),
+        ["DRV0159 1:20 `paths` has 101 globs; at most 100 are allowed"]
+    );
+    let cells = |n: usize| {
+        let values: Vec<String> = (0..n).map(|n| n.to_string()).collect();
+        format!(
+            "jobs: {{a: {{image: b, matrix: {{x: [{}]}}, when: {{paths: {}}}, steps: [c]}}}}\n",
+            values.join(", "),
+            list(100)
+        )
+    };
+    assert_eq!(codes(&cells(100)), Vec::<String>::new());
+    assert_eq!(codes(&cells(101)), ["DRV0159"]);
+    let time = "{cron: \"0 0 * * *\"}";
+    let times = |n: usize| SourceFile {
+        name: format!("{n}.yml"),
+        text: format!(
+            "on: {{schedule: [{}]}}\njobs: {{a{n}: {{image: b, steps: [c]}}}}\n",
+            vec![time; n].join(", ")
+        ),
+    };
+    assert_eq!(brief(&parse(&[times(50), times(49)])), Vec::<String>::new());
+    assert_eq!(
+        brief(&parse(&[times(50), times(49), times(2)])),
+        ["DRV0112 1:16 all files together have more than 100 times"]
+    );
+    assert_eq!(
+        brief(&parse(&[times(51)])),
+        ["DRV0112 1:16 `schedule` has 51 times; at most 50 are allowed"]
+    );
+}

@@ -287,3 +287,39 @@ fn files_that_cannot_be_listed_are_an_error() {
         Vec::<String>::new()
     );
 }
+
+#[test]
+fn paths_that_match_no_file_are_a_warning() {
+    let files = ["src/lib.rs", "docs/a.md", "web/package.json"];
+    let repository = Files(Ok(files.map(|path| (path.to_owned(), "ab12".to_owned())).into()));
+    let text = "\
+on: {push: {paths: [\"src/**\", srcs/**, docs, \"!gone/**\"]}}
+jobs:
+  t:
+    image: a
+    when: {paths: package.json}
+    steps: [{run: x, when: [{paths: [\"**/*.md\", \"*.md\"]}, {branch: main}]}]
+";
+    let found = parse_with(&file(text), &repository);
+    assert_eq!(
+        brief(&found),
+        [
+            "DRV0155 1:31 `srcs/**` matches no file of the repository",
+            "DRV0155 1:40 `docs` matches no file of the repository",
+            "DRV0155 5:19 `package.json` matches no file of the repository",
+            "DRV0155 6:49 `*.md` matches no file of the repository",
+        ]
+    );
+    let help: Vec<_> = found
+        .diagnostics
+        .iter()
+        .filter_map(|found| found.help.as_deref())
+        .collect();
+    assert_eq!(
+        help,
+        [
+            "it is a folder: write `docs/**`",
+            "it is in a folder: write `**/package.json`"
+        ]
+    );
+}
