@@ -16,6 +16,7 @@ const MAX_CHECKED: usize = 200;
 /// Looks for globs that match nothing. A repository without any file says nothing about them.
 pub(crate) fn paths(parts: &[Part], repository: &dyn Repository, problems: &mut Problems) {
     let calls = hash_calls(parts);
+    hash::check_count(&calls, problems);
     let globs = written_paths(parts);
     let Some(first) = calls
         .first()
