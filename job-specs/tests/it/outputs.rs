@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use job_specs::diagnostics::Severity;
 use job_specs::model::{AxisValue, Need};
-use job_specs::{Diagnostic, Facts, Outputs, Repository, expand, expand_job, fill_hashes, hash_files, parse_with};
+use job_specs::{
+    Diagnostic, Facts, Look, Outputs, Repository, expand, expand_job, fill_hashes, hash_files, parse_with, render,
+};
 
 use crate::story::{brief, checked, file, push};
 
@@ -322,4 +324,33 @@ jobs:
             "it is in a folder: write `**/package.json`"
         ]
     );
+}
+
+/// What a person sees, 80 columns wide.
+fn shown(text: &str, found: &[Diagnostic]) -> String {
+    let look = Look {
+        colour: false,
+        width: 80,
+    };
+    render(found, &file(text), look)
+}
+
+#[test]
+fn findings_of_a_build_are_shown_at_their_places() {
+    let missing = expand_job(&checked(TEXT), &push(), "build", &outputs(&[("plan", "minutes", "5")]));
+    let no_cells = expand_job(
+        &checked(CELLS),
+        &push(),
+        "test",
+        &outputs(&[("plan", "cells", "{\"pg\": 15}")]),
+    );
+    let unlisted = parse_with(&file(HASHED), &Files(Err("the mirror is gone".into())));
+    let no_file = parse_with(&file(HASHED), &Files(Ok(vec![("Cargo.lock".into(), "ab12".into())])));
+    let all = [
+        shown(TEXT, &missing.unwrap_err()),
+        shown(CELLS, &no_cells.unwrap_err()),
+        shown(HASHED, &unlisted.diagnostics),
+        shown(HASHED, &no_file.diagnostics),
+    ];
+    insta::assert_snapshot!(all.join("\n----\n"));
 }
