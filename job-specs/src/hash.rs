@@ -76,7 +76,10 @@ pub fn fill_hashes(file: &JobFile, repository: &dyn Repository, facts: &mut Fact
                 }
             }
         }
-        Err(why) => problems.add(not_listed(first.place, &why)),
+        Err(why) => {
+            let message = format!("the files of the repository cannot be listed: {why}");
+            problems.add(Problem::at(&codes::FILES_UNKNOWN, first.place, message));
+        }
     }
     problems.into_diagnostics(&file.sources)
 }
@@ -106,12 +109,6 @@ pub(crate) fn check_count(calls: &[HashCall], problems: &mut Problems) {
         let message = format!("there are more than {MAX_CALLS} different `hash()`");
         problems.add(Problem::at(&codes::TOO_MANY_GLOBS, call.place, message).label("reached here"));
     }
-}
-
-/// The finding about files that cannot be listed.
-pub(crate) fn not_listed(place: Place, why: &str) -> Problem {
-    let message = format!("the files of the repository cannot be listed: {why}");
-    Problem::at(&codes::FILES_UNKNOWN, place, message)
 }
 
 fn no_file(call: &HashCall) -> Problem {
