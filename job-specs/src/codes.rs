@@ -132,8 +132,9 @@ pub(crate) const NO_VALUE: Code = error(
     "DRV0109",
     "`${{ }}` names something that has no value",
     "Known are `matrix.<axis>` inside a job with that axis, `git.<fact>` (branch, tag, ref, sha, short_sha, \
-     event, repository, build, title, author) and `env.<NAME>` for names set by the file's or the job's \
-     `env`, `MATRIX_*` and `DROVER_*`.",
+     event, repository, build, title, author, base, pull_request), `env.<NAME>` for names set by the file's \
+     or the job's `env`, `MATRIX_*` and `DROVER_*`, `inputs.<name>`, `needs.<job>.outputs.<name>` inside a \
+     job that needs it, and `hash('<glob>')`.",
 );
 pub(crate) const MATRIX_NUMBER: Code = warning(
     "DRV0110",
@@ -168,7 +169,7 @@ pub(crate) const TEMPLATE_NOT_HERE: Code = error(
     "DRV0115",
     "`${{ }}` where it cannot be used",
     "Names of jobs, `on`, `needs`, `matrix`, `secrets` and names of services are read before any cell exists, \
-     so they must be written out.",
+     so they must be written out. A matrix as a whole may be one output of another job.",
 );
 pub(crate) const BAD_TEMPLATE: Code = error(
     "DRV0116",

@@ -1,6 +1,7 @@
 //! A job file that has been read and found correct. It keeps the tree, not the jobs: a job is read anew for each cell
 //! when a build is made, with the build's facts.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::env::Facts;
@@ -23,6 +24,8 @@ pub struct JobFile {
 pub(crate) struct Part {
     /// The events that it wants, its schedules and its inputs.
     pub(crate) on: On,
+    /// Its `on`, as it is written.
+    pub(crate) on_node: Option<Arc<Node>>,
     /// Its `concurrency`.
     pub(crate) concurrency: Option<Arc<Node>>,
     /// Its `env`.
@@ -80,13 +83,9 @@ impl JobFile {
     /// The globs of every `hash('…')`; [`crate::env::Facts::hashes`] must know them before expansion, which
     /// [`crate::fill_hashes`] sees to.
     pub fn hash_globs(&self) -> Vec<String> {
-        let mut arguments: Vec<String> = Vec::new();
-        for call in hash_calls(&self.parts) {
-            if !arguments.contains(&call.arguments) {
-                arguments.push(call.arguments);
-            }
-        }
-        arguments
+        let mut seen = HashSet::new();
+        let arguments = hash_calls(&self.parts).into_iter().map(|call| call.arguments);
+        arguments.filter(|arguments| seen.insert(arguments.clone())).collect()
     }
 
     /// The names of all jobs, in the order of the files.

@@ -1,6 +1,8 @@
 //! `${{ hash('glob', …) }}`: one text that changes when a file changes. It is made from the Git blobs of the files
 //! that match, so nothing has to be read for it.
 
+use std::collections::{HashMap, HashSet};
+
 use sha2::{Digest, Sha256};
 
 use crate::codes;
@@ -14,6 +16,8 @@ use crate::source::Place;
 use crate::substitute::{Piece, pieces};
 use crate::yaml::{Node, Value};
 
+/// Different calls of all files.
+const MAX_CALLS: usize = 100;
 /// Hex digits of a hash.
 const DIGITS: usize = 32;
 
@@ -72,24 +76,39 @@ pub fn fill_hashes(file: &JobFile, repository: &dyn Repository, facts: &mut Fact
                 }
             }
         }
-        Err(why) => problems.add(not_listed(first, &why)),
+        Err(why) => {
+            let message = format!("the files of the repository cannot be listed: {why}");
+            problems.add(Problem::at(&codes::FILES_UNKNOWN, first.place, message));
+        }
     }
     problems.into_diagnostics(&file.sources)
 }
 
 /// Warns of calls that match none of these files.
 pub(crate) fn check(calls: &[HashCall], files: &[(String, String)], problems: &mut Problems) {
+    let mut known = HashMap::new();
     for call in calls {
-        if value(&call.arguments, files).is_none() {
+        let arguments = call.arguments.as_str();
+        if !*known
+            .entry(arguments)
+            .or_insert_with(|| value(arguments, files).is_some())
+        {
             problems.add(no_file(call));
         }
     }
 }
 
-/// The finding about files that cannot be listed.
-pub(crate) fn not_listed(call: &HashCall, why: &str) -> Problem {
-    let message = format!("the files of the repository cannot be listed: {why}");
-    Problem::at(&codes::FILES_UNKNOWN, call.place, message)
+/// Every different call looks at every file, so there is an end to them.
+pub(crate) fn check_count(calls: &[HashCall], problems: &mut Problems) {
+    let mut seen = HashSet::new();
+    let one_too_many = calls.iter().find(|call| {
+        seen.insert(call.arguments.as_str());
+        seen.len() > MAX_CALLS
+    });
+    if let Some(call) = one_too_many {
+        let message = format!("there are more than {MAX_CALLS} different `hash()`");
+        problems.add(Problem::at(&codes::TOO_MANY_GLOBS, call.place, message).label("reached here"));
+    }
 }
 
 fn no_file(call: &HashCall) -> Problem {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use crate::check;
 use crate::codes;
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::file::{JobFile, Part, hash_calls, inputs};
+use crate::file::{JobFile, Part, inputs};
 use crate::limits::{MAX_ALL_CELLS, MAX_FILE_BYTES, MAX_FILES, MAX_JOBS, MAX_READ_BYTES, MAX_READ_NODES};
 use crate::problems::{Problem, Problems};
 use crate::read::{JobSource, Reader, Slot, Spent, read_env, read_file, read_job};
 use crate::repository::{NoRepository, Repository};
 use crate::source::Source;
 use crate::substitute::Scope;
-use crate::{SourceFile, hash, yaml};
+use crate::{SourceFile, yaml};
 
 /// What [`parse`] found.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ pub fn parse_with(files: &[SourceFile], repository: &dyn Repository) -> Parsed {
         check::triggers(&parts, &mut problems);
         check::needs(&parts, &mut problems);
         try_cells(&parts, &sources, &mut problems);
-        check_hashes(&parts, repository, &mut problems);
+        check::paths(&parts, repository, &mut problems);
     }
     let diagnostics = problems.into_diagnostics(&sources);
     let is_wrong = diagnostics
@@ -71,6 +71,7 @@ fn read_parts(files: &[SourceFile], sources: &[Source], problems: &mut Problems)
         problems.add(Problem::in_file(&codes::TOO_MANY_JOBS, MAX_FILES, message));
     }
     let mut parts = Vec::new();
+    let mut spent = Spent::default();
     for (at, file) in files.iter().enumerate().take(MAX_FILES) {
         if file.text.len() > MAX_FILE_BYTES {
             let message = format!(
@@ -88,7 +89,6 @@ fn read_parts(files: &[SourceFile], sources: &[Source], problems: &mut Problems)
             }
             continue;
         };
-        let mut spent = Spent::default();
         let mut reader = Reader {
             sources,
             scope: Scope::default(),
@@ -162,16 +162,5 @@ fn try_cells(parts: &[Part], sources: &[Source], problems: &mut Problems) {
                 check::localhost(&job.node, &spec.services, sources, problems);
             }
         }
-    }
-}
-
-/// Warns of globs that match no file, when the files are known.
-fn check_hashes(parts: &[Part], repository: &dyn Repository, problems: &mut Problems) {
-    let calls = hash_calls(parts);
-    let Some(first) = calls.first() else { return };
-    match repository.list() {
-        Ok(files) if files.is_empty() => {}
-        Ok(files) => hash::check(&calls, &files, problems),
-        Err(why) => problems.add(hash::not_listed(first, &why)),
     }
 }

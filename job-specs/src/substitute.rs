@@ -91,8 +91,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) cell: Option<&'a Cell>,
     /// Every name of the job's matrix.
     pub(crate) axes: &'a [String],
-    /// Every cell of the job's matrix.
-    pub(crate) cells: &'a [Cell],
+    /// For each of them the values that the cells have.
+    pub(crate) values: &'a [Vec<String>],
     /// The matrix itself is wrong, or not known yet, so any axis may have any value.
     pub(crate) axes_unknown: bool,
     /// The build; `None` while a file is only checked.

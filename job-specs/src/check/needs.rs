@@ -6,8 +6,10 @@ use super::cycle::cycles;
 use crate::codes;
 use crate::events::Trigger;
 use crate::file::Part;
+use crate::model::AxisValue;
 use crate::problems::{Problem, Problems};
 use crate::read::{JobSource, Need};
+use crate::source::Place;
 use crate::suggest::{did_you_mean, is_only, listed, nearest};
 
 /// Job names are unique, every need exists and runs on the same events, and no jobs wait for each other.
@@ -104,37 +106,36 @@ fn has_cell(need: &Need, other: &JobSource, problems: &mut Problems) {
     }
     let mut all_known = true;
     for (value, at_axis, at_value) in &need.cell {
-        let problem = if !other.axes.contains(&value.axis) {
-            let names = || other.axes.iter().map(String::as_str);
-            let message = format!("job `{}` has no axis `{}`", other.name, value.axis);
-            let problem = Problem::at(&codes::NEED_CELL, *at_axis, message);
-            let problem = problem.note(format!("its axes: {}", listed(names())));
-            match did_you_mean(&value.axis, names()) {
-                Some(label) => problem.label(label),
-                None => problem,
-            }
-        } else {
-            let mut values: Vec<&str> = Vec::new();
-            for found in other.cells.iter().filter_map(|cell| cell.value(&value.axis)) {
-                if !values.contains(&found) {
-                    values.push(found);
-                }
-            }
-            if values.contains(&value.value.as_str()) {
-                continue;
-            }
+        let at = other.axes.iter().position(|axis| *axis == value.axis);
+        let Some(values) = at.and_then(|at| other.values.get(at)) else {
+            all_known = false;
+            problems.add(no_axis(value, *at_axis, other));
+            continue;
+        };
+        if !values.contains(&value.value) {
+            all_known = false;
             let message = format!("job `{}` has no cell with {}={}", other.name, value.axis, value.value);
             let problem = Problem::at(&codes::NEED_CELL, *at_value, message);
-            problem.note(format!("values of `{}`: {}", value.axis, listed(values)))
-        };
-        all_known = false;
-        problems.add(problem);
+            let values = listed(values.iter().map(String::as_str));
+            problems.add(problem.note(format!("values of `{}`: {values}", value.axis)));
+        }
     }
     let wanted = need.spec();
     if all_known && !other.cells.iter().any(|cell| wanted.counts(&cell.values)) {
         let values: Vec<String> = wanted.cell.iter().map(|v| format!("{}={}", v.axis, v.value)).collect();
         let message = format!("job `{}` has no cell with {}", other.name, values.join(", "));
         problems.add(Problem::at(&codes::NEED_CELL, need.place, message));
+    }
+}
+
+fn no_axis(value: &AxisValue, place: Place, other: &JobSource) -> Problem {
+    let names = || other.axes.iter().map(String::as_str);
+    let message = format!("job `{}` has no axis `{}`", other.name, value.axis);
+    let problem = Problem::at(&codes::NEED_CELL, place, message);
+    let problem = problem.note(format!("its axes: {}", listed(names())));
+    match did_you_mean(&value.axis, names()) {
+        Some(label) => problem.label(label),
+        None => problem,
     }
 }
 

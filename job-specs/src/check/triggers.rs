@@ -44,14 +44,18 @@ fn declared_once<'p>(parts: &'p [Part], problems: &mut Problems) -> HashMap<&'p 
 }
 
 fn schedule_inputs(placed: &PlacedSchedule, inputs: &HashMap<&str, &PlacedInput>, problems: &mut Problems) {
+    let mut names: Vec<&str> = inputs.keys().copied().collect();
+    names.sort_unstable();
     for (name, (key, value)) in &placed.inputs {
         let Some(declared) = inputs.get(name.as_str()) else {
-            let mut names: Vec<&str> = inputs.keys().copied().collect();
-            names.sort_unstable();
             let message = format!("no file declares the input `{name}`");
             let problem = Problem::at(&codes::UNKNOWN_INPUT, *key, message);
+            if problems.is_full() {
+                problems.add(problem);
+                continue;
+            }
             let problem = problem.note(format!("inputs: {}", listed(names.iter().copied())));
-            problems.add(match did_you_mean(name, names) {
+            problems.add(match did_you_mean(name, names.iter().copied()) {
                 Some(label) => problem.label(label),
                 None => problem.help(format!("declare it: `on: {{manual: {{inputs: {{{name}: {{}}}}}}}}`")),
             });

@@ -14,6 +14,7 @@ use crate::yaml::{Entry, Node, Value};
 pub(crate) fn read_file(reader: &mut Reader<'_>, root: &Arc<Node>) -> Part {
     let mut part = Part {
         on: On::by_default(),
+        on_node: root.get("on").cloned(),
         concurrency: root.get("concurrency").cloned(),
         env: root.get("env").cloned(),
         jobs: Vec::new(),

@@ -10,6 +10,8 @@ use crate::read::globs::Reach;
 use crate::read::{Fields, Reader, Slot};
 use crate::yaml::Value;
 
+/// Names of one image.
+const MAX_TAGS: usize = 50;
 /// Keys of a step that need a container.
 const NEED_A_CONTAINER: [&str; 7] = ["run", "entrypoint", "shell", "env", "workdir", "user", "secrets"];
 
@@ -32,7 +34,8 @@ impl Reader<'_> {
             image.build = self.image_source(build, &owner);
         }
         if let Some(tags) = self.require(&fields, "tags", &owner, slot.place()) {
-            for item in self.some(tags) {
+            self.some(tags);
+            for item in self.at_most(tags, MAX_TAGS) {
                 let tag = self.image(item);
                 image.tags.extend(tag.filter(|tag| !image.tags.contains(tag)));
             }

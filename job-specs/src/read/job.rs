@@ -31,6 +31,8 @@ pub(crate) struct JobSource {
     pub(crate) cells: Vec<Cell>,
     /// Every name that a cell can have.
     pub(crate) axes: Vec<String>,
+    /// For each of them the values that the cells have.
+    pub(crate) values: Vec<Vec<String>>,
 }
 
 impl JobSource {
@@ -45,12 +47,14 @@ impl JobSource {
             matrix_from: None,
             cells: vec![Cell::default()],
             axes: Vec::new(),
+            values: Vec::new(),
         }
     }
 
     pub(crate) fn set_matrix(&mut self, matrix: Matrix) {
         self.cells = matrix.cells();
         self.axes = matrix.names();
+        self.values = self.axes.iter().map(|axis| values_of(&self.cells, axis)).collect();
         self.matrix = matrix;
         self.matrix_from = None;
     }
@@ -59,6 +63,16 @@ impl JobSource {
     pub(crate) fn axes_unknown(&self) -> bool {
         self.matrix_is_wrong || self.matrix_from.is_some()
     }
+}
+
+fn values_of(cells: &[Cell], axis: &str) -> Vec<String> {
+    let mut values: Vec<String> = Vec::new();
+    for value in cells.iter().filter_map(|cell| cell.value(axis)) {
+        if !values.iter().any(|known| known == value) {
+            values.push(value.to_owned());
+        }
+    }
+    values
 }
 
 /// Reads one cell. Fields that are wrong, or not known yet, get a default: what is made then is thrown away.
@@ -73,7 +87,7 @@ pub(crate) fn read_job<'a>(
     reader.scope.waits = job.matrix_from.is_some();
     reader.scope.cell = Some(cell);
     reader.scope.axes = &job.axes;
-    reader.scope.cells = &job.cells;
+    reader.scope.values = &job.values;
     reader.scope.needs = &job.needs;
     reader.scope.axes_unknown = job.axes_unknown();
     let matrix = cell
@@ -93,7 +107,7 @@ pub(crate) fn read_job<'a>(
 pub(crate) fn read_env(reader: &mut Reader<'_>, file_env: Option<&Node>) -> Env {
     reader.scope.cell = None;
     reader.scope.axes = &[];
-    reader.scope.cells = &[];
+    reader.scope.values = &[];
     reader.scope.needs = &[];
     reader.scope.axes_unknown = false;
     reader.scope.env = BTreeMap::new();

@@ -12,6 +12,8 @@ use crate::source::Place;
 
 /// Items of `cache`, and of `artifacts`.
 const MAX_KEPT: usize = 50;
+/// Items of a list inside of one.
+const MAX_ITEMS: usize = 100;
 /// Bytes of a cache's key.
 const MAX_KEY_BYTES: usize = 512;
 /// Bytes of an artifact's name.
@@ -24,7 +26,7 @@ impl Reader<'_> {
     pub(crate) fn caches(&mut self, slot: Slot<'_>, owner: &str) -> Vec<CacheSpec> {
         let mut seen = HashMap::new();
         let mut caches = Vec::new();
-        for item in self.few(slot) {
+        for item in self.at_most(slot, MAX_KEPT) {
             let Some(cache) = self.cache(item, owner) else { continue };
             self.once(&mut seen, &cache.key, item.place(), "two caches have the key");
             caches.push(cache);
@@ -39,12 +41,13 @@ impl Reader<'_> {
         let key = key.and_then(|slot| self.line(slot, MAX_KEY_BYTES));
         let mut cache = CacheSpec::default();
         if let Some(fallback) = fields.get("fallback") {
-            for item in self.one_or_many(fallback) {
+            for item in self.at_most(fallback, MAX_ITEMS) {
                 cache.fallback.extend(self.line(item, MAX_KEY_BYTES));
             }
         }
         if let Some(paths) = self.require(&fields, "paths", &owner, slot.place()) {
-            for item in self.some(paths) {
+            self.some(paths);
+            for item in self.at_most(paths, MAX_ITEMS) {
                 let path = self.path(item, Reach::Container);
                 cache.paths.extend(path.filter(|path| !cache.paths.contains(path)));
             }
@@ -57,7 +60,7 @@ impl Reader<'_> {
     pub(crate) fn artifacts(&mut self, slot: Slot<'_>, owner: &str) -> Vec<ArtifactSpec> {
         let mut seen = HashMap::new();
         let mut artifacts = Vec::new();
-        for item in self.few(slot) {
+        for item in self.at_most(slot, MAX_KEPT) {
             let Some(artifact) = self.artifact(item, owner) else {
                 continue;
             };
@@ -130,17 +133,13 @@ impl Reader<'_> {
         reports
     }
 
-    /// The items of a list that does not grow without end.
-    fn few<'n>(&mut self, slot: Slot<'n>) -> Vec<Slot<'n>> {
+    /// One, or the items of a list that does not grow without end.
+    pub(crate) fn at_most<'n>(&mut self, slot: Slot<'n>, max: usize) -> Vec<Slot<'n>> {
         let mut items = self.one_or_many(slot);
-        if items.len() > MAX_KEPT {
-            let message = format!(
-                "{} has {} items; at most {MAX_KEPT} are allowed",
-                slot.name(),
-                items.len()
-            );
+        if items.len() > max {
+            let message = format!("{} has {} items; at most {max} are allowed", slot.name(), items.len());
             self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message));
-            items.truncate(MAX_KEPT);
+            items.truncate(max);
         }
         items
     }

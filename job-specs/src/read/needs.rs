@@ -9,6 +9,9 @@ use crate::source::Place;
 use crate::substitute::{Piece, output_of, pieces};
 use crate::yaml::Value;
 
+/// Items of `needs`: jobs, or cells of them.
+const MAX_NEEDS: usize = 256;
+
 /// One item of `needs`.
 #[derive(Debug, Clone)]
 pub(crate) struct Need {
@@ -47,7 +50,7 @@ impl Reader<'_> {
     /// Names of jobs, and maps with `job`.
     pub(crate) fn needs(&mut self, slot: Slot<'_>) -> Vec<Need> {
         let mut needs: Vec<Need> = Vec::new();
-        for item in self.one_or_many(slot) {
+        for item in self.at_most(slot, MAX_NEEDS) {
             let Some(need) = self.need(item) else { continue };
             let again = |other: &&Need| {
                 let all = other.cell.is_empty() || need.cell.is_empty();

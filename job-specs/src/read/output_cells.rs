@@ -1,6 +1,7 @@
 //! A matrix that is an output of a job that has ended: JSON, turned into the tree that the file would have had, so that
 //! it is read and bounded by the same rules.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -191,8 +192,9 @@ impl<'de> Visitor<'de> for JsonVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
         let mut map: Vec<(String, Json)> = Vec::new();
+        let mut seen = HashSet::new();
         while let Some((key, value)) = entries.next_entry::<String, Json>()? {
-            if map.iter().any(|(other, _)| *other == key) {
+            if !seen.insert(key.clone()) {
                 return Err(A::Error::custom(format!("the key `{key}` stands twice")));
             }
             map.push((key, value));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
-use jiff::civil::{DateTime, date};
+use jiff::civil::{Date, time};
 use jiff::tz::TimeZoneDatabase;
 
 use crate::codes;
@@ -18,6 +18,10 @@ use crate::yaml::Value;
 
 /// Schedules of one file.
 const MAX_SCHEDULES: usize = 50;
+/// Schedules of all files.
+const MAX_ALL_SCHEDULES: usize = 100;
+/// A year to begin at.
+const FIRST_YEAR: i16 = 2024;
 /// Bytes of a cron line.
 const MAX_CRON_BYTES: usize = 200;
 /// What other systems call some cron lines.
@@ -50,6 +54,12 @@ impl Reader<'_> {
             );
             self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message));
             items.truncate(MAX_SCHEDULES);
+        }
+        self.spent.schedules += items.len();
+        if self.spent.schedules > MAX_ALL_SCHEDULES {
+            let message = format!("all files together have more than {MAX_ALL_SCHEDULES} times");
+            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message).label("reached here"));
+            return Vec::new();
         }
         items.into_iter().filter_map(|item| self.schedule(item)).collect()
     }
@@ -178,9 +188,21 @@ fn parse_cron(text: &str) -> Result<Cron, String> {
     })
 }
 
-/// Whether there is any such time: within 28 years every date has had every day of the week, but for the leap years
-/// that centuries leave out.
+/// Whether there is any such time. In 28 years every date has been on every day of the week. Looking at days is much
+/// less work than letting the library search until the year 5000.
 fn fires(cron: &Cron) -> bool {
-    let start: DateTime = date(2024, 1, 1).at(0, 0, 0, 0);
-    cron.find_next_occurrence(&start, true).is_ok()
+    let first = |limit: u32, matches: &dyn Fn(u32) -> bool| (0..limit).find(|at| matches(*at));
+    let hour = first(24, &|hour| cron.pattern.hour_match(hour).unwrap_or(false));
+    let minute = first(60, &|minute| cron.pattern.minute_match(minute).unwrap_or(false));
+    let (Some(hour), Some(minute)) = (hour, minute) else {
+        return false;
+    };
+    let time = time(i8::try_from(hour).unwrap_or(0), i8::try_from(minute).unwrap_or(0), 0, 0);
+    let months = (1..=12).filter(|month| cron.pattern.month_match(*month).unwrap_or(false));
+    let mut days = months.flat_map(|month| (FIRST_YEAR..FIRST_YEAR + 28).map(move |year| (year, month)));
+    days.any(|(year, month)| {
+        let days = (1..=31).filter_map(|day| Date::new(year, i8::try_from(month).ok()?, day).ok());
+        days.into_iter()
+            .any(|day| cron.is_time_matching(&day.to_datetime(time)).unwrap_or(false))
+    })
 }

@@ -9,11 +9,14 @@ use crate::read::{Reader, Slot};
 use crate::source::Place;
 use crate::yaml::Value;
 
+/// Secrets of one step.
+const MAX_SECRETS: usize = 100;
+
 impl Reader<'_> {
     /// The secrets of a step; each variable and each file once.
     pub(crate) fn secrets(&mut self, slot: Slot<'_>, owner: &str) -> Vec<SecretUse> {
         let mut found: Vec<(SecretUse, Place)> = Vec::new();
-        for item in self.one_or_many(slot) {
+        for item in self.at_most(slot, MAX_SECRETS) {
             let secret = match &item.node.value {
                 Value::Map(_) => self.secret_map(item, owner),
                 Value::Scalar(_) | Value::List(_) => self.secret_name(item).map(SecretUse::env),

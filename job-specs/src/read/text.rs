@@ -28,6 +28,8 @@ pub(crate) struct Spent {
     pub(crate) substituted: usize,
     /// Globs read.
     pub(crate) globs: usize,
+    /// Schedules read.
+    pub(crate) schedules: usize,
 }
 
 /// Which templates a text may hold.

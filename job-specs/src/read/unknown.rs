@@ -13,6 +13,10 @@ impl Reader<'_> {
     pub(crate) fn no_value(&mut self, slot: Slot<'_>, template: Template<'_>) {
         let Template { whole, root, name } = template;
         let place = self.inner(slot, whole, 0);
+        if self.problems.is_full() {
+            self.add(Problem::at(&codes::NO_VALUE, place, format!("`{whole}` has no value")));
+            return;
+        }
         let no_value = |place| Problem::at(&codes::NO_VALUE, place, format!("`{whole}` has no value"));
         let problem = match root {
             "needs" => return self.no_output(place, template),

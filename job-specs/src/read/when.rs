@@ -22,6 +22,8 @@ pub(crate) struct When {
     pub(crate) skip: Option<String>,
 }
 
+/// Clauses of one condition.
+const MAX_CLAUSES: usize = 50;
 const NEVER: WhenStatus = WhenStatus {
     success: false,
     failure: false,
@@ -45,7 +47,7 @@ impl Reader<'_> {
 
     /// One clause, or a list of them of which one must hold.
     pub(crate) fn when(&mut self, slot: Slot<'_>, owner: &str) -> When {
-        let clauses = self.one_or_many(slot);
+        let clauses = self.at_most(slot, MAX_CLAUSES);
         if clauses.is_empty() {
             let problem = Problem::at(&codes::NEVER_TRUE, slot.place(), "`when` has no condition");
             self.add(problem.help("remove it, or write one"));
@@ -202,18 +204,19 @@ impl Reader<'_> {
 
     /// A value without wildcards must be one that a cell has.
     fn is_a_value(&mut self, slot: Slot<'_>, axis: &str, value: &str) {
-        let mut values: Vec<&str> = Vec::new();
-        for found in self.scope.cells.iter().filter_map(|cell| cell.value(axis)) {
-            if !values.contains(&found) {
-                values.push(found);
-            }
-        }
-        if self.scope.axes_unknown || has_wildcard(value) || values.contains(&value) {
+        let at = self.scope.axes.iter().position(|name| name == axis);
+        let values = at
+            .and_then(|at| self.scope.values.get(at))
+            .map_or(&[][..], Vec::as_slice);
+        if self.scope.axes_unknown || has_wildcard(value) || values.iter().any(|known| known == value) {
             return;
         }
         let message = format!("no cell has `{axis}={value}`, so this is never true");
         let problem = Problem::at(&codes::NEVER_TRUE, slot.place(), message);
-        self.add(problem.note(format!("values of `{axis}`: {}", listed(values))));
+        self.add(problem.note(format!(
+            "values of `{axis}`: {}",
+            listed(values.iter().map(String::as_str))
+        )));
     }
 
     /// Keys that exclude each other: a tag is on no branch, and a push has no tag.

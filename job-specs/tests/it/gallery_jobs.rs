@@ -149,6 +149,13 @@ jobs:
       - {key: \"${{ hash('a' 'b') }}\", paths: [x]}
     steps: [\"echo ${{ hash('a') }}\"]
 ";
+    cell_twice: "\
+jobs:
+  t:
+    image: a
+    matrix: {include: [{os: a}, {os: b}, {os: a}]}
+    steps: [x]
+";
     concurrency: "\
 concurrency: {mode: stop, cancel_in_progress: true}
 jobs: {t: {image: a, steps: [x], concurrency: 1}}

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use job_specs::diagnostics::Severity;
 use job_specs::model::{AxisValue, Need};
-use job_specs::{Diagnostic, Facts, Outputs, Repository, expand, expand_job, fill_hashes, hash_files, parse_with};
+use job_specs::{
+    Diagnostic, Facts, Look, Outputs, Repository, expand, expand_job, fill_hashes, hash_files, parse_with, render,
+};
 
 use crate::story::{brief, checked, file, push};
 
@@ -281,9 +283,72 @@ fn files_that_cannot_be_listed_are_an_error() {
         found[0].message,
         "the files of the repository cannot be listed: the mirror is gone"
     );
-    assert_eq!(brief(&parse_with(&file(HASHED), &broken)).len(), 1);
+    let parsed = parse_with(&file(HASHED), &broken);
+    assert_eq!(brief(&parsed), Vec::<String>::new(), "it is no fault of the file");
+}
+
+#[test]
+fn paths_that_match_no_file_are_a_warning() {
+    let files = ["src/lib.rs", "docs/a.md", "web/package.json"];
+    let repository = Files(Ok(files.map(|path| (path.to_owned(), "ab12".to_owned())).into()));
+    let text = "\
+on: {push: {paths: [\"src/**\", srcs/**, docs, \"!gone/**\"]}}
+jobs:
+  t:
+    image: a
+    when: {paths: package.json}
+    steps: [{run: x, when: [{paths: [\"**/*.md\", \"*.md\"]}, {branch: main}]}]
+";
+    let found = parse_with(&file(text), &repository);
     assert_eq!(
-        brief(&parse_with(&file("jobs: {t: {image: a, steps: [x]}}\n"), &broken)),
-        Vec::<String>::new()
+        brief(&found),
+        [
+            "DRV0155 1:31 `srcs/**` matches no file of the repository",
+            "DRV0155 1:40 `docs` matches no file of the repository",
+            "DRV0155 5:19 `package.json` matches no file of the repository",
+            "DRV0155 6:49 `*.md` matches no file of the repository",
+        ]
     );
+    let help: Vec<_> = found
+        .diagnostics
+        .iter()
+        .filter_map(|found| found.help.as_deref())
+        .collect();
+    assert_eq!(
+        help,
+        [
+            "it is a folder: write `docs/**`",
+            "it is in a folder: write `**/package.json`"
+        ]
+    );
+}
+
+/// What a person sees, 80 columns wide.
+fn shown(text: &str, found: &[Diagnostic]) -> String {
+    let look = Look {
+        colour: false,
+        width: 80,
+    };
+    render(found, &file(text), look)
+}
+
+#[test]
+fn findings_of_a_build_are_shown_at_their_places() {
+    let missing = expand_job(&checked(TEXT), &push(), "build", &outputs(&[("plan", "minutes", "5")]));
+    let no_cells = expand_job(
+        &checked(CELLS),
+        &push(),
+        "test",
+        &outputs(&[("plan", "cells", "{\"pg\": 15}")]),
+    );
+    let broken = Files(Err("the mirror is gone".into()));
+    let unlisted = fill_hashes(&checked(HASHED), &broken, &mut push());
+    let no_file = parse_with(&file(HASHED), &Files(Ok(vec![("Cargo.lock".into(), "ab12".into())])));
+    let all = [
+        shown(TEXT, &missing.unwrap_err()),
+        shown(CELLS, &no_cells.unwrap_err()),
+        shown(HASHED, &unlisted),
+        shown(HASHED, &no_file.diagnostics),
+    ];
+    insta::assert_snapshot!(all.join("\n----\n"));
 }

@@ -1,6 +1,6 @@
 //! Which builds a file wants, and why not the others.
 
-use job_specs::triggers::{Concurrency, ConcurrencyMode, Missed, check_inputs};
+use job_specs::triggers::{Concurrency, ConcurrencyMode, Missed, check_inputs, default_inputs};
 use job_specs::{Facts, SourceFile, builtin_env, expand, parse};
 
 use crate::story::{brief, checked, push};
@@ -247,6 +247,7 @@ jobs: {t: {image: a, env: {WHERE: \"${{ inputs.where }}\", SAME: \"${{ env.DROVE
     assert_eq!(builtin_env(&facts)["DROVER_INPUT_DRY_RUN"], "true");
     let job = &expand(&file, &push()).unwrap().jobs[0];
     assert_eq!(job.env["WHERE"], "test", "other events have the defaults");
+    assert_eq!(default_inputs(&file.inputs())["where"], "test");
 }
 
 #[test]
