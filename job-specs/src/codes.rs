@@ -3,6 +3,10 @@
 
 use crate::diagnostics::Severity;
 
+mod compose;
+
+pub(crate) use compose::*;
+
 /// One kind of finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Code {
@@ -326,6 +330,23 @@ pub const ALL: &[&Code] = &[
     &SEVERAL_DOCUMENTS,
     &BAD_PATTERN,
     &NEED_NOT_RUN,
+    &PORT_NOT_PUBLISHED,
+    &NO_SUCH_FILE,
+    &OUTSIDE,
+    &PATH_NOT_KNOWN,
+    &HOST_TWICE,
+    &BAD_VARIABLE,
+    &UNSET_VARIABLE,
+    &REQUIRED_VARIABLE,
+    &TEMPLATE_IN_COMPOSE,
+    &BAD_EXTENDS,
+    &INCLUDE_CIRCLE,
+    &DEFINED_TWICE,
+    &TOO_MUCH_IMPORTED,
+    &BAD_ENV_FILE,
+    &NO_SUCH_DEFINITION,
+    &NOT_CHOSEN,
+    &CANNOT_MERGE,
 ];
 
 #[cfg(test)]

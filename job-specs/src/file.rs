@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use crate::env::Facts;
 use crate::read::JobSource;
-use crate::source::Source;
+use crate::sources::Sources;
 use crate::triggers::{Input, Schedule};
 use crate::yaml::Node;
 
 /// One or more job files, checked as one.
 #[derive(Debug, Clone)]
 pub struct JobFile {
-    pub(crate) sources: Arc<[Source]>,
+    pub(crate) sources: Arc<Sources>,
     pub(crate) parts: Vec<Part>,
 }
 

@@ -17,6 +17,7 @@ pub mod status;
 pub mod triggers;
 
 mod check;
+mod compose;
 mod durations;
 mod expand;
 mod image;
@@ -29,6 +30,7 @@ mod read;
 mod schema;
 mod sizes;
 mod source;
+mod sources;
 mod substitute;
 mod suggest;
 mod words;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::env::{FACTS, Facts, matrix_variable};
 use crate::matrix::Cell;
+use crate::repository::Reach;
 
 /// A part of a text.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) axes: &'a [String],
     /// The matrix itself is wrong, so any axis may have any value.
     pub(crate) axes_unknown: bool,
+    /// The repository, while files of it can be read.
+    pub(crate) repository: Reach<'a>,
     /// The build; `None` while a file is only checked.
     pub(crate) facts: Option<&'a Facts>,
     /// Environment set so far; `None`: it depends on facts that are not known yet.

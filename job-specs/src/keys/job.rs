@@ -1,7 +1,7 @@
 //! Keys of jobs, their matrices and their steps.
 
 use super::Foreign::{Hint, Ignored, Later, Means};
-use super::{Others, SERVICE, Shape, Table, foreign, key, required};
+use super::{COMPOSE, FILE_DEFINITION, Others, SERVICE, Shape, Table, foreign, key, required};
 
 const ENV: Shape = Shape::Map(&Shape::Scalar);
 const TEXTS: Shape = Shape::List(&Shape::Text);
@@ -29,6 +29,21 @@ pub(crate) static JOB: Table = Table {
             "services",
             Shape::Map(&Shape::Object(&SERVICE)),
             "Containers that run beside the steps, by host name, in Compose's words.",
+        ),
+        key(
+            "compose",
+            Shape::AnyOf(&[Shape::Text, TEXTS, Shape::Object(&COMPOSE)]),
+            "A Compose file of the repository, whose services run beside the steps; `services` goes over them.",
+        ),
+        key(
+            "configs",
+            Shape::Map(&Shape::Object(&FILE_DEFINITION)),
+            "Files that services name under their `configs`.",
+        ),
+        key(
+            "secrets",
+            Shape::Map(&Shape::Object(&FILE_DEFINITION)),
+            "Files that services name under their `secrets`. Steps name the repository's secrets themselves.",
         ),
         required(
             "steps",

@@ -3,11 +3,16 @@
 
 #[cfg(test)]
 mod agreement;
+mod compose;
 mod file;
 mod foreign;
 mod job;
 mod service;
 
+pub(crate) use compose::{
+    BUILD, COMPOSE, COMPOSE_FILE, DEPLOY, DEPLOY_RESOURCES, ENV_FILE, EXTENDS, FILE_DEFINITION, FILE_MOUNT, INCLUDE,
+    LIMITS, MAX_SCALE, NETWORK, NETWORK_DEFINITION, PORT, TMPFS, ULIMIT, VOLUME, VOLUME_DEFINITION, VOLUME_OPTIONS,
+};
 pub(crate) use file::{EVENTS, FILE, ON};
 pub(crate) use job::{JOB, MATRIX, RESOURCES, STEP, WHEN};
 pub(crate) use service::{DEPENDENCY, HEALTHCHECK, HTTP, READY, SERVICE};
@@ -49,6 +54,17 @@ pub(crate) enum Foreign {
     Refused(&'static str),
     /// Compose's, and read over, with the reason.
     Ignored(&'static str),
+}
+
+/// Whether a refused key says no more than what is so anyway: `privileged: false`.
+pub(crate) fn is_harmless(key: &str, value: &str) -> bool {
+    matches!(
+        (key, value),
+        ("privileged" | "use_api_socket", "false")
+            | ("network_mode", "bridge" | "default")
+            | ("ipc", "private" | "shareable")
+            | ("cgroup", "private")
+    )
 }
 
 /// Keys that a table does not name.

@@ -83,6 +83,7 @@ pub(crate) fn read_job<'a>(
     let owner = format!("job `{}`", job.name);
     if let Some(fields) = reader.fields(Slot::of("the job", &job.node), &JOB, &owner) {
         reader.job_fields(&fields, &owner, job.place, &mut spec);
+        spec.services = reader.services(&fields, &owner, file_env);
     }
     spec
 }
@@ -115,9 +116,6 @@ impl Reader<'_> {
         }
         if let Some(slot) = fields.get("resources") {
             spec.resources = self.resources(slot, owner);
-        }
-        if let Some(slot) = fields.get("services") {
-            spec.services = self.services(slot, owner);
         }
         if let Some(slot) = self.require(fields, "steps", owner, place) {
             spec.steps = self.steps(slot, owner, &spec.image);

@@ -2,19 +2,30 @@
 //! is made is thrown away, every finding counts) and when a build is made. A job is read once for each of its cells,
 //! so every field can hold `${{ }}` without a second set of types.
 
+mod build;
+mod depends_on;
 mod fields;
 mod file;
+mod files;
 mod healthcheck;
 mod job;
 mod matrix;
 mod ready;
 mod service;
+mod service_env;
+mod service_files;
+mod service_limits;
+mod service_mounts;
+mod service_network;
 mod step;
 mod text;
 mod values;
 
+pub(crate) use depends_on::PlacedDependency;
 pub(crate) use fields::{Fields, Slot};
 pub(crate) use file::read_file;
+pub(crate) use files::{folder_of, joined};
 pub(crate) use job::{JobSource, read_job};
-pub(crate) use service::{PlacedDependency, PlacedService};
+pub(crate) use service::{Around, PlacedService};
+pub(crate) use service_mounts::external;
 pub(crate) use text::Reader;

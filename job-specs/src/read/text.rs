@@ -3,7 +3,8 @@
 use crate::codes;
 use crate::problems::{Problem, Problems};
 use crate::read::Slot;
-use crate::source::{Place, Source};
+use crate::source::Place;
+use crate::sources::Sources;
 use crate::substitute::{Found, Piece, Scope, Template, github, has_template, pieces, variable_of};
 use crate::suggest::{listed, nearest};
 use crate::yaml::{Plain, Scalar, Value};
@@ -13,7 +14,7 @@ const MAX_SUBSTITUTED: usize = 16 * 1024 * 1024;
 
 /// Reads values at one place of the file: with one scope, into one collector.
 pub(crate) struct Reader<'a> {
-    pub(crate) sources: &'a [Source],
+    pub(crate) sources: &'a Sources,
     pub(crate) scope: Scope<'a>,
     pub(crate) problems: &'a mut Problems,
     /// Bytes substituted so far, over all cells.
