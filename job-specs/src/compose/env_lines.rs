@@ -143,6 +143,19 @@ K=\"open
                 Err((at, fault)) => format!("{:?} {fault}", &text[at]),
             })
             .collect();
-        insta::assert_snapshot!(shown.join("\n"), @"");
+        insta::assert_snapshot!(shown.join("\n"), @r#"
+        A Some("b") true
+        B Some("c d") true
+        C Some("single $X 'quoted'") false
+        D Some("double\n$$5 $X") true
+        E Some("") true
+        F Some("a#b") true
+        G Some("yaml like") true
+        H None false
+        I Some("two\nlines") true
+        J Some("x=y") true
+        "=bad" expected NAME=value
+        "K=\"open" the quote is not closed
+        "#);
     }
 }

@@ -9,7 +9,7 @@ use super::choose::{Choice, chosen};
 use super::load::{Loader, Model, Wanted, folder_of_first};
 use super::variables::Variables;
 use crate::codes;
-use crate::keys::{COMPOSE, NETWORK_DEFINITION, VOLUME_DEFINITION};
+use crate::keys::{COMPOSE, FILE_DEFINITION, NETWORK_DEFINITION, VOLUME_DEFINITION};
 use crate::model::ServiceSpec;
 use crate::problems::Problem;
 use crate::read::{Around, Fields, Reader, Slot, external};
@@ -82,7 +82,12 @@ impl Reader<'_> {
     fn own_definitions(&mut self, fields: &Fields<'_>, key: &'static str) -> Vec<Entry> {
         let Some(slot) = fields.get(key) else { return Vec::new() };
         match (&slot.node.value, key) {
-            (Value::Map(entries), _) => entries.clone(),
+            (Value::Map(entries), _) => {
+                for entry in entries {
+                    self.fields(Slot::of(key, &entry.node), &FILE_DEFINITION, &format!("`{key}` of the job"));
+                }
+                entries.clone()
+            }
             (_, "secrets") => {
                 let message = format!("`secrets` of a job takes a map, found {}", slot.node.found());
                 let help = "steps name the secrets that they need: `steps: [{run: …, secrets: [API_TOKEN]}]`";

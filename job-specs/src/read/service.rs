@@ -173,6 +173,13 @@ impl Reader<'_> {
         read(self, fields.get(key)?)
     }
 
+    /// Keys that say nothing here, but must be texts.
+    pub(crate) fn read_over(&mut self, fields: &Fields<'_>, keys: &[&'static str]) {
+        for key in keys {
+            self.take(fields, key, Self::text);
+        }
+    }
+
     fn check_service_name(&mut self, entry: &Entry) {
         let name = &*entry.key.text;
         if name == "localhost" {

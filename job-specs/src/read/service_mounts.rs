@@ -136,10 +136,14 @@ impl Reader<'_> {
             None => "volume",
         };
         if let Some(options) = fields.get("volume") {
-            self.fields(options, &VOLUME_OPTIONS, &owner);
+            self.volume_options(options, &owner);
         }
+        self.read_over(&fields, &["consistency"]);
+        if let Some(options) = fields.get("bind").filter(|slot| !Self::is_map(*slot)) {
+            self.wrong_type(options, "a map");
+        }
+        let options = fields.get("tmpfs").map(|slot| self.tmpfs_options(slot, &owner));
         if kind == "tmpfs" {
-            let options = fields.get("tmpfs").map(|slot| self.tmpfs_options(slot, &owner));
             spec.tmpfs.insert(target, options.unwrap_or_default());
             return None;
         }
@@ -166,6 +170,13 @@ impl Reader<'_> {
             target,
             read_only,
         })
+    }
+
+    fn volume_options(&mut self, slot: Slot<'_>, owner: &str) -> Option<()> {
+        let fields = self.fields(slot, &VOLUME_OPTIONS, owner)?;
+        self.take(&fields, "nocopy", Self::flag);
+        self.take(&fields, "labels", Self::labels);
+        Some(())
     }
 
     fn tmpfs_options(&mut self, slot: Slot<'_>, owner: &str) -> String {

@@ -147,6 +147,7 @@ impl Reader<'_> {
         let target = self.require(&fields, "target", &owner, item.place())?;
         let port = self.port(target)?;
         let is_udp = fields.get("protocol").and_then(|slot| self.choice(slot, &["tcp", "udp"])) == Some("udp");
+        self.read_over(&fields, &["published", "host_ip", "app_protocol", "mode", "name"]);
         if !is_udp {
             service.spec.expose.push(port);
         }
