@@ -21,6 +21,7 @@ pub mod status;
 pub mod triggers;
 
 mod check;
+mod compose;
 mod durations;
 mod events;
 mod expand;
@@ -35,6 +36,7 @@ mod read;
 mod schema;
 mod sizes;
 mod source;
+mod sources;
 mod substitute;
 mod suggest;
 mod words;

@@ -7,6 +7,7 @@ use crate::codes;
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::problems::Problems;
 use crate::source::{Place, Source};
+use crate::sources::Sources;
 use crate::yaml::{self, Node, Plain, Value};
 use crate::{SourceFile, words};
 
@@ -81,7 +82,8 @@ pub(super) fn documents(file: &SourceFile) -> Result<Vec<Arc<Node>>, Vec<Diagnos
         });
         let mut problems = Problems::default();
         let root = yaml::read(0, &source, &mut problems);
-        let mut found = problems.into_diagnostics(std::slice::from_ref(&source));
+        let sources = Sources::new(vec![source]);
+        let mut found = problems.into_diagnostics(&sources);
         found.retain(|found| found.severity == Severity::Error && found.code != codes::TAG_OR_ALIAS.id);
         if !found.is_empty() {
             return Err(found);

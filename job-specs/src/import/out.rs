@@ -351,7 +351,7 @@ mod tests {
             problems.errors(),
             0,
             "{text}\n{:?}",
-            problems.into_diagnostics(&[source])
+            problems.into_diagnostics(&crate::sources::Sources::new(vec![source]))
         );
         let root = root.unwrap();
         let of = |node: &yaml::Node| match &node.value {

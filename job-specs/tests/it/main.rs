@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod codes;
+mod compose;
 mod conditions;
+mod corpus;
 mod examples;
 mod files;
 mod fix;
