@@ -10,7 +10,7 @@ use job_specs::{Facts, SourceFile};
 use crate::stage::{Stage, told};
 
 /// What examples need beside themselves: files of a small project.
-const PROJECT: &str = "../job-specs/examples/project";
+const PROJECT: &str = "tests/data/project";
 
 #[test]
 fn the_examples_whose_images_are_here_run_green() {
