@@ -3,9 +3,10 @@
 //! `# ==== NAME`. What only a build or a program can bring belongs into [`NOT_BY_A_FILE`], with the reason.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use job_specs::codes::{self, Code};
-use job_specs::{Look, SourceFile, parse, render};
+use job_specs::{Look, Repository, SourceFile, parse_with, render};
 
 /// Codes that no file alone brings, and what does.
 const NOT_BY_A_FILE: &[(&str, &str)] = &[
@@ -13,6 +14,7 @@ const NOT_BY_A_FILE: &[(&str, &str)] = &[
     ("DRV0150", "outputs of jobs that have ended"),
     ("DRV0155", "the files of a repository"),
     ("DRV0158", "the files of a repository that cannot be listed"),
+    ("DRV0332", "Compose files of many megabytes"),
 ];
 
 /// Codes of limits: their files are too big to be kept.
@@ -79,6 +81,25 @@ fn files(text: &str) -> Vec<SourceFile> {
     files
 }
 
+/// Files of the repository that an example refers to: those whose name does not begin with a point.
+struct Others(Vec<SourceFile>);
+
+impl Repository for Others {
+    fn read(&self, path: &str) -> Result<Option<Arc<str>>, String> {
+        let found = self.0.iter().find(|file| file.name == path);
+        Ok(found.map(|file| file.text.as_str().into()))
+    }
+
+    fn list(&self) -> Result<Vec<(String, String)>, String> {
+        Ok(self.0.iter().map(|file| (file.name.clone(), String::new())).collect())
+    }
+}
+
+fn split(files: Vec<SourceFile>) -> (Vec<SourceFile>, Others) {
+    let (files, others) = files.into_iter().partition(|file| file.name.starts_with('.'));
+    (files, Others(others))
+}
+
 #[test]
 fn every_code_has_an_example_or_a_reason() {
     let without: Vec<&str> = codes::ALL
@@ -97,9 +118,9 @@ fn every_code_has_an_example_or_a_reason() {
 fn every_example_brings_its_code_and_is_shown_in_four_looks() {
     for code in codes::ALL {
         let Some(text) = example(code) else { continue };
-        let files = files(&text);
-        let parsed = parse(&files);
-        let all = parsed.diagnostics;
+        let (files, repository) = split(files(&text));
+        let parsed = parse_with(&files, &repository);
+        let (all, files) = (parsed.diagnostics, parsed.sources);
         let found: Vec<_> = all
             .iter()
             .filter(|found| found.code == code.id)
