@@ -3,8 +3,10 @@
 
 use crate::diagnostics::Severity;
 
+mod compose;
 mod jobs;
 
+pub(crate) use compose::*;
 pub(crate) use jobs::*;
 
 /// One kind of finding.
@@ -352,6 +354,23 @@ pub const ALL: &[&Code] = &[
     &FILES_UNKNOWN,
     &TOO_MANY_GLOBS,
     &SECRET_USE,
+    &PORT_NOT_PUBLISHED,
+    &NO_SUCH_FILE,
+    &OUTSIDE,
+    &PATH_NOT_KNOWN,
+    &HOST_TWICE,
+    &BAD_VARIABLE,
+    &UNSET_VARIABLE,
+    &REQUIRED_VARIABLE,
+    &TEMPLATE_IN_COMPOSE,
+    &BAD_EXTENDS,
+    &INCLUDE_CIRCLE,
+    &DEFINED_TWICE,
+    &TOO_MUCH_IMPORTED,
+    &BAD_ENV_FILE,
+    &NO_SUCH_DEFINITION,
+    &NOT_CHOSEN,
+    &CANNOT_MERGE,
 ];
 
 #[cfg(test)]

@@ -8,14 +8,14 @@ use crate::env::Facts;
 use crate::events::Trigger;
 use crate::hash::HashCall;
 use crate::read::{JobSource, On};
-use crate::source::Source;
+use crate::sources::Sources;
 use crate::triggers::{Input, Schedule};
 use crate::yaml::{Node, Value};
 
 /// One or more job files, checked as one.
 #[derive(Debug, Clone)]
 pub struct JobFile {
-    pub(crate) sources: Arc<[Source]>,
+    pub(crate) sources: Arc<Sources>,
     pub(crate) parts: Vec<Part>,
 }
 

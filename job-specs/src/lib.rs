@@ -18,6 +18,7 @@ pub mod status;
 pub mod triggers;
 
 mod check;
+mod compose;
 mod durations;
 mod events;
 mod expand;
@@ -32,6 +33,7 @@ mod read;
 mod schema;
 mod sizes;
 mod source;
+mod sources;
 mod substitute;
 mod suggest;
 mod words;

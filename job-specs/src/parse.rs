@@ -10,8 +10,9 @@ use crate::file::{JobFile, Part, inputs};
 use crate::limits::{MAX_ALL_CELLS, MAX_FILE_BYTES, MAX_FILES, MAX_JOBS, MAX_READ_BYTES, MAX_READ_NODES};
 use crate::problems::{Problem, Problems};
 use crate::read::{JobSource, Reader, Slot, Spent, read_env, read_file, read_job};
-use crate::repository::{NoRepository, Repository};
+use crate::repository::{NoRepository, Reach, Repository};
 use crate::source::Source;
+use crate::sources::Sources;
 use crate::substitute::Scope;
 use crate::{SourceFile, yaml};
 
@@ -22,6 +23,9 @@ pub struct Parsed {
     pub file: Option<JobFile>,
     /// Everything there is to say, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// Every file that a diagnostic can be about: those that were given, and those of the repository that they refer
+    /// to. For [`crate::render()`].
+    pub sources: Vec<SourceFile>,
 }
 
 /// [`parse_with`] without a repository: whatever refers to one of its files is an error.
@@ -33,12 +37,12 @@ pub fn parse(files: &[SourceFile]) -> Parsed {
 /// takes long, whatever the text is.
 pub fn parse_with(files: &[SourceFile], repository: &dyn Repository) -> Parsed {
     let mut problems = Problems::default();
-    let sources: Arc<[Source]> = files.iter().map(source).collect();
+    let sources = Arc::new(Sources::new(files.iter().map(source).collect()));
     let parts = read_parts(files, &sources, &mut problems);
     if check_size(&parts, &mut problems) {
         check::triggers(&parts, &mut problems);
         check::needs(&parts, &mut problems);
-        try_cells(&parts, &sources, &mut problems);
+        try_cells(&parts, &sources, repository, &mut problems);
         check::paths(&parts, repository, &mut problems);
     }
     let diagnostics = problems.into_diagnostics(&sources);
@@ -46,6 +50,7 @@ pub fn parse_with(files: &[SourceFile], repository: &dyn Repository) -> Parsed {
         .iter()
         .any(|diagnostic| diagnostic.severity == Severity::Error);
     Parsed {
+        sources: sources.files(),
         file: (!is_wrong).then_some(JobFile { sources, parts }),
         diagnostics,
     }
@@ -62,7 +67,7 @@ fn source(file: &SourceFile) -> Source {
     })
 }
 
-fn read_parts(files: &[SourceFile], sources: &[Source], problems: &mut Problems) -> Vec<Part> {
+fn read_parts(files: &[SourceFile], sources: &Sources, problems: &mut Problems) -> Vec<Part> {
     if files.is_empty() {
         problems.add(Problem::in_file(&codes::NO_JOB_FILE, 0, "there is no job file").help(NO_FILE_HELP));
     }
@@ -132,12 +137,13 @@ fn check_size(parts: &[Part], problems: &mut Problems) -> bool {
 }
 
 /// Reads every cell as a build would, with nothing known about the build.
-fn try_cells(parts: &[Part], sources: &[Source], problems: &mut Problems) {
+fn try_cells(parts: &[Part], sources: &Sources, repository: &dyn Repository, problems: &mut Problems) {
     let mut spent = Spent::default();
     let inputs = inputs(parts);
     for part in parts {
         let scope = || Scope {
             inputs: &inputs,
+            repository: Reach(Some(repository)),
             ..Scope::default()
         };
         if let Some(concurrency) = &part.concurrency {

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use crate::codes::{self, Code};
 use crate::diagnostics::{Diagnostic, Label, Severity, Span};
-use crate::source::{Place, Source};
+use crate::source::Place;
+use crate::sources::Sources;
 
 /// No file needs more findings than this at once; the rest is only counted.
 const MAX_KEPT: usize = 200;
@@ -100,7 +101,12 @@ impl Problems {
     pub(crate) fn add_last_word(&mut self, problem: Problem) {
         let place = problem.place;
         self.add(problem);
-        self.explained.extend(place.map(|place| (place.file, place.span.start)));
+        place.into_iter().for_each(|place| self.explain(place));
+    }
+
+    /// Nothing more needs to be said about what begins at this place.
+    pub(crate) fn explain(&mut self, place: Place) {
+        self.explained.insert((place.file, place.span.start));
     }
 
     /// Keeps the finding unless it is already there.
@@ -136,7 +142,7 @@ impl Problems {
     }
 
     /// The findings as data, sorted by place.
-    pub(crate) fn into_diagnostics(mut self, sources: &[Source]) -> Vec<Diagnostic> {
+    pub(crate) fn into_diagnostics(mut self, sources: &Sources) -> Vec<Diagnostic> {
         self.kept.sort_by_key(|problem| {
             (
                 problem.file,
@@ -157,7 +163,7 @@ impl Problems {
     }
 }
 
-fn diagnostic(problem: Problem, sources: &[Source]) -> Diagnostic {
+fn diagnostic(problem: Problem, sources: &Sources) -> Diagnostic {
     let mut notes = problem.notes;
     let mut related = Vec::new();
     for (place, text) in problem.related {
@@ -189,6 +195,6 @@ fn diagnostic(problem: Problem, sources: &[Source]) -> Diagnostic {
     }
 }
 
-fn clipped(place: Place, sources: &[Source]) -> Span {
+fn clipped(place: Place, sources: &Sources) -> Span {
     sources[place.file].clip(place.span)
 }

@@ -7,6 +7,7 @@ use crate::env::{FACTS, Facts, input_variable, matrix_variable};
 use crate::expand::Outputs;
 use crate::matrix::Cell;
 use crate::read::Need;
+use crate::repository::Reach;
 use crate::triggers::Input;
 
 /// A part of a text.
@@ -95,6 +96,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) values: &'a [Vec<String>],
     /// The matrix itself is wrong, or not known yet, so any axis may have any value.
     pub(crate) axes_unknown: bool,
+    /// The repository, while files of it can be read.
+    pub(crate) repository: Reach<'a>,
     /// The build; `None` while a file is only checked.
     pub(crate) facts: Option<&'a Facts>,
     /// What builds by hand are asked, by any of the files.

@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::diagnostics::Severity;
-use crate::{SourceFile, parse};
+use crate::repository::Repository;
+use crate::{SourceFile, parse_with};
 
 /// A map of the file with a hole for one more key.
 struct Hole {
@@ -117,11 +118,6 @@ fn of_jobs() -> Vec<Hole> {
             ("jobs: {t: {steps: [{image: {build: ., tags: a, login: {", "}}}]}}\n"),
             &[("user", "a"), ("secret", "A")],
         ),
-        hole(
-            &BUILD,
-            ("jobs: {t: {steps: [{image: {tags: a, build: {", "}}}]}}\n"),
-            &[],
-        ),
     ]
 }
 
@@ -138,6 +134,23 @@ fn of_services() -> Vec<Hole> {
         hole(&HEALTHCHECK, (SERVICE_START, SERVICE_END), &[("test", "x")]),
         hole(&DEPENDENCY, (SERVICE_START, SERVICE_END), &[]),
         hole(&READY, (SERVICE_START, SERVICE_END), &[]),
+        hole(&BUILD, (SERVICE_START, SERVICE_END), &[]),
+        hole(&ENV_FILE, (SERVICE_START, SERVICE_END), &[("path", "a")]),
+        hole(&NETWORK, (SERVICE_START, SERVICE_END), &[]),
+        hole(&PORT, (SERVICE_START, SERVICE_END), &[("target", "1")]),
+        hole(&VOLUME, (SERVICE_START, SERVICE_END), &[("target", "/x")]),
+        hole(&TMPFS, (SERVICE_START, SERVICE_END), &[]),
+        hole(&VOLUME_OPTIONS, (SERVICE_START, SERVICE_END), &[]),
+        hole(&FILE_MOUNT, (SERVICE_START, SERVICE_END), &[("source", "a")]),
+        hole(&ULIMIT, (SERVICE_START, SERVICE_END), &[("soft", "-1"), ("hard", "-1")]),
+        hole(&DEPLOY, (SERVICE_START, SERVICE_END), &[]),
+        hole(&DEPLOY_RESOURCES, (SERVICE_START, SERVICE_END), &[]),
+        hole(&LIMITS, (SERVICE_START, SERVICE_END), &[]),
+        hole(
+            &COMPOSE,
+            ("jobs: {t: {image: i, steps: [x], compose: {", "}}}\n"),
+            &[("file", "a")],
+        ),
         hole(&HTTP, (SERVICE_START, SERVICE_END), &[("port", "80")]),
     ]
 }
@@ -161,6 +174,18 @@ fn filled(hole: &Hole, key: &str, value: &str) -> String {
         "`depends_on`" => format!("depends_on: {{other: {{{map}}}}}"),
         "`ready`" => format!("ready: {{{map}}}"),
         "`http`" => format!("ready: {{http: {{{map}}}}}"),
+        "`build`" => format!("build: {{{map}}}"),
+        "`env_file`" => format!("env_file: [{{{map}}}]"),
+        "`networks`" => format!("networks: {{n: {{{map}}}}}"),
+        "`ports`" => format!("ports: [{{{map}}}]"),
+        "`volumes`" => format!("volumes: [{{{map}}}]"),
+        "`tmpfs`" => format!("volumes: [{{type: tmpfs, target: /x, tmpfs: {{{map}}}}}]"),
+        "`volume`" => format!("volumes: [{{target: /x, volume: {{{map}}}}}]"),
+        "`configs` or `secrets`" => format!("secrets: [{{{map}}}]"),
+        "`ulimits`" => format!("ulimits: {{nofile: {{{map}}}}}"),
+        "`deploy`" => format!("deploy: {{{map}}}"),
+        "`resources`" if hole.around.0 == SERVICE_START => format!("deploy: {{resources: {{{map}}}}}"),
+        "`limits`" => format!("deploy: {{resources: {{limits: {{{map}}}}}}}"),
         _ => map,
     };
     let jobs = if hole.around.0.contains("on: {") || hole.around.0.starts_with("concurrency") {
@@ -184,7 +209,23 @@ fn sample(table: &Table, key: &Key) -> String {
         "on" if table.what == "`retry`" => "any".to_owned(),
         "file" => "/run/secrets/a".to_owned(),
         "include" | "exclude" => "[{axis: a}]".to_owned(),
-        "tmpfs" | "path" => "/x".to_owned(),
+        "tmpfs" if matches!(key.shape, Shape::Object(_)) => "{size: 1m}".to_owned(),
+        "tmpfs" | "working_dir" => "/x".to_owned(),
+        "path" if key.about.starts_with("The path.") => "/x".to_owned(),
+        "target" if matches!(key.shape, Shape::Text) => "/x".to_owned(),
+        "volumes" => "[/x]".to_owned(),
+        "cap_add" | "cap_drop" => "[NET_RAW]".to_owned(),
+        "security_opt" => "[no-new-privileges]".to_owned(),
+        "stop_signal" => "SIGTERM".to_owned(),
+        "ulimits" => "{nofile: 1}".to_owned(),
+        "sysctls" => "{net.core.somaxconn: 1}".to_owned(),
+        "extra_hosts" => "[a=1.1.1.1]".to_owned(),
+        "dns" => "1.1.1.1".to_owned(),
+        "pull_policy" | "restart" => "always".to_owned(),
+        "soft" | "hard" => "-1".to_owned(),
+        "configs" if matches!(key.shape, Shape::List(_)) => "[]".to_owned(),
+        "configs" | "secrets" if matches!(key.shape, Shape::Map(_)) => "{a: {content: x}}".to_owned(),
+        "services" if matches!(key.shape, Shape::Map(_)) => "{a: {image: i}}".to_owned(),
         "matrix" => "{axis: [a]}".to_owned(),
         "healthcheck" => "{test: x}".to_owned(),
         "ready" => "{tcp: 1}".to_owned(),
@@ -217,12 +258,25 @@ fn of_shape(shape: &Shape) -> String {
     }
 }
 
+/// A repository in which every file is there.
+struct Everything;
+
+impl Repository for Everything {
+    fn read(&self, _: &str) -> Result<Option<std::sync::Arc<str>>, String> {
+        Ok(Some("services: {a: {image: i}}\n".into()))
+    }
+
+    fn list(&self) -> Result<Vec<(String, String)>, String> {
+        Ok(Vec::new())
+    }
+}
+
 fn errors(text: &str) -> Vec<String> {
     let file = SourceFile {
         name: "f".to_owned(),
         text: text.to_owned(),
     };
-    let found = parse(&[file])
+    let found = parse_with(&[file], &Everything)
         .diagnostics
         .into_iter()
         .filter(|found| found.severity == Severity::Error);

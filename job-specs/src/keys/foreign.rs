@@ -7,7 +7,6 @@ const IN_ORDER: Foreign = Hint("steps run one after the other, in the order of t
 
 /// Answers to keys that are written in a job.
 pub(crate) const IN_A_JOB: &[(&str, Foreign)] = &[
-    ("compose", Later),
     (
         "priority",
         Hint("repositories have a priority; jobs of one build start as soon as their `needs` allow"),
@@ -61,10 +60,6 @@ pub(crate) const IN_A_JOB: &[(&str, Foreign)] = &[
     ("only", Means("when")),
     ("except", Means("when")),
     ("name", Hint("the job's name is its key under `jobs:`")),
-    (
-        "secrets",
-        Hint("secrets are named in the step that needs them: `steps: [{run: …, secrets: [API_TOKEN]}]`"),
-    ),
     ("allow_failures", Means("allow_failure")),
     ("memory", Means("resources")),
     ("cpus", Means("resources")),
@@ -125,41 +120,24 @@ pub(crate) const IN_A_STEP: &[(&str, Foreign)] = &[
 
 const HOST_ACCESS: Foreign = Refused("it would let the service out of its job, into the agent's host");
 
+const NO_TERMINAL: &str = "nobody sits at a service's terminal";
+const NAMES: &str = "a service is found by its key and its aliases";
+const LIMITS: &str = "limits are `cpus`, `mem_limit` and `pids_limit`";
+
 /// Answers to keys that are written in a service: all the rest of Compose, and a few of other systems.
 pub(crate) const IN_A_SERVICE: &[(&str, Foreign)] = &[
-    ("build", Later),
-    ("env_file", Later),
-    ("networks", Later),
-    ("hostname", Later),
-    ("expose", Later),
-    ("ports", Later),
-    ("volumes", Later),
-    ("configs", Later),
-    ("secrets", Later),
-    ("cap_add", Later),
-    ("cap_drop", Later),
-    ("security_opt", Later),
-    ("read_only", Later),
-    ("working_dir", Later),
-    ("init", Later),
-    ("labels", Later),
-    ("profiles", Later),
-    ("scale", Later),
-    ("stop_signal", Later),
-    ("stop_grace_period", Later),
-    ("ulimits", Later),
-    ("cpus", Later),
-    ("pids_limit", Later),
-    ("shm_size", Later),
-    ("sysctls", Later),
-    ("extra_hosts", Later),
-    ("dns", Later),
-    ("dns_opt", Later),
-    ("dns_search", Later),
-    ("platform", Later),
-    ("pull_policy", Later),
-    ("restart", Later),
-    ("extends", Later),
+    ("label_file", Later),
+    ("group_add", Later),
+    ("provider", Later),
+    ("models", Later),
+    ("post_start", Later),
+    ("pre_stop", Later),
+    (
+        "extends",
+        Hint(
+            "`extends` is read in Compose files, which the job's `compose:` names; here an anchor does it: `<<: *base`",
+        ),
+    ),
     (
         "privileged",
         Refused("a privileged service could take over the agent's host"),
@@ -181,8 +159,13 @@ pub(crate) const IN_A_SERVICE: &[(&str, Foreign)] = &[
         "use_api_socket",
         Refused("no job ever gets the engine's socket: it is root on the agent's host"),
     ),
-    ("volumes_from", Refused("a container outside the job could be meant")),
-    ("external_links", Refused("a container outside the job could be meant")),
+    ("gpus", HOST_ACCESS),
+    (
+        "volumes_from",
+        Refused("a container outside the job could be meant; name a volume under `volumes` of both"),
+    ),
+    ("credential_spec", Refused("it names credentials of the agent's host")),
+    ("external_links", Ignored("nothing outside of the job is reached")),
     (
         "container_name",
         Refused("two jobs could not run at once on one agent; the service's key is its host name"),
@@ -190,12 +173,28 @@ pub(crate) const IN_A_SERVICE: &[(&str, Foreign)] = &[
     ("logging", Ignored("the service's output is a log of the job already")),
     ("links", Ignored("every service finds every other one by its name")),
     ("develop", Ignored("a job's services are not rebuilt while it runs")),
-    (
-        "deploy",
-        Ignored("a service runs once, beside its job; limit its memory with `mem_limit`"),
-    ),
     ("annotations", Ignored("nothing reads them here")),
     ("attach", Ignored("the service's output is a log of the job already")),
+    ("stdin_open", Ignored(NO_TERMINAL)),
+    ("tty", Ignored(NO_TERMINAL)),
+    ("domainname", Ignored(NAMES)),
+    ("mac_address", Ignored("addresses are the engine's choice")),
+    ("isolation", Ignored("it is for Windows")),
+    ("storage_opt", Ignored("the agent's disk is not divided")),
+    ("blkio_config", Ignored(LIMITS)),
+    ("cpu_count", Ignored(LIMITS)),
+    ("cpu_percent", Ignored(LIMITS)),
+    ("cpu_shares", Ignored(LIMITS)),
+    ("cpu_period", Ignored(LIMITS)),
+    ("cpu_quota", Ignored(LIMITS)),
+    ("cpu_rt_runtime", Ignored(LIMITS)),
+    ("cpu_rt_period", Ignored(LIMITS)),
+    ("cpuset", Ignored(LIMITS)),
+    ("mem_reservation", Ignored(LIMITS)),
+    ("mem_swappiness", Ignored(LIMITS)),
+    ("memswap_limit", Ignored(LIMITS)),
+    ("oom_kill_disable", Ignored(LIMITS)),
+    ("oom_score_adj", Ignored(LIMITS)),
     ("env", Means("environment")),
     ("variables", Means("environment")),
     ("cmd", Means("command")),

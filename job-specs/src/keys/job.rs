@@ -1,9 +1,13 @@
 //! Keys of jobs and their matrices; what they keep (caches, artifacts, reports) stands in `kept`.
 
 use super::Foreign::{Hint, Ignored, Means};
-use super::{ARTIFACT, CACHE, Others, REPORTS, RETRY, SERVICE, STEP, Shape, Table, WHEN, foreign, key, required};
+use super::{
+    ARTIFACT, CACHE, COMPOSE, FILE_DEFINITION, Others, REPORTS, RETRY, SERVICE, STEP, Shape, Table, WHEN, foreign, key,
+    required,
+};
 
 const ENV: Shape = Shape::Map(&Shape::Scalar);
+const TEXTS: Shape = Shape::List(&Shape::Text);
 const CELL: Shape = Shape::Map(&Shape::Scalar);
 
 /// A job.
@@ -37,6 +41,21 @@ pub(crate) static JOB: Table = Table {
             "services",
             Shape::Map(&Shape::Object(&SERVICE)),
             "Containers that run beside the steps, by host name, in Compose's words.",
+        ),
+        key(
+            "compose",
+            Shape::AnyOf(&[Shape::Text, TEXTS, Shape::Object(&COMPOSE)]),
+            "A Compose file of the repository, whose services run beside the steps; `services` goes over them.",
+        ),
+        key(
+            "configs",
+            Shape::Map(&Shape::Object(&FILE_DEFINITION)),
+            "Files that services name under their `configs`.",
+        ),
+        key(
+            "secrets",
+            Shape::Map(&Shape::Object(&FILE_DEFINITION)),
+            "Files that services name under their `secrets`. Steps name the repository's secrets themselves.",
         ),
         required(
             "steps",

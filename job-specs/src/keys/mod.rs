@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod agreement;
+mod compose;
 mod file;
 mod foreign;
 mod job;
@@ -11,12 +12,16 @@ mod on;
 mod service;
 mod step;
 
+pub(crate) use compose::{
+    BUILD, COMPOSE, COMPOSE_FILE, DEPLOY, DEPLOY_RESOURCES, ENV_FILE, EXTENDS, FILE_DEFINITION, FILE_MOUNT, INCLUDE,
+    LIMITS, MAX_SCALE, NETWORK, NETWORK_DEFINITION, PORT, TMPFS, ULIMIT, VOLUME, VOLUME_DEFINITION, VOLUME_OPTIONS,
+};
 pub(crate) use file::FILE;
 pub(crate) use job::{JOB, MATRIX, NEED, RESOURCES};
 pub(crate) use kept::{ARTIFACT, CACHE, REPORTS, RETRY};
 pub(crate) use on::{CONCURRENCY, EVENTS, INPUT, MANUAL, ON, PULL_REQUEST, PUSH, SCHEDULE, TAG};
 pub(crate) use service::{DEPENDENCY, HEALTHCHECK, HTTP, READY, SERVICE};
-pub(crate) use step::{BUILD, IMAGE, LOGIN, SECRET, STEP, WHEN};
+pub(crate) use step::{IMAGE, LOGIN, SECRET, STEP, WHEN};
 
 /// The keys of one kind of map.
 #[derive(Debug)]
@@ -55,6 +60,17 @@ pub(crate) enum Foreign {
     Refused(&'static str),
     /// Compose's, and read over, with the reason.
     Ignored(&'static str),
+}
+
+/// Whether a refused key says no more than what is so anyway: `privileged: false`.
+pub(crate) fn is_harmless(key: &str, value: &str) -> bool {
+    matches!(
+        (key, value),
+        ("privileged" | "use_api_socket", "false")
+            | ("network_mode", "bridge" | "default")
+            | ("ipc", "private" | "shareable")
+            | ("cgroup", "private")
+    )
 }
 
 /// Keys that a table does not name.

@@ -1,7 +1,7 @@
 //! Keys of steps, their conditions, their secrets and the images that they build.
 
 use super::Foreign::{Hint, Means};
-use super::{EVENTS, Others, RETRY, Shape, Table, foreign, key, required};
+use super::{BUILD, EVENTS, Others, RETRY, Shape, Table, foreign, key, required};
 
 const ENV: Shape = Shape::Map(&Shape::Scalar);
 const TEXTS: Shape = Shape::List(&Shape::Text);
@@ -191,40 +191,6 @@ pub(crate) static LOGIN: Table = Table {
         ("name", Means("user")),
         ("password", Means("secret")),
         ("token", Means("secret")),
-    ],
-    others: Others::Refused,
-};
-
-/// The map form of `image.build`.
-pub(crate) static BUILD: Table = Table {
-    what: "`build`",
-    about: "What an image is built from, in Compose's words.",
-    keys: &[
-        key("context", Shape::Text, "A folder of the workspace. Default: all of it."),
-        key("dockerfile", Shape::Text, "From the context. Default: Dockerfile."),
-        key("dockerfile_inline", Shape::Text, "The Dockerfile's text itself."),
-        key(
-            "args",
-            ENV,
-            "Build arguments. They are seen in the image: never secrets.",
-        ),
-        key("target", Shape::Text, "The stage to stop at."),
-        key("labels", ENV, "Labels of the image."),
-        key("no_cache", Shape::Flag, "Nothing of an earlier build is used."),
-        key("pull", Shape::Flag, "Base images are asked for anew."),
-        key(
-            "platform",
-            Shape::Text,
-            "For which machines: `linux/amd64`, `linux/arm64`.",
-        ),
-    ],
-    foreign: &[
-        (
-            "secrets",
-            Hint("a build gets no secrets; fetch what needs them in a step before"),
-        ),
-        ("file", Means("dockerfile")),
-        ("build_args", Means("args")),
     ],
     others: Others::Refused,
 };

@@ -1,13 +1,13 @@
 //! Maps with known keys: which key is ours, which one belongs to somebody else, and what to say about it.
 
 use crate::codes;
-use crate::keys::{Foreign, Others, Table};
+use crate::keys::{Foreign, Others, Table, is_harmless};
 use crate::problems::Problem;
 use crate::read::Reader;
 use crate::source::Place;
 use crate::substitute::has_template;
 use crate::suggest::{listed, nearest};
-use crate::yaml::{Entry, Node, Value};
+use crate::yaml::{Entry, Node, Plain, Value};
 
 /// A value and what it is called.
 #[derive(Debug, Clone, Copy)]
@@ -148,6 +148,7 @@ impl Reader<'_> {
                 let message = format!("`{name}` in {owner} is not supported yet");
                 Problem::at(&codes::NOT_YET, place, message).help("remove it for now")
             }
+            Some(Foreign::Refused(_)) if harmless(name, &entry.node) => return None,
             Some(Foreign::Refused(reason)) => {
                 let message = format!("`{name}` is refused in {owner}");
                 Problem::at(&codes::REFUSED, place, message)
@@ -169,6 +170,14 @@ impl Reader<'_> {
         };
         self.add(problem);
         meant
+    }
+}
+
+fn harmless(key: &str, node: &Node) -> bool {
+    match &node.value {
+        Value::Scalar(scalar) => scalar.plain == Plain::Null || is_harmless(key, &scalar.text),
+        Value::List(items) => items.is_empty(),
+        Value::Map(_) => false,
     }
 }
 

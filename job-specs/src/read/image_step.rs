@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::codes;
-use crate::keys::{BUILD, IMAGE, LOGIN};
-use crate::model::{BuildSpec, ImageBuild, RegistryLogin};
+use crate::keys::{IMAGE, LOGIN};
+use crate::model::{ImageBuild, RegistryLogin};
 use crate::problems::Problem;
-use crate::read::globs::Reach;
 use crate::read::{Fields, Reader, Slot};
-use crate::yaml::Value;
 
 /// Names of one image.
 const MAX_TAGS: usize = 50;
@@ -31,7 +29,7 @@ impl Reader<'_> {
             return image;
         };
         if let Some(build) = self.require(&fields, "build", &owner, slot.place()) {
-            image.build = self.image_source(build, &owner);
+            image.build = self.build(build, &owner).unwrap_or_default();
         }
         if let Some(tags) = self.require(&fields, "tags", &owner, slot.place()) {
             self.some(tags);
@@ -58,44 +56,8 @@ impl Reader<'_> {
         })
     }
 
-    /// A folder, or a map in Compose's words.
-    fn image_source(&mut self, slot: Slot<'_>, owner: &str) -> BuildSpec {
-        let mut build = BuildSpec {
-            context: ".".to_owned(),
-            ..BuildSpec::default()
-        };
-        if matches!(slot.node.value, Value::Scalar(_)) {
-            build.context = self.path(slot, Reach::Workspace).unwrap_or_default();
-            return build;
-        }
-        let Some(fields) = self.fields(slot, &BUILD, &format!("`build` of {owner}")) else {
-            return build;
-        };
-        if let Some(context) = fields.get("context") {
-            build.context = self.path(context, Reach::Workspace).unwrap_or_default();
-        }
-        build.dockerfile = fields
-            .get("dockerfile")
-            .and_then(|slot| self.path(slot, Reach::Workspace));
-        build.dockerfile_inline = fields.get("dockerfile_inline").and_then(|slot| self.shell_text(slot));
-        if let (Some(_), Some(inline)) = (fields.get("dockerfile"), fields.key_place("dockerfile_inline")) {
-            let message = "`dockerfile` and `dockerfile_inline` are both given";
-            self.add(Problem::at(&codes::BAD_VALUE, inline, message).help("keep one of them"));
-        }
-        if let Some(args) = fields.get("args") {
-            let args = self.env_map(args).into_iter();
-            build.args = args.filter_map(|(name, value)| Some((name, value?))).collect();
-        }
-        build.target = fields.get("target").and_then(|slot| self.line(slot, 128));
-        build.labels = fields.get("labels").map(|slot| self.labels(slot)).unwrap_or_default();
-        build.no_cache = fields.get("no_cache").and_then(|slot| self.flag(slot)).unwrap_or(false);
-        build.pull = fields.get("pull").and_then(|slot| self.flag(slot)).unwrap_or(false);
-        build.platform = fields.get("platform").and_then(|slot| self.line(slot, 64));
-        build
-    }
-
-    /// A map from names to texts, of an image or an agent.
-    pub(crate) fn labels(&mut self, slot: Slot<'_>) -> BTreeMap<String, String> {
+    /// The labels of an agent.
+    pub(crate) fn agent_labels(&mut self, slot: Slot<'_>) -> BTreeMap<String, String> {
         let Some(entries) = slot.node.entries() else {
             self.wrong_type(slot, "a map from names to values");
             return BTreeMap::new();

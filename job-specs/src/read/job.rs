@@ -98,6 +98,10 @@ pub(crate) fn read_job<'a>(
     let owner = format!("job `{}`", job.name);
     if let Some(fields) = reader.fields(Slot::of("the job", &job.node), &JOB, &owner) {
         reader.job_fields(&fields, &owner, job.place, &mut spec);
+        let skipped = spec.skip.is_some();
+        reader.unless(skipped, |reader| {
+            spec.services = reader.services(&fields, &owner, file_env);
+        });
     }
     spec.deferred = reader.scope.waits;
     spec
@@ -173,9 +177,6 @@ impl Reader<'_> {
         if let Some(slot) = fields.get("resources") {
             spec.resources = self.resources(slot, owner);
         }
-        if let Some(slot) = fields.get("services") {
-            spec.services = self.services(slot, owner);
-        }
         if let Some(slot) = self.require(fields, "steps", owner, place) {
             spec.steps = self.steps(slot, owner, &spec.image);
         }
@@ -189,7 +190,7 @@ impl Reader<'_> {
         let hold = fields.get("hold_on_failure");
         spec.hold_on_failure_secs = hold.and_then(|slot| self.bounded_secs(slot, (1, "1s"), (24 * 3600, "24h")));
         if let Some(slot) = fields.get("runs_on") {
-            spec.runs_on = self.labels(slot);
+            spec.runs_on = self.agent_labels(slot);
         }
         let idempotent = fields.get("idempotent").and_then(|slot| self.flag(slot));
         spec.idempotent = idempotent.unwrap_or(true);

@@ -13,7 +13,8 @@ use crate::problems::{Problem, Problems};
 use crate::read::job::JobSource;
 use crate::read::needs::OutputName;
 use crate::read::{Reader, Slot, Spent};
-use crate::source::{Place, Source};
+use crate::source::Place;
+use crate::sources::Sources;
 use crate::substitute::Scope;
 use crate::yaml::{Entry, Key, Node, Plain, Scalar};
 
@@ -27,7 +28,7 @@ pub(crate) fn cells_of_output(
     job: &JobSource,
     from: &OutputName,
     text: &str,
-    sources: &[Source],
+    sources: &Sources,
     problems: &mut Problems,
 ) -> Option<JobSource> {
     let owner = format!("job `{}`", job.name);
@@ -58,7 +59,7 @@ fn read(
     text: &str,
     owner: &str,
     place: Place,
-    sources: &[Source],
+    sources: &Sources,
     problems: &mut Problems,
 ) -> Option<JobSource> {
     let mut bad = |words: String| problems.add(Problem::at(&codes::BAD_CELLS, place, words));

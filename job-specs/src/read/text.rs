@@ -5,7 +5,8 @@ use crate::globs::Globs;
 use crate::hash::globs_of;
 use crate::problems::{Problem, Problems};
 use crate::read::Slot;
-use crate::source::{Place, Source};
+use crate::source::Place;
+use crate::sources::Sources;
 use crate::substitute::{Found, Piece, Scope, Template, has_template, pieces};
 use crate::yaml::{Plain, Scalar, Value};
 
@@ -14,7 +15,7 @@ const MAX_SUBSTITUTED: usize = 16 * 1024 * 1024;
 
 /// Reads values at one place of the file: with one scope, into one collector.
 pub(crate) struct Reader<'a> {
-    pub(crate) sources: &'a [Source],
+    pub(crate) sources: &'a Sources,
     pub(crate) scope: Scope<'a>,
     pub(crate) problems: &'a mut Problems,
     /// What has been used up so far, over all cells.

@@ -100,7 +100,7 @@ fn mistakes_are_not_valid() {
         "jobs: {t: {image: i, steps: x}}",
         "jobs: {t: {image: i, steps: [x], timeout: 10}}",
         "jobs: {t: {image: i, steps: [{run: x, shell: zsh}]}}",
-        "jobs: {t: {image: i, steps: [x], services: {s: {image: i, ports: [80]}}}}",
+        "jobs: {t: {image: i, steps: [x], services: {s: {image: i, ports: 80}}}}",
         "{jobs: {t: {image: i, steps: [x]}}, on: pushed}",
     ] {
         assert!(!is_valid(&schema(), &yaml(text)), "{text}");
