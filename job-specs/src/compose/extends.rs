@@ -57,6 +57,10 @@ impl Loader<'_, '_> {
                 continue;
             }
             let node = self.extended(&entry, file, &mut Vec::new(), &mut done);
+            if node.is_none() {
+                // What it lacks now, its base may have.
+                self.reader.problems.explain(entry.key.place);
+            }
             extended.push(Entry {
                 node: node.unwrap_or_else(|| without_extends(&entry.node)),
                 key: entry.key,

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
+mod compose;
 mod conditions;
+mod corpus;
 mod examples;
 mod files;
 mod gallery;
