@@ -11,5 +11,6 @@ mod language;
 mod limits;
 mod properties;
 mod schema;
+mod service_keys;
 mod services;
 mod story;
