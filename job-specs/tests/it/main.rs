@@ -15,6 +15,7 @@ mod limits;
 mod outputs;
 mod properties;
 mod schema;
+mod service_keys;
 mod services;
 mod story;
 mod triggers;
