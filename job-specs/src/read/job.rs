@@ -103,7 +103,7 @@ pub(crate) fn read_job<'a>(
             spec.services = reader.services(&fields, &owner, file_env);
         });
     }
-    spec.deferred = reader.scope.waits;
+    spec.deferred = reader.scope.waits && spec.skip.is_none();
     spec
 }
 
