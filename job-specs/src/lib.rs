@@ -2,7 +2,8 @@
 //! machine that a job's life follows. It is separate so that the coordinator, the laptop (`drover run`, `drover
 //! lint`) and the web pages share one reading of a file; it does no I/O and knows no async runtime.
 //!
-//! Data flows one way: text -> [`parse()`] -> checked [`file::JobFile`] -> [`expand()`] -> [`model::JobSpec`] per cell.
+//! Data flows one way: text -> [`parse_with()`] -> checked [`file::JobFile`] -> [`fill_hashes()`] and [`expand()`] ->
+//! [`model::JobSpec`] per cell; a job that waits for outputs of others goes through [`expand_job()`] once they are there.
 //! Inside: `yaml` makes a tree in which every value knows its bytes; `keys` says which keys there are; `read` turns
 //! tree into model, one cell at a time, collecting `problems`; `check` looks at several things at once.
 

@@ -77,7 +77,9 @@ impl Sources {
         if let Some(found) = known.by_path.get(path) {
             return found.clone();
         }
-        let Some(repository) = repository.0 else { return LookUp::TooLate };
+        let Some(repository) = repository.0 else {
+            return LookUp::TooLate;
+        };
         let found = match repository.read(path) {
             Ok(None) => LookUp::Missing,
             Ok(Some(text)) => self.keep(&mut known, path, &text),

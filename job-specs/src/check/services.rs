@@ -17,7 +17,9 @@ pub(crate) fn services(services: &mut [PlacedService], off: &[String], problems:
     let names: Vec<String> = services.iter().map(|service| service.spec.name.clone()).collect();
     let is_there = |edge: &PlacedDependency| names.contains(&edge.dependency.service);
     for service in services.iter_mut() {
-        service.depends_on.retain(|edge| edge.dependency.required || is_there(edge));
+        service
+            .depends_on
+            .retain(|edge| edge.dependency.required || is_there(edge));
         let edges = service.depends_on.iter().map(|edge| edge.dependency.clone());
         service.spec.depends_on = edges.collect();
     }

@@ -70,7 +70,11 @@ fn is_on(reader: &mut Reader<'_>, entry: &Entry, profiles: &[String]) -> bool {
 fn profiles_of(reader: &mut Reader<'_>, entry: &Entry) -> Vec<String> {
     let slot = entry.node.get("profiles").map(|node| Slot::of("profiles", node));
     let items = slot.and_then(|slot| reader.items(slot, "a list of names"));
-    items.into_iter().flatten().filter_map(|item| reader.text(item)).collect()
+    items
+        .into_iter()
+        .flatten()
+        .filter_map(|item| reader.text(item))
+        .collect()
 }
 
 fn with_dependencies<'s>(services: &'s [Entry], wanted: BTreeSet<&'s str>) -> BTreeSet<&'s str> {

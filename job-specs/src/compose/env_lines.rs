@@ -45,7 +45,9 @@ fn env_line(text: &str, start: usize, end: usize) -> (Line, usize) {
     let whole = &text[start..end];
     let after_export = whole.strip_prefix("export ").map_or(whole, str::trim_start);
     let from = end - after_export.len();
-    let name_length = after_export.find(['=', ':', ' ', '\t', '\r']).unwrap_or(after_export.len());
+    let name_length = after_export
+        .find(['=', ':', ' ', '\t', '\r'])
+        .unwrap_or(after_export.len());
     let name = after_export[..name_length].to_owned();
     let rest = after_export[name_length..].trim_start_matches([' ', '\t']);
     let place = start..end - (whole.len() - whole.trim_end().len());
@@ -81,7 +83,10 @@ fn env_line(text: &str, start: usize, end: usize) -> (Line, usize) {
             }
             None => (Err((place.clone(), "the quote is not closed")), end + 1),
         },
-        _ => (Ok(make(without_comment(&text[value_at..end]).to_owned(), true)), end + 1),
+        _ => (
+            Ok(make(without_comment(&text[value_at..end]).to_owned(), true)),
+            end + 1,
+        ),
     }
 }
 

@@ -97,7 +97,11 @@ impl Loader<'_, '_> {
 
     fn may_follow(&mut self, this: &(String, String), chain: &[(String, String)], place: Place) -> Option<()> {
         let problem = if let Some(at) = chain.iter().position(|open| open == this) {
-            let circle: Vec<&str> = chain[at..].iter().chain([this]).map(|(_, name)| name.as_str()).collect();
+            let circle: Vec<&str> = chain[at..]
+                .iter()
+                .chain([this])
+                .map(|(_, name)| name.as_str())
+                .collect();
             let message = format!("services extend each other: {}", circle.join(" → "));
             Problem::at(&codes::BAD_EXTENDS, place, message).help("remove one of these `extends`")
         } else if chain.len() >= MAX_IMPORT_DEPTH {

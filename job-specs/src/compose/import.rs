@@ -36,7 +36,10 @@ impl Reader<'_> {
     pub(crate) fn services(&mut self, fields: &Fields<'_>, owner: &str, file_env: Option<&Node>) -> Vec<ServiceSpec> {
         let job_env = fields.get("env").map(|slot| slot.node);
         let mut variables = Variables::of_job(&[file_env, job_env]);
-        let own = fields.get("services").map(|slot| self.own_services(slot)).unwrap_or_default();
+        let own = fields
+            .get("services")
+            .map(|slot| self.own_services(slot))
+            .unwrap_or_default();
         let mut definitions = Definitions {
             configs: self.own_definitions(fields, "configs"),
             secrets: self.own_definitions(fields, "secrets"),
@@ -45,8 +48,12 @@ impl Reader<'_> {
         let mut choice = Choice::default();
         let mut services = own.to_vec();
         if let Some(slot) = fields.get("compose") {
-            let Some(import) = self.import(slot, owner) else { return Vec::new() };
-            let Some(model) = self.imported(&import, slot.place(), &mut variables) else { return Vec::new() };
+            let Some(import) = self.import(slot, owner) else {
+                return Vec::new();
+            };
+            let Some(model) = self.imported(&import, slot.place(), &mut variables) else {
+                return Vec::new();
+            };
             choice = import.choice;
             services = self.over(model.services, own);
             definitions.configs = laid_over(model.configs, definitions.configs);
@@ -84,7 +91,11 @@ impl Reader<'_> {
         match (&slot.node.value, key) {
             (Value::Map(entries), _) => {
                 for entry in entries {
-                    self.fields(Slot::of(key, &entry.node), &FILE_DEFINITION, &format!("`{key}` of the job"));
+                    self.fields(
+                        Slot::of(key, &entry.node),
+                        &FILE_DEFINITION,
+                        &format!("`{key}` of the job"),
+                    );
                 }
                 entries.clone()
             }
@@ -175,7 +186,9 @@ impl Reader<'_> {
 }
 
 fn laid_over(base: Vec<Entry>, over: Vec<Entry>) -> Vec<Entry> {
-    let kept = base.into_iter().filter(|entry| !over.iter().any(|own| own.key.text == entry.key.text));
+    let kept = base
+        .into_iter()
+        .filter(|entry| !over.iter().any(|own| own.key.text == entry.key.text));
     kept.chain(over.iter().cloned()).collect()
 }
 
@@ -211,7 +224,8 @@ impl Definitions {
 
 fn refuse_external(reader: &mut Reader<'_>, fields: &Fields<'_>, what: &str, (name, used): (&str, Place)) {
     let Some(slot) = fields.get("external") else { return };
-    let is_external = Reader::is_map(slot) || matches!(&slot.node.value, Value::Scalar(scalar) if scalar.text == "true");
+    let is_external =
+        Reader::is_map(slot) || matches!(&slot.node.value, Value::Scalar(scalar) if scalar.text == "true");
     if is_external {
         let place = fields.key_place("external").unwrap_or(slot.place());
         reader.add(external(place, what, name).related(used, "used here").once_per_place());

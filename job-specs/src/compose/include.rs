@@ -24,10 +24,14 @@ impl Loader<'_, '_> {
     pub(crate) fn included(&mut self, node: &Arc<Node>, folder: &str, variables: &Variables) -> Model {
         let mut all = Model::default();
         for item in self.reader.one_or_many(Slot::of("include", node)) {
-            let Some(include) = self.reader.include_item(item, folder) else { continue };
+            let Some(include) = self.reader.include_item(item, folder) else {
+                continue;
+            };
             let mut variables = variables.clone();
             match &include.env_files {
-                Some(files) => files.iter().for_each(|file| self.reader.add_env_file(file, &mut variables)),
+                Some(files) => files
+                    .iter()
+                    .for_each(|file| self.reader.add_env_file(file, &mut variables)),
                 None => self.reader.add_dot_env(&include.folder, item.place(), &mut variables),
             }
             // Its variables are its own, and so are the files that its `extends` has read with them.

@@ -302,6 +302,9 @@ mod tests {
     #[test]
     fn names_without_a_value_are_told() {
         let found = interpolate("$A ${B} ${C:-$D} $SET", 100, &look_up);
-        assert_eq!(found.map(|filled| filled.unset), Ok(vec!["A".into(), "B".into(), "D".into()]));
+        assert_eq!(
+            found.map(|filled| filled.unset),
+            Ok(vec!["A".into(), "B".into(), "D".into()])
+        );
     }
 }

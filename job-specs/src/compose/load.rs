@@ -10,7 +10,7 @@ use super::paths;
 use super::variables::Variables;
 use crate::codes;
 use crate::keys::COMPOSE_FILE;
-use crate::limits::MAX_IMPORT_DEPTH;
+use crate::limits::{MAX_DEFINED_SERVICES, MAX_IMPORT_DEPTH};
 use crate::problems::Problem;
 use crate::read::{Reader, Slot, folder_of};
 use crate::source::Place;
@@ -109,7 +109,11 @@ impl<'r> Loader<'_, 'r> {
             let before = problems.errors();
             let tree = yaml::read_compose(number, source, problems).filter(|root| !root.is_null());
             if tree.is_none() && problems.errors() == before {
-                problems.add(Problem::in_file(&codes::NO_SUCH_FILE, number, "the Compose file is empty"));
+                problems.add(Problem::in_file(
+                    &codes::NO_SUCH_FILE,
+                    number,
+                    "the Compose file is empty",
+                ));
             }
             tree
         });
@@ -126,8 +130,15 @@ impl<'r> Loader<'_, 'r> {
     }
 
     fn model(&mut self, root: &Arc<Node>, file: &Wanted, folder: &str, variables: &Variables) -> Model {
-        self.reader.fields(Slot::of("the file", root), &COMPOSE_FILE, &format!("the Compose file `{}`", file.path));
-        let included = root.get("include").map(|node| self.included(node, folder, variables)).unwrap_or_default();
+        self.reader.fields(
+            Slot::of("the file", root),
+            &COMPOSE_FILE,
+            &format!("the Compose file `{}`", file.path),
+        );
+        let included = root
+            .get("include")
+            .map(|node| self.included(node, folder, variables))
+            .unwrap_or_default();
         let mut services = self.services(root, folder, variables);
         let bases: Vec<Entry> = services.iter().chain(&included.services).cloned().collect();
         services = self.extended_all(services, &bases, &file.path, folder, variables);
@@ -144,7 +155,16 @@ impl<'r> Loader<'_, 'r> {
     /// The services as they are written in a file, each key in one form, paths from the repository's root.
     pub(crate) fn services(&mut self, root: &Node, folder: &str, variables: &Variables) -> Vec<Entry> {
         let mut services = Vec::new();
-        for entry in self.section(root, "services") {
+        let written = self.section(root, "services");
+        if let Some(one_too_many) = written.get(MAX_DEFINED_SERVICES) {
+            let message = format!(
+                "the Compose file has {} services; at most {MAX_DEFINED_SERVICES} are read",
+                written.len()
+            );
+            self.reader
+                .add(Problem::at(&codes::TOO_MANY_SERVICES, one_too_many.key.place, message));
+        }
+        for entry in written.into_iter().take(MAX_DEFINED_SERVICES) {
             let node = self.reader.canonical_service(&entry.node, variables);
             services.push(Entry {
                 key: entry.key,
@@ -188,11 +208,16 @@ impl Model {
 
 /// The folder of a Compose file, as paths in it are relative to it.
 pub(crate) fn folder_of_first(files: &[Wanted]) -> String {
-    files.first().map_or(String::new(), |file| folder_of(&file.path).to_owned())
+    files
+        .first()
+        .map_or(String::new(), |file| folder_of(&file.path).to_owned())
 }
 
 /// A service without its `extends`.
 pub(crate) fn without_extends(node: &Node) -> Arc<Node> {
     let entries = node.entries().into_iter().flatten();
-    map_like(node, entries.filter(|entry| &*entry.key.text != "extends").cloned().collect())
+    map_like(
+        node,
+        entries.filter(|entry| &*entry.key.text != "extends").cloned().collect(),
+    )
 }

@@ -14,7 +14,15 @@ use crate::yaml::{Entry, Merge, Node, Value};
 /// Keys of a service whose lists are one value.
 const REPLACED: &[&str] = &["command", "entrypoint", "test"];
 /// Keys of a service that can be a number or a map; the later form counts.
-const EITHER_FORM: &[&str] = &["ulimits", "external", "extends", "healthcheck", "ready", "http", "logging"];
+const EITHER_FORM: &[&str] = &[
+    "ulimits",
+    "external",
+    "extends",
+    "healthcheck",
+    "ready",
+    "http",
+    "logging",
+];
 
 impl Reader<'_> {
     /// `over` over `base`; both are maps from names to services, configs or the like.
@@ -44,7 +52,11 @@ impl Reader<'_> {
             (_, Value::Scalar(_)) if over.is_null() => Arc::clone(base),
             _ if EITHER_FORM.contains(&key) || key.is_empty() => usual(over),
             _ => {
-                let message = format!("`{key}` is {} here, and {} where it is overridden", base.found(), over.found());
+                let message = format!(
+                    "`{key}` is {} here, and {} where it is overridden",
+                    base.found(),
+                    over.found()
+                );
                 let problem = Problem::at(&codes::CANNOT_MERGE, over.place, message);
                 let problem = problem.related(base.place, "the value that is overridden");
                 self.add(problem.help("write both in the same form, or put `!override` before this one"));
@@ -55,7 +67,11 @@ impl Reader<'_> {
 
     fn merged_maps(&mut self, base: &[Entry], over: &[Entry]) -> Vec<Entry> {
         let mut merged: Vec<Entry> = base.to_vec();
-        let at: HashMap<&str, usize> = base.iter().enumerate().map(|(at, entry)| (&*entry.key.text, at)).collect();
+        let at: HashMap<&str, usize> = base
+            .iter()
+            .enumerate()
+            .map(|(at, entry)| (&*entry.key.text, at))
+            .collect();
         let mut removed = Vec::new();
         for entry in over {
             match at.get(&*entry.key.text) {
@@ -145,6 +161,7 @@ mod tests {
     use super::*;
     use crate::SourceFile;
     use crate::problems::Problems;
+    use crate::read::Spent;
     use crate::source::Source;
     use crate::sources::Sources;
     use crate::substitute::Scope;
@@ -163,7 +180,7 @@ mod tests {
             .map(|at| crate::yaml::read_compose(at, &sources[at], &mut problems).unwrap())
             .map(|tree| super::super::canonical::one_form(&tree))
             .collect();
-        let mut spent = crate::read::Spent::default();
+        let mut spent = Spent::default();
         let mut reader = Reader {
             sources: &sources,
             scope: Scope::default(),
@@ -180,9 +197,14 @@ mod tests {
     fn shown(node: &Node) -> String {
         match &node.value {
             Value::Scalar(scalar) => scalar.text.clone(),
-            Value::List(items) => format!("[{}]", items.iter().map(|item| shown(item)).collect::<Vec<_>>().join(", ")),
+            Value::List(items) => format!(
+                "[{}]",
+                items.iter().map(|item| shown(item)).collect::<Vec<_>>().join(", ")
+            ),
             Value::Map(entries) => {
-                let entries = entries.iter().map(|entry| format!("{}: {}", entry.key.text, shown(&entry.node)));
+                let entries = entries
+                    .iter()
+                    .map(|entry| format!("{}: {}", entry.key.text, shown(&entry.node)));
                 format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
             }
         }
@@ -221,20 +243,60 @@ mod tests {
             ),
             ("{expose: [1, 2]}", "{expose: [2, 3]}", "{expose: [1, 2, 3]}"),
             ("{dns: 1.1.1.1}", "{dns: [8.8.8.8]}", "{dns: [1.1.1.1, 8.8.8.8]}"),
-            ("{tmpfs: /run}", "{tmpfs: [\"/run:size=1m\"]}", "{tmpfs: [/run:size=1m]}"),
+            (
+                "{tmpfs: /run}",
+                "{tmpfs: [\"/run:size=1m\"]}",
+                "{tmpfs: [/run:size=1m]}",
+            ),
             ("{env_file: a}", "{env_file: [b]}", "{env_file: [a, b]}"),
-            ("{depends_on: [a]}", "{depends_on: {b: {condition: c}}}", "{depends_on: {a: {}, b: {condition: c}}}"),
-            ("{networks: [n]}", "{networks: {n: {aliases: [x]}}}", "{networks: {n: {aliases: [x]}}}"),
-            ("{build: ./a}", "{build: {target: t}}", "{build: {context: ./a, target: t}}"),
-            ("{build: {args: [A=1]}}", "{build: {args: {B: 2}}}", "{build: {args: {A: 1, B: 2}}}"),
-            ("{extra_hosts: {a: 1.1.1.1}}", "{extra_hosts: [\"b=2.2.2.2\"]}", "{extra_hosts: [a=1.1.1.1, b=2.2.2.2]}"),
-            ("{ulimits: {nofile: 1}}", "{ulimits: {nofile: {soft: 1, hard: 2}}}", "error"),
-            ("{secrets: [a, {source: b, target: t}]}", "{secrets: [a, {source: c, target: t}]}", "{secrets: [a, {source: c, target: t}]}"),
+            (
+                "{depends_on: [a]}",
+                "{depends_on: {b: {condition: c}}}",
+                "{depends_on: {a: {}, b: {condition: c}}}",
+            ),
+            (
+                "{networks: [n]}",
+                "{networks: {n: {aliases: [x]}}}",
+                "{networks: {n: {aliases: [x]}}}",
+            ),
+            (
+                "{build: ./a}",
+                "{build: {target: t}}",
+                "{build: {context: ./a, target: t}}",
+            ),
+            (
+                "{build: {args: [A=1]}}",
+                "{build: {args: {B: 2}}}",
+                "{build: {args: {A: 1, B: 2}}}",
+            ),
+            (
+                "{extra_hosts: {a: 1.1.1.1}}",
+                "{extra_hosts: [\"b=2.2.2.2\"]}",
+                "{extra_hosts: [a=1.1.1.1, b=2.2.2.2]}",
+            ),
+            (
+                "{ulimits: {nofile: 1}}",
+                "{ulimits: {nofile: {soft: 1, hard: 2}}}",
+                "error",
+            ),
+            (
+                "{secrets: [a, {source: b, target: t}]}",
+                "{secrets: [a, {source: c, target: t}]}",
+                "{secrets: [a, {source: c, target: t}]}",
+            ),
             ("{image: a, ports: [1]}", "{ports: !reset []}", "{image: a}"),
             ("{image: a, ports: [1]}", "{ports: !reset}", "{image: a}"),
             ("{ports: [1]}", "{ports: !override [2]}", "{ports: [2]}"),
-            ("{environment: {A: 1}}", "{environment: !override {B: 1}}", "{environment: {B: 1}}"),
-            ("{environment: {A: 1, B: 2}}", "{environment: {A: !reset null}}", "{environment: {B: 2}}"),
+            (
+                "{environment: {A: 1}}",
+                "{environment: !override {B: 1}}",
+                "{environment: {B: 1}}",
+            ),
+            (
+                "{environment: {A: 1, B: 2}}",
+                "{environment: {A: !reset null}}",
+                "{environment: {B: 2}}",
+            ),
             ("{expose: [1]}", "{expose: 2}", "error"),
             ("{environment: {A: 1}}", "{environment:}", "{environment: {A: 1}}"),
         ];

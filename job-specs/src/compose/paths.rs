@@ -59,7 +59,11 @@ fn of_build(build: &Arc<Node>, folder: &str) -> Arc<Node> {
         return Arc::clone(build);
     };
     let context = Node::scalar(build.place, Scalar::quoted(folder.to_owned()));
-    let entries: Vec<Entry> = entries.iter().cloned().chain([entry_like(build, "context", context)]).collect();
+    let entries: Vec<Entry> = entries
+        .iter()
+        .cloned()
+        .chain([entry_like(build, "context", context)])
+        .collect();
     map_like(build, entries)
 }
 

@@ -37,7 +37,11 @@ impl Reader<'_> {
 
     /// Counts a value with all that is in it.
     pub(crate) fn spend_node(&mut self, node: &Node) -> bool {
-        let bytes = node.weight.nodes.saturating_mul(VALUE_COST).saturating_add(node.weight.bytes);
+        let bytes = node
+            .weight
+            .nodes
+            .saturating_mul(VALUE_COST)
+            .saturating_add(node.weight.bytes);
         self.spend(bytes, node.place)
     }
 
@@ -80,7 +84,10 @@ impl Reader<'_> {
             }
             Value::Scalar(_) => Arc::clone(node),
             Value::List(items) => {
-                let new: Vec<Arc<Node>> = items.iter().map(|item| self.interpolated_tree(item, variables)).collect();
+                let new: Vec<Arc<Node>> = items
+                    .iter()
+                    .map(|item| self.interpolated_tree(item, variables))
+                    .collect();
                 match items.iter().zip(&new).all(|(old, new)| Arc::ptr_eq(old, new)) {
                     true => Arc::clone(node),
                     false => list_like(node, new),
@@ -92,7 +99,11 @@ impl Reader<'_> {
                     node: self.interpolated_tree(&entry.node, variables),
                 };
                 let new: Vec<Entry> = entries.iter().map(change).collect();
-                match entries.iter().zip(&new).all(|(old, new)| Arc::ptr_eq(&old.node, &new.node)) {
+                match entries
+                    .iter()
+                    .zip(&new)
+                    .all(|(old, new)| Arc::ptr_eq(&old.node, &new.node))
+                {
                     true => Arc::clone(node),
                     false => map_like(node, new),
                 }
@@ -133,8 +144,17 @@ impl Reader<'_> {
         let message = format!("variable `{name}` is not set, so it is empty here");
         let problem = Problem::at(&codes::UNSET_VARIABLE, at, message);
         let help = format!("set it in the job's `env`, or write a default: `${{{name}:-…}}`");
-        let axes: Vec<String> = self.scope.axes.iter().map(|axis| crate::env::matrix_variable(axis)).collect();
-        let known = self.scope.names("env").into_iter().chain(axes.iter().map(String::as_str));
+        let axes: Vec<String> = self
+            .scope
+            .axes
+            .iter()
+            .map(|axis| crate::env::matrix_variable(axis))
+            .collect();
+        let known = self
+            .scope
+            .names("env")
+            .into_iter()
+            .chain(axes.iter().map(String::as_str));
         let problem = match nearest(name, known) {
             Some(meant) => problem.label(format!("did you mean `{meant}`?")),
             None => problem,
@@ -146,22 +166,36 @@ impl Reader<'_> {
         match fault {
             Fault::Unknown(what) => {
                 let at = self.within(place, &what);
-                let problem = Problem::at(&codes::BAD_VARIABLE, at, format!("`{what}` is not a variable of Compose"));
+                let problem = Problem::at(
+                    &codes::BAD_VARIABLE,
+                    at,
+                    format!("`{what}` is not a variable of Compose"),
+                );
                 problem.help(format!("one `$` is written `$$` there: `${what}`"))
             }
             Fault::Template => {
                 let at = self.within(place, "${{");
-                let problem = Problem::at(&codes::TEMPLATE_IN_COMPOSE, at, "`${{ }}` cannot be used in a Compose file");
+                let problem = Problem::at(
+                    &codes::TEMPLATE_IN_COMPOSE,
+                    at,
+                    "`${{ }}` cannot be used in a Compose file",
+                );
                 let variable = pieces(text).into_iter().find_map(|piece| match piece {
                     Piece::Name(template) => variable_of(template),
                     Piece::Text(_) | Piece::Hash { .. } | Piece::Broken(_) => None,
                 });
                 let variable = variable.unwrap_or_else(|| "MATRIX_POSTGRES".to_owned());
-                problem.help(format!("write `${{{variable}}}`: Compose's own form, which Compose can read too"))
+                problem.help(format!(
+                    "write `${{{variable}}}`: Compose's own form, which Compose can read too"
+                ))
             }
             Fault::Required { name, message } => {
                 let at = self.within(place, &name);
-                let problem = Problem::at(&codes::REQUIRED_VARIABLE, at, format!("variable `{name}` must have a value"));
+                let problem = Problem::at(
+                    &codes::REQUIRED_VARIABLE,
+                    at,
+                    format!("variable `{name}` must have a value"),
+                );
                 let problem = problem.help(format!("set it in the job's `env`: `env: {{{name}: …}}`"));
                 match message.trim() {
                     "" => problem,

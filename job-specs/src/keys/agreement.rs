@@ -207,7 +207,7 @@ fn sample(table: &Table, key: &Key) -> String {
         "timezone" => "Europe/Paris".to_owned(),
         "expires" => "2h".to_owned(),
         "on" if table.what == "`retry`" => "any".to_owned(),
-        "file" if std::ptr::eq(table, &SECRET) => "/run/secrets/a".to_owned(),
+        "file" if table.what == SECRET.what => "/run/secrets/a".to_owned(),
         "include" | "exclude" => "[{axis: a}]".to_owned(),
         "tmpfs" if matches!(key.shape, Shape::Object(_)) => "{size: 1m}".to_owned(),
         "tmpfs" | "working_dir" => "/x".to_owned(),

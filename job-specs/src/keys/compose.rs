@@ -34,8 +34,14 @@ pub(crate) static COMPOSE: Table = Table {
         ("profile", Means("profiles")),
         ("service", Means("services")),
         ("env", Hint("variables of a Compose file come from the job's `env`")),
-        ("environment", Hint("variables of a Compose file come from the job's `env`")),
-        ("env_file", Hint("variables of a Compose file come from the job's `env`, and from `.env` beside it")),
+        (
+            "environment",
+            Hint("variables of a Compose file come from the job's `env`"),
+        ),
+        (
+            "env_file",
+            Hint("variables of a Compose file come from the job's `env`, and from `.env` beside it"),
+        ),
     ],
     others: Others::Refused,
 };
@@ -45,11 +51,23 @@ pub(crate) static COMPOSE_FILE: Table = Table {
     what: "Compose file",
     about: "A Compose file of the repository.",
     keys: &[
-        key("name", Shape::Text, "The project's name; `COMPOSE_PROJECT_NAME` in the file."),
+        key(
+            "name",
+            Shape::Text,
+            "The project's name; `COMPOSE_PROJECT_NAME` in the file.",
+        ),
         key("version", Shape::Scalar, "Read over."),
         key("services", Shape::Map(&Shape::Object(&SERVICE)), "The services."),
-        key("networks", Shape::Map(&Shape::Object(&NETWORK_DEFINITION)), "Its networks; here they are one."),
-        key("volumes", Shape::Map(&Shape::Object(&VOLUME_DEFINITION)), "Its volumes."),
+        key(
+            "networks",
+            Shape::Map(&Shape::Object(&NETWORK_DEFINITION)),
+            "Its networks; here they are one.",
+        ),
+        key(
+            "volumes",
+            Shape::Map(&Shape::Object(&VOLUME_DEFINITION)),
+            "Its volumes.",
+        ),
         key("configs", Shape::Map(&Shape::Object(&FILE_DEFINITION)), "Its configs."),
         key("secrets", Shape::Map(&Shape::Object(&FILE_DEFINITION)), "Its secrets."),
         key("include", TEXTS, "Compose files that belong to it."),
@@ -69,8 +87,16 @@ pub(crate) static INCLUDE: Table = Table {
     about: "A Compose file that belongs to another.",
     keys: &[
         required("path", Shape::OneOrMany(&Shape::Text), "The file."),
-        key("env_file", Shape::OneOrMany(&Shape::Text), "Its variables. Default: `.env` of its folder."),
-        key("project_directory", Shape::Text, "What its paths are relative to. Default: its folder."),
+        key(
+            "env_file",
+            Shape::OneOrMany(&Shape::Text),
+            "Its variables. Default: `.env` of its folder.",
+        ),
+        key(
+            "project_directory",
+            Shape::Text,
+            "What its paths are relative to. Default: its folder.",
+        ),
     ],
     foreign: &[("file", Means("path"))],
     others: Others::Refused,
@@ -132,9 +158,17 @@ pub(crate) static FILE_DEFINITION: Table = Table {
     keys: &[
         key("file", Shape::Text, "A file of the repository."),
         key("content", Shape::Text, "The text itself."),
-        key("environment", Shape::Text, "The value of this variable of the job's `env`."),
+        key(
+            "environment",
+            Shape::Text,
+            "The value of this variable of the job's `env`.",
+        ),
         key("external", Shape::Flag, "true: the repository's secret of that name."),
-        key("name", Shape::Text, "The name of the repository's secret. Default: its key."),
+        key(
+            "name",
+            Shape::Text,
+            "The name of the repository's secret. Default: its key.",
+        ),
     ],
     foreign: &[
         ("labels", Ignored("nothing reads them here")),
@@ -150,10 +184,18 @@ pub(crate) static BUILD: Table = Table {
     what: "`build`",
     about: "How an image is made from a Dockerfile of the repository.",
     keys: &[
-        key("context", Shape::Text, "A folder of the repository. Default: all of it."),
+        key(
+            "context",
+            Shape::Text,
+            "A folder of the repository. Default: all of it.",
+        ),
         key("dockerfile", Shape::Text, "From the context. Default: Dockerfile."),
         key("dockerfile_inline", Shape::Text, "The Dockerfile's text itself."),
-        key("args", PAIRS, "Build arguments; the image's history shows them, so never secrets."),
+        key(
+            "args",
+            PAIRS,
+            "Build arguments; the image's history shows them, so never secrets.",
+        ),
         key("target", Shape::Text, "The stage to stop at."),
         key("labels", PAIRS, "Labels of the image."),
         key("no_cache", Shape::Flag, "Nothing of an earlier build is used."),
@@ -163,7 +205,10 @@ pub(crate) static BUILD: Table = Table {
     foreign: &[
         ("cache_from", Ignored("the agent's own build cache is used")),
         ("cache_to", Ignored("the agent's own build cache is used")),
-        ("tags", Ignored("the image lives as long as the job; write a step with `image:` to keep one")),
+        (
+            "tags",
+            Ignored("the image lives as long as the job; write a step with `image:` to keep one"),
+        ),
         ("network", Ignored("a build has a network of its own")),
         ("shm_size", Ignored("the engine's default is used")),
         ("ulimits", Ignored("the engine's default is used")),
@@ -174,8 +219,14 @@ pub(crate) static BUILD: Table = Table {
         ("additional_contexts", Later),
         ("secrets", Later),
         ("ssh", Later),
-        ("privileged", Refused("a privileged build could take over the agent's host")),
-        ("entitlements", Refused("a privileged build could take over the agent's host")),
+        (
+            "privileged",
+            Refused("a privileged build could take over the agent's host"),
+        ),
+        (
+            "entitlements",
+            Refused("a privileged build could take over the agent's host"),
+        ),
         ("file", Means("dockerfile")),
         ("path", Means("context")),
     ],
@@ -189,7 +240,11 @@ pub(crate) static ENV_FILE: Table = Table {
     keys: &[
         required("path", Shape::Text, "A file of the repository."),
         key("required", Shape::Flag, "false: it may be missing."),
-        key("format", Shape::Choice(&["raw"]), "raw: nothing in it is replaced or unquoted."),
+        key(
+            "format",
+            Shape::Choice(&["raw"]),
+            "raw: nothing in it is replaced or unquoted.",
+        ),
     ],
     foreign: &[("file", Means("path"))],
     others: Others::Refused,
@@ -223,7 +278,11 @@ pub(crate) static PORT: Table = Table {
     about: "A port of a service.",
     keys: &[
         required("target", Shape::Whole(1, 65_535), "The port in the container."),
-        key("published", Shape::Scalar, "Not published: steps reach the service by its name."),
+        key(
+            "published",
+            Shape::Scalar,
+            "Not published: steps reach the service by its name.",
+        ),
         key("host_ip", Shape::Text, "Read over."),
         key("protocol", Shape::Choice(&["tcp", "udp"]), "Default: tcp."),
         key("app_protocol", Shape::Text, "Read over."),
@@ -309,7 +368,11 @@ pub(crate) static DEPLOY: Table = Table {
     about: "Compose's `deploy`: only limits and the number of containers.",
     keys: &[
         key("resources", Shape::Object(&DEPLOY_RESOURCES), "Its limits."),
-        key("replicas", Shape::Whole(0, MAX_SCALE), "How many containers, as `scale`."),
+        key(
+            "replicas",
+            Shape::Whole(0, MAX_SCALE),
+            "How many containers, as `scale`.",
+        ),
     ],
     foreign: &[
         ("mode", Ignored(NO_CLUSTER)),

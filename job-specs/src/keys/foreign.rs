@@ -134,7 +134,9 @@ pub(crate) const IN_A_SERVICE: &[(&str, Foreign)] = &[
     ("pre_stop", Later),
     (
         "extends",
-        Hint("`extends` is read in Compose files, which the job's `compose:` names; here an anchor does it: `<<: *base`"),
+        Hint(
+            "`extends` is read in Compose files, which the job's `compose:` names; here an anchor does it: `<<: *base`",
+        ),
     ),
     (
         "privileged",
@@ -158,7 +160,10 @@ pub(crate) const IN_A_SERVICE: &[(&str, Foreign)] = &[
         Refused("no job ever gets the engine's socket: it is root on the agent's host"),
     ),
     ("gpus", HOST_ACCESS),
-    ("volumes_from", Refused("a container outside the job could be meant; name a volume under `volumes` of both")),
+    (
+        "volumes_from",
+        Refused("a container outside the job could be meant; name a volume under `volumes` of both"),
+    ),
     ("credential_spec", Refused("it names credentials of the agent's host")),
     ("external_links", Ignored("nothing outside of the job is reached")),
     (

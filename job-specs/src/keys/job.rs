@@ -2,11 +2,12 @@
 
 use super::Foreign::{Hint, Ignored, Means};
 use super::{
-    ARTIFACT, CACHE, COMPOSE, FILE_DEFINITION, Others, REPORTS, RETRY, SERVICE, STEP, Shape, Table, WHEN, foreign, key, required,
+    ARTIFACT, CACHE, COMPOSE, FILE_DEFINITION, Others, REPORTS, RETRY, SERVICE, STEP, Shape, Table, WHEN, foreign, key,
+    required,
 };
 
-const TEXTS: Shape = Shape::List(&Shape::Text);
 const ENV: Shape = Shape::Map(&Shape::Scalar);
+const TEXTS: Shape = Shape::List(&Shape::Text);
 const CELL: Shape = Shape::Map(&Shape::Scalar);
 
 /// A job.

@@ -24,11 +24,7 @@ pub(crate) static SERVICE: Table = Table {
             Shape::AnyOf(&[Shape::Text, Shape::Object(&BUILD)]),
             "Makes the image from a Dockerfile: a folder of the repository, or a map.",
         ),
-        key(
-            "environment",
-            PAIRS,
-            "Its environment: a map, or a list of NAME=value.",
-        ),
+        key("environment", PAIRS, "Its environment: a map, or a list of NAME=value."),
         key(
             "env_file",
             Shape::OneOrMany(&Shape::AnyOf(&[Shape::Text, Shape::Object(&ENV_FILE)])),
@@ -85,7 +81,11 @@ pub(crate) static SERVICE: Table = Table {
             ]),
             "All services of a job share one network; only `aliases` count.",
         ),
-        key("hostname", Shape::Text, "What the container calls itself. Default: its key."),
+        key(
+            "hostname",
+            Shape::Text,
+            "What the container calls itself. Default: its key.",
+        ),
         key("expose", Shape::List(&Shape::Scalar), "Ports that it serves."),
         key(
             "ports",
@@ -116,7 +116,11 @@ pub(crate) static SERVICE: Table = Table {
             "It runs only when one of these is chosen by the job's `compose.profiles`.",
         ),
         key("scale", Shape::Whole(0, MAX_SCALE), "How many containers. Default: 1."),
-        key("stop_signal", Shape::Scalar, "The signal that asks it to end. Default: SIGTERM."),
+        key(
+            "stop_signal",
+            Shape::Scalar,
+            "The signal that asks it to end. Default: SIGTERM.",
+        ),
         key(
             "stop_grace_period",
             Shape::Duration,
@@ -128,7 +132,11 @@ pub(crate) static SERVICE: Table = Table {
             "Limits of its processes: nofile, memlock, ….",
         ),
         key("cpus", Shape::Number, "Processors, also fractions: 0.5."),
-        key("pids_limit", Shape::Whole(-1, 4_194_304), "Processes and threads; -1: no limit of its own."),
+        key(
+            "pids_limit",
+            Shape::Whole(-1, 4_194_304),
+            "Processes and threads; -1: no limit of its own.",
+        ),
         key("shm_size", Shape::Size, "Size of /dev/shm: 256m."),
         key("sysctls", PAIRS, "Kernel settings of its own network and IPC."),
         key(
@@ -150,7 +158,11 @@ pub(crate) static SERVICE: Table = Table {
             Shape::Scalar,
             "What happens when it ends: no (default), always, unless-stopped, on-failure[:times].",
         ),
-        key("deploy", Shape::Object(&DEPLOY), "Only `resources.limits` and `replicas` are read."),
+        key(
+            "deploy",
+            Shape::Object(&DEPLOY),
+            "Only `resources.limits` and `replicas` are read.",
+        ),
     ],
     foreign: foreign::IN_A_SERVICE,
     others: Others::Extensions,

@@ -24,7 +24,7 @@ impl Reader<'_> {
             None => ".".to_owned(),
         };
         let dockerfile = self.take(&fields, "dockerfile", |reader, slot| reader.dockerfile(slot, &context));
-        let dockerfile_inline = self.take(&fields, "dockerfile_inline", Self::text);
+        let dockerfile_inline = self.take(&fields, "dockerfile_inline", Self::shell_text);
         if let (Some(_), Some(place)) = (&dockerfile_inline, fields.key_place("dockerfile")) {
             let message = "`build` has both `dockerfile` and `dockerfile_inline`";
             self.add(Problem::at(&codes::BAD_VALUE, place, message).help("keep one of them"));
@@ -44,13 +44,22 @@ impl Reader<'_> {
 
     fn context(&mut self, slot: Slot<'_>) -> Option<String> {
         let text = self.text(slot)?;
-        let is_remote = text.contains("://") || text.starts_with("git@") || text.ends_with(".git") || text.contains(".git#");
+        let is_remote =
+            text.contains("://") || text.starts_with("git@") || text.ends_with(".git") || text.contains(".git#");
         if !is_remote {
             return self.inside(slot, &text);
         }
-        let problem = self.bad_value(slot, &codes::REFUSED, format!("`{text}` is refused as a context of `build`"));
+        let problem = self.bad_value(
+            slot,
+            &codes::REFUSED,
+            format!("`{text}` is refused as a context of `build`"),
+        );
         let note = "an image is built from the commit that is tested, and from nothing that can change behind it";
-        self.add(problem.note(note).help("take a folder of the repository: `context: ./service`"));
+        self.add(
+            problem
+                .note(note)
+                .help("take a folder of the repository: `context: ./service`"),
+        );
         None
     }
 
@@ -85,7 +94,11 @@ impl Reader<'_> {
             [one] => self.platform(*one),
             [] => None,
             [_, second, ..] => {
-                let problem = Problem::at(&codes::BAD_VALUE, second.place(), "an image is built for one platform here");
+                let problem = Problem::at(
+                    &codes::BAD_VALUE,
+                    second.place(),
+                    "an image is built for one platform here",
+                );
                 self.add(problem.help("keep the platform of the agents"));
                 None
             }

@@ -77,4 +77,3 @@ fn placed(service: String, condition: DependencyCondition, place: Place) -> Plac
         condition_place: place,
     }
 }
-

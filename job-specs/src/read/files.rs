@@ -32,7 +32,11 @@ pub(crate) fn joined(folder: &str, path: &str) -> Result<String, Outside> {
             part => parts.push(part),
         }
     }
-    Ok(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
+    Ok(if parts.is_empty() {
+        ".".to_owned()
+    } else {
+        parts.join("/")
+    })
 }
 
 /// The folder that a file is in; empty for the root.

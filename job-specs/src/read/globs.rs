@@ -24,7 +24,7 @@ pub(crate) enum GlobKind {
 
 /// Where a path may lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum Within {
     /// Into the workspace only; the path is relative to it.
     Workspace,
     /// Anywhere in the container.
@@ -115,7 +115,7 @@ impl Reader<'_> {
     }
 
     /// A path. One into the workspace is relative to it afterwards; `.` is all of it.
-    pub(crate) fn path(&mut self, slot: Slot<'_>, reach: Reach) -> Option<String> {
+    pub(crate) fn path(&mut self, slot: Slot<'_>, reach: Within) -> Option<String> {
         let text = self.text(slot)?;
         let bad = |reader: &mut Self, message: String| reader.bad_value(slot, &codes::BAD_PATH, message);
         let inside = match text.strip_prefix("/workspace") {
@@ -134,7 +134,7 @@ impl Reader<'_> {
         } else if leaves(path) {
             self.outside(slot, &text);
             return None;
-        } else if path.starts_with('/') && reach == Reach::Workspace {
+        } else if path.starts_with('/') && reach == Within::Workspace {
             self.not_inside(slot, &text);
             return None;
         } else if path == "/" || is_not_ours(path) {

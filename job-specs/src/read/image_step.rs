@@ -56,8 +56,8 @@ impl Reader<'_> {
         })
     }
 
-    /// A map from names to texts, of an image or an agent.
-    pub(crate) fn label_map(&mut self, slot: Slot<'_>) -> BTreeMap<String, String> {
+    /// The labels of an agent.
+    pub(crate) fn agent_labels(&mut self, slot: Slot<'_>) -> BTreeMap<String, String> {
         let Some(entries) = slot.node.entries() else {
             self.wrong_type(slot, "a map from names to values");
             return BTreeMap::new();

@@ -98,9 +98,12 @@ pub(crate) fn read_job<'a>(
     let owner = format!("job `{}`", job.name);
     if let Some(fields) = reader.fields(Slot::of("the job", &job.node), &JOB, &owner) {
         reader.job_fields(&fields, &owner, job.place, &mut spec);
-        spec.services = reader.services(&fields, &owner, file_env);
+        let skipped = spec.skip.is_some();
+        reader.unless(skipped, |reader| {
+            spec.services = reader.services(&fields, &owner, file_env);
+        });
     }
-    spec.deferred = reader.scope.waits;
+    spec.deferred = reader.scope.waits && spec.skip.is_none();
     spec
 }
 
@@ -187,7 +190,7 @@ impl Reader<'_> {
         let hold = fields.get("hold_on_failure");
         spec.hold_on_failure_secs = hold.and_then(|slot| self.bounded_secs(slot, (1, "1s"), (24 * 3600, "24h")));
         if let Some(slot) = fields.get("runs_on") {
-            spec.runs_on = self.label_map(slot);
+            spec.runs_on = self.agent_labels(slot);
         }
         let idempotent = fields.get("idempotent").and_then(|slot| self.flag(slot));
         spec.idempotent = idempotent.unwrap_or(true);

@@ -6,7 +6,7 @@ use crate::codes;
 use crate::keys::{ARTIFACT, CACHE, REPORTS};
 use crate::model::{ArtifactSpec, CacheSpec, ReportFormat, ReportSpec, WhenStatus};
 use crate::problems::Problem;
-use crate::read::globs::{GlobKind, Reach};
+use crate::read::globs::{GlobKind, Within};
 use crate::read::{Reader, Slot};
 use crate::source::Place;
 
@@ -48,7 +48,7 @@ impl Reader<'_> {
         if let Some(paths) = self.require(&fields, "paths", &owner, slot.place()) {
             self.some(paths);
             for item in self.at_most(paths, MAX_ITEMS) {
-                let path = self.path(item, Reach::Container);
+                let path = self.path(item, Within::Container);
                 cache.paths.extend(path.filter(|path| !cache.paths.contains(path)));
             }
         }

@@ -4,7 +4,7 @@ use crate::codes;
 use crate::keys::SECRET;
 use crate::model::{SecretInto, SecretUse};
 use crate::problems::Problem;
-use crate::read::globs::Reach;
+use crate::read::globs::Within;
 use crate::read::{Reader, Slot};
 use crate::source::Place;
 use crate::yaml::Value;
@@ -70,7 +70,7 @@ impl Reader<'_> {
 
     fn secret_file(&mut self, slot: Slot<'_>) -> Option<String> {
         let written = self.literal(slot)?;
-        let path = self.path(slot, Reach::Container)?;
+        let path = self.path(slot, Within::Container)?;
         if path.starts_with('/') && !written.ends_with('/') {
             return Some(path);
         }

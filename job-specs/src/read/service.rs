@@ -83,14 +83,20 @@ impl Reader<'_> {
         };
         let first = published().min_by_key(|(_, (_, place))| (place.file, place.span.start));
         let Some((_, (_, place))) = first else { return };
-        let hosts: Vec<String> = published().map(|(name, (port, _))| format!("`{name}:{port}`")).collect();
+        let hosts: Vec<String> = published()
+            .map(|(name, (port, _))| format!("`{name}:{port}`"))
+            .collect();
         let problem = Problem::at(
             &codes::PORT_NOT_PUBLISHED,
             place,
             "ports of services are not published on the host",
         );
         let hosts = listed(hosts.iter().map(String::as_str));
-        self.add(problem.note(format!("not published; steps reach {hosts}")).once_per_place());
+        self.add(
+            problem
+                .note(format!("not published; steps reach {hosts}"))
+                .once_per_place(),
+        );
     }
 
     fn service(&mut self, entry: &Entry, around: Around<'_>, job: &str) -> PlacedService {
@@ -159,7 +165,9 @@ impl Reader<'_> {
         spec.ready = self.take(fields, "ready", |reader, slot| reader.ready(slot, owner));
         spec.run_once = self.take(fields, "run_once", Self::flag).unwrap_or(false);
         spec.allow_failure = self.take(fields, "allow_failure", Self::flag).unwrap_or(false);
-        let edges = self.take(fields, "depends_on", |reader, slot| Some(reader.depends_on(slot, owner)));
+        let edges = self.take(fields, "depends_on", |reader, slot| {
+            Some(reader.depends_on(slot, owner))
+        });
         service.depends_on = edges.unwrap_or_default();
     }
 

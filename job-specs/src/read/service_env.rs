@@ -154,7 +154,13 @@ impl Reader<'_> {
     ) -> Vec<(String, String, Place)> {
         let sources = self.sources;
         let source = &sources[file];
-        if !self.spend(source.text.len(), Place { file, span: source.span(0..0) }) {
+        if !self.spend(
+            source.text.len(),
+            Place {
+                file,
+                span: source.span(0..0),
+            },
+        ) {
             return Vec::new();
         }
         let mut known = variables.clone();
@@ -176,7 +182,9 @@ impl Reader<'_> {
                 file,
                 span: source.span(line.at.clone()),
             };
-            let Some(value) = self.env_line_value(&line, place, &known, raw) else { continue };
+            let Some(value) = self.env_line_value(&line, place, &known, raw) else {
+                continue;
+            };
             if self.check_environment_name(&line.name, place).is_some() {
                 known.add(line.name.clone(), value.clone());
                 env.push((line.name, value, place));
@@ -215,7 +223,9 @@ impl Reader<'_> {
             }
             Value::List(items) => {
                 for item in items {
-                    let Some(text) = self.text(slot.inside(item)) else { continue };
+                    let Some(text) = self.text(slot.inside(item)) else {
+                        continue;
+                    };
                     let (name, value) = text.split_once('=').unwrap_or((&text, ""));
                     pairs.push((name.to_owned(), value.to_owned(), item.place));
                 }

@@ -51,7 +51,9 @@ impl Reader<'_> {
         spec: &mut ServiceSpec,
     ) {
         for kind in [Kind::Config, Kind::Secret] {
-            let items = fields.get(kind.key()).and_then(|slot| self.items(slot, "a list of names"));
+            let items = fields
+                .get(kind.key())
+                .and_then(|slot| self.items(slot, "a list of names"));
             for item in items.into_iter().flatten() {
                 if let Some(file) = self.file_mount(kind, item, owner, around) {
                     spec.files.retain(|other| other.target != file.target);
@@ -92,7 +94,11 @@ impl Reader<'_> {
         let text = self.text(slot)?;
         let number = text.parse().ok();
         if number.is_none() {
-            let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{text}` is not a number of a user or group"));
+            let problem = self.bad_value(
+                slot,
+                &codes::BAD_VALUE,
+                format!("`{text}` is not a number of a user or group"),
+            );
             self.add(problem.label("expected 0, 1000, …"));
         }
         number
@@ -177,7 +183,11 @@ impl Reader<'_> {
         if kind == Kind::Config {
             let message = format!("the external config `{}` is refused", entry.key.text);
             let problem = Problem::at(&codes::REFUSED, entry.key.place, message);
-            self.add(problem.note("nothing outside of the repository holds configs").help("write `file:` or `content:`"));
+            self.add(
+                problem
+                    .note("nothing outside of the repository holds configs")
+                    .help("write `file:` or `content:`"),
+            );
             return None;
         }
         let old = fields.get("external").and_then(|slot| slot.node.get("name"));

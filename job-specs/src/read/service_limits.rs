@@ -13,24 +13,83 @@ use crate::yaml::{Plain, Value};
 
 /// The names of `ulimits`.
 const ULIMITS: &[&str] = &[
-    "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
-    "rttime", "sigpending", "stack",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
 ];
 
 /// Every capability of Linux, without `CAP_`.
 const CAPABILITIES: &[&str] = &[
-    "ALL", "AUDIT_CONTROL", "AUDIT_READ", "AUDIT_WRITE", "BLOCK_SUSPEND", "BPF", "CHECKPOINT_RESTORE", "CHOWN",
-    "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "IPC_LOCK", "IPC_OWNER", "KILL", "LEASE",
-    "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE", "MKNOD", "NET_ADMIN", "NET_BIND_SERVICE", "NET_BROADCAST",
-    "NET_RAW", "PERFMON", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN", "SYS_BOOT", "SYS_CHROOT",
-    "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO", "SYS_RESOURCE", "SYS_TIME",
-    "SYS_TTY_CONFIG", "SYSLOG", "WAKE_ALARM",
+    "ALL",
+    "AUDIT_CONTROL",
+    "AUDIT_READ",
+    "AUDIT_WRITE",
+    "BLOCK_SUSPEND",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "KILL",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_RAW",
+    "PERFMON",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_CHROOT",
+    "SYS_MODULE",
+    "SYS_NICE",
+    "SYS_PACCT",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "SYSLOG",
+    "WAKE_ALARM",
 ];
 
 /// Those that reach past the container.
 const TOO_STRONG: &[&str] = &[
-    "ALL", "BPF", "DAC_READ_SEARCH", "MAC_ADMIN", "MAC_OVERRIDE", "PERFMON", "SYS_ADMIN", "SYS_BOOT", "SYS_MODULE",
-    "SYS_RAWIO", "SYS_TIME", "SYSLOG",
+    "ALL",
+    "BPF",
+    "DAC_READ_SEARCH",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "PERFMON",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_TIME",
+    "SYSLOG",
 ];
 
 /// Kernel settings that a container has of its own begin with these.
@@ -61,7 +120,8 @@ impl Reader<'_> {
     }
 
     fn scale(&mut self, slot: Slot<'_>) -> Option<u32> {
-        self.whole(slot, 0..=MAX_SCALE).and_then(|scale| u32::try_from(scale).ok())
+        self.whole(slot, 0..=MAX_SCALE)
+            .and_then(|scale| u32::try_from(scale).ok())
     }
 
     /// Processes; -1 is no limit.
@@ -86,12 +146,22 @@ impl Reader<'_> {
         if let Some(scale) = self.take(&fields, "replicas", Self::scale) {
             spec.scale = scale;
         }
-        let resources = self.fields(fields.get("resources")?, &DEPLOY_RESOURCES, &format!("`resources` of {owner}"))?;
+        let resources = self.fields(
+            fields.get("resources")?,
+            &DEPLOY_RESOURCES,
+            &format!("`resources` of {owner}"),
+        )?;
         let limits = self.fields(resources.get("limits")?, &LIMITS, &format!("`limits` of {owner}"))?;
         let memory = self.take(&limits, "memory", Self::size_bytes);
         let cpus = self.take(&limits, "cpus", Self::cpu_millis);
         let pids = self.take(&limits, "pids", Self::pids);
-        self.same("memory", limits.get("memory"), memory, spec.mem_limit_bytes, "mem_limit");
+        self.same(
+            "memory",
+            limits.get("memory"),
+            memory,
+            spec.mem_limit_bytes,
+            "mem_limit",
+        );
         self.same("cpus", limits.get("cpus"), cpus, spec.cpu_millis, "cpus");
         self.same("pids", limits.get("pids"), pids, spec.pids_limit, "pids_limit");
         spec.mem_limit_bytes = memory.or(spec.mem_limit_bytes);
@@ -102,7 +172,9 @@ impl Reader<'_> {
 
     /// Compose refuses two different limits of one thing.
     fn same(&mut self, key: &str, slot: Option<Slot<'_>>, limit: Option<u64>, other: Option<u64>, other_key: &str) {
-        let (Some(slot), Some(limit), Some(other)) = (slot, limit, other) else { return };
+        let (Some(slot), Some(limit), Some(other)) = (slot, limit, other) else {
+            return;
+        };
         if limit != other {
             let message = format!("`deploy.resources.limits.{key}` and `{other_key}` of one service differ");
             let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
@@ -119,7 +191,11 @@ impl Reader<'_> {
         for entry in entries {
             let name = entry.key.text.to_string();
             if !ULIMITS.contains(&name.as_str()) {
-                let problem = Problem::at(&codes::BAD_VALUE, entry.key.place, format!("there is no limit `{name}`"));
+                let problem = Problem::at(
+                    &codes::BAD_VALUE,
+                    entry.key.place,
+                    format!("there is no limit `{name}`"),
+                );
                 let problem = problem.note(format!("limits: {}", ULIMITS.join(", ")));
                 self.add(match did_you_mean(&name, ULIMITS.iter().copied()) {
                     Some(label) => problem.label(label),
@@ -162,7 +238,11 @@ impl Reader<'_> {
                 let message = format!("the kernel setting `{name}` is refused");
                 let problem = Problem::at(&codes::REFUSED, *place, message);
                 let note = "a container has no such setting of its own: it would change the agent's host";
-                self.add(problem.note(note).help("remove it; an agent's host is set up by who runs it"));
+                self.add(
+                    problem
+                        .note(note)
+                        .help("remove it; an agent's host is set up by who runs it"),
+                );
             }
         }
         Some(pairs.into_iter().map(|(name, value, _)| (name, value)).collect())
@@ -188,7 +268,11 @@ impl Reader<'_> {
     }
 
     fn refuse_strong(&mut self, slot: Slot<'_>, names: &mut Vec<String>) {
-        let strong: Vec<&str> = TOO_STRONG.iter().copied().filter(|strong| names.iter().any(|name| name == strong)).collect();
+        let strong: Vec<&str> = TOO_STRONG
+            .iter()
+            .copied()
+            .filter(|strong| names.iter().any(|name| name == strong))
+            .collect();
         if !strong.is_empty() {
             let message = format!("`cap_add` of {} is refused", listed(strong.iter().copied()));
             let problem = self.bad_value(slot, &codes::REFUSED, message);
@@ -240,7 +324,9 @@ impl Reader<'_> {
         let text = self.text(slot)?;
         let name = text.strip_prefix("SIG").unwrap_or(&text);
         let is_number = name.parse::<u8>().is_ok_and(|number| (1..=64).contains(&number));
-        let known = ["HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "PIPE", "ALRM", "TERM", "CONT", "WINCH", "PWR"];
+        let known = [
+            "HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "PIPE", "ALRM", "TERM", "CONT", "WINCH", "PWR",
+        ];
         if is_number || known.contains(&name) || name.starts_with("RTMIN") || name.starts_with("RTMAX") {
             return Some(text);
         }
@@ -255,7 +341,10 @@ impl Reader<'_> {
         if scalar.plain == Plain::Bool(false) {
             return Some(Restart::No);
         }
-        let (word, times) = scalar.text.split_once(':').map_or((scalar.text.as_str(), None), |(word, times)| (word, Some(times)));
+        let (word, times) = scalar
+            .text
+            .split_once(':')
+            .map_or((scalar.text.as_str(), None), |(word, times)| (word, Some(times)));
         match (word, times) {
             ("no", None) => return Some(Restart::No),
             ("always" | "unless-stopped", None) => return Some(Restart::Always),
@@ -282,11 +371,19 @@ impl Reader<'_> {
             _ => {}
         }
         if matches!(text.as_str(), "daily" | "weekly" | "refresh") || text.starts_with("every_") {
-            let problem = Problem::at(&codes::IGNORED, slot.place(), format!("`pull_policy: {text}` is read as `missing`"));
+            let problem = Problem::at(
+                &codes::IGNORED,
+                slot.place(),
+                format!("`pull_policy: {text}` is read as `missing`"),
+            );
             self.add(problem.note("agents keep no record of when they fetched an image"));
             return Some(PullPolicy::Missing);
         }
-        let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{text}` is not allowed for `pull_policy`"));
+        let problem = self.bad_value(
+            slot,
+            &codes::BAD_VALUE,
+            format!("`{text}` is not allowed for `pull_policy`"),
+        );
         self.add(problem.note("allowed: missing, always, never, build"));
         None
     }
@@ -295,7 +392,12 @@ impl Reader<'_> {
     pub(crate) fn platform(&mut self, slot: Slot<'_>) -> Option<String> {
         let text = self.text(slot)?;
         let parts: Vec<&str> = text.split('/').collect();
-        let fine = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+        let fine = |part: &&str| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+        };
         if (1..=3).contains(&parts.len()) && parts.iter().all(|part| fine(part)) {
             return Some(text);
         }
@@ -310,7 +412,11 @@ impl Reader<'_> {
         if path.starts_with('/') {
             return Some(path);
         }
-        let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{path}` is not a path inside the container"));
+        let problem = self.bad_value(
+            slot,
+            &codes::BAD_VALUE,
+            format!("`{path}` is not a path inside the container"),
+        );
         self.add(problem.label("expected an absolute path: /app"));
         None
     }

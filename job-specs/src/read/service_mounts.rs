@@ -11,7 +11,18 @@ use crate::substitute::has_template;
 
 /// Words after the last colon of a short volume that are read over.
 const MODES: &[&str] = &[
-    "rw", "z", "Z", "cached", "delegated", "consistent", "nocopy", "private", "rprivate", "shared", "rshared", "slave",
+    "rw",
+    "z",
+    "Z",
+    "cached",
+    "delegated",
+    "consistent",
+    "nocopy",
+    "private",
+    "rprivate",
+    "shared",
+    "rshared",
+    "slave",
     "rslave",
 ];
 
@@ -24,8 +35,15 @@ impl Reader<'_> {
         around: Around<'_>,
         spec: &mut ServiceSpec,
     ) {
-        spec.tmpfs = self.take(fields, "tmpfs", |reader, slot| Some(reader.tmpfs(slot))).unwrap_or_default();
-        for item in fields.get("volumes").and_then(|slot| self.items(slot, "a list of volumes")).into_iter().flatten() {
+        spec.tmpfs = self
+            .take(fields, "tmpfs", |reader, slot| Some(reader.tmpfs(slot)))
+            .unwrap_or_default();
+        for item in fields
+            .get("volumes")
+            .and_then(|slot| self.items(slot, "a list of volumes"))
+            .into_iter()
+            .flatten()
+        {
             let volume = match Self::is_map(item) {
                 true => self.long_volume(item, owner, spec),
                 false => self.short_volume(item),
@@ -98,7 +116,7 @@ impl Reader<'_> {
             self.add(problem.note(note).help("remove it"));
             return None;
         }
-        if source.starts_with(['.', '/', '~', '\\']) || (source.len() == 1 && source != ".") {
+        if source.starts_with(['.', '/', '~', '\\']) {
             return self.inside(item, source).map(VolumeSource::Workspace);
         }
         let fine = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
@@ -183,8 +201,12 @@ impl Reader<'_> {
         let Some(fields) = self.fields(slot, &TMPFS, owner) else {
             return String::new();
         };
-        let size = self.take(&fields, "size", Self::any_size).map(|size| format!("size={size}"));
-        let mode = self.take(&fields, "mode", Self::mode).map(|mode| format!("mode={mode:o}"));
+        let size = self
+            .take(&fields, "size", Self::any_size)
+            .map(|size| format!("size={size}"));
+        let mode = self
+            .take(&fields, "mode", Self::mode)
+            .map(|mode| format!("mode={mode:o}"));
         let options: Vec<String> = size.into_iter().chain(mode).collect();
         options.join(",")
     }

@@ -34,10 +34,20 @@ impl Reader<'_> {
             }
             service.spec.hostname = Some(name);
         }
-        for item in fields.get("expose").and_then(|slot| self.items(slot, "a list of ports")).into_iter().flatten() {
+        for item in fields
+            .get("expose")
+            .and_then(|slot| self.items(slot, "a list of ports"))
+            .into_iter()
+            .flatten()
+        {
             self.exposed(item, service);
         }
-        for item in fields.get("ports").and_then(|slot| self.items(slot, "a list of ports")).into_iter().flatten() {
+        for item in fields
+            .get("ports")
+            .and_then(|slot| self.items(slot, "a list of ports"))
+            .into_iter()
+            .flatten()
+        {
             match Self::is_map(item) {
                 true => self.long_port(item, owner, service),
                 false => self.short_port(item, service),
@@ -56,7 +66,12 @@ impl Reader<'_> {
 
     /// A text, or a list of texts.
     pub(crate) fn texts(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
-        Some(self.one_or_many(slot).into_iter().filter_map(|item| self.text(item)).collect())
+        Some(
+            self.one_or_many(slot)
+                .into_iter()
+                .filter_map(|item| self.text(item))
+                .collect(),
+        )
     }
 
     fn addresses(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
@@ -93,7 +108,9 @@ impl Reader<'_> {
                     }
                 }
             }
-            Value::Map(entries) => entries.iter().for_each(|entry| self.network(entry, owner, around, service)),
+            Value::Map(entries) => entries
+                .iter()
+                .for_each(|entry| self.network(entry, owner, around, service)),
             Value::Scalar(_) => self.wrong_type(slot, "a list of names, or a map"),
         }
     }
@@ -104,8 +121,12 @@ impl Reader<'_> {
             return;
         }
         let slot = Slot::of("networks", &entry.node);
-        let Some(fields) = self.fields(slot, &NETWORK, &format!("`networks` of {owner}")) else { return };
-        let aliases = fields.get("aliases").and_then(|slot| self.items(slot, "a list of host names"));
+        let Some(fields) = self.fields(slot, &NETWORK, &format!("`networks` of {owner}")) else {
+            return;
+        };
+        let aliases = fields
+            .get("aliases")
+            .and_then(|slot| self.items(slot, "a list of host names"));
         for item in aliases.into_iter().flatten() {
             let Some(alias) = self.host(item) else { continue };
             if alias != service.spec.name && !service.spec.aliases.contains(&alias) {
@@ -128,7 +149,9 @@ impl Reader<'_> {
     /// `[[host ip:]host port:]container port[/protocol]`
     fn short_port(&mut self, item: Slot<'_>, service: &mut PlacedService) -> Option<()> {
         let text = self.text(item)?;
-        let (host, container) = text.rsplit_once(':').map_or((None, text.as_str()), |(host, port)| (Some(host), port));
+        let (host, container) = text
+            .rsplit_once(':')
+            .map_or((None, text.as_str()), |(host, port)| (Some(host), port));
         let Some(ports) = container_ports(container).filter(|_| host.is_none_or(is_host_side)) else {
             self.no_port(item, &text, "expected 5432, 8080:80 or 127.0.0.1:8080:80");
             return None;
@@ -146,7 +169,10 @@ impl Reader<'_> {
         let fields = self.fields(item, &PORT, &owner)?;
         let target = self.require(&fields, "target", &owner, item.place())?;
         let port = self.port(target)?;
-        let is_udp = fields.get("protocol").and_then(|slot| self.choice(slot, &["tcp", "udp"])) == Some("udp");
+        let is_udp = fields
+            .get("protocol")
+            .and_then(|slot| self.choice(slot, &["tcp", "udp"]))
+            == Some("udp");
         self.read_over(&fields, &["published", "host_ip", "app_protocol", "mode", "name"]);
         if !is_udp {
             service.spec.expose.push(port);
@@ -252,7 +278,9 @@ fn number(text: &str) -> Option<u16> {
 
 /// `8080`, `8000-8010`, `127.0.0.1:8080`, `[::1]:80`, `127.0.0.1:`
 fn is_host_side(text: &str) -> bool {
-    let (address, ports) = text.rsplit_once(':').map_or((None, text), |(address, ports)| (Some(address), ports));
+    let (address, ports) = text
+        .rsplit_once(':')
+        .map_or((None, text), |(address, ports)| (Some(address), ports));
     let is_address = address.is_none_or(|address| {
         let bare = address.trim_start_matches('[').trim_end_matches(']');
         bare.parse::<IpAddr>().is_ok() || bare == "localhost"

@@ -129,9 +129,17 @@ impl Reader<'_> {
         if self.in_compose(slot.place()) {
             let name = template.name;
             let place = self.inner(slot, name, 0);
-            let problem = Problem::at(&codes::TEMPLATE_IN_RUN, place, format!("`${name}` in a text that a shell runs"));
+            let problem = Problem::at(
+                &codes::TEMPLATE_IN_RUN,
+                place,
+                format!("`${name}` in a text that a shell runs"),
+            );
             let help = format!("set it in the service's `environment` and write `$${name}`: it must never become code");
-            self.add(problem.note("its value comes from outside of the repository").help(help));
+            self.add(
+                problem
+                    .note("its value comes from outside of the repository")
+                    .help(help),
+            );
             return;
         }
         let message = format!("`{}` in a text that a shell runs", template.whole);

@@ -35,7 +35,10 @@ impl Repository for Folder {
 
 /// Every entry: its name, its repository and its job file.
 fn entries() -> Vec<(String, Folder, String)> {
-    let mut paths: Vec<PathBuf> = fs::read_dir(corpus()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = fs::read_dir(corpus())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
     let mut entries = Vec::new();
     for path in paths {
@@ -87,9 +90,17 @@ fn imported(repository: &dyn Repository, job: &str) -> String {
         }
     }
     for found in &parsed.diagnostics {
-        let place = found.span.map_or(String::new(), |span| format!(":{}:{}", span.line, span.column));
-        lines.push(format!("{:?} {} {}{place} {}", found.severity, found.code, found.file, found.message));
-        assert!(parsed.sources.iter().any(|source| source.name == found.file), "{found:?}");
+        let place = found
+            .span
+            .map_or(String::new(), |span| format!(":{}:{}", span.line, span.column));
+        lines.push(format!(
+            "{:?} {} {}{place} {}",
+            found.severity, found.code, found.file, found.message
+        ));
+        assert!(
+            parsed.sources.iter().any(|source| source.name == found.file),
+            "{found:?}"
+        );
     }
     lines.join("\n")
 }

@@ -1,25 +1,9 @@
 //! The example files are correct, and stay so.
 
-use std::path::Path;
+use job_specs::{expand, parse, parse_with};
 
-use job_specs::{SourceFile, expand, parse};
-
-use crate::story::{brief, push};
-
-fn examples() -> Vec<SourceFile> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let mut files: Vec<SourceFile> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "yml"))
-        .map(|path| SourceFile {
-            name: path.file_name().unwrap().to_str().unwrap().to_owned(),
-            text: std::fs::read_to_string(path).unwrap(),
-        })
-        .collect();
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    files
-}
+use crate::corpus::Folder;
+use crate::story::{brief, example_folder, examples, push};
 
 #[test]
 fn every_example_is_without_any_finding() {
@@ -27,7 +11,7 @@ fn every_example_is_without_any_finding() {
     for example in examples() {
         let head = example.text.lines().take_while(|line| line.starts_with("# ")).count();
         assert_eq!(head, 2, "{} says in two lines what it shows", example.name);
-        let parsed = parse(std::slice::from_ref(&example));
+        let parsed = parse_with(std::slice::from_ref(&example), &Folder(example_folder()));
         assert_eq!(brief(&parsed), Vec::<String>::new(), "{}", example.name);
         assert!(
             !expand(&parsed.file.unwrap(), &push()).unwrap().jobs.is_empty(),

@@ -18,6 +18,7 @@ mod limits;
 mod outputs;
 mod properties;
 mod schema;
+mod service_keys;
 mod services;
 mod story;
 mod triggers;

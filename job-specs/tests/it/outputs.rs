@@ -52,6 +52,23 @@ fn a_job_that_needs_outputs_is_deferred_and_keeps_its_cells() {
 }
 
 #[test]
+fn a_job_that_is_skipped_waits_for_no_output() {
+    let text = "\
+jobs:
+  plan: {image: a, steps: [x]}
+  t: {image: \"a:${{ needs.plan.outputs.x }}\", needs: plan, when: {event: tag}, steps: [x]}
+  u: {image: a, needs: plan, matrix: \"${{ needs.plan.outputs.x }}\", when: {event: tag}, steps: [x]}
+";
+    let jobs = expand(&checked(text), &push()).unwrap().jobs;
+    for job in &jobs[1..] {
+        assert_eq!(
+            (job.deferred, job.skip.as_deref()),
+            (false, Some("the event push is not tag"))
+        );
+    }
+}
+
+#[test]
 fn with_the_outputs_it_is_whole() {
     let file = checked(TEXT);
     let given = outputs(&[("plan", "version", "1.2"), ("plan", "minutes", "5")]);

@@ -1,13 +1,11 @@
 //! Whatever the text is, reading it neither panics nor contradicts itself.
 
-use std::path::Path;
-
 use job_specs::diagnostics::Severity;
 use job_specs::globs::Globs;
 use job_specs::{Facts, Look, NoRepository, Outputs, expand, expand_job, fill_hashes, parse, render};
 use proptest::prelude::*;
 
-use crate::story::{file, push};
+use crate::story::{examples, file, push};
 
 fn config() -> ProptestConfig {
     ProptestConfig {
@@ -68,19 +66,6 @@ fn every_output() -> Outputs {
         ("plan".to_owned(), given.clone().into()),
         ("version".to_owned(), given.into()),
     ])
-}
-
-fn examples() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let mut paths: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    paths.sort();
-    paths
-        .into_iter()
-        .map(|path| std::fs::read_to_string(path).unwrap())
-        .collect()
 }
 
 /// One change to a text; positions are shares of its length.
@@ -300,7 +285,7 @@ proptest! {
     #[test]
     fn a_changed_example_is_read(which in 0usize..1000, changes in changes()) {
         let examples = examples();
-        read(&changed(&examples[which % examples.len()], &changes));
+        read(&changed(&examples[which % examples.len()].text, &changes));
     }
 
     #[test]
