@@ -2,6 +2,7 @@
 //! a label of its own and asserts that nothing with that label is left.
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
+mod archives;
 mod attempts;
 mod blobs;
 mod checkout;
