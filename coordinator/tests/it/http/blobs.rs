@@ -202,7 +202,9 @@ async fn a_branch_reads_the_default_branch_and_never_writes_to_it() {
     agent.started(&app, &main).await;
     agent.pass(&app, &main).await;
 
-    let number = app.push_to(&repository, "feature", &[(".drover.yml", PASSING), ("f", "1")]).await["number"]
+    let number = app
+        .push_to(&repository, "feature", &[(".drover.yml", PASSING), ("f", "1")])
+        .await["number"]
         .as_i64()
         .unwrap();
     let feature = agent.take(&app).await;
@@ -226,7 +228,8 @@ async fn a_branch_reads_the_default_branch_and_never_writes_to_it() {
     agent.started(&app, &feature).await;
     agent.pass(&app, &feature).await;
 
-    app.push_to(&repository, "main", &[(".drover.yml", PASSING), ("m", "2")]).await;
+    app.push_to(&repository, "main", &[(".drover.yml", PASSING), ("m", "2")])
+        .await;
     let main = agent.take(&app).await;
     assert_eq!(
         find(&app, &agent, &main, "cargo-1", &[]).await.unwrap().sha256,
