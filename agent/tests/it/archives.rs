@@ -107,7 +107,19 @@ fn every_trick_has_its_own_sentence() {
         .iter()
         .map(|trick| Place::new().refusal(&packed(trick), CAREFUL))
         .collect();
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @"
+    the archive is refused: `../secret`: its name has `..`
+    the archive is refused: `/tmp/drover-was-here`: its name is absolute
+    the archive is refused: `a/../../secret`: its name has `..`
+    the archive is refused: `out`: it is a link that leads out (to `../secret`)
+    the archive is refused: `out`: it is a link that leads out (to `/etc`)
+    the archive is refused: `d/out`: it is a link that leads out (to `../../in/../secret`)
+    the archive is refused: `hard`: it is a hard link
+    the archive is refused: `tty`: it is a device
+    the archive is refused: `pipe`: it is a pipe
+    the archive is refused: `pax`: it is of a kind that we do not make (`XHeader`)
+    `l/x` cannot be written: `l` on the way to it is a link or a file
+    ");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod gate_process;
 mod gate_service;
 mod gates;
 mod images;
+mod keeper;
 mod local;
 mod logs;
 mod registry;
