@@ -221,14 +221,8 @@ async fn save_cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) -> Result<Op
         return Ok(None);
     }
     say_what_is_missing(job, &format!("cache {}", spec.key), &found);
-    let room = job
-        .input
-        .blobs
-        .room()
-        .await
-        .map_err(|error| NotKept::Ours(error.to_string()))?;
     let limit = Limit {
-        bytes: room.cache_bytes,
+        bytes: room(job).await?.cache_bytes,
         of: "one cache may have",
     };
     let blobs = &job.input.blobs;

@@ -15,7 +15,7 @@ use tar::{Archive, Entry, EntryType};
 
 use super::beneath::{Beneath, Way};
 use super::names;
-use super::rules::{Into, Limits, Links, Modes, Rules, UnpackError, Unpacked};
+use super::rules::{Into, Links, Modes, Rules, UnpackError, Unpacked};
 
 /// A name or a link's target is never longer.
 const LONGEST_NAME: u64 = 64 * 1024;
