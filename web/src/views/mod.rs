@@ -6,6 +6,7 @@
 
 mod access;
 mod agents;
+mod artifacts;
 mod builds;
 mod jobs;
 mod logs;
@@ -13,6 +14,7 @@ mod repositories;
 
 pub use access::{ErrorPage, LoginPage, LoginState, TokenRow, TokensPage};
 pub use agents::{AgentRow, AgentsPage, JobLink, QueueRow};
+pub use artifacts::{ArtifactEntry, ArtifactEntryKind, ArtifactPage, ArtifactRow};
 pub use builds::{
     BuildActions, BuildList, BuildPage, BuildSummary, Diagnosis, Exclusion, Failure, Filter, JobRow, SourceText,
 };

@@ -16,9 +16,9 @@ use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
 use crate::http::follow::wire;
 use crate::logs::{LogError, LogKey};
-use crate::store::attempts;
 use crate::store::builds::{self, BuildDetail};
 use crate::store::jobs::{self, Job};
+use crate::store::{artifacts, attempts};
 
 /// Lines of the first failure's log.
 const FAILURE_LINES: usize = 20;
@@ -41,9 +41,11 @@ pub(super) async fn page(
             rerun_failed: over && found.jobs.iter().any(|job| did_not_pass(job.status)),
         },
     };
+    let kept = artifacts::of_build(&app.store, number).await?;
     let view = BuildPage {
         failure: failure(&app, &found.jobs).await?,
         diagnosis: diagnosis(&app, &found).await,
+        artifacts: kept.into_iter().map(super::artifact::row).collect(),
         sentence: found.build.message.clone(),
         build: rows::build(found.build),
         jobs: rows::jobs(&app, found.jobs).await?,

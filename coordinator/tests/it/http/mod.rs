@@ -5,6 +5,7 @@ mod support;
 mod access;
 mod agents;
 mod api;
+mod blobs;
 mod builds;
 mod deliveries;
 mod events;

@@ -4,6 +4,7 @@ mod access;
 mod builds;
 mod crowd;
 mod deliveries;
+mod kept;
 mod leases;
 mod model;
 mod queue;
@@ -37,6 +38,7 @@ on_both! {
         failed_jobs_run_again, a_newer_schema_is_refused, a_failed_write_harms_no_neighbour, counters_count;
     crowd: ten_thousand_jobs_are_claimed_once_each, agents_die_in_the_middle;
     deliveries: a_delivery_is_kept_once, a_delivery_is_tried_until_it_is_done, a_delivery_makes_one_build;
+    kept: artifacts_have_room_and_expire, caches_are_found_by_scope_and_go_when_unused;
     leases: a_silent_agent_loses_its_job, a_lost_job_is_tried_three_times, nobody_is_lost_after_a_start,
         an_agent_that_calls_keeps_its_job, a_restarted_agent_goes_on, events_are_kept_once, finish_is_told_twice,
         what_we_broke_is_tried_again;

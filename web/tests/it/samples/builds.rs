@@ -133,6 +133,7 @@ pub fn build_page() -> BuildPage {
             others: 2,
         }),
         diagnosis: Diagnosis::default(),
+        artifacts: Vec::new(),
         actions: BuildActions {
             cancel: false,
             rerun: true,
