@@ -15,6 +15,7 @@ pub mod assets;
 pub mod badge;
 mod log;
 mod look;
+pub mod common;
 mod matrix;
 pub mod pages;
 pub mod routes;

@@ -7,9 +7,9 @@ use job_specs::file::JobFile;
 use job_specs::triggers::{Input, check_inputs};
 use job_specs::{Expansion, Facts};
 
-use super::{NoBuild, Target, read};
+use super::{NoBuild, Target, read, schedules};
 use crate::app::App;
-use crate::git::{Address, Commit, Comparison, GitError, ObjectId, Wanted};
+use crate::git::{Address, Commit, Comparison, GitError, ObjectId, Reference, Wanted};
 use crate::store::builds::{self, Cause, NewBuild, NewJob};
 use crate::store::origins::Origin;
 use crate::store::repositories::{self, Repository};
@@ -58,6 +58,9 @@ pub(super) async fn build(app: &App, repository: &Repository, target: Target) ->
     let (parsed, files) = read::parse(app, (repository.id.as_str(), found.id), files).await?;
     let (mut facts, mut errors) = (found.facts(), Vec::new());
     if let Some(file) = &parsed.file {
+        if target.pull_request.is_none() {
+            schedules::refresh(app, (repository, &target.reference), file).await?;
+        }
         errors = found.complete(file, &mut facts).await?;
         file.wants(&facts).map_err(&unwanted)?;
     }
@@ -81,6 +84,25 @@ pub(super) async fn build(app: &App, repository: &Repository, target: Target) ->
     metrics::counter!("drover_builds_total").increment(1);
     tracing::info!(build = number, repository.name, "a build is made");
     Ok(number)
+}
+
+/// Takes over what the job file of the default branch says about schedules and inputs, and builds nothing.
+pub(super) async fn look(app: &App, repository: &Repository, branch: Reference) -> Result<(), NoBuild> {
+    let address = Address::parse(&repository.git, &app.config.git.protocols)?;
+    let wanted = Wanted {
+        repository: repository.id.as_str(),
+        address: &address,
+        reference: &branch,
+        id: None,
+    };
+    let (commit, files) = app.mirrors.fetch(wanted).await?;
+    repositories::by_id(&app.store, &repository.id).await?;
+    let id = ObjectId::parse(&commit.sha)?;
+    let (parsed, _) = read::parse(app, (repository.id.as_str(), &id), files).await?;
+    match &parsed.file {
+        Some(file) => schedules::refresh(app, (repository, &branch), file).await,
+        None => Ok(()),
+    }
 }
 
 fn nothing() -> Expansion {
