@@ -75,7 +75,7 @@ async fn replace(tx: &mut Tx, repository: &RepositoryId, told: &Told) -> Result<
         before.push(from_row(&row)?);
     }
     tx.run("delete from schedules where repository = $1", args![repository]).await?;
-    for (position, (schedule, next_at)) in (0..).zip(&told.schedules) {
+    for (position, (schedule, next_at)) in (0_i64..).zip(&told.schedules) {
         let same = |old: &Scheduled| old.schedule.cron == schedule.cron && old.schedule.timezone == schedule.timezone;
         let known = before.iter().position(same).map(|at| before.remove(at));
         let next_at = known.as_ref().map_or(*next_at, |known| known.next_at);

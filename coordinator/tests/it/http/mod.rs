@@ -8,6 +8,7 @@ mod api;
 mod builds;
 mod deliveries;
 mod events;
+mod flow;
 mod logs;
 mod pages;
 mod restart;
