@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::app::App;
-use crate::{builds, logs};
 use crate::store::{attempts, queue, repositories};
+use crate::{builds, logs};
 
 /// How often to look for agents that fell silent.
 const LEASES: Duration = Duration::from_secs(1);

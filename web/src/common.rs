@@ -33,7 +33,10 @@ pub fn in_common(cells: &[Ended<'_>]) -> Option<String> {
             .iter()
             .enumerate()
             .flat_map(|(at, a)| shared[at + 1..].iter().map(move |b| (*a, *b)));
-        pairs.into_iter().find(|(a, b)| told_apart(a, b)).map(|(a, b)| vec![a, b])
+        pairs
+            .into_iter()
+            .find(|(a, b)| told_apart(a, b))
+            .map(|(a, b)| vec![a, b])
     };
     let telling = if singles.is_empty() { pair()? } else { singles };
     let words: Vec<String> = telling.iter().map(|v| format!("{}={}", v.axis, v.value)).collect();
@@ -69,7 +72,11 @@ mod tests {
     fn said(failed: &[&str], passed: &[&str]) -> String {
         let failed: Vec<_> = failed.iter().map(|text| (cell(text), JobStatus::Failed)).collect();
         let passed: Vec<_> = passed.iter().map(|text| (cell(text), JobStatus::Passed)).collect();
-        let cells: Vec<Ended<'_>> = failed.iter().chain(&passed).map(|(cell, end)| (&cell[..], *end)).collect();
+        let cells: Vec<Ended<'_>> = failed
+            .iter()
+            .chain(&passed)
+            .map(|(cell, end)| (&cell[..], *end))
+            .collect();
         in_common(&cells).unwrap_or("nothing".into())
     }
 

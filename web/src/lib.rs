@@ -13,9 +13,9 @@
 pub mod ansi;
 pub mod assets;
 pub mod badge;
+pub mod common;
 mod log;
 mod look;
-pub mod common;
 mod matrix;
 pub mod pages;
 pub mod routes;

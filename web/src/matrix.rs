@@ -2,7 +2,6 @@
 //! values span it and every combination of the others is a facet, a table of its own. Places without a job were left
 //! out by `exclude`.
 
-
 use crate::common::in_common;
 use crate::look;
 use crate::views::{Exclusion, JobRow};

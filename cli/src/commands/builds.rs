@@ -72,14 +72,23 @@ pub async fn rerun(client: &Client, rerun: &Rerun, progress: Progress) -> anyhow
 /// The ids of the jobs that `--job` and `--matrix` name.
 async fn chosen(client: &Client, rerun: &Rerun) -> anyhow::Result<Vec<String>> {
     let view: BuildView = client.read(&format!("/builds/{}", rerun.number)).await?;
-    let is_cell = |job: &JobView| rerun.matrix.iter().all(|(axis, value)| job.matrix.get(axis) == Some(value));
+    let is_cell = |job: &JobView| {
+        rerun
+            .matrix
+            .iter()
+            .all(|(axis, value)| job.matrix.get(axis) == Some(value))
+    };
     let mut ids = Vec::new();
     for wanted in &rerun.jobs {
         let named = |job: &&JobView| (job.name == *wanted && is_cell(job)) || job.title == *wanted;
         let found: Vec<String> = view.jobs.iter().filter(named).map(|job| job.id.clone()).collect();
         if found.is_empty() {
             let known: Vec<&str> = view.jobs.iter().map(|job| job.title.as_str()).collect();
-            let what = format!("build {} has no such job `{wanted}`; it has: {}", rerun.number, known.join(", "));
+            let what = format!(
+                "build {} has no such job `{wanted}`; it has: {}",
+                rerun.number,
+                known.join(", ")
+            );
             return Err(Stop::new(Exit::NotFound, what).into());
         }
         ids.extend(found);

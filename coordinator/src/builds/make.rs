@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use job_specs::diagnostics::{Diagnostic, Severity};
 use job_specs::file::JobFile;
-use job_specs::triggers::{Input, check_inputs};
+use job_specs::triggers::{Concurrency, Input, check_inputs};
 use job_specs::{Expansion, Facts};
 
 use super::{NoBuild, Target, read, schedules};
@@ -39,7 +39,10 @@ pub(super) async fn build(app: &App, repository: &Repository, target: Target) ->
         commit: short.clone(),
         why,
     };
-    if let Some(mark) = commit.skip_mark.filter(|_| matches!(target.event, "push" | "pull_request")) {
+    if let Some(mark) = commit
+        .skip_mark
+        .filter(|_| matches!(target.event, "push" | "pull_request"))
+    {
         return Err(unwanted(format!("its message says {mark}")));
     }
     if files.is_empty() {
@@ -58,9 +61,7 @@ pub(super) async fn build(app: &App, repository: &Repository, target: Target) ->
     let (parsed, files) = read::parse(app, (repository.id.as_str(), found.id), files).await?;
     let (mut facts, mut errors) = (found.facts(), Vec::new());
     if let Some(file) = &parsed.file {
-        if target.pull_request.is_none() {
-            schedules::refresh(app, (repository, &target.reference), file).await?;
-        }
+        found.refresh_schedules(file).await?;
         errors = found.complete(file, &mut facts).await?;
         file.wants(&facts).map_err(&unwanted)?;
     }
@@ -132,6 +133,20 @@ impl Found<'_> {
         }
     }
 
+    /// Schedules and inputs are as the default branch says now. What is built does not depend on it: a repository
+    /// that cannot say what its default branch is keeps those that it has.
+    async fn refresh_schedules(&self, file: &JobFile) -> Result<(), NoBuild> {
+        if self.target.pull_request.is_some() {
+            return Ok(());
+        }
+        let refreshed = schedules::refresh(self.app, (self.repository, &self.target.reference), file).await;
+        if let Err(NoBuild::Git(error)) = &refreshed {
+            tracing::warn!(self.repository.name, %error, "schedules cannot be refreshed");
+            return Ok(());
+        }
+        refreshed
+    }
+
     /// What only the job file asks for: inputs, changed paths, hashes of files.
     async fn complete(&self, file: &JobFile, facts: &mut Facts) -> Result<Vec<Diagnostic>, NoBuild> {
         facts.inputs = self.inputs(&file.inputs())?;
@@ -183,12 +198,28 @@ impl Found<'_> {
                 base: pull_request.map(|pull_request| pull_request.base),
                 inputs: target.inputs.clone(),
             },
-            concurrency: expansion.concurrency,
+            concurrency: expansion.concurrency.map(|wanted| own_road(wanted, target)),
             origin: None,
             diagnostics,
             message,
             jobs: expansion.jobs.into_iter().map(NewJob::new).collect(),
         }
+    }
+}
+
+/// A job file that is not ours says which group it is in: it must not stop our builds with that, so each such pull
+/// request has groups of its own.
+fn own_road(wanted: Concurrency, target: &Target) -> Concurrency {
+    let number = target
+        .pull_request
+        .as_ref()
+        .map_or(0, |pull_request| pull_request.number);
+    match target.trusted {
+        true => wanted,
+        false => Concurrency {
+            group: format!("pull request {number}: {}", wanted.group),
+            ..wanted
+        },
     }
 }
 

@@ -23,7 +23,11 @@ const LOCK: &str = "schedules";
 /// Builds what is due by now.
 pub(crate) async fn tick(app: App) -> anyhow::Result<()> {
     let now = app.store.now();
-    if schedules::due(&app.store, now).await.context("look for schedules")?.is_empty() {
+    if schedules::due(&app.store, now)
+        .await
+        .context("look for schedules")?
+        .is_empty()
+    {
         return Ok(());
     }
     let Some(_only_one) = app.store.try_lock(LOCK).await.context("take the lock of schedules")? else {
@@ -68,7 +72,10 @@ async fn start(app: &App, repository: &Repository, (due, at): (&Scheduled, Micro
     let schedule = &due.schedule;
     let target = Target {
         inputs: schedule.inputs.clone(),
-        due: Some(format!("{} {} {} {at}", repository.id, schedule.cron, schedule.timezone)),
+        due: Some(format!(
+            "{} {} {} {at}",
+            repository.id, schedule.cron, schedule.timezone
+        )),
         ..Target::new("schedule", branch)
     };
     build(app, repository, target).await

@@ -81,7 +81,10 @@ impl Mirrors {
         }
         let kept = kept_as(&format!("before {}", what.reference.as_str()));
         let refspec = format!("+{}:{kept}", id.as_str());
-        match self.bring_refs(&mirror, what.address, ("--depth=1", &[refspec])).await? {
+        match self
+            .bring_refs(&mirror, what.address, ("--depth=1", &[refspec]))
+            .await?
+        {
             Ended::Well(_) => Ok(Some(id.clone())),
             // A push that replaced commits may have left none of them.
             Ended::Badly(_) => Ok(None),

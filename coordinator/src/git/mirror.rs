@@ -176,7 +176,10 @@ impl Mirrors {
             None => wanted.reference.as_str(),
         };
         let refspec = format!("+{source}:{kept}");
-        match self.bring_refs(mirror, wanted.address, ("--depth=1", &[refspec])).await? {
+        match self
+            .bring_refs(mirror, wanted.address, ("--depth=1", &[refspec]))
+            .await?
+        {
             Ended::Well(_) => Ok(()),
             Ended::TimedOut => Err(self.timed_out()),
             Ended::Badly(said) => Err(self.explain(mirror, wanted, &said).await),

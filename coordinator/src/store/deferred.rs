@@ -82,7 +82,8 @@ pub async fn expand(store: &Store, job: &JobId, expanded: Expanded) -> Result<()
 async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Result<(), StoreError> {
     let build = ended::lock_for(tx, id).await?;
     let mut job = jobs::lock(tx, id).await?;
-    let sql = "select j.position, j.repository, j.deferred, j.linked, j.held, j.priority, j.needs, b.trusted, b.road, s.spec
+    let sql =
+        "select j.position, j.repository, j.deferred, j.linked, j.held, j.priority, j.needs, b.trusted, b.road, s.spec
                from jobs j join builds b on b.number = j.build join specs s on s.job = j.id where j.id = $1";
     let row = tx.first(sql, args![id]).await?.ok_or(StoreError::NotFound("job"))?;
     if job.status != JobStatus::Waiting || row.get::<i64>("deferred")? != 2 {
@@ -193,7 +194,10 @@ async fn refuse(
 
 async fn add_diagnostics(tx: &mut Tx, build: i64, new: Vec<Diagnostic>) -> Result<(), StoreError> {
     let sql = "select diagnostics from builds where number = $1 for update";
-    let row = tx.first(sql, args![build]).await?.ok_or(StoreError::NotFound("build"))?;
+    let row = tx
+        .first(sql, args![build])
+        .await?
+        .ok_or(StoreError::NotFound("build"))?;
     let mut all: Vec<Diagnostic> = row.json("diagnostics")?;
     all.extend(new);
     let sql = "update builds set diagnostics = $2 where number = $1";

@@ -67,12 +67,7 @@ async fn lock_row(tx: &mut Tx, number: i64) -> Result<(), StoreError> {
 }
 
 /// Draws the consequences of jobs that have just ended.
-pub(super) async fn draw(
-    tx: &mut Tx,
-    build: &BuildLock,
-    mut ended: Vec<Locked>,
-    at: Micros,
-) -> Result<(), StoreError> {
+pub(super) async fn draw(tx: &mut Tx, build: &BuildLock, mut ended: Vec<Locked>, at: Micros) -> Result<(), StoreError> {
     while let Some(job) = ended.pop() {
         if !job.linked {
             continue;

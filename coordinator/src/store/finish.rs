@@ -90,10 +90,7 @@ async fn end(tx: &mut Tx, hold: &Hold, ending: Ending, now: Micros) -> Result<()
 }
 
 /// The result, and the outputs that are kept.
-fn with_outputs(
-    result: AttemptResult,
-    told: BTreeMap<String, String>,
-) -> (AttemptResult, BTreeMap<String, String>) {
+fn with_outputs(result: AttemptResult, told: BTreeMap<String, String>) -> (AttemptResult, BTreeMap<String, String>) {
     match outputs::fault(&told) {
         None => (result, told),
         Some(fault) if result.verdict == Verdict::Passed => {

@@ -95,7 +95,8 @@ pub(super) async fn leave_if_over(tx: &mut Tx, build: &BuildLock) -> Result<(), 
     let Some(group) = &build.group else {
         return Ok(());
     };
-    let still = "select id from jobs where build = $1 and status in ('waiting', 'queued', 'assigned', 'running') limit 1";
+    let still =
+        "select id from jobs where build = $1 and status in ('waiting', 'queued', 'assigned', 'running') limit 1";
     if tx.first(still, args![build.number]).await?.is_some() {
         return Ok(());
     }

@@ -184,7 +184,8 @@ pub(super) async fn settle(tx: &mut Tx, ended: &Locked, at: Micros) -> Result<Ve
 /// Does what was decided about a job that waits.
 async fn apply(tx: &mut Tx, job: &mut Locked, decision: &Decision, at: Micros) -> Result<(), StoreError> {
     if job.deferred && *decision == Decision::Run {
-        tx.run("update jobs set deferred = 2 where id = $1", args![&job.id]).await?;
+        tx.run("update jobs set deferred = 2 where id = $1", args![&job.id])
+            .await?;
         tx.tell(Change::Queue);
         return Ok(());
     }
@@ -242,7 +243,12 @@ mod tests {
         let needs = [Need::from("a"), Need::from("b")];
         let said = |a, b| {
             let cells = build(vec![cell("a", "x", a), cell("b", "x", b)]);
-            let after = [RunsAfter::Success, RunsAfter::Failure, RunsAfter::Always, RunsAfter::Never];
+            let after = [
+                RunsAfter::Success,
+                RunsAfter::Failure,
+                RunsAfter::Always,
+                RunsAfter::Never,
+            ];
             after.map(|after| match decide(&needs, after, &cells) {
                 None => "waits",
                 Some(Decision::Run) => "runs",

@@ -42,7 +42,10 @@ pub(super) async fn insert(tx: &mut Tx, place: &Place<'_>, new: &[NewJob]) -> Re
     for job in new {
         let spec = &job.spec;
         if let Some(unknown) = job.waits_for().find(|need| !names.contains(need.job.as_str())) {
-            let why = format!("job `{}` needs `{}`, which is not in this build", spec.name, unknown.job);
+            let why = format!(
+                "job `{}` needs `{}`, which is not in this build",
+                spec.name, unknown.job
+            );
             return Err(StoreError::Refused(why));
         }
         let before = cells.entry(&spec.name).or_default();
@@ -53,7 +56,11 @@ pub(super) async fn insert(tx: &mut Tx, place: &Place<'_>, new: &[NewJob]) -> Re
             placeholder: None,
         };
         *before += 1;
-        position += if spec.deferred && spec.matrix.is_empty() { PLACES } else { 1 };
+        position += if spec.deferred && spec.matrix.is_empty() {
+            PLACES
+        } else {
+            1
+        };
         over.extend(row.insert(tx, place, job).await?);
     }
     if !new.is_empty() {

@@ -52,7 +52,9 @@ pub(super) async fn keep(tx: &mut Tx, build: i64, origin: &Origin) -> Result<(),
 
 /// Gives a build that repeats another the origin of that one.
 pub(super) async fn inherit(tx: &mut Tx, build: i64, from: i64) -> Result<(), DbError> {
-    let row = tx.first("select facts, files from builds where number = $1", args![from]).await?;
+    let row = tx
+        .first("select facts, files from builds where number = $1", args![from])
+        .await?;
     let Some(row) = row else {
         return Ok(());
     };

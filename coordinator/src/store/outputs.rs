@@ -18,7 +18,9 @@ const MAX_ALL: usize = 1 << 20;
 pub(super) fn fault(outputs: &BTreeMap<String, String>) -> Option<String> {
     let well_named = |name: &str| {
         let mut bytes = name.bytes();
-        let begins_well = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        let begins_well = bytes
+            .next()
+            .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
         begins_well && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && name.len() <= 100
     };
     if let Some(name) = outputs.keys().find(|name| !well_named(name)) {
@@ -34,7 +36,12 @@ pub(super) fn fault(outputs: &BTreeMap<String, String>) -> Option<String> {
         ));
     }
     let all: usize = outputs.iter().map(|(name, value)| name.len() + value.len()).sum();
-    (all > MAX_ALL).then(|| format!("the outputs have {} KiB; at most 1 MiB is kept: use an artifact", all.div_ceil(1024)))
+    (all > MAX_ALL).then(|| {
+        format!(
+            "the outputs have {} KiB; at most 1 MiB is kept: use an artifact",
+            all.div_ceil(1024)
+        )
+    })
 }
 
 /// Keeps the outputs of a job that has ended.

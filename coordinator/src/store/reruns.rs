@@ -25,7 +25,8 @@ pub async fn rerun(store: &Store, number: i64, which: Rerun) -> Result<i64, Stor
 
 async fn repeat(tx: &mut Tx, number: i64, which: Rerun, now: Micros) -> Result<i64, StoreError> {
     ended::lock_build(tx, number).await?;
-    let sql = "select repository, event, branch, tag, reference, sha, title, author, trusted, base, pull_request, inputs,
+    let sql =
+        "select repository, event, branch, tag, reference, sha, title, author, trusted, base, pull_request, inputs,
                concurrency, concurrency_mode from builds where number = $1";
     let row = tx
         .first(sql, args![number])

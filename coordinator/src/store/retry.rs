@@ -12,7 +12,12 @@ use crate::db::{Tx, args};
 
 /// Further attempts of a job after what we broke.
 pub(super) fn of_infrastructure(spec: &JobSpec) -> u32 {
-    let covers = spec.retry.on.is_empty() || spec.retry.on.iter().any(|on| matches!(on, RetryOn::Infrastructure | RetryOn::Any));
+    let covers = spec.retry.on.is_empty()
+        || spec
+            .retry
+            .on
+            .iter()
+            .any(|on| matches!(on, RetryOn::Infrastructure | RetryOn::Any));
     match (spec.idempotent, covers) {
         (false, _) => 0,
         (true, true) => spec.retry.max.max(RETRIES),
@@ -34,7 +39,9 @@ pub(super) async fn event(tx: &mut Tx, job: &mut Locked, result: &AttemptResult)
     if job.cancelling.is_some() {
         return Ok(end);
     }
-    let row = tx.first("select spec from specs where job = $1", args![&job.id]).await?;
+    let row = tx
+        .first("select spec from specs where job = $1", args![&job.id])
+        .await?;
     let spec: JobSpec = row.ok_or(StoreError::NotFound("job"))?.json("spec")?;
     if !spec.idempotent || !covers(&spec.retry, result) || job.failures >= i64::from(spec.retry.max) {
         return Ok(end);

@@ -5,7 +5,7 @@ use job_specs::triggers::{Input, Schedule};
 use protocol::ids::RepositoryId;
 use serde::Serialize;
 
-use super::{Micros, Store, StoreError, from_word, to_json, to_word};
+use super::{Change, Micros, Store, StoreError, from_word, to_json, to_word};
 use crate::db::{DbError, Row, Tx, args};
 
 /// A schedule of a repository.
@@ -64,8 +64,11 @@ pub async fn refresh(store: &Store, repository: &RepositoryId, told: Told) -> Re
 
 async fn replace(tx: &mut Tx, repository: &RepositoryId, told: &Told) -> Result<(), DbError> {
     // The lock keeps two refreshes apart.
-    tx.first("select id from repositories where id = $1 for update", args![repository])
-        .await?;
+    tx.first(
+        "select id from repositories where id = $1 for update",
+        args![repository],
+    )
+    .await?;
     let sql = "update repositories set inputs = $2 where id = $1";
     tx.run(sql, args![repository, to_json(&told.inputs)]).await?;
     let sql = "select repository, position, cron, timezone, missed, inputs, next_at, message, build from schedules
@@ -74,7 +77,8 @@ async fn replace(tx: &mut Tx, repository: &RepositoryId, told: &Told) -> Result<
     for row in tx.all(sql, args![repository]).await? {
         before.push(from_row(&row)?);
     }
-    tx.run("delete from schedules where repository = $1", args![repository]).await?;
+    tx.run("delete from schedules where repository = $1", args![repository])
+        .await?;
     for (position, (schedule, next_at)) in (0_i64..).zip(&told.schedules) {
         let same = |old: &Scheduled| old.schedule.cron == schedule.cron && old.schedule.timezone == schedule.timezone;
         let known = before.iter().position(same).map(|at| before.remove(at));
@@ -154,6 +158,7 @@ pub async fn done(store: &Store, due: &Scheduled, came: Came) -> Result<(), Stor
     store
         .write(move |tx| {
             Box::pin(async move {
+                tx.tell(Change::Queue);
                 let (key, schedule) = (&due.repository, &due.schedule);
                 let values = args![
                     key,

@@ -145,7 +145,11 @@ pub(super) fn generic(body: &[u8]) -> Result<PullRequest, serde_json::Error> {
         },
         reference,
         base,
-        origin: if body.fork { Origin::Fork } else { Origin::SameRepository },
+        origin: if body.fork {
+            Origin::Fork
+        } else {
+            Origin::SameRepository
+        },
     })
 }
 
@@ -165,10 +169,16 @@ mod tests {
     fn trust_is_whose_repository_it_is() {
         let read = |head: &str| of_forge(body(head).as_bytes()).unwrap();
         let ours = read(r#"{"id":1,"owner":{"login":"octo"}}"#);
-        assert_eq!((ours.origin, ours.branch.as_deref()), (Origin::SameRepository, Some("main")));
+        assert_eq!(
+            (ours.origin, ours.branch.as_deref()),
+            (Origin::SameRepository, Some("main"))
+        );
         assert_eq!(ours.reference, "refs/pull/7/head");
         let fork = read(r#"{"id":2,"owner":{"login":"mallory"},"full_name":"octo/ours"}"#);
-        assert_eq!((fork.origin, fork.branch.as_deref()), (Origin::Fork, Some("mallory:main")));
+        assert_eq!(
+            (fork.origin, fork.branch.as_deref()),
+            (Origin::Fork, Some("mallory:main"))
+        );
         assert_eq!(read("null").origin, Origin::Fork);
     }
 
@@ -176,7 +186,10 @@ mod tests {
     fn who_does_not_say_is_a_fork() {
         let read = |text: &str| generic(text.as_bytes()).unwrap();
         let said = read(r#"{"event":"pull_request","ref":"refs/heads/x","base":"main","number":3,"fork":false}"#);
-        assert_eq!((said.origin, said.branch.as_deref()), (Origin::SameRepository, Some("x")));
+        assert_eq!(
+            (said.origin, said.branch.as_deref()),
+            (Origin::SameRepository, Some("x"))
+        );
         let silent = read(r#"{"base":"refs/heads/main","number":3}"#);
         assert_eq!((silent.origin, silent.base.as_str()), (Origin::Fork, "main"));
         assert_eq!(silent.reference, "refs/pull/3/head");

@@ -19,8 +19,8 @@ use crate::git::Address;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, OptionalJson, Path};
-use crate::store::{Micros, schedules};
 use crate::store::repositories::{self, Forge, NewRepository, Visibility};
+use crate::store::{Micros, schedules};
 use crate::webhooks;
 
 /// The routes of this file.

@@ -68,7 +68,11 @@ fn notes(build: &Build) -> Vec<String> {
         notes.push(format!("It runs build #{first} again."));
     }
     if !cause.inputs.is_empty() {
-        let inputs: Vec<String> = cause.inputs.iter().map(|(name, value)| format!("`{name}={value}`")).collect();
+        let inputs: Vec<String> = cause
+            .inputs
+            .iter()
+            .map(|(name, value)| format!("`{name}={value}`"))
+            .collect();
         notes.push(format!("Inputs: {}.", inputs.join(", ")));
     }
     if let Some(concurrency) = &build.concurrency {

@@ -2,7 +2,9 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use web::views::{DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow};
+use web::views::{
+    DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow,
+};
 
 use super::frame::Framed;
 use super::{PageError, rows};

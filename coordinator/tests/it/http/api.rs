@@ -208,7 +208,10 @@ async fn a_waiting_job_says_why() {
     let queue = app.get("/api/v1/queue").await.expect(200).json();
     assert_eq!(queue.as_array().unwrap().len(), 2);
     let detail = app.get(&format!("/api/v1/jobs/{job}")).await.expect(200).json();
-    assert_eq!(detail["spec"]["needs"], json!([{"job": "build", "cell": [], "artifacts": false}]));
+    assert_eq!(
+        detail["spec"]["needs"],
+        json!([{"job": "build", "cell": [], "artifacts": false}])
+    );
     app.post(&format!("/api/v1/jobs/{job}/cancel"), json!({}))
         .await
         .expect(202);

@@ -22,7 +22,8 @@ async fn delivered(app: &TestApp, repository: &TestRepository, body: Value) -> V
 async fn built(app: &TestApp, repository: &TestRepository, body: Value) -> Value {
     let delivery = delivered(app, repository, body).await;
     let number = delivery["build"].as_i64();
-    app.build(number.unwrap_or_else(|| panic!("no build: {delivery}"))).await
+    app.build(number.unwrap_or_else(|| panic!("no build: {delivery}")))
+        .await
 }
 
 /// `test (os=a)=queued: why`
@@ -56,7 +57,10 @@ async fn a_job_plans_the_matrix_of_another() {
     std::fs::remove_dir_all(repository.folder.path()).unwrap();
     let plan = agent.take(&app).await;
     let cells = [("cells", r#"[{"db": "pg", "n": "1"}, {"db": "pg", "n": "2"}]"#)];
-    agent.finish_with(&app, &plan, AttemptResult::passed(), &cells).await.expect(204);
+    agent
+        .finish_with(&app, &plan, AttemptResult::passed(), &cells)
+        .await
+        .expect(204);
     for _cell in 0..2 {
         let lease = agent.take(&app).await;
         assert_eq!(lease.spec.name, "test");
@@ -82,7 +86,10 @@ async fn an_output_that_is_missing_fails_the_job_that_needs_it() {
     let build = app.until_status(build["number"].as_i64().unwrap(), "failed").await;
     assert_eq!(build["jobs"][1]["status"], "failed");
     assert_eq!(build["jobs"][1]["reason_code"], "invalid_job");
-    assert!(build["jobs"][1]["reason"].as_str().unwrap().contains("cells"), "{build}");
+    assert!(
+        build["jobs"][1]["reason"].as_str().unwrap().contains("cells"),
+        "{build}"
+    );
     assert_eq!(build["jobs"][2]["status"], "skipped");
     assert_eq!(build["diagnostics"].as_array().unwrap().len(), 1);
 }
@@ -95,7 +102,10 @@ async fn a_commit_can_say_that_nothing_is_to_be_built() {
     let delivery = delivered(&app, &repository, json!({"ref": "refs/heads/main", "after": sha})).await;
     let message = delivery["message"].as_str().unwrap().replace(&sha[..10], "<sha>");
     insta::assert_snapshot!(message, @"no build of <sha>: its message says [skip ci]");
-    assert_eq!((&delivery["status"], &delivery["build"]), (&json!("done"), &Value::Null));
+    assert_eq!(
+        (&delivery["status"], &delivery["build"]),
+        (&json!("done"), &Value::Null)
+    );
 }
 
 const PATHS: &str = "on: {push: {paths: [\"src/**\"]}}\njobs:\n  test: {image: busybox, steps: [echo hi]}\n";
@@ -122,7 +132,8 @@ async fn only_pushes_that_touch_wanted_paths_are_built() {
     built(&app, &repository, new).await;
 }
 
-const SECRET: &str = "on: {pull_request: {}}
+const SECRET: &str = "on: {pull_request: {}, manual: {}}
+concurrency: {group: deploy, mode: cancel}
 jobs:
   test: {image: busybox, steps: [echo hi]}
   deploy: {image: busybox, steps: [{run: ./deploy, secrets: [TOKEN]}]}
@@ -136,7 +147,10 @@ async fn pull_requests_from_forks_get_no_secrets() {
     repository.point("refs/pull/7/head", &sha);
     let request = json!({"event": "pull_request", "after": sha, "base": "main", "number": 7, "fork": true});
     let build = built(&app, &repository, request).await;
-    assert_eq!((&build["event"], &build["trusted"]), (&json!("pull_request"), &json!(false)));
+    assert_eq!(
+        (&build["event"], &build["trusted"]),
+        (&json!("pull_request"), &json!(false))
+    );
     assert_eq!((&build["pull_request"], &build["base"]), (&json!(7), &json!("main")));
     insta::assert_snapshot!(said(&build), @"
     test=queued
@@ -147,11 +161,17 @@ async fn pull_requests_from_forks_get_no_secrets() {
     assert_eq!(lease.source.reference, "refs/pull/7/head");
     let page = app.get(&format!("/builds/{}", build["number"])).await.expect(200).text;
     assert!(page.contains("it comes from a fork"), "{page}");
+    assert_eq!(build["concurrency"]["group"], "pull request 7: deploy");
     // The same commit on a branch of the repository itself is trusted.
     let request = json!({"event": "pull_request", "ref": "refs/heads/theirs", "after": sha, "base": "main",
         "number": 8, "fork": false});
     let build = built(&app, &repository, request).await;
     assert_eq!((&build["trusted"], &build["branch"]), (&json!(true), &json!("theirs")));
+    // By hand it is whoever's code all the same.
+    let by_hand = json!({"ref": "refs/pull/7/head"});
+    let made = app.post("/api/v1/repositories/requests/trigger", by_hand).await;
+    assert_eq!(made.expect(201).json()["number"], 3);
+    assert_eq!(app.build(3).await["trusted"], false);
     let labeled = json!({"event": "pull_request", "base": "main", "number": 8, "action": "labeled"});
     assert_eq!(delivered(&app, &repository, labeled).await["build"], Value::Null);
 }
@@ -173,10 +193,19 @@ async fn a_schedule_builds_the_default_branch_once() {
     app.push(&repository, &[(".drover.yml", NIGHTLY)]).await;
     let path = "/api/v1/repositories/nightly/schedules";
     let schedules = app.get(path).await.expect(200).json();
-    assert_eq!((&schedules[0]["cron"], &schedules[0]["timezone"]), (&json!("0 2 * * *"), &json!("Europe/Paris")));
-    assert!(schedules[0]["next_at"].is_i64() && schedules[0]["build"].is_null(), "{schedules}");
+    assert_eq!(
+        (&schedules[0]["cron"], &schedules[0]["timezone"]),
+        (&json!("0 2 * * *"), &json!("Europe/Paris"))
+    );
+    assert!(
+        schedules[0]["next_at"].is_i64() && schedules[0]["build"].is_null(),
+        "{schedules}"
+    );
     let page = app.get("/repositories/nightly").await.expect(200).text;
-    assert!(page.contains("Europe/Paris") && page.contains("name=\"input.target\""), "{page}");
+    assert!(
+        page.contains("Europe/Paris") && page.contains("name=\"input.target\""),
+        "{page}"
+    );
     let data = app.data.as_ref().unwrap().path();
     let second = Store::open(StoreConfig {
         url: format!("sqlite:{}", data.join("drover.db").display()),
@@ -188,7 +217,10 @@ async fn a_schedule_builds_the_default_branch_once() {
         .until(async || app.get(path).await.json()[0]["build"].as_i64())
         .await;
     let build = app.build(made).await;
-    assert_eq!((&build["event"], &build["inputs"]), (&json!("schedule"), &json!({"count": "3"})));
+    assert_eq!(
+        (&build["event"], &build["inputs"]),
+        (&json!("schedule"), &json!({"count": "3"}))
+    );
     let all = app.get("/api/v1/builds").await.json();
     assert_eq!(all.as_array().unwrap().len(), 2, "{all}");
     second.close().await;
@@ -199,9 +231,14 @@ async fn inputs_are_checked_before_there_is_a_build() {
     let (app, repository) = ready("inputs").await;
     repository.commit("main", &[(".drover.yml", NIGHTLY)]);
     let path = "/api/v1/repositories/inputs/trigger";
-    let refused = app.post(path, json!({"inputs": {"target": "moon", "tarjet": "x"}})).await.expect(422);
+    let refused = app
+        .post(path, json!({"inputs": {"target": "moon", "tarjet": "x"}}))
+        .await
+        .expect(422);
     insta::assert_snapshot!(refused.json()["message"].as_str().unwrap(), @"`tarjet` is no input of the job file; those are: target, count; input `target`: `moon` is none of staging, production; input `count` must be given");
-    let made = app.post(path, json!({"inputs": {"target": "production", "count": "2"}})).await;
+    let made = app
+        .post(path, json!({"inputs": {"target": "production", "count": "2"}}))
+        .await;
     let build = app.build(made.expect(201).json()["number"].as_i64().unwrap()).await;
     assert_eq!(build["inputs"], json!({"count": "2", "target": "production"}));
     let job = build["jobs"][0]["id"].as_str().unwrap();
@@ -232,9 +269,18 @@ async fn failures_say_what_they_share_and_one_cell_runs_again() {
     }
     let build = app.until_status(number, "failed").await;
     insta::assert_snapshot!(build["in_common"][0].as_str().unwrap(), @"test: All 2 failures have pg=17, and no job with it passed.");
-    let cell = build["jobs"].as_array().unwrap().iter().find(|job| job["status"] == "failed").unwrap();
+    let cell = build["jobs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|job| job["status"] == "failed")
+        .unwrap();
     let body = json!({"which": {"jobs": [cell["id"]]}});
-    let again = app.post(&format!("/api/v1/builds/{number}/rerun"), body).await.expect(201).json();
+    let again = app
+        .post(&format!("/api/v1/builds/{number}/rerun"), body)
+        .await
+        .expect(201)
+        .json();
     let again = app.build(again["number"].as_i64().unwrap()).await;
     assert_eq!(again["rerun_of"], number);
     assert_eq!(said(&again), "test (pg=17, os=a)=queued");
