@@ -163,6 +163,8 @@ pub struct BuildPage {
     pub build: BuildSummary,
     /// Why it stands as it does, when its jobs do not say it: "there is no .drover.yml at 3f2a9c1".
     pub sentence: Option<String>,
+    /// What else there is to know about it, a sentence each: its pull request, its inputs, its concurrency group.
+    pub notes: Vec<String>,
     /// Every job, in the order of the file, cells in axis order. A job's matrix table is made from its cells.
     pub jobs: Vec<JobRow>,
     /// Cells that were left out; without them an empty place in the table is still hatched, but has no rule.

@@ -23,7 +23,9 @@ pub use jobs::{
     StepView,
 };
 pub use logs::{LogLine, LogSource, LogView};
-pub use repositories::{DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, SecretRow};
+pub use repositories::{
+    DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow,
+};
 
 use serde::Serialize;
 

@@ -9,6 +9,7 @@ mod blobs;
 mod builds;
 mod deliveries;
 mod events;
+mod flow;
 mod logs;
 mod pages;
 mod restart;
