@@ -112,6 +112,23 @@ impl Journal {
     }
 }
 
+/// The step that runs in the attempt whose journal this is, if one does.
+pub fn running_step(path: &Path) -> Option<usize> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let mut running = None;
+    for event in text
+        .lines()
+        .map_while(|line| serde_json::from_str::<AttemptEvent>(line).ok())
+    {
+        match event.kind {
+            EventKind::StepStarted { step } => running = Some(step),
+            EventKind::StepFinished { step, .. } if running == Some(step) => running = None,
+            _ => {}
+        }
+    }
+    running
+}
+
 /// The listener may be gone (a lost lease); the journal goes on.
 fn tell(events: &mpsc::UnboundedSender<AttemptEvent>, event: &AttemptEvent) {
     if events.send(event.clone()).is_err() {
@@ -135,7 +152,7 @@ fn masked(mut kind: EventKind, masker: &Masker) -> EventKind {
             | ServiceState::Exited { .. }
             | ServiceState::Stopped => {}
         },
-        EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } => {}
+        EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } | EventKind::Held { .. } => {}
     }
     kind
 }
@@ -157,6 +174,7 @@ fn is_news(told: &[AttemptEvent], new: &EventKind) -> bool {
         EventKind::StepRetried { step, number, .. } => !earlier.any(|kind| {
             matches!(kind, EventKind::StepRetried { step: other, number: known, .. } if other == step && known >= number)
         }),
+        EventKind::Held { .. } => !earlier.any(|kind| matches!(kind, EventKind::Held { .. })),
         EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } => {
             !earlier.any(|kind| kind == new)
         }

@@ -11,6 +11,7 @@ mod gate_in_container;
 mod gate_process;
 mod gate_service;
 mod gates;
+mod holds;
 mod images;
 mod local;
 mod logs;

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use agent::attempt::folder::AttemptFolder;
+use agent::attempt::hold::Holds;
 use agent::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, StreamNews};
 use agent::checkout::Mirrors;
 use agent::engine::{Engine, EngineConfig, Limits};
@@ -69,6 +70,7 @@ impl Stage {
                 attempts: folder.path().join("attempts"),
                 tasks,
                 shutdown: CancellationToken::new(),
+                holds: Holds::default(),
             },
             folder,
             tree,
