@@ -28,6 +28,18 @@ pub struct ShellCall {
     pub by: String,
 }
 
+/// What a person asks for: the first text frame of their WebSocket.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ShellWish {
+    /// Which container.
+    pub place: ShellPlace,
+    /// What to run; empty: the best shell there is.
+    pub command: Vec<String>,
+    /// With a terminal of that size.
+    pub terminal: Option<ShellSize>,
+}
+
 /// Which container of an attempt to enter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

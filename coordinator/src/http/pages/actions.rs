@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
+use crate::http::shell;
 use crate::store::agents::{self, Draining};
 use crate::store::builds::Rerun;
 use crate::store::{builds, deliveries, jobs, queue, repositories};
@@ -22,6 +23,7 @@ type Done = Result<Response, PageError>;
 /// Stops a build.
 pub(super) async fn cancel_build(State(app): State<App>, _: User, Path(number): Path<i64>) -> Done {
     builds::cancel(&app.store, number).await?;
+    shell::release(&app, |attempt| attempt.build == number).await?;
     Ok(go(&app, &routes::build(number), Notice::BuildCancelled(number)))
 }
 
@@ -44,6 +46,12 @@ async fn rerun(app: &App, number: i64, which: Rerun) -> Done {
 pub(super) async fn cancel_job(State(app): State<App>, _: User, Path(job): Path<String>) -> Done {
     queue::cancel(&app.store, &JobId(job.clone())).await?;
     Ok(go(&app, &routes::job(&job), Notice::JobCancelled))
+}
+
+/// Lets the containers of a held job go.
+pub(super) async fn release_job(State(app): State<App>, _: User, Path(job): Path<String>) -> Done {
+    shell::release(&app, |attempt| attempt.job.0 == job).await?;
+    Ok(go(&app, &routes::job(&job), Notice::JobReleased))
 }
 
 /// Runs a job's build again: what failed of it, or all of it when the job passed.

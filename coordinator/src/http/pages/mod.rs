@@ -43,6 +43,7 @@ pub(super) fn router() -> Routes {
         .route("/jobs/{job}", get_only.clone(), get(job::newest))
         .route("/jobs/{job}/attempts/{number}", get_only.clone(), get(job::attempt))
         .route("/jobs/{job}/cancel", post_only.clone(), post(actions::cancel_job))
+        .route("/jobs/{job}/release", post_only.clone(), post(actions::release_job))
         .route("/jobs/{job}/rerun", post_only.clone(), post(actions::rerun_job))
         .route("/agents", get_only.clone(), get(agents::page))
         .route("/agents/enrol", post_only.clone(), post(agents::enrol))
