@@ -55,7 +55,12 @@ impl Reader<'_> {
         matrix
     }
 
-    fn written_out<T>(&mut self, slot: Slot<'_>, read: impl Fn(&mut Self, Slot<'_>) -> Option<T>) -> Option<T> {
+    /// A value without `${{ }}`.
+    pub(crate) fn written_out<T>(
+        &mut self,
+        slot: Slot<'_>,
+        read: impl Fn(&mut Self, Slot<'_>) -> Option<T>,
+    ) -> Option<T> {
         if let Value::Scalar(scalar) = &slot.node.value {
             self.no_template(slot, &scalar.text)?;
         }
@@ -108,7 +113,7 @@ impl Reader<'_> {
     }
 
     /// One value of a cell, as text: numbers as YAML reads them, with a warning when that changes them.
-    fn cell_value(&mut self, slot: Slot<'_>, axis: &str, all: Option<Slot<'_>>) -> Option<String> {
+    pub(crate) fn cell_value(&mut self, slot: Slot<'_>, axis: &str, all: Option<Slot<'_>>) -> Option<String> {
         let Value::Scalar(scalar) = &slot.node.value else {
             self.wrong_type(slot, "a text or a number");
             return None;
@@ -282,6 +287,11 @@ impl Reader<'_> {
             let problem = Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message);
             self.add(problem.help("remove an axis, or values from one"));
             return;
+        }
+        if let Some(twice) = matrix.repeated_cell() {
+            let message = format!("the matrix of {owner} has the cell {} twice", twice.title());
+            let problem = Problem::at(&codes::DUPLICATE, slot.place(), message);
+            self.add(problem.help("remove one of the two entries of `include`"));
         }
         for idle in matrix.idle_excludes() {
             self.add(Problem::at(

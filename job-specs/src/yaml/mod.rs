@@ -7,6 +7,6 @@ mod scalar;
 mod syntax;
 mod tree;
 
-pub(crate) use node::{Entry, Node, Value};
+pub(crate) use node::{Entry, Key, Node, Value};
 pub(crate) use scalar::{Plain, Scalar};
 pub(crate) use tree::read;

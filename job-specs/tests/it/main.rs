@@ -2,12 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
+mod conditions;
 mod examples;
 mod files;
 mod gallery;
+mod gallery_jobs;
+mod kept;
 mod language;
 mod limits;
+mod outputs;
 mod properties;
 mod schema;
 mod services;
 mod story;
+mod triggers;
