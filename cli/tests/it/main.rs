@@ -6,4 +6,5 @@ mod browser;
 mod death;
 mod here;
 mod push;
+mod shell;
 mod stage;

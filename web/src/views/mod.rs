@@ -10,6 +10,7 @@ mod builds;
 mod jobs;
 mod logs;
 mod repositories;
+mod shell;
 
 pub use access::{ErrorPage, LoginPage, LoginState, TokenRow, TokensPage};
 pub use agents::{AgentRow, AgentsPage, JobLink, QueueRow};
@@ -21,6 +22,7 @@ pub use jobs::{
     StepView,
 };
 pub use logs::{LogLine, LogSource, LogView};
+pub use shell::ShellPage;
 pub use repositories::{DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, SecretRow};
 
 use serde::Serialize;

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use job_specs::status::JobStatus;
 use protocol::ids::JobId;
 use serde::Deserialize;
 use web::views::{AttemptLink, JobActions, JobPage};
@@ -81,6 +82,7 @@ async fn page(
     let siblings = rows::jobs(app, build.jobs).await?;
     let row = siblings.iter().find(|row| row.id == job.as_str()).cloned();
     let over = found.job.status.is_final();
+    let held_until = found.attempts.iter().rev().find_map(|attempt| app.shells.held_until(&attempt.id));
     let page = JobPage {
         attempts: links.collect(),
         attempt: view,
@@ -90,7 +92,9 @@ async fn page(
         actions: JobActions {
             cancel: user.is_some() && !over,
             rerun: user.is_some() && over,
+            enter: user.is_some() && (held_until.is_some() || found.job.status == JobStatus::Running),
         },
+        held_until: held_until.filter(|_| user.is_some()),
     };
     Ok(framed.draw_part(part, &page, (web::pages::job, web::pages::job_live)))
 }

@@ -246,7 +246,9 @@ pub fn job_page() -> JobPage {
         actions: JobActions {
             cancel: false,
             rerun: true,
+            enter: false,
         },
+        held_until: None,
     }
 }
 
@@ -289,6 +291,7 @@ pub fn running_job() -> JobPage {
     page.actions = JobActions {
         cancel: true,
         rerun: false,
+        enter: true,
     };
     page
 }
@@ -301,7 +304,7 @@ pub fn waiting_job() -> JobPage {
         attempt: None,
         actions: JobActions {
             cancel: true,
-            rerun: false,
+            ..JobActions::default()
         },
         ..job_page()
     }
