@@ -30,6 +30,8 @@ struct State {
     releases: HashMap<AgentId, HashSet<AttemptId>>,
     meetings: HashMap<String, Meeting>,
     holds: HashMap<AttemptId, Held>,
+    /// Let go, and until when they would have been held: their agents may name them once more.
+    released: HashMap<AttemptId, Micros>,
 }
 
 /// A person who waits.
@@ -117,7 +119,12 @@ impl Shells {
         state
             .holds
             .retain(|_, other| other.agent != *agent || other.since.elapsed() < NOT_YET_NAMED);
+        let now = jiff::Timestamp::now().as_microsecond();
+        state.released.retain(|_, until| *until > now);
         for HeldJob { attempt, until } in held {
+            if state.released.contains_key(attempt) {
+                continue;
+            }
             let since = state.holds.get(attempt).map_or_else(Instant::now, |held| held.since);
             let held = Held {
                 agent: agent.clone(),
@@ -147,6 +154,7 @@ impl Shells {
         let Some(held) = state.holds.remove(attempt) else {
             return false;
         };
+        state.released.insert(attempt.clone(), held.until);
         state.releases.entry(held.agent).or_default().insert(attempt.clone());
         drop(state);
         self.ring();
@@ -191,7 +199,13 @@ mod tests {
         shells.hold(&other, &elsewhere, 5);
         assert_eq!(shells.held_until(&elsewhere), None, "its time is over");
         assert!(shells.release(&attempt) && !shells.release(&attempt));
-        assert_eq!(shells.news_for(&agent), (Vec::new(), vec![attempt]));
+        assert_eq!(shells.news_for(&agent), (Vec::new(), vec![attempt.clone()]));
         assert_eq!(shells.news_for(&agent), (Vec::new(), Vec::new()));
+        let late = HeldJob {
+            attempt: attempt.clone(),
+            until: soon,
+        };
+        shells.holds_of(&agent, &[late]);
+        assert_eq!(shells.held_until(&attempt), None, "it was on its way");
     }
 }
