@@ -52,6 +52,11 @@ pub enum EventKind {
         /// Why the one before did not do: "step `test` exited with 75".
         reason: String,
     },
+    /// The job is over and did not pass; its containers and services stay for a while.
+    Held {
+        /// Until when; each use moves it.
+        until: Micros,
+    },
     /// A service is in a new state.
     Service {
         /// Its name.

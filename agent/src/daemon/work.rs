@@ -15,6 +15,7 @@ use super::backoff::Backoff;
 use super::client::{CallError, Coordinator};
 use super::records;
 use super::report::Report;
+use super::shells::Masks;
 use super::ship::Shipping;
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over, words};
@@ -33,6 +34,8 @@ pub struct Shop {
     pub context: AttemptContext,
     /// Follows their logs.
     pub watcher: Watcher,
+    /// What hides the secrets of what is in hand.
+    pub masks: Masks,
     /// Hears how work goes.
     pub news: mpsc::UnboundedSender<WorkNews>,
 }
@@ -83,11 +86,15 @@ pub async fn run(shop: Shop, lease: Lease, signals: Signals) {
     let (telling, over) = run_and_tell(&shop, &folder, lease, &signals).await;
     let told = |stage| shop.tell(&attempt, stage);
     told(WorkStage::Told);
+    if matches!(telling, Telling::Unwanted(_)) {
+        shop.context.holds.release(&attempt);
+    }
     if let Err(broken) = over.removal.await {
         tracing::error!(attempt.id = %attempt, %broken, "the removal of an attempt's containers broke; the sweep goes on");
     }
     match telling {
         Telling::GivenUp => {}
+        _ if folder.held().is_some() => tracing::info!(attempt.id = %attempt, "a held job stays for the next start"),
         Telling::Told(_) => remove(&folder).await,
         Telling::Unwanted(why) => {
             match why {
@@ -97,13 +104,17 @@ pub async fn run(shop: Shop, lease: Lease, signals: Signals) {
             remove(&folder).await;
         }
     }
+    shop.masks.remove(&attempt);
     told(WorkStage::Gone);
 }
 
 /// Removes what an earlier life of the agent left of an attempt that is not ours any more.
 pub async fn abandon(shop: Shop, attempt: AttemptId) {
     attempt::abandon(&shop.context, &attempt).await;
-    remove(&AttemptFolder::of(&shop.context.attempts, &attempt)).await;
+    let folder = AttemptFolder::of(&shop.context.attempts, &attempt);
+    if folder.held().is_none() {
+        remove(&folder).await;
+    }
     shop.tell(&attempt, WorkStage::Gone);
 }
 
@@ -131,6 +142,7 @@ async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals
             let over = Over {
                 result: words::broken(format!("the agent cannot write to its data folder: {error}")),
                 outputs: Default::default(),
+                held_until: None,
                 removal: shop.context.tasks.spawn(async {}),
             };
             (Telling::Told(Vec::new()), over)
@@ -147,6 +159,8 @@ async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signa
     let (events, events_told) = mpsc::unbounded_channel();
     let (streams, streams_told) = mpsc::unbounded_channel();
     let ended = CancellationToken::new();
+    let masker = Arc::new(input.masker());
+    shop.masks.add(&held.attempt, masker.clone());
     let report = Report {
         coordinator: shop.coordinator.clone(),
         held: held.clone(),
@@ -155,7 +169,7 @@ async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signa
     let shipping = Shipping {
         coordinator: shop.coordinator.clone(),
         held: held.clone(),
-        masker: Arc::new(input.masker()),
+        masker: masker.clone(),
         watcher: shop.watcher.clone(),
         ended: ended.clone(),
     };
@@ -188,6 +202,7 @@ async fn finish(shop: &Shop, held: &Held, events: Vec<AttemptEvent>, over: &Over
         events,
         result: over.result.clone(),
         outputs: over.outputs.clone(),
+        held_until: over.held_until,
     };
     let mut backoff = Backoff::default();
     let tell = async {
@@ -220,7 +235,8 @@ async fn interruption(shop: &Shop, signals: &Signals) -> Telling {
     }
 }
 
-fn input(shop: &Shop, held: &Held, lease: Lease) -> AttemptInput {
+/// What is to be run, as the lease says.
+pub fn input(shop: &Shop, held: &Held, lease: Lease) -> AttemptInput {
     AttemptInput {
         attempt: lease.attempt,
         number: lease.number,

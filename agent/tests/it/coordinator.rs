@@ -40,6 +40,8 @@ pub struct Truth {
     logs: BTreeMap<(AttemptId, StreamId), Log>,
     finished: BTreeMap<AttemptId, AttemptResult>,
     cancel: BTreeSet<AttemptId>,
+    /// Held jobs to let go.
+    pub release: BTreeSet<AttemptId>,
     /// Leases that were given to somebody else.
     taken: BTreeSet<AttemptId>,
     away: bool,
@@ -196,6 +198,8 @@ impl Truth {
                 _ => answer.lost.push(held.attempt.clone()),
             }
         }
+        let held = poll.holds.iter().map(|held| held.attempt.clone());
+        answer.release = held.filter(|attempt| self.release.contains(attempt)).collect();
         for _ in 0..poll.free_slots {
             let Some(lease) = self.queue.pop_front() else {
                 break;
@@ -247,7 +251,8 @@ async fn poll(State(coordinator): State<Coordinator>, Json(poll): Json<Poll>) ->
     let held = async {
         loop {
             let answer = coordinator.truth().answer(&poll);
-            if !(answer.leases.is_empty() && answer.cancel.is_empty() && answer.lost.is_empty()) {
+            let work = !answer.leases.is_empty() || !answer.release.is_empty();
+            if work || !(answer.cancel.is_empty() && answer.lost.is_empty()) {
                 return answer;
             }
             changed.changed().await.unwrap();

@@ -13,6 +13,7 @@ mod gate_in_container;
 mod gate_process;
 mod gate_service;
 mod gates;
+mod holds;
 mod images;
 mod keeper;
 mod local;

@@ -4,6 +4,7 @@ mod ask;
 mod here;
 mod kept;
 mod serve;
+mod shell;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ pub use self::ask::{Build, BuildRef, Logs, Repo, Rerun, Secret, Token, Trigger, 
 pub use self::here::{From, Init, Lint, Run};
 pub use self::kept::{Artifact, Cache};
 pub use self::serve::{Agent, Agents, Coordinator, Up};
+pub use self::shell::Shell;
 
 /// Drover: a self-hosted CI runner whose services are ready, whose logs are whole and whose jobs are fast.
 #[derive(Debug, Parser)]
@@ -133,6 +135,12 @@ pub enum Command {
         after_help = "Examples:\n  drover logs 42 -f\n  drover logs 42 --job test --service db\n  drover logs 42 --raw"
     )]
     Logs(Logs),
+    /// Enter a step that runs, a service, or what a failed job left (`hold_on_failure`)
+    #[command(after_help = "Examples:
+  drover shell 42
+  drover shell 42 --job 'test (postgres=15)' --service db -- psql -U postgres
+  drover shell 42 --release")]
+    Shell(Shell),
     /// Stop a build
     Cancel(BuildRef),
     /// Run a build again

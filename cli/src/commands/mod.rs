@@ -11,6 +11,7 @@ pub mod repositories;
 pub mod run;
 pub mod secrets;
 pub mod serve;
+pub mod shell;
 pub mod tokens;
 pub mod watch;
 
@@ -42,6 +43,10 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Build(build) => builds::build(&client()?, build).await,
         Command::Watch(watch) => watch::watch(&client()?, watch.number, watch.timeout, arguments.progress).await,
         Command::Logs(logs) => logs::logs(&client()?, logs).await,
+        Command::Shell(shell) => match shell.number {
+            Some(number) => shell::shell(&client()?, shell, number).await,
+            None => shell::local(shell).await,
+        },
         Command::Cancel(build) => builds::cancel(&client()?, build.number).await,
         Command::Rerun(rerun) => builds::rerun(&client()?, rerun, arguments.progress).await,
         Command::Why(why) => builds::why(&client()?, why).await,

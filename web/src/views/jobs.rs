@@ -22,6 +22,8 @@ pub struct JobPage {
     pub artifacts: Vec<ArtifactRow>,
     /// What the reader may do.
     pub actions: JobActions,
+    /// It is over, and its containers and services stay until then.
+    pub held_until: Option<Micros>,
 }
 
 /// What the reader may do with a job; each is a POST form.
@@ -31,6 +33,8 @@ pub struct JobActions {
     pub cancel: bool,
     /// It is over.
     pub rerun: bool,
+    /// A step of it runs, or it is held: a terminal can be opened in it.
+    pub enter: bool,
 }
 
 /// One attempt, in the selector.

@@ -11,6 +11,7 @@ mod builds;
 mod jobs;
 mod logs;
 mod repositories;
+mod shell;
 
 pub use access::{ErrorPage, LoginPage, LoginState, TokenRow, TokensPage};
 pub use agents::{AgentRow, AgentsPage, JobLink, QueueRow};
@@ -26,6 +27,7 @@ pub use logs::{LogLine, LogSource, LogView};
 pub use repositories::{
     DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow,
 };
+pub use shell::ShellPage;
 
 use serde::Serialize;
 

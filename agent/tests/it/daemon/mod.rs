@@ -133,3 +133,10 @@ pub async fn until_there(file: &std::path::Path) {
     let mut tail = watcher.follow(file, 0).unwrap();
     tail.next(&mut Vec::new()).await.unwrap();
 }
+
+/// Waits until a folder is gone.
+pub async fn until_gone(folder: &std::path::Path) {
+    while folder.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}

@@ -38,6 +38,7 @@ pub(super) async fn finish(
         Err(error) => return Err(error.into()),
     }
     let verdict = told.result.verdict;
+    let agent = hold.agent.clone();
     let ending = queue::Ending {
         events: told.events,
         result: told.result,
@@ -46,6 +47,9 @@ pub(super) async fn finish(
     queue::finish_with(&app.store, &hold, ending).await?;
     metrics::counter!("drover_attempts_finished_total", "verdict" => format!("{verdict:?}").to_lowercase())
         .increment(1);
+    if let Some(until) = told.held_until {
+        app.shells.hold(&agent, &hold.attempt, until);
+    }
     tracing::info!(attempt.id = %hold.attempt, ?verdict, "an attempt ended");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -247,7 +247,9 @@ pub fn job_page() -> JobPage {
         actions: JobActions {
             cancel: false,
             rerun: true,
+            enter: false,
         },
+        held_until: None,
     }
 }
 
@@ -290,6 +292,7 @@ pub fn running_job() -> JobPage {
     page.actions = JobActions {
         cancel: true,
         rerun: false,
+        enter: true,
     };
     page
 }
@@ -303,7 +306,7 @@ pub fn waiting_job() -> JobPage {
         artifacts: Vec::new(),
         actions: JobActions {
             cancel: true,
-            rerun: false,
+            ..JobActions::default()
         },
         ..job_page()
     }
