@@ -6,7 +6,7 @@
 //! [`plan`] what to make · [`convert`] plan to request, pure · [`error`] what can go wrong · [`labels`] what everything
 //! is marked with · [`connect`] the [`Engine`] · [`anchor`] the gate's file and image · [`containers`], [`networks`] the
 //! verbs, [`plain`] those for containers without a gate · [`events`] one stream instead of a wait per container ·
-//! [`images`], [`pull`] · [`login`] who asks registries · [`build`], [`push`] images made here · [`volumes`],
+//! [`images`], [`pull`] · [`login`] who asks registries (`raw`: by our own hand) · [`build`], [`push`] images made here · [`volumes`],
 //! [`private`] what services share and find · [`live`], [`sweep`] cleaning up.
 
 pub mod anchor;
@@ -26,6 +26,7 @@ pub mod plan;
 pub mod private;
 pub mod pull;
 pub mod push;
+mod raw;
 pub mod sweep;
 pub mod volumes;
 

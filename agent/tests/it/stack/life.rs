@@ -114,7 +114,7 @@ async fn a_restarted_agent_goes_on_with_the_services_that_run() {
     };
     let told = running.close().await;
     assert_eq!(told["redis"], "starting running ready(tcp 6379) stopped");
-    assert_eq!(told["seed"], "starting running ready(exited 0) exited(Some(0))");
+    assert_eq!(told["seed"], "running ready(exited 0) exited(Some(0))");
 }
 
 async fn ids(world: &World) -> Vec<String> {

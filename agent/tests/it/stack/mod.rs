@@ -1,18 +1,24 @@
 //! Stacks of services on a real engine: what the tests stand on.
 
+mod builds;
 mod failing;
+mod keys;
 mod life;
+mod many;
 mod ready;
+mod share;
 
 use std::collections::BTreeMap;
 
 use agent::engine::ContainerPlan;
+use agent::logs::lines::LineAssembler;
 use agent::sandbox::{Pool, Reuse, Sandbox};
 use agent::stack::{Stack, StackEvent, StackFailure, StackSpec};
 use job_specs::model::{Dependency, DependencyCondition, HealthTest, Healthcheck, Ready, ReadyProbe, ServiceSpec};
 use protocol::attempt::ServiceState;
 use tokio::sync::mpsc;
 
+use crate::stage::texts;
 use crate::world::{World, soon, text, want};
 
 /// A stack in a sandbox, and what it has told.
@@ -61,6 +67,16 @@ impl Running {
 
     async fn failed(&self) -> StackFailure {
         soon(self.stack.ready()).await.expect_err("a service fails")
+    }
+
+    /// The lines of a service's log so far.
+    fn log(&self, service: &str) -> Vec<String> {
+        let file = self.world.data().join(format!("stack/service-{service}/log"));
+        let mut lines = Vec::new();
+        let mut assembler = LineAssembler::new(Default::default());
+        assembler.push(&std::fs::read(file).unwrap_or_default(), &mut lines);
+        assembler.finish(&mut lines);
+        texts(&lines)
     }
 
     /// Connects to port 81 of a service, as a step would.
