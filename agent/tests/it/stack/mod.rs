@@ -9,6 +9,7 @@ mod ready;
 mod share;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use agent::engine::ContainerPlan;
 use agent::logs::lines::LineAssembler;
@@ -71,12 +72,11 @@ impl Running {
 
     /// The lines of a service's log so far.
     fn log(&self, service: &str) -> Vec<String> {
-        let file = self.world.data().join(format!("stack/service-{service}/log"));
-        let mut lines = Vec::new();
-        let mut assembler = LineAssembler::new(Default::default());
-        assembler.push(&std::fs::read(file).unwrap_or_default(), &mut lines);
-        assembler.finish(&mut lines);
-        texts(&lines)
+        lines(&self.log_file(service))
+    }
+
+    fn log_file(&self, service: &str) -> PathBuf {
+        self.world.data().join(format!("stack/service-{service}/log"))
     }
 
     /// Connects to port 81 of a service, as a step would.
@@ -124,6 +124,14 @@ impl Running {
         self.world.close().await;
         told
     }
+}
+
+fn lines(log: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut assembler = LineAssembler::new(Default::default());
+    assembler.push(&std::fs::read(log).unwrap_or_default(), &mut lines);
+    assembler.finish(&mut lines);
+    texts(&lines)
 }
 
 fn service(name: &str, image: &str) -> ServiceSpec {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use agent::stack::StackSpec;
 use futures_util::FutureExt;
-use job_specs::model::{DependencyCondition, FileContent, FileMount, ServiceSpec, VolumeMount, VolumeSource};
-use protocol::attempt::ReasonCode;
+use job_specs::model::{
+    DependencyCondition, FileContent, FileMount, ReadyProbe, Restart, ServiceSpec, VolumeMount, VolumeSource,
+};
+use protocol::attempt::{ReasonCode, ServiceState};
 use protocol::lease::SecretValue;
 
 use super::{after, shell, start, start_in};
@@ -157,9 +159,7 @@ async fn a_folder_of_the_workspace_is_waited_for_and_others_are_not_held_up() {
     spec.workspace = Some(code.boxed().shared());
     let mut running = start_in(world, spec).await;
     running
-        .until("early", |state| {
-            matches!(state, protocol::attempt::ServiceState::Exited { .. })
-        })
+        .until("early", |state| matches!(state, ServiceState::Exited { .. }))
         .await;
     checked_out.send(()).unwrap();
     running.ready().await;
@@ -186,4 +186,48 @@ async fn a_folder_of_the_workspace_is_waited_for_and_others_are_not_held_up() {
     service `web` cannot be started: `nowhere`, which it mounts, is not in the workspace; add it to the repository or correct the path in `volumes`
     service `web` cannot be started: `out`, which it mounts, leads out of the workspace by a link
     ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_exchanged_for_a_link_is_not_mounted_again() {
+    for exchanged in [false, true] {
+        let web = ServiceSpec {
+            volumes: volume(VolumeSource::Workspace("conf".into()), "/conf"),
+            restart: Restart::Always,
+            ready: super::ready(ReadyProbe::Log("here".into()), 60_000),
+            ..shell(
+                "web",
+                "echo here; until test -e /conf/go; do usleep 10000; done; rm /conf/go; exit 3",
+            )
+        };
+        let world = World::new().await;
+        let workspace = world.data().join("workspace");
+        std::fs::create_dir_all(workspace.join("conf")).unwrap();
+        let outside = world.data().join("outside");
+        std::fs::create_dir(&outside).unwrap();
+        let mut spec = StackSpec::new(world.agent.clone(), vec![web], world.data().join("stack"));
+        spec.workspace = Some(std::future::ready(Some(workspace.clone())).boxed().shared());
+        let mut running = start_in(world, spec).await;
+        running.ready().await;
+        let mounted = if exchanged {
+            std::fs::rename(workspace.join("conf"), workspace.join("old")).unwrap();
+            std::os::unix::fs::symlink(&outside, workspace.join("conf")).unwrap();
+            "old"
+        } else {
+            "conf"
+        };
+        std::fs::write(workspace.join(mounted).join("go"), "").unwrap();
+        running
+            .until("web", |state| matches!(state, ServiceState::Exited { .. }))
+            .await;
+        if exchanged {
+            let failure = crate::world::soon(running.stack.death()).await;
+            insta::assert_snapshot!(failure.sentence(), @"service `web` cannot be started: it ended, and cannot be started again because what it mounts of the workspace at `/conf` cannot be checked or was exchanged");
+        } else {
+            running
+                .until("web", |state| matches!(state, ServiceState::Ready { .. }))
+                .await;
+        }
+        running.close().await;
+    }
 }
