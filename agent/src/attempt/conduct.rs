@@ -196,7 +196,7 @@ impl Run<'_> {
     /// A step that builds an image.
     async fn build(&mut self, ground: &Ground, index: usize, stack: Option<&Stack>) -> Next {
         self.announce(index);
-        match image::run(self.job, index, ground.network(), self.interrupts, stack).await {
+        match image::run(self.job, index, ground.network(self.job), self.interrupts, stack).await {
             StepOver::Ended(end) => self.judge(index, end),
             StepOver::Interrupted(interrupt) => self.interrupted(interrupt, Some(index)),
         }

@@ -48,7 +48,7 @@ fn everything() -> (ServiceSpec, Vec<Row>) {
         working_dir: Some("/tmp".into()),
         labels,
         stop_signal: Some("SIGUSR1".into()),
-        platform: Some("linux/amd64".into()),
+        platform: Some("linux/amd64".into()), // key: services.platform
         pull_policy: PullPolicy::Never,
         restart: Restart::OnFailure(Some(3)),
         volumes: vec![

@@ -150,7 +150,7 @@ async fn a_service_that_asks_for_time_to_end_has_it() {
     let spec = StackSpec::new("none", Vec::new(), running.world.data().join("none"));
     let empty = Stack::start(&running.world.engine, &running.sandbox, spec, observer);
     std::mem::replace(&mut running.stack, empty).stop().await;
-    assert_eq!(super::lines(&log), ["up", "wrote everything"]);
+    assert_eq!(super::lines(&log).last().map(String::as_str), Some("wrote everything"));
     running.close().await;
 }
 

@@ -98,6 +98,7 @@ async fn eleven_services_start_in_the_order_of_their_graph() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_required_may_be_missing_or_fail() {
+    // key: services.depends_on
     let optional = |name: &str| job_specs::model::Dependency {
         required: false,
         ..after(name, Condition::ServiceHealthy)
