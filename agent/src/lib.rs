@@ -2,6 +2,7 @@
 
 pub mod attempt;
 pub mod beneath;
+pub mod blobs;
 pub mod build;
 pub mod checkout;
 pub mod daemon;

@@ -6,6 +6,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::blobs::BlobStore;
+use crate::blobs::scope::DefaultBranches;
 use crate::config::Config;
 use crate::git::Mirrors;
 use crate::http::Cancels;
@@ -19,6 +21,10 @@ pub(crate) struct App {
     pub store: Store,
     /// What jobs printed.
     pub logs: LogStore,
+    /// What jobs kept.
+    pub blobs: BlobStore,
+    /// What the repositories call their default branches.
+    pub default_branches: DefaultBranches,
     /// The repositories, as far as they were fetched.
     pub mirrors: Mirrors,
     /// What we were told.

@@ -14,10 +14,14 @@ const LEASES: Duration = Duration::from_secs(1);
 /// How often to look for logs to remove and mirrors to tidy.
 const RETENTION: Duration = Duration::from_secs(3_600);
 
+/// How often to look for caches and artifacts to remove.
+const BLOBS: Duration = Duration::from_secs(600);
+
 /// Starts the clocks; they end with the coordinator.
 pub(crate) fn start(app: &App) {
     every(LEASES, app, "leases", leases);
     every(RETENTION, app, "retention", retention);
+    every(BLOBS, app, "blobs", blobs);
 }
 
 fn every<F>(pause: Duration, app: &App, name: &'static str, tick: fn(App) -> F)
@@ -51,6 +55,12 @@ pub(crate) async fn leases(app: App) -> anyhow::Result<()> {
             .context("seal the logs of a lost attempt")?;
     }
     Ok(())
+}
+
+/// Removes artifacts, caches and archives that nobody may want any more.
+async fn blobs(app: App) -> anyhow::Result<()> {
+    let now = app.store.now();
+    crate::blobs::sweep(&app, now).await
 }
 
 /// Removes logs by age and size, and packs the mirrors.

@@ -10,6 +10,10 @@ pub mod codes;
 pub mod diagnostics;
 pub mod env;
 pub mod file;
+pub mod fix;
+
+pub mod globs;
+pub mod import;
 pub mod model;
 pub mod render;
 pub mod repository;
@@ -18,7 +22,9 @@ pub mod triggers;
 
 mod check;
 mod durations;
+mod events;
 mod expand;
+mod hash;
 mod image;
 mod keys;
 mod limits;
@@ -37,6 +43,7 @@ mod yaml;
 pub use diagnostics::Diagnostic;
 pub use env::{Facts, builtin_env};
 pub use expand::{Expansion, Outputs, expand, expand_job};
+pub use hash::{fill_hashes, hash_files};
 pub use model::JobSpec;
 pub use parse::{Parsed, parse, parse_with};
 pub use render::{Look, render};

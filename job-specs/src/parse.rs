@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::check;
 use crate::codes;
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::file::{JobFile, Part};
+use crate::file::{JobFile, Part, inputs};
 use crate::limits::{MAX_ALL_CELLS, MAX_FILE_BYTES, MAX_FILES, MAX_JOBS, MAX_READ_BYTES, MAX_READ_NODES};
 use crate::problems::{Problem, Problems};
-use crate::read::{JobSource, Reader, read_file, read_job};
+use crate::read::{JobSource, Reader, Slot, Spent, read_env, read_file, read_job};
 use crate::repository::{NoRepository, Repository};
 use crate::source::Source;
 use crate::substitute::Scope;
@@ -32,13 +32,14 @@ pub fn parse(files: &[SourceFile]) -> Parsed {
 /// Reads `.drover.yml`, or several `.drover/*.yml`, as one, with the files that they refer to. Never panics and never
 /// takes long, whatever the text is.
 pub fn parse_with(files: &[SourceFile], repository: &dyn Repository) -> Parsed {
-    let _ = repository;
     let mut problems = Problems::default();
     let sources: Arc<[Source]> = files.iter().map(source).collect();
     let parts = read_parts(files, &sources, &mut problems);
     if check_size(&parts, &mut problems) {
+        check::triggers(&parts, &mut problems);
         check::needs(&parts, &mut problems);
         try_cells(&parts, &sources, &mut problems);
+        check::paths(&parts, repository, &mut problems);
     }
     let diagnostics = problems.into_diagnostics(&sources);
     let is_wrong = diagnostics
@@ -70,6 +71,7 @@ fn read_parts(files: &[SourceFile], sources: &[Source], problems: &mut Problems)
         problems.add(Problem::in_file(&codes::TOO_MANY_JOBS, MAX_FILES, message));
     }
     let mut parts = Vec::new();
+    let mut spent = Spent::default();
     for (at, file) in files.iter().enumerate().take(MAX_FILES) {
         if file.text.len() > MAX_FILE_BYTES {
             let message = format!(
@@ -87,12 +89,11 @@ fn read_parts(files: &[SourceFile], sources: &[Source], problems: &mut Problems)
             }
             continue;
         };
-        let mut substituted = 0;
         let mut reader = Reader {
             sources,
             scope: Scope::default(),
             problems,
-            substituted: &mut substituted,
+            spent: &mut spent,
         };
         parts.push(read_file(&mut reader, &root));
     }
@@ -130,20 +131,32 @@ fn check_size(parts: &[Part], problems: &mut Problems) -> bool {
     true
 }
 
+/// Reads every cell as a build would, with nothing known about the build.
 fn try_cells(parts: &[Part], sources: &[Source], problems: &mut Problems) {
-    let mut substituted = 0;
+    let mut spent = Spent::default();
+    let inputs = inputs(parts);
     for part in parts {
+        let scope = || Scope {
+            inputs: &inputs,
+            ..Scope::default()
+        };
+        if let Some(concurrency) = &part.concurrency {
+            let mut reader = Reader {
+                sources,
+                scope: scope(),
+                problems: &mut *problems,
+                spent: &mut spent,
+            };
+            read_env(&mut reader, part.env.as_deref());
+            reader.concurrency(Slot::of("concurrency", concurrency));
+        }
         for job in &part.jobs {
             for cell in &job.cells {
-                let scope = Scope {
-                    axes_unknown: job.matrix_is_wrong,
-                    ..Scope::default()
-                };
                 let mut reader = Reader {
                     sources,
-                    scope,
+                    scope: scope(),
                     problems: &mut *problems,
-                    substituted: &mut substituted,
+                    spent: &mut spent,
                 };
                 let spec = read_job(&mut reader, part.env.as_deref(), job, cell);
                 check::localhost(&job.node, &spec.services, sources, problems);

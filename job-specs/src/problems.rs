@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use crate::codes::{self, Code};
-use crate::diagnostics::{Diagnostic, Label, Severity, Span};
+use crate::diagnostics::{Diagnostic, Edit, Label, Severity, Span};
 use crate::source::{Place, Source};
 
 /// No file needs more findings than this at once; the rest is only counted.
@@ -21,6 +21,7 @@ pub(crate) struct Problem {
     related: Vec<(Place, String)>,
     notes: Vec<String>,
     help: Option<String>,
+    fixes: Vec<(Span, String)>,
     once: bool,
 }
 
@@ -44,6 +45,7 @@ impl Problem {
             related: Vec::new(),
             notes: Vec::new(),
             help: None,
+            fixes: Vec::new(),
             once: false,
         }
     }
@@ -60,12 +62,6 @@ impl Problem {
         self
     }
 
-    /// The edit, when there is one to suggest.
-    pub(crate) fn help_if(mut self, text: Option<String>) -> Problem {
-        self.help = text.or(self.help);
-        self
-    }
-
     /// A fact that explains it.
     pub(crate) fn note(mut self, text: impl Into<String>) -> Problem {
         self.notes.push(text.into());
@@ -75,6 +71,21 @@ impl Problem {
     /// Another place that matters.
     pub(crate) fn related(mut self, place: Place, text: impl Into<String>) -> Problem {
         self.related.push((place, text.into()));
+        self
+    }
+
+    /// What was probably meant by the name at its place; putting it there mends it.
+    pub(crate) fn meant(self, name: &str) -> Problem {
+        let label = format!("did you mean `{name}`?");
+        match self.place {
+            Some(place) => self.label(label).fix(place.span, name),
+            None => self.label(label),
+        }
+    }
+
+    /// A change in its file that mends it without a doubt.
+    pub(crate) fn fix(mut self, span: Span, replacement: impl Into<String>) -> Problem {
+        self.fixes.push((span, replacement.into()));
         self
     }
 
@@ -186,7 +197,12 @@ fn diagnostic(problem: Problem, sources: &[Source]) -> Diagnostic {
         related,
         notes,
         help: problem.help,
+        fixes: problem.fixes.into_iter().map(edit).collect(),
     }
+}
+
+fn edit((span, replacement): (Span, String)) -> Edit {
+    Edit { span, replacement }
 }
 
 fn clipped(place: Place, sources: &[Source]) -> Span {

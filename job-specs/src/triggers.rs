@@ -80,6 +80,12 @@ pub enum ConcurrencyMode {
     Cancel,
 }
 
+/// The inputs of a build that nobody was asked for (a push): their defaults, and empty texts.
+pub fn default_inputs(inputs: &[Input]) -> BTreeMap<String, String> {
+    let value = |input: &Input| (input.name.clone(), input.default.clone().unwrap_or_default());
+    inputs.iter().map(value).collect()
+}
+
 /// What is wrong with given inputs: one sentence for each.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! a field that is new in a version has a default, so one version back keeps working.
 
 pub mod attempt;
+pub mod blobs;
 pub mod ids;
 pub mod lease;
 pub mod record;

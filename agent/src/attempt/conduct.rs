@@ -1,6 +1,8 @@
 //! What happens in which order: the ground is laid, steps run as the job stands, the result is known, and then what
 //! was made is removed.
 
+mod tries;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,18 +17,21 @@ use super::interrupt::{Interrupt, Interrupts};
 use super::job::Job;
 use super::services::{self, tell_death};
 use super::standing::{self, Standing};
-use super::step::{self, StepOver};
+use super::step;
 use super::words::{self, StepEnd};
-use super::{AttemptInput, Over, image, journal, plan};
+use super::{AttemptInput, Over, journal, keep, plan};
 use crate::engine::ContainerId;
-use crate::stack::Stack;
 
 /// Containers of steps that are over are kept until the result is known, but no more than these.
 const USED_KEPT: usize = 8;
 
 /// Runs the job to its result.
 pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
-    let (result, ground) = conduct(&job, cancel).await;
+    let (mut result, ground) = conduct(&job, cancel).await;
+    if let Some(reason) = &mut result.reason {
+        reason.sentence = job.masker.mask(&reason.sentence);
+    }
+    let outputs = job.outputs();
     conclude(&job, &result, ground.as_ref()).await;
     let tasks = job.context.tasks.clone();
     let removal = tasks.spawn(async move {
@@ -34,7 +39,11 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
             ground.remove(job).await;
         }
     });
-    Over { result, removal }
+    Over {
+        result,
+        outputs,
+        removal,
+    }
 }
 
 async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, Option<Ground>) {
@@ -59,6 +68,7 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
     }
     .all(&mut ground)
     .await;
+    let result = keep::keep(job, &interrupts, result).await;
     (result, Some(ground))
 }
 
@@ -75,7 +85,7 @@ fn greet(job: &Job) {
         String::new()
     };
     job.voice.say(format!("{again} {}{nth}", spec.title()));
-    for secret in job.input.masker().skipped() {
+    for secret in job.masker.skipped() {
         job.voice
             .say(format!("the secret {secret} is too short to be masked in logs"));
     }
@@ -152,6 +162,14 @@ impl Run<'_> {
         if let Some(outcome) = job.journal.step_outcome(index) {
             return self.recall(index, &outcome);
         }
+        if let Some(why) = &spec.steps[index].skip {
+            let (nth, name) = (index + 1, &spec.steps[index].name);
+            job.voice
+                .say(format!("step {nth} of {}: {name}: skipped, {why}", spec.steps.len()));
+            let outcome = words::without_run(StepStatus::Skipped, Some(why.clone()));
+            job.finish_step(index, journal::now(), outcome);
+            return Next::On;
+        }
         if !standing::runs(spec.steps[index].when, self.standing()) {
             self.skip(index);
             return Next::On;
@@ -161,45 +179,7 @@ impl Run<'_> {
             self.skip(index);
             return Next::On;
         }
-        ground.ahead.start(standing::ahead(&spec.steps, index, self.standing()));
-        let stack = if self.service_lost {
-            None
-        } else {
-            ground.services.as_ref().map(|services| &services.stack)
-        };
-        if image::builds(&spec.steps[index]) {
-            return self.build(ground, index, stack).await;
-        }
-        let held = tokio::select! {
-            held = ground.ahead.take(index) => held,
-            interrupt = self.interrupts.next(stack) => return self.interrupted(interrupt, Some(index)),
-        };
-        let held = match held {
-            Ok(held) => held,
-            Err(error) => return self.not_held(index, error),
-        };
-        self.announce(index);
-        let over = step::run(job, index, &held, self.interrupts, stack).await;
-        self.put_away(ground, held.container);
-        match over {
-            StepOver::Ended(end) => self.judge(index, end),
-            StepOver::Interrupted(interrupt) => self.interrupted(interrupt, Some(index)),
-        }
-    }
-
-    fn announce(&self, index: usize) {
-        let steps = &self.job.input.spec.steps;
-        let (nth, count, name) = (index + 1, steps.len(), &steps[index].name);
-        self.job.voice.say(format!("step {nth} of {count}: {name}"));
-    }
-
-    /// A step that builds an image.
-    async fn build(&mut self, ground: &Ground, index: usize, stack: Option<&Stack>) -> Next {
-        self.announce(index);
-        match image::run(self.job, index, ground.network(self.job), self.interrupts, stack).await {
-            StepOver::Ended(end) => self.judge(index, end),
-            StepOver::Interrupted(interrupt) => self.interrupted(interrupt, Some(index)),
-        }
+        self.tries(ground, index).await
     }
 
     fn standing(&self) -> Standing {
@@ -215,7 +195,9 @@ impl Run<'_> {
             return None;
         }
         let steps = &self.job.input.spec.steps[from..];
-        let that_count = steps.iter().filter(|step| step.when.success && !step.allow_failure);
+        let that_count = steps
+            .iter()
+            .filter(|step| step.when.success && !step.allow_failure && step.skip.is_none());
         that_count.into_iter().find_map(|step| {
             let error = self.job.images.failed(&step.image)?;
             Some(words::of_engine(step, &error))
@@ -227,7 +209,11 @@ impl Run<'_> {
         let step = self.job.step(index);
         let took = words::span(Duration::from_micros(end.outcome.duration_us));
         let Some(failure) = end.failure else {
-            self.job.voice.say(format!("step {} passed in {took}", index + 1));
+            let at = match end.outcome.tries {
+                0 | 1 => String::new(),
+                number => format!(" at try {number}"),
+            };
+            self.job.voice.say(format!("step {} passed{at} in {took}", index + 1));
             return Next::On;
         };
         if let Some(reason) = &failure.reason {
@@ -260,21 +246,19 @@ impl Run<'_> {
         Next::On
     }
 
-    fn not_held(&mut self, index: usize, error: HoldError) -> Next {
+    fn not_held(&self, index: usize, error: HoldError) -> StepEnd {
         let step = self.job.step(index);
-        let end = match error {
+        match error {
             HoldError::Lost => step::broken(&step.name, "the agent was restarted, and its container is gone"),
             HoldError::Image(error) => words::never_ran(words::of_engine(step, &error)),
             HoldError::Engine(error) => words::never_ran(words::of_engine(step, &error)),
-        };
-        self.job.finish_step(index, journal::now(), end.outcome.clone());
-        self.judge(index, end)
+        }
     }
 
     fn interrupted(&mut self, interrupt: Interrupt, step: Option<usize>) -> Next {
         let result = interrupt.result(step.map(|step| self.job.step(step)));
         match interrupt {
-            Interrupt::Cancelled | Interrupt::AgentStopped | Interrupt::JobTimeout(_) => Next::Over(result),
+            Interrupt::Cancelled | Interrupt::AgentStopped | Interrupt::JobTimeout { .. } => Next::Over(result),
             Interrupt::Service(failure) => {
                 tell_death(self.job, &failure);
                 self.service_lost = true;
@@ -321,6 +305,7 @@ async fn conclude(job: &Job, result: &AttemptResult, ground: Option<&Ground>) {
     let ended = Ended {
         result: result.clone(),
         logs: job.streams.lengths(),
+        outputs: job.outputs(),
     };
     if let Err(error) = job.folder.set_ended(&ended) {
         tracing::error!(%error, attempt.id = %job.input.attempt, "cannot note the result of an attempt");

@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::held::Ahead;
 use super::interrupt::Interrupts;
-use super::job::{Job, Place};
-use super::plan::STEP_LABEL;
+use super::job::{Found, Job, Place};
+use super::plan::{STEP_LABEL, TRY_LABEL};
 use super::services::Services;
-use super::{AttemptContext, Code, words};
+use super::{AttemptContext, Code, restore, words};
 use crate::checkout::{self, CheckoutError};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Engine, Kept, Network, Owned, OwnedKind, Owner};
@@ -125,6 +125,11 @@ impl Ground {
         tokio::try_join!(code, services).map(|_| ())
     }
 
+    /// Removes the containers of steps that are over.
+    pub async fn remove_used(&mut self, job: &Job) {
+        remove_ended(&job.context.engine, std::mem::take(&mut self.used)).await;
+    }
+
     /// Gives the sandbox back, and ends and removes everything in it. Goes on behind the result.
     pub async fn remove(self, job: Arc<Job>) {
         let context = &job.context;
@@ -191,7 +196,7 @@ async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place), A
 }
 
 /// The sandbox and, after a restart, the steps' containers that stand in it.
-async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMap<usize, ContainerId>), AttemptResult> {
+async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMap<usize, Found>), AttemptResult> {
     let (pool, holder) = (&job.context.pool, job.input.attempt.as_str());
     if job.resumed {
         if let Some(sandbox) = pool.adopt(holder).await {
@@ -220,19 +225,29 @@ async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMa
     Ok((sandbox, BTreeMap::new()))
 }
 
-/// The containers of steps that an earlier life of the agent left.
-async fn found(job: &Job) -> BTreeMap<usize, ContainerId> {
+/// The containers of steps that an earlier life of the agent left; of several tries the last one's.
+async fn found(job: &Job) -> BTreeMap<usize, Found> {
     let owned = owned_by(&job.context.engine, &job.input.attempt).await;
     let steps = owned.into_iter().filter(|owned| owned.kind == OwnedKind::Container);
-    steps
-        .filter_map(|owned| {
-            let index = owned.labels.get(STEP_LABEL)?.parse().ok()?;
-            Some((index, ContainerId(owned.id)))
-        })
-        .collect()
+    let mut found = BTreeMap::<usize, Found>::new();
+    for owned in steps {
+        let Some(index) = owned.labels.get(STEP_LABEL).and_then(|text| text.parse().ok()) else {
+            continue;
+        };
+        let number = owned
+            .labels
+            .get(TRY_LABEL)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(1);
+        if found.get(&index).is_none_or(|other| other.number < number) {
+            let container = ContainerId(owned.id);
+            found.insert(index, Found { container, number });
+        }
+    }
+    found
 }
 
-/// Begins to put the code into the workspace.
+/// Begins to put the code into the workspace, and then what belongs beside it: caches and needed artifacts.
 fn begin_checkout(job: &Arc<Job>) -> Checkout {
     let stop = CancellationToken::new();
     let (owner, stopped) = (job.clone(), stop.clone());
@@ -240,10 +255,17 @@ fn begin_checkout(job: &Arc<Job>) -> Checkout {
         .context
         .tasks
         .spawn(async move { check_out(&owner, &stopped).await });
-    let done = async move {
+    let code = async move {
         let done = checkout.await.map_err(CheckoutError::Broken);
         done.and_then(|done| done).map_err(|error| words::of_checkout(&error))
     };
+    let (owner, stopped) = (job.clone(), stop.clone());
+    // Spawned: it goes on whoever waits for it.
+    let restored = job
+        .context
+        .tasks
+        .spawn(async move { restore::all(&owner, &stopped, code).await });
+    let done = async move { restored.await.unwrap_or_else(|error| Err(words::broken(error))) };
     Checkout {
         done: done.boxed().shared(),
         stop,

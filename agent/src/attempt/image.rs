@@ -13,7 +13,7 @@ use super::interrupt::Interrupts;
 use super::job::Job;
 use super::step::StepOver;
 use super::words::{self, StepEnd};
-use super::{journal, logins};
+use super::{journal, logins, outputs};
 use crate::build::{Build, BuildError};
 use crate::engine::labels::Labels;
 use crate::engine::login::registry_of;
@@ -28,7 +28,7 @@ pub fn builds(step: &StepSpec) -> bool {
     matches!(step.action, StepAction::Image(_))
 }
 
-/// Lets the step run to its end. Notes its start and its end in the journal.
+/// Lets the step run to its end. Notes its start in the journal, as [`super::step::run`] does.
 pub async fn run(
     job: &Job,
     index: usize,
@@ -37,7 +37,6 @@ pub async fn run(
     stack: Option<&Stack>,
 ) -> StepOver {
     let step = job.step(index);
-    let stream = StreamId::step(index);
     let started = journal::now();
     job.journal.tell(started, EventKind::StepStarted { step: index });
     let limit = step.timeout_secs.map(Duration::from_secs);
@@ -45,26 +44,22 @@ pub async fn run(
         biased;
         interrupt = interrupts.next(stack) => Err(interrupt),
         made = make(job, index, network) => Ok(made.map_err(|trouble| trouble.result(step))),
-        limit = over(limit) => Ok(Err(words::step_timeout(step, limit).1)),
+        limit = over(limit) => Ok(Err(words::step_timeout(step, limit, None).1)),
     };
-    let (outcome, over) = match end {
+    outputs::take(job, index);
+    match end {
         Ok(made) => {
             let failure = made.err();
             let outcome = outcome(started, failure.as_ref());
-            let end = StepEnd {
-                outcome: outcome.clone(),
-                failure,
-            };
-            (outcome, StepOver::Ended(end))
+            StepOver::Ended(StepEnd { outcome, failure }, journal::now())
         }
         Err(interrupt) => {
-            let outcome = outcome(started, Some(&interrupt.result(Some(step))));
-            (outcome, StepOver::Interrupted(interrupt))
+            let mut outcome = outcome(started, Some(&interrupt.result(Some(step))));
+            outcome.tries = job.journal.tries(index);
+            job.finish_step(index, journal::now(), outcome);
+            StepOver::Interrupted(interrupt)
         }
-    };
-    job.finish_step(index, journal::now(), outcome);
-    job.streams.close(&stream);
-    over
+    }
 }
 
 /// Ends when the limit is over; never without one.
@@ -115,7 +110,10 @@ async fn make(job: &Job, index: usize, network: Network) -> Result<(), Trouble> 
     let StepAction::Image(image) = &job.step(index).action else {
         return Ok(());
     };
-    let folder = job.folder.create_step(index)?;
+    let folder = match job.journal.tries(index) {
+        1 => job.folder.create_step(index)?,
+        _ => job.folder.renew_step(index)?,
+    };
     let stream = StreamId::step(index);
     let log = JobLog::open(&job.folder.log(&stream))?;
     job.streams.open(&stream);

@@ -16,6 +16,7 @@ use super::voice::Voice;
 use super::{AttemptContext, AttemptInput};
 use crate::engine::labels::Labels;
 use crate::engine::{ContainerId, ContainerPlan, Network};
+use crate::logs::mask::Masker;
 use crate::sandbox::Standing;
 use crate::{attempt::plan, engine};
 
@@ -23,6 +24,8 @@ use crate::{attempt::plan, engine};
 pub struct Job {
     pub context: AttemptContext,
     pub input: AttemptInput,
+    /// Hides its secrets in whatever is told of it.
+    pub masker: Arc<Masker>,
     pub folder: AttemptFolder,
     pub journal: Journal,
     pub voice: Voice,
@@ -44,7 +47,15 @@ pub struct Place {
     /// The objects of the code's repository on the host, if it is one.
     pub objects: Option<PathBuf>,
     /// Containers of steps that an earlier life of the agent left, by step.
-    pub found: BTreeMap<usize, ContainerId>,
+    pub found: BTreeMap<usize, Found>,
+}
+
+/// The container of a step that an earlier life of the agent left.
+pub struct Found {
+    /// Which.
+    pub container: ContainerId,
+    /// For which try of the step.
+    pub number: u32,
 }
 
 impl Job {
@@ -65,10 +76,14 @@ impl Job {
         };
         let spec = &self.input.spec;
         let mut container = plan::container(self.step(index), image, &spec.resources, &places, place.network.clone());
+        container.binds.extend(super::restore::binds(&self.folder, spec));
         container.labels = place.labels.clone();
         container
             .labels
             .extend(plan::step_labels(self.input.attempt.as_str(), index, self.expires()));
+        container
+            .labels
+            .insert(plan::TRY_LABEL.to_owned(), self.journal.tries(index).to_string());
         container
     }
 

@@ -5,8 +5,8 @@
 //! # Layout
 //! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
 //! services · `held` steps started ahead · `step` one step · `interrupt` what ends a job from outside · `standing`,
-//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `streams`, [`spool`] logs on their way · `images`, `voice` progress
-//! · `image` steps that build one · `logins` who asks registries.
+//! `restore`, `keep` caches and artifacts · `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `outputs` what steps hand on ·
+//! `streams`, [`spool`] logs on their way · `images`, `voice` progress · `image` steps that build one · `logins` who asks registries.
 
 mod conduct;
 pub mod folder;
@@ -17,8 +17,11 @@ mod images;
 mod interrupt;
 mod job;
 pub mod journal;
+mod keep;
 mod logins;
+pub mod outputs;
 mod plan;
+mod restore;
 mod services;
 pub mod spool;
 mod standing;
@@ -41,6 +44,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::blobs::Blobs;
 use crate::checkout::Mirrors;
 use crate::engine::Engine;
 use crate::logs::mask::Masker;
@@ -49,6 +53,7 @@ use folder::{AttemptFolder, Ended};
 use images::{Images, Pulls};
 use job::Job;
 use journal::Journal;
+use outputs::Outputs;
 use streams::Streams;
 use voice::Voice;
 
@@ -71,6 +76,8 @@ pub struct AttemptInput {
     pub secrets: BTreeMap<String, SecretValue>,
     /// The code is trusted: the sandbox may be used again by the same repository.
     pub trusted: bool,
+    /// Where its caches and artifacts are.
+    pub blobs: Blobs,
 }
 
 impl AttemptInput {
@@ -142,6 +149,8 @@ pub enum StreamNews {
 pub struct Over {
     /// How it ended.
     pub result: AttemptResult,
+    /// What its steps wrote to `$DROVER_OUTPUT`.
+    pub outputs: Outputs,
     /// The removal of its containers, which goes on behind the result. The folder is needed until then.
     pub removal: JoinHandle<()>,
 }
@@ -157,6 +166,7 @@ pub async fn run(context: &AttemptContext, input: AttemptInput, outlet: Outlet, 
         Ok(job) => conduct::run(job, cancel).await,
         Err(error) => Over {
             result: words::broken(format!("the agent cannot keep the attempt's folder: {error}")),
+            outputs: Outputs::new(),
             removal: context.tasks.spawn(async {}),
         },
     }
@@ -175,17 +185,24 @@ async fn open(
     outlet: Outlet,
 ) -> io::Result<Arc<Job>> {
     folder.create()?;
-    let journal = Journal::open(&folder.events(), outlet.events)?;
+    restore::make_folders(&folder, &input.spec)?;
+    let masker = Arc::new(input.masker());
+    let journal = Journal::open(&folder.events(), masker.clone(), outlet.events)?;
     let voice = Voice::open(&folder.log(&StreamId::job()))?;
     let pulls = Pulls::new(journal.clone(), voice.clone());
-    let in_containers = input.spec.steps.iter().filter(|step| !image::builds(step));
-    let wanted: BTreeSet<String> = in_containers.map(|step| step.image.clone()).collect();
+    let steps = input
+        .spec
+        .steps
+        .iter()
+        .filter(|step| step.skip.is_none() && !image::builds(step));
+    let wanted: BTreeSet<String> = steps.map(|step| step.image.clone()).collect();
     let logins = logins::of(&input);
     Ok(Arc::new(Job {
         context: context.clone(),
         resumed: journal.started_at().is_some(),
         images: Images::send_for(&context.engine, &context.tasks, wanted, &logins, &pulls),
         input,
+        masker,
         journal,
         voice,
         pulls,
@@ -196,7 +213,7 @@ async fn open(
 
 /// The attempt ended in an earlier life of the agent: tells it again and removes what is left.
 fn replay(context: &AttemptContext, attempt: &AttemptId, folder: &AttemptFolder, ended: Ended, outlet: Outlet) -> Over {
-    if let Err(error) = Journal::open(&folder.events(), outlet.events) {
+    if let Err(error) = Journal::open(&folder.events(), Arc::default(), outlet.events) {
         tracing::warn!(%error, attempt.id = %attempt, "the journal of an ended attempt cannot be read");
     }
     for (stream, len) in ended.logs {
@@ -218,6 +235,7 @@ fn replay(context: &AttemptContext, attempt: &AttemptId, folder: &AttemptFolder,
     let removal = context.tasks.spawn(async move { abandon(&owner, &attempt).await });
     Over {
         result: ended.result,
+        outputs: ended.outputs,
         removal,
     }
 }

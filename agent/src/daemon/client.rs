@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A call that the coordinator need not think about may take this long.
-const CALL_TAKES: Duration = Duration::from_secs(30);
+pub(crate) const CALL_TAKES: Duration = Duration::from_secs(30);
 /// A poll may come back so much later than it was to be held.
 const POLL_SLACK: Duration = Duration::from_secs(10);
 /// A connection that is not there by then is not there.
@@ -137,13 +137,13 @@ impl Coordinator {
             .map(drop)
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}/agent/v1/{path}", self.url));
         request.bearer_auth(self.token.expose_secret())
     }
 }
 
-async fn send(request: RequestBuilder) -> Result<Response, CallError> {
+pub(crate) async fn send(request: RequestBuilder) -> Result<Response, CallError> {
     let answer = request.send().await.map_err(away)?;
     let status = answer.status();
     if status.is_success() {
@@ -153,7 +153,7 @@ async fn send(request: RequestBuilder) -> Result<Response, CallError> {
     Err(refusal(status, &body))
 }
 
-async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, CallError> {
+pub(crate) async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, CallError> {
     let body = answer.bytes().await.map_err(away)?;
     serde_json::from_slice(&body).map_err(|error| CallError::Refused {
         status: 200,

@@ -6,7 +6,7 @@
 //! events · `ship` its logs · `records` what is written down · `client`, `backoff` the calls.
 
 mod backoff;
-mod client;
+pub(crate) mod client;
 mod desk;
 mod office;
 mod records;
@@ -32,6 +32,7 @@ use crate::checkout::Mirrors;
 use crate::engine::{Engine, EngineConfig, Kept, Limits, Owner};
 use crate::logs::tail::Watcher;
 use crate::sandbox::{Pool, PoolConfig};
+pub(crate) use backoff::Backoff;
 use client::Coordinator;
 use desk::{Desk, Once};
 use office::Office;

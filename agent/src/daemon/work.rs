@@ -1,11 +1,10 @@
 //! One lease, from its arrival to the coordinator's last word about it: the attempt runs, its events are told, its logs
 //! are shipped, its end is told when all of that is there, and its folder goes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::attempt::{AttemptEvent, AttemptResult};
+use protocol::attempt::AttemptEvent;
 use protocol::ids::AttemptId;
 use protocol::lease::{Finish, Held, Lease};
 use tokio::sync::mpsc;
@@ -19,6 +18,7 @@ use super::report::Report;
 use super::ship::Shipping;
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over, words};
+use crate::blobs::{Blobs, Remote};
 use crate::logs::tail::Watcher;
 
 /// An agent that is stopped at once tries this long to tell what it can.
@@ -126,17 +126,18 @@ async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals
         resume: false,
     };
     let (telling, over) = match records::write(folder, &lease) {
-        Ok(()) => run_told(shop, &held, input(lease), signals).await,
+        Ok(()) => run_told(shop, &held, input(shop, &held, lease), signals).await,
         Err(error) => {
             let over = Over {
                 result: words::broken(format!("the agent cannot write to its data folder: {error}")),
+                outputs: Default::default(),
                 removal: shop.context.tasks.spawn(async {}),
             };
             (Telling::Told(Vec::new()), over)
         }
     };
     match telling {
-        Telling::Told(untold) => (finish(shop, &held, untold, &over.result, signals).await, over),
+        Telling::Told(untold) => (finish(shop, &held, untold, &over, signals).await, over),
         other => (other, over),
     }
 }
@@ -181,18 +182,12 @@ async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signa
 }
 
 /// Tells the end until the coordinator has it or does not want it.
-async fn finish(
-    shop: &Shop,
-    held: &Held,
-    events: Vec<AttemptEvent>,
-    result: &AttemptResult,
-    signals: &Signals,
-) -> Telling {
+async fn finish(shop: &Shop, held: &Held, events: Vec<AttemptEvent>, over: &Over, signals: &Signals) -> Telling {
     let finish = Finish {
         epoch: held.epoch,
         events,
-        result: result.clone(),
-        outputs: BTreeMap::new(),
+        result: over.result.clone(),
+        outputs: over.outputs.clone(),
     };
     let mut backoff = Backoff::default();
     let tell = async {
@@ -225,7 +220,7 @@ async fn interruption(shop: &Shop, signals: &Signals) -> Telling {
     }
 }
 
-fn input(lease: Lease) -> AttemptInput {
+fn input(shop: &Shop, held: &Held, lease: Lease) -> AttemptInput {
     AttemptInput {
         attempt: lease.attempt,
         number: lease.number,
@@ -235,6 +230,7 @@ fn input(lease: Lease) -> AttemptInput {
         env: lease.env,
         secrets: lease.secrets,
         trusted: lease.trusted,
+        blobs: Blobs::Coordinator(Remote::new(shop.coordinator.clone(), held.clone())),
     }
 }
 

@@ -6,7 +6,8 @@
 //! [`plan`] what to make · [`convert`] plan to request, pure · [`error`] what can go wrong · [`labels`] what everything
 //! is marked with · [`connect`] the [`Engine`] · [`anchor`] the gate's file and image · [`containers`], [`networks`] the
 //! verbs, [`plain`] those for containers without a gate · [`events`] one stream instead of a wait per container ·
-//! [`images`], [`pull`] · [`login`] who asks registries (`raw`: by our own hand) · [`build`], [`push`] images made here · [`volumes`],
+//! [`images`], [`pull`] · [`links`] in a container · [`login`] who asks registries (`raw`: by our own hand) ·
+//! [`build`], [`push`] images made here · [`volumes`],
 //! [`private`] what services share and find · [`live`], [`sweep`] cleaning up.
 
 pub mod anchor;
@@ -18,6 +19,7 @@ pub mod error;
 pub mod events;
 pub mod images;
 pub mod labels;
+pub mod links;
 pub mod live;
 pub mod login;
 pub mod networks;

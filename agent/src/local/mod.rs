@@ -4,6 +4,7 @@
 mod lines;
 mod plan;
 mod reaper;
+mod tree;
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::attempt::journal::now;
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet};
+use crate::blobs::{Blobs, Folder};
 use crate::checkout::Mirrors;
 use crate::engine::{Engine, EngineConfig, Limits};
 use crate::logs::tail::Watcher;
@@ -32,6 +34,8 @@ use crate::sandbox::{Pool, PoolConfig};
 use lines::Lines;
 use plan::{Next, Plan};
 use reaper::Reaper;
+
+pub use tree::WorkingTree;
 
 /// What to run here.
 #[derive(Debug, Clone)]
@@ -248,7 +252,16 @@ impl One<'_> {
             env: self.run.env.clone(),
             secrets: self.run.secrets.clone(),
             trusted: true,
+            blobs: Blobs::Folder(self.folder()),
         }
+    }
+
+    /// Where its caches and artifacts are.
+    fn folder(&self) -> Folder {
+        let (run, spec) = (self.run, &self.run.jobs[self.job]);
+        // The run's own folder is around that of its attempts.
+        let of_run = self.context.attempts.parent().unwrap_or(&self.context.attempts);
+        Folder::new(&run.data, of_run, &run.repository, spec.into())
     }
 
     /// Hands over the events of the attempt until it is over.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod attempts;
+mod blobs;
 mod checkout;
 mod coordinator;
 mod daemon;
@@ -22,5 +23,6 @@ mod sandbox;
 mod services;
 mod stack;
 mod stage;
+mod tries;
 mod wire;
 mod world;

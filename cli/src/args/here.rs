@@ -1,8 +1,8 @@
-//! What needs no coordinator: `run`, `lint`.
+//! What needs no coordinator: `run`, `init`, `lint`.
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::key_value;
 
@@ -25,11 +25,52 @@ pub struct Run {
     pub secrets_file: Option<PathBuf>,
 }
 
+/// `drover init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Carry over the file of another system [default: look at the files of this folder]
+    #[arg(long, value_enum, value_name = "SYSTEM")]
+    pub from: Option<From>,
+    /// That file [default: where the system has it]
+    #[arg(requires = "from")]
+    pub file: Option<PathBuf>,
+    /// Overwrite a job file that is there
+    #[arg(long)]
+    pub force: bool,
+    /// Print the file instead of writing it
+    #[arg(long)]
+    pub stdout: bool,
+    /// Print path, text and notes as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `--from` of `drover init`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum From {
+    /// compose.yaml, docker-compose.yml: its services
+    Compose,
+    /// .woodpecker.yml, .woodpecker/*.yml
+    Woodpecker,
+    /// .gitlab-ci.yml
+    Gitlab,
+    /// .github/workflows/*.yml
+    Github,
+    /// .drone.yml
+    Drone,
+}
+
 /// `drover lint`
 #[derive(Debug, Args)]
 pub struct Lint {
     /// Job files [default: those of this folder]
     pub files: Vec<PathBuf>,
+    /// Mend what can be mended without a doubt, and say what
+    #[arg(long)]
+    pub fix: bool,
+    /// Print what a code means, and nothing else
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["files", "fix"])]
+    pub explain: Option<String>,
     /// Print the diagnostics as JSON
     #[arg(long)]
     pub json: bool,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::ask::{Build, BuildRef, Logs, Repo, Rerun, Secret, Token, Trigger, Watch, Why};
-pub use self::here::{Lint, Run};
+pub use self::here::{From, Init, Lint, Run};
 pub use self::serve::{Agent, Agents, Coordinator, Up};
 
 /// Drover: a self-hosted CI runner whose services are ready, whose logs are whole and whose jobs are fast.
@@ -100,9 +100,20 @@ pub enum Command {
         after_help = "Examples:\n  drover run\n  drover run test --matrix postgres=17\n  drover run --file ci.yml"
     )]
     Run(Run),
+    /// Make a job file for this folder
+    #[command(
+        after_help = "Examples:\n  drover init\n  drover init --from compose\n  drover init --from gitlab .gitlab-ci.yml --stdout"
+    )]
+    Init(Init),
     /// Check job files
-    #[command(after_help = "Examples:\n  drover lint\n  drover lint .drover.yml --json")]
+    #[command(after_help = "Examples:\n  drover lint\n  drover lint --fix\n  drover lint .drover.yml --json")]
     Lint(Lint),
+    /// Explain the code of a diagnostic
+    #[command(after_help = "Examples:\n  drover explain DRV0114")]
+    Explain {
+        /// `DRV0114`, or `114`
+        code: String,
+    },
     /// Print the JSON Schema of the job file, for editors
     Schema,
     /// Repositories: add, ls, show, rm, hook

@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod builds;
 pub mod doctor;
+pub mod init;
 pub mod lint;
 pub mod logs;
 pub mod repositories;
@@ -32,6 +33,8 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         },
         Command::Run(run) => run::run(run, arguments.progress).await,
         Command::Lint(lint) => lint::lint(lint),
+        Command::Init(init) => init::init(init, arguments.url.as_deref()),
+        Command::Explain { code } => lint::explain(code),
         Command::Schema => print_json(&job_specs::schema()),
         Command::Repo(repo) => repositories::repo(&client()?, repo).await,
         Command::Trigger(trigger) => repositories::trigger(&client()?, trigger, arguments.progress).await,

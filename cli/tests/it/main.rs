@@ -4,6 +4,9 @@
 
 mod browser;
 mod death;
+mod examples;
 mod here;
+mod matrices;
 mod push;
+mod same;
 mod stage;

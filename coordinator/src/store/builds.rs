@@ -4,13 +4,18 @@
 use std::collections::BTreeMap;
 
 use job_specs::diagnostics::Diagnostic;
-use job_specs::model::{Env, JobSpec};
+use job_specs::model::{Env, JobSpec, Need};
 use job_specs::status::JobStatus;
-use protocol::ids::{DeliveryId, RepositoryId};
+use job_specs::triggers::Concurrency;
+use protocol::ids::{DeliveryId, JobId, RepositoryId};
 use serde::Serialize;
 
+use super::ended::BuildLock;
+use super::groups::Road;
 use super::jobs::{self, Job};
-use super::{Change, Micros, Store, StoreError, counters, ended, new_jobs, pages};
+use super::new_jobs::Place;
+use super::origins::Origin;
+use super::{Change, Micros, Store, StoreError, counters, ended, groups, new_jobs, origins, pages};
 use crate::db::{DbError, Row, Tx, args};
 
 /// What happened in the repository: the part of a build that is known before its jobs are.
@@ -30,8 +35,14 @@ pub struct Cause {
     pub title: String,
     /// The commit's author, for people; authority never comes from here.
     pub author: String,
-    /// Whether the code is ours: it may have secrets and reuse sandboxes.
+    /// Whether the code is ours: it may have secrets and reuse sandboxes. Decided when the event came in.
     pub trusted: bool,
+    /// The branch that a pull request wants to go into.
+    pub base: Option<String>,
+    /// The pull request's number.
+    pub pull_request: Option<i64>,
+    /// Values of the job file's inputs.
+    pub inputs: BTreeMap<String, String>,
 }
 
 /// A build to make.
@@ -43,8 +54,14 @@ pub struct NewBuild {
     pub number: Option<i64>,
     /// The delivery that made it; the same delivery never makes two builds.
     pub delivery: Option<DeliveryId>,
+    /// The schedule and the time that it is for; the same one never makes two builds.
+    pub due: Option<String>,
     /// What happened.
     pub cause: Cause,
+    /// How it shares the road with other builds.
+    pub concurrency: Option<Concurrency>,
+    /// What it is made from; its deferred jobs are expanded from it.
+    pub origin: Option<Origin>,
     /// What is wrong with the job file, if anything is.
     pub diagnostics: Vec<Diagnostic>,
     /// Why there are no jobs, or what else people should know, in words.
@@ -64,17 +81,26 @@ pub struct NewJob {
     pub priority: i64,
     /// Further attempts after one that *errored* or lost its agent.
     pub retries: u32,
+    /// Jobs that it needs and that are not in the build: they passed in the one that it repeats.
+    pub met: Vec<String>,
 }
 
 impl NewJob {
-    /// With no labels, priority 0 and [`super::queue::RETRIES`].
+    /// With priority 0; labels and retries as the job says.
     pub fn new(spec: JobSpec) -> NewJob {
         NewJob {
+            labels: spec.runs_on.clone(),
+            retries: super::retry::of_infrastructure(&spec),
             spec,
-            labels: Env::new(),
             priority: 0,
-            retries: super::queue::RETRIES,
+            met: Vec::new(),
         }
+    }
+
+    /// The needs that are not met yet.
+    pub(super) fn waits_for(&self) -> impl Iterator<Item = &Need> {
+        let needs = self.spec.needs.iter();
+        needs.filter(|need| !self.met.contains(&need.job))
     }
 }
 
@@ -140,13 +166,17 @@ pub struct Filter {
 }
 
 /// Which jobs to run again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rerun {
     /// All.
     All,
     /// Those that did not pass; what they need and has passed counts as passed.
     Failed,
+    /// These, and those that were skipped only because of them.
+    Jobs(Vec<JobId>),
 }
+
+pub use super::reruns::rerun;
 
 /// The counter of build numbers.
 const NUMBERS: &str = "builds";
@@ -161,62 +191,121 @@ pub async fn reserve_number(store: &Store) -> Result<i64, StoreError> {
         .await
 }
 
-/// Makes a build and its jobs; those without needs are queued at once. A delivery that has made its build already
-/// gives the number of that build.
+/// Makes a build and its jobs; those without needs are queued at once. A delivery, or a due time, that has made its
+/// build already gives the number of that build.
 ///
 /// # Errors
 /// `Refused` when a job needs one that is not in the build; `NotFound`: the repository.
 pub async fn create(store: &Store, new: NewBuild) -> Result<i64, StoreError> {
-    let now = store.now();
+    let insert = Insert {
+        new,
+        rerun_of: None,
+        now: store.now(),
+    };
     store
-        .write(move |tx| Box::pin(async move { insert(tx, new, None, now).await }))
+        .write(move |tx| Box::pin(async move { insert.run(tx).await }))
         .await
 }
 
-async fn insert(tx: &mut Tx, new: NewBuild, rerun_of: Option<i64>, now: Micros) -> Result<i64, StoreError> {
-    if let Some(delivery) = &new.delivery {
-        // The lock makes a second processor of the same delivery wait, and then see the first one's build.
-        tx.first("select id from deliveries where id = $1 for update", args![delivery])
-            .await?;
-        if let Some(row) = tx
-            .first("select number from builds where delivery = $1", args![delivery])
-            .await?
-        {
-            return Ok(row.get("number")?);
+/// A build that is about to be stored.
+pub(super) struct Insert {
+    pub(super) new: NewBuild,
+    pub(super) rerun_of: Option<i64>,
+    pub(super) now: Micros,
+}
+
+impl Insert {
+    pub(super) async fn run(self, tx: &mut Tx) -> Result<i64, StoreError> {
+        if let Some(number) = self.made_before(tx).await? {
+            return Ok(number);
         }
+        super::repositories::must_exist(tx, &self.new.repository).await?;
+        let number = match self.new.number {
+            Some(number) => number,
+            None => counters::next(tx, NUMBERS).await?,
+        };
+        let wanted = self.new.concurrency.as_ref().filter(|_| !self.new.jobs.is_empty());
+        let group = match wanted {
+            Some(wanted) => Some(groups::lock(tx, self.new.repository.as_str(), &wanted.group).await?),
+            None => None,
+        };
+        self.row(tx, number).await?;
+        match (&self.new.origin, self.rerun_of) {
+            (Some(origin), _) => origins::keep(tx, number, origin).await?,
+            (None, Some(first)) => origins::inherit(tx, number, first).await?,
+            (None, None) => {}
+        }
+        let road = match (&group, wanted) {
+            (Some(group), Some(wanted)) => groups::enter(tx, group, (number, wanted), self.now).await?,
+            _ => Road::Running,
+        };
+        let place = Place {
+            build: number,
+            repository: &self.new.repository,
+            trusted: self.new.cause.trusted,
+            grouped: group.is_some(),
+            waits: road == Road::Waiting,
+            now: self.now,
+        };
+        let over = new_jobs::insert(tx, &place, &self.new.jobs).await?;
+        tx.tell(Change::Build(number));
+        // Nobody else sees the new build yet: that is as good as a lock.
+        ended::draw(tx, &BuildLock { number, group }, over, self.now).await?;
+        Ok(number)
     }
-    super::repositories::must_exist(tx, &new.repository).await?;
-    let number = match new.number {
-        Some(number) => number,
-        None => counters::next(tx, NUMBERS).await?,
-    };
-    let cause = &new.cause;
-    tx.run(
-        "insert into builds (number, repository, delivery, event, branch, tag, reference, sha, title, author, trusted,
-         diagnostics, message, rerun_of, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        args![
-            number,
-            &new.repository,
-            new.delivery.as_ref().map(DeliveryId::as_str),
-            &cause.event,
-            &cause.branch,
-            &cause.tag,
-            &cause.reference,
-            &cause.commit,
-            &cause.title,
-            &cause.author,
-            i64::from(cause.trusted),
-            super::to_json(&new.diagnostics),
-            &new.message,
-            rerun_of,
-            now
-        ],
-    )
-    .await?;
-    new_jobs::insert(tx, number, &new.repository, &new.jobs, now).await?;
-    tx.tell(Change::Build(number));
-    Ok(number)
+
+    /// The build of the same delivery or due time. The lock makes a second processor of the same one wait, and then
+    /// see the first one's build.
+    async fn made_before(&self, tx: &mut Tx) -> Result<Option<i64>, StoreError> {
+        let mut found = None;
+        if let Some(delivery) = &self.new.delivery {
+            tx.first("select id from deliveries where id = $1 for update", args![delivery])
+                .await?;
+            let sql = "select number from builds where delivery = $1";
+            found = tx.first(sql, args![delivery]).await?;
+        }
+        if let Some(due) = &self.new.due {
+            tx.first(
+                "select id from repositories where id = $1 for update",
+                args![&self.new.repository],
+            )
+            .await?;
+            found = tx.first("select number from builds where due = $1", args![due]).await?;
+        }
+        Ok(found.map(|row| row.get("number")).transpose()?)
+    }
+
+    async fn row(&self, tx: &mut Tx, number: i64) -> Result<(), StoreError> {
+        let (new, cause) = (&self.new, &self.new.cause);
+        tx.run(
+            "insert into builds (number, repository, delivery, event, branch, tag, reference, sha, title, author,
+             trusted, diagnostics, message, rerun_of, created_at, base, pull_request, inputs, due)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+            args![
+                number,
+                &new.repository,
+                new.delivery.as_ref().map(DeliveryId::as_str),
+                &cause.event,
+                &cause.branch,
+                &cause.tag,
+                &cause.reference,
+                &cause.commit,
+                &cause.title,
+                &cause.author,
+                i64::from(cause.trusted),
+                super::to_json(&new.diagnostics),
+                &new.message,
+                self.rerun_of,
+                self.now,
+                &cause.base,
+                cause.pull_request,
+                super::to_json(&cause.inputs),
+                &new.due
+            ],
+        )
+        .await?;
+        Ok(())
+    }
 }
 
 /// Builds, newest first.
@@ -254,6 +343,9 @@ pub(super) fn cause(row: &Row, title: &str) -> Result<Cause, DbError> {
         title: row.get(title)?,
         author: row.get("author")?,
         trusted: row.flag("trusted")?,
+        base: row.get("base")?,
+        pull_request: row.get("pull_request")?,
+        inputs: row.json("inputs")?,
     })
 }
 
@@ -289,49 +381,4 @@ pub async fn cancel(store: &Store, number: i64) -> Result<(), StoreError> {
     store
         .write(move |tx| Box::pin(async move { ended::cancel_build(tx, number, "cancelled", now).await }))
         .await
-}
-
-/// Makes a new build of the same commit, with the trust of the first one; gives its number.
-///
-/// # Errors
-/// `NotFound`; `Refused` when the build is not over, or nothing of it failed.
-pub async fn rerun(store: &Store, number: i64, which: Rerun) -> Result<i64, StoreError> {
-    let now = store.now();
-    store
-        .write(move |tx| Box::pin(async move { repeat(tx, number, which, now).await }))
-        .await
-}
-
-async fn repeat(tx: &mut Tx, number: i64, which: Rerun, now: Micros) -> Result<i64, StoreError> {
-    let sql = "select repository, event, branch, tag, reference, sha, title, author, trusted from builds
-               where number = $1 for update";
-    let row = tx
-        .first(sql, args![number])
-        .await?
-        .ok_or(StoreError::NotFound("build"))?;
-    let open =
-        "select id from jobs where build = $1 and status in ('waiting', 'queued', 'assigned', 'running') limit 1";
-    if tx.first(open, args![number]).await?.is_some() {
-        return Err(StoreError::Refused(format!(
-            "build {number} is not over: cancel it first"
-        )));
-    }
-    let jobs = new_jobs::again(tx, number, which).await?;
-    if jobs.is_empty() {
-        let why = match which {
-            Rerun::All => format!("build {number} has no jobs to run again: push a new commit"),
-            Rerun::Failed => format!("nothing of build {number} failed"),
-        };
-        return Err(StoreError::Refused(why));
-    }
-    let new = NewBuild {
-        repository: RepositoryId(row.get("repository")?),
-        number: None,
-        delivery: None,
-        cause: cause(&row, "title")?,
-        diagnostics: Vec::new(),
-        message: None,
-        jobs,
-    };
-    insert(tx, new, Some(number), now).await
 }

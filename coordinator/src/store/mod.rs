@@ -18,16 +18,27 @@ pub mod repositories;
 pub mod deliveries;
 
 pub mod builds;
+pub mod deferred;
 mod ended;
+mod groups;
 pub mod jobs;
+mod needs;
 mod new_jobs;
+pub mod origins;
 mod pages;
+mod reruns;
 mod why;
 
 pub mod attempts;
 mod finish;
 mod leases;
+pub mod outputs;
 pub mod queue;
+mod retry;
+
+pub mod artifacts;
+pub mod blobs;
+pub mod caches;
 
 pub mod agents;
 

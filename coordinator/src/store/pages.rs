@@ -43,7 +43,7 @@ pub(super) fn values(filter: &Filter, before: Option<i64>, limit: u32) -> Vec<Va
 pub(super) async fn read(store: &Store, values: &[Value]) -> Result<Vec<Build>, StoreError> {
     let columns = page!(
         "b.number, b.repository, r.name as repository_name, r.public, b.event, b.branch, b.tag, b.reference, b.sha,
-         b.title, b.author, b.trusted, b.message, b.rerun_of, b.created_at"
+         b.title, b.author, b.trusted, b.base, b.pull_request, b.inputs, b.message, b.rerun_of, b.created_at"
     );
     let counts = concat!(
         "select j.build, j.status, j.allow_failure, count(*) as n, min(j.started_at) as started_at,

@@ -42,13 +42,16 @@ pub fn build(repository: &RepositoryId, jobs: Vec<NewJob>) -> NewBuild {
         title: "say hello".into(),
         author: "Ada".into(),
         trusted: true,
-        tag: None,
+        ..Cause::default()
     };
     NewBuild {
         repository: repository.clone(),
         number: None,
         delivery: None,
+        due: None,
         cause,
+        concurrency: None,
+        origin: None,
         diagnostics: Vec::new(),
         message: None,
         jobs,

@@ -2,6 +2,7 @@
 //! from HTTP and store so that every forge's shape is a test of bytes.
 
 mod payload;
+mod pull_request;
 mod signature;
 
 use axum::http::HeaderMap;
@@ -9,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 pub use crate::store::repositories::Forge;
 pub use payload::{Malformed, Message, Push, parse};
+pub use pull_request::{Origin, PullRequest};
 pub use signature::{Refused, sign, verify};
 
 /// The word of the hook's URL; `None` for a forge whose webhooks we do not take yet.

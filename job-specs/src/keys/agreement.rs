@@ -19,13 +19,54 @@ const SERVICE_START: &str =
     "jobs: {other: {image: i, steps: [x]}, t: {image: i, steps: [x], services: {other: {image: i}, s: {image: i, ";
 const SERVICE_END: &str = "}}}}\n";
 
+const FILE_START: &str = "jobs: {other: {image: i, steps: [x]}}\n";
+
 fn holes() -> Vec<Hole> {
-    let job = ("jobs: {other: {image: i, steps: [x]}, t: {", "}}\n");
-    let hole = |table, around, base| Hole { table, around, base };
+    let mut holes = of_the_file();
+    holes.extend(of_jobs());
+    holes.extend(of_services());
+    holes
+}
+
+fn hole(
+    table: &'static Table,
+    around: (&'static str, &'static str),
+    base: &'static [(&'static str, &'static str)],
+) -> Hole {
+    Hole { table, around, base }
+}
+
+fn of_the_file() -> Vec<Hole> {
     vec![
         hole(&FILE, ("{", "}\n"), &[("jobs", "{other: {image: i, steps: [x]}}")]),
-        hole(&ON, ("jobs: {other: {image: i, steps: [x]}}\non: {", "}\n"), &[]),
+        hole(&ON, ("on: {", "}\n"), &[]),
+        hole(&PUSH, ("on: {push: {", "}}\n"), &[]),
+        hole(&PULL_REQUEST, ("on: {pull_request: {", "}}\n"), &[]),
+        hole(&TAG, ("on: {tag: {", "}}\n"), &[]),
+        hole(
+            &SCHEDULE,
+            ("on: {manual: {inputs: {name: {}}}, schedule: [{", "}]}\n"),
+            &[("cron", "0 2 * * *")],
+        ),
+        hole(&MANUAL, ("on: {manual: {", "}}\n"), &[]),
+        hole(&INPUT, ("on: {manual: {inputs: {name: {", "}}}}\n"), &[]),
+        hole(&CONCURRENCY, ("concurrency: {", "}\n"), &[("group", "a")]),
+    ]
+}
+
+fn of_jobs() -> Vec<Hole> {
+    let job = ("jobs: {other: {image: i, steps: [x]}, t: {", "}}\n");
+    vec![
         hole(&JOB, job, JOB_BASE),
+        hole(
+            &NEED,
+            (
+                "jobs: {other: {image: i, steps: [x], matrix: {axis: [a]}, artifacts: [{name: a, paths: [a]}]}, \
+                 t: {image: i, steps: [x], needs: [{",
+                "}]}}\n",
+            ),
+            &[("job", "other")],
+        ),
         hole(
             &MATRIX,
             ("jobs: {t: {image: i, steps: [x], matrix: {", "}}}\n"),
@@ -36,8 +77,56 @@ fn holes() -> Vec<Hole> {
             ("jobs: {t: {image: i, steps: [x], resources: {", "}}}\n"),
             &[],
         ),
+        hole(
+            &CACHE,
+            ("jobs: {t: {image: i, steps: [x], cache: [{", "}]}}\n"),
+            &[("key", "a"), ("paths", "[a]")],
+        ),
+        hole(
+            &ARTIFACT,
+            ("jobs: {t: {image: i, steps: [x], artifacts: [{", "}]}}\n"),
+            &[("name", "a"), ("paths", "[a]")],
+        ),
+        hole(&REPORTS, ("jobs: {t: {image: i, steps: [x], reports: {", "}}}\n"), &[]),
+        hole(
+            &RETRY,
+            ("jobs: {t: {image: i, steps: [x], retry: {", "}}}\n"),
+            &[("max", "1")],
+        ),
         hole(&STEP, ("jobs: {t: {image: i, steps: [{", "}]}}\n"), &[("run", "x")]),
-        hole(&WHEN, ("jobs: {t: {image: i, steps: [{run: x, when: {", "}}]}}\n"), &[]),
+        hole(
+            &WHEN,
+            (
+                "jobs: {t: {image: i, matrix: {axis: [a]}, steps: [{run: x, when: {",
+                "}}]}}\n",
+            ),
+            &[],
+        ),
+        hole(
+            &SECRET,
+            ("jobs: {t: {image: i, steps: [{run: x, secrets: [{", "}]}]}}\n"),
+            &[("name", "A")],
+        ),
+        hole(
+            &IMAGE,
+            ("jobs: {t: {steps: [{image: {", "}}]}}\n"),
+            &[("build", "."), ("tags", "[a]")],
+        ),
+        hole(
+            &LOGIN,
+            ("jobs: {t: {steps: [{image: {build: ., tags: a, login: {", "}}}]}}\n"),
+            &[("user", "a"), ("secret", "A")],
+        ),
+        hole(
+            &BUILD,
+            ("jobs: {t: {steps: [{image: {tags: a, build: {", "}}}]}}\n"),
+            &[],
+        ),
+    ]
+}
+
+fn of_services() -> Vec<Hole> {
+    vec![
         hole(
             &SERVICE,
             (
@@ -74,13 +163,26 @@ fn filled(hole: &Hole, key: &str, value: &str) -> String {
         "`http`" => format!("ready: {{http: {{{map}}}}}"),
         _ => map,
     };
-    format!("{}{map}{}", hole.around.0, hole.around.1)
+    let jobs = if hole.around.0.contains("on: {") || hole.around.0.starts_with("concurrency") {
+        FILE_START
+    } else {
+        ""
+    };
+    format!("{jobs}{}{map}{}", hole.around.0, hole.around.1)
 }
 
 /// A value that fits a key: by its name where only some texts do, else by its shape.
-fn sample(key: &Key) -> String {
+fn sample(table: &Table, key: &Key) -> String {
     match key.name {
         "needs" | "depends_on" => "[other]".to_owned(),
+        "jobs" => "{other: {image: i, steps: [x]}}".to_owned(),
+        "job" => "other".to_owned(),
+        "matrix" if table.what != "job" => "{axis: a}".to_owned(),
+        "cron" => "0 2 * * *".to_owned(),
+        "timezone" => "Europe/Paris".to_owned(),
+        "expires" => "2h".to_owned(),
+        "on" if table.what == "`retry`" => "any".to_owned(),
+        "file" => "/run/secrets/a".to_owned(),
         "include" | "exclude" => "[{axis: a}]".to_owned(),
         "tmpfs" | "path" => "/x".to_owned(),
         "matrix" => "{axis: [a]}".to_owned(),
@@ -106,7 +208,9 @@ fn of_shape(shape: &Shape) -> String {
         Shape::Map(value) => format!("{{name: {}}}", of_shape(value)),
         Shape::Object(table) => {
             let required = table.keys.iter().filter(|key| key.required);
-            let entries: Vec<String> = required.map(|key| format!("{}: {}", key.name, sample(key))).collect();
+            let entries: Vec<String> = required
+                .map(|key| format!("{}: {}", key.name, sample(table, key)))
+                .collect();
             format!("{{{}}}", entries.join(", "))
         }
         Shape::AnyOf(shapes) => of_shape(&shapes[0]),
@@ -129,7 +233,7 @@ fn errors(text: &str) -> Vec<String> {
 fn every_key_takes_what_its_shape_says() {
     for hole in holes() {
         for key in hole.table.keys {
-            let text = filled(&hole, key.name, &sample(key));
+            let text = filled(&hole, key.name, &sample(hole.table, key));
             assert_eq!(errors(&text), Vec::<String>::new(), "{text}");
         }
     }

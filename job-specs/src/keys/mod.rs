@@ -6,11 +6,17 @@ mod agreement;
 mod file;
 mod foreign;
 mod job;
+mod kept;
+mod on;
 mod service;
+mod step;
 
-pub(crate) use file::{EVENTS, FILE, ON};
-pub(crate) use job::{JOB, MATRIX, RESOURCES, STEP, WHEN};
+pub(crate) use file::FILE;
+pub(crate) use job::{JOB, MATRIX, NEED, RESOURCES};
+pub(crate) use kept::{ARTIFACT, CACHE, REPORTS, RETRY};
+pub(crate) use on::{CONCURRENCY, EVENTS, INPUT, MANUAL, ON, PULL_REQUEST, PUSH, SCHEDULE, TAG};
 pub(crate) use service::{DEPENDENCY, HEALTHCHECK, HTTP, READY, SERVICE};
+pub(crate) use step::{BUILD, IMAGE, LOGIN, SECRET, STEP, WHEN};
 
 /// The keys of one kind of map.
 #[derive(Debug)]

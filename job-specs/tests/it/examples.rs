@@ -11,6 +11,7 @@ fn examples() -> Vec<SourceFile> {
     let mut files: Vec<SourceFile> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "yml"))
         .map(|path| SourceFile {
             name: path.file_name().unwrap().to_str().unwrap().to_owned(),
             text: std::fs::read_to_string(path).unwrap(),
@@ -22,8 +23,10 @@ fn examples() -> Vec<SourceFile> {
 
 #[test]
 fn every_example_is_without_any_finding() {
-    assert!(examples().len() >= 5);
+    assert!(examples().len() >= 18);
     for example in examples() {
+        let head = example.text.lines().take_while(|line| line.starts_with("# ")).count();
+        assert_eq!(head, 2, "{} says in two lines what it shows", example.name);
         let parsed = parse(std::slice::from_ref(&example));
         assert_eq!(brief(&parsed), Vec::<String>::new(), "{}", example.name);
         assert!(

@@ -2,12 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
+mod codes;
+mod conditions;
 mod examples;
 mod files;
+mod fix;
 mod gallery;
+mod gallery_jobs;
+mod import;
+mod kept;
 mod language;
 mod limits;
+mod outputs;
 mod properties;
 mod schema;
 mod services;
 mod story;
+mod triggers;

@@ -1,6 +1,7 @@
 //! What the tests share: one file in, one answer out.
 
 use job_specs::diagnostics::Severity;
+use job_specs::file::JobFile;
 use job_specs::{Facts, JobSpec, Look, Parsed, SourceFile, expand, parse, render};
 
 /// A file called `.drover.yml`.
@@ -66,11 +67,16 @@ pub fn brief(parsed: &Parsed) -> Vec<String> {
     parsed.diagnostics.iter().map(line).collect()
 }
 
-/// The jobs of a push to `main`; the file must be without any finding.
-pub fn jobs(text: &str) -> Vec<JobSpec> {
+/// A file without any finding.
+pub fn checked(text: &str) -> JobFile {
     let parsed = parse(&file(text));
     assert!(parsed.diagnostics.is_empty(), "{}", lint(text));
-    expand(&parsed.file.unwrap(), &push()).unwrap().jobs
+    parsed.file.unwrap()
+}
+
+/// The jobs of a push to `main`; the file must be without any finding.
+pub fn jobs(text: &str) -> Vec<JobSpec> {
+    expand(&checked(text), &push()).unwrap().jobs
 }
 
 /// The only job of a file.

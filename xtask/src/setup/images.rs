@@ -2,8 +2,8 @@
 //! An image carries the hash of its recipe as a label, so a second run makes nothing; an image without the label was
 //! put there by somebody and is used as it is.
 
-use super::packages;
-use super::recipes::{EXCLUDED, RECIPES, Recipe};
+use super::recipes::{EXCLUDED, KAFKA, RECIPES, Recipe};
+use super::{broker, packages};
 use crate::{process, say};
 use anyhow::{Context, bail};
 use std::fs::File;
@@ -176,6 +176,9 @@ fn make(recipe: &Recipe) -> anyhow::Result<()> {
     let log = process::scratch()?.join(format!("image-{}.log", recipe.name.replace(':', "-")));
     let output = File::create(&log).with_context(|| format!("make {}", log.display()))?;
     let mut mmdebstrap = mmdebstrap(recipe);
+    if recipe.name == KAFKA.name {
+        mmdebstrap.env("BROKER", broker::program()?);
+    }
     mmdebstrap.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(output);
     let mut mmdebstrap = mmdebstrap.spawn().context("start mmdebstrap")?;
     let tar = mmdebstrap.stdout.take().context("read mmdebstrap's tar")?;

@@ -4,6 +4,7 @@
 use crate::say;
 use std::fmt;
 
+mod broker;
 pub mod chromium;
 pub mod engine;
 pub mod images;

@@ -59,7 +59,20 @@ pub const RECIPES: &[Recipe] = &[
     mariadb("mariadb:10.5", "bullseye"),
     mariadb("mariadb:10.11", "bookworm"),
     mariadb("mariadb:11.8", "trixie"),
+    KAFKA,
 ];
+
+/// A broker of the Kafka protocol, and a client library to talk to it.
+pub const KAFKA: Recipe = Recipe {
+    name: "kafka:tansu-0.6",
+    suite: "bookworm",
+    variant: "essential",
+    packages: &["python3-kafka"],
+    folder: Some("kafka"),
+    argument: "",
+    config: &[r#"ENTRYPOINT ["docker-entrypoint.sh"]"#, "EXPOSE 9092"],
+    proof: &["tansu", "--help"],
+};
 
 const BUSYBOX: Recipe = Recipe {
     name: "busybox",

@@ -18,8 +18,13 @@ pub const IMAGES: &[&str] = &[
     "debian:bookworm",
     "redis:6",
     "redis:7",
+    "postgres:13",
     "postgres:15",
     "postgres:17",
+    "mariadb:10.5",
+    "mariadb:10.11",
+    "mariadb:11.8",
+    "kafka:tansu-0.6",
 ];
 
 /// Check and test everything; the last line is `N passed, M failed`.

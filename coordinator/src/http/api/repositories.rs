@@ -1,5 +1,7 @@
 //! Repositories: add, list, show, mark public, remove, and build one by hand.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -96,6 +98,8 @@ struct TriggerBody {
     /// A branch (`main`), a full reference, or a full commit id; the repository's default branch when left out.
     #[serde(rename = "ref")]
     reference: Option<String>,
+    /// Values of the job file's inputs; those that are left out have their defaults.
+    inputs: BTreeMap<String, String>,
 }
 
 /// All repositories, by name.
@@ -177,6 +181,6 @@ async fn trigger(
     OptionalJson(body): OptionalJson<TriggerBody>,
 ) -> Result<(StatusCode, Json<Made>), ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    let number = builds::trigger(&app, &repository, body.reference.as_deref()).await?;
+    let number = builds::trigger(&app, &repository, body.reference.as_deref(), body.inputs).await?;
     Ok((StatusCode::CREATED, Json(Made::new(number, &app.url))))
 }

@@ -1,5 +1,7 @@
 //! What the forms of pages do. Each posts, acts, and sends the browser back.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Form, State};
 use axum::response::Response;
 use job_specs::status::JobStatus;
@@ -79,6 +81,9 @@ pub(super) async fn remove_agent(State(app): State<App>, _: User, Path(agent): P
 #[derive(Deserialize)]
 pub(super) struct TriggerForm {
     reference: String,
+    /// Fields `input.NAME`, one for each input.
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
 }
 
 /// Builds a branch, tag or commit now.
@@ -90,7 +95,9 @@ pub(super) async fn trigger(
 ) -> Done {
     let repository = repositories::by_name(&app.store, &name).await?;
     let reference = Some(form.reference.trim()).filter(|reference| !reference.is_empty());
-    let number = crate::builds::trigger(&app, &repository, reference)
+    let inputs = form.others.into_iter();
+    let inputs = inputs.filter_map(|(field, value)| Some((field.strip_prefix("input.")?.to_owned(), value)));
+    let number = crate::builds::trigger(&app, &repository, reference, inputs.collect())
         .await
         .map_err(ApiError::from)?;
     Ok(go(&app, &routes::build(number), Notice::Triggered(number)))

@@ -2,13 +2,14 @@
 //! 409, and the agent stops that work.
 
 mod attempts;
+mod blobs;
 mod logs;
 mod poll;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::Method;
-use axum::routing::{patch, post};
+use axum::routing::{get, patch, post, put};
 use protocol::ids::{AgentId, AttemptId};
 use protocol::lease::{Enrol, Enrolled};
 
@@ -40,6 +41,28 @@ pub(super) fn router() -> Routes {
             "/agent/v1/attempts/{attempt}/logs/{stream}",
             [Method::PATCH],
             patch(logs::append),
+        )
+        .route("/agent/v1/attempts/{attempt}/room", [Method::GET], get(blobs::room))
+        .route("/agent/v1/attempts/{attempt}/needs", [Method::GET], get(blobs::needs))
+        .route(
+            "/agent/v1/attempts/{attempt}/artifacts/{name}",
+            [Method::PUT],
+            put(blobs::keep_artifact),
+        )
+        .route(
+            "/agent/v1/attempts/{attempt}/caches/find",
+            [Method::POST],
+            post(blobs::find_cache),
+        )
+        .route(
+            "/agent/v1/attempts/{attempt}/caches/{key}",
+            [Method::PUT],
+            put(blobs::save_cache),
+        )
+        .route(
+            "/agent/v1/attempts/{attempt}/blobs/{sha}",
+            [Method::GET],
+            get(blobs::read),
         )
 }
 

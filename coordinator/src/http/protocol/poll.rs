@@ -22,7 +22,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::Json as Body;
 use crate::store::agents::{Draining, Seen};
 use crate::store::queue::{Claim, Claimed, Hold};
-use crate::store::{Change, Store, StoreError, agents, queue, secrets};
+use crate::store::{Change, Store, StoreError, agents, artifacts, queue, secrets};
 
 /// Answers an agent as soon as there is something to say, at the latest when the time of holding is over.
 pub(super) async fn poll(
@@ -227,6 +227,11 @@ impl Caller<'_> {
                 return Ok(None);
             }
         };
+        // What passed in the build that this one repeats is no need any more, but its artifacts are.
+        let mut spec = claimed.spec.clone();
+        let wanted = artifacts::needs(store, claimed.build, &spec).await?;
+        spec.needs
+            .extend(wanted.into_iter().filter(|need| !claimed.spec.needs.contains(need)));
         tracing::info!(attempt.id = %claimed.attempt, agent.id = %self.agent, build = claimed.build, "a lease is given");
         Ok(Some(Lease {
             env: builtin_env(&facts(&claimed)),
@@ -240,7 +245,7 @@ impl Caller<'_> {
                 commit: claimed.cause.commit,
                 reference: claimed.cause.reference,
             },
-            spec: claimed.spec,
+            spec,
             secrets,
             trusted: claimed.cause.trusted,
         }))
@@ -268,6 +273,9 @@ fn facts(claimed: &Claimed) -> Facts {
         build: Some(claimed.build),
         title: Some(cause.title),
         author: Some(cause.author),
+        base: cause.base,
+        pull_request: cause.pull_request,
+        inputs: cause.inputs,
         ..Facts::default()
     }
 }

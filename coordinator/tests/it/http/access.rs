@@ -7,8 +7,9 @@ use serde_json::json;
 use super::support::{PASSING, SimAgent, TestApp, TestRepository, form};
 
 /// What answers without credentials; all else must not.
-const PUBLIC: [(&str, &str); 6] = [
+const PUBLIC: [(&str, &str); 7] = [
     ("GET", "/healthz"),
+    ("GET", "/schema/v1.json"),
     ("GET", "/assets/{*path}"),
     ("GET", "/login"),
     ("POST", "/login"),

@@ -206,6 +206,7 @@ pub fn diagnostic(code: &str, message: &str, word: &str) -> Diagnostic {
         related: Vec::new(),
         notes: Vec::new(),
         help: None,
+        fixes: Vec::new(),
     }
 }
 
