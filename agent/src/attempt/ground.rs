@@ -96,7 +96,10 @@ impl Ground {
     }
 
     /// What the commands of a build are connected to.
-    pub fn network(&self) -> Network {
+    pub fn network(&self, job: &Job) -> Network {
+        if job.input.spec.network_none {
+            return Network::None;
+        }
         Network::On {
             network: self.sandbox.network().clone(),
             alias: String::new(),
@@ -212,7 +215,11 @@ async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place), A
     let (sandbox, found) = sandbox(job, interrupts).await?;
     job.phase("sandbox", false);
     let place = Place {
-        network: sandbox.join(),
+        network: if job.input.spec.network_none {
+            Network::None
+        } else {
+            sandbox.join()
+        },
         standing: sandbox.standing().clone(),
         labels: sandbox.labels(Labels::new()),
         objects,

@@ -6,8 +6,8 @@
 //! [`plan`] what to make · [`convert`] plan to request, pure · [`error`] what can go wrong · [`labels`] what everything
 //! is marked with · [`connect`] the [`Engine`] · [`anchor`] the gate's file and image · [`containers`], [`networks`] the
 //! verbs, [`plain`] those for containers without a gate · [`exec`] further commands in a container ·
-//! [`events`] one stream instead of a wait per container ·
-//! [`images`], [`pull`] · [`links`] in a container · [`login`] who asks registries · [`build`], [`push`] images made here · [`volumes`],
+//! [`events`] one stream instead of a wait per container · [`images`], [`pull`] · [`links`] in a container ·
+//! [`login`] who asks registries (`raw`: by our own hand) · [`build`], [`push`] images made here · [`volumes`],
 //! [`private`] what services share and find · [`live`], [`sweep`] cleaning up.
 
 pub mod anchor;
@@ -29,6 +29,7 @@ pub mod plan;
 pub mod private;
 pub mod pull;
 pub mod push;
+mod raw;
 pub mod sweep;
 pub mod volumes;
 
