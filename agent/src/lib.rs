@@ -7,5 +7,6 @@ pub mod engine;
 pub mod gate;
 pub mod local;
 pub mod logs;
+pub mod reports;
 pub mod sandbox;
 pub mod stack;

@@ -17,7 +17,7 @@ use super::services::{self, tell_death};
 use super::standing::{self, Standing};
 use super::step::{self, StepOver};
 use super::words::{self, StepEnd};
-use super::{AttemptInput, Over, journal, plan};
+use super::{AttemptInput, Over, journal, plan, reports};
 use crate::engine::ContainerId;
 
 /// Containers of steps that are over are kept until the result is known, but no more than these.
@@ -50,7 +50,7 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
         Ok(ground) => ground,
         Err(result) => return (result, None),
     };
-    let result = Run {
+    let mut result = Run {
         job,
         interrupts: &interrupts,
         failure: None,
@@ -58,6 +58,7 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
     }
     .all(&mut ground)
     .await;
+    reports::collect(job, &mut result).await;
     (result, Some(ground))
 }
 

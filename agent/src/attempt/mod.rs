@@ -5,7 +5,7 @@
 //! # Layout
 //! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
 //! services · `held` steps started ahead · `step` one step · `interrupt` what ends a job from outside · `standing`,
-//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `streams`, [`spool`] logs on their way · `images`, `voice` progress.
+//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `reports` what tests said · `streams`, [`spool`] logs on their way · `images`, `voice` progress.
 
 mod conduct;
 pub mod folder;
@@ -16,6 +16,7 @@ mod interrupt;
 mod job;
 pub mod journal;
 mod plan;
+mod reports;
 mod services;
 pub mod spool;
 mod standing;

@@ -12,6 +12,7 @@ mod office;
 mod records;
 mod report;
 mod ship;
+mod test_reports;
 mod work;
 
 use std::collections::BTreeMap;
