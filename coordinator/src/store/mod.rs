@@ -28,6 +28,7 @@ pub mod attempts;
 mod finish;
 mod leases;
 pub mod queue;
+pub mod reports;
 
 pub mod agents;
 

@@ -4,11 +4,12 @@
 mod attempts;
 mod logs;
 mod poll;
+mod reports;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::Method;
-use axum::routing::{patch, post};
+use axum::routing::{patch, post, put};
 use protocol::ids::{AgentId, AttemptId};
 use protocol::lease::{Enrol, Enrolled};
 
@@ -40,6 +41,11 @@ pub(super) fn router() -> Routes {
             "/agent/v1/attempts/{attempt}/logs/{stream}",
             [Method::PATCH],
             patch(logs::append),
+        )
+        .route(
+            "/agent/v1/attempts/{attempt}/tests",
+            [Method::PUT],
+            put(reports::keep),
         )
 }
 
