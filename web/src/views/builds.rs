@@ -5,7 +5,7 @@ use job_specs::model::AxisValue;
 use job_specs::status::JobStatus;
 use serde::Serialize;
 
-use super::{LogLine, Micros};
+use super::{LogLine, Micros, TestSection};
 
 /// One build, as a row and as the head of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -169,6 +169,8 @@ pub struct BuildPage {
     pub exclusions: Vec<Exclusion>,
     /// The first failure.
     pub failure: Option<Failure>,
+    /// What its tests said; `None` when no job has reports.
+    pub tests: Option<TestSection>,
     /// What is wrong with the job files; empty for most builds.
     pub diagnosis: Diagnosis,
     /// What the reader may do.

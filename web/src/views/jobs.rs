@@ -3,7 +3,7 @@
 use job_specs::status::JobStatus;
 use serde::Serialize;
 
-use super::{BuildSummary, JobRow, LogView, Micros};
+use super::{BuildSummary, JobRow, LogView, Micros, TestSection};
 
 /// The page of one job, at one of its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,6 +18,8 @@ pub struct JobPage {
     pub attempts: Vec<AttemptLink>,
     /// The attempt that is shown; `None` while there is none.
     pub attempt: Option<AttemptView>,
+    /// What the tests of that attempt said; `None` without reports.
+    pub tests: Option<TestSection>,
     /// What the reader may do.
     pub actions: JobActions,
 }

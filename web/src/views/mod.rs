@@ -9,6 +9,7 @@ mod agents;
 mod builds;
 mod jobs;
 mod logs;
+mod reports;
 mod repositories;
 
 pub use access::{ErrorPage, LoginPage, LoginState, TokenRow, TokensPage};
@@ -21,6 +22,7 @@ pub use jobs::{
     StepView,
 };
 pub use logs::{LogLine, LogSource, LogView};
+pub use reports::{FlakyRow, SlowRow, TestGrid, TestGridRow, TestRow, TestSection, TestState};
 pub use repositories::{DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, SecretRow};
 
 use serde::Serialize;

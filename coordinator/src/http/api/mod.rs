@@ -14,6 +14,7 @@ mod repositories;
 mod secrets;
 mod shapes;
 mod system;
+mod test_reports;
 pub(crate) mod tokens;
 
 use std::str::FromStr;
@@ -50,6 +51,7 @@ pub(crate) fn router() -> (Router<App>, Description) {
         .merge(logs::router())
         .merge(agents::router())
         .merge(tokens::router())
+        .merge(test_reports::router())
         .merge(system::router())
         .split_for_parts()
 }

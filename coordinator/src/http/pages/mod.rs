@@ -12,6 +12,7 @@ mod login;
 mod notice;
 mod repository;
 mod rows;
+mod test_reports;
 mod tokens;
 
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};

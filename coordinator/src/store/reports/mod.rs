@@ -10,7 +10,7 @@ mod of_build;
 mod of_test;
 
 pub use keep::{keep, prune};
-pub use of_build::{Change, Filter, Found, Grid, Run, grid, of_attempt, of_build, results};
+pub use of_build::{Change, Filter, Found, Grid, Run, fixed, grid, of_attempt, of_build, results};
 pub use of_test::{Flaky, Past, Timing, flaky, history, slowest, timings};
 
 use protocol::ids::RepositoryId;

@@ -121,6 +121,13 @@ pub struct Found {
     test: i64,
 }
 
+impl Found {
+    /// The same for the same test of a repository, in words that fit an address.
+    pub fn key(&self) -> String {
+        format!("{:016x}", self.test)
+    }
+}
+
 /// Which tests of a build.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -188,6 +195,30 @@ pub async fn results(store: &Store, runs: &[Run], filter: &Filter) -> Result<Vec
     Ok(found)
 }
 
+/// Tests of these runs that failed in the run before and pass now.
+///
+/// # Errors
+/// The database.
+pub async fn fixed(store: &Store, runs: &[Run], limit: i64) -> Result<Vec<Found>, StoreError> {
+    let mut found = Vec::new();
+    for run in runs {
+        let room = limit - found.len() as i64;
+        let Some(before) = before(store, run).await?.filter(|_| room > 0) else {
+            continue;
+        };
+        let sql = "select r.test, r.status, r.duration_us, cast(null as text) as message, t.suite, t.name, t.file
+                   from test_results b join test_results r on r.test = b.test and r.run = $1 and r.status = 'passed'
+                   join tests t on t.id = r.test where b.run = $2 and b.status = 'failed'
+                   order by r.place limit $3";
+        let rows = store.db.all(sql, args![run.run, before, room]).await?;
+        let of_run: Vec<Found> = rows.iter().map(|row| from_row(run, row)).collect::<Result<_, _>>()?;
+        found.extend(of_run);
+    }
+    mark(store, runs, &mut found).await?;
+    found.retain(|test| test.change == Some(Change::Fixed));
+    Ok(found)
+}
+
 async fn some(
     store: &Store,
     run: &Run,
@@ -198,23 +229,25 @@ async fn some(
                from test_results r join tests t on t.id = r.test where r.run = $1 and r.status = $2
                order by r.place limit $3 offset $4";
     let rows = store.db.all(sql, args![run.run, status.name(), limit, offset]).await?;
-    let found = rows.iter().map(|row| {
-        Ok(Found {
-            attempt: run.attempt.clone(),
-            job: run.job.clone(),
-            cell: run.cell.clone(),
-            suite: row.get("suite")?,
-            name: row.get("name")?,
-            status: from_word("status", &row.get::<String>("status")?)?,
-            duration_us: row.get("duration_us")?,
-            message: row.get("message")?,
-            file: row.get("file")?,
-            change: None,
-            known_flaky: status == TestStatus::Flaky,
-            test: row.get("test")?,
-        })
-    });
-    Ok(found.collect::<Result<_, DbError>>()?)
+    Ok(rows.iter().map(|row| from_row(run, row)).collect::<Result<_, _>>()?)
+}
+
+fn from_row(run: &Run, row: &Row) -> Result<Found, DbError> {
+    let status: TestStatus = from_word("status", &row.get::<String>("status")?)?;
+    Ok(Found {
+        attempt: run.attempt.clone(),
+        job: run.job.clone(),
+        cell: run.cell.clone(),
+        suite: row.get("suite")?,
+        name: row.get("name")?,
+        status,
+        duration_us: row.get("duration_us")?,
+        message: row.get("message")?,
+        file: row.get("file")?,
+        change: None,
+        known_flaky: status == TestStatus::Flaky,
+        test: row.get("test")?,
+    })
 }
 
 /// Says of each test whether it is new, fixed or flaky.

@@ -186,7 +186,7 @@ pub async fn a_newer_schema_is_refused(world: World) {
         .to_string();
     assert_eq!(
         refused,
-        "the database has schema 2, newer than this program's 1: use a newer drover"
+        format!("the database has schema {}, newer than this program's {SCHEMA}: use a newer drover", SCHEMA + 1)
     );
 }
 

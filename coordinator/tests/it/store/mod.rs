@@ -7,6 +7,7 @@ mod deliveries;
 mod leases;
 mod model;
 mod queue;
+mod reports;
 mod shared;
 mod small_queue;
 mod world;
@@ -45,6 +46,8 @@ on_both! {
         a_failed_need_skips_what_follows, max_parallel_holds_cells, fail_fast_stops_the_other_cells,
         a_cancel_is_immediate_or_delivered, a_waiting_job_says_why, a_draining_agent_takes_nothing,
         writes_wake_others;
+    reports: a_part_is_kept_once, new_fixed_and_flaky_are_found, a_grid_over_the_cells, fifty_thousand_tests_of_one_attempt,
+        old_reports_go;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -132,6 +132,7 @@ pub fn build_page() -> BuildPage {
             lines: failing_lines().split_off(8),
             others: 2,
         }),
+        tests: Some(tests()),
         diagnosis: Diagnosis::default(),
         actions: BuildActions {
             cancel: false,
@@ -174,6 +175,7 @@ pub fn three_axes() -> BuildPage {
         build,
         jobs,
         failure: None,
+        tests: None,
         exclusions: Vec::new(),
         actions,
         ..build_page()
@@ -246,6 +248,7 @@ pub fn invalid_build() -> BuildPage {
         sentence: Some("The job file is not valid, so nothing ran: 3 errors and 1 warning.".into()),
         jobs: Vec::new(),
         failure: None,
+        tests: None,
         diagnosis: Diagnosis {
             diagnostics,
             files: vec![SourceText {
