@@ -2,6 +2,7 @@
 
 mod ask;
 mod here;
+mod reports;
 mod serve;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::ask::{Build, BuildRef, Logs, Repo, Rerun, Secret, Token, Trigger, Watch, Why};
 pub use self::here::{Lint, Run};
+pub use self::reports::{By, OfRepository, OtherTests, Split, Tests};
 pub use self::serve::{Agent, Agents, Coordinator, Up};
 
 /// Drover: a self-hosted CI runner whose services are ready, whose logs are whole and whose jobs are fast.
@@ -124,6 +126,8 @@ pub enum Command {
     Cancel(BuildRef),
     /// Run a build again
     Rerun(Rerun),
+    /// What tests said: failed first; flaky and slow ones; share them out
+    Tests(Tests),
     /// Why is it waiting?
     Why(Why),
     /// Secrets: ls, set, rm

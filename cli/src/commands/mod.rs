@@ -5,6 +5,7 @@ pub mod builds;
 pub mod doctor;
 pub mod lint;
 pub mod logs;
+pub mod reports;
 pub mod repositories;
 pub mod run;
 pub mod secrets;
@@ -40,6 +41,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Logs(logs) => logs::logs(&client()?, logs).await,
         Command::Cancel(build) => builds::cancel(&client()?, build.number).await,
         Command::Rerun(rerun) => builds::rerun(&client()?, rerun, arguments.progress).await,
+        Command::Tests(tests) => reports::tests(&arguments, tests).await,
         Command::Why(why) => builds::why(&client()?, why).await,
         Command::Secret(secret) => secrets::secret(&client()?, secret).await,
         Command::Token(token) => tokens::token(&client()?, token).await,
