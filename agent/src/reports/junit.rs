@@ -30,7 +30,10 @@ pub fn parse(bytes: &[u8]) -> Parsed {
             Some(Problem::at(text.as_bytes(), offset, what))
         };
         match reader.read_event() {
-            Ok(Event::Eof) => break report.at_end().and_then(|what| at(reader.buffer_position(), what)),
+            Ok(Event::Eof) => {
+                let place = if report.has_root { reader.buffer_position() } else { 0 };
+                break report.at_end().and_then(|what| at(place, what));
+            }
             Ok(event) => {
                 if let Err(what) = report.take(event) {
                     break at(before, what);

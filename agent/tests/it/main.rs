@@ -15,6 +15,7 @@ mod images;
 mod local;
 mod logs;
 mod registry;
+mod reports;
 mod sandbox;
 mod services;
 mod stack;

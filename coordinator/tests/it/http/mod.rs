@@ -13,3 +13,4 @@ mod pages;
 mod restart;
 mod shared;
 mod signatures;
+mod test_reports;
