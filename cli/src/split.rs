@@ -14,7 +14,9 @@ pub struct Times {
 impl Times {
     /// Adds a test.
     pub fn add(&mut self, suite: &str, name: &str, file: Option<&str>, micros: u64) {
-        let mut names: Vec<String> = ["::", ".", "/", "$", " "].map(|between| format!("{suite}{between}{name}")).into();
+        let mut names: Vec<String> = ["::", ".", "/", "$", " "]
+            .map(|between| format!("{suite}{between}{name}"))
+            .into();
         names.push(name.to_owned());
         // `org.example.PoolTest` is also part of `org.example`: a folder of files.
         let ends = suite.match_indices(['.', '/', ':']).map(|(at, _)| &suite[..at]);
@@ -84,7 +86,11 @@ fn balanced(items: &[String], known: &[Option<u64>], total: usize) -> Vec<usize>
     let mean = sum / count.max(1);
     let time = |item: usize| known[item].unwrap_or(mean);
     let mut order: Vec<usize> = (0..items.len()).collect();
-    order.sort_by(|one, other| time(*other).cmp(&time(*one)).then_with(|| items[*one].cmp(&items[*other])));
+    order.sort_by(|one, other| {
+        time(*other)
+            .cmp(&time(*one))
+            .then_with(|| items[*one].cmp(&items[*other]))
+    });
     let mut loads = vec![(0_u64, 0_usize); total];
     let mut parts = vec![0; items.len()];
     for item in order {
@@ -118,11 +124,21 @@ mod tests {
         for (file, micros) in [("a.py", 60), ("b.py", 10), ("c.py", 20), ("d.py", 31)] {
             times.add("", "x", Some(file), micros);
         }
-        assert_eq!(parts("./a.py b.py c.py d.py", By::Timings, &times, 2), "./a.py | b.py c.py d.py");
-        assert_eq!(parts("a.py b.py c.py new.py", By::Timings, &times, 2), "a.py | b.py c.py new.py");
+        assert_eq!(
+            parts("./a.py b.py c.py d.py", By::Timings, &times, 2),
+            "./a.py | b.py c.py d.py"
+        );
+        assert_eq!(
+            parts("a.py b.py c.py new.py", By::Timings, &times, 2),
+            "a.py | b.py c.py new.py"
+        );
         assert_eq!(parts("d c b a", By::Name, &times, 2), "c a | d b");
         assert_eq!(parts("d c b a e", By::Count, &times, 2), "d c b | a e");
-        assert_eq!(parts("q r s", By::Timings, &times, 2), "q s | r", "nothing is known of them");
+        assert_eq!(
+            parts("q r s", By::Timings, &times, 2),
+            "q s | r",
+            "nothing is known of them"
+        );
         assert_eq!(parts("a.py", By::Count, &times, 3), "a.py |  | ");
     }
 

@@ -10,7 +10,9 @@ use crate::log::{Excerpt, Log};
 use crate::look::{self, Look};
 use crate::matrix::Head;
 use crate::ruler::{Segment, Tick};
-use crate::views::{AttemptView, BuildSummary, Failure, Frame, JobRow, LogView, Micros, ServicePhase, TestSection, TestState};
+use crate::views::{
+    AttemptView, BuildSummary, Failure, Frame, JobRow, LogView, Micros, ServicePhase, TestSection, TestState,
+};
 use crate::words;
 
 macro_rules! part {

@@ -90,8 +90,15 @@ mod tests {
         };
         let made = parts(report);
         let lens: Vec<usize> = made.iter().map(|part| part.cases.len()).collect();
-        assert!(made.iter().all(|part| serde_json::to_vec(part).unwrap().len() < 1 << 20), "{lens:?}");
-        assert_eq!(made.iter().filter(|part| part.last && part.problems == ["p"]).count(), 1);
+        assert!(
+            made.iter()
+                .all(|part| serde_json::to_vec(part).unwrap().len() < 1 << 20),
+            "{lens:?}"
+        );
+        assert_eq!(
+            made.iter().filter(|part| part.last && part.problems == ["p"]).count(),
+            1
+        );
         let again: Vec<TestCase> = made.into_iter().flat_map(|part| part.cases).collect();
         assert_eq!(again, cases);
         assert_eq!(parts(TestReport::default()).len(), 1, "no test is worth telling too");

@@ -91,7 +91,11 @@ impl Report<'_> {
         TestCase {
             suite: suite.to_owned(),
             name: name.to_owned(),
-            status: if tries && status == TestStatus::Passed { TestStatus::Flaky } else { status },
+            status: if tries && status == TestStatus::Passed {
+                TestStatus::Flaky
+            } else {
+                status
+            },
             duration_us: 0,
             message: Some(message).filter(|message| !message.is_empty()),
             file: None,

@@ -41,7 +41,9 @@ pub fn find(workspace: &Path, globs: &[String]) -> Matched {
         let text = relative(glob);
         let built = GlobBuilder::new(text).literal_separator(true).build();
         let Ok(built) = built else {
-            matched.warnings.push(format!("reports: `{glob}` is not a glob, so no file is read"));
+            matched
+                .warnings
+                .push(format!("reports: `{glob}` is not a glob, so no file is read"));
             continue;
         };
         let before = matched.files.len();
@@ -170,14 +172,25 @@ mod tests {
     fn globs_match_below_their_folder_and_say_when_they_match_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let at = |path: &str| folder.path().join(path);
-        for file in ["target/a/junit.xml", "target/b/c/junit.xml", "junit.xml", ".git/junit.xml"] {
+        for file in [
+            "target/a/junit.xml",
+            "target/b/c/junit.xml",
+            "junit.xml",
+            ".git/junit.xml",
+        ] {
             std::fs::create_dir_all(at(file).parent().unwrap()).unwrap();
             std::fs::write(at(file), "x").unwrap();
         }
-        let (files, warnings) = names(folder.path(), &["target/**/junit.xml", "./junit.xml", "/workspace/junit.xml"]);
+        let (files, warnings) = names(
+            folder.path(),
+            &["target/**/junit.xml", "./junit.xml", "/workspace/junit.xml"],
+        );
         assert_eq!(files, ["junit.xml", "target/a/junit.xml", "target/b/c/junit.xml"]);
         assert_eq!(warnings, [""; 0]);
-        let (files, warnings) = names(folder.path(), &["target/*.xml", "../*.xml", "nowhere/*.xml", "a[", "**/junit.xml"]);
+        let (files, warnings) = names(
+            folder.path(),
+            &["target/*.xml", "../*.xml", "nowhere/*.xml", "a[", "**/junit.xml"],
+        );
         assert_eq!(files.len(), 3);
         assert_eq!(
             warnings,

@@ -65,7 +65,10 @@ impl Report {
                 return;
             }
             "output" => {
-                let printed = self.open.entry((record.package, record.test.unwrap_or_default())).or_default();
+                let printed = self
+                    .open
+                    .entry((record.package, record.test.unwrap_or_default()))
+                    .or_default();
                 gather(printed, &record.output.unwrap_or_default());
                 return;
             }
@@ -148,6 +151,8 @@ impl Report {
 /// What a test printed, without the lines that every test has.
 fn said(printed: &str) -> String {
     let marks = ["=== RUN", "=== PAUSE", "=== CONT", "--- FAIL", "--- SKIP", "--- PASS"];
-    let lines = printed.lines().filter(|line| !marks.iter().any(|mark| line.trim_start().starts_with(mark)));
+    let lines = printed
+        .lines()
+        .filter(|line| !marks.iter().any(|mark| line.trim_start().starts_with(mark)));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -59,7 +59,10 @@ fn not_xml(error: &Error) -> String {
 /// The text of a file: UTF-8, UTF-16 by its mark, or Latin-1 when it says so. What fits none is replaced.
 fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let units = |pair: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|unit| pair([unit[0], unit[1]])).collect();
+        let units: Vec<u16> = bytes[2..]
+            .chunks_exact(2)
+            .map(|unit| pair([unit[0], unit[1]]))
+            .collect();
         Cow::Owned(String::from_utf16_lossy(&units))
     };
     match bytes {
@@ -70,7 +73,9 @@ fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(120)]).to_ascii_lowercase();
     let declaration = head.split("?>").next().unwrap_or_default();
-    let says_latin = ["iso-8859-1", "latin1", "windows-1252"].iter().any(|name| declaration.contains(name));
+    let says_latin = ["iso-8859-1", "latin1", "windows-1252"]
+        .iter()
+        .any(|name| declaration.contains(name));
     if says_latin && std::str::from_utf8(bytes).is_err() {
         return Cow::Owned(bytes.iter().copied().map(char::from).collect());
     }
@@ -163,7 +168,11 @@ impl Report {
         let (name, class) = (attributes.get("name"), attributes.get("classname"));
         let suite = self.suite();
         // jest-junit gives a case's own name as its class.
-        let suite = if class.is_empty() || class == name && !suite.is_empty() { suite } else { class };
+        let suite = if class.is_empty() || class == name && !suite.is_empty() {
+            suite
+        } else {
+            class
+        };
         OpenCase {
             suite: suite.to_owned(),
             name: name.to_owned(),
@@ -232,7 +241,8 @@ impl Report {
 
     fn end(&mut self) {
         let Some(ended) = self.open.pop() else { return };
-        let of_suite = ended == Element::Outcome && !self.open.contains(&Element::Case) && !self.open.contains(&Element::Outcome);
+        let of_suite =
+            ended == Element::Outcome && !self.open.contains(&Element::Case) && !self.open.contains(&Element::Outcome);
         if ended == Element::Case || of_suite {
             self.cases.extend(self.case.take().map(OpenCase::close));
         }
@@ -284,7 +294,16 @@ struct Attributes(Vec<(String, String)>);
 
 impl Attributes {
     fn of(tag: &BytesStart<'_>) -> Attributes {
-        let wanted = ["name", "classname", "file", "time", "status", "result", "message", "type"];
+        let wanted = [
+            "name",
+            "classname",
+            "file",
+            "time",
+            "status",
+            "result",
+            "message",
+            "type",
+        ];
         let mut given = tag.attributes();
         let known = given.with_checks(false).flatten().filter_map(|attribute| {
             let key = String::from_utf8_lossy(attribute.key.local_name().into_inner()).into_owned();
@@ -362,8 +381,29 @@ mod tests {
 
     #[test]
     fn times_of_every_language_are_read() {
-        let read = ["1.5", "0,5", "1,234.5", "1.234,5", "1,234,567", "2e-3", " 7 ", "", "NaN", "fast"].map(seconds);
-        let expected = [Some(1.5), Some(0.5), Some(1234.5), Some(1234.5), Some(1_234_567.0), Some(0.002), Some(7.0), None];
+        let read = [
+            "1.5",
+            "0,5",
+            "1,234.5",
+            "1.234,5",
+            "1,234,567",
+            "2e-3",
+            " 7 ",
+            "",
+            "NaN",
+            "fast",
+        ]
+        .map(seconds);
+        let expected = [
+            Some(1.5),
+            Some(0.5),
+            Some(1234.5),
+            Some(1234.5),
+            Some(1_234_567.0),
+            Some(0.002),
+            Some(7.0),
+            None,
+        ];
         assert_eq!(read[..8], expected);
         assert!(read[8].is_some_and(f64::is_nan) && read[9].is_none());
         assert_eq!(super::super::lines::micros(Some(f64::NAN)), 0);
@@ -371,6 +411,9 @@ mod tests {
 
     #[test]
     fn references_are_resolved_once() {
-        assert_eq!(resolved("&lt;a&gt; &amp;lt; &#65;&#x42; &nbsp; & &#xD800;"), "<a> &lt; AB &nbsp; & &#xD800;");
+        assert_eq!(
+            resolved("&lt;a&gt; &amp;lt; &#65;&#x42; &nbsp; & &#xD800;"),
+            "<a> &lt; AB &nbsp; & &#xD800;"
+        );
     }
 }

@@ -44,7 +44,11 @@ fn said(error: &serde_json::Error) -> String {
 pub fn micros(seconds: Option<f64>) -> u64 {
     let micros = seconds.unwrap_or(0.0) * 1e6;
     if micros.is_finite() && micros > 0.0 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked, and it saturates")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked, and it saturates"
+        )]
         return micros.round() as u64;
     }
     0

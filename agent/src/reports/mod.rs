@@ -154,7 +154,9 @@ impl Reader<'_> {
     fn end(mut self) -> TestReport {
         if self.left_out > 0 {
             let more = self.left_out;
-            self.report.problems.push(format!("and {more} more problems with reports"));
+            self.report
+                .problems
+                .push(format!("and {more} more problems with reports"));
         }
         self.report
     }

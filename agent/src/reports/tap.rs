@@ -190,7 +190,11 @@ impl Open {
     fn close(self, file: &str) -> TestCase {
         let mut case = self.case;
         let path: Vec<String> = self.path.into_iter().rev().collect();
-        case.suite = if path.is_empty() { file.to_owned() } else { path.join(" > ") };
+        case.suite = if path.is_empty() {
+            file.to_owned()
+        } else {
+            path.join(" > ")
+        };
         case
     }
 }
@@ -224,7 +228,11 @@ impl TestLine {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, rest) = rest.split_at(digits);
         let (name, comment) = split_comment(rest.trim_start());
-        let name = name.trim().trim_start_matches("- ").replace("\\#", "#").replace("\\\\", "\\");
+        let name = name
+            .trim()
+            .trim_start_matches("- ")
+            .replace("\\#", "#")
+            .replace("\\\\", "\\");
         // A block of subtests may open at the end of the line.
         let name = name.strip_suffix(" {").unwrap_or(&name).trim().to_owned();
         let (skip, todo) = (directive(comment, "skip"), directive(comment, "todo"));
@@ -235,7 +243,11 @@ impl TestLine {
         };
         let todo = todo.map(|why| format!("TODO {why}").trim_end().to_owned());
         Some(TestLine {
-            name: if name.is_empty() { format!("test {number}") } else { name },
+            name: if name.is_empty() {
+                format!("test {number}")
+            } else {
+                name
+            },
             status,
             message: skip.or(todo).filter(|why| !why.is_empty()),
             duration_us: time(comment),
@@ -283,6 +295,8 @@ fn directive(comment: &str, word: &str) -> Option<String> {
 
 /// `time=12.5ms`
 fn time(comment: &str) -> u64 {
-    let millis = comment.split_whitespace().find_map(|word| word.strip_prefix("time=")?.strip_suffix("ms")?.parse().ok());
+    let millis = comment
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("time=")?.strip_suffix("ms")?.parse().ok());
     micros(millis.map(|millis: f64| millis / 1e3))
 }

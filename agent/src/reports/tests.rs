@@ -25,8 +25,16 @@ fn told_of(parsed: &Parsed) -> String {
 
 fn line(case: &TestCase) -> String {
     let file = case.file.as_ref().map_or_else(String::new, |file| format!(" [{file}]"));
-    let message = case.message.as_ref().map_or_else(String::new, |text| format!(" {text:?}"));
-    let TestCase { suite, name, duration_us, .. } = case;
+    let message = case
+        .message
+        .as_ref()
+        .map_or_else(String::new, |text| format!(" {text:?}"));
+    let TestCase {
+        suite,
+        name,
+        duration_us,
+        ..
+    } = case;
     format!("{} {suite} | {name} {duration_us}us{file}{message}", case.status.name())
 }
 
@@ -35,7 +43,10 @@ fn line(case: &TestCase) -> String {
 fn the_reports_of_a_job_are_read_and_what_is_wrong_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let write = |file: &str, text: &str| std::fs::write(folder.path().join(file), text).unwrap();
-    write("a.xml", "<testsuite><testcase classname='c' name='uses s3cr3t-value'/></testsuite>");
+    write(
+        "a.xml",
+        "<testsuite><testcase classname='c' name='uses s3cr3t-value'/></testsuite>",
+    );
     write("b.xml", "hello\n  world");
     write("c.xml", "<testsuite name='s'>\n<testcase name='kept'/>\n<testcase na");
     write("t.tap", "1..1\nnot ok 1 - it\n");

@@ -103,7 +103,11 @@ mod tests {
     fn what_is_too_long_says_so() {
         let long = "é".repeat(MAX_MESSAGE);
         let kept = message(&long);
-        assert!(kept.len() <= MAX_MESSAGE && kept.ends_with("more bytes are left out"), "{}", kept.len());
+        assert!(
+            kept.len() <= MAX_MESSAGE && kept.ends_with("more bytes are left out"),
+            "{}",
+            kept.len()
+        );
         assert_eq!(name("a\n  b", 10), "a b");
         assert!(name(&long, MAX_NAME).len() <= MAX_NAME);
     }

@@ -42,7 +42,11 @@ async fn reports_of_a_failed_step_are_read_without_its_secrets() {
     over.removal.await.unwrap();
     assert_eq!(over.result.failed_tests, Some(1));
     let report = folder.tests().unwrap();
-    let names: Vec<(&str, TestStatus)> = report.cases.iter().map(|case| (case.name.as_str(), case.status)).collect();
+    let names: Vec<(&str, TestStatus)> = report
+        .cases
+        .iter()
+        .map(|case| (case.name.as_str(), case.status))
+        .collect();
     assert_eq!(names, [("gives", TestStatus::Passed), ("takes", TestStatus::Failed)]);
     assert_eq!(report.cases[1].message.as_deref(), Some("the key is •••\nat pool.c:7"));
     assert_eq!(
@@ -72,10 +76,16 @@ async fn the_coordinator_has_the_tests_before_the_end() {
         let truth = site.coordinator.truth();
         let parts = &truth.tests[&attempt];
         assert_eq!(parts.len(), 1);
-        assert_eq!((parts[0].last, parts[0].cases.len(), parts[0].problems.len()), (true, 2, 2));
+        assert_eq!(
+            (parts[0].last, parts[0].cases.len(), parts[0].problems.len()),
+            (true, 2, 2)
+        );
         let said = truth.lines(&attempt, &StreamId::job());
         assert!(said.iter().any(|line| line == "reports: 2 tests, 1 failed"), "{said:?}");
-        assert!(said.iter().any(|line| line.contains("`nothing/*.xml` matches no file")), "{said:?}");
+        assert!(
+            said.iter().any(|line| line.contains("`nothing/*.xml` matches no file")),
+            "{said:?}"
+        );
     }
     site.assert_clean().await;
 }

@@ -6,7 +6,11 @@ use clap::{Args, Subcommand, ValueEnum};
 
 /// `drover tests`
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, arg_required_else_help = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = "Examples:
   drover tests 42 --failed
   drover tests flaky app

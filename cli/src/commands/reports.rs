@@ -96,7 +96,10 @@ async fn of_build(client: &Client, tests: &Tests) -> anyhow::Result<Exit> {
         let change = test.change.as_ref().map(|change| change.to_uppercase());
         let flaky = (test.known_flaky && test.status != TestStatus::Flaky).then(|| "FLAKY".to_owned());
         let took = (test.duration_us > 0).then(|| render::duration(test.duration_us));
-        let more: Vec<String> = [change, flaky, took, Some(test.cell.clone())].into_iter().flatten().collect();
+        let more: Vec<String> = [change, flaky, took, Some(test.cell.clone())]
+            .into_iter()
+            .flatten()
+            .collect();
         let message = test.message.as_deref().filter(|_| test.status == TestStatus::Failed);
         let names = (test.suite.as_str(), test.name.as_str());
         anstream::println!("{}", test_cases::case(test.status, names, &more.join("  "), message));
@@ -124,12 +127,20 @@ async fn flaky(client: &Client, of: &OfRepository) -> anyhow::Result<Exit> {
         return print_json(&answer);
     }
     if answer.is_empty() {
-        anstream::eprintln!("no test of {} passed and failed at one commit within 14 days", of.repository);
+        anstream::eprintln!(
+            "no test of {} passed and failed at one commit within 14 days",
+            of.repository
+        );
         return Ok(Exit::Passed);
     }
     let rows = answer.iter().map(|test| {
         let seen = render::ago(test["at"].as_i64().unwrap_or(0));
-        vec![test["times"].to_string(), format!("#{}", test["build"]), seen, full_name(test)]
+        vec![
+            test["times"].to_string(),
+            format!("#{}", test["build"]),
+            seen,
+            full_name(test),
+        ]
     });
     anstream::println!("{}", table(&["times", "build", "seen", "test"], rows));
     Ok(Exit::Passed)
@@ -161,16 +172,28 @@ async fn history(client: &Client, repository: &str, (suite, name): (&str, &str),
     }
     if answer.is_empty() {
         let help = "give its suite with --suite, as `drover tests N` shows it";
-        return Err(Stop::new(Exit::NotFound, format!("no result of a test `{name}`")).help(help).into());
+        return Err(Stop::new(Exit::NotFound, format!("no result of a test `{name}`"))
+            .help(help)
+            .into());
     }
     let rows = answer.iter().map(|past| {
         let text = |key: &str| past[key].as_str().unwrap_or_default().to_owned();
         let status = TestStatus::from_name(&text("status")).map_or_else(String::new, test_cases::status);
         let took = render::duration(past["duration_us"].as_i64().unwrap_or(0));
         let commit: String = text("commit").chars().take(10).collect();
-        vec![format!("#{}", past["build"]), status, took, text("branch"), commit, text("cell")]
+        vec![
+            format!("#{}", past["build"]),
+            status,
+            took,
+            text("branch"),
+            commit,
+            text("cell"),
+        ]
     });
-    anstream::println!("{}", table(&["build", "status", "took", "branch", "commit", "job"], rows));
+    anstream::println!(
+        "{}",
+        table(&["build", "status", "took", "branch", "commit", "job"], rows)
+    );
     Ok(Exit::Passed)
 }
 
@@ -178,7 +201,10 @@ async fn history(client: &Client, repository: &str, (suite, name): (&str, &str),
 async fn split(split: &Split, client: Option<Client>) -> anyhow::Result<Exit> {
     let total = usize::try_from(split.total)?;
     if split.index >= total {
-        let why = format!("--index {} is not below --total {total}: parts are counted from 0", split.index);
+        let why = format!(
+            "--index {} is not below --total {total}: parts are counted from 0",
+            split.index
+        );
         return Err(Stop::new(Exit::Usage, why).into());
     }
     let items = items(split)?;
@@ -188,7 +214,14 @@ async fn split(split: &Split, client: Option<Client>) -> anyhow::Result<Exit> {
     };
     let (chosen, unknown) = part(&items, split.by, &times, (split.index, total));
     if split.by == By::Timings && unknown > 0 {
-        let (count, why) = (items.len(), if times.is_empty() { "no times are known" } else { "their times are not known" });
+        let (count, why) = (
+            items.len(),
+            if times.is_empty() {
+                "no times are known"
+            } else {
+                "their times are not known"
+            },
+        );
         match unknown == count {
             true => anstream::eprintln!("note: {why}, so {count} items are shared out evenly by name"),
             false => anstream::eprintln!("note: {unknown} of {count} items count as average: {why}"),
@@ -207,7 +240,9 @@ fn items(split: &Split) -> anyhow::Result<Vec<String>> {
     let input = std::io::stdin();
     if input.is_terminal() {
         let help = "name them, or pipe them in, one a line";
-        return Err(Stop::new(Exit::Usage, "there is nothing to share out").help(help).into());
+        return Err(Stop::new(Exit::Usage, "there is nothing to share out")
+            .help(help)
+            .into());
     }
     let lines = input.lock().lines().collect::<Result<Vec<String>, _>>()?;
     let lines = lines.into_iter().map(|line| line.trim().to_owned());
@@ -219,7 +254,9 @@ async fn times(split: &Split, client: Option<Client>) -> anyhow::Result<Times> {
     let mut times = Times::default();
     if let Some(file) = &split.timings {
         match std::fs::read(file) {
-            Ok(bytes) => read_timings(&bytes, file)?.iter().for_each(|timing| add(&mut times, timing)),
+            Ok(bytes) => read_timings(&bytes, file)?
+                .iter()
+                .for_each(|timing| add(&mut times, timing)),
             // The first run of all has none yet.
             Err(error) => anstream::eprintln!("note: cannot read {}: {error}", file.display()),
         }
@@ -230,7 +267,10 @@ async fn times(split: &Split, client: Option<Client>) -> anyhow::Result<Times> {
             paths: split.junit.clone(),
         };
         let report = agent::reports::read(Path::new("."), &[spec], &Masker::default());
-        report.problems.iter().for_each(|problem| anstream::eprintln!("note: {problem}"));
+        report
+            .problems
+            .iter()
+            .for_each(|problem| anstream::eprintln!("note: {problem}"));
         for case in report.cases.iter().filter(|case| case.status != TestStatus::Skipped) {
             times.add(&case.suite, &case.name, case.file.as_deref(), case.duration_us);
         }
@@ -250,7 +290,9 @@ async fn times(split: &Split, client: Option<Client>) -> anyhow::Result<Times> {
 fn read_timings(bytes: &[u8], file: &Path) -> anyhow::Result<Vec<Timing>> {
     serde_json::from_slice(bytes).map_err(|error| {
         let help = "make it with `drover tests timings REPO`";
-        Stop::new(Exit::Usage, format!("{} holds no timings: {error}", file.display())).help(help).into()
+        Stop::new(Exit::Usage, format!("{} holds no timings: {error}", file.display()))
+            .help(help)
+            .into()
     })
 }
 

@@ -26,8 +26,16 @@ pub fn status(status: TestStatus) -> String {
 
 /// One test; its message below it.
 pub fn case(state: TestStatus, (suite, name): (&str, &str), more: &str, message: Option<&str>) -> String {
-    let suite = if suite.is_empty() { String::new() } else { format!("{suite} ") };
-    let more = if more.is_empty() { String::new() } else { format!("  {more}") };
+    let suite = if suite.is_empty() {
+        String::new()
+    } else {
+        format!("{suite} ")
+    };
+    let more = if more.is_empty() {
+        String::new()
+    } else {
+        format!("  {more}")
+    };
     let mut text = format!("{}  {suite}{name}{more}", status(state));
     let lines = message.unwrap_or_default().lines();
     for line in lines.clone().take(MESSAGE_LINES) {
@@ -48,16 +56,29 @@ pub fn counts(count: impl Fn(TestStatus) -> usize) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, name)| format!("{count} {name}"))
         .collect();
-    if said.is_empty() { "no tests".to_owned() } else { said.join(", ") }
+    if said.is_empty() {
+        "no tests".to_owned()
+    } else {
+        said.join(", ")
+    }
 }
 
 /// What the reports of a local job said: failures, counts, the slowest.
 pub fn report(report: &TestReport) -> String {
     let mut lines = Vec::new();
-    let failed: Vec<&TestCase> = report.cases.iter().filter(|case| case.status == TestStatus::Failed).collect();
+    let failed: Vec<&TestCase> = report
+        .cases
+        .iter()
+        .filter(|case| case.status == TestStatus::Failed)
+        .collect();
     for test in failed.iter().take(FAILURES) {
         let took = took(test);
-        lines.push(case(test.status, (&test.suite, &test.name), &took, test.message.as_deref()));
+        lines.push(case(
+            test.status,
+            (&test.suite, &test.name),
+            &took,
+            test.message.as_deref(),
+        ));
     }
     if failed.len() > FAILURES {
         lines.push(format!("… and {} more that failed", failed.len() - FAILURES));
@@ -66,7 +87,10 @@ pub fn report(report: &TestReport) -> String {
     let mut slowest: Vec<&TestCase> = report.cases.iter().filter(|case| case.duration_us > 0).collect();
     slowest.sort_by_key(|case| std::cmp::Reverse(case.duration_us));
     if slowest.len() > SLOWEST {
-        let named = slowest.iter().take(SLOWEST).map(|test| format!("{} {}", test.name, took(test)));
+        let named = slowest
+            .iter()
+            .take(SLOWEST)
+            .map(|test| format!("{} {}", test.name, took(test)));
         lines.push(format!("slowest: {}", named.collect::<Vec<_>>().join(", ")));
     }
     lines.join("\n")
@@ -95,8 +119,9 @@ mod tests {
             file: None,
         };
         let long = (1..=14).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
-        let mut cases: Vec<TestCase> =
-            (1..=5).map(|n| test(&format!("t{n}"), TestStatus::Passed, n * 1_000_000, None)).collect();
+        let mut cases: Vec<TestCase> = (1..=5)
+            .map(|n| test(&format!("t{n}"), TestStatus::Passed, n * 1_000_000, None))
+            .collect();
         cases.push(test("gives", TestStatus::Failed, 12_000, Some(long)));
         cases.push(test("later", TestStatus::Skipped, 0, None));
         let told = report(&TestReport {

@@ -37,8 +37,11 @@ fn depth_is_bounded() {
 #[test]
 fn one_huge_value_is_kept_small() {
     let huge = "x".repeat(20 << 20);
-    let xml = format!("<testsuite><testcase name='{huge}'><failure message='{huge}'>{huge}</failure></testcase></testsuite>");
-    let go = format!("{{\"Action\":\"output\",\"Package\":\"p\",\"Test\":\"t\",\"Output\":\"{huge}\"}}\n{{\"Action\":\"fail\",\"Package\":\"p\",\"Test\":\"t\"}}");
+    let xml =
+        format!("<testsuite><testcase name='{huge}'><failure message='{huge}'>{huge}</failure></testcase></testsuite>");
+    let go = format!(
+        "{{\"Action\":\"output\",\"Package\":\"p\",\"Test\":\"t\",\"Output\":\"{huge}\"}}\n{{\"Action\":\"fail\",\"Package\":\"p\",\"Test\":\"t\"}}"
+    );
     for (format, text) in [(ReportFormat::Junit, xml), (ReportFormat::GoJson, go)] {
         let parsed = parse(format, "t", text.as_bytes());
         let kept = parsed.cases[0].message.as_ref().unwrap().len() + parsed.cases[0].name.len();
@@ -50,7 +53,11 @@ fn one_huge_value_is_kept_small() {
 
 #[test]
 fn bytes_that_are_no_text_are_replaced() {
-    let parsed = parse(ReportFormat::Junit, "t", b"<testsuite><testcase name='a\xff\xfeb'/></testsuite>");
+    let parsed = parse(
+        ReportFormat::Junit,
+        "t",
+        b"<testsuite><testcase name='a\xff\xfeb'/></testsuite>",
+    );
     assert_eq!(told_of(&parsed), "passed  | a\u{fffd}\u{fffd}b 0us");
     let latin = b"<?xml version='1.0' encoding='ISO-8859-1'?><testsuite><testcase name='\xe9'/></testsuite>";
     assert_eq!(told_of(&parse(ReportFormat::Junit, "t", latin)), "passed  | \u{e9} 0us");
@@ -80,9 +87,42 @@ proptest! {
 
 /// What reports are made of.
 const PIECES: &[&str] = &[
-    "<testsuites>", "<testsuite name='s'>", "<testcase name=\"n\" time='1,5'>", "<failure message='&lt;m'>", "</failure>",
-    "<skipped/>", "<error>", "</error>", "</testcase>", "</testsuite>", "</testsuites>", "<![CDATA[x]]>", "<!--", "-->", "&amp;", "&#0;",
-    "text", "\n", "    ", "ok 1 - a # SKIP é", "not ok", "# TODO", "1..2", "1..0", "---", "...", "Bail out!", "# Subtest: x", "\\#",
-    "{\"type\":\"test\",\"event\":\"failed\",\"name\":\"a$b#2\"}", "{\"Action\":\"fail\",\"Package\":\"p\"}",
-    "{\"Action\":\"run\",\"Package\":\"p\",\"Test\":\"t\"}", "{", "}", "é", "\u{1b}[1m", "<?xml version='1.0'?>", "<!DOCTYPE a>",
+    "<testsuites>",
+    "<testsuite name='s'>",
+    "<testcase name=\"n\" time='1,5'>",
+    "<failure message='&lt;m'>",
+    "</failure>",
+    "<skipped/>",
+    "<error>",
+    "</error>",
+    "</testcase>",
+    "</testsuite>",
+    "</testsuites>",
+    "<![CDATA[x]]>",
+    "<!--",
+    "-->",
+    "&amp;",
+    "&#0;",
+    "text",
+    "\n",
+    "    ",
+    "ok 1 - a # SKIP é",
+    "not ok",
+    "# TODO",
+    "1..2",
+    "1..0",
+    "---",
+    "...",
+    "Bail out!",
+    "# Subtest: x",
+    "\\#",
+    "{\"type\":\"test\",\"event\":\"failed\",\"name\":\"a$b#2\"}",
+    "{\"Action\":\"fail\",\"Package\":\"p\"}",
+    "{\"Action\":\"run\",\"Package\":\"p\",\"Test\":\"t\"}",
+    "{",
+    "}",
+    "é",
+    "\u{1b}[1m",
+    "<?xml version='1.0'?>",
+    "<!DOCTYPE a>",
 ];

@@ -78,7 +78,10 @@ fn go() {
 #[test]
 fn what_is_cut_off_or_something_else_says_so() {
     let texts = [
-        told(CargoJson, "{\"type\":\"test\",\"event\":\"ok\",\"name\":\"a\"}\n{\"type\":\"test\",\"eve"),
+        told(
+            CargoJson,
+            "{\"type\":\"test\",\"event\":\"ok\",\"name\":\"a\"}\n{\"type\":\"test\",\"eve",
+        ),
         told(CargoJson, "running 3 tests\n"),
         told(CargoJson, "{\"reason\":\"compiler-message\"}\n"),
         told(GoJson, "ok  \texample.org/pool\t0.1s\n"),

@@ -68,8 +68,14 @@ fn tests(job: &JobSpec, report: &TestReport, progress: Progress) -> anyhow::Resu
         anstream::eprintln!("{}", test_cases::report(report));
         return Ok(());
     }
-    let counts: BTreeMap<&str, usize> = TestStatus::ALL.map(|status| (status.name(), report.count(status))).into();
-    let failed: Vec<&TestCase> = report.cases.iter().filter(|case| case.status == TestStatus::Failed).collect();
+    let counts: BTreeMap<&str, usize> = TestStatus::ALL
+        .map(|status| (status.name(), report.count(status)))
+        .into();
+    let failed: Vec<&TestCase> = report
+        .cases
+        .iter()
+        .filter(|case| case.status == TestStatus::Failed)
+        .collect();
     let line = serde_json::json!({
         "v": 1, "type": "tests", "job": job.title(), "counts": counts, "failed": failed, "problems": report.problems,
     });

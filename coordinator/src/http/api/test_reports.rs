@@ -120,7 +120,9 @@ async fn flaky(
     Query(query): Query<Limit>,
 ) -> Result<Json<Vec<Flaky>>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    Ok(Json(reports::flaky(&app.store, &repository.id, bounded(query.limit, 50)).await?))
+    Ok(Json(
+        reports::flaky(&app.store, &repository.id, bounded(query.limit, 50)).await?,
+    ))
 }
 
 /// The slowest tests.
@@ -133,7 +135,9 @@ async fn slowest(
     Query(query): Query<Limit>,
 ) -> Result<Json<Vec<Timing>>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    Ok(Json(reports::slowest(&app.store, &repository.id, bounded(query.limit, 50)).await?))
+    Ok(Json(
+        reports::slowest(&app.store, &repository.id, bounded(query.limit, 50)).await?,
+    ))
 }
 
 /// The newest results of one test, newest first.
@@ -147,7 +151,9 @@ async fn history(
 ) -> Result<Json<Vec<Past>>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
     let test = (query.suite.as_str(), query.name.as_str());
-    Ok(Json(reports::history(&app.store, &repository.id, test, bounded(query.limit, 50)).await?))
+    Ok(Json(
+        reports::history(&app.store, &repository.id, test, bounded(query.limit, 50)).await?,
+    ))
 }
 
 /// How long each test takes, for splitting them; `drover tests split --timings FILE` reads it.

@@ -4,10 +4,10 @@ use protocol::reports::TestStatus;
 use web::views::{FlakyRow, SlowRow, TestGrid, TestGridRow, TestRow, TestSection, TestState};
 
 use crate::app::App;
-use crate::store::attempts::Attempt;
-use crate::store::repositories::Repository;
-use crate::store::reports::{self, Change, Filter, Found, Run};
 use crate::store::StoreError;
+use crate::store::attempts::Attempt;
+use crate::store::reports::{self, Change, Filter, Found, Run};
+use crate::store::repositories::Repository;
 
 /// Failures that are looked at for one page.
 const FAILURES: i64 = 400;
@@ -28,7 +28,11 @@ pub(super) async fn of_build(app: &App, build: i64) -> Result<Option<TestSection
     let mut jobs: Vec<&str> = failed.iter().map(|test| job_name(&runs, test)).collect();
     jobs.dedup();
     for job in jobs {
-        let mut of_job: Vec<Found> = failed.iter().filter(|test| job_name(&runs, test) == job).cloned().collect();
+        let mut of_job: Vec<Found> = failed
+            .iter()
+            .filter(|test| job_name(&runs, test) == job)
+            .cloned()
+            .collect();
         of_job.dedup_by(|one, other| one.name == other.name && one.suite == other.suite);
         of_job.truncate(GRID_ROWS);
         let grid = reports::grid(&app.store, &runs, job, &of_job).await?;
@@ -41,7 +45,10 @@ pub(super) async fn of_build(app: &App, build: i64) -> Result<Option<TestSection
 
 /// The tests of an attempt.
 pub(super) async fn of_attempt(app: &App, attempt: &Attempt) -> Result<Option<TestSection>, StoreError> {
-    let runs: Vec<Run> = reports::of_attempt(&app.store, &attempt.id).await?.into_iter().collect();
+    let runs: Vec<Run> = reports::of_attempt(&app.store, &attempt.id)
+        .await?
+        .into_iter()
+        .collect();
     let section = section(app, &runs, attempt.build).await?;
     Ok(section.map(|(mut section, _)| {
         // The page is the job's own.
@@ -92,7 +99,11 @@ async fn section(app: &App, runs: &[Run], build: i64) -> Result<Option<(TestSect
 
 /// The problems of a run, with its job when there are several.
 fn problems(runs: &[Run], run: &Run) -> Vec<String> {
-    let job = if runs.len() > 1 { format!("{}: ", run.cell) } else { String::new() };
+    let job = if runs.len() > 1 {
+        format!("{}: ", run.cell)
+    } else {
+        String::new()
+    };
     run.problems.iter().map(|problem| format!("{job}{problem}")).collect()
 }
 
@@ -101,7 +112,9 @@ fn gathered(found: &[Found]) -> Vec<TestRow> {
     let mut rows: Vec<TestRow> = Vec::new();
     for test in found {
         let job = (test.job.0.clone(), test.cell.clone());
-        let known = rows.iter_mut().find(|row| row.name == test.name && row.suite == test.suite);
+        let known = rows
+            .iter_mut()
+            .find(|row| row.name == test.name && row.suite == test.suite);
         match known {
             Some(row) => {
                 row.jobs.push(job);
@@ -137,7 +150,11 @@ fn drawn(job: &str, grid: reports::Grid) -> TestGrid {
     });
     TestGrid {
         job: job.to_owned(),
-        cells: grid.cells.iter().map(|(title, id)| (id.0.clone(), value(title))).collect(),
+        cells: grid
+            .cells
+            .iter()
+            .map(|(title, id)| (id.0.clone(), value(title)))
+            .collect(),
         rows: rows.collect(),
     }
 }

@@ -42,11 +42,7 @@ pub(super) fn router() -> Routes {
             [Method::PATCH],
             patch(logs::append),
         )
-        .route(
-            "/agent/v1/attempts/{attempt}/tests",
-            [Method::PUT],
-            put(reports::keep),
-        )
+        .route("/agent/v1/attempts/{attempt}/tests", [Method::PUT], put(reports::keep))
 }
 
 /// Lets an agent in by its one-time code.

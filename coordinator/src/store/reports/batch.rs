@@ -38,7 +38,9 @@ impl Batch {
     fn new(head: &str, columns: usize, tail: &str) -> Batch {
         let text = |rows: usize| -> &'static str {
             let row = |row: usize| {
-                let marks: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+                let marks: Vec<String> = (1..=columns)
+                    .map(|column| format!("${}", row * columns + column))
+                    .collect();
                 format!("({})", marks.join(", "))
             };
             let rows: Vec<String> = (0..rows).map(row).collect();

@@ -20,7 +20,9 @@ const PRUNED_AT_ONCE: i64 = 20;
 /// `StaleLease`; `Refused` when a part before it is missing or it has too much.
 pub async fn keep(store: &Store, hold: &Hold, mut part: TestUpload) -> Result<(), StoreError> {
     if part.cases.len() > MAX_CASES_PER_CALL {
-        return Err(StoreError::Refused(format!("at most {MAX_CASES_PER_CALL} test cases come in one call")));
+        return Err(StoreError::Refused(format!(
+            "at most {MAX_CASES_PER_CALL} test cases come in one call"
+        )));
     }
     part.cases.iter_mut().for_each(trim);
     part.problems.truncate(protocol::reports::MAX_PROBLEMS + 1);
@@ -85,7 +87,9 @@ async fn keep_part(tx: &mut Tx, hold: &Hold, part: &TestUpload, now: Micros) -> 
         return Err(StoreError::Refused(why));
     }
     if run.cases + part.cases.len() as i64 > MAX_CASES as i64 {
-        return Err(StoreError::Refused(format!("at most {MAX_CASES} test cases are kept of one job")));
+        return Err(StoreError::Refused(format!(
+            "at most {MAX_CASES} test cases are kept of one job"
+        )));
     }
     write(tx, &run, part, now).await?;
     count(tx, hold, part).await?;
@@ -99,7 +103,8 @@ async fn keep_part(tx: &mut Tx, hold: &Hold, part: &TestUpload, now: Micros) -> 
 
 async fn begin(tx: &mut Tx, hold: &Hold, now: Micros) -> Result<Run, StoreError> {
     let run = counters::next(tx, "test_runs").await?;
-    let sql = "insert into test_runs (attempt, run, repository, build, job, cell, branch, sha, chunks, complete, failed,
+    let sql =
+        "insert into test_runs (attempt, run, repository, build, job, cell, branch, sha, chunks, complete, failed,
                flaky, passed, skipped, duration_us, problems, at)
                select t.id, $2, b.repository, b.number, j.id, j.title, b.branch, b.sha, 0, 0, 0, 0, 0, 0, 0, '[]', $3
                from attempts t join jobs j on j.id = t.job join builds b on b.number = j.build where t.id = $1";
@@ -114,7 +119,9 @@ async fn write(tx: &mut Tx, run: &Run, part: &TestUpload, now: Micros) -> Result
     let mut results = Vec::with_capacity(part.cases.len() * 6);
     for (place, case) in (run.cases..).zip(&part.cases) {
         let test = test_id(&run.repository, &case.suite, &case.name);
-        let took = i64::try_from(case.duration_us).unwrap_or(i64::MAX / 8).min(i64::MAX / 8);
+        let took = i64::try_from(case.duration_us)
+            .unwrap_or(i64::MAX / 8)
+            .min(i64::MAX / 8);
         let mean = if case.status == TestStatus::Skipped { -1 } else { took };
         let longest = tests.entry(test).or_insert((case, mean));
         longest.1 = longest.1.max(mean);
@@ -147,15 +154,21 @@ async fn write(tx: &mut Tx, run: &Run, part: &TestUpload, now: Micros) -> Result
 async fn count(tx: &mut Tx, hold: &Hold, part: &TestUpload) -> Result<(), StoreError> {
     let [failed, flaky, passed, skipped] =
         TestStatus::ALL.map(|status| part.cases.iter().filter(|case| case.status == status).count() as i64);
-    let took = part.cases.iter().map(|case| i64::try_from(case.duration_us).unwrap_or(0));
+    let took = part
+        .cases
+        .iter()
+        .map(|case| i64::try_from(case.duration_us).unwrap_or(0));
     let took = took.fold(0, i64::saturating_add).min(i64::MAX / 256);
     let problems = part.last.then(|| to_json(&part.problems));
     let sql = "update test_runs set chunks = chunks + 1, complete = $2, failed = failed + $3, flaky = flaky + $4,
                passed = passed + $5, skipped = skipped + $6, duration_us = duration_us + $7,
                problems = coalesce($8, problems) where attempt = $1";
     let last = i64::from(part.last);
-    tx.run(sql, args![&hold.attempt, last, failed, flaky, passed, skipped, took, problems])
-        .await?;
+    tx.run(
+        sql,
+        args![&hold.attempt, last, failed, flaky, passed, skipped, took, problems],
+    )
+    .await?;
     Ok(())
 }
 

@@ -167,7 +167,10 @@ pub async fn of_build(store: &Store, build: i64) -> Result<Vec<Run>, StoreError>
 /// # Errors
 /// The database.
 pub async fn of_attempt(store: &Store, attempt: &AttemptId) -> Result<Option<Run>, StoreError> {
-    let row = store.db.first(select_runs!("where u.attempt = $1"), args![attempt]).await?;
+    let row = store
+        .db
+        .first(select_runs!("where u.attempt = $1"), args![attempt])
+        .await?;
     Ok(row.as_ref().map(Run::of).transpose()?)
 }
 
@@ -177,8 +180,15 @@ pub async fn of_attempt(store: &Store, attempt: &AttemptId) -> Result<Option<Run
 /// The database.
 pub async fn results(store: &Store, runs: &[Run], filter: &Filter) -> Result<Vec<Found>, StoreError> {
     let (mut found, mut skip) = (Vec::new(), filter.offset.max(0));
-    let statuses = TestStatus::ALL.into_iter().filter(|status| filter.status.is_none_or(|wanted| wanted == *status));
-    let fits = |run: &&Run| filter.job.as_ref().is_none_or(|job| run.job_name == *job || run.cell == *job);
+    let statuses = TestStatus::ALL
+        .into_iter()
+        .filter(|status| filter.status.is_none_or(|wanted| wanted == *status));
+    let fits = |run: &&Run| {
+        filter
+            .job
+            .as_ref()
+            .is_none_or(|job| run.job_name == *job || run.cell == *job)
+    };
     for status in statuses {
         for run in runs.iter().filter(fits) {
             let room = filter.limit - found.len() as i64;
@@ -291,9 +301,15 @@ async fn before(store: &Store, run: &Run) -> Result<Option<i64>, StoreError> {
                 and branch in ('main', 'master', 'trunk') and build < $3 and complete = 1
                 order by build desc, run desc limit 1";
     let branch = run.branch.clone().unwrap_or_default();
-    let mut row = store.db.first(same, args![&run.repository, &run.cell, branch, run.build]).await?;
+    let mut row = store
+        .db
+        .first(same, args![&run.repository, &run.cell, branch, run.build])
+        .await?;
     if row.is_none() {
-        row = store.db.first(main, args![&run.repository, &run.cell, run.build]).await?;
+        row = store
+            .db
+            .first(main, args![&run.repository, &run.cell, run.build])
+            .await?;
     }
     Ok(row.map(|row| row.get("run")).transpose()?)
 }
@@ -330,7 +346,10 @@ pub async fn grid(store: &Store, runs: &[Run], job: &str, tests: &[Found]) -> Re
     };
     for (test, found) in wanted {
         let sql = "select run, status from test_results where test = $1 and run >= $2 and run <= $3";
-        let rows = store.db.all(sql, &[Value::from(test), Value::from(*first), Value::from(*last)]).await?;
+        let rows = store
+            .db
+            .all(sql, &[Value::from(test), Value::from(*first), Value::from(*last)])
+            .await?;
         let mut statuses: Vec<Option<TestStatus>> = vec![None; columns.len()];
         for row in rows {
             let status = from_word("status", &row.get::<String>("status")?)?;

@@ -74,7 +74,10 @@ pub async fn history(
     let sql = "select u.build, u.job, u.cell, u.branch, u.sha, r.status, r.duration_us, r.message, u.at
                from test_results r join test_runs u on u.run = r.run where r.test = $1
                order by r.run desc, r.place limit $2";
-    let rows = store.db.all(sql, args![test_id(repository, suite, name), limit]).await?;
+    let rows = store
+        .db
+        .all(sql, args![test_id(repository, suite, name), limit])
+        .await?;
     let past = rows.iter().map(|row| {
         Ok(Past {
             build: row.get("build")?,

@@ -32,7 +32,8 @@ impl SimAgent {
         };
         let body = zstd::encode_all(&serde_json::to_vec(&part).unwrap()[..], 1).unwrap();
         let path = format!("/agent/v1/attempts/{}/tests?epoch={}", lease.attempt, lease.epoch);
-        app.send(app.anonymous(Method::PUT, &path).bearer_auth(&self.token).body(body)).await
+        app.send(app.anonymous(Method::PUT, &path).bearer_auth(&self.token).body(body))
+            .await
     }
 }
 
@@ -45,7 +46,8 @@ async fn failing_tests_are_first_on_the_page_and_in_the_api() {
     app.add(&mut repository).await;
     let mut agent = SimAgent::enrol(&app).await;
     for broken in [P, F] {
-        app.push(&repository, &[(".drover.yml", MATRIX), ("file", broken.name())]).await;
+        app.push(&repository, &[(".drover.yml", MATRIX), ("file", broken.name())])
+            .await;
         for status in [P, broken] {
             let lease = agent.take(&app).await;
             agent.started(&app, &lease).await;
@@ -58,13 +60,33 @@ async fn failing_tests_are_first_on_the_page_and_in_the_api() {
     }
     let told = app.get("/api/v1/builds/2/tests?limit=2").await.expect(200).json();
     let first = &told["tests"][0];
-    assert_eq!((first["name"].as_str(), first["status"].as_str()), (Some("leases::renew"), Some("failed")));
-    assert_eq!((first["change"].as_str(), first["cell"].as_str()), (Some("new"), Some("test (postgres=17)")));
-    assert_eq!((told["tests"].as_array().unwrap().len(), told["reports"].as_array().unwrap().len()), (2, 2));
+    assert_eq!(
+        (first["name"].as_str(), first["status"].as_str()),
+        (Some("leases::renew"), Some("failed"))
+    );
+    assert_eq!(
+        (first["change"].as_str(), first["cell"].as_str()),
+        (Some("new"), Some("test (postgres=17)"))
+    );
+    assert_eq!(
+        (
+            told["tests"].as_array().unwrap().len(),
+            told["reports"].as_array().unwrap().len()
+        ),
+        (2, 2)
+    );
     app.get("/api/v1/builds/2/tests?status=broken").await.expect(400);
     app.get("/api/v1/builds/99/tests").await.expect(404);
-    for list in ["slowest", "timings", "history?suite=store%3A%3A%3Cit%3E&name=leases%3A%3Arenew"] {
-        let found = app.get(&format!("/api/v1/repositories/app/tests/{list}")).await.expect(200).json();
+    for list in [
+        "slowest",
+        "timings",
+        "history?suite=store%3A%3A%3Cit%3E&name=leases%3A%3Arenew",
+    ] {
+        let found = app
+            .get(&format!("/api/v1/repositories/app/tests/{list}"))
+            .await
+            .expect(200)
+            .json();
         assert!(found.to_string().contains("2000000"), "{list}: {found}");
     }
     let page = app.get("/builds/2").await.expect(200).text;
@@ -81,7 +103,13 @@ async fn failing_tests_are_first_on_the_page_and_in_the_api() {
     }
     let job = first["job"].as_str().unwrap();
     let page = app.get(&format!("/jobs/{job}")).await.expect(200).text;
-    assert!(page.contains("leases::renew") && !page.contains("Where they fail"), "{page}");
+    assert!(
+        page.contains("leases::renew") && !page.contains("Where they fail"),
+        "{page}"
+    );
     let page = app.get("/repositories/app").await.expect(200).text;
-    assert!(page.contains("Slowest tests") && !page.contains("Flaky tests"), "{page}");
+    assert!(
+        page.contains("Slowest tests") && !page.contains("Flaky tests"),
+        "{page}"
+    );
 }

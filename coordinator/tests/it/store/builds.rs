@@ -186,7 +186,10 @@ pub async fn a_newer_schema_is_refused(world: World) {
         .to_string();
     assert_eq!(
         refused,
-        format!("the database has schema {}, newer than this program's {SCHEMA}: use a newer drover", SCHEMA + 1)
+        format!(
+            "the database has schema {}, newer than this program's {SCHEMA}: use a newer drover",
+            SCHEMA + 1
+        )
     );
 }
 

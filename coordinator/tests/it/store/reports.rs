@@ -49,7 +49,11 @@ fn cases(text: &str) -> Vec<TestCase> {
 impl World {
     /// A build at a commit whose jobs tell these tests, each in turn.
     async fn tested(&self, agent: &AgentId, commit: &str, told: &[&str]) -> i64 {
-        let specs = if told.len() == 1 { vec![job("test")] } else { cells("test", told.len()) };
+        let specs = if told.len() == 1 {
+            vec![job("test")]
+        } else {
+            cells("test", told.len())
+        };
         let mut new = testing::build(&self.repository, specs.into_iter().map(builds::NewJob::new).collect());
         new.cause.commit = commit.into();
         let build = builds::create(&self.store, new).await.unwrap();
@@ -98,27 +102,54 @@ pub async fn a_part_is_kept_once(world: World) {
     };
     keep(&hold, first.clone()).await.unwrap();
     keep(&hold, first).await.unwrap();
-    assert!(matches!(keep(&hold, part(2, Vec::new())).await, Err(StoreError::Refused(_))));
+    assert!(matches!(
+        keep(&hold, part(2, Vec::new())).await,
+        Err(StoreError::Refused(_))
+    ));
     let last = TestUpload {
         problems: vec!["report x is cut off".into()],
         ..part(1, vec![case("c\0'", TestStatus::Skipped)])
     };
     keep(&hold, last).await.unwrap();
     let runs = reports::of_build(&world.store, build).await.unwrap();
-    assert_eq!((runs[0].failed, runs[0].passed, runs[0].skipped), (1, 2, 1), "the same name twice is two tests");
-    assert_eq!((runs[0].complete, runs[0].problems.as_slice()), (true, &["report x is cut off".to_owned()][..]));
-    assert_eq!(world.said(build).await, ["b failed", "a passed", "a passed", "c' skipped"]);
+    assert_eq!(
+        (runs[0].failed, runs[0].passed, runs[0].skipped),
+        (1, 2, 1),
+        "the same name twice is two tests"
+    );
+    assert_eq!(
+        (runs[0].complete, runs[0].problems.as_slice()),
+        (true, &["report x is cut off".to_owned()][..])
+    );
+    assert_eq!(
+        world.said(build).await,
+        ["b failed", "a passed", "a passed", "c' skipped"]
+    );
     let some = Filter {
         limit: 2,
         offset: 2,
         ..ALL
     };
-    let page: Vec<String> = world.tests(build, &some).await.into_iter().map(|test| test.name).collect();
+    let page: Vec<String> = world
+        .tests(build, &some)
+        .await
+        .into_iter()
+        .map(|test| test.name)
+        .collect();
     assert_eq!(page, ["a", "c'"]);
-    let stale = Hold { epoch: 99, ..hold.clone() };
-    assert!(matches!(keep(&stale, part(2, Vec::new())).await, Err(StoreError::StaleLease)));
+    let stale = Hold {
+        epoch: 99,
+        ..hold.clone()
+    };
+    assert!(matches!(
+        keep(&stale, part(2, Vec::new())).await,
+        Err(StoreError::StaleLease)
+    ));
     world.finish(&hold, Verdict::Failed).await.unwrap();
-    assert!(matches!(keep(&hold, part(2, Vec::new())).await, Err(StoreError::StaleLease)));
+    assert!(matches!(
+        keep(&hold, part(2, Vec::new())).await,
+        Err(StoreError::StaleLease)
+    ));
     let many = part(0, vec![case("x", TestStatus::Passed); 5_001]);
     assert!(matches!(keep(&hold, many).await, Err(StoreError::Refused(_))));
 }
@@ -127,9 +158,16 @@ pub async fn a_part_is_kept_once(world: World) {
 pub async fn new_fixed_and_flaky_are_found(world: World) {
     let agent = world.agent("a").await;
     let first = world.tested(&agent, "c1", &["a b -c"]).await;
-    assert_eq!(world.said(first).await, ["c failed", "a passed", "b passed"], "nothing to compare with");
+    assert_eq!(
+        world.said(first).await,
+        ["c failed", "a passed", "b passed"],
+        "nothing to compare with"
+    );
     let second = world.tested(&agent, "c2", &["a -b c -d"]).await;
-    assert_eq!(world.said(second).await, ["b failed new", "d failed new", "a passed", "c passed fixed"]);
+    assert_eq!(
+        world.said(second).await,
+        ["b failed new", "d failed new", "a passed", "c passed fixed"]
+    );
     let again = world.tested(&agent, "c2", &["a b c -d"]).await;
     assert_eq!(
         world.said(again).await,
@@ -137,7 +175,10 @@ pub async fn new_fixed_and_flaky_are_found(world: World) {
         "`b` passed and failed at one commit"
     );
     let third = world.tested(&agent, "c3", &["a -b ~c"]).await;
-    assert_eq!(world.said(third).await, ["b failed new flaky", "c flaky flaky", "a passed"]);
+    assert_eq!(
+        world.said(third).await,
+        ["b failed new flaky", "c flaky flaky", "a passed"]
+    );
     let flaky = reports::flaky(&world.store, &world.repository, 10).await.unwrap();
     let mut names: Vec<(&str, i64, i64)> = flaky.iter().map(|f| (f.name.as_str(), f.times, f.build)).collect();
     names.sort_unstable();
@@ -145,11 +186,16 @@ pub async fn new_fixed_and_flaky_are_found(world: World) {
     // One cell that fails where another passes is no flaky test.
     let cells = world.tested(&agent, "c4", &["x", "-x"]).await;
     assert_eq!(world.said(cells).await, ["x failed", "x passed"]);
-    assert_eq!(reports::flaky(&world.store, &world.repository, 10).await.unwrap().len(), 2);
+    assert_eq!(
+        reports::flaky(&world.store, &world.repository, 10).await.unwrap().len(),
+        2
+    );
     let runs = reports::of_build(&world.store, second).await.unwrap();
     let fixed = reports::fixed(&world.store, &runs, 10).await.unwrap();
     assert_eq!(fixed.iter().map(|test| test.name.as_str()).collect::<Vec<_>>(), ["c"]);
-    let history = reports::history(&world.store, &world.repository, ("suite", "b"), 3).await.unwrap();
+    let history = reports::history(&world.store, &world.repository, ("suite", "b"), 3)
+        .await
+        .unwrap();
     let past: Vec<(i64, &str)> = history.iter().map(|past| (past.build, past.status.name())).collect();
     assert_eq!(past, [(third, "failed"), (again, "passed"), (second, "failed")]);
     // A branch without a run of its own is compared with the main line.
@@ -157,7 +203,9 @@ pub async fn new_fixed_and_flaky_are_found(world: World) {
     topic.cause.branch = Some("topic".into());
     let topic = builds::create(&world.store, topic).await.unwrap();
     let hold = hold(&agent, &world.claim_one(&agent).await);
-    reports::keep(&world.store, &hold, part(0, cases("-a -b"))).await.unwrap();
+    reports::keep(&world.store, &hold, part(0, cases("-a -b")))
+        .await
+        .unwrap();
     assert_eq!(world.said(topic).await, ["a failed new", "b failed flaky"]);
 }
 
@@ -177,11 +225,17 @@ pub async fn a_grid_over_the_cells(world: World) {
     let titles: Vec<&str> = grid.cells.iter().map(|(title, _)| title.as_str()).collect();
     assert_eq!(titles, ["test (n=0)", "test (n=1)", "test (n=2)"]);
     use TestStatus::{Failed as F, Passed as P};
-    let rows: Vec<(&str, Vec<Option<TestStatus>>)> =
-        grid.rows.iter().map(|(_, name, row)| (name.as_str(), row.clone())).collect();
+    let rows: Vec<(&str, Vec<Option<TestStatus>>)> = grid
+        .rows
+        .iter()
+        .map(|(_, name, row)| (name.as_str(), row.clone()))
+        .collect();
     assert_eq!(
         rows,
-        [("a", vec![Some(P), Some(F), Some(F)]), ("b", vec![Some(P), Some(P), Some(F)])]
+        [
+            ("a", vec![Some(P), Some(F), Some(F)]),
+            ("b", vec![Some(P), Some(P), Some(F)])
+        ]
     );
     let of_cell = Filter {
         job: Some("test (n=2)".into()),
@@ -192,7 +246,13 @@ pub async fn a_grid_over_the_cells(world: World) {
 
 pub async fn fifty_thousand_tests_of_one_attempt(world: World) {
     let (build, hold) = attempt(&world).await;
-    let status = |n: u32| if n % 10_000 == 9_999 { TestStatus::Failed } else { TestStatus::Passed };
+    let status = |n: u32| {
+        if n % 10_000 == 9_999 {
+            TestStatus::Failed
+        } else {
+            TestStatus::Passed
+        }
+    };
     let case = |n: u32| TestCase {
         duration_us: u64::from(n),
         ..case(&format!("test {n}"), status(n))
@@ -205,11 +265,32 @@ pub async fn fifty_thousand_tests_of_one_attempt(world: World) {
         };
         reports::keep(&world.store, &hold, upload).await.unwrap();
     }
-    let failed: Vec<String> = world.tests(build, &Filter { limit: 6, ..ALL }).await.into_iter().map(|t| t.name).collect();
-    assert_eq!(failed, ["test 9999", "test 19999", "test 29999", "test 39999", "test 49999", "test 0"]);
+    let failed: Vec<String> = world
+        .tests(build, &Filter { limit: 6, ..ALL })
+        .await
+        .into_iter()
+        .map(|t| t.name)
+        .collect();
+    assert_eq!(
+        failed,
+        [
+            "test 9999",
+            "test 19999",
+            "test 29999",
+            "test 39999",
+            "test 49999",
+            "test 0"
+        ]
+    );
     let slowest = reports::slowest(&world.store, &world.repository, 2).await.unwrap();
     assert_eq!(slowest.iter().map(|t| t.mean_us).collect::<Vec<_>>(), [49_999, 49_998]);
-    assert_eq!(reports::timings(&world.store, &world.repository, 100_000).await.unwrap().len(), 50_000);
+    assert_eq!(
+        reports::timings(&world.store, &world.repository, 100_000)
+            .await
+            .unwrap()
+            .len(),
+        50_000
+    );
 }
 
 pub async fn old_reports_go(world: World) {
@@ -218,6 +299,16 @@ pub async fn old_reports_go(world: World) {
     assert_eq!(reports::prune(&world.store, 0).await.unwrap(), 0);
     assert_eq!(reports::prune(&world.store, i64::MAX).await.unwrap(), 1);
     assert!(reports::of_build(&world.store, build).await.unwrap().is_empty());
-    assert!(reports::timings(&world.store, &world.repository, 10).await.unwrap().is_empty());
-    assert!(reports::flaky(&world.store, &world.repository, 10).await.unwrap().is_empty());
+    assert!(
+        reports::timings(&world.store, &world.repository, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        reports::flaky(&world.store, &world.repository, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

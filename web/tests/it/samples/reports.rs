@@ -66,7 +66,10 @@ pub fn tests() -> TestSection {
         more: 1,
         grids: vec![TestGrid {
             job: "test".into(),
-            cells: cells.iter().map(|cell| (format!("t{}", cell.replace(", ", "")), (*cell).into())).collect(),
+            cells: cells
+                .iter()
+                .map(|cell| (format!("t{}", cell.replace(", ", "")), (*cell).into()))
+                .collect(),
             rows: vec![row("pool::reconnects", 5), row("uploads::two_at_once", 6)],
         }],
         command: "drover tests 42 --failed".into(),
