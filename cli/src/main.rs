@@ -9,6 +9,7 @@ mod exit;
 mod render;
 mod settings;
 mod shell;
+mod split;
 
 use std::process::ExitCode;
 

@@ -211,6 +211,9 @@ pub struct AttemptResult {
     pub verdict: Verdict,
     /// Why, unless it passed.
     pub reason: Option<Reason>,
+    /// Tests that failed, by its reports; `None` without reports. `retry.on: [test]` looks at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_tests: Option<u32>,
 }
 
 impl AttemptResult {
@@ -219,6 +222,7 @@ impl AttemptResult {
         AttemptResult {
             verdict: Verdict::Passed,
             reason: None,
+            failed_tests: None,
         }
     }
 
@@ -231,6 +235,7 @@ impl AttemptResult {
                 sentence: sentence.into(),
                 exit_code: None,
             }),
+            failed_tests: None,
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | `POST /agent/v1/poll` | [`Poll`] | [`PollAnswer`] (held while there is nothing to say) |
 //! | `POST /agent/v1/attempts/{id}/events` | [`Events`] | 204 |
 //! | `PATCH /agent/v1/attempts/{id}/logs/{stream}?offset=N&epoch=E&eof=0` | zstd of records | [`LogAnswer`], also with 409 |
+//! | `PUT /agent/v1/attempts/{id}/tests?epoch=E` | zstd of [`TestUpload`](crate::reports::TestUpload) | 204 |
 //! | `POST /agent/v1/attempts/{id}/finish` | [`Finish`] | 204 |
 //! | `GET /agent/v1/shells/{id}` | | a WebSocket, see [`crate::shell`] |
 //!

@@ -20,7 +20,7 @@ use super::services::{self, tell_death};
 use super::standing::{self, Standing};
 use super::step;
 use super::words::{self, StepEnd};
-use super::{AttemptInput, Over, journal, keep, plan};
+use super::{AttemptInput, Over, journal, keep, plan, reports};
 use crate::engine::ContainerId;
 
 /// Containers of steps that are over are kept until the result is known, but no more than these.
@@ -76,7 +76,7 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
         Ok(ground) => ground,
         Err(result) => return (result, None),
     };
-    let result = Run {
+    let mut result = Run {
         job,
         interrupts: &interrupts,
         failure: None,
@@ -84,6 +84,7 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
     }
     .all(&mut ground)
     .await;
+    reports::collect(job, &mut result).await;
     let result = keep::keep(job, &interrupts, result).await;
     (result, Some(ground))
 }

@@ -6,7 +6,7 @@
 //! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
 //! services · `held` steps started ahead · [`hold`] what stays after a failure · `step` one step · `interrupt` what
 //! ends a job from outside · `standing`, `plan`, `words` pure decisions · `restore`, `keep` caches and artifacts ·
-//! `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `streams`, [`spool`] logs on their way ·
+//! `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `reports` what tests said · `streams`, [`spool`] logs on their way ·
 //! `images`, `voice` progress · `image` steps that build one · `logins` who asks registries.
 
 mod conduct;
@@ -23,6 +23,7 @@ mod keep;
 mod logins;
 pub mod outputs;
 pub(crate) mod plan;
+mod reports;
 mod restore;
 mod services;
 pub mod spool;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::{Enrol, Enrolled, ErrorBody, Events, Finish, Held, LogAnswer, Poll, PollAnswer};
+use protocol::reports::TestUpload;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -153,6 +154,25 @@ impl Coordinator {
             }
             Ok(Err(error)) => Err(broken(&error)),
             Err(_) => Err(CallError::Away("it does not take the connection".into())),
+        }
+    }
+
+    /// Tells a part of what the test reports said.
+    pub async fn tests(&self, held: &Held, part: &TestUpload) -> Result<(), CallError> {
+        let json = serde_json::to_vec(part).map_err(|error| CallError::Away(error.to_string()))?;
+        let body = zstd::encode_all(&json[..], 1).map_err(|error| CallError::Away(error.to_string()))?;
+        let path = format!("attempts/{}/tests?epoch={}", held.attempt, held.epoch);
+        let request = self.request(Method::PUT, &path);
+        let request = request.header(header::CONTENT_TYPE, "application/zstd").body(body);
+        let answer = request.timeout(CALL_TAKES).send().await.map_err(away)?;
+        match answer.status() {
+            status if status.is_success() => Ok(()),
+            // A coordinator of the version before has no such call; the attempt is still ours.
+            status @ (StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => Err(CallError::Refused {
+                status: status.as_u16(),
+                message: "it keeps no test reports; update it".to_owned(),
+            }),
+            status => Err(refusal(status, &answer.bytes().await.map_err(away)?)),
         }
     }
 

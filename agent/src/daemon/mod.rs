@@ -13,6 +13,7 @@ mod records;
 mod report;
 mod shells;
 mod ship;
+mod test_reports;
 mod work;
 
 use std::collections::BTreeMap;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use protocol::attempt::AttemptEvent;
 use protocol::ids::AttemptId;
 use protocol::lease::{Finish, Held, Lease};
+use protocol::reports::TestReport;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use super::records;
 use super::report::Report;
 use super::shells::Masks;
 use super::ship::Shipping;
+use super::test_reports;
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over, words};
 use crate::blobs::{Blobs, Remote};
@@ -149,7 +151,16 @@ async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals
         }
     };
     match telling {
-        Telling::Told(untold) => (finish(shop, &held, untold, &over, signals).await, over),
+        Telling::Told(untold) => {
+            let told = match folder.tests() {
+                Some(report) => tell_tests(shop, &held, report, signals).await,
+                None => None,
+            };
+            match told {
+                Some(ended) => (ended, over),
+                None => (finish(shop, &held, untold, &over, signals).await, over),
+            }
+        }
         other => (other, over),
     }
 }
@@ -193,6 +204,23 @@ async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signa
     };
     let (over, telling) = tokio::join!(run, tell);
     (telling, over)
+}
+
+/// Tells what the test reports said; gives what ended that early. A coordinator that does not take them still gets the
+/// end.
+async fn tell_tests(shop: &Shop, held: &Held, report: TestReport, signals: &Signals) -> Option<Telling> {
+    let told = tokio::select! {
+        told = test_reports::tell(&shop.coordinator, held, report) => told,
+        telling = interruption(shop, signals) => return Some(telling),
+    };
+    match told {
+        Ok(()) => None,
+        Err(CallError::Refused { status, message }) => {
+            tracing::warn!(attempt.id = %held.attempt, status, message, "the test reports are not taken");
+            None
+        }
+        Err(other) => Some(Telling::Unwanted(other)),
+    }
 }
 
 /// Tells the end until the coordinator has it or does not want it.

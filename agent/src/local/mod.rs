@@ -20,10 +20,12 @@ use job_specs::model::{Env, JobSpec};
 use protocol::attempt::{AttemptEvent, AttemptResult};
 use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::SecretValue;
+use protocol::reports::TestReport;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::attempt::folder::AttemptFolder;
 use crate::attempt::hold::Holds;
 use crate::attempt::journal::now;
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet};
@@ -77,6 +79,13 @@ pub enum LocalEvent {
         stream: StreamId,
         /// Records as [`protocol::record::records`] reads them.
         records: Vec<u8>,
+    },
+    /// What its test reports said, before it is over.
+    Tests {
+        /// Which job.
+        job: usize,
+        /// The tests.
+        report: TestReport,
     },
     /// A job is over; all of its lines came before.
     Finished {
@@ -225,6 +234,7 @@ impl One<'_> {
     /// Runs it, and tells of it meanwhile. What is left of it is removed behind the next job, or by the reaper.
     async fn attempt(&self, cancel: CancellationToken) -> AttemptResult {
         let input = self.input();
+        let folder = AttemptFolder::of(&self.context.attempts, &input.attempt);
         let (events, told) = mpsc::unbounded_channel();
         let (streams, news) = mpsc::unbounded_channel();
         let ended = CancellationToken::new();
@@ -241,6 +251,9 @@ impl One<'_> {
             over.result
         };
         let (result, (), ()) = tokio::join!(run, lines.run(news), self.forward(told, &ended));
+        if let Some(report) = folder.tests() {
+            tell(self.events, LocalEvent::Tests { job: self.job, report });
+        }
         result
     }
 

@@ -10,11 +10,12 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{patch, post};
+use axum::routing::{patch, post, put};
 use axum::{Json, Router};
 use protocol::attempt::{AttemptEvent, AttemptResult, EventKind};
 use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::{ErrorBody, Events, Finish, Lease, LogAnswer, Poll, PollAnswer};
+use protocol::reports::TestUpload;
 use serde::Deserialize;
 use tokio::sync::watch;
 
@@ -38,6 +39,8 @@ pub struct Truth {
     leased: BTreeMap<AttemptId, Lease>,
     pub events: BTreeMap<AttemptId, BTreeMap<u64, AttemptEvent>>,
     logs: BTreeMap<(AttemptId, StreamId), Log>,
+    /// What test reports said, part by part.
+    pub tests: BTreeMap<AttemptId, Vec<TestUpload>>,
     finished: BTreeMap<AttemptId, AttemptResult>,
     cancel: BTreeSet<AttemptId>,
     /// Held jobs to let go.
@@ -87,6 +90,7 @@ impl Coordinator {
             .route("/agent/v1/poll", post(poll))
             .route("/agent/v1/attempts/{attempt}/events", post(events))
             .route("/agent/v1/attempts/{attempt}/logs/{stream}", patch(log))
+            .route("/agent/v1/attempts/{attempt}/tests", put(tests))
             .route("/agent/v1/attempts/{attempt}/finish", post(finish))
             .merge(crate::keeper::routes())
             .layer(middleware::from_fn_with_state(coordinator.clone(), admit))
@@ -340,6 +344,27 @@ fn first_half(records: &[u8]) -> usize {
         len += record;
     }
     len
+}
+
+#[derive(Deserialize)]
+struct Epoch {
+    epoch: i64,
+}
+
+async fn tests(
+    State(coordinator): State<Coordinator>,
+    Path(attempt): Path<AttemptId>,
+    Query(told): Query<Epoch>,
+    body: Bytes,
+) -> Response {
+    let mut truth = coordinator.truth();
+    if !truth.is_leased(&attempt, told.epoch) {
+        return refuse(StatusCode::CONFLICT, "stale_epoch");
+    }
+    assert!(truth.result(&attempt).is_none(), "tests are told before the end");
+    let part: TestUpload = serde_json::from_slice(&zstd::stream::decode_all(body.as_ref()).unwrap()).unwrap();
+    truth.tests.entry(attempt).or_default().push(part);
+    StatusCode::NO_CONTENT.into_response()
 }
 
 async fn finish(

@@ -130,7 +130,7 @@ async fn jobs_run_in_the_order_of_their_needs() {
                 lines.extend(texts(&records));
             }
             LocalEvent::Finished { job, .. } => ended.push(job),
-            LocalEvent::Lines { .. } | LocalEvent::Attempt { .. } => {}
+            LocalEvent::Lines { .. } | LocalEvent::Attempt { .. } | LocalEvent::Tests { .. } => {}
         }
     }
     let numbers = (1..=3000).map(|n: u32| n.to_string());

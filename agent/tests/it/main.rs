@@ -22,6 +22,7 @@ mod layers;
 mod local;
 mod logs;
 mod registry;
+mod reports;
 mod sandbox;
 mod services;
 mod stack;

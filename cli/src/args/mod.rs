@@ -3,6 +3,7 @@
 mod ask;
 mod here;
 mod kept;
+mod reports;
 mod serve;
 mod shell;
 
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use self::ask::{Build, BuildRef, Logs, Repo, Rerun, Secret, Token, Trigger, Watch, Why};
 pub use self::here::{From, Init, Lint, Run};
 pub use self::kept::{Artifact, Cache};
+pub use self::reports::{By, OfRepository, OtherTests, Split, Tests};
 pub use self::serve::{Agent, Agents, Coordinator, Up};
 pub use self::shell::Shell;
 
@@ -145,6 +147,8 @@ pub enum Command {
     Cancel(BuildRef),
     /// Run a build again
     Rerun(Rerun),
+    /// What tests said: failed first; flaky and slow ones; share them out
+    Tests(Tests),
     /// Why is it waiting?
     Why(Why),
     /// Secrets: ls, set, rm

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod init;
 pub mod lint;
 pub mod logs;
+pub mod reports;
 pub mod repositories;
 pub mod run;
 pub mod secrets;
@@ -49,6 +50,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         },
         Command::Cancel(build) => builds::cancel(&client()?, build.number).await,
         Command::Rerun(rerun) => builds::rerun(&client()?, rerun, arguments.progress).await,
+        Command::Tests(tests) => reports::tests(&arguments, tests).await,
         Command::Why(why) => builds::why(&client()?, why).await,
         Command::Secret(secret) => secrets::secret(&client()?, secret).await,
         Command::Artifact(artifact) => artifacts::artifact(&client()?, artifact).await,

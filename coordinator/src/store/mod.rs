@@ -36,6 +36,7 @@ mod finish;
 mod leases;
 pub mod outputs;
 pub mod queue;
+pub mod reports;
 mod retry;
 
 pub mod artifacts;

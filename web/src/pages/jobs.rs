@@ -7,7 +7,7 @@ use super::frame::{Head, Place, icon_of};
 use crate::look::Look;
 use crate::matrix::{self, Group};
 use crate::ruler::{self, Ruler};
-use crate::views::{AttemptView, Frame, JobPage, Micros, ServiceView, StepState, StepView};
+use crate::views::{AttemptView, Frame, JobPage, Micros, ServiceView, StepState, StepView, TestState};
 use crate::{look, routes, ui, words};
 
 /// `/jobs/{id}`, `/jobs/{id}/attempts/{number}`

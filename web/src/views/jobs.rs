@@ -3,7 +3,7 @@
 use job_specs::status::JobStatus;
 use serde::Serialize;
 
-use super::{ArtifactRow, BuildSummary, JobRow, LogView, Micros};
+use super::{ArtifactRow, BuildSummary, JobRow, LogView, Micros, TestSection};
 
 /// The page of one job, at one of its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,6 +20,8 @@ pub struct JobPage {
     pub attempt: Option<AttemptView>,
     /// What the attempt that is shown kept.
     pub artifacts: Vec<ArtifactRow>,
+    /// What the tests of that attempt said; `None` without reports.
+    pub tests: Option<TestSection>,
     /// What the reader may do.
     pub actions: JobActions,
     /// It is over, and its containers and services stay until then.

@@ -10,6 +10,7 @@ mod artifacts;
 mod builds;
 mod jobs;
 mod logs;
+mod reports;
 mod repositories;
 mod shell;
 
@@ -24,6 +25,7 @@ pub use jobs::{
     StepView,
 };
 pub use logs::{LogLine, LogSource, LogView};
+pub use reports::{FlakyRow, SlowRow, TestGrid, TestGridRow, TestRow, TestSection, TestState};
 pub use repositories::{
     DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow,
 };

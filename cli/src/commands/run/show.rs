@@ -1,5 +1,6 @@
 //! A local run as it happens: log lines on stdout, what Drover does on stderr, the results last.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use agent::local::{LocalEvent, LocalOutcome};
@@ -9,9 +10,11 @@ use job_specs::model::JobSpec;
 use protocol::attempt::{EventKind, ServiceState, StepStatus, Verdict};
 use protocol::ids::StreamId;
 use protocol::record::{self, Source};
+use protocol::reports::{TestCase, TestReport, TestStatus};
 use tokio::sync::mpsc;
 
 use crate::args::Progress;
+use crate::render::test_cases;
 
 const DIM: Style = Style::new().dimmed();
 
@@ -45,6 +48,10 @@ fn print(out: &mut impl Write, jobs: &[JobSpec], event: LocalEvent, progress: Pr
             }
             Ok(())
         }
+        LocalEvent::Tests { job, report } => {
+            out.flush()?;
+            tests(&jobs[job], &report, progress)
+        }
         LocalEvent::Finished { job, outcome } => {
             out.flush()?;
             if jobs.len() > 1 && progress != Progress::Quiet {
@@ -53,6 +60,27 @@ fn print(out: &mut impl Write, jobs: &[JobSpec], event: LocalEvent, progress: Pr
             Ok(())
         }
     }
+}
+
+/// What the reports of a job said, once it has run.
+fn tests(job: &JobSpec, report: &TestReport, progress: Progress) -> anyhow::Result<()> {
+    if progress != Progress::Json {
+        anstream::eprintln!("{}", test_cases::report(report));
+        return Ok(());
+    }
+    let counts: BTreeMap<&str, usize> = TestStatus::ALL
+        .map(|status| (status.name(), report.count(status)))
+        .into();
+    let failed: Vec<&TestCase> = report
+        .cases
+        .iter()
+        .filter(|case| case.status == TestStatus::Failed)
+        .collect();
+    let line = serde_json::json!({
+        "v": 1, "type": "tests", "job": job.title(), "counts": counts, "failed": failed, "problems": report.problems,
+    });
+    anstream::eprintln!("{line}");
+    Ok(())
 }
 
 fn lines(out: &mut impl Write, jobs: &[JobSpec], job: usize, stream: &StreamId, records: &[u8]) -> anyhow::Result<()> {

@@ -16,6 +16,7 @@ mod repositories;
 mod secrets;
 mod shapes;
 mod system;
+mod test_reports;
 pub(crate) mod tokens;
 
 use std::str::FromStr;
@@ -54,6 +55,7 @@ pub(crate) fn router() -> (Router<App>, Description) {
         .merge(caches::router())
         .merge(agents::router())
         .merge(tokens::router())
+        .merge(test_reports::router())
         .merge(system::router())
         .split_for_parts()
 }

@@ -9,7 +9,7 @@ use web::views::{AttemptLink, JobActions, JobPage};
 
 use super::attempt::{self, Screen};
 use super::frame::Framed;
-use super::{PageError, Part, rows};
+use super::{PageError, Part, rows, test_reports};
 use crate::app::App;
 use crate::http::access::Reader;
 use crate::http::error::ApiError;
@@ -75,6 +75,10 @@ async fn page(
         Some(shown) => Some(attempt::view(app, &found, shown, query.screen()).await?),
         None => None,
     };
+    let tests = match shown {
+        Some(shown) => test_reports::of_attempt(app, shown).await?,
+        None => None,
+    };
     let links = found.attempts.iter().map(|attempt| AttemptLink {
         number: attempt.number,
         status: attempt::status(attempt),
@@ -90,6 +94,7 @@ async fn page(
         artifacts: kept.map(super::artifact::row).collect(),
         attempts: links.collect(),
         attempt: view,
+        tests,
         build: rows::build(build.build),
         job: row.ok_or(ApiError::NotFound("job"))?,
         siblings,

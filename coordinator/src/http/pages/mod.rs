@@ -14,6 +14,7 @@ mod notice;
 mod repository;
 mod rows;
 mod shell;
+mod test_reports;
 mod tokens;
 
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};

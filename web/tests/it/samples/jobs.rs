@@ -201,6 +201,10 @@ pub fn job_page() -> JobPage {
                 status: JobStatus::Failed,
             },
         ],
+        tests: Some(TestSection {
+            grids: Vec::new(),
+            ..tests()
+        }),
         attempt: Some(AttemptView {
             id: "0193a1".into(),
             number: 2,
@@ -258,6 +262,7 @@ pub fn running_job() -> JobPage {
     let mut page = job_page();
     page.build.status = JobStatus::Running;
     page.build.finished_at = None;
+    page.tests = None;
     page.job = JobRow {
         finished_at: None,
         reason: None,
@@ -302,6 +307,7 @@ pub fn waiting_job() -> JobPage {
     JobPage {
         job: JobRow { attempts: 0, ..job },
         attempts: Vec::new(),
+        tests: None,
         attempt: None,
         artifacts: Vec::new(),
         actions: JobActions {
