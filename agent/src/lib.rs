@@ -8,4 +8,5 @@ pub mod gate;
 pub mod local;
 pub mod logs;
 pub mod sandbox;
+pub mod shell;
 pub mod stack;

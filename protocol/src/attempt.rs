@@ -42,6 +42,21 @@ pub enum EventKind {
         /// How.
         outcome: StepOutcome,
     },
+    /// A step did not pass and is tried again, in a fresh container.
+    StepRetried {
+        /// From 0.
+        step: usize,
+        /// Of the try that comes now; the first try is 1.
+        #[serde(rename = "try")]
+        number: u32,
+        /// Why the one before did not do: "step `test` exited with 75".
+        reason: String,
+    },
+    /// The job is over and did not pass; its containers and services stay for a while.
+    Held {
+        /// Until when; each use moves it.
+        until: Micros,
+    },
     /// A service is in a new state.
     Service {
         /// Its name.
@@ -70,6 +85,9 @@ pub struct StepOutcome {
     pub peak_memory_bytes: u64,
     /// Processor time, microseconds; 0 when unknown.
     pub cpu_us: u64,
+    /// The try that these figures are of, from 1; 0 from an agent that does not say.
+    #[serde(default)]
+    pub tries: u32,
 }
 
 /// How a step stands at its end.

@@ -6,6 +6,7 @@ pub mod attempt;
 pub mod ids;
 pub mod lease;
 pub mod record;
+pub mod shell;
 
 /// The protocol version that this build speaks. It also serves `VERSION - 1`.
 pub const VERSION: u32 = 1;

@@ -32,6 +32,9 @@ pub struct Ended {
     /// The logs that there are, each with the number of bytes of its file that count. A service may say more while
     /// it is being removed; nobody sees that, now or after a restart.
     pub logs: BTreeMap<StreamId, u64>,
+    /// What its steps wrote to `$DROVER_OUTPUT`.
+    #[serde(default)]
+    pub outputs: BTreeMap<String, String>,
 }
 
 impl AttemptFolder {
@@ -74,6 +77,24 @@ impl AttemptFolder {
             fs::remove_dir_all(&folder)?;
         }
         open_folder(&folder)?;
+        Ok(folder)
+    }
+
+    /// Clears the folder of a step's gate for another try of the step; the log stays and goes on.
+    pub fn renew_step(&self, step: usize) -> io::Result<PathBuf> {
+        let folder = self.step(step);
+        open_folder(&folder)?;
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            if entry.file_name() == crate::gate::LOG {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
         Ok(folder)
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, join_all};
+use job_specs::model::StepAction;
 use protocol::attempt::AttemptResult;
 use protocol::ids::AttemptId;
 use tokio::sync::oneshot;
@@ -15,14 +16,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::held::Ahead;
 use super::interrupt::Interrupts;
-use super::job::{Job, Place};
-use super::plan::STEP_LABEL;
+use super::job::{Found, Job, Place};
+use super::plan::{HOLD_LABEL, STEP_LABEL, TRY_LABEL};
 use super::services::Services;
 use super::{AttemptContext, Code, words};
 use crate::checkout::{self, CheckoutError};
 use crate::engine::labels::{self, Labels};
-use crate::engine::{ContainerId, Engine, Kept, Owned, OwnedKind, Owner};
-use crate::sandbox::{Reuse, Sandbox, Want};
+use crate::engine::{ContainerId, Engine, EngineError, Kept, Owned, OwnedKind, Owner};
+use crate::gate;
+use crate::sandbox::{Reuse, Sandbox, Want, open_folder};
 use crate::stack::StackFailure;
 
 /// A container whose gate is over is gone after this, or is ended by force.
@@ -108,6 +110,21 @@ impl Ground {
         tokio::try_join!(code, services).map(|_| ())
     }
 
+    /// Removes the containers of steps that are over.
+    pub async fn remove_used(&mut self, job: &Job) {
+        remove_ended(&job.context.engine, std::mem::take(&mut self.used)).await;
+    }
+
+    /// Makes the container of the step that failed once more, for people to look around in: no secret, no command, the
+    /// script beside the gate.
+    pub async fn hold_step(&mut self, job: &Job) {
+        let index = job.failed_step();
+        match hold_container(job, index, self.ahead.place()).await {
+            Ok(container) => self.used.push(container),
+            Err(error) => tracing::warn!(%error, attempt.id = %job.input.attempt, "a failed step cannot be held"),
+        }
+    }
+
     /// Gives the sandbox back, and ends and removes everything in it. Goes on behind the result.
     pub async fn remove(self, job: Arc<Job>) {
         let context = &job.context;
@@ -137,6 +154,27 @@ impl Ground {
             tracing::debug!("the pool is gone before its sandbox is back");
         }
     }
+}
+
+async fn hold_container(job: &Job, index: usize, place: &Place) -> Result<ContainerId, EngineError> {
+    let engine = &job.context.engine;
+    let io = |source| EngineError::Io {
+        what: "make the folder of a held step",
+        source,
+    };
+    let run = job.folder.path().join("hold");
+    open_folder(&run).map_err(io)?;
+    if let StepAction::Run { script, .. } = &job.step(index).action {
+        std::fs::write(run.join(gate::SCRIPT), script).map_err(io)?;
+    }
+    let image = engine.ensure_image(&job.step(index).image, |_| {}).await?;
+    let mut plan = job.container_in(&run, index, image.id.clone(), place);
+    plan.labels.insert(HOLD_LABEL.to_owned(), "true".to_owned());
+    plan.tmpfs.clear();
+    let container = engine.create(&plan).await?;
+    place.standing.gate().await?;
+    engine.start(&container).await?;
+    Ok(container)
 }
 
 /// Ends the steps that were started ahead and never had their turn; their containers.
@@ -170,7 +208,7 @@ async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place), A
 }
 
 /// The sandbox and, after a restart, the steps' containers that stand in it.
-async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMap<usize, ContainerId>), AttemptResult> {
+async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMap<usize, Found>), AttemptResult> {
     let (pool, holder) = (&job.context.pool, job.input.attempt.as_str());
     if job.resumed {
         if let Some(sandbox) = pool.adopt(holder).await {
@@ -199,16 +237,26 @@ async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMa
     Ok((sandbox, BTreeMap::new()))
 }
 
-/// The containers of steps that an earlier life of the agent left.
-async fn found(job: &Job) -> BTreeMap<usize, ContainerId> {
+/// The containers of steps that an earlier life of the agent left; of several tries the last one's.
+async fn found(job: &Job) -> BTreeMap<usize, Found> {
     let owned = owned_by(&job.context.engine, &job.input.attempt).await;
     let steps = owned.into_iter().filter(|owned| owned.kind == OwnedKind::Container);
-    steps
-        .filter_map(|owned| {
-            let index = owned.labels.get(STEP_LABEL)?.parse().ok()?;
-            Some((index, ContainerId(owned.id)))
-        })
-        .collect()
+    let mut found = BTreeMap::<usize, Found>::new();
+    for owned in steps {
+        let Some(index) = owned.labels.get(STEP_LABEL).and_then(|text| text.parse().ok()) else {
+            continue;
+        };
+        let number = owned
+            .labels
+            .get(TRY_LABEL)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(1);
+        if found.get(&index).is_none_or(|other| other.number < number) {
+            let container = ContainerId(owned.id);
+            found.insert(index, Found { container, number });
+        }
+    }
+    found
 }
 
 /// Begins to put the code into the workspace.
@@ -280,7 +328,7 @@ async fn remove_owned(engine: &Engine, attempt: &AttemptId) {
 }
 
 /// What carries the attempt's label.
-async fn owned_by(engine: &Engine, attempt: &AttemptId) -> Vec<Owned> {
+pub(crate) async fn owned_by(engine: &Engine, attempt: &AttemptId) -> Vec<Owned> {
     match engine.list_owned().await {
         Ok(owned) => {
             let ours = |owned: &Owned| {

@@ -55,7 +55,7 @@ fn spec(job: &Arc<Job>) -> StackSpec {
         .map(|service| (service.name.clone(), service.image.clone()))
         .collect();
     let attempt = job.input.attempt.as_str();
-    let (pulls, masker) = (job.pulls.clone(), job.input.masker());
+    let (pulls, masker) = (job.pulls.clone(), job.masker.clone());
     let mut spec = StackSpec::new(attempt, services, job.folder.path().to_owned());
     spec.labels = [
         (labels::ATTEMPT.to_owned(), attempt.to_owned()),

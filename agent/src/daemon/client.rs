@@ -8,6 +8,9 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite};
 
 /// A call that the coordinator need not think about may take this long.
 const CALL_TAKES: Duration = Duration::from_secs(30);
@@ -51,6 +54,9 @@ pub struct Coordinator {
     url: String,
     token: SecretString,
 }
+
+/// The way between a shell and the coordinator.
+pub type ShellRoad = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A part of a log.
 #[derive(Debug)]
@@ -129,6 +135,25 @@ impl Coordinator {
             .timeout(CALL_TAKES);
         let answer: LogAnswer = read(send(request).await?).await?;
         Ok(answer.next_offset)
+    }
+
+    /// Opens the way between a shell and whoever asked for it.
+    pub async fn shell(&self, id: &str) -> Result<ShellRoad, CallError> {
+        let url = format!("{}/agent/v1/shells/{id}", self.url);
+        let url = url.replacen("http", "ws", 1);
+        let broken = |error: &dyn std::fmt::Display| CallError::Away(error.to_string());
+        let mut request = url.into_client_request().map_err(|error| broken(&error))?;
+        let token = format!("Bearer {}", self.token.expose_secret());
+        let token = header::HeaderValue::try_from(token).map_err(|error| broken(&error))?;
+        request.headers_mut().insert(header::AUTHORIZATION, token);
+        match tokio::time::timeout(CONNECT_TAKES, tokio_tungstenite::connect_async(request)).await {
+            Ok(Ok((road, _))) => Ok(road),
+            Ok(Err(tungstenite::Error::Http(answer))) => {
+                Err(refusal(answer.status(), answer.body().as_deref().unwrap_or_default()))
+            }
+            Ok(Err(error)) => Err(broken(&error)),
+            Err(_) => Err(CallError::Away("it does not take the connection".into())),
+        }
     }
 
     async fn post(&self, path: &str, body: &impl Serialize) -> Result<(), CallError> {

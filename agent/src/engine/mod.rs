@@ -5,7 +5,7 @@
 //! # Layout
 //! [`plan`] what to make · [`convert`] plan to request, pure · [`error`] what can go wrong · [`labels`] what everything
 //! is marked with · [`connect`] the [`Engine`] · [`anchor`] the gate's file and image · [`containers`], [`networks`] the
-//! verbs, [`plain`] those for containers without a gate · [`events`] one stream instead of a wait per container · [`images`], [`pull`] · [`live`], [`sweep`] cleaning up.
+//! verbs, [`plain`] those for containers without a gate · [`exec`] further commands in a container · [`events`] one stream instead of a wait per container · [`images`], [`pull`] · [`links`] in a container · [`live`], [`sweep`] cleaning up.
 
 pub mod anchor;
 pub mod connect;
@@ -13,8 +13,10 @@ pub mod containers;
 pub mod convert;
 pub mod error;
 pub mod events;
+pub mod exec;
 pub mod images;
 pub mod labels;
+pub mod links;
 pub mod live;
 pub mod networks;
 pub mod plain;
@@ -25,6 +27,7 @@ pub mod sweep;
 pub use connect::{Engine, EngineConfig, describe};
 pub use error::EngineError;
 pub use events::Exit;
+pub use exec::{Exec, ExecPlan};
 pub use images::{ImageHealth, ImageInfo};
 pub use live::{Kept, Owner};
 pub use plan::{ContainerId, ContainerPlan, Limits, LogDriver, Network, NetworkId};

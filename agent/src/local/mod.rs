@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::attempt::hold::Holds;
 use crate::attempt::journal::now;
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet};
 use crate::checkout::Mirrors;
@@ -135,6 +136,7 @@ pub async fn run(
         attempts,
         tasks,
         shutdown: CancellationToken::new(),
+        holds: Holds::default(),
     };
     let outcomes = jobs(&run, &context, &events, &cancel).await;
     stop.cancel();

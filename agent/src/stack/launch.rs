@@ -89,10 +89,9 @@ impl Launch {
         Go {
             argv: self.argv.clone(),
             env: self.env.clone().into_iter().collect(),
-            cwd: None,
-            script: None,
             health: self.health.as_ref().map(|health| self.gate_health(health)),
             stop_signal: self.stop_signal,
+            ..Go::default()
         }
     }
 

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use agent::attempt::folder::AttemptFolder;
+use agent::attempt::hold::Holds;
 use agent::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, StreamNews};
 use agent::checkout::Mirrors;
 use agent::engine::{Engine, EngineConfig, Limits};
@@ -13,7 +14,7 @@ use agent::logs::lines::LineAssembler;
 use agent::logs::tail::Watcher;
 use agent::sandbox::{Pool, PoolConfig};
 use job_specs::model::{JobSpec, ServiceSpec, Shell, StepAction, StepSpec, WhenStatus};
-use protocol::attempt::{AttemptEvent, AttemptResult, EventKind, StepStatus};
+use protocol::attempt::{AttemptEvent, AttemptResult, EventKind, StepOutcome, StepStatus};
 use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::SecretValue;
 use protocol::record;
@@ -33,6 +34,7 @@ pub struct Stage {
 /// What an attempt told.
 pub struct Story {
     pub result: AttemptResult,
+    pub outputs: BTreeMap<String, String>,
     pub events: Vec<AttemptEvent>,
     pub news: Vec<StreamNews>,
     logs: BTreeMap<StreamId, Vec<String>>,
@@ -68,6 +70,7 @@ impl Stage {
                 attempts: folder.path().join("attempts"),
                 tasks,
                 shutdown: CancellationToken::new(),
+                holds: Holds::default(),
             },
             folder,
             tree,
@@ -105,6 +108,7 @@ impl Stage {
         over.removal.await.unwrap();
         Story {
             result: over.result,
+            outputs: over.outputs,
             events,
             news,
             logs,
@@ -196,6 +200,15 @@ impl Story {
             _ => None,
         });
         finished.collect()
+    }
+
+    /// How that step ended.
+    pub fn outcome(&self, index: usize) -> &StepOutcome {
+        let found = self.events.iter().find_map(|event| match &event.kind {
+            EventKind::StepFinished { step, outcome } if *step == index => Some(outcome),
+            _ => None,
+        });
+        found.expect("it ended")
     }
 
     /// When something first happened.

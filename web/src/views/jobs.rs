@@ -121,6 +121,8 @@ pub struct StepView {
     pub started_at: Option<Micros>,
     /// From go to exit; `None` before its end.
     pub duration_us: Option<u64>,
+    /// The try that runs or ran last, from 1; 0 before any. `duration_us` is of all of them.
+    pub tries: u32,
     /// Exit code, when it exited.
     pub exit_code: Option<i32>,
     /// Why it did not pass, in one plain sentence.

@@ -134,6 +134,7 @@ fn step(index: usize, name: &str, state: StepState, script: &str) -> StepView {
         sentence: None,
         peak_memory_bytes: 0,
         cpu_us: 0,
+        tries: 1,
         log: LogView::empty(format!("step-{index}")),
     }
 }

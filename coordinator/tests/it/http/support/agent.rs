@@ -141,6 +141,7 @@ impl SimAgent {
             duration_us: 10,
             peak_memory_bytes: 0,
             cpu_us: 0,
+            tries: 1,
         };
         let events = vec![
             (1, EventKind::StepStarted { step: 0 }),
