@@ -41,6 +41,7 @@ mod words;
 mod yaml;
 
 pub use diagnostics::Diagnostic;
+pub use durations::parse_ms as duration_ms;
 pub use env::{Facts, builtin_env};
 pub use expand::{Expansion, Outputs, expand, expand_job};
 pub use hash::{fill_hashes, hash_files};

@@ -97,7 +97,7 @@ pub enum Command {
     Agent(Agent),
     /// Run jobs of this folder here and now: the same engine, no coordinator
     #[command(
-        after_help = "Examples:\n  drover run\n  drover run test --matrix postgres=17\n  drover run --file ci.yml"
+        after_help = "Examples:\n  drover run\n  drover run test --matrix postgres=17\n  drover run --watch\n  drover run test --hold=30m"
     )]
     Run(Run),
     /// Make a job file for this folder
