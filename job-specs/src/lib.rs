@@ -15,6 +15,7 @@ pub mod fix;
 pub mod globs;
 pub mod import;
 pub mod model;
+pub mod reference;
 pub mod render;
 pub mod repository;
 pub mod status;

@@ -156,6 +156,15 @@ pub enum Command {
         /// For which shell
         shell: clap_complete::Shell,
     },
+    /// (inner) writes the reference pages
+    #[command(name = "__reference", hide = true)]
+    Reference {
+        /// The sources' top folder
+        root: PathBuf,
+        /// Only say which differ
+        #[arg(long)]
+        check: bool,
+    },
     /// (inner) removes what a local run left
     #[command(name = "__reap", hide = true)]
     Reap,
