@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::folder::Ended;
 use super::ground::{Ground, NotReady};
 use super::held::HoldError;
-use super::hold::{self, HoldEnd, Note};
+use super::hold::{HoldEnd, Note};
 use super::interrupt::{Interrupt, Interrupts};
 use super::job::Job;
 use super::services::{self, tell_death};
@@ -34,7 +34,7 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
     }
     let outputs = job.outputs();
     let held = job.input.spec.hold_on_failure_secs.map(Note::new);
-    let held = held.filter(|_| ground.is_some() && hold::is_due(&result));
+    let held = held.filter(|_| ground.is_some() && job.context.holds.is_due(&result));
     conclude(&job, &result, ground.as_ref(), held.as_ref()).await;
     let tasks = job.context.tasks.clone();
     let removal = tasks.spawn(async move {

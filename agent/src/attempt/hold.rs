@@ -36,6 +36,8 @@ struct Inner {
     leaving: CancellationToken,
     /// What must live as long as this process does, so that no sweep takes it.
     left: Mutex<Vec<Box<dyn Any + Send>>>,
+    /// Jobs are held however they ended.
+    always: bool,
 }
 
 struct Hold {
@@ -77,15 +79,24 @@ impl Note {
     }
 }
 
-/// Whether a job that ended so is held.
-pub fn is_due(result: &AttemptResult) -> bool {
-    match result.verdict {
-        Verdict::Failed | Verdict::TimedOut => true,
-        Verdict::Passed | Verdict::Errored | Verdict::Cancelled => false,
-    }
-}
-
 impl Holds {
+    /// No job yet; those that pass are held too if `always`.
+    pub fn after(always: bool) -> Holds {
+        Holds(Arc::new(Inner {
+            always,
+            ..Inner::default()
+        }))
+    }
+
+    /// Whether a job that ended so is held.
+    pub fn is_due(&self, result: &AttemptResult) -> bool {
+        match result.verdict {
+            Verdict::Failed | Verdict::TimedOut => true,
+            Verdict::Passed => self.0.always,
+            Verdict::Errored | Verdict::Cancelled => false,
+        }
+    }
+
     /// Every held job.
     pub fn list(&self) -> Vec<HeldJob> {
         let held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);

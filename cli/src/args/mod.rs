@@ -103,7 +103,7 @@ pub enum Command {
     Agent(Agent),
     /// Run jobs of this folder here and now: the same engine, no coordinator
     #[command(
-        after_help = "Examples:\n  drover run\n  drover run test --matrix postgres=17\n  drover run --file ci.yml"
+        after_help = "Examples:\n  drover run\n  drover run test --matrix postgres=17\n  drover run --watch\n  drover run test --hold=30m"
     )]
     Run(Run),
     /// Make a job file for this folder
@@ -175,6 +175,15 @@ pub enum Command {
     Completion {
         /// For which shell
         shell: clap_complete::Shell,
+    },
+    /// (inner) writes the reference pages
+    #[command(name = "__reference", hide = true)]
+    Reference {
+        /// The sources' top folder
+        root: PathBuf,
+        /// Only say which differ
+        #[arg(long)]
+        check: bool,
     },
     /// (inner) removes what a local run left
     #[command(name = "__reap", hide = true)]

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod init;
 pub mod lint;
 pub mod logs;
+pub mod reference;
 pub mod reports;
 pub mod repositories;
 pub mod run;
@@ -64,6 +65,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
             clap_complete::generate(*shell, &mut Arguments::command(), "drover", &mut std::io::stdout());
             Ok(Exit::Passed)
         }
+        Command::Reference { root, check } => reference::reference(root, *check),
         Command::Reap => Ok(run::reap()),
     }
 }
