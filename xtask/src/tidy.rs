@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("web", &["job-specs"]),
     ("protocol", &["job-specs"]),
     ("job-specs", &[]),
+    ("job-specs/fuzz", &["job-specs"]),
     ("xtask", &[]),
 ];
 /// Crates that compute and nothing else.

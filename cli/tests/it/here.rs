@@ -1,6 +1,7 @@
 //! `drover run`, `lint`, `schema`: the same engine and the same reading, with no coordinator.
 
-use std::process::Output;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::stage::{Stage, told};
 
@@ -184,4 +185,76 @@ jobs:
             .iter()
             .any(|line| line["type"] == "line" && line["text"] == "cell 2")
     );
+}
+
+/// A `drover run` that goes on, and the lines of one of its streams.
+fn going(stage: &Stage, words: &[&str]) -> Child {
+    let mut command = stage.command();
+    command.args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+fn until(lines: &mut impl BufRead, words: &str) -> String {
+    let mut all = String::new();
+    while !all.contains(words) {
+        assert!(
+            lines.read_line(&mut all).unwrap() > 0,
+            "it ended without `{words}`:\n{all}"
+        );
+    }
+    all
+}
+
+fn interrupt(child: &Child) {
+    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn a_watched_folder_runs_what_a_change_touches() {
+    let stage = Stage::new();
+    let folder = stage.folder.path();
+    let work = folder.join("work");
+    std::fs::create_dir_all(work.join("docs")).unwrap();
+    let text = "\
+jobs:
+  code: {image: busybox, when: {paths: [\"src/**\"]}, steps: [cat src/note]}
+  docs: {image: busybox, when: {paths: [\"docs/**\"]}, steps: [echo docs]}
+";
+    std::fs::create_dir_all(work.join("src")).unwrap();
+    std::fs::write(work.join("src/note"), "one\n").unwrap();
+    std::fs::write(work.join(".drover.yml"), text).unwrap();
+    let mut command = stage.command();
+    command.current_dir(&work).args(["run", "--watch"]);
+    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(run.stderr.take().unwrap());
+    until(&mut said, "waiting for changes");
+    std::fs::write(work.join("src/note"), "two\n").unwrap();
+    let second = until(&mut said, "waiting for changes");
+    assert!(
+        second.contains("src/note") && second.contains("skipped") && second.contains("docs"),
+        "{second}"
+    );
+    interrupt(&run);
+    let mut out = String::new();
+    run.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+    assert!(out.contains("code | one") && out.ends_with("code | two\n"), "{out}");
+    assert_eq!(out.matches("docs | docs").count(), 1, "{out}");
+}
+
+#[test]
+fn a_failed_job_is_held_until_somebody_lets_go() {
+    let stage = Stage::new();
+    std::fs::write(
+        stage.folder.path().join(".drover.yml"),
+        "jobs:\n  a: {image: busybox, steps: [exit 3]}\n",
+    )
+    .unwrap();
+    let mut run = going(&stage, &["run", "--hold=10m"]);
+    let mut said = BufReader::new(run.stderr.take().unwrap());
+    until(&mut said, "Ctrl-C lets them go");
+    assert!(run.try_wait().unwrap().is_none(), "it goes on while the job is held");
+    interrupt(&run);
+    assert_eq!(run.wait().unwrap().code(), Some(1), "the exit is the job's");
 }
