@@ -4,6 +4,8 @@
 
 mod codes;
 mod compose;
+mod compose_limits;
+mod compose_mistakes;
 mod conditions;
 mod corpus;
 mod examples;
@@ -19,6 +21,7 @@ mod outputs;
 mod properties;
 mod schema;
 mod service_keys;
+mod service_mistakes;
 mod services;
 mod story;
 mod triggers;
