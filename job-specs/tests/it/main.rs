@@ -6,6 +6,7 @@ mod codes;
 mod compose;
 mod compose_limits;
 mod compose_mistakes;
+mod compose_properties;
 mod conditions;
 mod corpus;
 mod examples;
