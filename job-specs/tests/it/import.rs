@@ -23,8 +23,7 @@ impl Repository for Here {
     }
 }
 
-/// Errors of our own reading in what was written; keys that this version does not read yet do not count, and what is
-/// refused in a Compose file is among the notes.
+/// Errors of our own reading; keys that this version does not read yet do not count.
 fn errors(imported: &Imported, repository: &Here) -> Vec<String> {
     let file = SourceFile {
         name: ".drover.yml".into(),
@@ -34,7 +33,7 @@ fn errors(imported: &Imported, repository: &Here) -> Vec<String> {
     let found = parsed
         .diagnostics
         .into_iter()
-        .filter(|found| found.severity == Severity::Error && found.file == ".drover.yml");
+        .filter(|found| found.severity == Severity::Error);
     let line = |found: job_specs::Diagnostic| {
         let place = found.span.map_or(0, |span| span.line);
         format!("{} line {place} {}", found.code, found.message)
