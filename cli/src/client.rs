@@ -58,6 +58,11 @@ impl Client {
         self.send(self.request(Method::DELETE, path)).await.map(drop)
     }
 
+    /// Deletes `/api/v1{path}` and reads the answer.
+    pub async fn delete_for<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.json(self.request(Method::DELETE, path)).await
+    }
+
     /// A response that goes on for as long as there is something to say.
     pub async fn stream(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Response> {
         self.send(self.request(Method::GET, path).query(query)).await

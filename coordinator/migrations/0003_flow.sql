@@ -54,3 +54,6 @@ create table schedules (
     primary key (repository, position)
 );
 create index schedules_due on schedules (try_at);
+
+alter table repositories add column inputs text not null default '[]'; -- JSON: of builds by hand, as its job file says
+alter table deliveries add column reference text not null default ''; -- what it is about, for people

@@ -6,11 +6,13 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::app::App;
-use crate::logs;
 use crate::store::{attempts, queue, repositories};
+use crate::{builds, logs};
 
 /// How often to look for agents that fell silent.
 const LEASES: Duration = Duration::from_secs(1);
+/// How often to look for schedules that are due.
+const SCHEDULES: Duration = Duration::from_secs(1);
 /// How often to look for logs to remove and mirrors to tidy.
 const RETENTION: Duration = Duration::from_secs(3_600);
 
@@ -20,6 +22,7 @@ const BLOBS: Duration = Duration::from_secs(600);
 /// Starts the clocks; they end with the coordinator.
 pub(crate) fn start(app: &App) {
     every(LEASES, app, "leases", leases);
+    every(SCHEDULES, app, "schedules", builds::schedules);
     every(RETENTION, app, "retention", retention);
     every(BLOBS, app, "blobs", blobs);
 }

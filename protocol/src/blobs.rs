@@ -11,7 +11,7 @@
 //! | `GET /agent/v1/attempts/{id}/blobs/{sha256}?epoch=E` | | the blob, if the attempt may read it |
 //!
 //! A blob that is larger than there is room for is answered with 413 and [`OVER_QUOTA`]; the caches of a build that is
-//! not trusted are read-only: 403 and [`READ_ONLY`].
+//! not trusted are read-only: 422 and [`READ_ONLY`].
 
 use serde::{Deserialize, Serialize};
 

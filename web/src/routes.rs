@@ -35,6 +35,25 @@ pub fn log(attempt: &str, stream: &str) -> String {
     format!("/api/v1/attempts/{}/logs/{}", encode(attempt), encode(stream))
 }
 
+/// `/artifacts/{id}`: what is in an artifact, in the folder `at` (empty: the top).
+pub fn artifact(id: &str, at: &str) -> String {
+    match at {
+        "" => format!("/artifacts/{}", encode(id)),
+        at => format!("/artifacts/{}?at={}", encode(id), encode(at)),
+    }
+}
+
+/// `/api/v1/artifacts/{id}`: the archive of an artifact.
+pub fn artifact_archive(id: &str) -> String {
+    format!("/api/v1/artifacts/{}", encode(id))
+}
+
+/// `/api/v1/artifacts/{id}/files/{path}`: one file of it.
+pub fn artifact_file(id: &str, path: &str) -> String {
+    let path: Vec<String> = path.split('/').map(encode).collect();
+    format!("{}/files/{}", artifact_archive(id), path.join("/"))
+}
+
 /// `/repositories/{name}`; `…/trigger` (POST).
 pub fn repository(name: &str) -> String {
     format!("/repositories/{}", encode(name))

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use job_specs::model::{ArtifactSpec, CacheSpec};
 use protocol::attempt::{ArtifactOutcome, AttemptResult, CacheOutcome, EventKind, ReasonCode, Verdict};
-use protocol::blobs::Kept;
+use protocol::blobs::{Kept, Room};
 use tokio::task::spawn_blocking;
 
 use super::interrupt::Interrupts;
@@ -20,6 +20,8 @@ use crate::daemon::Backoff;
 
 /// Tries to keep a cache.
 const CACHE_TRIES: u32 = 3;
+/// Tries to keep an artifact; with the waits between them some minutes.
+const ARTIFACT_TRIES: u32 = 60;
 /// Names that are told of many.
 const TOLD: usize = 5;
 
@@ -136,19 +138,13 @@ async fn keep_artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Result<Option<(u6
     if files == 0 {
         return Ok(None);
     }
-    let room = job.input.blobs.room().await;
-    let limit = match room {
-        Ok(room) if room.repository_bytes_left < room.artifact_bytes => Limit {
+    let limit = match room(job).await? {
+        room if room.repository_bytes_left < room.artifact_bytes => Limit {
             bytes: room.repository_bytes_left,
             of: "is left for all artifacts of the repository",
         },
-        Ok(room) => Limit {
+        room => Limit {
             bytes: room.artifact_bytes,
-            of: "one artifact may have",
-        },
-        // The call that follows will say more.
-        Err(_) => Limit {
-            bytes: u64::MAX,
             of: "one artifact may have",
         },
     };
@@ -160,7 +156,19 @@ async fn keep_artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Result<Option<(u6
     let blobs = &job.input.blobs;
     let archive = Archive::new(sources, found, limit);
     let send = |body| async { blobs.keep_artifact(&new, body).await };
-    Ok(Some((files, archive.send(u32::MAX, send).await?)))
+    Ok(Some((files, archive.send(ARTIFACT_TRIES, send).await?)))
+}
+
+/// How large things may be; a coordinator that is away for a moment is waited for.
+async fn room(job: &Job) -> Result<Room, NotKept> {
+    let mut backoff = Backoff::default();
+    for _ in 1..ARTIFACT_TRIES {
+        match job.input.blobs.room().await {
+            Err(BlobError::Away(_)) => tokio::time::sleep(backoff.next_wait()).await,
+            told => return told.map_err(|error| NotKept::Ours(error.to_string())),
+        }
+    }
+    Err(NotKept::Ours("the coordinator does not answer".into()))
 }
 
 /// Keeps one cache, unless its very key was found.
@@ -213,14 +221,8 @@ async fn save_cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) -> Result<Op
         return Ok(None);
     }
     say_what_is_missing(job, &format!("cache {}", spec.key), &found);
-    let room = job
-        .input
-        .blobs
-        .room()
-        .await
-        .map_err(|error| NotKept::Ours(error.to_string()))?;
     let limit = Limit {
-        bytes: room.cache_bytes,
+        bytes: room(job).await?.cache_bytes,
         of: "one cache may have",
     };
     let blobs = &job.input.blobs;

@@ -45,6 +45,12 @@ pub struct Truth {
     away: bool,
     /// What happens to the next parts of logs.
     faults: VecDeque<Fault>,
+    /// Archives by their address: `artifacts/binary`, `caches/cargo-1`.
+    pub archives: BTreeMap<String, Vec<u8>>,
+    /// So many uploads are broken off.
+    pub broken_uploads: u32,
+    /// How large an artifact may be; 0: very.
+    pub artifact_bytes: u64,
     /// Polls that came in.
     pub polls: Vec<Poll>,
 }
@@ -80,6 +86,7 @@ impl Coordinator {
             .route("/agent/v1/attempts/{attempt}/events", post(events))
             .route("/agent/v1/attempts/{attempt}/logs/{stream}", patch(log))
             .route("/agent/v1/attempts/{attempt}/finish", post(finish))
+            .merge(crate::keeper::routes())
             .layer(middleware::from_fn_with_state(coordinator.clone(), admit))
             .with_state(coordinator.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

@@ -2,6 +2,7 @@
 //! a label of its own and asserts that nothing with that label is left.
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
+mod archives;
 mod attempts;
 mod blobs;
 mod checkout;
@@ -13,6 +14,7 @@ mod gate_process;
 mod gate_service;
 mod gates;
 mod images;
+mod keeper;
 mod local;
 mod logs;
 mod registry;

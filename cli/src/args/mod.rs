@@ -2,6 +2,7 @@
 
 mod ask;
 mod here;
+mod kept;
 mod serve;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::ask::{Build, BuildRef, Logs, Repo, Rerun, Secret, Token, Trigger, Watch, Why};
 pub use self::here::{From, Init, Lint, Run};
+pub use self::kept::{Artifact, Cache};
 pub use self::serve::{Agent, Agents, Coordinator, Up};
 
 /// Drover: a self-hosted CI runner whose services are ready, whose logs are whole and whose jobs are fast.
@@ -140,6 +142,12 @@ pub enum Command {
     /// Secrets: ls, set, rm
     #[command(subcommand)]
     Secret(Secret),
+    /// Artifacts of a build: ls, get
+    #[command(subcommand)]
+    Artifact(Artifact),
+    /// Caches of a repository: ls, prune
+    #[command(subcommand)]
+    Cache(Cache),
     /// API tokens: ls, add, rm
     #[command(subcommand)]
     Token(Token),

@@ -1,6 +1,7 @@
 //! One file a command or family of commands; each reads its arguments, does one thing and tells how it ended.
 
 pub mod agents;
+pub mod artifacts;
 pub mod builds;
 pub mod doctor;
 pub mod init;
@@ -45,6 +46,8 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Rerun(rerun) => builds::rerun(&client()?, rerun, arguments.progress).await,
         Command::Why(why) => builds::why(&client()?, why).await,
         Command::Secret(secret) => secrets::secret(&client()?, secret).await,
+        Command::Artifact(artifact) => artifacts::artifact(&client()?, artifact).await,
+        Command::Cache(cache) => artifacts::cache(&client()?, cache).await,
         Command::Token(token) => tokens::token(&client()?, token).await,
         Command::Login => tokens::login(&arguments).await,
         Command::LoginLink => tokens::login_link(&client()?).await,

@@ -74,6 +74,9 @@ impl BuildProgress {
             let sentence = job.reason.as_deref().unwrap_or("");
             anstream::eprintln!("{}: {sentence}", job.title);
         }
+        for sentence in &view.in_common {
+            anstream::eprintln!("{sentence}");
+        }
         let count = |wanted: JobStatus| view.jobs.iter().filter(|job| job.status == wanted).count();
         let took = view.row.finished_at.map_or(String::new(), |end| {
             format!("  {}", duration(end - view.row.created_at))

@@ -64,7 +64,7 @@ pub(crate) async fn readable_by(app: &App, asker: &Asker) -> Vec<String> {
         let address = Address::parse(&asker.git, &app.config.git.protocols).ok()?;
         let asked = app.mirrors.default_branch(repository, &address);
         let branch = tokio::time::timeout(ASK_TAKES, asked).await.ok()?.ok()?;
-        Some(branch.to_string())
+        Some(branch.as_str().to_owned())
     };
     let reference = asked.await;
     app.default_branches.learn(repository, reference.clone());

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use job_specs::diagnostics::{Diagnostic, Severity};
 use job_specs::file::JobFile;
-use job_specs::triggers::{Input, check_inputs};
+use job_specs::triggers::{Concurrency, Input, check_inputs};
 use job_specs::{Expansion, Facts};
 
-use super::{NoBuild, Target, read};
+use super::{NoBuild, Target, read, schedules};
 use crate::app::App;
-use crate::git::{Address, Commit, Comparison, GitError, ObjectId, Wanted};
+use crate::git::{Address, Commit, Comparison, GitError, ObjectId, Reference, Wanted};
 use crate::store::builds::{self, Cause, NewBuild, NewJob};
 use crate::store::origins::Origin;
 use crate::store::repositories::{self, Repository};
@@ -61,6 +61,7 @@ pub(super) async fn build(app: &App, repository: &Repository, target: Target) ->
     let (parsed, files) = read::parse(app, (repository.id.as_str(), found.id), files).await?;
     let (mut facts, mut errors) = (found.facts(), Vec::new());
     if let Some(file) = &parsed.file {
+        found.refresh_schedules(file).await?;
         errors = found.complete(file, &mut facts).await?;
         file.wants(&facts).map_err(&unwanted)?;
     }
@@ -84,6 +85,25 @@ pub(super) async fn build(app: &App, repository: &Repository, target: Target) ->
     metrics::counter!("drover_builds_total").increment(1);
     tracing::info!(build = number, repository.name, "a build is made");
     Ok(number)
+}
+
+/// Takes over what the job file of the default branch says about schedules and inputs, and builds nothing.
+pub(super) async fn look(app: &App, repository: &Repository, branch: Reference) -> Result<(), NoBuild> {
+    let address = Address::parse(&repository.git, &app.config.git.protocols)?;
+    let wanted = Wanted {
+        repository: repository.id.as_str(),
+        address: &address,
+        reference: &branch,
+        id: None,
+    };
+    let (commit, files) = app.mirrors.fetch(wanted).await?;
+    repositories::by_id(&app.store, &repository.id).await?;
+    let id = ObjectId::parse(&commit.sha)?;
+    let (parsed, _) = read::parse(app, (repository.id.as_str(), &id), files).await?;
+    match &parsed.file {
+        Some(file) => schedules::refresh(app, (repository, &branch), file).await,
+        None => Ok(()),
+    }
 }
 
 fn nothing() -> Expansion {
@@ -111,6 +131,20 @@ impl Found<'_> {
             pull_request: pull_request.map(|pull_request| pull_request.number),
             ..Facts::default()
         }
+    }
+
+    /// Schedules and inputs are as the default branch says now. What is built does not depend on it: a repository
+    /// that cannot say what its default branch is keeps those that it has.
+    async fn refresh_schedules(&self, file: &JobFile) -> Result<(), NoBuild> {
+        if self.target.pull_request.is_some() {
+            return Ok(());
+        }
+        let refreshed = schedules::refresh(self.app, (self.repository, &self.target.reference), file).await;
+        if let Err(NoBuild::Git(error)) = &refreshed {
+            tracing::warn!(self.repository.name, %error, "schedules cannot be refreshed");
+            return Ok(());
+        }
+        refreshed
     }
 
     /// What only the job file asks for: inputs, changed paths, hashes of files.
@@ -164,12 +198,28 @@ impl Found<'_> {
                 base: pull_request.map(|pull_request| pull_request.base),
                 inputs: target.inputs.clone(),
             },
-            concurrency: expansion.concurrency,
+            concurrency: expansion.concurrency.map(|wanted| own_road(wanted, target)),
             origin: None,
             diagnostics,
             message,
             jobs: expansion.jobs.into_iter().map(NewJob::new).collect(),
         }
+    }
+}
+
+/// A job file that is not ours says which group it is in: it must not stop our builds with that, so each such pull
+/// request has groups of its own.
+fn own_road(wanted: Concurrency, target: &Target) -> Concurrency {
+    let number = target
+        .pull_request
+        .as_ref()
+        .map_or(0, |pull_request| pull_request.number);
+    match target.trusted {
+        true => wanted,
+        false => Concurrency {
+            group: format!("pull request {number}: {}", wanted.group),
+            ..wanted
+        },
     }
 }
 

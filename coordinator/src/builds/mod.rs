@@ -6,7 +6,9 @@ mod deferred;
 mod deliveries;
 mod make;
 mod read;
+mod schedules;
 mod target;
+mod times;
 mod worker;
 
 use crate::git::{BadAddress, BadName, GitError};
@@ -18,6 +20,7 @@ use target::Target;
 pub(crate) use deferred::expand_forever;
 pub(crate) use deliveries::process;
 pub(crate) use read::job_files;
+pub(crate) use schedules::{look_at, tick as schedules};
 pub(crate) use target::trigger;
 pub(crate) use worker::work;
 

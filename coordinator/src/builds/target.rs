@@ -39,17 +39,18 @@ pub(super) struct PullRequest {
 }
 
 impl Target {
-    /// Of a branch, tag or commit of the repository itself. Whoever may push there is trusted with its secrets.
+    /// Of a branch, tag or commit of the repository itself. Whoever may push there is trusted with its secrets; the head
+    /// of a pull request is whoever's.
     pub(super) fn new(event: &'static str, reference: Reference) -> Target {
         Target {
             event,
             branch: reference.branch().map(str::to_owned),
+            trusted: reference.branch().is_some() || reference.tag().is_some(),
             reference,
             id: None,
             delivery: None,
             due: None,
             pull_request: None,
-            trusted: true,
             compare: Compare::Nothing,
             inputs: BTreeMap::new(),
         }

@@ -110,14 +110,15 @@ async fn insert(
         .await?
         .ok_or(StoreError::NotFound("job"))?;
     let repository = RepositoryId(row.get("repository")?);
-    let sql = "delete from artifacts where attempt = $1 and name = $2";
-    tx.run(sql, args![&hold.attempt, &new.name]).await?;
-    let sql = "select coalesce(cast(sum(bytes) as bigint), 0) as total from artifacts where repository = $1";
-    let row = tx.first(sql, args![&repository]).await?;
+    let sql = "select coalesce(cast(sum(bytes) as bigint), 0) as total from artifacts
+               where repository = $1 and not (attempt = $2 and name = $3)";
+    let row = tx.first(sql, args![&repository, &hold.attempt, &new.name]).await?;
     let total = row.map(|row| row.get::<i64>("total")).transpose()?.unwrap_or(0);
     if u64::try_from(total).unwrap_or(0).saturating_add(new.blob.bytes) > new.repository_limit {
         return Ok(None);
     }
+    let sql = "delete from artifacts where attempt = $1 and name = $2";
+    tx.run(sql, args![&hold.attempt, &new.name]).await?;
     tx.run(
         "insert into artifacts (id, repository, build, job, attempt, name, sha, bytes, files, created_at, expires_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",

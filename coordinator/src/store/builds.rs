@@ -126,6 +126,10 @@ pub struct Build {
     pub message: Option<String>,
     /// The build that this one repeats.
     pub rerun_of: Option<i64>,
+    /// How it shares the road with other builds.
+    pub concurrency: Option<Concurrency>,
+    /// It waits for another build of its group.
+    pub waits_for_group: bool,
     /// When it was made.
     pub created_at: Micros,
     /// When its first attempt began.
@@ -347,6 +351,16 @@ pub(super) fn cause(row: &Row, title: &str) -> Result<Cause, DbError> {
         pull_request: row.get("pull_request")?,
         inputs: row.json("inputs")?,
     })
+}
+
+/// The concurrency group of the build in a row.
+pub(super) fn concurrency(row: &Row) -> Result<Option<Concurrency>, DbError> {
+    let (group, mode): (Option<String>, Option<String>) = (row.get("concurrency")?, row.get("concurrency_mode")?);
+    let (Some(group), Some(mode)) = (group, mode) else {
+        return Ok(None);
+    };
+    let mode = super::from_word("concurrency_mode", &mode)?;
+    Ok(Some(Concurrency { group, mode }))
 }
 
 /// One build with its jobs.

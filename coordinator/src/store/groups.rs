@@ -5,7 +5,7 @@
 use job_specs::triggers::{Concurrency, ConcurrencyMode};
 
 use super::ended::{self, BuildLock};
-use super::{Change, Micros, StoreError, to_word};
+use super::{Change, Micros, Store, StoreError, to_word};
 use crate::db::{Tx, args};
 
 /// What a job's `held` counts for its build's group; 1 is `max_parallel`'s.
@@ -115,4 +115,16 @@ pub(super) async fn leave_if_over(tx: &mut Tx, build: &BuildLock) -> Result<(), 
         tx.tell(Change::Build(*next));
     }
     Ok(())
+}
+
+/// Who has the road that a build waits for, in one sentence.
+pub(super) async fn why(store: &Store, build: i64) -> Result<Option<String>, StoreError> {
+    let sql = "select b.concurrency, (select max(o.number) from builds o where o.repository = b.repository
+                 and o.concurrency = b.concurrency and o.road = 'running') as holder
+               from builds b where b.number = $1 and b.road = 'waiting'";
+    let Some(row) = store.db.first(sql, args![build]).await? else {
+        return Ok(None);
+    };
+    let (group, holder): (String, Option<i64>) = (row.get("concurrency")?, row.get("holder")?);
+    Ok(holder.map(|holder| format!("concurrency group `{group}` held by #{holder}")))
 }

@@ -5,12 +5,11 @@ use std::collections::{BTreeSet, HashSet};
 
 use job_specs::model::JobSpec;
 use job_specs::status::JobStatus;
-use job_specs::triggers::Concurrency;
 use protocol::attempt::ReasonCode;
 use protocol::ids::{JobId, RepositoryId};
 
 use super::builds::{self, Insert, NewBuild, NewJob, Rerun};
-use super::{Micros, Store, StoreError, ended, from_word, jobs, to_word};
+use super::{Micros, Store, StoreError, ended, jobs, to_word};
 use crate::db::{DbError, Row, Tx, args};
 
 /// Makes a new build of the same commit, with the trust of the first one; gives its number.
@@ -55,7 +54,7 @@ async fn repeat(tx: &mut Tx, number: i64, which: Rerun, now: Micros) -> Result<i
         delivery: None,
         due: None,
         cause: builds::cause(&row, "title")?,
-        concurrency: concurrency(&row)?,
+        concurrency: builds::concurrency(&row)?,
         origin: None,
         diagnostics: Vec::new(),
         message: None,
@@ -67,15 +66,6 @@ async fn repeat(tx: &mut Tx, number: i64, which: Rerun, now: Micros) -> Result<i
         now,
     };
     insert.run(tx).await
-}
-
-fn concurrency(row: &Row) -> Result<Option<Concurrency>, DbError> {
-    let (group, mode): (Option<String>, Option<String>) = (row.get("concurrency")?, row.get("concurrency_mode")?);
-    let (Some(group), Some(mode)) = (group, mode) else {
-        return Ok(None);
-    };
-    let mode = from_word("concurrency_mode", &mode)?;
-    Ok(Some(Concurrency { group, mode }))
 }
 
 /// A job of the build that is repeated.

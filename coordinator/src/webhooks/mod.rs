@@ -73,6 +73,20 @@ pub fn delivery_id(forge: Forge, headers: &HeaderMap, body: &[u8]) -> String {
     }
 }
 
+/// What a delivery is about, for people: `main`, `v1.2`, `pull request 7`. Empty when it does not say.
+pub fn about(forge: Forge, event: &str, body: &[u8]) -> String {
+    let text = match parse(forge, event, body) {
+        Ok(Message::Push(push)) => {
+            let name = push.reference.strip_prefix("refs/heads/");
+            let name = name.or_else(|| push.reference.strip_prefix("refs/tags/"));
+            name.unwrap_or(&push.reference).to_owned()
+        }
+        Ok(Message::PullRequest(request)) => format!("pull request {}", request.number),
+        Ok(Message::Ping | Message::Other(_)) | Err(_) => String::new(),
+    };
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}
+
 fn hash(bytes: &[u8]) -> String {
     format!("sha256-{}", hex::encode(Sha256::digest(bytes)))
 }

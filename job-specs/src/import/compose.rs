@@ -25,9 +25,12 @@ pub(super) fn import(documents: &[Arc<Node>], file: &str, names: &[String], note
         .flat_map(|services| services.entries().unwrap_or_default().to_vec())
         .collect();
     let (built, taken): (Vec<&Entry>, Vec<&Entry>) = services.iter().partition(|entry| is_the_project(&entry.node));
-    for service in &taken {
-        look_at(service, notes);
-    }
+    let all = taken.len();
+    let outside: Vec<&Entry> = documents.iter().flat_map(|root| networks_outside(root)).collect();
+    let taken: Vec<&Entry> = taken
+        .into_iter()
+        .filter(|service| can_run(service, &outside, notes))
+        .collect();
     let mut env = Vec::new();
     for service in &built {
         notes.add(
@@ -39,11 +42,8 @@ pub(super) fn import(documents: &[Arc<Node>], file: &str, names: &[String], note
         );
         env.extend(environment(service));
     }
-    for root in documents {
-        unknown_networks(root, notes);
-    }
     let names: Vec<String> = taken.iter().map(|entry| entry.key.text.to_string()).collect();
-    let compose = match built.is_empty() {
+    let compose = match built.is_empty() && taken.len() == all {
         true => Out::text(file),
         false => {
             let map = Map::default().with("file", Out::text(file));
@@ -80,42 +80,54 @@ fn environment(service: &Entry) -> Vec<(String, String)> {
     plain.map(|(name, _, value)| (name, value)).collect()
 }
 
-/// What the job will refuse, told now with its line.
-fn look_at(service: &Entry, notes: &mut Notes) {
+/// Whether a job would take the service; what it would refuse is told now with its line.
+fn can_run(service: &Entry, outside: &[&Entry], notes: &mut Notes) -> bool {
+    let mut can_run = true;
+    for network in outside.iter().filter(|network| is_on(service, &network.key.text)) {
+        let (name, service) = (&network.key.text, &service.key.text);
+        let text = format!(
+            "network `{name}` is outside of this project, and a job reaches only its own: `{service}` is left out"
+        );
+        notes.add(network.key.place, text);
+        can_run = false;
+    }
     for entry in service.node.entries().unwrap_or_default() {
         if let Some(Foreign::Refused(reason)) = SERVICE.foreign(&entry.key.text) {
             notes.add(
                 entry.key.place,
                 format!(
-                    "`{}` of service `{}` is refused: {reason}",
+                    "`{}` of service `{1}` is refused, so `{1}` is left out: {reason}",
                     entry.key.text, service.key.text
                 ),
             );
+            can_run = false;
         }
         if &*entry.key.text == "volumes" {
             for volume in entry.node.items() {
                 let source = volume.text_of("source").or_else(|| volume.text()?.split(':').next());
                 if source.is_some_and(|source| source.starts_with(['/', '~']) || source.starts_with("..")) {
-                    let text = "a folder of the host is refused: only named volumes and paths inside the workspace";
+                    let what = "a folder of the host is refused: only named volumes and paths inside the workspace";
+                    let text = format!("{what}; `{}` is left out", service.key.text);
                     notes.add(volume.place, text);
+                    can_run = false;
                 }
             }
         }
     }
+    can_run
 }
 
-fn unknown_networks(root: &Node, notes: &mut Notes) {
-    for network in root
-        .get("networks")
-        .and_then(|networks| networks.entries())
-        .unwrap_or_default()
-    {
-        if network.node.get("external").is_some_and(|external| external.is_true()) {
-            let text = format!(
-                "network `{}` is outside of this project: a job reaches only its own",
-                network.key.text
-            );
-            notes.add(network.key.place, text);
-        }
-    }
+/// Networks that exist without this project.
+fn networks_outside(root: &Node) -> impl Iterator<Item = &Entry> {
+    let networks = root.get("networks").and_then(|networks| networks.entries());
+    let networks = networks.unwrap_or_default().iter();
+    networks.filter(|network| network.node.get("external").is_some_and(|external| external.is_true()))
+}
+
+fn is_on(service: &Entry, network: &str) -> bool {
+    let Some(networks) = service.node.get("networks") else {
+        return false;
+    };
+    let named = networks.items().iter().any(|item| item.text() == Some(network));
+    named || networks.get(network).is_some()
 }

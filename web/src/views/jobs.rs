@@ -3,7 +3,7 @@
 use job_specs::status::JobStatus;
 use serde::Serialize;
 
-use super::{BuildSummary, JobRow, LogView, Micros};
+use super::{ArtifactRow, BuildSummary, JobRow, LogView, Micros};
 
 /// The page of one job, at one of its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,6 +18,8 @@ pub struct JobPage {
     pub attempts: Vec<AttemptLink>,
     /// The attempt that is shown; `None` while there is none.
     pub attempt: Option<AttemptView>,
+    /// What the attempt that is shown kept.
+    pub artifacts: Vec<ArtifactRow>,
     /// What the reader may do.
     pub actions: JobActions,
 }

@@ -6,6 +6,7 @@
 
 mod access;
 mod agents;
+mod artifacts;
 mod builds;
 mod jobs;
 mod logs;
@@ -13,6 +14,7 @@ mod repositories;
 
 pub use access::{ErrorPage, LoginPage, LoginState, TokenRow, TokensPage};
 pub use agents::{AgentRow, AgentsPage, JobLink, QueueRow};
+pub use artifacts::{ArtifactEntry, ArtifactEntryKind, ArtifactPage, ArtifactRow};
 pub use builds::{
     BuildActions, BuildList, BuildPage, BuildSummary, Diagnosis, Exclusion, Failure, Filter, JobRow, SourceText,
 };
@@ -21,7 +23,9 @@ pub use jobs::{
     StepView,
 };
 pub use logs::{LogLine, LogSource, LogView};
-pub use repositories::{DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, SecretRow};
+pub use repositories::{
+    DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow,
+};
 
 use serde::Serialize;
 

@@ -34,6 +34,12 @@ const CHROMIUM: Package = Package {
     debian: &["chromium", "chromium-driver"],
     is_here: || super::chromium::find().is_ok(),
 };
+/// What an S3 server for tests is installed by.
+pub const PYTHON: Package = Package {
+    what: "Python with venv",
+    debian: &["python3-venv"],
+    is_here: || process::says_yes(Command::new("python3").args(["-c", "import venv, ensurepip"])),
+};
 /// What makes images out of Debian packages; asked for only when no registry has them.
 pub const MMDEBSTRAP: Package = Package {
     what: "mmdebstrap",

@@ -3,7 +3,7 @@
 //! archive may come from anybody.
 //!
 //! # Layout
-//! `globs` which files are meant, pure · `walk` which there are · `pack` files to bytes · `unpack` bytes to files ·
+//! `globs` which files are meant, pure · `walk` which there are · `pack` files to bytes · `unpack` bytes to files by `rules` ·
 //! `names` what a name may be, pure · `beneath` folders without a way out · `pipe` between blocking and async code.
 
 mod beneath;
@@ -11,11 +11,13 @@ mod globs;
 mod names;
 mod pack;
 mod pipe;
+mod rules;
 mod unpack;
 mod walk;
 
 pub use globs::Globs;
 pub use pack::{PackError, Packed, pack};
 pub use pipe::{ByteReader, ByteWriter, byte_pipe};
-pub use unpack::{Into, Limits, Links, Modes, Rules, UnpackError, Unpacked, discard, unpack};
+pub use rules::{Into, Limits, Links, Modes, Rules, UnpackError, Unpacked};
+pub use unpack::{discard, unpack};
 pub use walk::{Found, From, MOST_ENTRIES, WalkError, walk};

@@ -1,6 +1,7 @@
 //! The agent as a service against a coordinator that is made for it.
 
 mod crash;
+mod kept;
 mod work;
 
 use std::path::PathBuf;

@@ -1,10 +1,13 @@
 //! Builds: list, show, cancel, run again, why, and what is wrong with a job file.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use job_specs::diagnostics::Diagnostic;
 use job_specs::status::JobStatus;
+use protocol::ids::JobId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -58,10 +61,12 @@ struct BuildDetail {
     /// What is wrong with its job file.
     #[schema(value_type = Vec<Object>)]
     diagnostics: Vec<Diagnostic>,
+    /// What the failing cells of each job have in common, a sentence each.
+    in_common: Vec<String>,
 }
 
 /// Which jobs to run again.
-#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Which {
     /// All jobs.
@@ -69,6 +74,8 @@ enum Which {
     All,
     /// Those that did not pass.
     Failed,
+    /// These, by their ids, and those that were skipped only because of them.
+    Jobs(Vec<String>),
 }
 
 /// Which jobs to run again.
@@ -146,6 +153,7 @@ fn unknown_status(name: &str) -> ApiError {
     responses((status = 200, body = BuildDetail)))]
 async fn show(State(app): State<App>, _: User, Path(number): Path<i64>) -> Result<Json<BuildDetail>, ApiError> {
     let found = builds::show(&app.store, number).await?;
+    let in_common = in_common(&found.jobs);
     let mut jobs = Vec::with_capacity(found.jobs.len());
     for job in found.jobs {
         let attempts = match job.attempts {
@@ -158,7 +166,18 @@ async fn show(State(app): State<App>, _: User, Path(number): Path<i64>) -> Resul
         build: Build::new(found.build, &app.url),
         jobs,
         diagnostics: found.diagnostics,
+        in_common,
     }))
+}
+
+/// What the failing cells of each job have in common.
+fn in_common(jobs: &[jobs::Job]) -> Vec<String> {
+    let mut by_name: BTreeMap<&str, Vec<web::common::Ended<'_>>> = BTreeMap::new();
+    for job in jobs {
+        by_name.entry(&job.name).or_default().push((&job.matrix, job.status));
+    }
+    let said = |(name, cells): (&str, Vec<_>)| Some(format!("{name}: {}", web::common::in_common(&cells)?));
+    by_name.into_iter().filter_map(said).collect()
 }
 
 /// Stops a build: waiting jobs at once, running ones by their agents.
@@ -186,6 +205,7 @@ async fn rerun(
     let which = match body.which {
         Which::All => Rerun::All,
         Which::Failed => Rerun::Failed,
+        Which::Jobs(ids) => Rerun::Jobs(ids.into_iter().map(JobId).collect()),
     };
     let made = builds::rerun(&app.store, number, which).await?;
     Ok((StatusCode::CREATED, Json(Made::new(made, &app.url))))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use job_specs::model::AxisValue;
 use job_specs::status::JobStatus;
+use job_specs::triggers::Concurrency;
 use protocol::attempt::{ReasonCode, Verdict};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -42,6 +43,19 @@ pub(crate) struct Build {
     pub counts: BTreeMap<&'static str, u32>,
     /// The build that this one repeats.
     pub rerun_of: Option<i64>,
+    /// The branch that a pull request wants to go into.
+    pub base: Option<String>,
+    /// The pull request's number.
+    pub pull_request: Option<i64>,
+    /// Whether its code may have secrets: that of a pull request from a fork may not.
+    pub trusted: bool,
+    /// Values of the job file's inputs, as they were given.
+    pub inputs: BTreeMap<String, String>,
+    /// Its concurrency group: `{group, mode}`.
+    #[schema(value_type = Option<Object>)]
+    pub concurrency: Option<Concurrency>,
+    /// It waits for another build of its group.
+    pub waits_for_group: bool,
     /// Its page.
     pub url: String,
     /// When it was made.
@@ -67,6 +81,12 @@ impl Build {
             commit: cause.commit,
             title: cause.title,
             author: cause.author,
+            base: cause.base,
+            pull_request: cause.pull_request,
+            trusted: cause.trusted,
+            inputs: cause.inputs,
+            concurrency: build.concurrency,
+            waits_for_group: build.waits_for_group,
             status: build.status,
             message: build.message,
             counts: build.counts,

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use axum::extract::{Form, State};
 use axum::response::Response;
-use job_specs::status::JobStatus;
 use protocol::ids::{AgentId, DeliveryId, JobId};
 use serde::Deserialize;
 use web::routes;
@@ -48,15 +47,10 @@ pub(super) async fn cancel_job(State(app): State<App>, _: User, Path(job): Path<
     Ok(go(&app, &routes::job(&job), Notice::JobCancelled))
 }
 
-/// Runs a job's build again: what failed of it, or all of it when the job passed.
+/// Runs this job again, one cell of a matrix included, and what was skipped only because of it.
 pub(super) async fn rerun_job(State(app): State<App>, _: User, Path(job): Path<String>) -> Done {
     let job = jobs::show(&app.store, &JobId(job)).await?.job;
-    let which = if job.status == JobStatus::Passed {
-        Rerun::All
-    } else {
-        Rerun::Failed
-    };
-    rerun(&app, job.build, which).await
+    rerun(&app, job.build, Rerun::Jobs(vec![job.id])).await
 }
 
 /// Lets an agent finish what it has.

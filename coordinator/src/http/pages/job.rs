@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::http::access::Reader;
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
-use crate::store::{builds, jobs};
+use crate::store::{artifacts, builds, jobs};
 
 /// How to show it.
 #[derive(Deserialize)]
@@ -81,7 +81,11 @@ async fn page(
     let siblings = rows::jobs(app, build.jobs).await?;
     let row = siblings.iter().find(|row| row.id == job.as_str()).cloned();
     let over = found.job.status.is_final();
+    let of_shown = shown.map(|shown| shown.id.clone());
+    let kept = artifacts::of_job(&app.store, &job).await?.into_iter();
+    let kept = kept.filter(|artifact| of_shown.as_ref() == Some(&artifact.attempt));
     let page = JobPage {
+        artifacts: kept.map(super::artifact::row).collect(),
         attempts: links.collect(),
         attempt: view,
         build: rows::build(build.build),

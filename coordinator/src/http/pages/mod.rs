@@ -3,6 +3,7 @@
 
 mod actions;
 mod agents;
+mod artifact;
 mod attempt;
 mod build;
 mod builds;
@@ -44,6 +45,7 @@ pub(super) fn router() -> Routes {
         .route("/jobs/{job}/attempts/{number}", get_only.clone(), get(job::attempt))
         .route("/jobs/{job}/cancel", post_only.clone(), post(actions::cancel_job))
         .route("/jobs/{job}/rerun", post_only.clone(), post(actions::rerun_job))
+        .route("/artifacts/{artifact}", get_only.clone(), get(artifact::page))
         .route("/agents", get_only.clone(), get(agents::page))
         .route("/agents/enrol", post_only.clone(), post(agents::enrol))
         .route("/agents/{agent}/drain", post_only.clone(), post(actions::drain))

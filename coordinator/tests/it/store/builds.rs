@@ -187,7 +187,7 @@ pub async fn a_newer_schema_is_refused(world: World) {
         .to_string();
     assert_eq!(
         refused,
-        "the database has schema 2, newer than this program's 1: use a newer drover"
+        "the database has schema 3, newer than this program's 2: use a newer drover"
     );
 }
 

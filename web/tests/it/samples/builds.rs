@@ -116,6 +116,7 @@ pub fn build_page() -> BuildPage {
         },
         sentence: None,
         jobs,
+        notes: Vec::new(),
         exclusions: vec![Exclusion {
             job: "test".into(),
             cell: cell(&[("postgres", "13"), ("redis", "8")]),
@@ -133,6 +134,7 @@ pub fn build_page() -> BuildPage {
             others: 2,
         }),
         diagnosis: Diagnosis::default(),
+        artifacts: Vec::new(),
         actions: BuildActions {
             cancel: false,
             rerun: true,
@@ -174,6 +176,7 @@ pub fn three_axes() -> BuildPage {
         build,
         jobs,
         failure: None,
+        notes: Vec::new(),
         exclusions: Vec::new(),
         actions,
         ..build_page()

@@ -243,6 +243,7 @@ pub fn job_page() -> JobPage {
             log: Some(log("job", agent_words, &[])),
             cursor: "job:2,service-db:39,step-0:60,step-1:20".into(),
         }),
+        artifacts: Vec::new(),
         actions: JobActions {
             cancel: false,
             rerun: true,
@@ -299,6 +300,7 @@ pub fn waiting_job() -> JobPage {
         job: JobRow { attempts: 0, ..job },
         attempts: Vec::new(),
         attempt: None,
+        artifacts: Vec::new(),
         actions: JobActions {
             cancel: true,
             rerun: false,
