@@ -24,8 +24,8 @@ pub(crate) struct Sources {
 #[derive(Debug)]
 struct Imported {
     source: Source,
-    /// Its YAML, once somebody wanted it; `None` inside when it has none or cannot be read.
-    tree: OnceLock<Option<Arc<Node>>>,
+    /// Its YAML, once somebody wanted it and it could be read.
+    tree: OnceLock<Arc<Node>>,
 }
 
 #[derive(Debug, Default)]
@@ -119,10 +119,21 @@ impl Sources {
         LookUp::File(self.given.len() + at)
     }
 
-    /// The YAML of a file of the repository, read by `read` the first time.
+    /// Whether the YAML of a file has been read.
+    pub(crate) fn has_tree(&self, file: usize) -> bool {
+        let at = file.checked_sub(self.given.len());
+        let imported = at.and_then(|at| self.imported.get(at)?.get());
+        imported.is_some_and(|imported| imported.tree.get().is_some())
+    }
+
+    /// The YAML of a file of the repository, read by `read` until that succeeds.
     pub(crate) fn tree(&self, file: usize, read: impl FnOnce(&Source) -> Option<Arc<Node>>) -> Option<Arc<Node>> {
         let imported = self.imported.get(file.checked_sub(self.given.len())?)?.get()?;
-        imported.tree.get_or_init(|| read(&imported.source)).clone()
+        if let Some(tree) = imported.tree.get() {
+            return Some(Arc::clone(tree));
+        }
+        let tree = read(&imported.source)?;
+        Some(Arc::clone(imported.tree.get_or_init(|| tree)))
     }
 
     /// All of them, for those who show a diagnostic with the lines that it is about.

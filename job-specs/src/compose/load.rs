@@ -102,10 +102,11 @@ impl<'r> Loader<'_, 'r> {
     pub(crate) fn root(&mut self, file: &Wanted, variables: &Variables) -> Option<Arc<Node>> {
         let number = self.reader.repository_file(&file.path, file.place)?;
         let sources = self.reader.sources;
+        if !sources.has_tree(number) && !self.reader.spend(sources[number].text.len(), file.place) {
+            return None;
+        }
         let problems = &mut *self.reader.problems;
-        let mut is_new = false;
         let tree = sources.tree(number, |source| {
-            is_new = true;
             let before = problems.errors();
             let tree = yaml::read_compose(number, source, problems).filter(|root| !root.is_null());
             if tree.is_none() && problems.errors() == before {

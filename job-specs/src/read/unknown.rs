@@ -124,23 +124,26 @@ impl Reader<'_> {
         }
     }
 
+    /// The same in a Compose file, where the value was written `$NAME`.
+    fn in_shell_text_of_compose(&mut self, slot: Slot<'_>, name: &str) {
+        let place = self.inner(slot, name, 0);
+        let problem = Problem::at(
+            &codes::TEMPLATE_IN_RUN,
+            place,
+            format!("`${name}` in a text that a shell runs"),
+        );
+        let help = format!("set it in the service's `environment` and write `$${name}`: it must never become code");
+        self.add(
+            problem
+                .note("its value comes from outside of the repository")
+                .help(help),
+        );
+    }
+
     /// A value from outside in a text that a shell runs.
     pub(crate) fn in_shell_text(&mut self, slot: Slot<'_>, template: Template<'_>) {
         if self.in_compose(slot.place()) {
-            let name = template.name;
-            let place = self.inner(slot, name, 0);
-            let problem = Problem::at(
-                &codes::TEMPLATE_IN_RUN,
-                place,
-                format!("`${name}` in a text that a shell runs"),
-            );
-            let help = format!("set it in the service's `environment` and write `$${name}`: it must never become code");
-            self.add(
-                problem
-                    .note("its value comes from outside of the repository")
-                    .help(help),
-            );
-            return;
+            return self.in_shell_text_of_compose(slot, template.name);
         }
         let message = format!("`{}` in a text that a shell runs", template.whole);
         let place = self.inner(slot, template.whole, 0);

@@ -4,6 +4,9 @@
 
 mod codes;
 mod compose;
+mod compose_limits;
+mod compose_mistakes;
+mod compose_properties;
 mod conditions;
 mod corpus;
 mod examples;
@@ -20,6 +23,7 @@ mod properties;
 mod reference;
 mod schema;
 mod service_keys;
+mod service_mistakes;
 mod services;
 mod story;
 mod stress;
