@@ -23,6 +23,7 @@ pub mod deferred;
 mod ended;
 mod groups;
 pub mod jobs;
+mod making;
 mod needs;
 mod new_jobs;
 pub mod origins;

@@ -57,7 +57,8 @@ on_both! {
         writes_wake_others;
     reports: a_part_is_kept_once, new_fixed_and_flaky_are_found, a_grid_over_the_cells, fifty_thousand_tests_of_one_attempt,
         old_reports_go;
-    roads: a_queue_lets_one_build_run, only_the_newest_waits, a_new_build_stops_the_older, a_crowd_shares_the_road;
+    roads: a_queue_lets_one_build_run, only_the_newest_waits, a_new_build_stops_the_older, a_crowd_shares_the_road,
+        whatever_happens_one_build_has_the_road;
     schedules: a_schedule_keeps_its_time, a_time_makes_one_build;
 }
 
