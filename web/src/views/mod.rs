@@ -22,8 +22,8 @@ pub use jobs::{
     StepView,
 };
 pub use logs::{LogLine, LogSource, LogView};
-pub use shell::ShellPage;
 pub use repositories::{DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, SecretRow};
+pub use shell::ShellPage;
 
 use serde::Serialize;
 

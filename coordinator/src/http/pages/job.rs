@@ -82,7 +82,11 @@ async fn page(
     let siblings = rows::jobs(app, build.jobs).await?;
     let row = siblings.iter().find(|row| row.id == job.as_str()).cloned();
     let over = found.job.status.is_final();
-    let held_until = found.attempts.iter().rev().find_map(|attempt| app.shells.held_until(&attempt.id));
+    let held_until = found
+        .attempts
+        .iter()
+        .rev()
+        .find_map(|attempt| app.shells.held_until(&attempt.id));
     let page = JobPage {
         attempts: links.collect(),
         attempt: view,

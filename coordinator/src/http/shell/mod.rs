@@ -123,14 +123,15 @@ async fn serve(app: App, by: String, attempt: Attempt, mut person: WebSocket) {
     tracing::info!(attempt.id = %attempt.id, by = call.by, place = ?call.place, "a shell is asked for");
     let id = call.id.clone();
     let coming = app.shells.call(&attempt.agent, call);
+    let mut early = Vec::new();
     let agent = tokio::select! {
         came = tokio::time::timeout(pair::AGENT_COMES, coming) => came.ok().and_then(Result::ok),
-        () = pair::gone(&mut person) => None,
+        () = pair::gone(&mut person, &mut early) => None,
         () = app.stop.cancelled() => None,
     };
     app.shells.give_up(&id);
     match agent {
-        Some(agent) => pair::copy(person, agent, &app.stop).await,
+        Some(agent) => pair::copy(person, agent, early, &app.stop).await,
         None => {
             let message = format!(
                 "agent {} did not answer; `drover agent ls` shows whether it is there",
