@@ -202,6 +202,7 @@ jobs:
         .await
         .unwrap();
     browser.sees(&["are let go"]).await;
+    stage.let_go();
     browser.driver.clone().quit().await.unwrap();
     drop(browser);
     stage.stop();

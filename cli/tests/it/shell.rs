@@ -44,6 +44,7 @@ fn a_failed_job_is_entered_and_let_go() {
     stage.build(1);
     let (exit, said) = stage.watch(1);
     assert_eq!(exit, 1, "{said}");
+    assert!(said.contains("enter with `drover shell 1 --job 'test'`"), "{said}");
     let job = stage.json(&["build", "show", "1", "--json"])["jobs"][0].clone();
     assert!(job["held_until"].as_i64().is_some(), "{job}");
 

@@ -38,13 +38,13 @@ pub(super) async fn finish(
         Err(error) => return Err(error.into()),
     }
     let verdict = told.result.verdict;
-    let agent = hold.agent.clone();
+    // First, so that whoever sees the end sees this too.
+    if let Some(until) = told.held_until {
+        app.shells.hold(&hold.agent, &hold.attempt, until);
+    }
     queue::finish(&app.store, &hold, &told.events, told.result).await?;
     metrics::counter!("drover_attempts_finished_total", "verdict" => format!("{verdict:?}").to_lowercase())
         .increment(1);
-    if let Some(until) = told.held_until {
-        app.shells.hold(&agent, &hold.attempt, until);
-    }
     tracing::info!(attempt.id = %hold.attempt, ?verdict, "an attempt ended");
     Ok(StatusCode::NO_CONTENT)
 }
