@@ -119,6 +119,7 @@ impl SimAgent {
             events: Vec::new(),
             result,
             outputs: BTreeMap::new(),
+            held_until: None,
         };
         self.held.retain(|held| held.attempt != lease.attempt);
         let path = format!("/agent/v1/attempts/{}/finish", lease.attempt);
