@@ -83,7 +83,10 @@ impl Client {
         match tokio_tungstenite::connect_async(request).await {
             Ok((road, _)) => Ok(road),
             Err(tungstenite::Error::Http(answer)) => {
-                let body = answer.body().as_deref().and_then(|body| serde_json::from_slice(body).ok());
+                let body = answer
+                    .body()
+                    .as_deref()
+                    .and_then(|body| serde_json::from_slice(body).ok());
                 let is_closed = matches!(answer.status(), StatusCode::CONFLICT | StatusCode::GONE);
                 let mut stop = self.refused(answer.status(), body);
                 if is_closed {

@@ -116,10 +116,12 @@ class DroverTerminal extends HTMLElement {
 
   /** As many columns and rows as there is room for. */
   fit() {
-    const probe = this.view.appendChild(document.createElement("span"));
+    const row = this.view.appendChild(document.createElement("p"));
+    const probe = row.appendChild(document.createElement("span"));
     probe.textContent = "0".repeat(50);
-    const { width, height } = probe.getBoundingClientRect();
-    probe.remove();
+    const { width } = probe.getBoundingClientRect();
+    const { height } = row.getBoundingClientRect();
+    row.remove();
     if (!width) return;
     const style = getComputedStyle(this);
     const room = this.clientWidth - Number.parseFloat(style.paddingLeft) * 2;

@@ -46,6 +46,8 @@ struct Hold {
     until: watch::Sender<Micros>,
     users: AtomicUsize,
     let_go: CancellationToken,
+    /// It is over: whoever leaves last must not write it down again.
+    over: Mutex<bool>,
 }
 
 /// What stands in the attempt's folder.
@@ -142,6 +144,7 @@ impl Holds {
             until,
             users: AtomicUsize::new(0),
             let_go: CancellationToken::new(),
+            over: Mutex::new(false),
         });
         self.change(|held| drop(held.insert(attempt.clone(), hold.clone())));
         let end = loop {
@@ -159,6 +162,8 @@ impl Holds {
             }
         };
         self.change(|held| drop(held.remove(attempt)));
+        let mut over = hold.over.lock().unwrap_or_else(PoisonError::into_inner);
+        *over = true;
         if end == HoldEnd::Over
             && let Err(error) = folder.set_held(None)
         {
@@ -186,6 +191,10 @@ impl Holds {
 impl Hold {
     /// Gives it its full time again; false: it was held as long as it may be.
     fn extend(&self) -> bool {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        if *over {
+            return false;
+        }
         let until = later(self.note.secs).min(self.note.last);
         self.until.send_replace(until);
         let note = Note { until, ..self.note };

@@ -6,8 +6,8 @@ use job_specs::model::{Env, JobSpec};
 use protocol::shell::ShellPlace;
 
 use crate::attempt::folder::AttemptFolder;
-pub use crate::attempt::plan::{HOLD_LABEL, WORKSPACE};
 use crate::attempt::plan::{self, STEP_LABEL, TRY_LABEL};
+pub use crate::attempt::plan::{HOLD_LABEL, WORKSPACE};
 use crate::attempt::{AttemptContext, AttemptInput, ground, journal};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Owned, OwnedKind};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use agent::attempt::folder::AttemptFolder;
 use agent::attempt::{self, AttemptInput, Outlet, Over};
 use agent::logs::mask::Masker;
 use agent::shell::session::Typed;
@@ -124,8 +125,12 @@ async fn a_failed_job_stays_for_people_to_look_around_in() {
     let story = stage.run(job(vec![step("echo beside it")])).await;
     assert_eq!(story.told(), "Passed");
     assert_eq!(stage.context.holds.list().len(), 1);
+    let visit = stage.context.holds.enter(&input.attempt).unwrap();
     stage.context.holds.release(&input.attempt);
     over.removal.await.unwrap();
+    drop(visit);
+    let folder = AttemptFolder::of(&stage.context.attempts, &input.attempt);
+    assert_eq!(folder.held(), None, "who leaves late does not hold it again");
     stage.close().await;
 }
 

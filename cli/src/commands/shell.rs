@@ -34,7 +34,8 @@ pub fn wish(shell: &Shell) -> ShellWish {
 }
 
 async fn release(client: &Client, shell: &Shell, build: &BuildView) -> anyhow::Result<Exit> {
-    let is_meant = |job: &&JobView| job.held_until.is_some() && shell.job.as_ref().is_none_or(|name| is_called(job, name));
+    let is_meant =
+        |job: &&JobView| job.held_until.is_some() && shell.job.as_ref().is_none_or(|name| is_called(job, name));
     let held: Vec<&JobView> = build.jobs.iter().filter(is_meant).collect();
     if held.is_empty() {
         return Err(Stop::new(Exit::NotFound, format!("nothing of build {} is held", build.row.number)).into());
@@ -66,10 +67,14 @@ fn pick<'a>(shell: &Shell, build: &'a BuildView) -> Result<&'a JobView, Stop> {
     let open: Vec<&JobView> = jobs.iter().copied().filter(|job| is_open(job)).collect();
     match open[..] {
         [job] => Ok(job),
-        [] => Err(Stop::new(Exit::NotFound, format!("no job of build {number} runs or is held"))
-            .help("`hold_on_failure: 30m` in a job keeps what its failure leaves, to look around in")),
-        _ => Err(Stop::new(Exit::Usage, "several jobs run or are held; say which with `--job`")
-            .help(format!("there are {}", titles(open.iter().copied())))),
+        [] => Err(
+            Stop::new(Exit::NotFound, format!("no job of build {number} runs or is held"))
+                .help("`hold_on_failure: 30m` in a job keeps what its failure leaves, to look around in"),
+        ),
+        _ => Err(
+            Stop::new(Exit::Usage, "several jobs run or are held; say which with `--job`")
+                .help(format!("there are {}", titles(open.iter().copied()))),
+        ),
     }
 }
 

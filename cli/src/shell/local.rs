@@ -27,7 +27,9 @@ pub async fn enter(wish: ShellWish) -> anyhow::Result<Exit> {
         workdir: service.is_none().then(|| room::WORKSPACE.to_owned()),
         terminal: wish.terminal.map(|size| (size.cols, size.rows)),
     };
-    let exec = exec_by_labels(None, &wanted, plan).await.context("enter the container")?;
+    let exec = exec_by_labels(None, &wanted, plan)
+        .await
+        .context("enter the container")?;
     let exec = exec.ok_or_else(|| {
         Stop::new(Exit::NotFound, "nothing is held on this machine")
             .help("`drover run --hold` keeps what a failed job leaves until you end it")

@@ -37,15 +37,15 @@ pub async fn enter(mut road: Road, wish: ShellWish) -> anyhow::Result<Exit> {
     let with_terminal = wish.terminal.is_some();
     say(&mut road, &wish).await?;
     let mut raw = None;
-    let mut here = listen(with_terminal)?;
-    let mut entered = false;
+    let mut here: Option<mpsc::Receiver<Here>> = None;
     loop {
         tokio::select! {
             heard = road.next() => match heard {
                 Some(Ok(Message::Binary(bytes))) => show(&bytes)?,
                 Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
                     Ok(ShellWord::Ready { place }) => {
-                        entered = true;
+                        // What is typed before there is a command is for nobody.
+                        here = Some(listen(with_terminal)?);
                         if with_terminal {
                             anstream::eprintln!("in {place}; Ctrl-D or `exit` leaves it");
                             raw = Some(Raw::enter()?);
@@ -54,7 +54,7 @@ pub async fn enter(mut road: Road, wish: ShellWish) -> anyhow::Result<Exit> {
                     Ok(ShellWord::Exit { code }) => return Ok(Exit::Command(u8::try_from(code).unwrap_or(u8::MAX))),
                     Ok(ShellWord::Failed { message }) => {
                         drop(raw);
-                        let exit = if entered { Exit::Infrastructure } else { Exit::NotFound };
+                        let exit = if here.is_some() { Exit::Infrastructure } else { Exit::NotFound };
                         return Err(Stop::new(exit, message).into());
                     }
                     // Words that are for the other side, or of a newer one.
@@ -66,8 +66,15 @@ pub async fn enter(mut road: Road, wish: ShellWish) -> anyhow::Result<Exit> {
                     return Err(Stop::new(Exit::Unreachable, "the connection to the coordinator broke off").into());
                 }
             },
-            Some(what) = here.recv() => send(&mut road, what).await?,
+            Some(what) = typed(&mut here) => send(&mut road, what).await?,
         }
+    }
+}
+
+async fn typed(here: &mut Option<mpsc::Receiver<Here>>) -> Option<Here> {
+    match here {
+        Some(here) => here.recv().await,
+        None => None,
     }
 }
 
@@ -87,7 +94,9 @@ async fn say(road: &mut Road, word: &impl serde::Serialize) -> anyhow::Result<()
 /// Whoever reads our output may have seen enough.
 fn show(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).context("print the output")
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .context("print the output")
 }
 
 /// Follows standard input, and the size of the terminal if there is one.

@@ -176,10 +176,17 @@ jobs:
     page.goto(format!("{}/builds/1", stage.url())).await.unwrap();
     page.find(By::LinkText("test")).await.unwrap().click().await.unwrap();
     browser.sees(&["held until", "drover shell 1 --job test"]).await;
-    page.find(By::LinkText("Terminal")).await.unwrap().click().await.unwrap();
+    page.find(By::LinkText("Terminal"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
     browser.sees(&["In step 1", "/workspace"]).await;
     let keys = page.find(By::Css("drover-terminal textarea")).await.unwrap();
-    keys.send_keys("ls --color=always / && cat behind && echo $((40 + 2))" + Key::Enter).await.unwrap();
+    keys.send_keys("ls --color=always / && cat behind && echo $((40 + 2))" + Key::Enter)
+        .await
+        .unwrap();
     browser.sees(&["left\n42"]).await;
     if let Some(file) = std::env::var_os("DROVER_SCREENSHOT") {
         page.screenshot(std::path::Path::new(&file)).await.unwrap();
@@ -188,8 +195,14 @@ jobs:
     browser.sees(&["The shell ended with 7.", "Open again"]).await;
     page.find(By::LinkText("redis")).await.unwrap().click().await.unwrap();
     browser.sees(&["In service redis."]).await;
-    page.find(By::XPath("//button[text()='Let go']")).await.unwrap().click().await.unwrap();
+    page.find(By::XPath("//button[text()='Let go']"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
     browser.sees(&["are let go"]).await;
+    stage.let_go();
     browser.driver.clone().quit().await.unwrap();
     drop(browser);
     stage.stop();

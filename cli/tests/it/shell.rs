@@ -24,7 +24,11 @@ jobs:
 /// Runs a shell with that input.
 fn shell(stage: &Stage, words: &[&str], input: &str) -> Output {
     let mut command = stage.command();
-    let piped = command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let piped = command
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = piped.spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
@@ -40,27 +44,50 @@ fn a_failed_job_is_entered_and_let_go() {
     stage.build(1);
     let (exit, said) = stage.watch(1);
     assert_eq!(exit, 1, "{said}");
+    assert!(said.contains("enter with `drover shell 1 --job 'test'`"), "{said}");
     let job = stage.json(&["build", "show", "1", "--json"])["jobs"][0].clone();
     assert!(job["held_until"].as_i64().is_some(), "{job}");
 
     let ping = shell(&stage, &["shell", "1", "--", "redis-cli", "-h", "redis", "ping"], "");
-    assert_eq!((ping.status.code(), String::from_utf8_lossy(&ping.stdout).trim()), (Some(0), "PONG"), "{}", told(&ping));
+    assert_eq!(
+        (ping.status.code(), String::from_utf8_lossy(&ping.stdout).trim()),
+        (Some(0), "PONG"),
+        "{}",
+        told(&ping)
+    );
     let script = "cat behind; redis-cli -h redis get key; echo $WHO; exit 9\n";
     let script = shell(&stage, &["shell", "1", "--job", "test", "--step", "breaks"], script);
-    assert_eq!(String::from_utf8_lossy(&script.stdout), "left\nkept\nme\n", "{}", told(&script));
+    assert_eq!(
+        String::from_utf8_lossy(&script.stdout),
+        "left\nkept\nme\n",
+        "{}",
+        told(&script)
+    );
     assert_eq!(script.status.code(), Some(9));
-    let service = shell(&stage, &["shell", "1", "--service", "redis", "--", "redis-cli", "get", "key"], "");
+    let service = shell(
+        &stage,
+        &["shell", "1", "--service", "redis", "--", "redis-cli", "get", "key"],
+        "",
+    );
     assert_eq!(String::from_utf8_lossy(&service.stdout), "kept\n", "{}", told(&service));
     let wrong = shell(&stage, &["shell", "1", "--service", "db"], "");
     assert_eq!(wrong.status.code(), Some(5));
-    assert!(told(&wrong).contains("there is no service `db`; there are `redis`"), "{}", told(&wrong));
+    assert!(
+        told(&wrong).contains("there is no service `db`; there are `redis`"),
+        "{}",
+        told(&wrong)
+    );
 
     stage.ok(&["shell", "1", "--release"]);
     let over = eventually("the job is let go", || {
         let over = shell(&stage, &["shell", "1"], "");
         (over.status.code() == Some(5)).then_some(over)
     });
-    assert!(told(&over).contains("is over, and nothing of it is held"), "{}", told(&over));
+    assert!(
+        told(&over).contains("is over, and nothing of it is held"),
+        "{}",
+        told(&over)
+    );
     stage.stop();
     stage.nothing_left();
 }

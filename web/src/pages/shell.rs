@@ -45,7 +45,11 @@ impl<'a> Shell<'a> {
 pub fn command(build: i64, title: &str, service: Option<&str>) -> String {
     let quoted = |text: &str| {
         let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+        if is_plain {
+            text.to_owned()
+        } else {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
     };
     let service = service.map_or_else(String::new, |service| format!(" --service {}", quoted(service)));
     format!("drover shell {build} --job {}{service}", quoted(title))

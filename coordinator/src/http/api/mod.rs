@@ -49,6 +49,7 @@ pub(crate) fn router() -> (Router<App>, Description) {
         .merge(builds::router())
         .merge(build_logs::router())
         .merge(jobs::router())
+        .merge(super::shell::described())
         .merge(attempts::router())
         .merge(logs::router())
         .merge(artifacts::router())

@@ -89,7 +89,11 @@ async fn page(
     let of_shown = shown.map(|shown| shown.id.clone());
     let kept = artifacts::of_job(&app.store, &job).await?.into_iter();
     let kept = kept.filter(|artifact| of_shown.as_ref() == Some(&artifact.attempt));
-    let held_until = found.attempts.iter().rev().find_map(|attempt| app.shells.held_until(&attempt.id));
+    let held_until = found
+        .attempts
+        .iter()
+        .rev()
+        .find_map(|attempt| app.shells.held_until(&attempt.id));
     let page = JobPage {
         artifacts: kept.map(super::artifact::row).collect(),
         attempts: links.collect(),

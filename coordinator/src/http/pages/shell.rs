@@ -32,7 +32,11 @@ pub(super) async fn page(
     let attempt = shell::enterable(&app, &id).await?;
     let found = jobs::show(&app.store, &id).await?;
     let services: Vec<String> = found.spec.services.iter().map(|service| service.name.clone()).collect();
-    if query.service.as_ref().is_some_and(|service| !services.contains(service)) {
+    if query
+        .service
+        .as_ref()
+        .is_some_and(|service| !services.contains(service))
+    {
         return Err(ApiError::NotFound("service").into());
     }
     let page = ShellPage {

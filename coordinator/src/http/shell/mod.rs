@@ -14,6 +14,8 @@ use axum::response::Response;
 use axum::routing::get;
 use protocol::ids::JobId;
 use protocol::shell::{ShellCall, ShellWish, ShellWord};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::access::{AgentCaller, User};
 use super::error::ApiError;
@@ -28,11 +30,14 @@ pub(crate) use board::Shells;
 /// No frame of a terminal is longer, bytes.
 const FRAME: usize = 256 * 1024;
 
-/// The routes of shells; the description of the API has no words for WebSockets.
+/// The route of people, with its description.
+pub(super) fn described() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(open))
+}
+
+/// The route of agents.
 pub(super) fn router() -> Routes {
-    Routes::new()
-        .route("/api/v1/jobs/{job}/shell", [Method::GET], get(open))
-        .route("/agent/v1/shells/{id}", [Method::GET], get(bring))
+    Routes::new().route("/agent/v1/shells/{id}", [Method::GET], get(bring))
 }
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
@@ -42,7 +47,10 @@ fn upgrade(upgrade: Upgrade) -> Result<WebSocketUpgrade, ApiError> {
     Ok(upgrade.max_message_size(FRAME).max_frame_size(FRAME))
 }
 
-/// A person wants to enter a job.
+/// A terminal in a job that runs or is held: a WebSocket whose first text frame says what to enter
+/// (`{"place": "job" | {"step": …} | {"service": …}, "command": […], "terminal": {"cols", "rows"}}`).
+#[utoipa::path(get, path = "/api/v1/jobs/{job}/shell", params(("job", description = "Its id")),
+    responses((status = 101), (status = 409), (status = 410)))]
 async fn open(
     State(app): State<App>,
     user: User,
@@ -123,14 +131,15 @@ async fn serve(app: App, by: String, attempt: Attempt, mut person: WebSocket) {
     tracing::info!(attempt.id = %attempt.id, by = call.by, place = ?call.place, "a shell is asked for");
     let id = call.id.clone();
     let coming = app.shells.call(&attempt.agent, call);
+    let mut early = Vec::new();
     let agent = tokio::select! {
         came = tokio::time::timeout(pair::AGENT_COMES, coming) => came.ok().and_then(Result::ok),
-        () = pair::gone(&mut person) => None,
+        () = pair::gone(&mut person, &mut early) => None,
         () = app.stop.cancelled() => None,
     };
     app.shells.give_up(&id);
     match agent {
-        Some(agent) => pair::copy(person, agent, &app.stop).await,
+        Some(agent) => pair::copy(person, agent, early, &app.stop).await,
         None => {
             let message = format!(
                 "agent {} did not answer; `drover agent ls` shows whether it is there",

@@ -12,11 +12,18 @@ use tokio_util::sync::CancellationToken;
 
 /// An agent hears of a shell within a poll's answer; it is there by then, or it is not there at all.
 pub(super) const AGENT_COMES: Duration = Duration::from_secs(20);
+/// Frames that are kept until the agent is there; the person waits with the rest.
+const EARLY: usize = 16;
 /// Proxies drop a connection that is silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(25);
 
-/// Copies until one end closes.
-pub(super) async fn copy(person: WebSocket, agent: WebSocket, stop: &CancellationToken) {
+/// Copies until one end closes; `early` is what the person said before.
+pub(super) async fn copy(person: WebSocket, mut agent: WebSocket, early: Vec<Message>, stop: &CancellationToken) {
+    for message in early {
+        if agent.send(message).await.is_err() {
+            break; // the reader below finds out
+        }
+    }
     let (mut to_person, from_person) = person.split();
     let (mut to_agent, from_agent) = agent.split();
     let (mut last, mut of_person) = (None, None);
@@ -71,13 +78,16 @@ fn is_last_word(text: &str) -> bool {
     )
 }
 
-/// Waits until the person closes; what they type before there is a shell is lost.
-pub(super) async fn gone(person: &mut WebSocket) {
-    while let Some(Ok(message)) = person.recv().await {
-        if matches!(message, Message::Close(_)) {
-            return;
+/// Waits until the person closes; keeps what they type before there is a shell.
+pub(super) async fn gone(person: &mut WebSocket, early: &mut Vec<Message>) {
+    while early.len() < EARLY {
+        match person.recv().await {
+            Some(Ok(message @ (Message::Binary(_) | Message::Text(_)))) => early.push(message),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Close(_)) | Err(_)) | None => return,
         }
     }
+    std::future::pending().await
 }
 
 /// Says the last word and closes.
