@@ -67,7 +67,7 @@ fn the_reports_of_a_job_are_read_and_what_is_wrong_is_said() {
     passed c | uses ••• 0us
     passed s | kept 0us
     failed t.tap | it 0us
-    report b.xml:2:8 is not XML: it has no element
+    report b.xml:1:1 is not XML: it has no element
     report c.xml:3:1 is cut off: syntax error: tag not closed: `>` not found before end of input
     reports: `none/*.tap` matches no file
     ");

@@ -158,7 +158,7 @@ fn what_is_no_junit_says_where() {
     let all: Vec<String> = texts.iter().map(|text| told(Junit, text)).collect();
     insta::assert_snapshot!(all.join("\n"), @"
     ! 1:1 is not XML: it has no element
-    ! 2:1 is not XML: it has no element
+    ! 1:1 is not XML: it has no element
     ! 1:1 is XML but not JUnit's: it begins with <html>, not with <testsuites> or <testsuite>
     ! 2:22 is not XML: ill-formed document: expected `</testcase>`, but `</wrong>` was found
     passed  | kept 0us
