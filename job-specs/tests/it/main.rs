@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod compose;
+mod compose_limits;
+mod compose_mistakes;
 mod corpus;
 mod examples;
 mod files;
@@ -12,5 +14,6 @@ mod limits;
 mod properties;
 mod schema;
 mod service_keys;
+mod service_mistakes;
 mod services;
 mod story;
