@@ -1,7 +1,5 @@
 //! Compose's `build`: how an image is made from a folder of the repository.
 
-use std::collections::BTreeMap;
-
 use crate::codes;
 use crate::keys::BUILD;
 use crate::model::{BuildSpec, Env};
@@ -35,7 +33,7 @@ impl Reader<'_> {
             dockerfile_inline,
             args: self.take(&fields, "args", Self::build_args).unwrap_or_default(),
             target: self.take(&fields, "target", Self::text),
-            labels: self.take(&fields, "labels", Self::labels).unwrap_or_else(BTreeMap::new),
+            labels: self.take(&fields, "labels", Self::labels).unwrap_or_default(),
             no_cache: self.take(&fields, "no_cache", Self::flag).unwrap_or(false),
             pull: self.take(&fields, "pull", Self::flag).unwrap_or(false),
             platform: self.take(&fields, "platforms", Self::one_platform),

@@ -28,6 +28,7 @@ mod service_files;
 mod service_limits;
 mod service_mounts;
 mod service_network;
+mod service_rights;
 mod step;
 mod text;
 mod unknown;

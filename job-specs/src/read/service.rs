@@ -125,6 +125,7 @@ impl Reader<'_> {
             self.service_image(&fields, &owner, &mut service);
             self.service_process(&fields, &owner, around, &mut service.spec);
             self.service_limits(&fields, &owner, &mut service.spec);
+            self.service_rights(&fields, &mut service.spec);
             self.service_network(&fields, &owner, around, &mut service);
             self.service_mounts(&fields, &owner, around, &mut service.spec);
             self.service_readiness(&fields, &owner, &mut service);

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod compose;
+mod compose_limits;
+mod compose_mistakes;
 mod conditions;
 mod corpus;
 mod examples;
@@ -16,6 +18,7 @@ mod outputs;
 mod properties;
 mod schema;
 mod service_keys;
+mod service_mistakes;
 mod services;
 mod story;
 mod triggers;
