@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use protocol::lease::Held;
 use protocol::ids::{AttemptId, StreamId};
+use protocol::lease::Held;
 use protocol::shell::{ShellCall, ShellWord};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
