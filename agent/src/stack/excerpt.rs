@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use protocol::record;
+use protocol::record::{self, Source};
 use regex::Regex;
 use rustix::fs::{Mode, OFlags};
 
@@ -72,16 +72,17 @@ fn read_last(log: &Path) -> std::io::Result<Vec<String>> {
     }
 }
 
-/// Waits until a line of the log matches. Errors: the log cannot be followed.
-pub(super) async fn wait_for_line(watcher: &Watcher, log: &Path, pattern: &Regex) -> std::io::Result<()> {
-    let mut tail = watcher.follow(log, 0)?;
+/// Waits until a line that the service itself has written matches, from that byte of the log on. Errors: the log cannot
+/// be followed.
+pub(super) async fn wait_for_line(watcher: &Watcher, log: &Path, from: u64, pattern: &Regex) -> std::io::Result<()> {
+    let mut tail = watcher.follow(log, from)?;
     let mut assembler = LineAssembler::new(Arc::new(Masker::default()));
     let (mut bytes, mut lines) = (Vec::new(), Vec::new());
     loop {
         let tailed = tail.next(&mut bytes).await?;
         assembler.push(&bytes, &mut lines);
         bytes.clear();
-        if text_of(&lines).any(|line| pattern.is_match(&line)) {
+        if own_text_of(&lines).any(|line| pattern.is_match(&line)) {
             return Ok(());
         }
         lines.clear();
@@ -96,10 +97,17 @@ fn text_of(lines: &[u8]) -> impl Iterator<Item = String> + '_ {
     records.map(|line| String::from_utf8_lossy(line.bytes).into_owned())
 }
 
+/// Without what was said about it: the output of its build.
+fn own_text_of(lines: &[u8]) -> impl Iterator<Item = String> + '_ {
+    let records = record::records(lines).filter_map(Result::ok);
+    let own = records.filter(|line| line.source != Source::System);
+    own.map(|line| String::from_utf8_lossy(line.bytes).into_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::record::{Record, Source};
+    use protocol::record::Record;
 
     #[test]
     fn the_last_fifty_lines_are_kept_also_when_the_last_has_no_end() {

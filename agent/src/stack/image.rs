@@ -97,7 +97,7 @@ impl Service {
             logins: self.shared.spec.logins.clone(),
         };
         let id = build.run(engine, |output| {
-            if let Err(error) = log.append(Source::Stdout, output.as_bytes()) {
+            if let Err(error) = log.append(Source::System, output.as_bytes()) {
                 tracing::warn!(service = self.spec.name, %error, "a build's log cannot be written");
             }
         });

@@ -32,6 +32,7 @@ impl Service {
                 body,
                 launch,
                 workspace,
+                log_from: 0,
             });
         }
         let engine = &self.shared.engine;
@@ -56,6 +57,7 @@ impl Service {
                 body,
                 launch,
                 workspace,
+                log_from: 0,
             }),
             Err((id, error)) => {
                 if let Err(error) = engine.remove_forced(&id).await {
@@ -167,8 +169,15 @@ impl Service {
     }
 
     /// Starts it again after its end; whatever is in its container stays.
-    pub(super) async fn start_again(&self, Prepared { body, workspace, .. }: &mut Prepared) -> Result<(), FailureKind> {
+    pub(super) async fn start_again(&self, prepared: &mut Prepared) -> Result<(), FailureKind> {
         let engine = &self.shared.engine;
+        let Prepared {
+            body,
+            workspace,
+            log_from,
+            ..
+        } = prepared;
+        *log_from = std::fs::symlink_metadata(self.log()).map_or(0, |log| log.len());
         match body {
             Body::Gone(_) => {}
             Body::Plain { id, output } => {

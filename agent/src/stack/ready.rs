@@ -7,7 +7,7 @@ use super::body::Body;
 use super::excerpt;
 use super::failure::FailureKind;
 use super::launch::Probe;
-use super::service::Service;
+use super::service::{Prepared, Service};
 use crate::engine::EngineError;
 use crate::gate::{HealthState, ProbeTarget};
 
@@ -27,11 +27,12 @@ pub(super) enum Probed {
 /// Waits until the service is ready, at most `timeout`. Never returns for a probe whose answer is the service's end.
 pub(super) async fn wait(
     service: &Service,
-    body: &Body,
-    probe: &Probe,
+    Prepared {
+        body, launch, log_from, ..
+    }: &Prepared,
     timeout: Option<Duration>,
 ) -> Result<Probed, FailureKind> {
-    match probe {
+    match &launch.probe {
         Probe::Running => Ok(Probed::Ready),
         Probe::Tcp(port) => reach(service, body, *port, None, timeout).await,
         Probe::Http { port, path } => reach(service, body, *port, Some(path), timeout).await,
@@ -45,7 +46,7 @@ pub(super) async fn wait(
         Probe::Log(pattern) => {
             let watcher = service.shared.spec.watcher.clone().unwrap_or_default();
             let log = service.log();
-            match within(timeout, excerpt::wait_for_line(&watcher, &log, pattern)).await {
+            match within(timeout, excerpt::wait_for_line(&watcher, &log, *log_from, pattern)).await {
                 Some(Ok(())) => Ok(Probed::Ready),
                 Some(Err(source)) => Err(EngineError::Io {
                     what: "follow a service's log",

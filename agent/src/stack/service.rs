@@ -61,6 +61,8 @@ pub(super) struct Prepared {
     pub(super) launch: Launch,
     /// The code, when it mounts some of it.
     pub(super) workspace: Option<PathBuf>,
+    /// Where in its log the output of this run begins.
+    pub(super) log_from: u64,
 }
 
 /// How far a service came in one run.
@@ -174,12 +176,9 @@ impl Service {
     }
 
     /// One run, from its start to its end.
-    async fn live(
-        &self,
-        Prepared { body, launch, .. }: &Prepared,
-        restarts: &mut Restarts,
-    ) -> Result<Life, FailureKind> {
+    async fn live(&self, prepared: &Prepared, restarts: &mut Restarts) -> Result<Life, FailureKind> {
         let (board, engine) = (&self.shared.board, &self.shared.engine);
+        let Prepared { body, launch, .. } = prepared;
         let started = body.go(engine, launch).await?;
         let began = Instant::now();
         self.tell(started, ServiceState::Running);
@@ -189,7 +188,7 @@ impl Service {
         let ready = tokio::select! {
             biased;
             ended = body.ended(engine) => return self.ended_early(ended?, launch, began),
-            ready = ready::wait(self, body, &launch.probe, timeout) => ready?,
+            ready = ready::wait(self, prepared, timeout) => ready?,
         };
         if let Probed::Late(last_probe) = ready {
             return Err(FailureKind::NotReady {

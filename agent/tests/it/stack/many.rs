@@ -170,6 +170,24 @@ async fn a_service_that_always_comes_back_is_no_death() {
     }
     let death = tokio::time::timeout(std::time::Duration::from_millis(1), running.stack.death()).await;
     assert!(death.is_err());
-    soon(async {}).await;
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_run_said_makes_no_later_one_ready() {
+    let script = "test -e /again && sleep 1000; touch /again; echo up; nc -l -p 81 -e true";
+    let forgetful = ServiceSpec {
+        restart: Restart::Always,
+        ready: ready(ReadyProbe::Log("up".into()), 1_500),
+        ..shell("db", script)
+    };
+    let running = start(vec![forgetful]).await;
+    running.ready().await;
+    running.knock("db").await;
+    let failure = soon(running.stack.death()).await;
+    assert_eq!(
+        failure.sentence(),
+        "service `db` was not ready within 1.5 s (log): no line matched `up`"
+    );
     running.close().await;
 }
