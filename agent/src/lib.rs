@@ -10,5 +10,7 @@ pub mod engine;
 pub mod gate;
 pub mod local;
 pub mod logs;
+pub mod reports;
 pub mod sandbox;
+pub mod shell;
 pub mod stack;

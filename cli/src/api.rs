@@ -85,6 +85,9 @@ pub struct JobView {
     /// Why it did not pass.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Its containers stay until then; microseconds since 1970.
+    #[serde(default)]
+    pub held_until: Option<i64>,
     /// Its failure does not count.
     #[serde(default)]
     pub allow_failure: bool,

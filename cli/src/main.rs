@@ -8,6 +8,8 @@ mod commands;
 mod exit;
 mod render;
 mod settings;
+mod shell;
+mod split;
 
 use std::process::ExitCode;
 

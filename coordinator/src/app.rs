@@ -10,7 +10,7 @@ use crate::blobs::BlobStore;
 use crate::blobs::scope::DefaultBranches;
 use crate::config::Config;
 use crate::git::Mirrors;
-use crate::http::Cancels;
+use crate::http::{Cancels, Shells};
 use crate::logs::LogStore;
 use crate::store::Store;
 
@@ -35,6 +35,8 @@ pub(crate) struct App {
     pub delivered: Arc<Notify>,
     /// What agents were told to stop.
     pub cancels: Cancels,
+    /// Shells that are being opened, and jobs that are held.
+    pub shells: Shells,
     /// Cancelled when we stop: every wait also waits for it.
     pub stop: CancellationToken,
     /// Every task that we spawn.

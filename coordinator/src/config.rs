@@ -18,7 +18,7 @@ pub struct Config {
     pub database: Option<String>,
     /// The address that people, forges and agents use, without a trailing slash; by default `http://<listen>`.
     pub public_url: Option<String>,
-    /// How long logs are kept.
+    /// How long logs and test reports are kept.
     pub retention: Retention,
     /// How much a request may send.
     pub limits: Limits,
@@ -28,7 +28,7 @@ pub struct Config {
     pub blobs: Blobs,
 }
 
-/// How long logs are kept; the first limit that is reached counts.
+/// How long logs and test reports are kept; of logs the first limit that is reached counts.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
@@ -36,6 +36,8 @@ pub struct Retention {
     pub days: u32,
     /// Bytes of all logs on disk; the oldest go first.
     pub max_bytes: u64,
+    /// Days that test reports are kept.
+    pub test_days: u32,
 }
 
 /// The largest bodies that are read, in bytes.
@@ -120,6 +122,7 @@ impl Default for Retention {
         Retention {
             days: 90,
             max_bytes: 20 << 30,
+            test_days: 90,
         }
     }
 }

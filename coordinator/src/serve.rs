@@ -135,6 +135,7 @@ async fn open(config: Config, address: SocketAddr) -> anyhow::Result<App> {
         config: Arc::new(config),
         delivered: Arc::default(),
         cancels: http::Cancels::default(),
+        shells: http::Shells::default(),
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
     })

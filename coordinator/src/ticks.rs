@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::app::App;
-use crate::store::{attempts, queue, repositories};
+use crate::store::{attempts, queue, reports, repositories};
 use crate::{builds, logs};
 
 /// How often to look for agents that fell silent.
@@ -82,6 +82,13 @@ pub(crate) async fn retention(app: App) -> anyhow::Result<()> {
         .context("remove old logs")?;
     if !removed.is_empty() {
         tracing::info!(attempts = removed.len(), "old logs were removed");
+    }
+    let oldest = app.store.now() - i64::from(limits.test_days) * 24 * 3_600 * 1_000_000;
+    let pruned = reports::prune(&app.store, oldest)
+        .await
+        .context("remove old test reports")?;
+    if pruned > 0 {
+        tracing::info!(attempts = pruned, "old test reports were removed");
     }
     for repository in repositories::list(&app.store).await.context("list repositories")? {
         app.mirrors.tidy(repository.id.as_str()).await;

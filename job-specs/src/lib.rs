@@ -16,6 +16,7 @@ pub mod fix;
 pub mod globs;
 pub mod import;
 pub mod model;
+pub mod reference;
 pub mod render;
 pub mod repository;
 pub mod status;
@@ -44,6 +45,7 @@ mod words;
 mod yaml;
 
 pub use diagnostics::Diagnostic;
+pub use durations::parse_ms as duration_ms;
 pub use env::{Facts, builtin_env};
 pub use expand::{Expansion, Outputs, expand, expand_job};
 pub use hash::{fill_hashes, hash_files};

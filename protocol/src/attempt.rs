@@ -52,6 +52,11 @@ pub enum EventKind {
         /// Why the one before did not do: "step `test` exited with 75".
         reason: String,
     },
+    /// The job is over and did not pass; its containers and services stay for a while.
+    Held {
+        /// Until when; each use moves it.
+        until: Micros,
+    },
     /// A service is in a new state.
     Service {
         /// Its name.
@@ -206,6 +211,9 @@ pub struct AttemptResult {
     pub verdict: Verdict,
     /// Why, unless it passed.
     pub reason: Option<Reason>,
+    /// Tests that failed, by its reports; `None` without reports. `retry.on: [test]` looks at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_tests: Option<u32>,
 }
 
 impl AttemptResult {
@@ -214,6 +222,7 @@ impl AttemptResult {
         AttemptResult {
             verdict: Verdict::Passed,
             reason: None,
+            failed_tests: None,
         }
     }
 
@@ -226,6 +235,7 @@ impl AttemptResult {
                 sentence: sentence.into(),
                 exit_code: None,
             }),
+            failed_tests: None,
         }
     }
 }

@@ -7,6 +7,8 @@ pub mod blobs;
 pub mod ids;
 pub mod lease;
 pub mod record;
+pub mod reports;
+pub mod shell;
 
 /// The protocol version that this build speaks. It also serves `VERSION - 1`.
 pub const VERSION: u32 = 1;

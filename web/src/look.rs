@@ -2,7 +2,7 @@
 
 use job_specs::status::JobStatus;
 
-use crate::views::{DeliveryState, ServicePhase, StepState};
+use crate::views::{DeliveryState, ServicePhase, StepState, TestState};
 
 /// Shape, word and colour of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,16 @@ pub fn service(phase: Option<ServicePhase>) -> Look {
         Some(ServicePhase::Completed) => look("passed", "completed", "ok"),
         Some(ServicePhase::Exited) => look("unhealthy", "exited", "fail"),
         Some(ServicePhase::Stopped) => look("stopped", "stopped", "idle"),
+    }
+}
+
+/// A test.
+pub fn test(state: TestState) -> Look {
+    match state {
+        TestState::Failed => look("failed", "failed", "fail"),
+        TestState::Flaky => look("warning", "flaky", "warn"),
+        TestState::Passed => look("passed", "passed", "ok"),
+        TestState::Skipped => look("skipped", "skipped", "idle"),
     }
 }
 

@@ -20,9 +20,19 @@ pub fn build(number: i64) -> String {
     format!("/builds/{number}")
 }
 
-/// `/jobs/{id}`: the job at its newest attempt; actions `…/cancel`, `…/rerun` (POST), fragment `…?live=1`.
+/// `/jobs/{id}`: the job at its newest attempt; actions `…/cancel`, `…/rerun`, `…/release` (POST), fragment `…?live=1`.
 pub fn job(id: &str) -> String {
     format!("/jobs/{}", encode(id))
+}
+
+/// `/jobs/{id}/shell`: a terminal in it.
+pub fn shell(job: &str) -> String {
+    format!("/jobs/{}/shell", encode(job))
+}
+
+/// `/jobs/{id}/shell?service=db`: a terminal in one of its services.
+pub fn shell_of_service(job: &str, service: &str) -> String {
+    format!("/jobs/{}/shell?service={}", encode(job), encode(service))
 }
 
 /// `/jobs/{id}/attempts/2`; fragment `…?live=1`.

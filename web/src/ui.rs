@@ -10,7 +10,9 @@ use crate::log::{Excerpt, Log};
 use crate::look::{self, Look};
 use crate::matrix::Head;
 use crate::ruler::{Segment, Tick};
-use crate::views::{AttemptView, BuildSummary, Failure, Frame, JobRow, LogView, Micros, ServicePhase};
+use crate::views::{
+    AttemptView, BuildSummary, Failure, Frame, JobRow, LogView, Micros, ServicePhase, TestSection, TestState,
+};
 use crate::words;
 
 macro_rules! part {
@@ -131,6 +133,25 @@ pub fn marks<'a>(jobs: &[JobStatus]) -> Marks<'a> {
 pub fn tally<'a>(jobs: &[&JobRow]) -> Marks<'a> {
     let statuses: Vec<JobStatus> = jobs.iter().map(|job| job.status).collect();
     marks(&statuses)
+}
+
+/// How many tests ended how, as shapes with numbers.
+pub fn test_counts<'a>(tests: &TestSection) -> Marks<'a> {
+    let counts = [
+        (TestState::Failed, tests.failed),
+        (TestState::Flaky, tests.flaky),
+        (TestState::Passed, tests.passed),
+        (TestState::Skipped, tests.skipped),
+    ];
+    let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+    let marks: Vec<(Look, usize)> = counts
+        .map(|(state, count)| (look::test(state), usize::try_from(count).unwrap_or(usize::MAX)))
+        .collect();
+    let words: Vec<String> = marks
+        .iter()
+        .map(|(look, count)| format!("{count} {}", look.word))
+        .collect();
+    Marks::new(marks, words.join(", "))
 }
 
 /// A button that posts.

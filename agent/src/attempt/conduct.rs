@@ -13,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 use super::folder::Ended;
 use super::ground::{Ground, NotReady};
 use super::held::HoldError;
+use super::hold::{HoldEnd, Note};
 use super::interrupt::{Interrupt, Interrupts};
 use super::job::Job;
 use super::services::{self, tell_death};
 use super::standing::{self, Standing};
 use super::step;
 use super::words::{self, StepEnd};
-use super::{AttemptInput, Over, journal, keep, plan};
+use super::{AttemptInput, Over, journal, keep, plan, reports};
 use crate::engine::ContainerId;
 
 /// Containers of steps that are over are kept until the result is known, but no more than these.
@@ -32,17 +33,32 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
         reason.sentence = job.masker.mask(&reason.sentence);
     }
     let outputs = job.outputs();
-    conclude(&job, &result, ground.as_ref()).await;
+    let held = job.input.spec.hold_on_failure_secs.map(Note::new);
+    let held = held.filter(|_| ground.is_some() && job.context.holds.is_due(&result));
+    conclude(&job, &result, ground.as_ref(), held.as_ref()).await;
     let tasks = job.context.tasks.clone();
     let removal = tasks.spawn(async move {
-        if let Some(ground) = ground {
-            ground.remove(job).await;
+        match (ground, held) {
+            (Some(ground), Some(note)) => stay(job, ground, note).await,
+            (Some(ground), None) => ground.remove(job).await,
+            (None, _) => {}
         }
     });
     Over {
         result,
         outputs,
+        held_until: held.map(|note| note.until),
         removal,
+    }
+}
+
+/// Keeps what a failed job leaves, for its time; then removes it.
+async fn stay(job: Arc<Job>, mut ground: Ground, note: Note) {
+    ground.hold_step(&job).await;
+    let (holds, attempt) = (&job.context.holds, &job.input.attempt);
+    match holds.keep(attempt, &job.folder, note).await {
+        HoldEnd::Over => ground.remove(job).await,
+        HoldEnd::Left => job.context.holds.leave_behind(ground),
     }
 }
 
@@ -60,7 +76,7 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
         Ok(ground) => ground,
         Err(result) => return (result, None),
     };
-    let result = Run {
+    let mut result = Run {
         job,
         interrupts: &interrupts,
         failure: None,
@@ -68,6 +84,7 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
     }
     .all(&mut ground)
     .await;
+    reports::collect(job, &mut result).await;
     let result = keep::keep(job, &interrupts, result).await;
     (result, Some(ground))
 }
@@ -293,15 +310,24 @@ impl Run<'_> {
 
 /// Says the result, and notes it with the lengths of the logs: from here on a restart changes nothing. Only then are
 /// the logs closed, or a restart in between would find that a service has said more than a closed log has.
-async fn conclude(job: &Job, result: &AttemptResult, ground: Option<&Ground>) {
+async fn conclude(job: &Job, result: &AttemptResult, ground: Option<&Ground>, held: Option<&Note>) {
     if let Some(services) = ground.and_then(|ground| ground.services.as_ref()) {
         services.flush().await;
-        services::tell_stopped(job);
+        if held.is_none() {
+            services::tell_stopped(job);
+        }
     }
     job.voice.say(match &result.reason {
         None => "passed".to_owned(),
         Some(reason) => reason.sentence.clone(),
     });
+    if let Some(note) = held {
+        job.journal.tell_now(EventKind::Held { until: note.until });
+        let time = words::span(Duration::from_secs(note.secs));
+        job.voice.say(format!(
+            "containers and services stay for {time}: enter with `drover shell`"
+        ));
+    }
     let ended = Ended {
         result: result.clone(),
         logs: job.streams.lengths(),
@@ -309,6 +335,11 @@ async fn conclude(job: &Job, result: &AttemptResult, ground: Option<&Ground>) {
     };
     if let Err(error) = job.folder.set_ended(&ended) {
         tracing::error!(%error, attempt.id = %job.input.attempt, "cannot note the result of an attempt");
+    }
+    if let Some(note) = held
+        && let Err(error) = job.folder.set_held(Some(note))
+    {
+        tracing::warn!(%error, attempt.id = %job.input.attempt, "a restart would not know of this hold");
     }
     for (stream, len) in &ended.logs {
         job.streams.close_at(stream, *len);

@@ -6,6 +6,7 @@
 //!           caches/0-1            content of a cache's absolute path
 //!           restored              caches and needed artifacts are there
 //!           events                what happened, one JSON text per line
+//!           tests                 what the test reports said, JSON, once they are read
 //!           ended                 the result and the lengths of the logs, once it is known
 //!           job/log  step-0/…  service-db/…   a log and what else its gate needs
 //! ```
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::attempt::AttemptResult;
 use protocol::ids::{AttemptId, StreamId};
+use protocol::reports::TestReport;
 use serde::{Deserialize, Serialize};
 
 use crate::sandbox::open_folder;
@@ -147,6 +149,17 @@ impl AttemptFolder {
     /// Notes how it ended.
     pub fn set_ended(&self, ended: &Ended) -> io::Result<()> {
         write_whole(&self.0.join("ended"), &serde_json::to_vec(ended)?)
+    }
+
+    /// What its test reports said, if they have been read.
+    pub fn tests(&self) -> Option<TestReport> {
+        let text = fs::read(self.0.join("tests")).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Keeps what they said.
+    pub fn set_tests(&self, report: &TestReport) -> io::Result<()> {
+        write_whole(&self.0.join("tests"), &serde_json::to_vec(report)?)
     }
 
     /// Removes it and all in it; one that is gone is fine.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, join_all};
+use job_specs::model::StepAction;
 use protocol::attempt::AttemptResult;
 use protocol::ids::AttemptId;
 use tokio::sync::oneshot;
@@ -16,13 +17,14 @@ use tokio_util::sync::CancellationToken;
 use super::held::Ahead;
 use super::interrupt::Interrupts;
 use super::job::{Found, Job, Place};
-use super::plan::{STEP_LABEL, TRY_LABEL};
+use super::plan::{HOLD_LABEL, STEP_LABEL, TRY_LABEL};
 use super::services::Services;
 use super::{AttemptContext, Code, restore, words};
 use crate::checkout::{self, CheckoutError};
 use crate::engine::labels::{self, Labels};
-use crate::engine::{ContainerId, Engine, Kept, Network, Owned, OwnedKind, Owner};
-use crate::sandbox::{Reuse, Sandbox, Want};
+use crate::engine::{ContainerId, Engine, EngineError, Kept, Network, Owned, OwnedKind, Owner};
+use crate::gate;
+use crate::sandbox::{Reuse, Sandbox, Want, open_folder};
 use crate::stack::{StackFailure, Workspace};
 
 /// A container whose gate is over is gone after this, or is ended by force.
@@ -94,7 +96,10 @@ impl Ground {
     }
 
     /// What the commands of a build are connected to.
-    pub fn network(&self) -> Network {
+    pub fn network(&self, job: &Job) -> Network {
+        if job.input.spec.network_none {
+            return Network::None;
+        }
         Network::On {
             network: self.sandbox.network().clone(),
             alias: String::new(),
@@ -125,6 +130,16 @@ impl Ground {
     /// Removes the containers of steps that are over.
     pub async fn remove_used(&mut self, job: &Job) {
         remove_ended(&job.context.engine, std::mem::take(&mut self.used)).await;
+    }
+
+    /// Makes the container of the step that failed once more, for people to look around in: no secret, no command, the
+    /// script beside the gate.
+    pub async fn hold_step(&mut self, job: &Job) {
+        let index = job.failed_step();
+        match hold_container(job, index, self.ahead.place()).await {
+            Ok(container) => self.used.push(container),
+            Err(error) => tracing::warn!(%error, attempt.id = %job.input.attempt, "a failed step cannot be held"),
+        }
     }
 
     /// Gives the sandbox back, and ends and removes everything in it. Goes on behind the result.
@@ -158,6 +173,27 @@ impl Ground {
     }
 }
 
+async fn hold_container(job: &Job, index: usize, place: &Place) -> Result<ContainerId, EngineError> {
+    let engine = &job.context.engine;
+    let io = |source| EngineError::Io {
+        what: "make the folder of a held step",
+        source,
+    };
+    let run = job.folder.path().join("hold");
+    open_folder(&run).map_err(io)?;
+    if let StepAction::Run { script, .. } = &job.step(index).action {
+        std::fs::write(run.join(gate::SCRIPT), script).map_err(io)?;
+    }
+    let image = engine.ensure_image(&job.step(index).image, |_| {}).await?;
+    let mut plan = job.container_in(&run, index, image.id.clone(), place);
+    plan.labels.insert(HOLD_LABEL.to_owned(), "true".to_owned());
+    plan.tmpfs.clear();
+    let container = engine.create(&plan).await?;
+    place.standing.gate().await?;
+    engine.start(&container).await?;
+    Ok(container)
+}
+
 /// Ends the steps that were started ahead and never had their turn; their containers.
 async fn let_go(ahead: Ahead) -> Vec<ContainerId> {
     let mut containers = Vec::new();
@@ -179,7 +215,11 @@ async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place), A
     let (sandbox, found) = sandbox(job, interrupts).await?;
     job.phase("sandbox", false);
     let place = Place {
-        network: sandbox.join(),
+        network: if job.input.spec.network_none {
+            Network::None
+        } else {
+            sandbox.join()
+        },
         standing: sandbox.standing().clone(),
         labels: sandbox.labels(Labels::new()),
         objects,
@@ -316,7 +356,7 @@ async fn remove_owned(engine: &Engine, attempt: &AttemptId) {
 }
 
 /// What carries the attempt's label.
-async fn owned_by(engine: &Engine, attempt: &AttemptId) -> Vec<Owned> {
+pub(crate) async fn owned_by(engine: &Engine, attempt: &AttemptId) -> Vec<Owned> {
     match engine.list_owned().await {
         Ok(owned) => {
             let ours = |owned: &Owned| {

@@ -84,6 +84,11 @@ impl Ahead {
         })
     }
 
+    /// Where their containers go.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// Those that were never taken: their containers are to be removed.
     pub fn into_rest(self) -> Vec<JoinHandle<Result<HeldStep, HoldError>>> {
         self.held.into_values().collect()

@@ -194,10 +194,18 @@ impl Trouble {
             Trouble::Build(BuildError::Engine(error)) => words::of_engine(step, &error),
             Trouble::Push { tag, error } => match refusal(step, &tag, &error) {
                 Some(sentence) => failed(sentence),
-                None => words::broken(format!("step `{name}`: pushing `{tag}`: {error}")),
+                None => words::broken(format!("step `{name}`: `{tag}` cannot be pushed: {}", detail(&error))),
             },
             Trouble::Disk(error) => words::broken(format!("step `{name}`: its log cannot be written: {error}")),
         }
+    }
+}
+
+/// Without what a pull would say.
+fn detail(error: &EngineError) -> String {
+    match error {
+        EngineError::Registry { detail, .. } => detail.clone(),
+        other => other.to_string(),
     }
 }
 

@@ -133,6 +133,23 @@ impl Journal {
     }
 }
 
+/// The step that runs in the attempt whose journal this is, if one does.
+pub fn running_step(path: &Path) -> Option<usize> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let mut running = None;
+    for event in text
+        .lines()
+        .map_while(|line| serde_json::from_str::<AttemptEvent>(line).ok())
+    {
+        match event.kind {
+            EventKind::StepStarted { step } => running = Some(step),
+            EventKind::StepFinished { step, .. } if running == Some(step) => running = None,
+            _ => {}
+        }
+    }
+    running
+}
+
 /// The listener may be gone (a lost lease); the journal goes on.
 fn tell(events: &mpsc::UnboundedSender<AttemptEvent>, event: &AttemptEvent) {
     if events.send(event.clone()).is_err() {
@@ -166,7 +183,7 @@ fn masked(mut kind: EventKind, masker: &Masker) -> EventKind {
                 *why = masker.mask(why);
             }
         }
-        EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } => {}
+        EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } | EventKind::Held { .. } => {}
     }
     kind
 }
@@ -202,6 +219,7 @@ fn is_news(told: &[AttemptEvent], new: &EventKind) -> bool {
             } => other == name && same_kind(told, outcome),
             _ => false,
         }),
+        EventKind::Held { .. } => !earlier.any(|kind| matches!(kind, EventKind::Held { .. })),
         EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } => {
             !earlier.any(|kind| kind == new)
         }

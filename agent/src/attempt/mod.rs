@@ -4,14 +4,16 @@
 //!
 //! # Layout
 //! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
-//! services · `held` steps started ahead · `step` one step · `interrupt` what ends a job from outside · `standing`,
-//! `restore`, `keep` caches and artifacts · `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `outputs` what steps hand on ·
-//! `streams`, [`spool`] logs on their way · `images`, `voice` progress · `image` steps that build one · `logins` who asks registries.
+//! services · `held` steps started ahead · [`hold`] what stays after a failure · `step` one step · `interrupt` what
+//! ends a job from outside · `standing`, `plan`, `words` pure decisions · `restore`, `keep` caches and artifacts ·
+//! `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `reports` what tests said · `streams`, [`spool`] logs on their way ·
+//! `images`, `voice` progress · `image` steps that build one · `logins` who asks registries.
 
 mod conduct;
 pub mod folder;
-mod ground;
+pub(crate) mod ground;
 mod held;
+pub mod hold;
 mod image;
 mod images;
 mod interrupt;
@@ -20,14 +22,15 @@ pub mod journal;
 mod keep;
 mod logins;
 pub mod outputs;
-mod plan;
+pub(crate) mod plan;
+mod reports;
 mod restore;
 mod services;
 pub mod spool;
 mod standing;
 mod step;
 mod streams;
-mod voice;
+pub(crate) mod voice;
 pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +39,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use job_specs::model::{Env, JobSpec};
-use protocol::attempt::{AttemptEvent, AttemptResult};
+use protocol::attempt::{AttemptEvent, AttemptResult, Micros};
 use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::{SecretValue, Source};
 use tokio::sync::mpsc;
@@ -50,6 +53,7 @@ use crate::engine::Engine;
 use crate::logs::mask::Masker;
 use crate::sandbox::Pool;
 use folder::{AttemptFolder, Ended};
+use hold::{HoldEnd, Holds};
 use images::{Images, Pulls};
 use job::Job;
 use journal::Journal;
@@ -115,6 +119,8 @@ pub struct AttemptContext {
     pub tasks: TaskTracker,
     /// The agent is stopped: every attempt ends, and none of them is to blame.
     pub shutdown: CancellationToken,
+    /// Jobs whose containers stay after their failure.
+    pub holds: Holds,
 }
 
 /// Where an attempt tells what happens.
@@ -151,7 +157,10 @@ pub struct Over {
     pub result: AttemptResult,
     /// What its steps wrote to `$DROVER_OUTPUT`.
     pub outputs: Outputs,
-    /// The removal of its containers, which goes on behind the result. The folder is needed until then.
+    /// Its containers and services stay until then.
+    pub held_until: Option<Micros>,
+    /// The removal of its containers, which goes on behind the result and, when it is held, behind the hold. The folder
+    /// is needed until then; and longer, when it says then that the attempt is still held.
     pub removal: JoinHandle<()>,
 }
 
@@ -167,14 +176,23 @@ pub async fn run(context: &AttemptContext, input: AttemptInput, outlet: Outlet, 
         Err(error) => Over {
             result: words::broken(format!("the agent cannot keep the attempt's folder: {error}")),
             outputs: Outputs::new(),
+            held_until: None,
             removal: context.tasks.spawn(async {}),
         },
     }
 }
 
-/// Ends what an earlier life of the agent left of this attempt in the engine, without a result: it is not ours any more.
+/// Ends what an earlier life of the agent left of this attempt in the engine, without a result: it is over, or not ours
+/// any more. One that is held stays for its time.
 pub async fn abandon(context: &AttemptContext, attempt: &AttemptId) {
-    let _kept = context.engine.keep(crate::engine::Owner::Attempt(attempt.0.clone()));
+    let kept = context.engine.keep(crate::engine::Owner::Attempt(attempt.0.clone()));
+    let folder = AttemptFolder::of(&context.attempts, attempt);
+    if let Some(note) = folder.held()
+        && context.holds.keep(attempt, &folder, note).await == HoldEnd::Left
+    {
+        let sandbox = context.pool.adopt(attempt.as_str()).await;
+        return context.holds.leave_behind((kept, sandbox));
+    }
     ground::remove_left(context, attempt).await;
 }
 
@@ -236,6 +254,7 @@ fn replay(context: &AttemptContext, attempt: &AttemptId, folder: &AttemptFolder,
     Over {
         result: ended.result,
         outputs: ended.outputs,
+        held_until: folder.held().map(|note| note.until),
         removal,
     }
 }

@@ -21,6 +21,8 @@ pub const STEP_LABEL: &str = "drover.step";
 
 /// The label that says for which try of the step it is, from 1.
 pub const TRY_LABEL: &str = "drover.try";
+/// The label of the container in which people look around after a failure.
+pub const HOLD_LABEL: &str = "drover.hold";
 /// How much the secret files of a step may have together; they are in memory.
 const SECRETS_SIZE: &str = "2m";
 
@@ -125,7 +127,7 @@ pub fn go(input: &AttemptInput, index: usize) -> gate::Go {
 }
 
 /// The environment of a step: job, then step, then the secrets that it names, then what nobody may change.
-fn environment(input: &AttemptInput, index: usize) -> Env {
+pub fn environment(input: &AttemptInput, index: usize) -> Env {
     let (spec, step) = (&input.spec, &input.spec.steps[index]);
     // Files of the workspace may belong to another user than the step's.
     let mut env: Env = [
@@ -216,7 +218,7 @@ pub fn missing_secrets(input: &AttemptInput) -> Vec<(&str, &str)> {
 }
 
 /// An absolute folder; relative ones are under the workspace.
-fn working_folder(workdir: Option<&str>) -> String {
+pub fn working_folder(workdir: Option<&str>) -> String {
     let folder = workdir.map_or_else(|| PathBuf::from(WORKSPACE), |folder| Path::new(WORKSPACE).join(folder));
     folder.to_string_lossy().into_owned()
 }

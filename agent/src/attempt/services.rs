@@ -12,7 +12,7 @@ use super::job::Job;
 use super::{logins, words};
 use crate::engine::labels;
 use crate::sandbox::Sandbox;
-use crate::stack::{Stack, StackEvent, StackFailure, StackSpec, Workspace, replicas};
+use crate::stack::{Stack, StackEvent, StackFailure, StackSpec, Workspace};
 
 /// The services of a job, running.
 pub struct Services {
@@ -78,7 +78,7 @@ fn spec(job: &Arc<Job>, code: Workspace) -> StackSpec {
 fn images(services: &[ServiceSpec]) -> BTreeMap<String, String> {
     let of = |service: &ServiceSpec| {
         let image = service.image.clone();
-        replicas(service).into_iter().map(move |name| (name, image.clone()))
+        service.replicas().into_iter().map(move |name| (name, image.clone()))
     };
     services.iter().flat_map(of).collect()
 }
@@ -86,7 +86,7 @@ fn images(services: &[ServiceSpec]) -> BTreeMap<String, String> {
 /// The service of the job that a replica is one of.
 fn service_of<'a>(job: &'a Job, replica: &str) -> Option<&'a ServiceSpec> {
     let mut services = job.input.spec.services.iter();
-    services.find(|service| replicas(service).iter().any(|name| name == replica))
+    services.find(|service| service.replicas().iter().any(|name| name == replica))
 }
 
 /// Puts the stack's states into the journal, and words about them into the job's log.
@@ -152,7 +152,7 @@ pub fn tell_death(job: &Job, failure: &StackFailure) {
 
 /// The job is over: services that still run are stopped by us.
 pub fn tell_stopped(job: &Job) {
-    for service in job.input.spec.services.iter().flat_map(replicas) {
+    for service in job.input.spec.services.iter().flat_map(ServiceSpec::replicas) {
         job.journal.tell_now(EventKind::Service {
             service,
             state: ServiceState::Stopped,

@@ -60,13 +60,17 @@ impl Build<'_> {
         let built = engine.build(&plan, stream, |news| match news {
             BuildNews::Output(output) => {
                 progress.note(output);
-                say(output);
+                if !is_chatter(output) {
+                    say(output);
+                }
             }
             BuildNews::Note(note) => say(&format!("{note}\n")),
         });
         let built = built.await;
-        let Err(error) = built else {
-            return built.map_err(BuildError::from);
+        let error = match built {
+            Ok(id) if self.owner.is_empty() => return Ok(id),
+            Ok(id) => return Ok(engine.mark(&id, &self.owner).await?),
+            Err(error) => error,
         };
         match packing.await {
             Ok(Err(packed)) if packed.kind() != io::ErrorKind::BrokenPipe => {
@@ -124,14 +128,11 @@ impl Build<'_> {
     fn plan(&self, context: &Context) -> BuildPlan {
         let spec = self.spec;
         let theirs = spec.labels.iter().filter(|(name, _)| !name.starts_with("drover."));
-        let mut labels: Labels = theirs.map(|(name, value)| (name.clone(), value.clone())).collect();
-        labels.extend(self.owner.clone());
         BuildPlan {
             dockerfile: context.dockerfile.to_string_lossy().into_owned(),
             args: spec.args.clone(),
             target: spec.target.clone(),
-            labels,
-            owned: !self.owner.is_empty(),
+            labels: theirs.map(|(name, value)| (name.clone(), value.clone())).collect(),
             no_cache: spec.no_cache,
             pull: spec.pull,
             platform: spec.platform.clone(),
@@ -139,6 +140,15 @@ impl Build<'_> {
             logins: self.logins.clone(),
         }
     }
+}
+
+/// The engine's own containers and images of a build mean nothing to anybody.
+fn is_chatter(output: &str) -> bool {
+    let id = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let output = output.trim();
+    output.starts_with("Removing intermediate container ")
+        || output.starts_with("---> Running in ")
+        || output.strip_prefix("---> ").is_some_and(id)
 }
 
 /// `./a//Dockerfile` is `a/Dockerfile`.

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::{Enrol, Enrolled, ErrorBody, Events, Finish, Held, LogAnswer, Poll, PollAnswer};
+use protocol::reports::TestUpload;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite};
 
 /// A call that the coordinator need not think about may take this long.
 pub(crate) const CALL_TAKES: Duration = Duration::from_secs(30);
@@ -51,6 +55,9 @@ pub struct Coordinator {
     url: String,
     token: SecretString,
 }
+
+/// The way between a shell and the coordinator.
+pub type ShellRoad = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A part of a log.
 #[derive(Debug)]
@@ -129,6 +136,44 @@ impl Coordinator {
             .timeout(CALL_TAKES);
         let answer: LogAnswer = read(send(request).await?).await?;
         Ok(answer.next_offset)
+    }
+
+    /// Opens the way between a shell and whoever asked for it.
+    pub async fn shell(&self, id: &str) -> Result<ShellRoad, CallError> {
+        let url = format!("{}/agent/v1/shells/{id}", self.url);
+        let url = url.replacen("http", "ws", 1);
+        let broken = |error: &dyn std::fmt::Display| CallError::Away(error.to_string());
+        let mut request = url.into_client_request().map_err(|error| broken(&error))?;
+        let token = format!("Bearer {}", self.token.expose_secret());
+        let token = header::HeaderValue::try_from(token).map_err(|error| broken(&error))?;
+        request.headers_mut().insert(header::AUTHORIZATION, token);
+        match tokio::time::timeout(CONNECT_TAKES, tokio_tungstenite::connect_async(request)).await {
+            Ok(Ok((road, _))) => Ok(road),
+            Ok(Err(tungstenite::Error::Http(answer))) => {
+                Err(refusal(answer.status(), answer.body().as_deref().unwrap_or_default()))
+            }
+            Ok(Err(error)) => Err(broken(&error)),
+            Err(_) => Err(CallError::Away("it does not take the connection".into())),
+        }
+    }
+
+    /// Tells a part of what the test reports said.
+    pub async fn tests(&self, held: &Held, part: &TestUpload) -> Result<(), CallError> {
+        let json = serde_json::to_vec(part).map_err(|error| CallError::Away(error.to_string()))?;
+        let body = zstd::encode_all(&json[..], 1).map_err(|error| CallError::Away(error.to_string()))?;
+        let path = format!("attempts/{}/tests?epoch={}", held.attempt, held.epoch);
+        let request = self.request(Method::PUT, &path);
+        let request = request.header(header::CONTENT_TYPE, "application/zstd").body(body);
+        let answer = request.timeout(CALL_TAKES).send().await.map_err(away)?;
+        match answer.status() {
+            status if status.is_success() => Ok(()),
+            // A coordinator of the version before has no such call; the attempt is still ours.
+            status @ (StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => Err(CallError::Refused {
+                status: status.as_u16(),
+                message: "it keeps no test reports; update it".to_owned(),
+            }),
+            status => Err(refusal(status, &answer.bytes().await.map_err(away)?)),
+        }
     }
 
     async fn post(&self, path: &str, body: &impl Serialize) -> Result<(), CallError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use protocol::attempt::AttemptEvent;
 use protocol::ids::AttemptId;
 use protocol::lease::{Finish, Held, Lease};
+use protocol::reports::TestReport;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,9 @@ use super::backoff::Backoff;
 use super::client::{CallError, Coordinator};
 use super::records;
 use super::report::Report;
+use super::shells::Masks;
 use super::ship::Shipping;
+use super::test_reports;
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over, words};
 use crate::blobs::{Blobs, Remote};
@@ -33,6 +36,8 @@ pub struct Shop {
     pub context: AttemptContext,
     /// Follows their logs.
     pub watcher: Watcher,
+    /// What hides the secrets of what is in hand.
+    pub masks: Masks,
     /// Hears how work goes.
     pub news: mpsc::UnboundedSender<WorkNews>,
 }
@@ -83,11 +88,15 @@ pub async fn run(shop: Shop, lease: Lease, signals: Signals) {
     let (telling, over) = run_and_tell(&shop, &folder, lease, &signals).await;
     let told = |stage| shop.tell(&attempt, stage);
     told(WorkStage::Told);
+    if matches!(telling, Telling::Unwanted(_)) {
+        shop.context.holds.release(&attempt);
+    }
     if let Err(broken) = over.removal.await {
         tracing::error!(attempt.id = %attempt, %broken, "the removal of an attempt's containers broke; the sweep goes on");
     }
     match telling {
         Telling::GivenUp => {}
+        _ if folder.held().is_some() => tracing::info!(attempt.id = %attempt, "a held job stays for the next start"),
         Telling::Told(_) => remove(&folder).await,
         Telling::Unwanted(why) => {
             match why {
@@ -97,13 +106,17 @@ pub async fn run(shop: Shop, lease: Lease, signals: Signals) {
             remove(&folder).await;
         }
     }
+    shop.masks.remove(&attempt);
     told(WorkStage::Gone);
 }
 
 /// Removes what an earlier life of the agent left of an attempt that is not ours any more.
 pub async fn abandon(shop: Shop, attempt: AttemptId) {
     attempt::abandon(&shop.context, &attempt).await;
-    remove(&AttemptFolder::of(&shop.context.attempts, &attempt)).await;
+    let folder = AttemptFolder::of(&shop.context.attempts, &attempt);
+    if folder.held().is_none() {
+        remove(&folder).await;
+    }
     shop.tell(&attempt, WorkStage::Gone);
 }
 
@@ -131,13 +144,23 @@ async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals
             let over = Over {
                 result: words::broken(format!("the agent cannot write to its data folder: {error}")),
                 outputs: Default::default(),
+                held_until: None,
                 removal: shop.context.tasks.spawn(async {}),
             };
             (Telling::Told(Vec::new()), over)
         }
     };
     match telling {
-        Telling::Told(untold) => (finish(shop, &held, untold, &over, signals).await, over),
+        Telling::Told(untold) => {
+            let told = match folder.tests() {
+                Some(report) => tell_tests(shop, &held, report, signals).await,
+                None => None,
+            };
+            match told {
+                Some(ended) => (ended, over),
+                None => (finish(shop, &held, untold, &over, signals).await, over),
+            }
+        }
         other => (other, over),
     }
 }
@@ -147,6 +170,8 @@ async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signa
     let (events, events_told) = mpsc::unbounded_channel();
     let (streams, streams_told) = mpsc::unbounded_channel();
     let ended = CancellationToken::new();
+    let masker = Arc::new(input.masker());
+    shop.masks.add(&held.attempt, masker.clone());
     let report = Report {
         coordinator: shop.coordinator.clone(),
         held: held.clone(),
@@ -155,7 +180,7 @@ async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signa
     let shipping = Shipping {
         coordinator: shop.coordinator.clone(),
         held: held.clone(),
-        masker: Arc::new(input.masker()),
+        masker: masker.clone(),
         watcher: shop.watcher.clone(),
         ended: ended.clone(),
     };
@@ -181,6 +206,23 @@ async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signa
     (telling, over)
 }
 
+/// Tells what the test reports said; gives what ended that early. A coordinator that does not take them still gets the
+/// end.
+async fn tell_tests(shop: &Shop, held: &Held, report: TestReport, signals: &Signals) -> Option<Telling> {
+    let told = tokio::select! {
+        told = test_reports::tell(&shop.coordinator, held, report) => told,
+        telling = interruption(shop, signals) => return Some(telling),
+    };
+    match told {
+        Ok(()) => None,
+        Err(CallError::Refused { status, message }) => {
+            tracing::warn!(attempt.id = %held.attempt, status, message, "the test reports are not taken");
+            None
+        }
+        Err(other) => Some(Telling::Unwanted(other)),
+    }
+}
+
 /// Tells the end until the coordinator has it or does not want it.
 async fn finish(shop: &Shop, held: &Held, events: Vec<AttemptEvent>, over: &Over, signals: &Signals) -> Telling {
     let finish = Finish {
@@ -188,6 +230,7 @@ async fn finish(shop: &Shop, held: &Held, events: Vec<AttemptEvent>, over: &Over
         events,
         result: over.result.clone(),
         outputs: over.outputs.clone(),
+        held_until: over.held_until,
     };
     let mut backoff = Backoff::default();
     let tell = async {
@@ -220,7 +263,8 @@ async fn interruption(shop: &Shop, signals: &Signals) -> Telling {
     }
 }
 
-fn input(shop: &Shop, held: &Held, lease: Lease) -> AttemptInput {
+/// What is to be run, as the lease says.
+pub fn input(shop: &Shop, held: &Held, lease: Lease) -> AttemptInput {
     AttemptInput {
         attempt: lease.attempt,
         number: lease.number,

@@ -14,6 +14,7 @@ use super::error::EngineError;
 use super::labels::{self, Labels};
 use super::login::Logins;
 use super::plan::Network;
+use super::raw::Credentials;
 
 /// An image to be built.
 #[derive(Debug, Clone)]
@@ -24,10 +25,8 @@ pub struct BuildPlan {
     pub args: Labels,
     /// The stage to stop at.
     pub target: Option<String>,
-    /// Labels of the image. With `owned`, it is ours to remove.
+    /// Labels of the image.
     pub labels: Labels,
-    /// The image is marked with the agent: it is swept when nobody keeps its owner and it has no name.
-    pub owned: bool,
     /// Nothing of an earlier build is used.
     pub no_cache: bool,
     /// Base images are asked for anew.
@@ -60,11 +59,19 @@ impl Engine {
         context: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
         mut on_news: impl FnMut(BuildNews<'_>) + Send,
     ) -> Result<String, EngineError> {
-        let body = bollard::body_try_stream(context);
-        let credentials = plan.logins.credentials();
-        let mut told = self
-            .docker()
-            .build_image(self.build_options(plan), credentials, Some(body));
+        let options = build_options(plan);
+        let mut told = match plan.logins.credentials() {
+            None => {
+                let body = bollard::body_try_stream(context);
+                self.docker().build_image(options, None, Some(body)).boxed()
+            }
+            Some(logins) => {
+                let body = reqwest::Body::wrap_stream(context);
+                let raw = &self.inner.raw;
+                raw.post("/build", &options, &Credentials::Several(logins), Some(body))
+                    .boxed()
+            }
+        };
         let mut id = None;
         while let Some(news) = told.next().await {
             let news = news.map_err(of_build)?;
@@ -77,29 +84,69 @@ impl Engine {
         })
     }
 
-    fn build_options(&self, plan: &BuildPlan) -> BuildImageOptions {
-        let map = |labels: &Labels| -> HashMap<String, String> { labels.clone().into_iter().collect() };
-        let mut labels = map(&plan.labels);
-        if plan.owned {
-            labels.insert(labels::AGENT.into(), self.inner.config.agent.clone());
-        }
-        BuildImageOptions {
-            dockerfile: plan.dockerfile.clone(),
-            buildargs: Some(map(&plan.args)).filter(|args| !args.is_empty()),
-            labels: Some(labels).filter(|labels| !labels.is_empty()),
-            target: plan.target.clone().unwrap_or_default(),
-            nocache: plan.no_cache,
-            pull: plan.pull.then(|| "1".to_owned()),
-            platform: plan.platform.clone().unwrap_or_default(),
-            networkmode: Some(match &plan.network {
-                Network::Join(container) => format!("container:{}", container.0),
-                Network::On { network, .. } => network.0.clone(),
-                Network::None => "none".into(),
-            }),
-            rm: true,
-            forcerm: true,
-            ..BuildImageOptions::default()
-        }
+    /// An image like that one, marked as the agent's and with these labels: it is swept when nobody keeps its owner
+    /// and it has no name. Its id.
+    pub async fn mark(&self, image: &str, owner: &Labels) -> Result<String, EngineError> {
+        let mut labels = owner.clone();
+        labels.insert(labels::AGENT.into(), self.inner.config.agent.clone());
+        // the builder's own way to set labels makes an image for each
+        let quoted = |text: &str| {
+            format!(
+                "\"{}\"",
+                text.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$")
+            )
+        };
+        let pairs: Vec<String> = labels
+            .iter()
+            .map(|(name, value)| format!("{}={}", quoted(name), quoted(value)))
+            .collect();
+        let dockerfile = format!("FROM {image}\nLABEL {}\n", pairs.join(" "));
+        let context = tar_of("Dockerfile", &dockerfile).map_err(EngineError::io("pack a context"))?;
+        let plan = BuildPlan {
+            dockerfile: "Dockerfile".into(),
+            args: Labels::new(),
+            target: None,
+            labels: Labels::new(),
+            no_cache: false,
+            pull: false,
+            platform: None,
+            network: Network::None,
+            logins: Logins::default(),
+        };
+        let context = futures_util::stream::iter([Ok(Bytes::from(context))]);
+        self.build(&plan, context, |_| ()).await
+    }
+}
+
+fn tar_of(name: &str, text: &str) -> io::Result<Vec<u8>> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o644);
+    header.set_size(text.len() as u64);
+    let mut tar = tar::Builder::new(Vec::new());
+    tar.append_data(&mut header, name, text.as_bytes())?;
+    tar.into_inner()
+}
+
+fn build_options(plan: &BuildPlan) -> BuildImageOptions {
+    let map = |map: &Labels| -> Option<HashMap<String, String>> {
+        Some(map.clone().into_iter().collect()).filter(|map: &HashMap<_, _>| !map.is_empty())
+    };
+    BuildImageOptions {
+        dockerfile: plan.dockerfile.clone(),
+        buildargs: map(&plan.args),
+        labels: map(&plan.labels),
+        target: plan.target.clone().unwrap_or_default(),
+        nocache: plan.no_cache,
+        pull: plan.pull.then(|| "1".to_owned()),
+        platform: plan.platform.clone().unwrap_or_default(),
+        networkmode: Some(match &plan.network {
+            Network::Join(container) => format!("container:{}", container.0),
+            Network::On { network, .. } => network.0.clone(),
+            Network::None => "none".into(),
+        }),
+        rm: true,
+        forcerm: true,
+        ..BuildImageOptions::default()
     }
 }
 

@@ -13,6 +13,7 @@ use super::error::EngineError;
 use super::login::{Login, registry_of};
 use super::plan::EngineHealth;
 use super::pull::{Layers, PullFault, PullProgress, name_and_tag};
+use super::raw::Credentials;
 
 /// What an image says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,8 +217,14 @@ impl Engine {
             platform: want.platform.clone().unwrap_or_default(),
             ..CreateImageOptions::default()
         };
-        let credentials = login.map(|login| login.credentials(registry_of(&want.reference)));
-        let mut steps = self.docker().create_image(Some(options), None, credentials);
+        let mut steps = match login {
+            None => self.docker().create_image(Some(options), None, None).boxed(),
+            Some(login) => {
+                let credentials = Credentials::One(login.credentials(registry_of(&want.reference)));
+                let raw = &self.inner.raw;
+                raw.post("/images/create", &options, &credentials, None).boxed()
+            }
+        };
         let mut layers = Layers::default();
         while let Some(step) = steps.next().await {
             let step = step.map_err(PullFault::of_client)?;

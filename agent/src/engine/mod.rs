@@ -5,8 +5,9 @@
 //! # Layout
 //! [`plan`] what to make · [`convert`] plan to request, pure · [`error`] what can go wrong · [`labels`] what everything
 //! is marked with · [`connect`] the [`Engine`] · [`anchor`] the gate's file and image · [`containers`], [`networks`] the
-//! verbs, [`plain`] those for containers without a gate · [`events`] one stream instead of a wait per container ·
-//! [`images`], [`pull`] · [`links`] in a container · [`login`] who asks registries · [`build`], [`push`] images made here · [`volumes`],
+//! verbs, [`plain`] those for containers without a gate · [`exec`] further commands in a container ·
+//! [`events`] one stream instead of a wait per container · [`images`], [`pull`] · [`links`] in a container ·
+//! [`login`] who asks registries (`raw`: by our own hand) · [`build`], [`push`] images made here · [`volumes`],
 //! [`private`] what services share and find · [`live`], [`sweep`] cleaning up.
 
 pub mod anchor;
@@ -16,6 +17,7 @@ pub mod containers;
 pub mod convert;
 pub mod error;
 pub mod events;
+pub mod exec;
 pub mod images;
 pub mod labels;
 pub mod links;
@@ -27,6 +29,7 @@ pub mod plan;
 pub mod private;
 pub mod pull;
 pub mod push;
+mod raw;
 pub mod sweep;
 pub mod volumes;
 
@@ -34,6 +37,7 @@ pub use build::{BuildNews, BuildPlan};
 pub use connect::{Engine, EngineConfig, describe};
 pub use error::EngineError;
 pub use events::Exit;
+pub use exec::{Exec, ExecPlan};
 pub use images::{Fetch, ImageHealth, ImageInfo, ImageWant};
 pub use live::{Kept, Owner};
 pub use login::{Login, Logins};

@@ -9,6 +9,7 @@ use super::error::EngineError;
 use super::labels;
 use super::login::{Login, registry_of};
 use super::pull::{PullFault, name_and_tag};
+use super::raw::Credentials;
 
 /// What was pushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +44,14 @@ impl Engine {
             tag: Some(tag.to_owned()),
             ..PushImageOptions::default()
         };
+        // an engine wants the header also when nobody in particular pushes
         let credentials = login.map(|login| login.credentials(registry_of(reference)));
-        let mut told = self.docker().push_image(name, Some(options), credentials);
+        let credentials = Credentials::One(credentials.unwrap_or_default());
+        let path = format!("/images/{name}/push");
+        let mut told = self
+            .inner
+            .raw
+            .post::<PushImageInfo>(&path, &options, &credentials, None);
         let mut pushed = Pushed {
             digest: String::new(),
             sent: 0,

@@ -69,15 +69,15 @@ impl Engine {
     /// Removes what has this agent's label and no live owner, and what has any agent's label and is past its
     /// `drover.expires`.
     pub async fn sweep(&self) -> Result<Swept, EngineError> {
-        let mut due = list(self.docker(), labels::AGENT).await?;
         let rule = Rule {
             agent: &self.inner.config.agent,
             live: &self.inner.live,
             now: unix_now(),
         };
+        let mut due = list(self.docker(), labels::AGENT).await?;
         due.retain(|owned| rule.is_due(&owned.labels));
-        self.sweep_private();
         let swept = remove_all(self.docker(), due).await;
+        self.sweep_private();
         if swept != Swept::default() {
             tracing::info!(?swept, "swept the engine");
         }

@@ -47,7 +47,10 @@ fn write_one(host: &Path, content: &str, file: &FileMount) -> io::Result<()> {
     let mut written = options.write(true).create_new(true).mode(0o600).open(host)?;
     written.write_all(content.as_bytes())?;
     if !is_owner(file)? {
-        fchown(&written, Some(file.uid), Some(file.gid))?;
+        match fchown(&written, Some(file.uid), Some(file.gid)) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_for_all(file) => {}
+            other => other?,
+        }
     }
     written.set_permissions(std::fs::Permissions::from_mode(file.mode & 0o7777))
 }
@@ -56,6 +59,11 @@ fn write_one(host: &Path, content: &str, file: &FileMount) -> io::Result<()> {
 fn is_owner(file: &FileMount) -> io::Result<bool> {
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
     Ok(uid.as_raw() == file.uid && gid.as_raw() == file.gid)
+}
+
+/// Whose it is makes no difference: everybody may read it, and it is bound read-only.
+fn is_for_all(file: &FileMount) -> bool {
+    file.mode & 0o004 != 0
 }
 
 fn trouble(file: &FileMount, source: io::Error) -> FailureKind {

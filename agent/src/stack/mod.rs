@@ -28,5 +28,4 @@ mod workspace;
 
 pub use failure::{FailureKind, StackFailure, Stage};
 pub use run::Stack;
-pub use scale::replicas;
 pub use spec::{MaskHook, PullHook, StackEvent, StackSpec, Workspace};

@@ -3,20 +3,12 @@
 
 use job_specs::model::{Dependency, ServiceSpec};
 
-/// The names under which a service runs: its own, or `web-1`, `web-2`, …; none with `scale: 0`.
-pub fn replicas(service: &ServiceSpec) -> Vec<String> {
-    match service.scale {
-        1 => vec![service.name.clone()],
-        count => (1..=count).map(|nth| format!("{}-{nth}", service.name)).collect(),
-    }
-}
-
 /// Every service as often as it is to run. All replicas answer to the service's own name as well, and who depends on
 /// it depends on each of them; what depends on a service without any waits for nothing.
 pub(super) fn expand(services: Vec<ServiceSpec>) -> Vec<ServiceSpec> {
     let names: Vec<(String, Vec<String>)> = services
         .iter()
-        .map(|service| (service.name.clone(), replicas(service)))
+        .map(|service| (service.name.clone(), service.replicas()))
         .collect();
     let edges = |edge: &Dependency| -> Vec<Dependency> {
         match names.iter().find(|(name, _)| *name == edge.service) {
@@ -36,8 +28,9 @@ pub(super) fn expand(services: Vec<ServiceSpec>) -> Vec<ServiceSpec> {
         if service.scale > 1 {
             aliases.push(service.name.clone());
         }
-        let replicas = replicas(&service).into_iter();
+        let replicas = service.replicas();
         replicas
+            .into_iter()
             .map(|name| ServiceSpec {
                 name,
                 depends_on: depends_on.clone(),

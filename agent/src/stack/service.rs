@@ -75,7 +75,8 @@ impl Service {
     /// Runs it until the stack is over.
     pub(super) async fn run(self) {
         let quit = &self.shared.quit;
-        if self.shared.earlier.is_none() {
+        let is_over = self.shared.earlier.is_some() && gate::read_status(&self.folder()).is_some();
+        if !is_over {
             self.tell(now(), ServiceState::Starting);
         }
         let mut prepared = None;

@@ -103,6 +103,14 @@ mod tests {
             Err(other) => format!("{other:?}"),
         };
         let told = ["conf", "inside", ".", "outside", "outside/passwd", "conf/up", "gone"].map(said);
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        conf
+        conf/d
+
+        `outside`, which it mounts, leads out of the workspace by a link
+        `outside/passwd`, which it mounts, leads out of the workspace by a link
+        `conf/up`, which it mounts, leads out of the workspace by a link
+        `gone`, which it mounts, is not in the workspace; add it to the repository or correct the path in `volumes`
+        ");
     }
 }

@@ -10,11 +10,12 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{patch, post};
+use axum::routing::{patch, post, put};
 use axum::{Json, Router};
 use protocol::attempt::{AttemptEvent, AttemptResult, EventKind};
 use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::{ErrorBody, Events, Finish, Lease, LogAnswer, Poll, PollAnswer};
+use protocol::reports::TestUpload;
 use serde::Deserialize;
 use tokio::sync::watch;
 
@@ -38,8 +39,12 @@ pub struct Truth {
     leased: BTreeMap<AttemptId, Lease>,
     pub events: BTreeMap<AttemptId, BTreeMap<u64, AttemptEvent>>,
     logs: BTreeMap<(AttemptId, StreamId), Log>,
+    /// What test reports said, part by part.
+    pub tests: BTreeMap<AttemptId, Vec<TestUpload>>,
     finished: BTreeMap<AttemptId, AttemptResult>,
     cancel: BTreeSet<AttemptId>,
+    /// Held jobs to let go.
+    pub release: BTreeSet<AttemptId>,
     /// Leases that were given to somebody else.
     taken: BTreeSet<AttemptId>,
     away: bool,
@@ -85,6 +90,7 @@ impl Coordinator {
             .route("/agent/v1/poll", post(poll))
             .route("/agent/v1/attempts/{attempt}/events", post(events))
             .route("/agent/v1/attempts/{attempt}/logs/{stream}", patch(log))
+            .route("/agent/v1/attempts/{attempt}/tests", put(tests))
             .route("/agent/v1/attempts/{attempt}/finish", post(finish))
             .merge(crate::keeper::routes())
             .layer(middleware::from_fn_with_state(coordinator.clone(), admit))
@@ -196,6 +202,8 @@ impl Truth {
                 _ => answer.lost.push(held.attempt.clone()),
             }
         }
+        let held = poll.holds.iter().map(|held| held.attempt.clone());
+        answer.release = held.filter(|attempt| self.release.contains(attempt)).collect();
         for _ in 0..poll.free_slots {
             let Some(lease) = self.queue.pop_front() else {
                 break;
@@ -247,7 +255,8 @@ async fn poll(State(coordinator): State<Coordinator>, Json(poll): Json<Poll>) ->
     let held = async {
         loop {
             let answer = coordinator.truth().answer(&poll);
-            if !(answer.leases.is_empty() && answer.cancel.is_empty() && answer.lost.is_empty()) {
+            let work = !answer.leases.is_empty() || !answer.release.is_empty();
+            if work || !(answer.cancel.is_empty() && answer.lost.is_empty()) {
                 return answer;
             }
             changed.changed().await.unwrap();
@@ -335,6 +344,27 @@ fn first_half(records: &[u8]) -> usize {
         len += record;
     }
     len
+}
+
+#[derive(Deserialize)]
+struct Epoch {
+    epoch: i64,
+}
+
+async fn tests(
+    State(coordinator): State<Coordinator>,
+    Path(attempt): Path<AttemptId>,
+    Query(told): Query<Epoch>,
+    body: Bytes,
+) -> Response {
+    let mut truth = coordinator.truth();
+    if !truth.is_leased(&attempt, told.epoch) {
+        return refuse(StatusCode::CONFLICT, "stale_epoch");
+    }
+    assert!(truth.result(&attempt).is_none(), "tests are told before the end");
+    let part: TestUpload = serde_json::from_slice(&zstd::stream::decode_all(body.as_ref()).unwrap()).unwrap();
+    truth.tests.entry(attempt).or_default().push(part);
+    StatusCode::NO_CONTENT.into_response()
 }
 
 async fn finish(

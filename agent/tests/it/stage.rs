@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use agent::attempt::folder::AttemptFolder;
+use agent::attempt::hold::Holds;
 use agent::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, StreamNews};
 use agent::blobs::{Blobs, Folder};
 use agent::checkout::Mirrors;
@@ -70,6 +71,7 @@ impl Stage {
                 attempts: folder.path().join("attempts"),
                 tasks,
                 shutdown: CancellationToken::new(),
+                holds: Holds::default(),
             },
             folder,
             tree,

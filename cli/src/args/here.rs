@@ -23,6 +23,43 @@ pub struct Run {
     /// File with `NAME=value` lines for the steps' secrets
     #[arg(long, value_name = "FILE")]
     pub secrets_file: Option<PathBuf>,
+    /// Run again whenever a file changes: the jobs whose paths the change touches
+    #[arg(long)]
+    pub watch: bool,
+    /// Keep services and a container of failed jobs: for an hour, so long, or `always` of passed jobs too
+    #[arg(
+        long,
+        value_name = "TIME|always",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1h",
+        value_parser = hold_for,
+        conflicts_with = "watch"
+    )]
+    pub hold: Option<HoldFor>,
+    /// Print every line and event as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `--hold` of `drover run`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldFor {
+    /// So long.
+    pub secs: u64,
+    /// After every job.
+    pub always: bool,
+}
+
+fn hold_for(text: &str) -> Result<HoldFor, String> {
+    let (always, time) = if text == "always" { (true, "1h") } else { (false, text) };
+    match job_specs::duration_ms(time).filter(|ms| (1000..=12 * 3_600_000).contains(ms)) {
+        Some(ms) => Ok(HoldFor {
+            secs: ms / 1000,
+            always,
+        }),
+        None => Err(format!("`{text}` is neither `always` nor a time up to 12h: 10m, 1h30m")),
+    }
 }
 
 /// `drover init`

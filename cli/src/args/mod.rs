@@ -3,7 +3,9 @@
 mod ask;
 mod here;
 mod kept;
+mod reports;
 mod serve;
+mod shell;
 
 use std::path::PathBuf;
 
@@ -12,7 +14,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use self::ask::{Build, BuildRef, Logs, Repo, Rerun, Secret, Token, Trigger, Watch, Why};
 pub use self::here::{From, Init, Lint, Run};
 pub use self::kept::{Artifact, Cache};
+pub use self::reports::{By, OfRepository, OtherTests, Split, Tests};
 pub use self::serve::{Agent, Agents, Coordinator, Up};
+pub use self::shell::Shell;
 
 /// Drover: a self-hosted CI runner whose services are ready, whose logs are whole and whose jobs are fast.
 #[derive(Debug, Parser)]
@@ -99,7 +103,7 @@ pub enum Command {
     Agent(Agent),
     /// Run jobs of this folder here and now: the same engine, no coordinator
     #[command(
-        after_help = "Examples:\n  drover run\n  drover run test --matrix postgres=17\n  drover run --file ci.yml"
+        after_help = "Examples:\n  drover run\n  drover run test --matrix postgres=17\n  drover run --watch\n  drover run test --hold=30m"
     )]
     Run(Run),
     /// Make a job file for this folder
@@ -133,10 +137,18 @@ pub enum Command {
         after_help = "Examples:\n  drover logs 42 -f\n  drover logs 42 --job test --service db\n  drover logs 42 --raw"
     )]
     Logs(Logs),
+    /// Enter a step that runs, a service, or what a failed job left (`hold_on_failure`)
+    #[command(after_help = "Examples:
+  drover shell 42
+  drover shell 42 --job 'test (postgres=15)' --service db -- psql -U postgres
+  drover shell 42 --release")]
+    Shell(Shell),
     /// Stop a build
     Cancel(BuildRef),
     /// Run a build again
     Rerun(Rerun),
+    /// What tests said: failed first; flaky and slow ones; share them out
+    Tests(Tests),
     /// Why is it waiting?
     Why(Why),
     /// Secrets: ls, set, rm
@@ -163,6 +175,15 @@ pub enum Command {
     Completion {
         /// For which shell
         shell: clap_complete::Shell,
+    },
+    /// (inner) writes the reference pages
+    #[command(name = "__reference", hide = true)]
+    Reference {
+        /// The sources' top folder
+        root: PathBuf,
+        /// Only say which differ
+        #[arg(long)]
+        check: bool,
     },
     /// (inner) removes what a local run left
     #[command(name = "__reap", hide = true)]

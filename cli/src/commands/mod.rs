@@ -7,10 +7,13 @@ pub mod doctor;
 pub mod init;
 pub mod lint;
 pub mod logs;
+pub mod reference;
+pub mod reports;
 pub mod repositories;
 pub mod run;
 pub mod secrets;
 pub mod serve;
+pub mod shell;
 pub mod tokens;
 pub mod watch;
 
@@ -42,8 +45,13 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Build(build) => builds::build(&client()?, build).await,
         Command::Watch(watch) => watch::watch(&client()?, watch.number, watch.timeout, arguments.progress).await,
         Command::Logs(logs) => logs::logs(&client()?, logs).await,
+        Command::Shell(shell) => match shell.number {
+            Some(number) => shell::shell(&client()?, shell, number).await,
+            None => shell::local(shell).await,
+        },
         Command::Cancel(build) => builds::cancel(&client()?, build.number).await,
         Command::Rerun(rerun) => builds::rerun(&client()?, rerun, arguments.progress).await,
+        Command::Tests(tests) => reports::tests(&arguments, tests).await,
         Command::Why(why) => builds::why(&client()?, why).await,
         Command::Secret(secret) => secrets::secret(&client()?, secret).await,
         Command::Artifact(artifact) => artifacts::artifact(&client()?, artifact).await,
@@ -57,6 +65,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
             clap_complete::generate(*shell, &mut Arguments::command(), "drover", &mut std::io::stdout());
             Ok(Exit::Passed)
         }
+        Command::Reference { root, check } => reference::reference(root, *check),
         Command::Reap => Ok(run::reap()),
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod progress;
 pub mod table;
+pub mod test_cases;
 
 use std::io::IsTerminal;
 

@@ -9,4 +9,5 @@ mod here;
 mod matrices;
 mod push;
 mod same;
+mod shell;
 mod stage;

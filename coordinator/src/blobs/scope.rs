@@ -22,18 +22,25 @@ const ASK_TAKES: Duration = Duration::from_secs(10);
 
 /// What the repositories call their default branches, as far as was asked lately.
 #[derive(Clone, Default)]
-pub(crate) struct DefaultBranches(Arc<Mutex<HashMap<String, (Option<String>, Instant)>>>);
+pub(crate) struct DefaultBranches(Arc<Mutex<HashMap<String, Asked>>>);
+
+/// What a repository said, and when; `None`: it did not say.
+struct Asked {
+    reference: Option<String>,
+    at: Instant,
+}
 
 impl DefaultBranches {
     fn known(&self, repository: &str) -> Option<Option<String>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (reference, asked) = known.get(repository)?;
-        (asked.elapsed() < BELIEVED).then(|| reference.clone())
+        let asked = known.get(repository)?;
+        (asked.at.elapsed() < BELIEVED).then(|| asked.reference.clone())
     }
 
     fn learn(&self, repository: &str, reference: Option<String>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(repository.to_owned(), (reference, Instant::now()));
+        let at = Instant::now();
+        known.insert(repository.to_owned(), Asked { reference, at });
     }
 }
 

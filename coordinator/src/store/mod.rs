@@ -23,6 +23,7 @@ pub mod deferred;
 mod ended;
 mod groups;
 pub mod jobs;
+mod making;
 mod needs;
 mod new_jobs;
 pub mod origins;
@@ -36,6 +37,7 @@ mod finish;
 mod leases;
 pub mod outputs;
 pub mod queue;
+pub mod reports;
 mod retry;
 
 pub mod artifacts;

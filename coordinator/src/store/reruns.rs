@@ -8,7 +8,8 @@ use job_specs::status::JobStatus;
 use protocol::attempt::ReasonCode;
 use protocol::ids::{JobId, RepositoryId};
 
-use super::builds::{self, Insert, NewBuild, NewJob, Rerun};
+use super::builds::{self, NewBuild, NewJob, Rerun};
+use super::making::Insert;
 use super::{Micros, Store, StoreError, ended, jobs, to_word};
 use crate::db::{DbError, Row, Tx, args};
 

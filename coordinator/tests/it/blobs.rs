@@ -177,7 +177,7 @@ async fn nobody_waits_for_a_doomed_archive_for_ever(world: World) {
         "it was named a moment ago"
     );
     let doomed = blobs::doom(&world.store, i64::MAX).await.unwrap();
-    assert_eq!(doomed, [blob.sha.clone()]);
+    assert_eq!(doomed, std::slice::from_ref(&blob.sha));
     let received = world.place.receive(Body::from("an archive"), 100).await.unwrap();
     let (settled, ()) = tokio::join!(received.settle(&world.store), async {
         world.place.remove(&blob.sha).await.unwrap();

@@ -11,6 +11,9 @@ use crate::sources::Sources;
 use crate::yaml::{self, Node, Plain, Value};
 use crate::{SourceFile, words};
 
+/// Nobody reads more notes than this; the rest is only counted.
+const MAX_NOTES: usize = 300;
+
 /// Something that a person has to look at.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Note {
@@ -27,6 +30,7 @@ pub struct Note {
 pub(super) struct Notes {
     file: String,
     notes: Vec<Note>,
+    more: usize,
 }
 
 impl Notes {
@@ -35,11 +39,16 @@ impl Notes {
         Notes {
             file: file.name.clone(),
             notes: Vec::new(),
+            more: 0,
         }
     }
 
     /// One sentence about a place; the same one is kept once a line.
     pub(super) fn add(&mut self, place: Place, text: impl Into<String>) {
+        if self.notes.len() >= MAX_NOTES {
+            self.more += 1;
+            return;
+        }
         let note = Note {
             file: self.file.clone(),
             line: place.span.line,
@@ -68,6 +77,13 @@ impl Notes {
     /// All of them, in the order of the file.
     pub(super) fn into_sorted(mut self) -> Vec<Note> {
         self.notes.sort_by_key(|note| note.line);
+        if self.more > 0 {
+            self.notes.push(Note {
+                line: self.notes.last().map_or(1, |note| note.line),
+                text: format!("and {} more, which are not listed", self.more),
+                file: self.file,
+            });
+        }
         self.notes
     }
 }

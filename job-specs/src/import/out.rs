@@ -249,7 +249,7 @@ fn quoted(text: &str, in_flow: bool) -> String {
         return text.to_owned();
     }
     let needs_escapes = text.chars().any(char::is_control);
-    if !needs_escapes && text.contains('"') || text.contains('\\') && !needs_escapes {
+    if !needs_escapes && text.contains(['"', '\\']) {
         return format!("'{}'", text.replace('\'', "''"));
     }
     let mut quoted = String::from("\"");

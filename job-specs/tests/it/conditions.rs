@@ -29,6 +29,7 @@ fn said(skip: Option<&str>, when: WhenStatus) -> String {
     }
 }
 
+// key: job.matrix, when.branch, when.tag, when.paths, when.matrix, when.status
 #[test]
 fn every_key_of_a_clause_must_hold() {
     let facts = Facts {
@@ -66,6 +67,7 @@ fn every_key_of_a_clause_must_hold() {
     );
 }
 
+// key: when.branch, when.status
 #[test]
 fn one_clause_of_a_list_is_enough() {
     let when = [
@@ -93,6 +95,7 @@ fn one_clause_of_a_list_is_enough() {
     );
 }
 
+// key: job.needs
 #[test]
 fn a_job_is_skipped_with_its_reason_and_keeps_what_its_needs_must_be() {
     let text = "\
@@ -106,6 +109,7 @@ jobs:
     assert_eq!(said, ["success", "branch `main` is not `release`", "always"]);
 }
 
+// key: job.matrix, when.paths, when.matrix
 #[test]
 fn a_cell_can_ask_for_its_own_folder() {
     let text = "\
@@ -128,6 +132,7 @@ jobs:
     assert_eq!(jobs[1].skip, None);
 }
 
+// key: matrix.include, tag.tags, when.tag
 #[test]
 fn what_is_skipped_need_not_be_right() {
     let text = "\

@@ -5,6 +5,7 @@ use job_specs::{Facts, SourceFile, expand, parse};
 
 use crate::story::{brief, file, findings, job, jobs, push};
 
+// key: on
 #[test]
 fn a_file_says_which_events_it_wants() {
     let wants = |on: &str| {
@@ -27,6 +28,7 @@ fn a_file_says_which_events_it_wants() {
     );
 }
 
+// key: on, env
 #[test]
 fn several_files_are_read_as_one() {
     let files = |second: &str| {

@@ -11,6 +11,7 @@ const ALWAYS: WhenStatus = WhenStatus {
     failure: true,
 };
 
+// key: job.cache, job.artifacts, job.reports
 #[test]
 fn a_job_keeps_caches_artifacts_and_reports() {
     let job = job("\
@@ -57,6 +58,7 @@ jobs:
     assert_eq!(job.reports, reports);
 }
 
+// key: job.hold_on_failure, job.runs_on, job.idempotent, job.network, job.retry
 #[test]
 fn a_job_says_where_and_how_often_it_runs() {
     let job = job("\
@@ -89,6 +91,7 @@ jobs:
     assert!(!job.idempotent && job.network_none);
 }
 
+// key: step.secrets
 #[test]
 fn a_step_receives_secrets_as_variables_and_as_files() {
     let job = job("\
@@ -113,6 +116,7 @@ jobs:
     assert_eq!(job.secret_names().into_iter().collect::<Vec<_>>(), ["A", "B", "C", "D"]);
 }
 
+// key: job.timeout
 #[test]
 fn a_step_builds_an_image_without_a_container_of_its_own() {
     let job = job("\
@@ -144,6 +148,7 @@ jobs:
     assert_eq!(job.secret_names().into_iter().collect::<Vec<_>>(), ["REGISTRY_TOKEN"]);
 }
 
+// key: job.cache, job.artifacts, job.runs_on, job.retry, matrix.include
 #[test]
 fn values_of_a_cell_reach_what_is_kept() {
     let jobs = jobs(

@@ -5,6 +5,7 @@ use job_specs::{Facts, expand, parse};
 
 use crate::story::{brief, file, findings, job, jobs, push, texts};
 
+// key: env
 #[test]
 fn environment_is_merged_from_the_file_to_the_job() {
     let job = job("\
@@ -36,6 +37,7 @@ jobs:
     );
 }
 
+// key: job.services, job.resources, services.ready, ready.tcp, resources.cpus, resources.memory
 #[test]
 fn every_cell_is_a_job_with_its_own_values() {
     let jobs = jobs(
@@ -124,6 +126,7 @@ fn a_branch_that_is_not_known_is_empty() {
     assert_eq!(expand(&parsed.file.unwrap(), &facts).unwrap().jobs[0].env["B"], "<>");
 }
 
+// key: step.entrypoint, step.workdir, step.secrets, step.shell
 #[test]
 fn steps_are_texts_or_maps() {
     let job = job("\

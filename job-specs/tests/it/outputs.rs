@@ -100,6 +100,7 @@ fn said(found: &[Diagnostic]) -> Vec<String> {
     found.iter().map(line).collect()
 }
 
+// key: job.needs
 #[test]
 fn an_output_that_is_missing_or_wrong_is_named() {
     let file = checked(TEXT);

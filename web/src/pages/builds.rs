@@ -7,7 +7,7 @@ use super::frame::{Head, Place, icon_of};
 use crate::matrix::{self, Group, Place as Spot, Table};
 use crate::ruler::{self, Axis, Tick};
 use crate::source::{self, Row, SourceView};
-use crate::views::{BuildList, BuildPage, Failure, Filter, Frame};
+use crate::views::{BuildList, BuildPage, Failure, Filter, Frame, TestState};
 use crate::{look, routes, ui, words};
 
 /// A table with more columns shows shapes alone.

@@ -7,7 +7,7 @@ use super::frame::{Head, Place, icon_of};
 use crate::look::Look;
 use crate::matrix::{self, Group};
 use crate::ruler::{self, Ruler};
-use crate::views::{AttemptView, Frame, JobPage, Micros, ServiceView, StepState, StepView};
+use crate::views::{AttemptView, Frame, JobPage, Micros, ServiceView, StepState, StepView, TestState};
 use crate::{look, routes, ui, words};
 
 /// `/jobs/{id}`, `/jobs/{id}/attempts/{number}`
@@ -80,6 +80,10 @@ impl<'a> Job<'a> {
 
     fn action(&self, name: &str) -> String {
         format!("{}/{name}", routes::job(&self.view.job.id))
+    }
+
+    fn shell_command(&self) -> String {
+        super::shell::command(self.view.build.number, &cell_title(self.view), None)
     }
 
     fn is_shown(&self, number: u32) -> bool {

@@ -8,12 +8,13 @@ mod builds;
 mod frame;
 mod jobs;
 mod plain;
+mod shell;
 
 use askama::Template;
 
 use crate::views::{
     AgentsPage, ArtifactPage, BuildList, BuildPage, ErrorPage, Frame, JobPage, LoginPage, RepositoryList,
-    RepositoryPage, TokensPage,
+    RepositoryPage, ShellPage, TokensPage,
 };
 
 /// `/`: the builds, newest first. Live by `/events?page=builds`.
@@ -49,6 +50,11 @@ pub fn job_live(frame: &Frame, view: &JobPage) -> String {
 /// `/artifacts/{id}?at={folder}`.
 pub fn artifact(frame: &Frame, view: &ArtifactPage) -> String {
     html(&artifacts::Artifact::new(frame, view))
+}
+
+/// `/jobs/{id}/shell`: a terminal.
+pub fn shell(frame: &Frame, view: &ShellPage) -> String {
+    html(&shell::Shell::new(frame, view))
 }
 
 /// `/agents`: agents and queue. Live by `/events?page=queue`.

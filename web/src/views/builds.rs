@@ -5,7 +5,7 @@ use job_specs::model::AxisValue;
 use job_specs::status::JobStatus;
 use serde::Serialize;
 
-use super::{ArtifactRow, LogLine, Micros};
+use super::{ArtifactRow, LogLine, Micros, TestSection};
 
 /// One build, as a row and as the head of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -173,6 +173,8 @@ pub struct BuildPage {
     pub failure: Option<Failure>,
     /// What its jobs kept.
     pub artifacts: Vec<ArtifactRow>,
+    /// What its tests said; `None` when no job has reports.
+    pub tests: Option<TestSection>,
     /// What is wrong with the job files; empty for most builds.
     pub diagnosis: Diagnosis,
     /// What the reader may do.

@@ -3,7 +3,7 @@
 use job_specs::status::JobStatus;
 use serde::Serialize;
 
-use super::{ArtifactRow, BuildSummary, JobRow, LogView, Micros};
+use super::{ArtifactRow, BuildSummary, JobRow, LogView, Micros, TestSection};
 
 /// The page of one job, at one of its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,8 +20,12 @@ pub struct JobPage {
     pub attempt: Option<AttemptView>,
     /// What the attempt that is shown kept.
     pub artifacts: Vec<ArtifactRow>,
+    /// What the tests of that attempt said; `None` without reports.
+    pub tests: Option<TestSection>,
     /// What the reader may do.
     pub actions: JobActions,
+    /// It is over, and its containers and services stay until then.
+    pub held_until: Option<Micros>,
 }
 
 /// What the reader may do with a job; each is a POST form.
@@ -31,6 +35,8 @@ pub struct JobActions {
     pub cancel: bool,
     /// It is over.
     pub rerun: bool,
+    /// A step of it runs, or it is held: a terminal can be opened in it.
+    pub enter: bool,
 }
 
 /// One attempt, in the selector.

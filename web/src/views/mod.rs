@@ -10,7 +10,9 @@ mod artifacts;
 mod builds;
 mod jobs;
 mod logs;
+mod reports;
 mod repositories;
+mod shell;
 
 pub use access::{ErrorPage, LoginPage, LoginState, TokenRow, TokensPage};
 pub use agents::{AgentRow, AgentsPage, JobLink, QueueRow};
@@ -23,9 +25,11 @@ pub use jobs::{
     StepView,
 };
 pub use logs::{LogLine, LogSource, LogView};
+pub use reports::{FlakyRow, SlowRow, TestGrid, TestGridRow, TestRow, TestSection, TestState};
 pub use repositories::{
     DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow,
 };
+pub use shell::ShellPage;
 
 use serde::Serialize;
 

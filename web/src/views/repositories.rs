@@ -3,7 +3,7 @@
 use job_specs::triggers::Input;
 use serde::Serialize;
 
-use super::{BuildSummary, Micros};
+use super::{BuildSummary, FlakyRow, Micros, SlowRow};
 
 /// All repositories.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -36,6 +36,10 @@ pub struct RepositoryPage {
     pub public: bool,
     /// Its newest builds, a handful.
     pub builds: Vec<BuildSummary>,
+    /// Tests that passed and failed at one commit, the worst first, a handful.
+    pub flaky: Vec<FlakyRow>,
+    /// Its slowest tests, a handful.
+    pub slowest: Vec<SlowRow>,
     /// Its webhook; `None` for readers who may not manage it (they see no deliveries and no secrets either).
     pub hook: Option<Hook>,
     /// Newest first, a page of them.

@@ -6,4 +6,5 @@ mod html;
 mod logs;
 mod matrix;
 mod policy;
+mod reports;
 mod samples;

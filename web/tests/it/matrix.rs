@@ -13,6 +13,7 @@ fn tables(jobs: Vec<JobRow>, exclusions: Vec<Exclusion>) -> String {
         jobs,
         exclusions,
         failure: None,
+        tests: None,
         ..samples::build_page()
     };
     let page = pages::build(&samples::frame(), &view);

@@ -28,7 +28,7 @@ impl Run<'_> {
             let stack = services.map(|services| &services.stack);
             if image::builds(&spec.steps[index]) {
                 self.announce(index, number);
-                let over = image::run(job, index, ground.network(), self.interrupts, stack).await;
+                let over = image::run(job, index, ground.network(job), self.interrupts, stack).await;
                 match self.after_a_try(ground, index, number, over).await {
                     Some(next) => return next,
                     None => continue,

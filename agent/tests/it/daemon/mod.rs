@@ -20,7 +20,7 @@ use crate::coordinator::{Coordinator, TOKEN};
 
 /// A coordinator, a repository, and a data folder for one agent after the other.
 pub struct Site {
-    coordinator: Coordinator,
+    pub coordinator: Coordinator,
     folder: TempDir,
     repository: Repository,
 }
@@ -33,7 +33,7 @@ pub struct Agent {
 }
 
 impl Site {
-    async fn new() -> Site {
+    pub async fn new() -> Site {
         let folder = tempfile::tempdir().unwrap();
         Site {
             coordinator: Coordinator::new().await,
@@ -42,7 +42,7 @@ impl Site {
         }
     }
 
-    fn config(&self) -> AgentConfig {
+    pub fn config(&self) -> AgentConfig {
         AgentConfig {
             coordinator_url: self.coordinator.url.clone(),
             token: TOKEN.into(),
@@ -59,7 +59,7 @@ impl Site {
     }
 
     /// Starts an agent on the data folder.
-    fn agent(&self, config: AgentConfig) -> Agent {
+    pub fn agent(&self, config: AgentConfig) -> Agent {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -71,7 +71,7 @@ impl Site {
     }
 
     /// Queues a job.
-    fn queue(&self, spec: JobSpec) -> AttemptId {
+    pub fn queue(&self, spec: JobSpec) -> AttemptId {
         let lease = self.lease(spec);
         let attempt = lease.attempt.clone();
         self.coordinator.queue(lease);
@@ -94,7 +94,7 @@ impl Site {
     }
 
     /// Nothing of this agent is left in the engine, and no attempt in its folder.
-    async fn assert_clean(&self) {
+    pub async fn assert_clean(&self) {
         let label = std::fs::read_to_string(self.data().join("agent-label")).unwrap();
         let swept = engine::reap(None, &label).await.unwrap();
         assert_eq!(
@@ -109,7 +109,7 @@ impl Site {
 
 impl Agent {
     /// Lets it finish what it has, and waits for its end.
-    async fn drain(self) {
+    pub async fn drain(self) {
         self.stop.drain.cancel();
         self.end().await.unwrap();
     }
@@ -132,4 +132,11 @@ pub async fn until_there(file: &std::path::Path) {
     let watcher = agent::logs::tail::Watcher::new();
     let mut tail = watcher.follow(file, 0).unwrap();
     tail.next(&mut Vec::new()).await.unwrap();
+}
+
+/// Waits until a folder is gone.
+pub async fn until_gone(folder: &std::path::Path) {
+    while folder.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }

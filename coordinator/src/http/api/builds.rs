@@ -19,6 +19,7 @@ use crate::builds::job_files;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{OptionalJson, Path, Query};
+use crate::http::shell;
 use crate::store::builds::{self, Filter, Rerun};
 use crate::store::{attempts, jobs, repositories};
 
@@ -160,7 +161,7 @@ async fn show(State(app): State<App>, _: User, Path(number): Path<i64>) -> Resul
             0 => Vec::new(),
             _ => attempts::list(&app.store, &job.id).await?,
         };
-        jobs.push(Job::new(job, attempts));
+        jobs.push(Job::new(job, attempts, &app.shells));
     }
     Ok(Json(BuildDetail {
         build: Build::new(found.build, &app.url),
@@ -180,7 +181,7 @@ fn in_common(jobs: &[jobs::Job]) -> Vec<String> {
     by_name.into_iter().filter_map(said).collect()
 }
 
-/// Stops a build: waiting jobs at once, running ones by their agents.
+/// Stops a build: waiting jobs at once, running ones by their agents; held ones are let go.
 #[utoipa::path(post, path = "/api/v1/builds/{number}/cancel", params(("number", description = "Its number")),
     responses((status = 202, body = Build)))]
 async fn cancel(
@@ -189,6 +190,7 @@ async fn cancel(
     Path(number): Path<i64>,
 ) -> Result<(StatusCode, Json<Build>), ApiError> {
     builds::cancel(&app.store, number).await?;
+    shell::release(&app, |attempt| attempt.build == number).await?;
     let found = builds::show(&app.store, number).await?;
     Ok((StatusCode::ACCEPTED, Json(Build::new(found.build, &app.url))))
 }

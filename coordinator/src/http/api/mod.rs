@@ -16,6 +16,7 @@ mod repositories;
 mod secrets;
 mod shapes;
 mod system;
+mod test_reports;
 pub(crate) mod tokens;
 
 use std::str::FromStr;
@@ -48,12 +49,14 @@ pub(crate) fn router() -> (Router<App>, Description) {
         .merge(builds::router())
         .merge(build_logs::router())
         .merge(jobs::router())
+        .merge(super::shell::described())
         .merge(attempts::router())
         .merge(logs::router())
         .merge(artifacts::router())
         .merge(caches::router())
         .merge(agents::router())
         .merge(tokens::router())
+        .merge(test_reports::router())
         .merge(system::router())
         .split_for_parts()
 }

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
+use crate::http::shell;
 use crate::store::agents::{self, Draining};
 use crate::store::builds::Rerun;
 use crate::store::{builds, deliveries, jobs, queue, repositories};
@@ -23,6 +24,7 @@ type Done = Result<Response, PageError>;
 /// Stops a build.
 pub(super) async fn cancel_build(State(app): State<App>, _: User, Path(number): Path<i64>) -> Done {
     builds::cancel(&app.store, number).await?;
+    shell::release(&app, |attempt| attempt.build == number).await?;
     Ok(go(&app, &routes::build(number), Notice::BuildCancelled(number)))
 }
 
@@ -45,6 +47,12 @@ async fn rerun(app: &App, number: i64, which: Rerun) -> Done {
 pub(super) async fn cancel_job(State(app): State<App>, _: User, Path(job): Path<String>) -> Done {
     queue::cancel(&app.store, &JobId(job.clone())).await?;
     Ok(go(&app, &routes::job(&job), Notice::JobCancelled))
+}
+
+/// Lets the containers of a held job go.
+pub(super) async fn release_job(State(app): State<App>, _: User, Path(job): Path<String>) -> Done {
+    shell::release(&app, |attempt| attempt.job.0 == job).await?;
+    Ok(go(&app, &routes::job(&job), Notice::JobReleased))
 }
 
 /// Runs this job again, one cell of a matrix included, and what was skipped only because of it.

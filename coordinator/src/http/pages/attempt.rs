@@ -101,8 +101,11 @@ async fn services(
 ) -> Result<Vec<ServiceView>, ApiError> {
     let mut services = Vec::new();
     for spec in &job.spec.services {
-        let log = logs.view(StreamId::service(&spec.name), Ends::Last).await?;
-        services.push(service(spec, attempt, told, log));
+        for name in spec.replicas() {
+            let log = logs.view(StreamId::service(&name), Ends::Last).await?;
+            let replica = ServiceSpec { name, ..spec.clone() };
+            services.push(service(&replica, attempt, told, log));
+        }
     }
     Ok(services)
 }

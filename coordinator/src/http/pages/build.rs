@@ -8,7 +8,7 @@ use protocol::ids::StreamId;
 use web::views::{BuildActions, BuildPage, Diagnosis, Failure, SourceText};
 
 use super::frame::Framed;
-use super::{PageError, Part, rows};
+use super::{PageError, Part, rows, test_reports};
 use crate::app::App;
 use crate::builds::job_files;
 use crate::http::access::Reader;
@@ -44,6 +44,7 @@ pub(super) async fn page(
     let kept = artifacts::of_build(&app.store, number).await?;
     let view = BuildPage {
         failure: failure(&app, &found.jobs).await?,
+        tests: test_reports::of_build(&app, number).await?,
         diagnosis: diagnosis(&app, &found).await,
         artifacts: kept.into_iter().map(super::artifact::row).collect(),
         sentence: found.build.message.clone(),

@@ -2,13 +2,14 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use job_specs::status::JobStatus;
 use protocol::ids::JobId;
 use serde::Deserialize;
 use web::views::{AttemptLink, JobActions, JobPage};
 
 use super::attempt::{self, Screen};
 use super::frame::Framed;
-use super::{PageError, Part, rows};
+use super::{PageError, Part, rows, test_reports};
 use crate::app::App;
 use crate::http::access::Reader;
 use crate::http::error::ApiError;
@@ -74,6 +75,10 @@ async fn page(
         Some(shown) => Some(attempt::view(app, &found, shown, query.screen()).await?),
         None => None,
     };
+    let tests = match shown {
+        Some(shown) => test_reports::of_attempt(app, shown).await?,
+        None => None,
+    };
     let links = found.attempts.iter().map(|attempt| AttemptLink {
         number: attempt.number,
         status: attempt::status(attempt),
@@ -84,17 +89,25 @@ async fn page(
     let of_shown = shown.map(|shown| shown.id.clone());
     let kept = artifacts::of_job(&app.store, &job).await?.into_iter();
     let kept = kept.filter(|artifact| of_shown.as_ref() == Some(&artifact.attempt));
+    let held_until = found
+        .attempts
+        .iter()
+        .rev()
+        .find_map(|attempt| app.shells.held_until(&attempt.id));
     let page = JobPage {
         artifacts: kept.map(super::artifact::row).collect(),
         attempts: links.collect(),
         attempt: view,
+        tests,
         build: rows::build(build.build),
         job: row.ok_or(ApiError::NotFound("job"))?,
         siblings,
         actions: JobActions {
             cancel: user.is_some() && !over,
             rerun: user.is_some() && over,
+            enter: user.is_some() && (held_until.is_some() || found.job.status == JobStatus::Running),
         },
+        held_until: held_until.filter(|_| user.is_some()),
     };
     Ok(framed.draw_part(part, &page, (web::pages::job, web::pages::job_live)))
 }

@@ -7,7 +7,7 @@ use web::views::{
 };
 
 use super::frame::Framed;
-use super::{PageError, rows};
+use super::{PageError, rows, test_reports};
 use crate::app::App;
 use crate::http::access::{Reader, User};
 use crate::http::api::hooks;
@@ -48,7 +48,10 @@ pub(super) async fn page(
 ) -> Result<Response, PageError> {
     let repository = repositories::by_name(&app.store, &name).await?;
     let found = newest(&app, &repository, BUILDS).await?;
+    let (flaky, slowest) = test_reports::of_repository(&app, &repository).await?;
     let mut view = RepositoryPage {
+        flaky,
+        slowest,
         trigger_reference: found
             .iter()
             .find_map(|build| build.cause.branch.clone())

@@ -38,6 +38,10 @@ pub(super) async fn finish(
         Err(error) => return Err(error.into()),
     }
     let verdict = told.result.verdict;
+    // First, so that whoever sees the end sees this too.
+    if let Some(until) = told.held_until {
+        app.shells.hold(&hold.agent, &hold.attempt, until);
+    }
     let ending = queue::Ending {
         events: told.events,
         result: told.result,

@@ -81,7 +81,7 @@ async fn add(app: &App, key: &LogKey, offset: u64, records: Vec<u8>) -> Result<u
 }
 
 /// The records, if they are not more than `limit` bytes: a small body can be large inside.
-async fn decompress(body: Bytes, limit: usize) -> Result<Vec<u8>, ApiError> {
+pub(super) async fn decompress(body: Bytes, limit: usize) -> Result<Vec<u8>, ApiError> {
     if body.is_empty() {
         return Ok(Vec::new());
     }

@@ -5,6 +5,7 @@ mod attempts;
 mod blobs;
 mod logs;
 mod poll;
+mod reports;
 
 use axum::Json;
 use axum::extract::State;
@@ -64,6 +65,7 @@ pub(super) fn router() -> Routes {
             [Method::GET],
             get(blobs::read),
         )
+        .route("/agent/v1/attempts/{attempt}/tests", [Method::PUT], put(reports::keep))
 }
 
 /// Lets an agent in by its one-time code.

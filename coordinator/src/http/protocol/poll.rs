@@ -32,6 +32,8 @@ pub(super) async fn poll(
 ) -> Result<Json<PollAnswer>, ApiError> {
     check_version(poll.version)?;
     let mut changes = app.store.changes();
+    let mut bell = app.shells.bell();
+    app.shells.holds_of(&agent, &poll.holds);
     let until = Instant::now() + hold_time(&poll);
     let mut caller = Caller {
         told: app.cancels.told(&agent),
@@ -47,6 +49,7 @@ pub(super) async fn poll(
             () = app.stop.cancelled() => break,
             () = sleep_until(until) => break,
             woken = woken(&mut changes) => woken,
+            Ok(()) = bell.changed() => Woken::ByQueue,
         };
         let now_drains = match woken {
             Woken::ByQueue => drains,
@@ -160,7 +163,8 @@ impl Caller<'_> {
     /// Whether the agent must hear this now.
     fn is_news(&self, answer: &PollAnswer) -> bool {
         let cancels = answer.cancel.iter().any(|attempt| !self.told.contains(attempt));
-        cancels || !answer.leases.is_empty() || !answer.lost.is_empty()
+        let people = !answer.shells.is_empty() || !answer.release.is_empty();
+        cancels || people || !answer.leases.is_empty() || !answer.lost.is_empty()
     }
 
     /// Renews what it holds and looks for more.
@@ -173,6 +177,7 @@ impl Caller<'_> {
             drain: drains == Draining::Yes,
             ..PollAnswer::default()
         };
+        (answer.shells, answer.release) = self.app.shells.news_for(&self.agent);
         for held in resumed {
             self.resume(held, &mut answer).await?;
         }

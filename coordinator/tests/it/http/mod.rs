@@ -15,3 +15,4 @@ mod pages;
 mod restart;
 mod shared;
 mod signatures;
+mod test_reports;

@@ -187,7 +187,10 @@ pub async fn a_newer_schema_is_refused(world: World) {
         .to_string();
     assert_eq!(
         refused,
-        "the database has schema 3, newer than this program's 2: use a newer drover"
+        format!(
+            "the database has schema {}, newer than this program's {SCHEMA}: use a newer drover",
+            SCHEMA + 1
+        )
     );
 }
 

@@ -188,7 +188,7 @@ pub async fn deferred_jobs_become_their_cells(world: World) {
         "running: plan=passed test (n=0)=queued test (n=1)=queued test (n=2)=queued deploy=waiting lint=queued"
     );
     let done = world.work_off(&agent, |_| Verdict::Passed).await;
-    assert_eq!(done.join(" "), "test (n=0) test (n=1) test (n=2) lint deploy");
+    assert_eq!(done.join(" "), "test (n=0) test (n=1) test (n=2) deploy lint");
     assert_eq!(
         outputs::of_job(&world.store, &plan.job).await.unwrap(),
         outputs(&[("cells", "[1,2,3]")])

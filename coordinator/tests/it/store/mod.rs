@@ -9,6 +9,7 @@ mod kept;
 mod leases;
 mod model;
 mod queue;
+mod reports;
 mod roads;
 mod schedules;
 mod shared;
@@ -54,7 +55,10 @@ on_both! {
         a_failed_need_skips_what_follows, max_parallel_holds_cells, fail_fast_stops_the_other_cells,
         a_cancel_is_immediate_or_delivered, a_waiting_job_says_why, a_draining_agent_takes_nothing,
         writes_wake_others;
-    roads: a_queue_lets_one_build_run, only_the_newest_waits, a_new_build_stops_the_older, a_crowd_shares_the_road;
+    reports: a_part_is_kept_once, new_fixed_and_flaky_are_found, a_grid_over_the_cells, fifty_thousand_tests_of_one_attempt,
+        old_reports_go;
+    roads: a_queue_lets_one_build_run, only_the_newest_waits, a_new_build_stops_the_older, a_crowd_shares_the_road,
+        whatever_happens_one_build_has_the_road;
     schedules: a_schedule_keeps_its_time, a_time_makes_one_build;
 }
 

@@ -1,9 +1,13 @@
 //! Concurrency groups: builds that share one road.
 
-use coordinator::store::builds::{self, NewBuild, NewJob};
+use coordinator::store::builds::{self, Filter, NewBuild, NewJob};
+use coordinator::store::queue::Claimed;
 use coordinator::store::{jobs, queue, testing};
 use job_specs::triggers::{Concurrency, ConcurrencyMode};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use protocol::attempt::Verdict;
+use protocol::ids::AgentId;
 use tokio::task::JoinSet;
 
 use super::world::{World, hold, job, needing};
@@ -113,4 +117,112 @@ pub async fn a_crowd_shares_the_road(world: World) {
         }
     }
     assert_eq!(done, 24);
+}
+
+/// What somebody does; numbers choose among what there is.
+#[derive(Debug, Clone)]
+enum Act {
+    Make(ConcurrencyMode),
+    Claim,
+    Finish(usize, Verdict),
+    Cancel(usize),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    use ConcurrencyMode::{Cancel, Latest, Queue};
+    let verdicts = vec![Verdict::Passed, Verdict::Failed, Verdict::Cancelled, Verdict::Errored];
+    prop_oneof![
+        4 => prop::sample::select(vec![Queue, Queue, Latest, Cancel]).prop_map(Act::Make),
+        4 => Just(Act::Claim),
+        4 => (any::<usize>(), prop::sample::select(verdicts)).prop_map(|(which, verdict)| Act::Finish(which, verdict)),
+        1 => any::<usize>().prop_map(Act::Cancel),
+    ]
+}
+
+/// A group in use: what is held now, and what must be true after everything.
+struct Road<'a> {
+    world: &'a World,
+    agent: AgentId,
+    held: Vec<Claimed>,
+    made: Vec<i64>,
+}
+
+impl Road<'_> {
+    async fn act(&mut self, act: &Act) {
+        match act {
+            Act::Make(mode) => self.made.push(self.world.grouped(*mode).await),
+            Act::Claim => self.held.extend(self.world.claim(&self.agent, 2).await),
+            Act::Finish(which, verdict) => {
+                if let Some(at) = which.checked_rem(self.held.len()) {
+                    let claimed = self.held.remove(at);
+                    self.world.finish(&hold(&self.agent, &claimed), *verdict).await.unwrap();
+                }
+            }
+            Act::Cancel(which) => {
+                if let Some(at) = which.checked_rem(self.made.len()) {
+                    builds::cancel(&self.world.store, self.made[at]).await.unwrap();
+                }
+            }
+        }
+    }
+
+    /// One build that is not over has the road, and only its jobs are worked on.
+    async fn check(&self) {
+        let builds = builds::list(&self.world.store, &Filter::default()).await.unwrap();
+        let open: Vec<_> = builds.iter().filter(|build| !build.status.is_final()).collect();
+        let running: Vec<i64> = open
+            .iter()
+            .filter(|build| !build.waits_for_group)
+            .map(|build| build.number)
+            .collect();
+        assert_eq!(running.len(), usize::from(!open.is_empty()), "{open:?}");
+        assert!(self.held.iter().all(|claimed| running.contains(&claimed.build)));
+    }
+
+    async fn open(&self) -> Vec<i64> {
+        let builds = builds::list(&self.world.store, &Filter::default()).await.unwrap();
+        let open = builds.iter().filter(|build| !build.status.is_final());
+        open.map(|build| build.number).collect()
+    }
+
+    /// Nothing is left behind, whatever came before.
+    async fn end(mut self) {
+        while !self.open().await.is_empty() {
+            self.act(&Act::Claim).await;
+            assert!(!self.held.is_empty(), "nobody can go on: {:?}", self.open().await);
+            self.act(&Act::Finish(0, Verdict::Passed)).await;
+            self.check().await;
+        }
+    }
+}
+
+pub async fn whatever_happens_one_build_has_the_road(world: World) {
+    let config = ProptestConfig {
+        cases: 25,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let agent = world.agent("a").await;
+    let tell = |acts: Vec<Act>| {
+        runtime.block_on(async {
+            let mut road = Road {
+                world: &world,
+                agent: agent.clone(),
+                held: Vec::new(),
+                made: vec![world.grouped(ConcurrencyMode::Queue).await],
+            };
+            for act in &acts {
+                road.act(act).await;
+                road.check().await;
+            }
+            road.end().await;
+        });
+        Ok(())
+    };
+    let acts = prop::collection::vec(act(), 1..30);
+    let outcome = tokio::task::block_in_place(|| TestRunner::new(config).run(&acts, tell));
+    if let Err(failed) = outcome {
+        panic!("{failed}");
+    }
 }

@@ -190,7 +190,10 @@ impl Around<'_> {
         map.put_some("environment", Out::env(&env));
         if let Some(options) = node.get("options") {
             let healthcheck = self.options(options);
-            map.put_some("healthcheck", (!healthcheck.is_empty()).then(|| Out::Flow(healthcheck)));
+            map.put_some(
+                "healthcheck",
+                (!healthcheck.is_empty()).then_some(Out::Flow(healthcheck)),
+            );
         }
         if let Some(ports) = node.get("ports") {
             let port = ports

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Importer;
+use super::job::Importer;
 use crate::import::draft::Job;
 use crate::import::out::{Map, Out};
 use crate::yaml::Node;

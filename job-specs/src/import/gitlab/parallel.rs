@@ -1,6 +1,6 @@
 //! `parallel` of GitLab as a matrix. Scripts find the values under the names that they know.
 
-use super::Importer;
+use super::job::Importer;
 use crate::import::draft::Job;
 use crate::import::out::{Map, Out};
 use crate::yaml::Node;

@@ -133,6 +133,7 @@ pub fn build_page() -> BuildPage {
             lines: failing_lines().split_off(8),
             others: 2,
         }),
+        tests: Some(tests()),
         diagnosis: Diagnosis::default(),
         artifacts: Vec::new(),
         actions: BuildActions {
@@ -177,6 +178,7 @@ pub fn three_axes() -> BuildPage {
         jobs,
         failure: None,
         notes: Vec::new(),
+        tests: None,
         exclusions: Vec::new(),
         actions,
         ..build_page()
@@ -250,6 +252,7 @@ pub fn invalid_build() -> BuildPage {
         sentence: Some("The job file is not valid, so nothing ran: 3 errors and 1 warning.".into()),
         jobs: Vec::new(),
         failure: None,
+        tests: None,
         diagnosis: Diagnosis {
             diagnostics,
             files: vec![SourceText {

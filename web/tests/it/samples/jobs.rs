@@ -201,6 +201,10 @@ pub fn job_page() -> JobPage {
                 status: JobStatus::Failed,
             },
         ],
+        tests: Some(TestSection {
+            grids: Vec::new(),
+            ..tests()
+        }),
         attempt: Some(AttemptView {
             id: "0193a1".into(),
             number: 2,
@@ -247,7 +251,9 @@ pub fn job_page() -> JobPage {
         actions: JobActions {
             cancel: false,
             rerun: true,
+            enter: false,
         },
+        held_until: None,
     }
 }
 
@@ -256,6 +262,7 @@ pub fn running_job() -> JobPage {
     let mut page = job_page();
     page.build.status = JobStatus::Running;
     page.build.finished_at = None;
+    page.tests = None;
     page.job = JobRow {
         finished_at: None,
         reason: None,
@@ -290,6 +297,7 @@ pub fn running_job() -> JobPage {
     page.actions = JobActions {
         cancel: true,
         rerun: false,
+        enter: true,
     };
     page
 }
@@ -299,11 +307,12 @@ pub fn waiting_job() -> JobPage {
     JobPage {
         job: JobRow { attempts: 0, ..job },
         attempts: Vec::new(),
+        tests: None,
         attempt: None,
         artifacts: Vec::new(),
         actions: JobActions {
             cancel: true,
-            rerun: false,
+            ..JobActions::default()
         },
         ..job_page()
     }

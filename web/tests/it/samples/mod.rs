@@ -3,10 +3,12 @@
 mod builds;
 mod jobs;
 mod places;
+mod reports;
 
 pub use builds::*;
 pub use jobs::*;
 pub use places::*;
+pub use reports::*;
 
 use job_specs::model::AxisValue;
 use job_specs::status::JobStatus;

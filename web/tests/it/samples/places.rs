@@ -131,6 +131,18 @@ pub fn repository() -> RepositoryPage {
             required: false,
             description: "where to".into(),
         }],
+        flaky: vec![FlakyRow {
+            suite: "store::it".into(),
+            name: "uploads::two_at_once".into(),
+            times: 3,
+            build: 39,
+            at: NOW - 4000 * S,
+        }],
+        slowest: vec![SlowRow {
+            suite: "store::it".into(),
+            name: "crowd::ten_thousand_jobs".into(),
+            mean_us: 41_300_000,
+        }],
         trigger_reference: "main".into(),
     }
 }

@@ -129,6 +129,7 @@ impl SimAgent {
             events: Vec::new(),
             result,
             outputs: outputs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect(),
+            held_until: None,
         };
         self.held.retain(|held| held.attempt != lease.attempt);
         let path = format!("/agent/v1/attempts/{}/finish", lease.attempt);

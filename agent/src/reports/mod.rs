@@ -1,0 +1,178 @@
+//! Test reports: files that a job's steps left in the workspace, read into test cases when the steps are over. The
+//! parsers are pure functions of bytes and take nothing on trust: a report is what somebody's tests wrote.
+//!
+//! # Layout
+//! [`read`] all reports of a job · `find` globs to files, never through a link · [`junit`], [`tap`], [`cargo`], [`go`]
+//! the formats · `text` names and messages within bounds.
+
+pub mod cargo;
+mod find;
+pub mod go;
+pub mod junit;
+mod lines;
+pub mod tap;
+mod text;
+
+use std::path::Path;
+
+use job_specs::model::{ReportFormat, ReportSpec};
+use protocol::reports::{MAX_CASES, MAX_PROBLEMS, TestCase, TestReport, TestStatus};
+
+use crate::logs::mask::Masker;
+use find::Found;
+
+/// Bytes of one report that are read.
+pub const MAX_FILE: u64 = 30 * 1024 * 1024;
+/// Bytes of all reports of a job that are read.
+pub const MAX_BYTES: u64 = 200 * 1024 * 1024;
+
+/// What a parser makes of one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// What could be read; also what stood before the place of a problem.
+    pub cases: Vec<TestCase>,
+    /// Why that is not all.
+    pub problem: Option<Problem>,
+}
+
+/// Why a report cannot be read, or not to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Line and column, from 1, when there is one place.
+    pub at: Option<(usize, usize)>,
+    /// What follows the file's name: "is not XML: …".
+    pub what: String,
+}
+
+impl Problem {
+    fn new(what: impl Into<String>) -> Problem {
+        Problem {
+            at: None,
+            what: what.into(),
+        }
+    }
+
+    /// At that byte.
+    fn at(bytes: &[u8], offset: usize, what: impl Into<String>) -> Problem {
+        let before = &bytes[..offset.min(bytes.len())];
+        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        Problem {
+            at: Some((line, String::from_utf8_lossy(&before[line_start..]).chars().count() + 1)),
+            what: what.into(),
+        }
+    }
+}
+
+/// Reads one file in that format. `file` stands for the suite where a format has none.
+pub fn parse(format: ReportFormat, file: &str, bytes: &[u8]) -> Parsed {
+    match format {
+        ReportFormat::Junit => junit::parse(bytes),
+        ReportFormat::Tap => tap::parse(file, bytes),
+        ReportFormat::CargoJson => cargo::parse(file, bytes),
+        ReportFormat::GoJson => go::parse(bytes),
+    }
+}
+
+/// Reads the reports of a job. What is wrong with them is in the report's `problems`; nothing here fails a job.
+pub fn read(workspace: &Path, specs: &[ReportSpec], masker: &Masker) -> TestReport {
+    let mut reader = Reader {
+        report: TestReport::default(),
+        masker,
+        bytes: 0,
+        left_out: 0,
+    };
+    for spec in specs {
+        let found = find::find(workspace, &spec.paths);
+        found.warnings.into_iter().for_each(|warning| reader.trouble(warning));
+        for file in found.files {
+            reader.file(workspace, spec.format, &file);
+        }
+    }
+    reader.end()
+}
+
+/// What has been read so far.
+struct Reader<'a> {
+    report: TestReport,
+    masker: &'a Masker,
+    bytes: u64,
+    /// Problems that are only counted.
+    left_out: usize,
+}
+
+impl Reader<'_> {
+    fn trouble(&mut self, what: impl AsRef<str>) {
+        if self.report.problems.len() < MAX_PROBLEMS {
+            let said = text::name(&self.masker.mask(what.as_ref()), 1_024);
+            self.report.problems.push(said);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    fn file(&mut self, workspace: &Path, format: ReportFormat, file: &str) {
+        let bytes = match find::open(workspace, file) {
+            Ok(Found::Bytes(bytes)) => bytes,
+            Ok(Found::TooLarge(size)) => {
+                return self.trouble(format!(
+                    "report {file} is left out: it has {} MB, and {} MB are read of one",
+                    size >> 20,
+                    MAX_FILE >> 20
+                ));
+            }
+            Err(error) => return self.trouble(format!("report {file} cannot be read: {error}")),
+        };
+        self.bytes += bytes.len() as u64;
+        if self.bytes > MAX_BYTES {
+            return self.trouble(format!(
+                "report {file} is left out: {} MB of reports are read of one job",
+                MAX_BYTES >> 20
+            ));
+        }
+        let Parsed { cases, problem } = parse(format, file, &bytes);
+        self.add(file, cases);
+        if let Some(Problem { at, what }) = problem {
+            let place = at.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+            self.trouble(format!("report {file}{place} {what}"));
+        }
+    }
+
+    fn add(&mut self, file: &str, cases: Vec<TestCase>) {
+        let room = MAX_CASES - self.report.cases.len();
+        if cases.len() > room {
+            let count = cases.len();
+            self.trouble(format!(
+                "report {file} is cut off: of its {count} test cases {room} are kept, because {MAX_CASES} are kept of one job"
+            ));
+        }
+        let masker = self.masker;
+        let kept = cases.into_iter().take(room).map(|case| text::bounded(case, masker));
+        self.report.cases.extend(kept);
+    }
+
+    fn end(mut self) -> TestReport {
+        if self.left_out > 0 {
+            let more = self.left_out;
+            self.report
+                .problems
+                .push(format!("and {more} more problems with reports"));
+        }
+        self.report
+    }
+}
+
+/// One line about a report for the job's log: "reports: 120 tests, 2 failed, 1 flaky, 3 skipped".
+pub fn summary(report: &TestReport) -> String {
+    let mut line = format!("reports: {} tests", report.cases.len());
+    for status in [TestStatus::Failed, TestStatus::Flaky, TestStatus::Skipped] {
+        let count = report.count(status);
+        if count > 0 {
+            line.push_str(&format!(", {count} {}", status.name()));
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests;
