@@ -33,7 +33,7 @@ pub fn lint(lint: &Lint) -> anyhow::Result<Exit> {
     if lint.json {
         super::print_json(&parsed.diagnostics)?;
     } else {
-        print_diagnostics(&parsed.diagnostics, &files);
+        print_diagnostics(&parsed.diagnostics, &parsed.sources);
         let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
         match parsed.file {
             Some(_) => anstream::eprintln!("{}: valid{}", names.join(", "), warnings(&parsed.diagnostics)),
