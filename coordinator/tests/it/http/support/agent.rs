@@ -45,6 +45,7 @@ impl SimAgent {
             held: self.held.clone(),
             software: "test".into(),
             hold_secs: None,
+            holds: Vec::new(),
         }
     }
 
