@@ -1,10 +1,11 @@
 //! The agent's side of a gate: the program itself, and a client for the one that runs in a container. Robust against
 //! the gate's end: whatever happens to the socket, the `status` file has the last word.
 
+mod folder;
+
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,8 +14,9 @@ use std::time::Duration;
 pub use ::gate::exit::{self, ExitStatus};
 use ::gate::wire::{Event, MAX_MESSAGE, Probe, Request, State, take_message};
 pub use ::gate::wire::{Go, Health, HealthCheck, HealthState, ProbeTarget};
-pub use ::gate::{FOLDER, LOG, OUTPUTS, SCRIPT, SOCKET, STATUS};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+pub use ::gate::{FOLDER, LOG, OUTPUTS, SCRIPT, SECRETS, SESSION, SOCKET, STATUS};
+use folder::{connect_in, open_directory, status_in};
+pub use folder::{forget, open_log, read_file, read_status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -55,8 +57,9 @@ type Probes = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Result<(), String>>>
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// A socket on which nobody has listened for this long will never be served again.
 const DEAF: Duration = Duration::from_millis(100);
-/// A status file is far smaller; more is not ours.
-const MAX_STATUS: u64 = 64 * 1024;
+
+/// A gate says what runs within a millisecond; a busy machine may need longer, and nobody waits long for a remark.
+const SAYS_WHAT_RUNS: Duration = Duration::from_millis(500);
 
 /// All that is known of a gate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,6 +72,10 @@ pub struct GateState {
     pub health: Option<Health>,
     /// It has said hello, or is over.
     greeted: bool,
+    /// Version of its messages; 0 before it has said hello.
+    version: u32,
+    /// Its answers to what its child is at: how many, and the last one.
+    busy: (u64, Option<String>),
 }
 
 /// Where a gate stands, as its client sees it.
@@ -160,6 +167,30 @@ impl GateClient {
     /// Ends a gate that has no running child.
     pub async fn quit(&self) -> Result<(), GateError> {
         self.send(&Request::Quit).await
+    }
+
+    /// The command line that the child runs just now. `None`: only itself, or the gate does not say.
+    pub async fn running(&self) -> Option<String> {
+        let mut state = self.state();
+        let (version, asked) = {
+            let state = state.borrow();
+            (state.version, state.busy.0)
+        };
+        if version < 2 {
+            return None;
+        }
+        self.send(&Request::WhatRuns).await.ok()?;
+        let answered = state.wait_for(|state| state.busy.0 > asked);
+        let state = tokio::time::timeout(SAYS_WHAT_RUNS, answered).await.ok()?.ok()?;
+        state.busy.1.clone()
+    }
+
+    /// Ends the processes of a shell session.
+    pub async fn end_session(&self, session: &str) -> Result<(), GateError> {
+        if self.state.borrow().version < 2 {
+            return Ok(());
+        }
+        self.send(&Request::EndSession(session.to_owned())).await
     }
 
     /// Has an anchor try to reach `target` until it answers or `timeout` is over; `Ok(Err(words))` says what the last
@@ -287,8 +318,9 @@ impl GateState {
 
     fn apply(&mut self, event: Event) {
         match event {
-            Event::Hello { state, .. } => {
+            Event::Hello { version, state } => {
                 self.greeted = true;
+                self.version = version;
                 if state != State::Idle {
                     self.phase = GatePhase::Running;
                 }
@@ -299,6 +331,11 @@ impl GateState {
             }
             Event::Health(health) => self.health = Some(health),
             Event::Exited(status) => self.end(GatePhase::Exited(status)),
+            Event::Busy { command, .. } => {
+                let (count, last) = &mut self.busy;
+                *count += 1;
+                *last = Some(command).filter(|command| !command.is_empty());
+            }
             Event::ProbeDone { .. } => {}
         }
     }
@@ -336,37 +373,6 @@ async fn read_events(mut read: OwnedReadHalf, state: &watch::Sender<GateState>, 
         }
     }
     Ok(())
-}
-
-/// The `status` file of a gate's folder, if its child is over.
-pub fn read_status(folder: &Path) -> Option<ExitStatus> {
-    status_in(&open_directory(folder).ok()?)
-}
-
-fn open_directory(folder: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(folder, flags, Mode::empty())?)
-}
-
-/// The folder belongs to the container's user: a file there may be a link to anywhere, or no file at all.
-fn status_in(directory: &OwnedFd) -> Option<ExitStatus> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::openat(directory, STATUS, flags, Mode::empty()).ok()?);
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
-    let mut text = String::new();
-    file.take(MAX_STATUS).read_to_string(&mut text).ok()?;
-    ExitStatus::from_text(&text)
-}
-
-/// Connects by a short path: a socket's path may have 107 bytes and a data folder may be deep. No link is followed.
-async fn connect_in(directory: &OwnedFd) -> io::Result<UnixStream> {
-    let entry = rustix::fs::statat(directory, SOCKET, AtFlags::SYMLINK_NOFOLLOW)?;
-    if FileType::from_raw_mode(entry.st_mode) != FileType::Socket {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "ctl.sock is not a socket"));
-    }
-    UnixStream::connect(format!("/proc/self/fd/{}/{SOCKET}", directory.as_raw_fd())).await
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -1,6 +1,9 @@
 //! Leases jobs from a coordinator and runs their stacks and steps in containers; the same engine serves `drover run`.
 
 pub mod attempt;
+pub mod beneath;
+pub mod blobs;
+pub mod build;
 pub mod checkout;
 pub mod daemon;
 pub mod engine;
@@ -9,4 +12,5 @@ pub mod local;
 pub mod logs;
 pub mod reports;
 pub mod sandbox;
+pub mod shell;
 pub mod stack;

@@ -1,5 +1,7 @@
 //! What this command reads of the API's answers: only the fields it prints, so that a newer coordinator may say more.
 
+use std::collections::BTreeMap;
+
 use job_specs::diagnostics::Diagnostic;
 use job_specs::status::JobStatus;
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,24 @@ pub struct BuildView {
     /// What is wrong with its job file.
     #[serde(default)]
     pub diagnostics: Vec<Diagnostic>,
+    /// What the failing cells of each job have in common.
+    #[serde(default)]
+    pub in_common: Vec<String>,
+}
+
+/// A schedule of a repository.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ScheduleView {
+    /// Five fields.
+    pub cron: String,
+    /// Whose clock.
+    pub timezone: String,
+    /// Microseconds since 1970; `None`: never again.
+    pub next_at: Option<i64>,
+    /// The build that it made last.
+    pub build: Option<i64>,
+    /// What came of the last time.
+    pub message: Option<String>,
 }
 
 /// A job of a build.
@@ -54,11 +74,20 @@ pub struct JobView {
     pub id: String,
     /// `test (postgres=15)`
     pub title: String,
+    /// Its key in the file.
+    #[serde(default)]
+    pub name: String,
+    /// Its cell.
+    #[serde(default)]
+    pub matrix: BTreeMap<String, String>,
     /// Where it stands.
     pub status: JobStatus,
     /// Why it did not pass.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Its containers stay until then; microseconds since 1970.
+    #[serde(default)]
+    pub held_until: Option<i64>,
     /// Its failure does not count.
     #[serde(default)]
     pub allow_failure: bool,

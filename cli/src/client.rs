@@ -3,12 +3,16 @@
 
 use anyhow::Context;
 use protocol::lease::ErrorBody;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::exit::{Exit, Stop};
 use crate::settings::Access;
+use crate::shell::Road;
 
 /// A coordinator that can be asked.
 #[derive(Clone)]
@@ -58,9 +62,43 @@ impl Client {
         self.send(self.request(Method::DELETE, path)).await.map(drop)
     }
 
+    /// Deletes `/api/v1{path}` and reads the answer.
+    pub async fn delete_for<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.json(self.request(Method::DELETE, path)).await
+    }
+
     /// A response that goes on for as long as there is something to say.
     pub async fn stream(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Response> {
         self.send(self.request(Method::GET, path).query(query)).await
+    }
+
+    /// Opens a road to a shell in that job.
+    pub async fn shell(&self, job: &str) -> anyhow::Result<Road> {
+        let url = format!("{}/api/v1/jobs/{}/shell", self.access.url, segment(job)).replacen("http", "ws", 1);
+        let mut request = url.into_client_request().context("read the coordinator's address")?;
+        if let Some(token) = &self.access.token {
+            let token = HeaderValue::try_from(format!("Bearer {token}")).context("read the token")?;
+            request.headers_mut().insert(AUTHORIZATION, token);
+        }
+        match tokio_tungstenite::connect_async(request).await {
+            Ok((road, _)) => Ok(road),
+            Err(tungstenite::Error::Http(answer)) => {
+                let body = answer
+                    .body()
+                    .as_deref()
+                    .and_then(|body| serde_json::from_slice(body).ok());
+                let is_closed = matches!(answer.status(), StatusCode::CONFLICT | StatusCode::GONE);
+                let mut stop = self.refused(answer.status(), body);
+                if is_closed {
+                    stop.exit = Exit::NotFound;
+                }
+                Err(stop.into())
+            }
+            Err(error) => {
+                let message = format!("no answer from the coordinator at {}: {error}", self.access.url);
+                Err(Stop::new(Exit::Unreachable, message).into())
+            }
+        }
     }
 
     /// The page's event stream, `/events`, from `last` on.

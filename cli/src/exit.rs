@@ -28,6 +28,8 @@ pub enum Exit {
     Unreachable,
     /// Ctrl-C.
     Interrupted,
+    /// As the command in a shell ended.
+    Command(u8),
 }
 
 impl Exit {
@@ -45,6 +47,7 @@ impl Exit {
             Exit::Pending => 8,
             Exit::Unreachable => 9,
             Exit::Interrupted => 130,
+            Exit::Command(code) => code,
         }
     }
 

@@ -8,6 +8,7 @@ mod commands;
 mod exit;
 mod render;
 mod settings;
+mod shell;
 mod split;
 
 use std::process::ExitCode;

@@ -6,9 +6,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::blobs::BlobStore;
+use crate::blobs::scope::DefaultBranches;
 use crate::config::Config;
 use crate::git::Mirrors;
-use crate::http::Cancels;
+use crate::http::{Cancels, Shells};
 use crate::logs::LogStore;
 use crate::store::Store;
 
@@ -19,6 +21,10 @@ pub(crate) struct App {
     pub store: Store,
     /// What jobs printed.
     pub logs: LogStore,
+    /// What jobs kept.
+    pub blobs: BlobStore,
+    /// What the repositories call their default branches.
+    pub default_branches: DefaultBranches,
     /// The repositories, as far as they were fetched.
     pub mirrors: Mirrors,
     /// What we were told.
@@ -29,6 +35,8 @@ pub(crate) struct App {
     pub delivered: Arc<Notify>,
     /// What agents were told to stop.
     pub cancels: Cancels,
+    /// Shells that are being opened, and jobs that are held.
+    pub shells: Shells,
     /// Cancelled when we stop: every wait also waits for it.
     pub stop: CancellationToken,
     /// Every task that we spawn.

@@ -24,6 +24,8 @@ pub struct Config {
     pub limits: Limits,
     /// How git talks to repositories.
     pub git: Git,
+    /// Where caches and artifacts are kept, and how much of them.
+    pub blobs: Blobs,
 }
 
 /// How long logs and test reports are kept; of logs the first limit that is reached counts.
@@ -60,6 +62,46 @@ pub struct Git {
     pub protocols: Vec<String>,
 }
 
+/// Where caches and artifacts are kept, and how much of them. Sizes are of archives, in bytes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Blobs {
+    /// `s3://bucket/prefix`; by default a folder in `data`.
+    pub url: Option<String>,
+    /// The address of the S3 service, when it is not Amazon's.
+    pub endpoint: Option<String>,
+    /// The S3 region.
+    pub region: String,
+    /// The S3 service may be reached without TLS.
+    pub allow_http: bool,
+    /// A file with `aws_access_key_id` and `aws_secret_access_key`; by default they come from the environment.
+    pub credentials_file: Option<PathBuf>,
+    /// One artifact.
+    pub artifact_bytes: u64,
+    /// All artifacts of a repository.
+    pub repository_bytes: u64,
+    /// All caches of a repository; the least recently used go first.
+    pub cache_bytes: u64,
+    /// Artifacts that do not say when they expire are kept for so many days.
+    pub expires_days: u32,
+}
+
+impl Default for Blobs {
+    fn default() -> Self {
+        Blobs {
+            url: None,
+            endpoint: None,
+            region: "us-east-1".into(),
+            allow_http: false,
+            credentials_file: None,
+            artifact_bytes: 5 << 30,
+            repository_bytes: 50 << 30,
+            cache_bytes: 10 << 30,
+            expires_days: 30,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -70,6 +112,7 @@ impl Default for Config {
             retention: Retention::default(),
             limits: Limits::default(),
             git: Git::default(),
+            blobs: Blobs::default(),
         }
     }
 }

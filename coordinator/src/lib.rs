@@ -2,10 +2,11 @@
 //! serves API and pages. It owns everything that is true; agents and browsers only ask it.
 //!
 //! Reading order: [`config`] and [`start`] (what runs), [`webhooks`] -> `builds` (from push to queued jobs), [`git`]
-//! (how a commit is read), `http` (everything that answers a request), [`store`] on [`db`] (what is true), [`logs`]
+//! (how a commit is read), [`blobs`] (what jobs kept), `http` (everything that answers a request), [`store`] on [`db`] (what is true), [`logs`]
 //! (what jobs printed).
 
 mod app;
+pub mod blobs;
 mod builds;
 pub mod config;
 mod credentials;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::blobs::BlobStore;
 use crate::config::Config;
 use crate::git::Mirrors;
 use crate::http::{self, Metrics};
@@ -90,6 +91,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         app.stop.clone(),
     ));
     builds::work(&app);
+    builds::expand_forever(&app);
     ticks::start(&app);
     Ok(Running {
         address,
@@ -126,11 +128,14 @@ async fn open(config: Config, address: SocketAddr) -> anyhow::Result<App> {
     Ok(App {
         store: Store::open(store).await.context("open the database")?,
         logs: LogStore::open(data.join("logs")).context("open the logs")?,
+        blobs: BlobStore::open(&config.blobs, &data).context("open the blob store")?,
+        default_branches: Default::default(),
         mirrors: Mirrors::new(config.mirrors(), config.git.clone()),
         url: Arc::from(url),
         config: Arc::new(config),
         delivered: Arc::default(),
         cancels: http::Cancels::default(),
+        shells: http::Shells::default(),
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
     })

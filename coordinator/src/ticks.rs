@@ -6,18 +6,25 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::app::App;
-use crate::logs;
 use crate::store::{attempts, queue, reports, repositories};
+use crate::{builds, logs};
 
 /// How often to look for agents that fell silent.
 const LEASES: Duration = Duration::from_secs(1);
+/// How often to look for schedules that are due.
+const SCHEDULES: Duration = Duration::from_secs(1);
 /// How often to look for logs to remove and mirrors to tidy.
 const RETENTION: Duration = Duration::from_secs(3_600);
+
+/// How often to look for caches and artifacts to remove.
+const BLOBS: Duration = Duration::from_secs(600);
 
 /// Starts the clocks; they end with the coordinator.
 pub(crate) fn start(app: &App) {
     every(LEASES, app, "leases", leases);
+    every(SCHEDULES, app, "schedules", builds::schedules);
     every(RETENTION, app, "retention", retention);
+    every(BLOBS, app, "blobs", blobs);
 }
 
 fn every<F>(pause: Duration, app: &App, name: &'static str, tick: fn(App) -> F)
@@ -51,6 +58,12 @@ pub(crate) async fn leases(app: App) -> anyhow::Result<()> {
             .context("seal the logs of a lost attempt")?;
     }
     Ok(())
+}
+
+/// Removes artifacts, caches and archives that nobody may want any more.
+async fn blobs(app: App) -> anyhow::Result<()> {
+    let now = app.store.now();
+    crate::blobs::sweep(&app, now).await
 }
 
 /// Removes logs by age and size, and packs the mirrors.

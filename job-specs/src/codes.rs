@@ -3,6 +3,12 @@
 
 use crate::diagnostics::Severity;
 
+mod compose;
+mod jobs;
+
+pub(crate) use compose::*;
+pub(crate) use jobs::*;
+
 /// One kind of finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Code {
@@ -128,8 +134,9 @@ pub(crate) const NO_VALUE: Code = error(
     "DRV0109",
     "`${{ }}` names something that has no value",
     "Known are `matrix.<axis>` inside a job with that axis, `git.<fact>` (branch, tag, ref, sha, short_sha, \
-     event, repository, build, title, author) and `env.<NAME>` for names set by the file's or the job's \
-     `env`, `MATRIX_*` and `DROVER_*`.",
+     event, repository, build, title, author, base, pull_request), `env.<NAME>` for names set by the file's \
+     or the job's `env`, `MATRIX_*` and `DROVER_*`, `inputs.<name>`, `needs.<job>.outputs.<name>` inside a \
+     job that needs it, and `hash('<glob>')`.",
 );
 pub(crate) const MATRIX_NUMBER: Code = warning(
     "DRV0110",
@@ -151,8 +158,8 @@ pub(crate) const BAD_VALUE: Code = error(
 pub(crate) const MISSING_KEY: Code = error(
     "DRV0113",
     "a required key is missing",
-    "Every job needs `image` and `steps`, every service needs `image`, and some keys need others beside them. \
-     The message says which.",
+    "Every job needs `steps`, and an `image` unless each step has its own; every service needs `image`; some \
+     keys need others beside them. The message says which.",
 );
 pub(crate) const TEMPLATE_IN_RUN: Code = error(
     "DRV0114",
@@ -164,7 +171,7 @@ pub(crate) const TEMPLATE_NOT_HERE: Code = error(
     "DRV0115",
     "`${{ }}` where it cannot be used",
     "Names of jobs, `on`, `needs`, `matrix`, `secrets` and names of services are read before any cell exists, \
-     so they must be written out.",
+     so they must be written out. A matrix as a whole may be one output of another job.",
 );
 pub(crate) const BAD_TEMPLATE: Code = error(
     "DRV0116",
@@ -326,6 +333,44 @@ pub const ALL: &[&Code] = &[
     &SEVERAL_DOCUMENTS,
     &BAD_PATTERN,
     &NEED_NOT_RUN,
+    &BAD_GLOB,
+    &BAD_CRON,
+    &NEVER_FIRES,
+    &UNKNOWN_ZONE,
+    &NO_TIMES,
+    &BAD_INPUT,
+    &UNKNOWN_INPUT,
+    &NEVER_TRUE,
+    &NOT_NEEDED,
+    &NO_OUTPUT,
+    &BAD_CELLS,
+    &NEED_CELL,
+    &NO_ARTIFACTS,
+    &BAD_PATH,
+    &OUT_OF_BOUNDS,
+    &NO_FILE_MATCHES,
+    &BAD_HASH,
+    &IMAGE_STEP,
+    &FILES_UNKNOWN,
+    &TOO_MANY_GLOBS,
+    &SECRET_USE,
+    &PORT_NOT_PUBLISHED,
+    &NO_SUCH_FILE,
+    &OUTSIDE,
+    &PATH_NOT_KNOWN,
+    &HOST_TWICE,
+    &BAD_VARIABLE,
+    &UNSET_VARIABLE,
+    &REQUIRED_VARIABLE,
+    &TEMPLATE_IN_COMPOSE,
+    &BAD_EXTENDS,
+    &INCLUDE_CIRCLE,
+    &DEFINED_TWICE,
+    &TOO_MUCH_IMPORTED,
+    &BAD_ENV_FILE,
+    &NO_SUCH_DEFINITION,
+    &NOT_CHOSEN,
+    &CANNOT_MERGE,
 ];
 
 #[cfg(test)]

@@ -34,6 +34,15 @@ pub struct Label {
     pub text: String,
 }
 
+/// A change of the file that mends it: the bytes of `span` become `replacement`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// What goes.
+    pub span: Span,
+    /// What comes.
+    pub replacement: String,
+}
+
 /// One finding about a job file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
@@ -60,4 +69,7 @@ pub struct Diagnostic {
     /// The concrete edit that mends it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub help: Option<String>,
+    /// Changes that mend it without a doubt; `drover lint --fix` makes them, all or none.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub fixes: Vec<Edit>,
 }

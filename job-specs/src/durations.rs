@@ -5,7 +5,7 @@ const MAX_MS: u64 = 366 * 24 * 3_600_000;
 
 /// Milliseconds of a duration, rounded up; `None` when it is not one, or longer than a year. A number without a unit
 /// is not a duration: some systems read it as seconds and some as minutes.
-pub(crate) fn parse_ms(text: &str) -> Option<u64> {
+pub fn parse_ms(text: &str) -> Option<u64> {
     let mut rest = text.trim();
     let mut total_us: u64 = 0;
     if rest.is_empty() {

@@ -72,20 +72,31 @@ pub(crate) const FACTS: &[Fact] = &[
     }),
     fact("title", "DROVER_COMMIT_TITLE", |facts| facts.title.clone()),
     fact("author", "DROVER_COMMIT_AUTHOR", |facts| facts.author.clone()),
+    fact("base", "DROVER_BASE", |facts| facts.base.clone()),
+    fact("pull_request", "DROVER_PULL_REQUEST", |facts| {
+        facts.pull_request.map(|number| number.to_string())
+    }),
 ];
 
 const fn fact(name: &'static str, variable: &'static str, value: fn(&Facts) -> Option<String>) -> Fact {
     Fact { name, variable, value }
 }
 
-/// The environment that every step gets, whatever its file says: `DROVER`, `CI`, and what [`Facts`] know. Unknown
-/// facts give no variable.
+/// The environment that every step gets, whatever its file says: `DROVER`, `CI`, and what [`Facts`] know, inputs
+/// included. Unknown facts give no variable.
 pub fn builtin_env(facts: &Facts) -> Env {
     let always = ["DROVER", "CI"].map(|name| (name.to_owned(), "true".to_owned()));
     let known = FACTS
         .iter()
         .filter_map(|fact| Some((fact.variable.to_owned(), (fact.value)(facts)?)));
-    always.into_iter().chain(known).collect()
+    let inputs = facts.inputs.iter();
+    let inputs = inputs.map(|(name, value)| (input_variable(name), value.clone()));
+    always.into_iter().chain(known).chain(inputs).collect()
+}
+
+/// The environment variable of an input: `dry-run` is `DROVER_INPUT_DRY_RUN`.
+pub(crate) fn input_variable(name: &str) -> String {
+    format!("DROVER_INPUT_{}", name.to_ascii_uppercase().replace('-', "_"))
 }
 
 /// The environment variable of a matrix axis: `node-version` is `MATRIX_NODE_VERSION`.
@@ -106,6 +117,8 @@ mod tests {
             sha: "0123456789abcdef".into(),
             repository: "shop".into(),
             build: Some(7),
+            pull_request: Some(12),
+            inputs: [("dry-run".into(), "true".into())].into(),
             ..Facts::default()
         };
         let env: Vec<String> = builtin_env(&facts)
@@ -118,6 +131,8 @@ mod tests {
         DROVER_BRANCH=main
         DROVER_BUILD=7
         DROVER_EVENT=push
+        DROVER_INPUT_DRY_RUN=true
+        DROVER_PULL_REQUEST=12
         DROVER_REF=refs/heads/main
         DROVER_REPOSITORY=shop
         DROVER_SHA=0123456789abcdef

@@ -2,7 +2,8 @@
 //! machine that a job's life follows. It is separate so that the coordinator, the laptop (`drover run`, `drover
 //! lint`) and the web pages share one reading of a file; it does no I/O and knows no async runtime.
 //!
-//! Data flows one way: text -> [`parse()`] -> checked [`file::JobFile`] -> [`expand()`] -> [`model::JobSpec`] per cell.
+//! Data flows one way: text -> [`parse_with()`] -> checked [`file::JobFile`] -> [`fill_hashes()`] and [`expand()`] ->
+//! [`model::JobSpec`] per cell; a job that waits for outputs of others goes through [`expand_job()`] once they are there.
 //! Inside: `yaml` makes a tree in which every value knows its bytes; `keys` says which keys there are; `read` turns
 //! tree into model, one cell at a time, collecting `problems`; `check` looks at several things at once.
 
@@ -10,15 +11,23 @@ pub mod codes;
 pub mod diagnostics;
 pub mod env;
 pub mod file;
+pub mod fix;
+
+pub mod globs;
+pub mod import;
 pub mod model;
+pub mod reference;
 pub mod render;
 pub mod repository;
 pub mod status;
 pub mod triggers;
 
 mod check;
+mod compose;
 mod durations;
+mod events;
 mod expand;
+mod hash;
 mod image;
 mod keys;
 mod limits;
@@ -29,14 +38,17 @@ mod read;
 mod schema;
 mod sizes;
 mod source;
+mod sources;
 mod substitute;
 mod suggest;
 mod words;
 mod yaml;
 
 pub use diagnostics::Diagnostic;
+pub use durations::parse_ms as duration_ms;
 pub use env::{Facts, builtin_env};
 pub use expand::{Expansion, Outputs, expand, expand_job};
+pub use hash::{fill_hashes, hash_files};
 pub use model::JobSpec;
 pub use parse::{Parsed, parse, parse_with};
 pub use render::{Look, render};

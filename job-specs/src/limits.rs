@@ -19,6 +19,14 @@ pub(crate) const MAX_AXES: usize = 24;
 pub(crate) const MAX_ENTRIES: usize = 256;
 /// Bytes of one matrix value.
 pub(crate) const MAX_VALUE_BYTES: usize = 256;
+/// Files of the repository that job files may refer to.
+pub(crate) const MAX_IMPORTED_FILES: usize = 100;
+/// Bytes of all those files.
+pub(crate) const MAX_IMPORTED_BYTES: usize = 4 * 1024 * 1024;
+/// Services that one Compose file may define; a job takes fewer.
+pub(crate) const MAX_DEFINED_SERVICES: usize = 200;
+/// Compose files inside each other (`include`, `extends`).
+pub(crate) const MAX_IMPORT_DEPTH: usize = 16;
 /// Values read over all cells of all jobs.
 pub(crate) const MAX_READ_NODES: usize = 600_000;
 /// Bytes of text read over all cells of all jobs.

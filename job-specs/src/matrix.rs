@@ -2,6 +2,8 @@
 //! GitHub's rules (an entry extends the cells that it fits without changing an axis; one that fits none is a cell of
 //! its own).
 
+use std::collections::HashSet;
+
 use crate::model::AxisValue;
 use crate::source::Place;
 
@@ -111,6 +113,12 @@ impl Matrix {
             .iter()
             .filter(|entry| !all.iter().any(|cell| fits(cell, &entry.values)))
             .collect()
+    }
+
+    /// A cell that is there twice.
+    pub(crate) fn repeated_cell(&self) -> Option<Cell> {
+        let mut seen = HashSet::new();
+        self.cells().into_iter().find(|cell| !seen.insert(cell.values.clone()))
     }
 
     /// Every name that a cell of this matrix can have, axes first.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use crate::check;
 use crate::codes;
 use crate::diagnostics::{Diagnostic, Severity};
-use crate::file::{JobFile, Part};
+use crate::file::{JobFile, Part, inputs};
 use crate::limits::{MAX_ALL_CELLS, MAX_FILE_BYTES, MAX_FILES, MAX_JOBS, MAX_READ_BYTES, MAX_READ_NODES};
 use crate::problems::{Problem, Problems};
-use crate::read::{JobSource, Reader, read_file, read_job};
-use crate::repository::{NoRepository, Repository};
+use crate::read::{JobSource, Reader, Slot, Spent, read_env, read_file, read_job};
+use crate::repository::{NoRepository, Reach, Repository};
 use crate::source::Source;
+use crate::sources::Sources;
 use crate::substitute::Scope;
 use crate::{SourceFile, yaml};
 
@@ -22,6 +23,9 @@ pub struct Parsed {
     pub file: Option<JobFile>,
     /// Everything there is to say, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// Every file that a diagnostic can be about: those that were given, and those of the repository that they refer
+    /// to. For [`crate::render()`].
+    pub sources: Vec<SourceFile>,
 }
 
 /// [`parse_with`] without a repository: whatever refers to one of its files is an error.
@@ -32,19 +36,21 @@ pub fn parse(files: &[SourceFile]) -> Parsed {
 /// Reads `.drover.yml`, or several `.drover/*.yml`, as one, with the files that they refer to. Never panics and never
 /// takes long, whatever the text is.
 pub fn parse_with(files: &[SourceFile], repository: &dyn Repository) -> Parsed {
-    let _ = repository;
     let mut problems = Problems::default();
-    let sources: Arc<[Source]> = files.iter().map(source).collect();
+    let sources = Arc::new(Sources::new(files.iter().map(source).collect()));
     let parts = read_parts(files, &sources, &mut problems);
     if check_size(&parts, &mut problems) {
+        check::triggers(&parts, &mut problems);
         check::needs(&parts, &mut problems);
-        try_cells(&parts, &sources, &mut problems);
+        try_cells(&parts, &sources, repository, &mut problems);
+        check::paths(&parts, repository, &mut problems);
     }
     let diagnostics = problems.into_diagnostics(&sources);
     let is_wrong = diagnostics
         .iter()
         .any(|diagnostic| diagnostic.severity == Severity::Error);
     Parsed {
+        sources: sources.files(),
         file: (!is_wrong).then_some(JobFile { sources, parts }),
         diagnostics,
     }
@@ -61,7 +67,7 @@ fn source(file: &SourceFile) -> Source {
     })
 }
 
-fn read_parts(files: &[SourceFile], sources: &[Source], problems: &mut Problems) -> Vec<Part> {
+fn read_parts(files: &[SourceFile], sources: &Sources, problems: &mut Problems) -> Vec<Part> {
     if files.is_empty() {
         problems.add(Problem::in_file(&codes::NO_JOB_FILE, 0, "there is no job file").help(NO_FILE_HELP));
     }
@@ -70,6 +76,7 @@ fn read_parts(files: &[SourceFile], sources: &[Source], problems: &mut Problems)
         problems.add(Problem::in_file(&codes::TOO_MANY_JOBS, MAX_FILES, message));
     }
     let mut parts = Vec::new();
+    let mut spent = Spent::default();
     for (at, file) in files.iter().enumerate().take(MAX_FILES) {
         if file.text.len() > MAX_FILE_BYTES {
             let message = format!(
@@ -87,12 +94,11 @@ fn read_parts(files: &[SourceFile], sources: &[Source], problems: &mut Problems)
             }
             continue;
         };
-        let mut substituted = 0;
         let mut reader = Reader {
             sources,
             scope: Scope::default(),
             problems,
-            substituted: &mut substituted,
+            spent: &mut spent,
         };
         parts.push(read_file(&mut reader, &root));
     }
@@ -130,20 +136,33 @@ fn check_size(parts: &[Part], problems: &mut Problems) -> bool {
     true
 }
 
-fn try_cells(parts: &[Part], sources: &[Source], problems: &mut Problems) {
-    let mut substituted = 0;
+/// Reads every cell as a build would, with nothing known about the build.
+fn try_cells(parts: &[Part], sources: &Sources, repository: &dyn Repository, problems: &mut Problems) {
+    let mut spent = Spent::default();
+    let inputs = inputs(parts);
     for part in parts {
+        let scope = || Scope {
+            inputs: &inputs,
+            repository: Reach(Some(repository)),
+            ..Scope::default()
+        };
+        if let Some(concurrency) = &part.concurrency {
+            let mut reader = Reader {
+                sources,
+                scope: scope(),
+                problems: &mut *problems,
+                spent: &mut spent,
+            };
+            read_env(&mut reader, part.env.as_deref());
+            reader.concurrency(Slot::of("concurrency", concurrency));
+        }
         for job in &part.jobs {
             for cell in &job.cells {
-                let scope = Scope {
-                    axes_unknown: job.matrix_is_wrong,
-                    ..Scope::default()
-                };
                 let mut reader = Reader {
                     sources,
-                    scope,
+                    scope: scope(),
                     problems: &mut *problems,
-                    substituted: &mut substituted,
+                    spent: &mut spent,
                 };
                 let spec = read_job(&mut reader, part.env.as_deref(), job, cell);
                 check::localhost(&job.node, &spec.services, sources, problems);

@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 
 use crate::codes::{self, Code};
-use crate::diagnostics::{Diagnostic, Label, Severity, Span};
-use crate::source::{Place, Source};
+use crate::diagnostics::{Diagnostic, Edit, Label, Severity, Span};
+use crate::source::Place;
+use crate::sources::Sources;
 
 /// No file needs more findings than this at once; the rest is only counted.
 const MAX_KEPT: usize = 200;
@@ -21,6 +22,7 @@ pub(crate) struct Problem {
     related: Vec<(Place, String)>,
     notes: Vec<String>,
     help: Option<String>,
+    fixes: Vec<(Span, String)>,
     once: bool,
 }
 
@@ -44,6 +46,7 @@ impl Problem {
             related: Vec::new(),
             notes: Vec::new(),
             help: None,
+            fixes: Vec::new(),
             once: false,
         }
     }
@@ -60,12 +63,6 @@ impl Problem {
         self
     }
 
-    /// The edit, when there is one to suggest.
-    pub(crate) fn help_if(mut self, text: Option<String>) -> Problem {
-        self.help = text.or(self.help);
-        self
-    }
-
     /// A fact that explains it.
     pub(crate) fn note(mut self, text: impl Into<String>) -> Problem {
         self.notes.push(text.into());
@@ -75,6 +72,21 @@ impl Problem {
     /// Another place that matters.
     pub(crate) fn related(mut self, place: Place, text: impl Into<String>) -> Problem {
         self.related.push((place, text.into()));
+        self
+    }
+
+    /// What was probably meant by the name at its place; putting it there mends it.
+    pub(crate) fn meant(self, name: &str) -> Problem {
+        let label = format!("did you mean `{name}`?");
+        match self.place {
+            Some(place) => self.label(label).fix(place.span, name),
+            None => self.label(label),
+        }
+    }
+
+    /// A change in its file that mends it without a doubt.
+    pub(crate) fn fix(mut self, span: Span, replacement: impl Into<String>) -> Problem {
+        self.fixes.push((span, replacement.into()));
         self
     }
 
@@ -100,7 +112,12 @@ impl Problems {
     pub(crate) fn add_last_word(&mut self, problem: Problem) {
         let place = problem.place;
         self.add(problem);
-        self.explained.extend(place.map(|place| (place.file, place.span.start)));
+        place.into_iter().for_each(|place| self.explain(place));
+    }
+
+    /// Nothing more needs to be said about what begins at this place.
+    pub(crate) fn explain(&mut self, place: Place) {
+        self.explained.insert((place.file, place.span.start));
     }
 
     /// Keeps the finding unless it is already there.
@@ -136,7 +153,7 @@ impl Problems {
     }
 
     /// The findings as data, sorted by place.
-    pub(crate) fn into_diagnostics(mut self, sources: &[Source]) -> Vec<Diagnostic> {
+    pub(crate) fn into_diagnostics(mut self, sources: &Sources) -> Vec<Diagnostic> {
         self.kept.sort_by_key(|problem| {
             (
                 problem.file,
@@ -157,7 +174,7 @@ impl Problems {
     }
 }
 
-fn diagnostic(problem: Problem, sources: &[Source]) -> Diagnostic {
+fn diagnostic(problem: Problem, sources: &Sources) -> Diagnostic {
     let mut notes = problem.notes;
     let mut related = Vec::new();
     for (place, text) in problem.related {
@@ -186,9 +203,14 @@ fn diagnostic(problem: Problem, sources: &[Source]) -> Diagnostic {
         related,
         notes,
         help: problem.help,
+        fixes: problem.fixes.into_iter().map(edit).collect(),
     }
 }
 
-fn clipped(place: Place, sources: &[Source]) -> Span {
+fn edit((span, replacement): (Span, String)) -> Edit {
+    Edit { span, replacement }
+}
+
+fn clipped(place: Place, sources: &Sources) -> Span {
     sources[place.file].clip(place.span)
 }

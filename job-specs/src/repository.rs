@@ -18,6 +18,16 @@ pub trait Repository {
     fn list(&self) -> Result<Vec<(String, String)>, String>;
 }
 
+/// The repository, while it can be read: when a job file is checked, not when a build is made of it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Reach<'a>(pub(crate) Option<&'a dyn Repository>);
+
+impl std::fmt::Debug for Reach<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Reach(..)" } else { "Reach(None)" })
+    }
+}
+
 /// A repository without files.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoRepository;

@@ -25,7 +25,7 @@ pub enum JobStatus {
     Cancelled,
     /// It ran longer than its `timeout`.
     TimedOut,
-    /// It will not run: a job that it needs did not pass.
+    /// It will not run: a job that it needs did not pass, or its conditions do not hold.
     Skipped,
 }
 
@@ -33,10 +33,14 @@ pub enum JobStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobEvent {
-    /// All of its `needs` passed.
+    /// All of its `needs` have ended as it wants them to.
     NeedsMet,
     /// One of its `needs` ended without passing.
     NeedsFailed,
+    /// Its conditions (`when`) do not hold, or its matrix has no cells.
+    Skip,
+    /// It can never run as it stands: no secrets for forks, no such output.
+    Refuse,
     /// An agent took a lease.
     Assign,
     /// The agent began the attempt.
@@ -87,7 +91,8 @@ impl JobStatus {
         use {JobEvent as E, JobStatus as S};
         Ok(match (self, event) {
             (S::Waiting, E::NeedsMet) => S::Queued,
-            (S::Waiting, E::NeedsFailed) => S::Skipped,
+            (S::Waiting, E::NeedsFailed | E::Skip) => S::Skipped,
+            (S::Waiting, E::Refuse) => S::Failed,
             (S::Queued, E::Assign) => S::Assigned,
             (S::Assigned, E::Start) => S::Running,
             (S::Assigned | S::Running, E::LeaseLost | E::Retry) => S::Queued,

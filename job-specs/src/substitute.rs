@@ -1,10 +1,14 @@
-//! `${{ matrix.x | git.x | env.X }}`: finding them in a text and looking their values up. There is no expression
-//! language on purpose: a template is a name, nothing else.
+//! `${{ matrix.x | git.x | env.X | inputs.x | needs.j.outputs.x | hash('glob') }}`: finding them in a text and looking
+//! their values up. There is no expression language on purpose: a template is a name, nothing else.
 
 use std::collections::BTreeMap;
 
-use crate::env::{FACTS, Facts, matrix_variable};
+use crate::env::{FACTS, Facts, input_variable, matrix_variable};
+use crate::expand::Outputs;
 use crate::matrix::Cell;
+use crate::read::Need;
+use crate::repository::Reach;
+use crate::triggers::Input;
 
 /// A part of a text.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,6 +17,13 @@ pub(crate) enum Piece<'a> {
     Text(&'a str),
     /// `${{ root.name }}`.
     Name(Template<'a>),
+    /// `${{ hash('glob') }}`.
+    Hash {
+        /// With its braces, as written.
+        whole: &'a str,
+        /// What stands between the parentheses.
+        arguments: &'a str,
+    },
     /// Anything else between `${{` and `}}`, or `${{` without its end.
     Broken(&'a str),
 }
@@ -56,6 +67,13 @@ pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
 
 fn template(whole: &str) -> Piece<'_> {
     let inner = whole.trim_start_matches("${{").trim_end_matches("}}").trim();
+    let hash = inner
+        .strip_prefix("hash")
+        .and_then(|rest| rest.trim_start().strip_prefix('('));
+    if let Some(arguments) = hash.and_then(|rest| rest.strip_suffix(')')) {
+        let arguments = arguments.trim();
+        return Piece::Hash { whole, arguments };
+    }
     let (root, name) = inner.split_once('.').unwrap_or((inner, ""));
     let is_name = |part: &str| {
         part.bytes()
@@ -74,10 +92,22 @@ pub(crate) struct Scope<'a> {
     pub(crate) cell: Option<&'a Cell>,
     /// Every name of the job's matrix.
     pub(crate) axes: &'a [String],
-    /// The matrix itself is wrong, so any axis may have any value.
+    /// For each of them the values that the cells have.
+    pub(crate) values: &'a [Vec<String>],
+    /// The matrix itself is wrong, or not known yet, so any axis may have any value.
     pub(crate) axes_unknown: bool,
+    /// The repository, while files of it can be read.
+    pub(crate) repository: Reach<'a>,
     /// The build; `None` while a file is only checked.
     pub(crate) facts: Option<&'a Facts>,
+    /// What builds by hand are asked, by any of the files.
+    pub(crate) inputs: &'a [Input],
+    /// The jobs whose outputs can be used.
+    pub(crate) needs: &'a [Need],
+    /// What they gave; `None`: they have not ended yet.
+    pub(crate) outputs: Option<&'a Outputs>,
+    /// An output was used that is not known yet.
+    pub(crate) waits: bool,
     /// Environment set so far; `None`: it depends on facts that are not known yet.
     pub(crate) env: BTreeMap<String, Option<String>>,
 }
@@ -100,6 +130,8 @@ impl Scope<'_> {
             "matrix" => self.axis(template.name),
             "git" => self.fact(template.name),
             "env" => self.variable(template.name),
+            "inputs" => self.input(template.name),
+            "needs" => self.output(template.name),
             _ => Found::Nothing,
         }
     }
@@ -124,6 +156,27 @@ impl Scope<'_> {
         }
     }
 
+    fn input(&self, name: &str) -> Found {
+        let Some(input) = self.inputs.iter().find(|input| input.name == name) else {
+            return Found::Nothing;
+        };
+        let Some(facts) = self.facts else { return Found::Later };
+        let value = facts.inputs.get(name).or(input.default.as_ref());
+        Found::Value(value.cloned().unwrap_or_default())
+    }
+
+    fn output(&self, name: &str) -> Found {
+        let needed = output_of(name).filter(|(job, _)| self.needs.iter().any(|need| need.name == *job));
+        let (Some((job, output)), Some(_)) = (needed, self.cell) else {
+            return Found::Nothing;
+        };
+        let Some(outputs) = self.outputs else {
+            return Found::Later;
+        };
+        let value = outputs.get(job).and_then(|given| given.get(output));
+        value.cloned().map_or(Found::Nothing, Found::Value)
+    }
+
     fn variable(&self, name: &str) -> Found {
         if let Some(value) = self.env.get(name) {
             return value.clone().map_or(Found::Later, Found::Value);
@@ -133,6 +186,9 @@ impl Scope<'_> {
         }
         if self.axes_unknown && name.starts_with("MATRIX_") {
             return Found::Later;
+        }
+        if let Some(input) = self.inputs.iter().find(|input| input_variable(&input.name) == name) {
+            return self.input(&input.name);
         }
         let axis = self.axes.iter().find(|axis| matrix_variable(axis) == name);
         match (name, axis) {
@@ -153,7 +209,7 @@ impl Scope<'_> {
                 .map(String::as_str)
                 .chain(FACTS.iter().map(|fact| fact.variable))
                 .collect(),
-            _ => vec!["matrix", "git", "env"],
+            _ => vec!["matrix", "git", "env", "inputs", "needs", "hash"],
         }
     }
 }
@@ -166,12 +222,20 @@ pub(crate) fn variable_of(template: Template<'_>) -> Option<String> {
             .iter()
             .find(|fact| fact.name == template.name)
             .map(|fact| fact.variable.to_owned()),
+        "inputs" if !template.name.is_empty() => Some(input_variable(template.name)),
         "env" | "secrets" if !template.name.is_empty() => Some(template.name.to_owned()),
         "github" => github(template.name)
             .and_then(|(_, variable)| variable)
             .map(str::to_owned),
         _ => None,
     }
+}
+
+/// Job and output of `plan.outputs.cells`, the name after `needs.`.
+pub(crate) fn output_of(name: &str) -> Option<(&str, &str)> {
+    let (job, rest) = name.split_once('.')?;
+    let output = rest.strip_prefix("outputs.")?;
+    (!job.is_empty() && !output.is_empty() && !output.contains('.')).then_some((job, output))
 }
 
 /// What a name of GitHub's `github` context is called here: the template and the variable.
@@ -184,6 +248,7 @@ pub(crate) fn github(name: &str) -> Option<(&'static str, Option<&'static str>)>
         "repository" => ("git.repository", Some("DROVER_REPOSITORY")),
         "run_number" | "run_id" => ("git.build", Some("DROVER_BUILD")),
         "actor" => ("git.author", Some("DROVER_COMMIT_AUTHOR")),
+        "base_ref" => ("git.base", Some("DROVER_BASE")),
         _ => return None,
     })
 }
@@ -220,11 +285,15 @@ mod tests {
             "${{ }}",
             "${{ a || b }}",
             "${{ matrix.a",
-            "${{ hash('x') }}",
+            "${{ hash('x' }}",
             "${{ a b }}",
         ] {
             assert!(matches!(pieces(text)[..], [Piece::Broken(_)]), "{text}");
         }
+        assert!(matches!(
+            pieces("${{ hash( 'x' ) }}")[..],
+            [Piece::Hash { arguments: "'x'", .. }]
+        ));
         assert_eq!(pieces("plain $HOME ${X}"), [Piece::Text("plain $HOME ${X}")]);
     }
 }

@@ -19,6 +19,14 @@ pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>)
         .map(|(_, name)| name)
 }
 
+/// Whether no other known name is as near to `given` as `found` is: then it can be put there unasked.
+pub(crate) fn is_only<'a>(given: &str, found: &str, known: impl IntoIterator<Item = &'a str>) -> bool {
+    let others = known.into_iter().filter(|name| *name != found);
+    let given = given.to_lowercase().replace('-', "_");
+    let distance = |name: &str| strsim::osa_distance(&given, &name.to_lowercase());
+    nearest(&given, others).is_none_or(|other| distance(other) > distance(found))
+}
+
 /// The label for an unknown name: the nearest one, or nothing.
 pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(given, known).map(|name| format!("did you mean `{name}`?"))

@@ -80,6 +80,12 @@ pub enum ConcurrencyMode {
     Cancel,
 }
 
+/// The inputs of a build that nobody was asked for (a push): their defaults, and empty texts.
+pub fn default_inputs(inputs: &[Input]) -> BTreeMap<String, String> {
+    let value = |input: &Input| (input.name.clone(), input.default.clone().unwrap_or_default());
+    inputs.iter().map(value).collect()
+}
+
 /// What is wrong with given inputs: one sentence for each.
 ///
 /// # Errors
@@ -125,10 +131,10 @@ impl InputKind {
             InputKind::Flag => {
                 (!matches!(value, "true" | "false")).then(|| format!("`{value}` is neither true nor false"))
             }
-            InputKind::Number => value
-                .parse::<f64>()
-                .is_err()
-                .then(|| format!("`{value}` is not a number")),
+            InputKind::Number => {
+                let number = value.parse::<f64>().ok().filter(|number| number.is_finite());
+                number.is_none().then(|| format!("`{value}` is not a number"))
+            }
             InputKind::Choice(words) => {
                 (!words.iter().any(|word| word == value)).then(|| format!("`{value}` is none of {}", words.join(", ")))
             }

@@ -25,7 +25,7 @@ pub enum EventKind {
     Started,
     /// One of pull, checkout, services: began or ended. For the time ruler.
     Phase {
-        /// `sandbox`, `checkout`, `pull`, `services`, `steps`.
+        /// `sandbox`, `checkout`, `restore`, `pull`, `services`, `steps`, `keep`.
         phase: String,
         /// True at its begin, false at its end.
         begin: bool,
@@ -42,12 +42,92 @@ pub enum EventKind {
         /// How.
         outcome: StepOutcome,
     },
+    /// A step did not pass and is tried again, in a fresh container.
+    StepRetried {
+        /// From 0.
+        step: usize,
+        /// Of the try that comes now; the first try is 1.
+        #[serde(rename = "try")]
+        number: u32,
+        /// Why the one before did not do: "step `test` exited with 75".
+        reason: String,
+    },
+    /// The job is over and did not pass; its containers and services stay for a while.
+    Held {
+        /// Until when; each use moves it.
+        until: Micros,
+    },
     /// A service is in a new state.
     Service {
         /// Its name.
         service: String,
         /// The state.
         state: ServiceState,
+    },
+    /// A cache was looked for, or kept.
+    Cache {
+        /// The key that the job names.
+        key: String,
+        /// What came of it.
+        outcome: CacheOutcome,
+    },
+    /// An artifact was kept, or could not be.
+    Artifact {
+        /// Its name.
+        name: String,
+        /// What came of it.
+        outcome: ArtifactOutcome,
+    },
+}
+
+/// What came of looking for a cache, or of keeping it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum CacheOutcome {
+    /// It was found and unpacked.
+    Restored {
+        /// The key that it had: the wanted one, or one that begins with a fallback.
+        from: String,
+        /// Of the archive.
+        bytes: u64,
+        /// How long that took.
+        millis: u64,
+    },
+    /// There is none.
+    Missed,
+    /// It is kept.
+    Saved {
+        /// Of the archive.
+        bytes: u64,
+        /// How long that took.
+        millis: u64,
+    },
+    /// It could not be used or kept; the job went on without.
+    Trouble {
+        /// Why, for people.
+        why: String,
+    },
+}
+
+/// What came of keeping an artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ArtifactOutcome {
+    /// It is kept.
+    Kept {
+        /// How many files it has.
+        files: u64,
+        /// Of the archive.
+        bytes: u64,
+        /// How long that took.
+        millis: u64,
+    },
+    /// No file matches its paths, so there is none.
+    Empty,
+    /// It could not be kept.
+    Lost {
+        /// Why, for people.
+        why: String,
     },
 }
 
@@ -70,6 +150,9 @@ pub struct StepOutcome {
     pub peak_memory_bytes: u64,
     /// Processor time, microseconds; 0 when unknown.
     pub cpu_us: u64,
+    /// The try that these figures are of, from 1; 0 from an agent that does not say.
+    #[serde(default)]
+    pub tries: u32,
 }
 
 /// How a step stands at its end.
@@ -207,10 +290,18 @@ pub enum ReasonCode {
     SecretMissing,
     /// The repository or commit could not be fetched.
     CheckoutFailed,
+    /// An artifact of it cannot be kept: it is over the quota, or its files cannot be read.
+    ArtifactNotKept,
     /// Somebody stopped it.
     Cancelled,
     /// It never ran: a job that it needs did not pass.
     NeedsFailed,
+    /// It never ran: its `when` does not hold. Who needs it goes on.
+    ConditionNotMet,
+    /// It never ran: its definition is wrong for the outputs of the jobs that it needs.
+    InvalidJob,
+    /// Its steps went well, and its reports name failed tests.
+    TestsFailed,
     /// The agent or the engine broke.
     Infrastructure,
     /// The agent was lost, and no attempt is left.

@@ -9,6 +9,7 @@
 //! | `PATCH /agent/v1/attempts/{id}/logs/{stream}?offset=N&epoch=E&eof=0` | zstd of records | [`LogAnswer`], also with 409 |
 //! | `PUT /agent/v1/attempts/{id}/tests?epoch=E` | zstd of [`TestUpload`](crate::reports::TestUpload) | 204 |
 //! | `POST /agent/v1/attempts/{id}/finish` | [`Finish`] | 204 |
+//! | `GET /agent/v1/shells/{id}` | | a WebSocket, see [`crate::shell`] |
 //!
 //! All but `enrol` carry `Authorization: Bearer <agent token>`.
 
@@ -17,8 +18,9 @@ use std::collections::BTreeMap;
 use job_specs::model::JobSpec;
 use serde::{Deserialize, Serialize};
 
-use crate::attempt::{AttemptEvent, AttemptResult};
+use crate::attempt::{AttemptEvent, AttemptResult, Micros};
 use crate::ids::{AgentId, AttemptId};
+use crate::shell::{HeldJob, ShellCall};
 
 /// How every enrolment code begins, so that it can be told from an agent's token.
 pub const ENROL_CODE_PREFIX: &str = "drve_";
@@ -66,6 +68,9 @@ pub struct Poll {
     /// [`crate::POLL_SECS`].
     #[serde(default)]
     pub hold_secs: Option<u64>,
+    /// Jobs that are over and whose containers it keeps for a while.
+    #[serde(default)]
+    pub holds: Vec<HeldJob>,
 }
 
 /// An attempt and the epoch under which an agent holds it.
@@ -96,6 +101,12 @@ pub struct PollAnswer {
     /// The agent is to finish what it has and take nothing new.
     #[serde(default)]
     pub drain: bool,
+    /// Shells to open; each is told once.
+    #[serde(default)]
+    pub shells: Vec<ShellCall>,
+    /// Held jobs to let go.
+    #[serde(default)]
+    pub release: Vec<AttemptId>,
 }
 
 /// The right to run one attempt.
@@ -168,6 +179,9 @@ pub struct Finish {
     /// What its steps wrote to `$DROVER_OUTPUT`; a later step's value counts.
     #[serde(default)]
     pub outputs: BTreeMap<String, String>,
+    /// Its containers and services stay until then, by the agent's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Micros>,
 }
 
 /// Where a log stands: the number of bytes of records (not compressed) that the coordinator has.

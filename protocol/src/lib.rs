@@ -3,10 +3,12 @@
 //! a field that is new in a version has a default, so one version back keeps working.
 
 pub mod attempt;
+pub mod blobs;
 pub mod ids;
 pub mod lease;
 pub mod record;
 pub mod reports;
+pub mod shell;
 
 /// The protocol version that this build speaks. It also serves `VERSION - 1`.
 pub const VERSION: u32 = 1;

@@ -22,7 +22,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// What is embedded as it is.
-const FILES: [(&str, &str, &[u8]); 10] = [
+const FILES: [(&str, &str, &[u8]); 13] = [
     ("app.css", CSS, include_bytes!("../assets/app.css")),
     ("app.js", JS, include_bytes!("../assets/app.js")),
     ("ansi.js", JS, include_bytes!("../assets/ansi.js")),
@@ -32,6 +32,9 @@ const FILES: [(&str, &str, &[u8]); 10] = [
     ("log.js", JS, include_bytes!("../assets/log.js")),
     ("reader.js", JS, include_bytes!("../assets/reader.js")),
     ("tools.js", JS, include_bytes!("../assets/tools.js")),
+    ("screen.js", JS, include_bytes!("../assets/screen.js")),
+    ("terminal.js", JS, include_bytes!("../assets/terminal.js")),
+    ("terminal.css", CSS, include_bytes!("../assets/terminal.css")),
     ("icon-drover.svg", SVG, include_bytes!("../assets/icon-drover.svg")),
 ];
 
@@ -164,11 +167,15 @@ mod tests {
     fn pages_stay_light() {
         let css = get("app.css").expect("it is there").bytes.len();
         assert!(css <= 15 * 1024, "the style sheet has {css} bytes");
-        let js: usize = FILES
-            .iter()
-            .filter(|(_, kind, _)| *kind == JS)
-            .map(|(_, _, bytes)| bytes.len())
-            .sum();
+        // Loaded on its own page only.
+        let is_terminal = |name: &str| ["screen.js", "terminal.js"].contains(&name);
+        let size = |of_terminal: bool| -> usize {
+            let modules = FILES.iter().filter(|(_, kind, _)| *kind == JS);
+            let wanted = modules.filter(|(name, ..)| is_terminal(name) == of_terminal);
+            wanted.map(|(_, _, bytes)| bytes.len()).sum()
+        };
+        let (js, terminal) = (size(false), size(true));
+        assert!(terminal <= 18 * 1024, "the terminal has {terminal} bytes");
         assert!(
             js <= 42 * 1024,
             "the modules have {js} bytes, about a third of it on the wire"

@@ -13,6 +13,7 @@
 pub mod ansi;
 pub mod assets;
 pub mod badge;
+pub mod common;
 mod log;
 mod look;
 mod matrix;

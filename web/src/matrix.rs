@@ -2,8 +2,7 @@
 //! values span it and every combination of the others is a facet, a table of its own. Places without a job were left
 //! out by `exclude`.
 
-use job_specs::status::JobStatus;
-
+use crate::common::in_common;
 use crate::look;
 use crate::views::{Exclusion, JobRow};
 
@@ -83,7 +82,8 @@ pub fn groups<'a>(jobs: &'a [JobRow], exclusions: &'a [Exclusion]) -> Vec<Group<
             .filter(|exclusion| exclusion.job == group.name)
             .collect();
         group.tables = tables(&group.jobs, &left_out);
-        group.pattern = pattern(&group.jobs);
+        let cells: Vec<_> = group.jobs.iter().map(|job| (&job.cell[..], job.status)).collect();
+        group.pattern = in_common(&cells);
     }
     groups
 }
@@ -218,36 +218,4 @@ fn is_cell(exclusion: &Exclusion, wanted: &[(&str, &str)]) -> bool {
             .iter()
             .any(|part| part.axis == *axis && part.value == *value)
     })
-}
-
-/// "All 6 failures have postgres=17", when two or more failed, some job passed, and an axis tells them apart.
-fn pattern(jobs: &[&JobRow]) -> Option<String> {
-    let (failed, others): (Vec<&JobRow>, Vec<&JobRow>) = jobs.iter().partition(|job| look::is_failure(job.status));
-    let (first, rest) = failed.split_first()?;
-    let passed: Vec<&&JobRow> = others.iter().filter(|job| job.status == JobStatus::Passed).collect();
-    if rest.is_empty() || passed.is_empty() {
-        return None;
-    }
-    let shared: Vec<_> = first
-        .cell
-        .iter()
-        .filter(|part| rest.iter().all(|job| value_of(job, &part.axis) == part.value))
-        .filter(|part| passed.iter().any(|job| value_of(job, &part.axis) != part.value))
-        .collect();
-    if shared.is_empty() {
-        return None;
-    }
-    let cell: Vec<String> = shared
-        .iter()
-        .map(|part| format!("{}={}", part.axis, part.value))
-        .collect();
-    let is_alone = !passed
-        .iter()
-        .any(|job| shared.iter().all(|part| value_of(job, &part.axis) == part.value));
-    let end = if is_alone { ", and no job with it passed" } else { "" };
-    Some(format!(
-        "All {} failures have {}{end}.",
-        failed.len(),
-        cell.join(" and ")
-    ))
 }

@@ -20,9 +20,19 @@ pub fn build(number: i64) -> String {
     format!("/builds/{number}")
 }
 
-/// `/jobs/{id}`: the job at its newest attempt; actions `…/cancel`, `…/rerun` (POST), fragment `…?live=1`.
+/// `/jobs/{id}`: the job at its newest attempt; actions `…/cancel`, `…/rerun`, `…/release` (POST), fragment `…?live=1`.
 pub fn job(id: &str) -> String {
     format!("/jobs/{}", encode(id))
+}
+
+/// `/jobs/{id}/shell`: a terminal in it.
+pub fn shell(job: &str) -> String {
+    format!("/jobs/{}/shell", encode(job))
+}
+
+/// `/jobs/{id}/shell?service=db`: a terminal in one of its services.
+pub fn shell_of_service(job: &str, service: &str) -> String {
+    format!("/jobs/{}/shell?service={}", encode(job), encode(service))
 }
 
 /// `/jobs/{id}/attempts/2`; fragment `…?live=1`.
@@ -33,6 +43,25 @@ pub fn attempt(job: &str, number: u32) -> String {
 /// `/api/v1/attempts/{attempt}/logs/{stream}`: the log API's base; `/meta`, `/lines`, `/find`, `/raw` follow.
 pub fn log(attempt: &str, stream: &str) -> String {
     format!("/api/v1/attempts/{}/logs/{}", encode(attempt), encode(stream))
+}
+
+/// `/artifacts/{id}`: what is in an artifact, in the folder `at` (empty: the top).
+pub fn artifact(id: &str, at: &str) -> String {
+    match at {
+        "" => format!("/artifacts/{}", encode(id)),
+        at => format!("/artifacts/{}?at={}", encode(id), encode(at)),
+    }
+}
+
+/// `/api/v1/artifacts/{id}`: the archive of an artifact.
+pub fn artifact_archive(id: &str) -> String {
+    format!("/api/v1/artifacts/{}", encode(id))
+}
+
+/// `/api/v1/artifacts/{id}/files/{path}`: one file of it.
+pub fn artifact_file(id: &str, path: &str) -> String {
+    let path: Vec<String> = path.split('/').map(encode).collect();
+    format!("{}/files/{}", artifact_archive(id), path.join("/"))
 }
 
 /// `/repositories/{name}`; `…/trigger` (POST).

@@ -267,6 +267,7 @@ mod tests {
             related: Vec::new(),
             notes: Vec::new(),
             help: None,
+            fixes: Vec::new(),
         };
         Diagnosis {
             diagnostics: vec![diagnostic],

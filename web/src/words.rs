@@ -86,6 +86,12 @@ pub fn utc(at: Micros) -> String {
     Timestamp::from_microsecond(at).map_or_else(|_| String::new(), |at| format!("{at:.3}"))
 }
 
+/// `14:32 UTC`, of a time that is hours away at most.
+pub fn clock_utc(at: Micros) -> String {
+    let text = utc(at);
+    format!("{} UTC", text.get(11..16).unwrap_or_default())
+}
+
 /// `3f2a9c1` of a full object id.
 pub fn short(commit: &str) -> &str {
     commit.char_indices().nth(7).map_or(commit, |(end, _)| &commit[..end])

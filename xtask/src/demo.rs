@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: what Drover is, in one minute and on this machine: a repository, a push, a matrix over two
 //! PostgreSQL versions, logs as they come, and the page where it can be seen again.
 
-use crate::setup::{self, Needs, Servers};
+use crate::setup::{self, Needs, S3, Servers};
 use crate::stage::{self, Stage};
 use crate::{process, say};
 use anyhow::Context;
@@ -26,6 +26,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let needs = Needs {
         images: IMAGES,
         servers: Servers::No,
+        s3: S3::No,
     };
     setup::prepare(&needs)?;
     say::heading("build drover");

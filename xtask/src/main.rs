@@ -1,4 +1,4 @@
-//! `cargo xtask demo | test | bench | tidy | images`: everything that is done with the project rather than by it.
+//! `cargo xtask demo | test | bench | tidy | docs | fuzz | images`: everything that is done with the project rather than by it.
 //! It needs nothing but a Rust toolchain: what else is missing, `setup` installs or names.
 
 use clap::{Parser, Subcommand};
@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 mod bench;
 mod demo;
+mod docs;
+mod fuzz;
 mod http;
 mod keeper;
 mod leftovers;
@@ -34,6 +36,10 @@ enum Task {
     Bench(bench::Arguments),
     /// Check the rules that no compiler knows.
     Tidy,
+    /// Write `docs/reference` from the tables of keys, the list of codes and the command line.
+    Docs,
+    /// Read a great many mutilated job files: none may panic, be slow or take much memory.
+    Fuzz(fuzz::Arguments),
     /// Make the images that tests and demo use.
     Images(setup::images::Arguments),
 }
@@ -44,6 +50,8 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Tidy => tidy::run(),
+        Task::Docs => docs::run(),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Images(arguments) => setup::images::run(&arguments),
     };
     match done {

@@ -1,7 +1,7 @@
 //! Rules that no compiler knows: sizes, openings, forbidden words, who may import whom, and a map that names every
 //! folder. Each rule is a function from the sources to the places that break it.
 
-use crate::{process, say};
+use crate::{docs, process, say};
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("web", &["job-specs"]),
     ("protocol", &["job-specs"]),
     ("job-specs", &[]),
+    ("job-specs/fuzz", &["job-specs"]),
     ("xtask", &[]),
 ];
 /// Crates that compute and nothing else.
@@ -66,6 +67,10 @@ const RULES: &[Rule] = &[
     Rule {
         says: "ARCHITECTURE.md names every folder at the top",
         check: the_map,
+    },
+    Rule {
+        says: "docs/reference is what `cargo xtask docs` makes",
+        check: |_| docs::differing(),
     },
 ];
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{CString, OsString};
 use std::fs::{self, File, Permissions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use gate::exit::{GATE_BROKE, NOT_FOUND, NOT_RUNNABLE};
@@ -156,6 +156,18 @@ pub fn write_script(name: &str, text: &[u8]) -> Result<(), LaunchError> {
         fs::set_permissions(name, Permissions::from_mode(0o755))
     };
     write().map_err(|error| LaunchError::broke(&format!("the script could not be written: {error}")))
+}
+
+/// Writes files that only the container's user may read, each with its content from its first moment.
+pub fn write_files(files: &[(String, Vec<u8>)]) -> Result<(), LaunchError> {
+    let write = |path: &str, content: &[u8]| {
+        let mut file = File::options().write(true).create_new(true).mode(0o400).open(path)?;
+        file.write_all(content)
+    };
+    for (path, content) in files {
+        write(path, content).map_err(|error| LaunchError::broke(&format!("{path} could not be written: {error}")))?;
+    }
+    Ok(())
 }
 
 fn set_current_dir(folder: &File) -> io::Result<()> {

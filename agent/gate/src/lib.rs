@@ -6,10 +6,14 @@ pub mod exit;
 pub mod wire;
 
 /// The version of the messages; told in [`wire::Event::Hello`].
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Where the gate finds its folder inside a container.
 pub const FOLDER: &str = "/.drover/run";
+/// A folder in memory for the files of [`wire::Go`].
+pub const SECRETS: &str = "/.drover/secrets";
+/// The environment variable that marks the processes of a shell session; see [`wire::Request::EndSession`].
+pub const SESSION: &str = "DROVER_SESSION";
 /// The control socket, in the folder.
 pub const SOCKET: &str = "ctl.sock";
 /// The output of the child: records of `protocol::record`, chunk by chunk.

@@ -8,6 +8,7 @@ mod launch;
 mod log;
 mod output;
 mod probe;
+mod processes;
 mod supervisor;
 mod sys;
 

@@ -12,9 +12,10 @@ use gate::{LOG, SCRIPT, SOCKET, STATUS, VERSION};
 
 use crate::child::{Child, Ended};
 use crate::clients::{ClientId, Clients, poll_fd};
-use crate::launch::{Folders, LaunchError, Launcher, write_script};
+use crate::launch::{Folders, LaunchError, Launcher, write_files, write_script};
 use crate::log::{self, Log, now_us};
 use crate::probe::Probes;
+use crate::processes;
 use crate::sys::{self, PollFd};
 
 /// How long to wait before the status is written again after the disk refused it.
@@ -217,6 +218,13 @@ impl Supervisor {
                     Phase::Idle => return Some(0),
                     Phase::Ending(ended) => return Some(ended.status.code()),
                 },
+                Request::WhatRuns => {
+                    if let Phase::Running(child) = &self.phase {
+                        let (pid, command) = processes::innermost(child.pid).unwrap_or_default();
+                        self.clients.tell(client, &Event::Busy { pid, command });
+                    }
+                }
+                Request::EndSession(session) => processes::end_session(&session),
                 Request::Probe(probe) => match self.mode {
                     Mode::Anchor => self.probes.start(client, probe),
                     // Its threads and the forks of a gate with a child would not go together.
@@ -282,6 +290,7 @@ impl Supervisor {
         if let Some(script) = &go.script {
             write_script(SCRIPT, script)?;
         }
+        write_files(&go.files)?;
         let launcher = Launcher::new(&go.env, go.cwd.clone(), &self.folders)
             .map_err(|error| LaunchError::broke(&format!("prepare the command: {error}")))?;
         Child::start(go, launcher, now)

@@ -227,6 +227,13 @@ pub fn kill_everything() {
     unsafe { libc::kill(-1, libc::SIGKILL) };
 }
 
+/// Ends one other process of the container.
+pub fn kill(pid: i32) {
+    assert!(pid > 1, "not a group, not everybody, not the gate");
+    // SAFETY: as in `signal_group`.
+    unsafe { libc::kill(pid, libc::SIGKILL) };
+}
+
 /// Makes an open folder the working directory of this process.
 pub fn change_dir(folder: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: fchdir on an open descriptor touches no memory of ours.

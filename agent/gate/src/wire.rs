@@ -25,6 +25,10 @@ pub enum Request {
     Quit,
     /// Try to reach something until it answers or the time is over (anchors only).
     Probe(Probe),
+    /// Say what the child is at: [`Event::Busy`]. From version 2 on.
+    WhatRuns,
+    /// End every process of the container whose environment has [`crate::SESSION`] with this value. From version 2 on.
+    EndSession(String),
 }
 
 /// What to run. It has no `Debug`: the environment holds secrets.
@@ -42,6 +46,8 @@ pub struct Go {
     pub health: Option<HealthCheck>,
     /// What SIGTERM to the gate (an engine's stop) becomes for the child; 0 is SIGTERM.
     pub stop_signal: i32,
+    /// Files to make first, for the container's user alone: path and content. From version 2 on.
+    pub files: Vec<(String, Vec<u8>)>,
 }
 
 /// How to know that a service is healthy. Times in milliseconds.
@@ -121,6 +127,13 @@ pub enum Event {
     Exited(ExitStatus),
     /// The health command has a new verdict, or (while starting, at most once a second) a new failure.
     Health(Health),
+    /// What the child was at when it was asked: the innermost process that it started last.
+    Busy {
+        /// Its id as the container sees it; 0 when the child has started none.
+        pid: i32,
+        /// Its command line.
+        command: String,
+    },
     /// A probe is over.
     ProbeDone {
         /// [`Probe::id`].

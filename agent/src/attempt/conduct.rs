@@ -1,6 +1,8 @@
 //! What happens in which order: the ground is laid, steps run as the job stands, the result is known, and then what
 //! was made is removed.
 
+mod tries;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 use super::folder::Ended;
 use super::ground::{Ground, NotReady};
 use super::held::HoldError;
+use super::hold::{HoldEnd, Note};
 use super::interrupt::{Interrupt, Interrupts};
 use super::job::Job;
 use super::services::{self, tell_death};
 use super::standing::{self, Standing};
-use super::step::{self, StepOver};
+use super::step;
 use super::words::{self, StepEnd};
-use super::{AttemptInput, Over, journal, plan, reports};
+use super::{AttemptInput, Over, journal, keep, plan, reports};
 use crate::engine::ContainerId;
 
 /// Containers of steps that are over are kept until the result is known, but no more than these.
@@ -25,15 +28,38 @@ const USED_KEPT: usize = 8;
 
 /// Runs the job to its result.
 pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
-    let (result, ground) = conduct(&job, cancel).await;
-    conclude(&job, &result, ground.as_ref()).await;
+    let (mut result, ground) = conduct(&job, cancel).await;
+    if let Some(reason) = &mut result.reason {
+        reason.sentence = job.masker.mask(&reason.sentence);
+    }
+    let outputs = job.outputs();
+    let held = job.input.spec.hold_on_failure_secs.map(Note::new);
+    let held = held.filter(|_| ground.is_some() && job.context.holds.is_due(&result));
+    conclude(&job, &result, ground.as_ref(), held.as_ref()).await;
     let tasks = job.context.tasks.clone();
     let removal = tasks.spawn(async move {
-        if let Some(ground) = ground {
-            ground.remove(job).await;
+        match (ground, held) {
+            (Some(ground), Some(note)) => stay(job, ground, note).await,
+            (Some(ground), None) => ground.remove(job).await,
+            (None, _) => {}
         }
     });
-    Over { result, removal }
+    Over {
+        result,
+        outputs,
+        held_until: held.map(|note| note.until),
+        removal,
+    }
+}
+
+/// Keeps what a failed job leaves, for its time; then removes it.
+async fn stay(job: Arc<Job>, mut ground: Ground, note: Note) {
+    ground.hold_step(&job).await;
+    let (holds, attempt) = (&job.context.holds, &job.input.attempt);
+    match holds.keep(attempt, &job.folder, note).await {
+        HoldEnd::Over => ground.remove(job).await,
+        HoldEnd::Left => job.context.holds.leave_behind(ground),
+    }
 }
 
 async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, Option<Ground>) {
@@ -59,6 +85,7 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
     .all(&mut ground)
     .await;
     reports::collect(job, &mut result).await;
+    let result = keep::keep(job, &interrupts, result).await;
     (result, Some(ground))
 }
 
@@ -75,7 +102,7 @@ fn greet(job: &Job) {
         String::new()
     };
     job.voice.say(format!("{again} {}{nth}", spec.title()));
-    for secret in job.input.masker().skipped() {
+    for secret in job.masker.skipped() {
         job.voice
             .say(format!("the secret {secret} is too short to be masked in logs"));
     }
@@ -152,6 +179,14 @@ impl Run<'_> {
         if let Some(outcome) = job.journal.step_outcome(index) {
             return self.recall(index, &outcome);
         }
+        if let Some(why) = &spec.steps[index].skip {
+            let (nth, name) = (index + 1, &spec.steps[index].name);
+            job.voice
+                .say(format!("step {nth} of {}: {name}: skipped, {why}", spec.steps.len()));
+            let outcome = words::without_run(StepStatus::Skipped, Some(why.clone()));
+            job.finish_step(index, journal::now(), outcome);
+            return Next::On;
+        }
         if !standing::runs(spec.steps[index].when, self.standing()) {
             self.skip(index);
             return Next::On;
@@ -161,29 +196,7 @@ impl Run<'_> {
             self.skip(index);
             return Next::On;
         }
-        ground.ahead.start(standing::ahead(&spec.steps, index, self.standing()));
-        let stack = if self.service_lost {
-            None
-        } else {
-            ground.services.as_ref().map(|services| &services.stack)
-        };
-        let held = tokio::select! {
-            held = ground.ahead.take(index) => held,
-            interrupt = self.interrupts.next(stack) => return self.interrupted(interrupt, Some(index)),
-        };
-        let held = match held {
-            Ok(held) => held,
-            Err(error) => return self.not_held(index, error),
-        };
-        let count = spec.steps.len();
-        job.voice
-            .say(format!("step {} of {count}: {}", index + 1, spec.steps[index].name));
-        let over = step::run(job, index, &held, self.interrupts, stack).await;
-        self.put_away(ground, held.container);
-        match over {
-            StepOver::Ended(end) => self.judge(index, end),
-            StepOver::Interrupted(interrupt) => self.interrupted(interrupt, Some(index)),
-        }
+        self.tries(ground, index).await
     }
 
     fn standing(&self) -> Standing {
@@ -199,7 +212,9 @@ impl Run<'_> {
             return None;
         }
         let steps = &self.job.input.spec.steps[from..];
-        let that_count = steps.iter().filter(|step| step.when.success && !step.allow_failure);
+        let that_count = steps
+            .iter()
+            .filter(|step| step.when.success && !step.allow_failure && step.skip.is_none());
         that_count.into_iter().find_map(|step| {
             let error = self.job.images.failed(&step.image)?;
             Some(words::of_engine(step, &error))
@@ -211,7 +226,11 @@ impl Run<'_> {
         let step = self.job.step(index);
         let took = words::span(Duration::from_micros(end.outcome.duration_us));
         let Some(failure) = end.failure else {
-            self.job.voice.say(format!("step {} passed in {took}", index + 1));
+            let at = match end.outcome.tries {
+                0 | 1 => String::new(),
+                number => format!(" at try {number}"),
+            };
+            self.job.voice.say(format!("step {} passed{at} in {took}", index + 1));
             return Next::On;
         };
         if let Some(reason) = &failure.reason {
@@ -244,21 +263,19 @@ impl Run<'_> {
         Next::On
     }
 
-    fn not_held(&mut self, index: usize, error: HoldError) -> Next {
+    fn not_held(&self, index: usize, error: HoldError) -> StepEnd {
         let step = self.job.step(index);
-        let end = match error {
+        match error {
             HoldError::Lost => step::broken(&step.name, "the agent was restarted, and its container is gone"),
             HoldError::Image(error) => words::never_ran(words::of_engine(step, &error)),
             HoldError::Engine(error) => words::never_ran(words::of_engine(step, &error)),
-        };
-        self.job.finish_step(index, journal::now(), end.outcome.clone());
-        self.judge(index, end)
+        }
     }
 
     fn interrupted(&mut self, interrupt: Interrupt, step: Option<usize>) -> Next {
         let result = interrupt.result(step.map(|step| self.job.step(step)));
         match interrupt {
-            Interrupt::Cancelled | Interrupt::AgentStopped | Interrupt::JobTimeout(_) => Next::Over(result),
+            Interrupt::Cancelled | Interrupt::AgentStopped | Interrupt::JobTimeout { .. } => Next::Over(result),
             Interrupt::Service(failure) => {
                 tell_death(self.job, &failure);
                 self.service_lost = true;
@@ -293,21 +310,36 @@ impl Run<'_> {
 
 /// Says the result, and notes it with the lengths of the logs: from here on a restart changes nothing. Only then are
 /// the logs closed, or a restart in between would find that a service has said more than a closed log has.
-async fn conclude(job: &Job, result: &AttemptResult, ground: Option<&Ground>) {
+async fn conclude(job: &Job, result: &AttemptResult, ground: Option<&Ground>, held: Option<&Note>) {
     if let Some(services) = ground.and_then(|ground| ground.services.as_ref()) {
         services.flush().await;
-        services::tell_stopped(job);
+        if held.is_none() {
+            services::tell_stopped(job);
+        }
     }
     job.voice.say(match &result.reason {
         None => "passed".to_owned(),
         Some(reason) => reason.sentence.clone(),
     });
+    if let Some(note) = held {
+        job.journal.tell_now(EventKind::Held { until: note.until });
+        let time = words::span(Duration::from_secs(note.secs));
+        job.voice.say(format!(
+            "containers and services stay for {time}: enter with `drover shell`"
+        ));
+    }
     let ended = Ended {
         result: result.clone(),
         logs: job.streams.lengths(),
+        outputs: job.outputs(),
     };
     if let Err(error) = job.folder.set_ended(&ended) {
         tracing::error!(%error, attempt.id = %job.input.attempt, "cannot note the result of an attempt");
+    }
+    if let Some(note) = held
+        && let Err(error) = job.folder.set_held(Some(note))
+    {
+        tracing::warn!(%error, attempt.id = %job.input.attempt, "a restart would not know of this hold");
     }
     for (stream, len) in &ended.logs {
         job.streams.close_at(stream, *len);

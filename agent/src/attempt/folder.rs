@@ -3,6 +3,8 @@
 //! ```text
 //! <attempt>/workspace/            mounted at /workspace
 //!           checked-out           the workspace is complete
+//!           caches/0-1            content of a cache's absolute path
+//!           restored              caches and needed artifacts are there
 //!           events                what happened, one JSON text per line
 //!           tests                 what the test reports said, JSON, once they are read
 //!           ended                 the result and the lengths of the logs, once it is known
@@ -34,6 +36,9 @@ pub struct Ended {
     /// The logs that there are, each with the number of bytes of its file that count. A service may say more while
     /// it is being removed; nobody sees that, now or after a restart.
     pub logs: BTreeMap<StreamId, u64>,
+    /// What its steps wrote to `$DROVER_OUTPUT`.
+    #[serde(default)]
+    pub outputs: BTreeMap<String, String>,
 }
 
 impl AttemptFolder {
@@ -79,6 +84,24 @@ impl AttemptFolder {
         Ok(folder)
     }
 
+    /// Clears the folder of a step's gate for another try of the step; the log stays and goes on.
+    pub fn renew_step(&self, step: usize) -> io::Result<PathBuf> {
+        let folder = self.step(step);
+        open_folder(&folder)?;
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            if entry.file_name() == crate::gate::LOG {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(folder)
+    }
+
     /// The file of a log.
     pub fn log(&self, stream: &StreamId) -> PathBuf {
         self.0.join(stream.as_str()).join(crate::gate::LOG)
@@ -100,6 +123,21 @@ impl AttemptFolder {
     /// Notes that it is.
     pub fn set_checked_out(&self) -> io::Result<()> {
         fs::write(self.0.join("checked-out"), "")
+    }
+
+    /// Where the content of a cache's absolute path is, for every step: by the places of cache and path in the job.
+    pub fn cache(&self, cache: usize, path: usize) -> PathBuf {
+        self.0.join("caches").join(format!("{cache}-{path}"))
+    }
+
+    /// Whether caches and needed artifacts are where they belong.
+    pub fn is_restored(&self) -> bool {
+        self.0.join("restored").exists()
+    }
+
+    /// Notes that they are.
+    pub fn set_restored(&self) -> io::Result<()> {
+        fs::write(self.0.join("restored"), "")
     }
 
     /// How it ended, if it has.

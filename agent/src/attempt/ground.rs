@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, join_all};
+use job_specs::model::StepAction;
 use protocol::attempt::AttemptResult;
 use protocol::ids::AttemptId;
 use tokio::sync::oneshot;
@@ -15,15 +16,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::held::Ahead;
 use super::interrupt::Interrupts;
-use super::job::{Job, Place};
-use super::plan::STEP_LABEL;
+use super::job::{Found, Job, Place};
+use super::plan::{HOLD_LABEL, STEP_LABEL, TRY_LABEL};
 use super::services::Services;
-use super::{AttemptContext, Code, words};
+use super::{AttemptContext, Code, restore, words};
 use crate::checkout::{self, CheckoutError};
 use crate::engine::labels::{self, Labels};
-use crate::engine::{ContainerId, Engine, Kept, Owned, OwnedKind, Owner};
-use crate::sandbox::{Reuse, Sandbox, Want};
-use crate::stack::StackFailure;
+use crate::engine::{ContainerId, Engine, EngineError, Kept, Network, Owned, OwnedKind, Owner};
+use crate::gate;
+use crate::sandbox::{Reuse, Sandbox, Want, open_folder};
+use crate::stack::{StackFailure, Workspace};
 
 /// A container whose gate is over is gone after this, or is ended by force.
 const ENDS_BY_ITSELF: Duration = Duration::from_secs(2);
@@ -56,6 +58,12 @@ pub enum NotReady {
 }
 
 impl Checkout {
+    /// Where it is, once it is complete.
+    fn workspace(&self, job: &Job) -> Workspace {
+        let (done, folder) = (self.done.clone(), job.folder.workspace());
+        async move { done.await.is_ok().then_some(folder) }.boxed().shared()
+    }
+
     /// Gives it up; afterwards nothing more is written.
     async fn end(self) {
         self.stop.cancel();
@@ -73,7 +81,7 @@ impl Ground {
         let code = begin_checkout(job);
         match place(job, interrupts).await {
             Ok((sandbox, place)) => Ok(Ground {
-                services: Services::start(job, &sandbox).await,
+                services: Services::start(job, &sandbox, code.workspace(job)).await,
                 ahead: Ahead::new(job.clone(), Arc::new(place)),
                 used: Vec::new(),
                 sandbox,
@@ -84,6 +92,17 @@ impl Ground {
                 code.end().await;
                 Err(result)
             }
+        }
+    }
+
+    /// What the commands of a build are connected to.
+    pub fn network(&self, job: &Job) -> Network {
+        if job.input.spec.network_none {
+            return Network::None;
+        }
+        Network::On {
+            network: self.sandbox.network().clone(),
+            alias: String::new(),
         }
     }
 
@@ -106,6 +125,21 @@ impl Ground {
             ready.map_err(|failure| NotReady::Service(Box::new(failure)))
         };
         tokio::try_join!(code, services).map(|_| ())
+    }
+
+    /// Removes the containers of steps that are over.
+    pub async fn remove_used(&mut self, job: &Job) {
+        remove_ended(&job.context.engine, std::mem::take(&mut self.used)).await;
+    }
+
+    /// Makes the container of the step that failed once more, for people to look around in: no secret, no command, the
+    /// script beside the gate.
+    pub async fn hold_step(&mut self, job: &Job) {
+        let index = job.failed_step();
+        match hold_container(job, index, self.ahead.place()).await {
+            Ok(container) => self.used.push(container),
+            Err(error) => tracing::warn!(%error, attempt.id = %job.input.attempt, "a failed step cannot be held"),
+        }
     }
 
     /// Gives the sandbox back, and ends and removes everything in it. Goes on behind the result.
@@ -139,6 +173,27 @@ impl Ground {
     }
 }
 
+async fn hold_container(job: &Job, index: usize, place: &Place) -> Result<ContainerId, EngineError> {
+    let engine = &job.context.engine;
+    let io = |source| EngineError::Io {
+        what: "make the folder of a held step",
+        source,
+    };
+    let run = job.folder.path().join("hold");
+    open_folder(&run).map_err(io)?;
+    if let StepAction::Run { script, .. } = &job.step(index).action {
+        std::fs::write(run.join(gate::SCRIPT), script).map_err(io)?;
+    }
+    let image = engine.ensure_image(&job.step(index).image, |_| {}).await?;
+    let mut plan = job.container_in(&run, index, image.id.clone(), place);
+    plan.labels.insert(HOLD_LABEL.to_owned(), "true".to_owned());
+    plan.tmpfs.clear();
+    let container = engine.create(&plan).await?;
+    place.standing.gate().await?;
+    engine.start(&container).await?;
+    Ok(container)
+}
+
 /// Ends the steps that were started ahead and never had their turn; their containers.
 async fn let_go(ahead: Ahead) -> Vec<ContainerId> {
     let mut containers = Vec::new();
@@ -160,7 +215,11 @@ async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place), A
     let (sandbox, found) = sandbox(job, interrupts).await?;
     job.phase("sandbox", false);
     let place = Place {
-        network: sandbox.join(),
+        network: if job.input.spec.network_none {
+            Network::None
+        } else {
+            sandbox.join()
+        },
         standing: sandbox.standing().clone(),
         labels: sandbox.labels(Labels::new()),
         objects,
@@ -170,7 +229,7 @@ async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place), A
 }
 
 /// The sandbox and, after a restart, the steps' containers that stand in it.
-async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMap<usize, ContainerId>), AttemptResult> {
+async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMap<usize, Found>), AttemptResult> {
     let (pool, holder) = (&job.context.pool, job.input.attempt.as_str());
     if job.resumed {
         if let Some(sandbox) = pool.adopt(holder).await {
@@ -199,19 +258,29 @@ async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMa
     Ok((sandbox, BTreeMap::new()))
 }
 
-/// The containers of steps that an earlier life of the agent left.
-async fn found(job: &Job) -> BTreeMap<usize, ContainerId> {
+/// The containers of steps that an earlier life of the agent left; of several tries the last one's.
+async fn found(job: &Job) -> BTreeMap<usize, Found> {
     let owned = owned_by(&job.context.engine, &job.input.attempt).await;
     let steps = owned.into_iter().filter(|owned| owned.kind == OwnedKind::Container);
-    steps
-        .filter_map(|owned| {
-            let index = owned.labels.get(STEP_LABEL)?.parse().ok()?;
-            Some((index, ContainerId(owned.id)))
-        })
-        .collect()
+    let mut found = BTreeMap::<usize, Found>::new();
+    for owned in steps {
+        let Some(index) = owned.labels.get(STEP_LABEL).and_then(|text| text.parse().ok()) else {
+            continue;
+        };
+        let number = owned
+            .labels
+            .get(TRY_LABEL)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(1);
+        if found.get(&index).is_none_or(|other| other.number < number) {
+            let container = ContainerId(owned.id);
+            found.insert(index, Found { container, number });
+        }
+    }
+    found
 }
 
-/// Begins to put the code into the workspace.
+/// Begins to put the code into the workspace, and then what belongs beside it: caches and needed artifacts.
 fn begin_checkout(job: &Arc<Job>) -> Checkout {
     let stop = CancellationToken::new();
     let (owner, stopped) = (job.clone(), stop.clone());
@@ -219,10 +288,17 @@ fn begin_checkout(job: &Arc<Job>) -> Checkout {
         .context
         .tasks
         .spawn(async move { check_out(&owner, &stopped).await });
-    let done = async move {
+    let code = async move {
         let done = checkout.await.map_err(CheckoutError::Broken);
         done.and_then(|done| done).map_err(|error| words::of_checkout(&error))
     };
+    let (owner, stopped) = (job.clone(), stop.clone());
+    // Spawned: it goes on whoever waits for it.
+    let restored = job
+        .context
+        .tasks
+        .spawn(async move { restore::all(&owner, &stopped, code).await });
+    let done = async move { restored.await.unwrap_or_else(|error| Err(words::broken(error))) };
     Checkout {
         done: done.boxed().shared(),
         stop,
@@ -280,7 +356,7 @@ async fn remove_owned(engine: &Engine, attempt: &AttemptId) {
 }
 
 /// What carries the attempt's label.
-async fn owned_by(engine: &Engine, attempt: &AttemptId) -> Vec<Owned> {
+pub(crate) async fn owned_by(engine: &Engine, attempt: &AttemptId) -> Vec<Owned> {
     match engine.list_owned().await {
         Ok(owned) => {
             let ours = |owned: &Owned| {

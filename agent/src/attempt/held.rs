@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::image;
 use super::job::{Job, Place};
+use super::plan;
 use crate::engine::{ContainerId, EngineError};
 use crate::gate::{GateClient, GatePhase};
 
@@ -60,7 +62,7 @@ impl Ahead {
 
     /// Begins to start these steps, those that are not under way already.
     pub fn start(&mut self, steps: impl Iterator<Item = usize>) {
-        for index in steps {
+        for index in steps.filter(|&index| !image::builds(self.job.step(index))) {
             let (job, place) = (&self.job, &self.place);
             self.held
                 .entry(index)
@@ -82,6 +84,11 @@ impl Ahead {
         })
     }
 
+    /// Where their containers go.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// Those that were never taken: their containers are to be removed.
     pub fn into_rest(self) -> Vec<JoinHandle<Result<HeldStep, HoldError>>> {
         self.held.into_values().collect()
@@ -96,13 +103,21 @@ async fn hold(job: Arc<Job>, place: Arc<Place>, index: usize) -> Result<HeldStep
         return Ok(held);
     }
     let image = job.images.get(&job.step(index).image).await.map_err(HoldError::Image)?;
-    let folder = job.folder.create_step(index).map_err(|source| EngineError::Io {
+    let folder = match job.journal.tries(index) {
+        1 => job.folder.create_step(index),
+        _ => job.folder.renew_step(index),
+    };
+    let folder = folder.map_err(|source| EngineError::Io {
         what: "make the folder of a step",
         source,
     })?;
     let engine = &job.context.engine;
     let container = engine.create(&job.container(index, image.id.clone(), &place)).await?;
+    let links = plan::secret_links(job.step(index));
     let gate = async {
+        if !links.is_empty() {
+            engine.put_links(&container, &links).await?;
+        }
         place.standing.gate().await?;
         engine.start(&container).await?;
         GateClient::connect(&folder, GATE_ANSWERS)
@@ -125,9 +140,15 @@ async fn hold(job: Arc<Job>, place: Arc<Place>, index: usize) -> Result<HeldStep
 
 /// The step as an earlier life of the agent left it, if it left it usable.
 async fn take_over(job: &Job, place: &Place, index: usize) -> Result<Option<HeldStep>, HoldError> {
-    let container = place.found.get(&index).cloned();
+    let number = job.journal.tries(index);
+    let found = place.found.get(&index).filter(|found| found.number == number);
+    let container = found.map(|found| found.container.clone());
     let folder = job.folder.step(index);
-    let begun = job.journal.step_started_at(index).is_some();
+    // Of a later try nothing is there before its container; what the folder holds then is an earlier try's.
+    let begun = match number {
+        1 => job.journal.step_started_at(index).is_some(),
+        _ => container.is_some(),
+    };
     if container.is_some() || begun {
         if let Ok(gate) = GateClient::connect(&folder, LEFT_GATE_ANSWERS).await {
             let is_lost = gate.state().borrow().phase == GatePhase::Lost;
@@ -135,7 +156,7 @@ async fn take_over(job: &Job, place: &Place, index: usize) -> Result<Option<Held
                 return Ok(Some(HeldStep { container, gate }));
             }
         }
-        if begun {
+        if begun && number == 1 {
             return Err(HoldError::Lost);
         }
     }

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::journal::Journal;
 use super::voice::Voice;
 use super::words::{bytes, span};
-use crate::engine::{Engine, EngineError, ImageInfo, PullProgress};
+use crate::engine::{Engine, EngineError, ImageInfo, ImageWant, Logins, PullProgress};
 
 /// Between two words about a pull.
 const SAY_EVERY: Duration = Duration::from_secs(10);
@@ -27,13 +27,20 @@ pub struct Images(HashMap<String, Shared<BoxFuture<'static, Pulled>>>);
 
 impl Images {
     /// Sends for all of them.
-    pub fn send_for(engine: &Engine, tasks: &TaskTracker, wanted: BTreeSet<String>, pulls: &Arc<Pulls>) -> Images {
+    pub fn send_for(
+        engine: &Engine,
+        tasks: &TaskTracker,
+        wanted: BTreeSet<String>,
+        logins: &Logins,
+        pulls: &Arc<Pulls>,
+    ) -> Images {
         let fetch = |image: String| {
             let (engine, pulls, reference) = (engine.clone(), pulls.clone(), image.clone());
+            let login = logins.of(&image).cloned();
             let pull = tasks.spawn(async move {
-                let result = engine
-                    .ensure_image(&reference, |progress| pulls.note(&reference, progress))
-                    .await;
+                let want = ImageWant::of(&reference);
+                let note = |progress| pulls.note(&reference, progress);
+                let result = engine.obtain_image(&want, login.as_ref(), note).await;
                 pulls.done(&reference, result.is_ok());
                 result.map_err(Arc::new)
             });

@@ -19,7 +19,12 @@ pub enum Interrupt {
     /// The agent is stopped.
     AgentStopped,
     /// The job's time is over.
-    JobTimeout(Duration),
+    JobTimeout {
+        /// The limit.
+        limit: Duration,
+        /// The command that ran then, if a step did.
+        running: Option<String>,
+    },
     /// A service that the job needs is gone.
     Service(Box<StackFailure>),
 }
@@ -30,7 +35,7 @@ impl Interrupt {
         match self {
             Interrupt::Cancelled => words::cancelled(step),
             Interrupt::AgentStopped => words::broken("the agent was stopped"),
-            Interrupt::JobTimeout(limit) => words::job_timeout(step, *limit),
+            Interrupt::JobTimeout { limit, running } => words::job_timeout(step, *limit, running.as_deref()),
             Interrupt::Service(failure) => words::of_service(failure),
         }
     }
@@ -68,7 +73,10 @@ impl Interrupts {
             biased;
             () = self.cancel.cancelled() => Interrupt::Cancelled,
             () = self.shutdown.cancelled() => Interrupt::AgentStopped,
-            () = tokio::time::sleep_until(self.deadline) => Interrupt::JobTimeout(self.limit),
+            () = tokio::time::sleep_until(self.deadline) => Interrupt::JobTimeout {
+                limit: self.limit,
+                running: None,
+            },
             failure = death => Interrupt::Service(Box::new(failure)),
         }
     }

@@ -1,14 +1,15 @@
 //! What the parts of one running attempt share.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use job_specs::model::StepSpec;
-use protocol::attempt::{EventKind, StepOutcome};
+use protocol::attempt::{EventKind, StepOutcome, StepStatus};
 
 use super::folder::AttemptFolder;
+use super::hold;
 use super::images::{Images, Pulls};
 use super::journal::Journal;
 use super::streams::Streams;
@@ -16,6 +17,7 @@ use super::voice::Voice;
 use super::{AttemptContext, AttemptInput};
 use crate::engine::labels::Labels;
 use crate::engine::{ContainerId, ContainerPlan, Network};
+use crate::logs::mask::Masker;
 use crate::sandbox::Standing;
 use crate::{attempt::plan, engine};
 
@@ -23,6 +25,8 @@ use crate::{attempt::plan, engine};
 pub struct Job {
     pub context: AttemptContext,
     pub input: AttemptInput,
+    /// Hides its secrets in whatever is told of it.
+    pub masker: Arc<Masker>,
     pub folder: AttemptFolder,
     pub journal: Journal,
     pub voice: Voice,
@@ -44,7 +48,15 @@ pub struct Place {
     /// The objects of the code's repository on the host, if it is one.
     pub objects: Option<PathBuf>,
     /// Containers of steps that an earlier life of the agent left, by step.
-    pub found: BTreeMap<usize, ContainerId>,
+    pub found: BTreeMap<usize, Found>,
+}
+
+/// The container of a step that an earlier life of the agent left.
+pub struct Found {
+    /// Which.
+    pub container: ContainerId,
+    /// For which try of the step.
+    pub number: u32,
 }
 
 impl Job {
@@ -55,27 +67,41 @@ impl Job {
 
     /// The plan of a step's container, of an image that is here.
     pub fn container(&self, index: usize, image: String, place: &Place) -> ContainerPlan {
+        self.container_in(&self.folder.step(index), index, image, place)
+    }
+
+    /// The plan of a step's container, its gate in that folder.
+    pub fn container_in(&self, run: &Path, index: usize, image: String, place: &Place) -> ContainerPlan {
         let gate = self.context.engine.gate_file();
-        let (run, workspace) = (self.folder.step(index), self.folder.workspace());
+        let workspace = self.folder.workspace();
         let places = plan::StepPlaces {
             gate,
-            run: &run,
+            run,
             workspace: &workspace,
             objects: place.objects.as_deref(),
         };
         let spec = &self.input.spec;
         let mut container = plan::container(self.step(index), image, &spec.resources, &places, place.network.clone());
+        container.binds.extend(super::restore::binds(&self.folder, spec));
         container.labels = place.labels.clone();
         container
             .labels
             .extend(plan::step_labels(self.input.attempt.as_str(), index, self.expires()));
         container
+            .labels
+            .insert(plan::TRY_LABEL.to_owned(), self.journal.tries(index).to_string());
+        container
     }
 
-    /// Unix seconds from when anybody may remove what this attempt made.
+    /// Unix seconds from when anybody may remove what this attempt made; a hold included.
     pub fn expires(&self) -> i64 {
         let hour = Duration::from_secs(3600).as_secs();
-        let secs = self.input.spec.timeout_secs.saturating_add(hour);
+        let held = self
+            .input
+            .spec
+            .hold_on_failure_secs
+            .map_or(0, |_| hold::AT_MOST.as_secs());
+        let secs = self.input.spec.timeout_secs.saturating_add(hour).saturating_add(held);
         super::journal::now() / 1_000_000 + i64::try_from(secs).unwrap_or(i64::MAX / 2)
     }
 
@@ -83,6 +109,18 @@ impl Job {
     pub fn memory_limit(&self) -> Option<u64> {
         let defaults: engine::Limits = self.context.engine.config().limits;
         self.input.spec.resources.memory_bytes.or(defaults.memory_bytes)
+    }
+
+    /// The step to look at when the job failed: the first that ended badly, or else the first of all.
+    pub fn failed_step(&self) -> usize {
+        let steps = 0..self.input.spec.steps.len();
+        let is_bad = |index: &usize| {
+            let outcome = self.journal.step_outcome(*index);
+            outcome.is_some_and(|outcome| matches!(outcome.status, StepStatus::Failed | StepStatus::TimedOut))
+        };
+        let bad: Vec<usize> = steps.filter(is_bad).collect();
+        let counts = bad.iter().find(|&&index| !self.step(index).allow_failure);
+        counts.or(bad.first()).copied().unwrap_or(0)
     }
 
     /// Tells that a phase begins or ends.

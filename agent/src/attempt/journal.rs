@@ -6,23 +6,25 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use protocol::attempt::{AttemptEvent, EventKind, Micros, ServiceState, StepOutcome};
+use protocol::attempt::{ArtifactOutcome, AttemptEvent, CacheOutcome, EventKind, Micros, ServiceState, StepOutcome};
 use tokio::sync::mpsc;
 
+use crate::logs::mask::Masker;
+
 /// The journal of one attempt; clones share it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Journal(Arc<Mutex<Inner>>);
 
-#[derive(Debug)]
 struct Inner {
     file: File,
     told: Vec<AttemptEvent>,
+    masker: Arc<Masker>,
     events: mpsc::UnboundedSender<AttemptEvent>,
 }
 
 impl Journal {
     /// Opens it; what is in it already is told to `events` again, with the numbers it had.
-    pub fn open(path: &Path, events: mpsc::UnboundedSender<AttemptEvent>) -> io::Result<Journal> {
+    pub fn open(path: &Path, masker: Arc<Masker>, events: mpsc::UnboundedSender<AttemptEvent>) -> io::Result<Journal> {
         let text = match std::fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             other => other?,
@@ -39,12 +41,18 @@ impl Journal {
         }
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         file.set_len(whole as u64)?;
-        Ok(Journal(Arc::new(Mutex::new(Inner { file, told, events }))))
+        Ok(Journal(Arc::new(Mutex::new(Inner {
+            file,
+            told,
+            masker,
+            events,
+        }))))
     }
 
     /// Notes and tells that `kind` happened at `at`, unless that is known already.
     pub fn tell(&self, at: Micros, kind: EventKind) {
         let mut inner = self.lock();
+        let kind = masked(kind, &inner.masker);
         if !is_news(&inner.told, &kind) {
             return;
         }
@@ -77,12 +85,43 @@ impl Journal {
         self.find(|event| matches!(event.kind, EventKind::StepStarted { step } if step == index).then_some(event.at))
     }
 
+    /// The try of the step that is under way or to come, from 1.
+    pub fn tries(&self, index: usize) -> u32 {
+        let inner = self.lock();
+        let retried = inner.told.iter().filter_map(|event| match event.kind {
+            EventKind::StepRetried { step, number, .. } if step == index => Some(number),
+            _ => None,
+        });
+        retried.max().unwrap_or(1)
+    }
+
     /// How the step ended, if it has.
     pub fn step_outcome(&self, index: usize) -> Option<StepOutcome> {
         self.find(|event| match &event.kind {
             EventKind::StepFinished { step, outcome } if *step == index => Some(outcome.clone()),
             _ => None,
         })
+    }
+
+    /// What came of an artifact, if that is known.
+    pub fn artifact(&self, name: &str) -> Option<ArtifactOutcome> {
+        self.find(|event| match &event.kind {
+            EventKind::Artifact { name: told, outcome } if told == name => Some(outcome.clone()),
+            _ => None,
+        })
+    }
+
+    /// Whether a cache was found under its very key, or is kept already: it need not be kept (again).
+    pub fn has_cache(&self, key: &str) -> bool {
+        self.find(|event| match &event.kind {
+            EventKind::Cache { key: told, outcome } if told == key => match outcome {
+                CacheOutcome::Restored { from, .. } => (from == key).then_some(()),
+                CacheOutcome::Saved { .. } => Some(()),
+                CacheOutcome::Missed | CacheOutcome::Trouble { .. } => None,
+            },
+            _ => None,
+        })
+        .is_some()
     }
 
     fn find<T>(&self, wanted: impl Fn(&AttemptEvent) -> Option<T>) -> Option<T> {
@@ -94,11 +133,59 @@ impl Journal {
     }
 }
 
+/// The step that runs in the attempt whose journal this is, if one does.
+pub fn running_step(path: &Path) -> Option<usize> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let mut running = None;
+    for event in text
+        .lines()
+        .map_while(|line| serde_json::from_str::<AttemptEvent>(line).ok())
+    {
+        match event.kind {
+            EventKind::StepStarted { step } => running = Some(step),
+            EventKind::StepFinished { step, .. } if running == Some(step) => running = None,
+            _ => {}
+        }
+    }
+    running
+}
+
 /// The listener may be gone (a lost lease); the journal goes on.
 fn tell(events: &mpsc::UnboundedSender<AttemptEvent>, event: &AttemptEvent) {
     if events.send(event.clone()).is_err() {
         tracing::debug!(seq = event.seq, "nobody listens to this attempt any more");
     }
+}
+
+/// The event without secrets: what a probe printed, or a sentence that quotes it, may hold one.
+fn masked(mut kind: EventKind, masker: &Masker) -> EventKind {
+    match &mut kind {
+        EventKind::StepFinished { outcome, .. } => {
+            outcome.reason = outcome.reason.as_deref().map(|reason| masker.mask(reason));
+        }
+        EventKind::StepRetried { reason, .. } => *reason = masker.mask(reason),
+        EventKind::Service { state, .. } => match state {
+            ServiceState::Unhealthy { output } => *output = masker.mask(output),
+            ServiceState::Ready { probe, .. } => *probe = masker.mask(probe),
+            ServiceState::Pulling
+            | ServiceState::Starting
+            | ServiceState::Running
+            | ServiceState::Exited { .. }
+            | ServiceState::Stopped => {}
+        },
+        EventKind::Cache { outcome, .. } => {
+            if let CacheOutcome::Trouble { why } = outcome {
+                *why = masker.mask(why);
+            }
+        }
+        EventKind::Artifact { outcome, .. } => {
+            if let ArtifactOutcome::Lost { why } = outcome {
+                *why = masker.mask(why);
+            }
+        }
+        EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } | EventKind::Held { .. } => {}
+    }
+    kind
 }
 
 /// Whether the event adds something to what was told. After a restart the stack tells its states from the start.
@@ -115,10 +202,33 @@ fn is_news(told: &[AttemptEvent], new: &EventKind) -> bool {
         EventKind::StepFinished { step, .. } => {
             !earlier.any(|kind| matches!(kind, EventKind::StepFinished { step: other, .. } if other == step))
         }
+        EventKind::StepRetried { step, number, .. } => !earlier.any(|kind| {
+            matches!(kind, EventKind::StepRetried { step: other, number: known, .. } if other == step && known >= number)
+        }),
+        EventKind::Cache { key, outcome } => !earlier.any(|kind| match kind {
+            EventKind::Cache {
+                key: other,
+                outcome: told,
+            } => other == key && same_kind(told, outcome),
+            _ => false,
+        }),
+        EventKind::Artifact { name, outcome } => !earlier.any(|kind| match kind {
+            EventKind::Artifact {
+                name: other,
+                outcome: told,
+            } => other == name && same_kind(told, outcome),
+            _ => false,
+        }),
+        EventKind::Held { .. } => !earlier.any(|kind| matches!(kind, EventKind::Held { .. })),
         EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } => {
             !earlier.any(|kind| kind == new)
         }
     }
+}
+
+/// Whether the same came of it, whatever the figures.
+fn same_kind<T>(told: &T, new: &T) -> bool {
+    std::mem::discriminant(told) == std::mem::discriminant(new)
 }
 
 /// Whether a service that was in state `last` can newly be in state `next`.
@@ -134,6 +244,8 @@ fn is_next(last: &ServiceState, next: &ServiceState) -> bool {
     };
     match (last, next) {
         (S::Ready { .. }, S::Unhealthy { .. }) | (S::Unhealthy { .. }, S::Ready { .. }) => true,
+        // It ended, and is started again.
+        (S::Exited { .. }, S::Starting) => true,
         // It was to be started, and then its image was not there.
         (S::Starting, S::Pulling) => true,
         // A task: ready because it exited with 0.
@@ -163,7 +275,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events");
         let (sender, mut events) = mpsc::unbounded_channel();
-        let journal = Journal::open(&path, sender).unwrap();
+        let journal = Journal::open(&path, Arc::default(), sender).unwrap();
         journal.tell(5, EventKind::Started);
         journal.tell(6, EventKind::StepStarted { step: 0 });
         assert_eq!(seqs(&mut events), [0, 1]);
@@ -173,7 +285,7 @@ mod tests {
         file.write_all(b"{\"seq\":2,\"at").unwrap();
 
         let (sender, mut events) = mpsc::unbounded_channel();
-        let journal = Journal::open(&path, sender).unwrap();
+        let journal = Journal::open(&path, Arc::default(), sender).unwrap();
         journal.tell(9, EventKind::Started);
         journal.tell(9, EventKind::StepStarted { step: 0 });
         journal.tell(9, EventKind::StepStarted { step: 1 });

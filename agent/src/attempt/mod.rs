@@ -4,25 +4,33 @@
 //!
 //! # Layout
 //! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
-//! services · `held` steps started ahead · `step` one step · `interrupt` what ends a job from outside · `standing`,
-//! `plan`, `words` pure decisions · `folder`, `journal` what outlives the agent · `reports` what tests said · `streams`, [`spool`] logs on their way · `images`, `voice` progress.
+//! services · `held` steps started ahead · [`hold`] what stays after a failure · `step` one step · `interrupt` what
+//! ends a job from outside · `standing`, `plan`, `words` pure decisions · `restore`, `keep` caches and artifacts ·
+//! `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `reports` what tests said · `streams`, [`spool`] logs on their way ·
+//! `images`, `voice` progress · `image` steps that build one · `logins` who asks registries.
 
 mod conduct;
 pub mod folder;
-mod ground;
+pub(crate) mod ground;
 mod held;
+pub mod hold;
+mod image;
 mod images;
 mod interrupt;
 mod job;
 pub mod journal;
-mod plan;
+mod keep;
+mod logins;
+pub mod outputs;
+pub(crate) mod plan;
 mod reports;
+mod restore;
 mod services;
 pub mod spool;
 mod standing;
 mod step;
 mod streams;
-mod voice;
+pub(crate) mod voice;
 pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +39,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use job_specs::model::{Env, JobSpec};
-use protocol::attempt::{AttemptEvent, AttemptResult};
+use protocol::attempt::{AttemptEvent, AttemptResult, Micros};
 use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::{SecretValue, Source};
 use tokio::sync::mpsc;
@@ -39,14 +47,17 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::blobs::Blobs;
 use crate::checkout::Mirrors;
 use crate::engine::Engine;
 use crate::logs::mask::Masker;
 use crate::sandbox::Pool;
 use folder::{AttemptFolder, Ended};
+use hold::{HoldEnd, Holds};
 use images::{Images, Pulls};
 use job::Job;
 use journal::Journal;
+use outputs::Outputs;
 use streams::Streams;
 use voice::Voice;
 
@@ -69,6 +80,8 @@ pub struct AttemptInput {
     pub secrets: BTreeMap<String, SecretValue>,
     /// The code is trusted: the sandbox may be used again by the same repository.
     pub trusted: bool,
+    /// Where its caches and artifacts are.
+    pub blobs: Blobs,
 }
 
 impl AttemptInput {
@@ -106,6 +119,8 @@ pub struct AttemptContext {
     pub tasks: TaskTracker,
     /// The agent is stopped: every attempt ends, and none of them is to blame.
     pub shutdown: CancellationToken,
+    /// Jobs whose containers stay after their failure.
+    pub holds: Holds,
 }
 
 /// Where an attempt tells what happens.
@@ -140,7 +155,12 @@ pub enum StreamNews {
 pub struct Over {
     /// How it ended.
     pub result: AttemptResult,
-    /// The removal of its containers, which goes on behind the result. The folder is needed until then.
+    /// What its steps wrote to `$DROVER_OUTPUT`.
+    pub outputs: Outputs,
+    /// Its containers and services stay until then.
+    pub held_until: Option<Micros>,
+    /// The removal of its containers, which goes on behind the result and, when it is held, behind the hold. The folder
+    /// is needed until then; and longer, when it says then that the attempt is still held.
     pub removal: JoinHandle<()>,
 }
 
@@ -155,14 +175,24 @@ pub async fn run(context: &AttemptContext, input: AttemptInput, outlet: Outlet, 
         Ok(job) => conduct::run(job, cancel).await,
         Err(error) => Over {
             result: words::broken(format!("the agent cannot keep the attempt's folder: {error}")),
+            outputs: Outputs::new(),
+            held_until: None,
             removal: context.tasks.spawn(async {}),
         },
     }
 }
 
-/// Ends what an earlier life of the agent left of this attempt in the engine, without a result: it is not ours any more.
+/// Ends what an earlier life of the agent left of this attempt in the engine, without a result: it is over, or not ours
+/// any more. One that is held stays for its time.
 pub async fn abandon(context: &AttemptContext, attempt: &AttemptId) {
-    let _kept = context.engine.keep(crate::engine::Owner::Attempt(attempt.0.clone()));
+    let kept = context.engine.keep(crate::engine::Owner::Attempt(attempt.0.clone()));
+    let folder = AttemptFolder::of(&context.attempts, attempt);
+    if let Some(note) = folder.held()
+        && context.holds.keep(attempt, &folder, note).await == HoldEnd::Left
+    {
+        let sandbox = context.pool.adopt(attempt.as_str()).await;
+        return context.holds.leave_behind((kept, sandbox));
+    }
     ground::remove_left(context, attempt).await;
 }
 
@@ -173,15 +203,24 @@ async fn open(
     outlet: Outlet,
 ) -> io::Result<Arc<Job>> {
     folder.create()?;
-    let journal = Journal::open(&folder.events(), outlet.events)?;
+    restore::make_folders(&folder, &input.spec)?;
+    let masker = Arc::new(input.masker());
+    let journal = Journal::open(&folder.events(), masker.clone(), outlet.events)?;
     let voice = Voice::open(&folder.log(&StreamId::job()))?;
     let pulls = Pulls::new(journal.clone(), voice.clone());
-    let wanted: BTreeSet<String> = input.spec.steps.iter().map(|step| step.image.clone()).collect();
+    let steps = input
+        .spec
+        .steps
+        .iter()
+        .filter(|step| step.skip.is_none() && !image::builds(step));
+    let wanted: BTreeSet<String> = steps.map(|step| step.image.clone()).collect();
+    let logins = logins::of(&input);
     Ok(Arc::new(Job {
         context: context.clone(),
         resumed: journal.started_at().is_some(),
-        images: Images::send_for(&context.engine, &context.tasks, wanted, &pulls),
+        images: Images::send_for(&context.engine, &context.tasks, wanted, &logins, &pulls),
         input,
+        masker,
         journal,
         voice,
         pulls,
@@ -192,7 +231,7 @@ async fn open(
 
 /// The attempt ended in an earlier life of the agent: tells it again and removes what is left.
 fn replay(context: &AttemptContext, attempt: &AttemptId, folder: &AttemptFolder, ended: Ended, outlet: Outlet) -> Over {
-    if let Err(error) = Journal::open(&folder.events(), outlet.events) {
+    if let Err(error) = Journal::open(&folder.events(), Arc::default(), outlet.events) {
         tracing::warn!(%error, attempt.id = %attempt, "the journal of an ended attempt cannot be read");
     }
     for (stream, len) in ended.logs {
@@ -214,6 +253,8 @@ fn replay(context: &AttemptContext, attempt: &AttemptId, folder: &AttemptFolder,
     let removal = context.tasks.spawn(async move { abandon(&owner, &attempt).await });
     Over {
         result: ended.result,
+        outputs: ended.outputs,
+        held_until: folder.held().map(|note| note.until),
         removal,
     }
 }

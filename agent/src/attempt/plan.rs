@@ -19,6 +19,13 @@ pub const WORKSPACE: &str = "/workspace";
 /// The label that says which step a container is for, from 0.
 pub const STEP_LABEL: &str = "drover.step";
 
+/// The label that says for which try of the step it is, from 1.
+pub const TRY_LABEL: &str = "drover.try";
+/// The label of the container in which people look around after a failure.
+pub const HOLD_LABEL: &str = "drover.hold";
+/// How much the secret files of a step may have together; they are in memory.
+const SECRETS_SIZE: &str = "2m";
+
 /// Where the folders of a step are on the host.
 #[derive(Debug, Clone)]
 pub struct StepPlaces<'a> {
@@ -55,11 +62,20 @@ pub fn container(
             .objects
             .map(|objects| bind(objects, OBJECTS_MOUNT, Access::ReadOnly)),
     );
+    let tmpfs = match secret_files(step).next() {
+        Some(_) => [(
+            gate::SECRETS.to_owned(),
+            format!("rw,nosuid,nodev,noexec,mode=1777,size={SECRETS_SIZE}"),
+        )]
+        .into(),
+        None => BTreeMap::new(),
+    };
     ContainerPlan {
         entrypoint: Some(vec!["/.drover/gate".into(), "step".into()]),
         user: step.user.clone(),
         workdir: Some(WORKSPACE.into()),
         binds,
+        tmpfs,
         network,
         limits: limits(resources),
         ..ContainerPlan::of(image)
@@ -105,12 +121,13 @@ pub fn go(input: &AttemptInput, index: usize) -> gate::Go {
         env: environment(input, index).into_iter().collect(),
         cwd: Some(working_folder(step.workdir.as_deref())),
         script,
+        files: secret_file_contents(step, &input.secrets),
         ..gate::Go::default()
     }
 }
 
 /// The environment of a step: job, then step, then the secrets that it names, then what nobody may change.
-fn environment(input: &AttemptInput, index: usize) -> Env {
+pub fn environment(input: &AttemptInput, index: usize) -> Env {
     let (spec, step) = (&input.spec, &input.spec.steps[index]);
     // Files of the workspace may belong to another user than the step's.
     let mut env: Env = [
@@ -161,10 +178,35 @@ fn secrets_of<'a>(
     })
 }
 
+/// The secrets that the step gets as files: each with its path, and where it really stands.
+fn secret_files(step: &StepSpec) -> impl Iterator<Item = (&str, &str, String)> {
+    let files = step.secrets.iter().filter_map(|secret| match &secret.into {
+        SecretInto::File(path) => Some((secret.name.as_str(), path.as_str())),
+        SecretInto::Env(_) => None,
+    });
+    let numbered = files.enumerate();
+    numbered.map(|(number, (name, path))| (name, path, format!("{}/{number}", gate::SECRETS)))
+}
+
+/// The links by which a step finds its secret files: (where, to what). The files themselves are in memory, made by the
+/// gate at *go*; so nothing of them is ever in the container's configuration or on a disk.
+pub fn secret_links(step: &StepSpec) -> Vec<(String, String)> {
+    let links = secret_files(step).map(|(_, path, place)| (path.to_owned(), place));
+    links.collect()
+}
+
+fn secret_file_contents(step: &StepSpec, secrets: &BTreeMap<String, SecretValue>) -> Vec<(String, Vec<u8>)> {
+    let contents = secret_files(step).filter_map(|(name, _, place)| {
+        let value = &secrets.get(name)?.0;
+        Some((place, value.clone().into_bytes()))
+    });
+    contents.collect()
+}
+
 /// The secrets that steps name and nobody has: (step, secret), each secret once.
 pub fn missing_secrets(input: &AttemptInput) -> Vec<(&str, &str)> {
     let mut missing: Vec<(&str, &str)> = Vec::new();
-    for step in &input.spec.steps {
+    for step in input.spec.steps.iter().filter(|step| step.skip.is_none()) {
         for secret in &step.secrets {
             let known = missing.iter().any(|(_, known)| *known == secret.name);
             if !input.secrets.contains_key(&secret.name) && !known {
@@ -176,7 +218,7 @@ pub fn missing_secrets(input: &AttemptInput) -> Vec<(&str, &str)> {
 }
 
 /// An absolute folder; relative ones are under the workspace.
-fn working_folder(workdir: Option<&str>) -> String {
+pub fn working_folder(workdir: Option<&str>) -> String {
     let folder = workdir.map_or_else(|| PathBuf::from(WORKSPACE), |folder| Path::new(WORKSPACE).join(folder));
     folder.to_string_lossy().into_owned()
 }
@@ -232,6 +274,12 @@ mod tests {
             env: env(&[("DROVER_SHA", "abc")]),
             secrets: [secret("TOKEN", "t0ken"), secret("OTHER", "0ther")].into(),
             trusted: true,
+            blobs: crate::blobs::Blobs::Folder(crate::blobs::Folder::new(
+                Path::new("/data"),
+                Path::new("/run"),
+                "r",
+                (&JobSpec::default()).into(),
+            )),
         }
     }
 

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use job_specs::model::ServiceSpec;
 use protocol::attempt::{EventKind, ServiceState};
 use protocol::ids::StreamId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::job::Job;
-use super::words;
+use super::{logins, words};
 use crate::engine::labels;
 use crate::sandbox::Sandbox;
-use crate::stack::{Stack, StackEvent, StackFailure, StackSpec};
+use crate::stack::{Stack, StackEvent, StackFailure, StackSpec, Workspace};
 
 /// The services of a job, running.
 pub struct Services {
@@ -22,7 +23,8 @@ pub struct Services {
 
 impl Services {
     /// Starts them, or goes on with those of an earlier life. `None`: the job has none.
-    pub async fn start(job: &Arc<Job>, sandbox: &Sandbox) -> Option<Services> {
+    /// `code` says where the workspace is once it is complete.
+    pub async fn start(job: &Arc<Job>, sandbox: &Sandbox, code: Workspace) -> Option<Services> {
         let specs = &job.input.spec.services;
         if specs.is_empty() {
             return None;
@@ -31,10 +33,11 @@ impl Services {
         let (flush, flushes) = mpsc::unbounded_channel();
         job.context.tasks.spawn(forward(job.clone(), states, flushes));
         let engine = &job.context.engine;
+        let spec = spec(job, code);
         let stack = if job.resumed {
-            Stack::resume(engine, sandbox, spec(job), observer).await
+            Stack::resume(engine, sandbox, spec, observer).await
         } else {
-            Stack::start(engine, sandbox, spec(job), observer)
+            Stack::start(engine, sandbox, spec, observer)
         };
         Some(Services { stack, flush })
     }
@@ -48,20 +51,20 @@ impl Services {
     }
 }
 
-fn spec(job: &Arc<Job>) -> StackSpec {
+fn spec(job: &Arc<Job>, code: Workspace) -> StackSpec {
     let services = job.input.spec.services.clone();
-    let images: BTreeMap<String, String> = services
-        .iter()
-        .map(|service| (service.name.clone(), service.image.clone()))
-        .collect();
+    let images = images(&services);
     let attempt = job.input.attempt.as_str();
-    let (pulls, masker) = (job.pulls.clone(), job.input.masker());
+    let (pulls, masker) = (job.pulls.clone(), job.masker.clone());
     let mut spec = StackSpec::new(attempt, services, job.folder.path().to_owned());
     spec.labels = [
         (labels::ATTEMPT.to_owned(), attempt.to_owned()),
         (labels::EXPIRES.to_owned(), job.expires().to_string()),
     ]
     .into();
+    spec.secrets = job.input.secrets.clone();
+    spec.logins = logins::of(&job.input);
+    spec.workspace = Some(code);
     spec.mask = Some(Arc::new(move |line| masker.mask(line)));
     spec.on_pull = Some(Arc::new(move |service, progress| {
         if let Some(image) = images.get(service) {
@@ -69,6 +72,21 @@ fn spec(job: &Arc<Job>) -> StackSpec {
         }
     }));
     spec
+}
+
+/// The image of each replica.
+fn images(services: &[ServiceSpec]) -> BTreeMap<String, String> {
+    let of = |service: &ServiceSpec| {
+        let image = service.image.clone();
+        service.replicas().into_iter().map(move |name| (name, image.clone()))
+    };
+    services.iter().flat_map(of).collect()
+}
+
+/// The service of the job that a replica is one of.
+fn service_of<'a>(job: &'a Job, replica: &str) -> Option<&'a ServiceSpec> {
+    let mut services = job.input.spec.services.iter();
+    services.find(|service| service.replicas().iter().any(|name| name == replica))
 }
 
 /// Puts the stack's states into the journal, and words about them into the job's log.
@@ -92,16 +110,17 @@ async fn forward(
 
 fn note(job: &Job, event: StackEvent) {
     let name = &event.service;
-    if !matches!(event.state, ServiceState::Pulling | ServiceState::Starting) {
+    let service = service_of(job, name);
+    let is_built = service.is_some_and(|service| service.build.is_some());
+    let speaks = match event.state {
+        ServiceState::Starting => false,
+        ServiceState::Pulling => is_built, // the build's output comes first
+        _ => true,
+    };
+    if speaks {
         job.streams.open(&StreamId::service(name));
     }
-    let image = job
-        .input
-        .spec
-        .services
-        .iter()
-        .find(|service| service.name == *name)
-        .map(|service| &service.image);
+    let image = service.map(|service| &service.image);
     match &event.state {
         ServiceState::Ready { after_ms, probe } => {
             let after = words::span(std::time::Duration::from_millis(*after_ms));
@@ -111,6 +130,7 @@ fn note(job: &Job, event: StackEvent) {
         ServiceState::Unhealthy { output } => {
             job.voice.say(format!("service {name} is unhealthy: {}", output.trim()));
         }
+        ServiceState::Pulling if is_built => job.voice.say(format!("building the image of service {name}")),
         ServiceState::Exited { .. } | ServiceState::Pulling | ServiceState::Stopped => {}
         ServiceState::Starting | ServiceState::Running => {
             if let Some(image) = image {
@@ -132,9 +152,9 @@ pub fn tell_death(job: &Job, failure: &StackFailure) {
 
 /// The job is over: services that still run are stopped by us.
 pub fn tell_stopped(job: &Job) {
-    for service in &job.input.spec.services {
+    for service in job.input.spec.services.iter().flat_map(ServiceSpec::replicas) {
         job.journal.tell_now(EventKind::Service {
-            service: service.name.clone(),
+            service,
             state: ServiceState::Stopped,
         });
     }

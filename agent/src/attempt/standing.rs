@@ -26,7 +26,7 @@ pub fn runs(when: WhenStatus, standing: Standing) -> bool {
 /// The next steps that will run if the job goes on to stand like that, from `from` on: those worth starting ahead.
 pub fn ahead(steps: &[StepSpec], from: usize, standing: Standing) -> impl Iterator<Item = usize> {
     let rest = steps.iter().enumerate().skip(from);
-    let will_run = rest.filter(move |(_, step)| runs(step.when, standing));
+    let will_run = rest.filter(move |(_, step)| step.skip.is_none() && runs(step.when, standing));
     will_run.map(|(index, _)| index).take(WINDOW)
 }
 

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use protocol::attempt::{AttemptResult, EventKind, StepOutcome, StepStatus};
+use job_specs::model::StepAction;
+use protocol::attempt::{AttemptResult, EventKind, Micros, StepOutcome, StepStatus};
 use protocol::ids::StreamId;
 
 use super::held::HeldStep;
 use super::interrupt::{Interrupt, Interrupts, rest_of};
 use super::job::Job;
 use super::words::{self, StepEnd};
-use super::{journal, plan};
+use super::{journal, outputs, plan};
 use crate::gate::{ExitStatus, GateError, GatePhase};
 use crate::stack::Stack;
 
@@ -22,13 +23,13 @@ const SIGTERM: i32 = 15;
 
 /// How a step went on with the job.
 pub enum StepOver {
-    /// It came to its end, good or bad.
-    Ended(StepEnd),
-    /// The job was interrupted; the step is stopped.
+    /// It came to its end, good or bad, at that time. It is for the caller to note it.
+    Ended(StepEnd, Micros),
+    /// The job was interrupted; the step is stopped, and its end is in the journal.
     Interrupted(Interrupt),
 }
 
-/// Lets a held step run to its end. Notes its start and its end in the journal.
+/// Lets a held step run to its end. Notes its start in the journal; its log is open from here on.
 pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrupts, stack: Option<&Stack>) -> StepOver {
     let step = job.step(index);
     let stream = StreamId::step(index);
@@ -40,36 +41,59 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
     let over = match over {
         End::Exited(status) => {
             let end = words::of_exit(step, &status, job.memory_limit());
-            job.finish_step(index, status.ended_us, end.outcome.clone());
-            StepOver::Ended(end)
+            StepOver::Ended(end, status.ended_us)
         }
-        End::Lost(error) => StepOver::Ended(lost(job, index, held, &error).await),
+        End::Lost(error) => StepOver::Ended(lost(job, index, held, &error).await, journal::now()),
         End::TimedOut(limit) => {
             job.voice
                 .say(format!("step `{}` is stopped after {}", step.name, words::span(limit)));
+            let running = running_command(job, index, held).await;
             let status = stop(job, held).await;
-            let (word, failure) = words::step_timeout(step, limit);
-            let outcome = stopped(status, word, &failure);
-            job.finish_step(index, journal::now(), outcome.clone());
-            StepOver::Ended(StepEnd {
-                outcome,
+            let (word, failure) = words::step_timeout(step, limit, running.as_deref());
+            let end = StepEnd {
+                outcome: stopped(status, word, &failure),
                 failure: Some(failure),
-            })
-        }
-        End::Interrupted(interrupt) => {
-            let status = stop(job, held).await;
-            let word = match &interrupt {
-                Interrupt::Cancelled | Interrupt::AgentStopped => StepStatus::Cancelled,
-                Interrupt::JobTimeout(_) => StepStatus::TimedOut,
-                Interrupt::Service(_) => StepStatus::Failed,
             };
-            let outcome = stopped(status, word, &interrupt.result(Some(step)));
+            StepOver::Ended(end, journal::now())
+        }
+        End::Interrupted(mut interrupt) => {
+            if let Interrupt::JobTimeout { running, .. } = &mut interrupt {
+                *running = running_command(job, index, held).await;
+            }
+            let status = stop(job, held).await;
+            let mut outcome = stopped(status, word_of(&interrupt), &interrupt.result(Some(step)));
+            outcome.tries = job.journal.tries(index);
             job.finish_step(index, journal::now(), outcome);
             StepOver::Interrupted(interrupt)
         }
     };
-    job.streams.close(&stream);
+    outputs::take(job, index);
     over
+}
+
+/// What an interrupt makes of the step in which it comes.
+pub fn word_of(interrupt: &Interrupt) -> StepStatus {
+    match interrupt {
+        Interrupt::Cancelled | Interrupt::AgentStopped => StepStatus::Cancelled,
+        Interrupt::JobTimeout { .. } => StepStatus::TimedOut,
+        Interrupt::Service(_) => StepStatus::Failed,
+    }
+}
+
+/// The command that the step is at: what its script has started last, or else a script of one line, or its entrypoint.
+async fn running_command(job: &Job, index: usize, held: &HeldStep) -> Option<String> {
+    if let Some(command) = held.gate.running().await {
+        return Some(command);
+    }
+    match &job.step(index).action {
+        StepAction::Run { script, .. } => {
+            let mut lines = script.lines().map(str::trim).filter(|line| !line.is_empty());
+            let line = lines.next()?;
+            lines.next().is_none().then(|| line.to_owned())
+        }
+        StepAction::Entrypoint(argv) => Some(argv.join(" ")),
+        StepAction::Image(_) => None,
+    }
 }
 
 enum End {
@@ -140,7 +164,7 @@ async fn lost(job: &Job, index: usize, held: &HeldStep, error: &GateError) -> St
         Some(container) => job.context.engine.wait_exit(container).await.ok(),
         None => None,
     };
-    let end = match exit {
+    match exit {
         Some(exit) if exit.oom => {
             let status = ExitStatus {
                 exit_code: exit.code,
@@ -150,9 +174,7 @@ async fn lost(job: &Job, index: usize, held: &HeldStep, error: &GateError) -> St
             words::of_exit(step, &status, job.memory_limit())
         }
         _ => broken(&step.name, &error.to_string()),
-    };
-    job.finish_step(index, journal::now(), end.outcome.clone());
-    end
+    }
 }
 
 /// A step that we lost.

@@ -41,10 +41,19 @@ pub fn of_exit(step: &StepSpec, status: &ExitStatus, memory_limit: Option<u64>) 
     };
     outcome.status = StepStatus::Failed;
     outcome.reason = Some(sentence.clone());
+    let failure = with_exit_code(AttemptResult::because(verdict, code, sentence), status.exit_code);
     StepEnd {
         outcome,
-        failure: Some(AttemptResult::because(verdict, code, sentence)),
+        failure: Some(failure),
     }
+}
+
+/// The result with the exit code of the step that decided.
+fn with_exit_code(mut result: AttemptResult, exit_code: Option<i32>) -> AttemptResult {
+    if let Some(reason) = &mut result.reason {
+        reason.exit_code = exit_code;
+    }
+    result
 }
 
 fn why_it_failed(step: &StepSpec, status: &ExitStatus, memory_limit: Option<u64>) -> (ReasonCode, String) {
@@ -122,12 +131,17 @@ fn no_command(step: &StepSpec, error: &str) -> String {
     }
 }
 
-/// The step ran into its own limit.
-pub fn step_timeout(step: &StepSpec, limit: Duration) -> (StepStatus, AttemptResult) {
+fn running_then(command: Option<&str>) -> String {
+    command.map_or_else(String::new, |command| format!("; running then: `{command}`"))
+}
+
+/// The step ran into its own limit, at work on that command.
+pub fn step_timeout(step: &StepSpec, limit: Duration, running: Option<&str>) -> (StepStatus, AttemptResult) {
     let sentence = format!(
-        "step `{}` ran longer than its timeout of {} and was stopped",
+        "step `{}` ran longer than its timeout of {} and was stopped{}",
         step.name,
-        span(limit)
+        span(limit),
+        running_then(running)
     );
     (
         StepStatus::TimedOut,
@@ -135,14 +149,15 @@ pub fn step_timeout(step: &StepSpec, limit: Duration) -> (StepStatus, AttemptRes
     )
 }
 
-/// The job ran into its limit, in that step if one ran.
-pub fn job_timeout(step: Option<&StepSpec>, limit: Duration) -> AttemptResult {
+/// The job ran into its limit, in that step if one ran, at work on that command.
+pub fn job_timeout(step: Option<&StepSpec>, limit: Duration, running: Option<&str>) -> AttemptResult {
     let place = step.map_or(" before its first step".into(), |step| {
         format!(" in step `{}`", step.name)
     });
     let sentence = format!(
-        "the job ran longer than its timeout of {} and was stopped{place}",
-        span(limit)
+        "the job ran longer than its timeout of {} and was stopped{place}{}",
+        span(limit),
+        running_then(running)
     );
     AttemptResult::because(Verdict::TimedOut, ReasonCode::Timeout, sentence)
 }
@@ -239,10 +254,11 @@ pub fn of_outcome(outcome: &StepOutcome) -> Option<AttemptResult> {
         }
         StepStatus::Failed => (Verdict::Failed, ReasonCode::StepFailed),
     };
-    Some(AttemptResult::because(
-        verdict,
-        code,
-        outcome.reason.clone().unwrap_or_default(),
+    let sentence = outcome.reason.clone().unwrap_or_default();
+    let exit_code = outcome.exit_code.filter(|_| outcome.status == StepStatus::Failed);
+    Some(with_exit_code(
+        AttemptResult::because(verdict, code, sentence),
+        exit_code,
     ))
 }
 
@@ -257,6 +273,7 @@ pub fn without_run(status: StepStatus, reason: Option<String>) -> StepOutcome {
         duration_us: 0,
         peak_memory_bytes: 0,
         cpu_us: 0,
+        tries: 1,
     }
 }
 

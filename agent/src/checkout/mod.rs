@@ -15,6 +15,7 @@ use protocol::lease::Source;
 use tokio_util::sync::CancellationToken;
 
 pub use mirrors::Mirrors;
+pub use tree::files;
 
 /// Where a step finds the objects of the repository: the mirror's own, mounted read-only, so that no step can spoil
 /// them for the next job.

@@ -27,11 +27,15 @@ pub fn copy(from: &Path, workspace: &Path) -> Result<(), CheckoutError> {
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<(), CheckoutError> {
-    let files = match listed_by_git(from) {
-        Some(files) => files,
-        None => all_files(from)?,
-    };
-    copy_files(from, to, &files)
+    copy_files(from, to, &files(from)?)
+}
+
+/// The files that a copy has, relative to the folder; some may be gone by the time they are read.
+pub fn files(from: &Path) -> Result<Vec<PathBuf>, CheckoutError> {
+    match listed_by_git(from) {
+        Some(files) => Ok(files),
+        None => all_files(from),
+    }
 }
 
 /// The objects of the repository whose root `from` is, if a container can use them as they are.

@@ -9,9 +9,12 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite};
 
 /// A call that the coordinator need not think about may take this long.
-const CALL_TAKES: Duration = Duration::from_secs(30);
+pub(crate) const CALL_TAKES: Duration = Duration::from_secs(30);
 /// A poll may come back so much later than it was to be held.
 const POLL_SLACK: Duration = Duration::from_secs(10);
 /// A connection that is not there by then is not there.
@@ -52,6 +55,9 @@ pub struct Coordinator {
     url: String,
     token: SecretString,
 }
+
+/// The way between a shell and the coordinator.
+pub type ShellRoad = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A part of a log.
 #[derive(Debug)]
@@ -132,6 +138,25 @@ impl Coordinator {
         Ok(answer.next_offset)
     }
 
+    /// Opens the way between a shell and whoever asked for it.
+    pub async fn shell(&self, id: &str) -> Result<ShellRoad, CallError> {
+        let url = format!("{}/agent/v1/shells/{id}", self.url);
+        let url = url.replacen("http", "ws", 1);
+        let broken = |error: &dyn std::fmt::Display| CallError::Away(error.to_string());
+        let mut request = url.into_client_request().map_err(|error| broken(&error))?;
+        let token = format!("Bearer {}", self.token.expose_secret());
+        let token = header::HeaderValue::try_from(token).map_err(|error| broken(&error))?;
+        request.headers_mut().insert(header::AUTHORIZATION, token);
+        match tokio::time::timeout(CONNECT_TAKES, tokio_tungstenite::connect_async(request)).await {
+            Ok(Ok((road, _))) => Ok(road),
+            Ok(Err(tungstenite::Error::Http(answer))) => {
+                Err(refusal(answer.status(), answer.body().as_deref().unwrap_or_default()))
+            }
+            Ok(Err(error)) => Err(broken(&error)),
+            Err(_) => Err(CallError::Away("it does not take the connection".into())),
+        }
+    }
+
     /// Tells a part of what the test reports said.
     pub async fn tests(&self, held: &Held, part: &TestUpload) -> Result<(), CallError> {
         let json = serde_json::to_vec(part).map_err(|error| CallError::Away(error.to_string()))?;
@@ -157,13 +182,13 @@ impl Coordinator {
             .map(drop)
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}/agent/v1/{path}", self.url));
         request.bearer_auth(self.token.expose_secret())
     }
 }
 
-async fn send(request: RequestBuilder) -> Result<Response, CallError> {
+pub(crate) async fn send(request: RequestBuilder) -> Result<Response, CallError> {
     let answer = request.send().await.map_err(away)?;
     let status = answer.status();
     if status.is_success() {
@@ -173,7 +198,7 @@ async fn send(request: RequestBuilder) -> Result<Response, CallError> {
     Err(refusal(status, &body))
 }
 
-async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, CallError> {
+pub(crate) async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, CallError> {
     let body = answer.bytes().await.map_err(away)?;
     serde_json::from_slice(&body).map_err(|error| CallError::Refused {
         status: 200,

@@ -3,14 +3,15 @@
 //!
 //! # Layout
 //! [`run`] start and end · `office` the loop of polls · `desk` what is in hand, pure · `work` one lease · `report` its
-//! events · `ship` its logs · `records` what is written down · `client`, `backoff` the calls.
+//! events · `ship` its logs · `shells` people in it · `records` what is written down · `client`, `backoff` the calls.
 
 mod backoff;
-mod client;
+pub(crate) mod client;
 mod desk;
 mod office;
 mod records;
 mod report;
+mod shells;
 mod ship;
 mod test_reports;
 mod work;
@@ -29,13 +30,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::AttemptContext;
+use crate::attempt::hold::Holds;
 use crate::checkout::Mirrors;
 use crate::engine::{Engine, EngineConfig, Kept, Limits, Owner};
 use crate::logs::tail::Watcher;
 use crate::sandbox::{Pool, PoolConfig};
+pub(crate) use backoff::Backoff;
 use client::Coordinator;
 use desk::{Desk, Once};
 use office::Office;
+use shells::Masks;
 use work::Shop;
 
 /// How an agent runs.
@@ -93,11 +97,13 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
         attempts: attempts.clone(),
         tasks: tasks.clone(),
         shutdown: stop.now.child_token(),
+        holds: Holds::default(),
     };
     let shop = Shop {
         coordinator,
         context,
         watcher: Watcher::new(),
+        masks: Masks::default(),
         news,
     };
     let once = if config.once { Once::Yes } else { Once::No };

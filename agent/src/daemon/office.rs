@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::backoff::Backoff;
 use super::client::CallError;
 use super::desk::{Desk, Question};
+use super::shells;
 use super::work::{self, Shop, WorkNews, WorkStage};
 use super::{AgentConfig, Stop};
 use crate::engine::Kept;
@@ -81,9 +82,11 @@ impl Office {
                 () = stop.drain.cancelled(), if !is_stopping => {
                     tracing::info!("finishing what is in hand");
                     is_stopping = true;
+                    self.shop.context.holds.leave();
                     self.desk.drain();
                 }
                 () = stop.now.cancelled() => {
+                    self.shop.context.holds.leave();
                     self.see_off(news).await;
                     return Ok(());
                 }
@@ -107,6 +110,7 @@ impl Office {
             held: question.held,
             software: env!("CARGO_PKG_VERSION").to_owned(),
             hold_secs: Some(hold_secs),
+            holds: self.shop.context.holds.list(),
         };
         let (coordinator, ticket) = (self.shop.coordinator.clone(), question.ticket);
         self.out.push(Box::pin(async move {
@@ -129,7 +133,11 @@ impl Office {
                     tracing::info!("the coordinator answers again");
                     self.is_away = false;
                 }
-                let says_nothing = answer.leases.is_empty() && answer.cancel.is_empty() && answer.lost.is_empty();
+                let says_nothing = answer.leases.is_empty()
+                    && answer.cancel.is_empty()
+                    && answer.lost.is_empty()
+                    && answer.shells.is_empty()
+                    && answer.release.is_empty();
                 if says_nothing && answered.asked_at.elapsed() < HELD_AT_LEAST {
                     self.not_before = Instant::now() + self.backoff.next_wait();
                 } else {
@@ -171,7 +179,14 @@ impl Office {
                 self.shop.context.tasks.spawn(work::abandon(self.shop.clone(), attempt));
             }
         }
+        for call in answer.shells {
+            self.shop.context.tasks.spawn(shells::open(self.shop.clone(), call));
+        }
+        let holds = &self.shop.context.holds;
+        answer.release.iter().for_each(|attempt| holds.release(attempt));
         if answer.drain {
+            // It may be gone for good after this: nobody would remove what it holds.
+            holds.release_all();
             self.desk.drain();
         }
     }

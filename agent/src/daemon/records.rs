@@ -21,6 +21,12 @@ pub fn write(folder: &AttemptFolder, lease: &Lease) -> io::Result<()> {
     write_whole(&folder.path().join(FILE), &serde_json::to_vec_pretty(&lease)?)
 }
 
+/// The lease of an attempt, if its folder is there.
+pub fn read(folder: &AttemptFolder) -> Option<Lease> {
+    let text = fs::read(folder.path().join(FILE)).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
 /// What was held, by the folders under `attempts`. A folder without a lease in it is of no use and is removed.
 pub fn find(attempts: &Path) -> io::Result<Vec<Held>> {
     let mut held = Vec::new();

@@ -1,11 +1,10 @@
 //! One lease, from its arrival to the coordinator's last word about it: the attempt runs, its events are told, its logs
 //! are shipped, its end is told when all of that is there, and its folder goes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::attempt::{AttemptEvent, AttemptResult};
+use protocol::attempt::AttemptEvent;
 use protocol::ids::AttemptId;
 use protocol::lease::{Finish, Held, Lease};
 use protocol::reports::TestReport;
@@ -17,10 +16,12 @@ use super::backoff::Backoff;
 use super::client::{CallError, Coordinator};
 use super::records;
 use super::report::Report;
+use super::shells::Masks;
 use super::ship::Shipping;
 use super::test_reports;
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over, words};
+use crate::blobs::{Blobs, Remote};
 use crate::logs::tail::Watcher;
 
 /// An agent that is stopped at once tries this long to tell what it can.
@@ -35,6 +36,8 @@ pub struct Shop {
     pub context: AttemptContext,
     /// Follows their logs.
     pub watcher: Watcher,
+    /// What hides the secrets of what is in hand.
+    pub masks: Masks,
     /// Hears how work goes.
     pub news: mpsc::UnboundedSender<WorkNews>,
 }
@@ -85,11 +88,15 @@ pub async fn run(shop: Shop, lease: Lease, signals: Signals) {
     let (telling, over) = run_and_tell(&shop, &folder, lease, &signals).await;
     let told = |stage| shop.tell(&attempt, stage);
     told(WorkStage::Told);
+    if matches!(telling, Telling::Unwanted(_)) {
+        shop.context.holds.release(&attempt);
+    }
     if let Err(broken) = over.removal.await {
         tracing::error!(attempt.id = %attempt, %broken, "the removal of an attempt's containers broke; the sweep goes on");
     }
     match telling {
         Telling::GivenUp => {}
+        _ if folder.held().is_some() => tracing::info!(attempt.id = %attempt, "a held job stays for the next start"),
         Telling::Told(_) => remove(&folder).await,
         Telling::Unwanted(why) => {
             match why {
@@ -99,13 +106,17 @@ pub async fn run(shop: Shop, lease: Lease, signals: Signals) {
             remove(&folder).await;
         }
     }
+    shop.masks.remove(&attempt);
     told(WorkStage::Gone);
 }
 
 /// Removes what an earlier life of the agent left of an attempt that is not ours any more.
 pub async fn abandon(shop: Shop, attempt: AttemptId) {
     attempt::abandon(&shop.context, &attempt).await;
-    remove(&AttemptFolder::of(&shop.context.attempts, &attempt)).await;
+    let folder = AttemptFolder::of(&shop.context.attempts, &attempt);
+    if folder.held().is_none() {
+        remove(&folder).await;
+    }
     shop.tell(&attempt, WorkStage::Gone);
 }
 
@@ -128,10 +139,12 @@ async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals
         resume: false,
     };
     let (telling, over) = match records::write(folder, &lease) {
-        Ok(()) => run_told(shop, &held, input(lease), signals).await,
+        Ok(()) => run_told(shop, &held, input(shop, &held, lease), signals).await,
         Err(error) => {
             let over = Over {
                 result: words::broken(format!("the agent cannot write to its data folder: {error}")),
+                outputs: Default::default(),
+                held_until: None,
                 removal: shop.context.tasks.spawn(async {}),
             };
             (Telling::Told(Vec::new()), over)
@@ -145,7 +158,7 @@ async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals
             };
             match told {
                 Some(ended) => (ended, over),
-                None => (finish(shop, &held, untold, &over.result, signals).await, over),
+                None => (finish(shop, &held, untold, &over, signals).await, over),
             }
         }
         other => (other, over),
@@ -157,6 +170,8 @@ async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signa
     let (events, events_told) = mpsc::unbounded_channel();
     let (streams, streams_told) = mpsc::unbounded_channel();
     let ended = CancellationToken::new();
+    let masker = Arc::new(input.masker());
+    shop.masks.add(&held.attempt, masker.clone());
     let report = Report {
         coordinator: shop.coordinator.clone(),
         held: held.clone(),
@@ -165,7 +180,7 @@ async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signa
     let shipping = Shipping {
         coordinator: shop.coordinator.clone(),
         held: held.clone(),
-        masker: Arc::new(input.masker()),
+        masker: masker.clone(),
         watcher: shop.watcher.clone(),
         ended: ended.clone(),
     };
@@ -209,18 +224,13 @@ async fn tell_tests(shop: &Shop, held: &Held, report: TestReport, signals: &Sign
 }
 
 /// Tells the end until the coordinator has it or does not want it.
-async fn finish(
-    shop: &Shop,
-    held: &Held,
-    events: Vec<AttemptEvent>,
-    result: &AttemptResult,
-    signals: &Signals,
-) -> Telling {
+async fn finish(shop: &Shop, held: &Held, events: Vec<AttemptEvent>, over: &Over, signals: &Signals) -> Telling {
     let finish = Finish {
         epoch: held.epoch,
         events,
-        result: result.clone(),
-        outputs: BTreeMap::new(),
+        result: over.result.clone(),
+        outputs: over.outputs.clone(),
+        held_until: over.held_until,
     };
     let mut backoff = Backoff::default();
     let tell = async {
@@ -253,7 +263,8 @@ async fn interruption(shop: &Shop, signals: &Signals) -> Telling {
     }
 }
 
-fn input(lease: Lease) -> AttemptInput {
+/// What is to be run, as the lease says.
+pub fn input(shop: &Shop, held: &Held, lease: Lease) -> AttemptInput {
     AttemptInput {
         attempt: lease.attempt,
         number: lease.number,
@@ -263,6 +274,7 @@ fn input(lease: Lease) -> AttemptInput {
         env: lease.env,
         secrets: lease.secrets,
         trusted: lease.trusted,
+        blobs: Blobs::Coordinator(Remote::new(shop.coordinator.clone(), held.clone())),
     }
 }
 

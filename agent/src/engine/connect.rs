@@ -14,6 +14,7 @@ use super::events::{self, Watched};
 use super::images::Images;
 use super::live::Live;
 use super::plan::Limits;
+use super::raw::Raw;
 use super::{anchor, anchor::Anchor};
 
 /// One request may take this long, seconds, until its answer begins; pulls and starts included.
@@ -44,6 +45,7 @@ pub struct Engine {
 pub(crate) struct Inner {
     pub(crate) config: EngineConfig,
     pub(crate) docker: Docker,
+    pub(crate) raw: Raw,
     pub(crate) watched: Watched,
     pub(crate) images: Images,
     pub(crate) live: Live,
@@ -63,11 +65,17 @@ impl Engine {
     ) -> Result<Engine, EngineError> {
         // bind mounts name absolute paths
         config.data = std::path::absolute(&config.data).map_err(EngineError::io("find the data folder"))?;
-        let docker = reach(config.socket.clone()).await?;
+        let socket = socket_or_usual(config.socket.clone());
+        let docker = reach(Some(socket.clone())).await?;
+        let raw = Raw::new(&socket).map_err(|detail| EngineError::Unreachable {
+            socket: socket.display().to_string(),
+            detail,
+        })?;
         let anchor = anchor::provide(&docker, &config.data).await?;
         let inner = Arc::new(Inner {
             config,
             docker,
+            raw,
             watched: Watched::default(),
             images: Images::default(),
             live: Live::default(),
@@ -122,7 +130,7 @@ impl Engine {
 /// Connects and agrees on a version. The version matters although today's client never sends it: once it does, its
 /// default would be too new for older engines.
 pub(crate) async fn reach(socket: Option<PathBuf>) -> Result<Docker, EngineError> {
-    let socket = socket.unwrap_or_else(|| socket_of(std::env::var("DOCKER_HOST").ok().as_deref()));
+    let socket = socket_or_usual(socket);
     let unreachable = |detail: String| EngineError::Unreachable {
         socket: socket.display().to_string(),
         detail,
@@ -166,6 +174,10 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         cause = deeper.source();
     }
     text
+}
+
+fn socket_or_usual(socket: Option<PathBuf>) -> PathBuf {
+    socket.unwrap_or_else(|| socket_of(std::env::var("DOCKER_HOST").ok().as_deref()))
 }
 
 fn socket_of(docker_host: Option<&str>) -> PathBuf {

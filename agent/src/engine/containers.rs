@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bollard::query_parameters::{InspectContainerOptions, KillContainerOptions, RemoveContainerOptions};
+use bollard::models::ContainerInspectResponse;
+use bollard::query_parameters::{
+    CreateContainerOptions, InspectContainerOptions, KillContainerOptions, RemoveContainerOptions,
+};
 
 use super::connect::Engine;
 use super::convert::{self, Maker};
@@ -31,7 +34,11 @@ impl Engine {
             ..plan.clone()
         };
         let body = convert::container_body(&plan, maker);
-        let created = self.docker().create_container(None, body).await;
+        let options = plan
+            .platform
+            .clone()
+            .map(|platform| CreateContainerOptions { name: None, platform });
+        let created = self.docker().create_container(options, body).await;
         let created = created.map_err(|error| EngineError::of_container("create a container", error))?;
         self.inner.watched.follow(&created.id);
         Ok(ContainerId(created.id))
@@ -41,6 +48,32 @@ impl Engine {
     pub async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {
         let started = self.docker().start_container(&id.0, None).await;
         started.map_err(|error| EngineError::of_container("start a container", error))
+    }
+
+    /// Its last end is forgotten, because it is about to be started again.
+    pub fn renew(&self, id: &ContainerId) {
+        self.inner.watched.renew(&id.0);
+    }
+
+    /// The id of the image that it was made of.
+    pub async fn image_of(&self, id: &ContainerId) -> Result<String, EngineError> {
+        let container = self.look_at(id).await?;
+        Ok(container.image.unwrap_or_default())
+    }
+
+    /// Its first process, as the engine counts; `None`: it does not run.
+    pub async fn first_process(&self, id: &ContainerId) -> Result<Option<i64>, EngineError> {
+        let container = self.look_at(id).await?;
+        let pid = container.state.and_then(|state| state.pid);
+        Ok(pid.filter(|pid| *pid > 0))
+    }
+
+    async fn look_at(&self, id: &ContainerId) -> Result<ContainerInspectResponse, EngineError> {
+        let found = self
+            .docker()
+            .inspect_container(&id.0, None::<InspectContainerOptions>)
+            .await;
+        found.map_err(|error| EngineError::of("inspect a container", error))
     }
 
     /// Ends it at once (SIGKILL). One that does not run, or is gone, is fine.
@@ -121,11 +154,7 @@ impl Engine {
 
     /// Its address on its network, once it runs.
     pub async fn address(&self, id: &ContainerId) -> Result<IpAddr, EngineError> {
-        let container = self
-            .docker()
-            .inspect_container(&id.0, None::<InspectContainerOptions>)
-            .await;
-        let container = container.map_err(|error| EngineError::of("inspect a container", error))?;
+        let container = self.look_at(id).await?;
         let networks = container
             .network_settings
             .and_then(|settings| settings.networks)

@@ -3,6 +3,8 @@
 
 use bollard::errors::Error as ClientError;
 
+use super::pull::PullFault;
+
 /// An error of the engine or on the way to it.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -60,6 +62,12 @@ pub enum EngineError {
         /// The engine's words.
         detail: String,
     },
+    /// The image cannot be built from what the builder was given.
+    #[error("the image cannot be built: {detail}")]
+    BuildFailed {
+        /// The builder's words.
+        detail: String,
+    },
     /// Another answer of the engine, or none.
     #[error("{what}: {detail}")]
     Other {
@@ -84,13 +92,27 @@ pub enum EngineError {
     Stopping,
 }
 
+/// The engine says 500 to these, although somebody wrote them into a job file.
+fn is_about_the_file(message: &str) -> bool {
+    const WORDS: [&str; 6] = [
+        "unable to find user",
+        "sysctl",
+        "rlimit",
+        "seccomp",
+        "not a directory: unknown",
+        "no matching entries in passwd",
+    ];
+    WORDS.iter().any(|word| message.contains(word))
+}
+
 impl EngineError {
     /// The user's mistake (a wrong image, a user that does not exist): the job *failed*. Else we *errored*.
     pub fn is_users(&self) -> bool {
         match self {
-            EngineError::ImageNotFound { .. } | EngineError::ImageRefused { .. } | EngineError::CannotStart { .. } => {
-                true
-            }
+            EngineError::ImageNotFound { .. }
+            | EngineError::ImageRefused { .. }
+            | EngineError::BuildFailed { .. }
+            | EngineError::CannotStart { .. } => true,
             EngineError::Unreachable { .. }
             | EngineError::Registry { .. }
             | EngineError::NoSuchObject { .. }
@@ -134,11 +156,19 @@ impl EngineError {
                 status_code: 400,
                 message,
             } => EngineError::CannotStart { detail: message },
-            ClientError::DockerResponseServerError { message, .. } if message.contains("unable to find user") => {
+            ClientError::DockerResponseServerError { message, .. } if is_about_the_file(&message) => {
                 EngineError::CannotStart { detail: message }
             }
             other => EngineError::of(what, other),
         }
+    }
+
+    /// A builder cannot get a base image: our trouble when its registry cannot be reached, else `None`.
+    pub(crate) fn of_base_image(message: &str) -> Option<EngineError> {
+        PullFault::of_network(message).then(|| EngineError::Registry {
+            image: "the base image".into(),
+            detail: message.to_owned(),
+        })
     }
 
     /// An error on a file or folder of the agent.

@@ -45,6 +45,8 @@ pub(crate) struct Seen {
     pub(crate) oom: bool,
     pub(crate) healthy: Option<bool>,
     pub(crate) exit: Option<Exit>,
+    /// Ends before this moment (nanoseconds since 1970) were those of an earlier run.
+    since: i64,
 }
 
 /// The containers that somebody may wait for.
@@ -76,6 +78,19 @@ impl Watched {
         if let Some(sender) = sender {
             sender.send_modify(|seen| seen.exit = seen.exit.or(Some(Exit::UNSEEN)));
         }
+    }
+
+    /// It is about to be started again: its last end is forgotten.
+    pub(crate) fn renew(&self, id: &str) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
+        self.follow(id);
+        self.apply(id, |seen| {
+            *seen = Seen {
+                since,
+                ..Seen::default()
+            };
+        });
     }
 
     pub(crate) fn apply(&self, id: &str, change: impl FnOnce(&mut Seen)) {
@@ -170,7 +185,12 @@ fn apply(watched: &Watched, event: &EventMessage) {
             let code = attributes
                 .and_then(|all| all.get("exitCode"))
                 .and_then(|code| code.parse().ok());
-            watched.apply(id, |seen| seen.exit = seen.exit.or(Some(Exit { code, oom: seen.oom })));
+            watched.apply(id, |seen| {
+                let is_old = event.time_nano.is_some_and(|at| at < seen.since);
+                if !is_old {
+                    seen.exit = seen.exit.or(Some(Exit { code, oom: seen.oom }));
+                }
+            });
         }
         "oom" => watched.apply(id, |seen| seen.oom = true),
         "health_status: healthy" => watched.apply(id, |seen| seen.healthy = Some(true)),

@@ -10,8 +10,10 @@ use tokio::sync::watch;
 
 use super::connect::Engine;
 use super::error::EngineError;
+use super::login::{Login, registry_of};
 use super::plan::EngineHealth;
 use super::pull::{Layers, PullFault, PullProgress, name_and_tag};
+use super::raw::Credentials;
 
 /// What an image says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,50 @@ pub struct ImageInfo {
     pub stop_signal: Option<String>,
     /// HEALTHCHECK.
     pub health: Option<ImageHealth>,
+    /// What it runs on: `linux/amd64`, `linux/arm/v7`.
+    pub platform: String,
+}
+
+/// An image that somebody needs, and how it may be had. `ImageWant::of(reference)` is the usual.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ImageWant {
+    /// Its name.
+    pub reference: String,
+    /// For what; `None`: whatever the registry says for this machine.
+    pub platform: Option<String>,
+    /// When it is fetched.
+    pub fetch: Fetch,
+}
+
+/// When an image is fetched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Fetch {
+    /// When it is not here.
+    #[default]
+    Missing,
+    /// Each time.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+impl ImageWant {
+    /// That image, fetched when it is not here.
+    pub fn of(reference: impl Into<String>) -> ImageWant {
+        ImageWant {
+            reference: reference.into(),
+            platform: None,
+            fetch: Fetch::Missing,
+        }
+    }
+}
+
+/// One pull; who wants the same at the same time waits for the same. A pull with a login is for those who have it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct PullKey {
+    reference: String,
+    platform: Option<String>,
+    login: Option<(String, String)>,
 }
 
 /// HEALTHCHECK of an image, in the engine's own form, its defaults filled in.
@@ -43,7 +89,7 @@ pub type ImageHealth = EngineHealth;
 #[derive(Default)]
 pub(crate) struct Images {
     by_id: Mutex<HashMap<String, Arc<ImageInfo>>>,
-    pulls: Mutex<HashMap<String, watch::Receiver<Pull>>>,
+    pulls: Mutex<HashMap<PullKey, watch::Receiver<Pull>>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -58,26 +104,54 @@ impl Engine {
     pub async fn ensure_image(
         &self,
         reference: &str,
+        on_progress: impl FnMut(PullProgress) + Send,
+    ) -> Result<Arc<ImageInfo>, EngineError> {
+        self.obtain_image(&ImageWant::of(reference), None, on_progress).await
+    }
+
+    /// As [`Engine::ensure_image`], by the want's own rules and with that login at the registry.
+    pub async fn obtain_image(
+        &self,
+        want: &ImageWant,
+        login: Option<&Login>,
         mut on_progress: impl FnMut(PullProgress) + Send,
     ) -> Result<Arc<ImageInfo>, EngineError> {
-        if let Some(image) = self.local_image(reference).await? {
-            return Ok(image);
+        let here = self.local_image(&want.reference).await?;
+        let fits = here.filter(|image| image.runs_on(want.platform.as_deref()));
+        match (fits, want.fetch) {
+            (Some(image), Fetch::Missing | Fetch::Never) => return Ok(image),
+            (None, Fetch::Never) => {
+                return Err(EngineError::ImageNotFound {
+                    image: want.reference.clone(),
+                    detail: "it is not on this machine, and `pull_policy: never` says not to fetch it".into(),
+                });
+            }
+            (_, Fetch::Always) | (None, Fetch::Missing) => {}
         }
-        let mut pull = self.join_pull(reference);
+        let mut pull = self.join_pull(want, login);
         loop {
             let Pull { progress, end } = pull.borrow_and_update().clone();
             match end {
                 None => on_progress(progress),
                 Some(Ok(())) => break,
-                Some(Err(fault)) => return Err(fault.into_error(reference)),
+                Some(Err(fault)) => return Err(fault.into_error(&want.reference)),
             }
             if pull.changed().await.is_err() {
                 return Err(EngineError::Stopping);
             }
         }
-        self.local_image(reference).await?.ok_or_else(|| EngineError::Registry {
-            image: reference.to_owned(),
+        let pulled = self.local_image(&want.reference).await?;
+        pulled.ok_or_else(|| EngineError::Registry {
+            image: want.reference.clone(),
             detail: "it was pulled and is gone again".into(),
+        })
+    }
+
+    /// An image that is here for certain, by its id: one that was built.
+    pub async fn image(&self, id: &str) -> Result<Arc<ImageInfo>, EngineError> {
+        self.local_image(id).await?.ok_or_else(|| EngineError::NoSuchObject {
+            what: "look at an image",
+            detail: id.to_owned(),
         })
     }
 
@@ -103,24 +177,26 @@ impl Engine {
     }
 
     /// The pull of that image that is under way, or a new one.
-    fn join_pull(&self, reference: &str) -> watch::Receiver<Pull> {
+    fn join_pull(&self, want: &ImageWant, login: Option<&Login>) -> watch::Receiver<Pull> {
+        let key = PullKey {
+            reference: want.reference.clone(),
+            platform: want.platform.clone(),
+            login: login.map(|login| (login.user.clone(), login.password.0.clone())),
+        };
         let mut pulls = self.inner.images.pulls.lock().expect("no panic while held");
-        if let Some(pull) = pulls.get(reference) {
+        if let Some(pull) = pulls.get(&key) {
             return pull.clone();
         }
         let (sender, receiver) = watch::channel(Pull::default());
-        pulls.insert(reference.to_owned(), receiver.clone());
-        let (engine, reference) = (self.clone(), reference.to_owned());
+        pulls.insert(key.clone(), receiver.clone());
+        let (engine, want, login) = (self.clone(), want.clone(), login.cloned());
         self.inner.tasks.spawn(async move {
             let stop = engine.inner.stop.clone();
-            let end = stop.run_until_cancelled(engine.pull(&reference, &sender)).await;
-            engine
-                .inner
-                .images
-                .pulls
-                .lock()
-                .expect("no panic while held")
-                .remove(&reference);
+            let pull = engine.pull(&want, login.as_ref(), &sender);
+            let end = stop.run_until_cancelled(pull).await;
+            let mut pulls = engine.inner.images.pulls.lock().expect("no panic while held");
+            pulls.remove(&key);
+            drop(pulls);
             if let Some(end) = end {
                 sender.send_modify(|pull| pull.end = Some(end));
             }
@@ -128,22 +204,46 @@ impl Engine {
         receiver
     }
 
-    async fn pull(&self, reference: &str, sender: &watch::Sender<Pull>) -> Result<(), PullFault> {
-        let (name, tag) = name_and_tag(reference);
+    async fn pull(
+        &self,
+        want: &ImageWant,
+        login: Option<&Login>,
+        sender: &watch::Sender<Pull>,
+    ) -> Result<(), PullFault> {
+        let (name, tag) = name_and_tag(&want.reference);
         let options = CreateImageOptions {
             from_image: Some(name.to_owned()),
             tag: Some(tag.to_owned()),
+            platform: want.platform.clone().unwrap_or_default(),
             ..CreateImageOptions::default()
         };
-        let mut steps = self.docker().create_image(Some(options), None, None);
+        let mut steps = match login {
+            None => self.docker().create_image(Some(options), None, None).boxed(),
+            Some(login) => {
+                let credentials = Credentials::One(login.credentials(registry_of(&want.reference)));
+                let raw = &self.inner.raw;
+                raw.post("/images/create", &options, &credentials, None).boxed()
+            }
+        };
         let mut layers = Layers::default();
         while let Some(step) = steps.next().await {
-            let step = step.map_err(|error| PullFault::of(&error.to_string()))?;
+            let step = step.map_err(PullFault::of_client)?;
             layers.note(&step);
             let progress = layers.progress();
             sender.send_if_modified(|pull| std::mem::replace(&mut pull.progress, progress) != progress);
         }
         Ok(())
+    }
+}
+
+impl ImageInfo {
+    /// `linux/arm64` is what `linux/arm64/v8` runs on too.
+    fn runs_on(&self, platform: Option<&str>) -> bool {
+        let begins = |long: &str, short: &str| long.strip_prefix(short).is_some_and(|rest| rest.starts_with('/'));
+        platform.is_none_or(|asked| {
+            let is = self.platform.as_str();
+            asked == is || begins(is, asked) || begins(asked, is)
+        })
     }
 }
 
@@ -156,6 +256,14 @@ fn image_info(image: ImageInspect) -> ImageInfo {
         .filter_map(|p| tcp_port(p))
         .collect();
     tcp_ports.sort_unstable();
+    let mut platform = format!(
+        "{}/{}",
+        image.os.unwrap_or_default(),
+        image.architecture.unwrap_or_default()
+    );
+    if let Some(variant) = image.variant.filter(|variant| !variant.is_empty()) {
+        platform = format!("{platform}/{variant}");
+    }
     ImageInfo {
         id: image.id.unwrap_or_default(),
         entrypoint: config.entrypoint.unwrap_or_default(),
@@ -166,6 +274,7 @@ fn image_info(image: ImageInspect) -> ImageInfo {
         tcp_ports,
         stop_signal: config.stop_signal,
         health: config.healthcheck.and_then(image_health),
+        platform,
     }
 }
 

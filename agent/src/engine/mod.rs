@@ -5,28 +5,43 @@
 //! # Layout
 //! [`plan`] what to make · [`convert`] plan to request, pure · [`error`] what can go wrong · [`labels`] what everything
 //! is marked with · [`connect`] the [`Engine`] · [`anchor`] the gate's file and image · [`containers`], [`networks`] the
-//! verbs, [`plain`] those for containers without a gate · [`events`] one stream instead of a wait per container · [`images`], [`pull`] · [`live`], [`sweep`] cleaning up.
+//! verbs, [`plain`] those for containers without a gate · [`exec`] further commands in a container ·
+//! [`events`] one stream instead of a wait per container · [`images`], [`pull`] · [`links`] in a container ·
+//! [`login`] who asks registries (`raw`: by our own hand) · [`build`], [`push`] images made here · [`volumes`],
+//! [`private`] what services share and find · [`live`], [`sweep`] cleaning up.
 
 pub mod anchor;
+pub mod build;
 pub mod connect;
 pub mod containers;
 pub mod convert;
 pub mod error;
 pub mod events;
+pub mod exec;
 pub mod images;
 pub mod labels;
+pub mod links;
 pub mod live;
+pub mod login;
 pub mod networks;
 pub mod plain;
 pub mod plan;
+pub mod private;
 pub mod pull;
+pub mod push;
+mod raw;
 pub mod sweep;
+pub mod volumes;
 
+pub use build::{BuildNews, BuildPlan};
 pub use connect::{Engine, EngineConfig, describe};
 pub use error::EngineError;
 pub use events::Exit;
-pub use images::{ImageHealth, ImageInfo};
+pub use exec::{Exec, ExecPlan};
+pub use images::{Fetch, ImageHealth, ImageInfo, ImageWant};
 pub use live::{Kept, Owner};
+pub use login::{Login, Logins};
 pub use plan::{ContainerId, ContainerPlan, Limits, LogDriver, Network, NetworkId};
 pub use pull::PullProgress;
+pub use push::Pushed;
 pub use sweep::{Owned, OwnedKind, Swept, reap};

@@ -45,10 +45,22 @@ pub struct ContainerPlan {
     pub workdir: Option<String>,
     /// Folders and files of the host.
     pub binds: Vec<Bind>,
+    /// Volumes of the engine.
+    pub volumes: Vec<VolumeUse>,
     /// In-memory folders: path and options.
     pub tmpfs: BTreeMap<String, String>,
     /// What it is connected to.
     pub network: Network,
+    /// Its own host name. `None`: its name on the network.
+    pub hostname: Option<String>,
+    /// Further names for others on its network.
+    pub aliases: Vec<String>,
+    /// TCP ports that it says it serves, besides those of its image.
+    pub expose: Vec<u16>,
+    /// `host:address` lines of its `/etc/hosts`.
+    pub extra_hosts: Vec<String>,
+    /// Its name servers.
+    pub dns: NameServers,
     /// What it may use.
     pub limits: Limits,
     /// Where the engine keeps its output.
@@ -59,6 +71,22 @@ pub struct ContainerPlan {
     pub stop_signal: Option<String>,
     /// Drop every capability and make the root file system read-only (for what runs no user code).
     pub hardening: Hardening,
+    /// Capabilities beyond the usual ones, without `CAP_`.
+    pub cap_add: Vec<String>,
+    /// Capabilities less than the usual ones, without `CAP_`; `ALL` for all.
+    pub cap_drop: Vec<String>,
+    /// A seccomp profile's JSON text. `None`: the engine's own.
+    pub seccomp: Option<String>,
+    /// Its root file system cannot be written.
+    pub read_only: bool,
+    /// Name to soft and hard limit; -1 is unlimited.
+    pub ulimits: BTreeMap<String, (i64, i64)>,
+    /// Bytes of `/dev/shm`. `None`: the engine's default.
+    pub shm_bytes: Option<u64>,
+    /// Kernel settings of its network and IPC namespaces.
+    pub sysctls: BTreeMap<String, String>,
+    /// `linux/amd64`; `None`: the image's.
+    pub platform: Option<String>,
     /// Labels besides `drover.agent`, which the engine adds.
     pub labels: Labels,
 }
@@ -74,13 +102,27 @@ impl ContainerPlan {
             user: None,
             workdir: None,
             binds: Vec::new(),
+            volumes: Vec::new(),
             tmpfs: BTreeMap::new(),
             network: Network::None,
+            hostname: None,
+            aliases: Vec::new(),
+            expose: Vec::new(),
+            extra_hosts: Vec::new(),
+            dns: NameServers::default(),
             limits: Limits::default(),
             logs: LogDriver::None,
             engine_health: None,
             stop_signal: None,
             hardening: Hardening::Usual,
+            cap_add: Vec::new(),
+            cap_drop: Vec::new(),
+            seccomp: None,
+            read_only: false,
+            ulimits: BTreeMap::new(),
+            shm_bytes: None,
+            sysctls: BTreeMap::new(),
+            platform: None,
             labels: Labels::new(),
         }
     }
@@ -97,7 +139,29 @@ pub struct Bind {
     pub access: Access,
 }
 
-/// Who may write to a bind mount.
+/// One volume of the engine in a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeUse {
+    /// Its name. `None`: one of the container's own, gone with it.
+    pub name: Option<String>,
+    /// In the container, absolute.
+    pub container: String,
+    /// Who may write.
+    pub access: Access,
+}
+
+/// Where a container looks names up. Empty: as the engine says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NameServers {
+    /// Addresses of servers.
+    pub servers: Vec<String>,
+    /// Domains that are tried.
+    pub search: Vec<String>,
+    /// Options of the resolver.
+    pub options: Vec<String>,
+}
+
+/// Who may write to a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Nobody.

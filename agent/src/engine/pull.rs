@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bollard::errors::Error as ClientError;
 use bollard::models::CreateImageInfo;
 
 use super::error::EngineError;
@@ -73,8 +74,17 @@ pub(crate) enum PullFault {
 }
 
 impl PullFault {
-    /// Reads the engine's words: it passes a registry's errors on as text only.
-    pub(crate) fn of(message: &str) -> PullFault {
+    /// What the client library says; the engine's own words are in it.
+    pub(crate) fn of_client(error: ClientError) -> PullFault {
+        match error {
+            ClientError::DockerResponseServerError { message, .. } => PullFault::of(&message),
+            ClientError::DockerStreamError { error } => PullFault::of(&error),
+            other => PullFault::Registry(other.to_string()),
+        }
+    }
+
+    /// The engine says that it cannot reach the registry.
+    pub(crate) fn of_network(message: &str) -> bool {
         const TRANSPORT: [&str; 9] = [
             "dial tcp",
             "no such host",
@@ -86,6 +96,12 @@ impl PullFault {
             "toomanyrequests",
             "too many requests",
         ];
+        let lower = message.to_lowercase();
+        TRANSPORT.iter().any(|word| lower.contains(word))
+    }
+
+    /// Reads the engine's words: it passes a registry's errors on as text only.
+    pub(crate) fn of(message: &str) -> PullFault {
         const MISSING: [&str; 7] = [
             "not found",
             "unknown",
@@ -99,7 +115,7 @@ impl PullFault {
         let lower = message.to_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
         let message = message.trim().to_owned();
-        if says(&TRANSPORT) {
+        if PullFault::of_network(&message) {
             PullFault::Registry(message)
         } else if says(&MISSING) {
             PullFault::NotFound(message)

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::Docker;
-use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveVolumeOptions};
+use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
 use futures_util::{StreamExt, stream};
 
 use super::connect::{self, Engine};
 use super::error::EngineError;
 use super::labels::{self, Labels};
 use super::live::{Live, Owner};
-use super::{containers, networks};
+use super::{containers, networks, private, push, volumes};
 
 const EVERY: Duration = Duration::from_secs(60);
 /// Removals at once; the engine does not get faster beyond.
@@ -41,6 +41,8 @@ pub enum OwnedKind {
     Network,
     /// A volume.
     Volume,
+    /// An image that was built here and has no name.
+    Image,
 }
 
 /// What a sweep did.
@@ -52,12 +54,14 @@ pub struct Swept {
     pub networks: usize,
     /// Removed volumes.
     pub volumes: usize,
+    /// Removed images.
+    pub images: usize,
     /// What could not be removed this time; the next sweep tries again.
     pub left: usize,
 }
 
 impl Engine {
-    /// Everything with this agent's label: containers, then networks, then volumes.
+    /// Everything with this agent's label: containers, networks, volumes, nameless images.
     pub async fn list_owned(&self) -> Result<Vec<Owned>, EngineError> {
         list(self.docker(), &labels::filter(labels::AGENT, &self.inner.config.agent)).await
     }
@@ -65,14 +69,15 @@ impl Engine {
     /// Removes what has this agent's label and no live owner, and what has any agent's label and is past its
     /// `drover.expires`.
     pub async fn sweep(&self) -> Result<Swept, EngineError> {
-        let mut due = list(self.docker(), labels::AGENT).await?;
         let rule = Rule {
             agent: &self.inner.config.agent,
             live: &self.inner.live,
             now: unix_now(),
         };
+        let mut due = list(self.docker(), labels::AGENT).await?;
         due.retain(|owned| rule.is_due(&owned.labels));
         let swept = remove_all(self.docker(), due).await;
+        self.sweep_private();
         if swept != Swept::default() {
             tracing::info!(?swept, "swept the engine");
         }
@@ -112,8 +117,10 @@ pub async fn reap(socket: Option<PathBuf>, agent: &str) -> Result<Swept, EngineE
         sum.containers += round.containers;
         sum.networks += round.networks;
         sum.volumes += round.volumes;
+        sum.images += round.images;
         sum.left = round.left;
     }
+    private::reap(agent);
     Ok(sum)
 }
 
@@ -149,7 +156,12 @@ impl Rule<'_> {
 
 async fn remove_all(docker: &Docker, mut due: Vec<Owned>) -> Swept {
     let mut swept = Swept::default();
-    for kind in [OwnedKind::Container, OwnedKind::Network, OwnedKind::Volume] {
+    for kind in [
+        OwnedKind::Container,
+        OwnedKind::Network,
+        OwnedKind::Volume,
+        OwnedKind::Image,
+    ] {
         let now: Vec<Owned> = due.extract_if(.., |owned| owned.kind == kind).collect();
         let all = now.len();
         let removals = stream::iter(now)
@@ -161,6 +173,7 @@ async fn remove_all(docker: &Docker, mut due: Vec<Owned>) -> Swept {
             OwnedKind::Container => swept.containers = gone,
             OwnedKind::Network => swept.networks = gone,
             OwnedKind::Volume => swept.volumes = gone,
+            OwnedKind::Image => swept.images = gone,
         }
     }
     swept
@@ -171,7 +184,8 @@ async fn try_remove(docker: &Docker, owned: Owned) -> bool {
     let removed = match kind {
         OwnedKind::Container => containers::remove(docker, &id).await,
         OwnedKind::Network => networks::remove(docker, &id).await,
-        OwnedKind::Volume => remove_volume(docker, &id).await,
+        OwnedKind::Volume => volumes::remove(docker, &id).await,
+        OwnedKind::Image => push::remove(docker, &id).await,
     };
     if let Err(error) = &removed {
         tracing::warn!(?kind, id, %error, "cannot be removed yet");
@@ -179,22 +193,13 @@ async fn try_remove(docker: &Docker, owned: Owned) -> bool {
     removed.is_ok()
 }
 
-async fn remove_volume(docker: &Docker, name: &str) -> Result<(), EngineError> {
-    let removed = docker
-        .remove_volume(name, Some(RemoveVolumeOptions { force: true }))
-        .await;
-    match removed.map_err(|error| EngineError::of("remove a volume", error)) {
-        Err(error) if error.is_gone() => Ok(()),
-        other => other,
-    }
-}
-
 async fn list(docker: &Docker, label: &str) -> Result<Vec<Owned>, EngineError> {
     let filters = || Some(HashMap::from([("label".to_owned(), vec![label.to_owned()])]));
     let networks = docker.list_networks(Some(ListNetworksOptions { filters: filters() }));
     let volumes = docker.list_volumes(Some(ListVolumesOptions { filters: filters() }));
-    let (mut all, networks, volumes) = tokio::try_join!(
+    let (mut all, images, networks, volumes) = tokio::try_join!(
         containers(docker, vec![label.to_owned()]),
+        push::nameless(docker, vec![label.to_owned()]),
         async { networks.await.map_err(|error| EngineError::of("list networks", error)) },
         async { volumes.await.map_err(|error| EngineError::of("list volumes", error)) },
     )?;
@@ -208,6 +213,7 @@ async fn list(docker: &Docker, label: &str) -> Result<Vec<Owned>, EngineError> {
         id: volume.name,
         labels: volume.labels.into_iter().collect(),
     }));
+    all.extend(images);
     Ok(all)
 }
 

@@ -1,14 +1,15 @@
-//! In which order the jobs of a local run begin, pure: the DAG of `needs`, slots, `max_parallel` and `fail_fast`.
+//! In which order the jobs of a local run begin, pure: the DAG of `needs` with what each wants to follow on, slots,
+//! `max_parallel` and `fail_fast`, and jobs that get their final form when their needs have ended.
 
-use job_specs::model::JobSpec;
-use protocol::attempt::Verdict;
+use job_specs::model::{JobSpec, Need};
+use protocol::attempt::{AttemptResult, ReasonCode, Verdict};
 
-use super::LocalOutcome;
+use super::{LocalEnd, LocalOutcome};
 
 /// Where each job of the run stands.
 #[derive(Debug)]
-pub struct Plan<'a> {
-    jobs: &'a [JobSpec],
+pub struct Plan {
+    jobs: Vec<JobSpec>,
     slots: usize,
     states: Vec<State>,
 }
@@ -18,6 +19,8 @@ enum State {
     Waiting,
     Running,
     Ended(LocalOutcome),
+    /// Its own conditions do not hold: nobody misses it, so a need of it is met.
+    Unwanted(String),
 }
 
 /// What is to be done next.
@@ -25,6 +28,8 @@ enum State {
 pub enum Next {
     /// Begin that job.
     Begin(usize),
+    /// Its needs have ended: tell by [`Plan::expand`] what it is.
+    Expand(usize),
     /// It will not run, for that reason.
     Skip(usize, String),
     /// Wait for a job to end.
@@ -33,29 +38,50 @@ pub enum Next {
     Done,
 }
 
-impl<'a> Plan<'a> {
+enum Obstacle {
+    NotYet,
+    /// A job that it needs did not pass, or another cell failed.
+    Never(String),
+    /// What it is for did not happen.
+    Unwanted(String),
+}
+
+impl Plan {
     /// None has begun.
-    pub fn new(jobs: &'a [JobSpec], slots: usize) -> Plan<'a> {
+    pub fn new(jobs: Vec<JobSpec>, slots: usize) -> Plan {
         Plan {
+            states: vec![State::Waiting; jobs.len()],
             jobs,
             slots: slots.max(1),
-            states: vec![State::Waiting; jobs.len()],
         }
+    }
+
+    /// The jobs, as far as they are known.
+    pub fn jobs(&self) -> &[JobSpec] {
+        &self.jobs
     }
 
     /// What is to be done next; does the bookkeeping for it.
     pub fn next(&mut self) -> Next {
         for job in 0..self.jobs.len() {
-            match (&self.states[job], self.obstacle(job)) {
-                (State::Waiting, Some(Obstacle::Never(why))) => {
-                    self.end(job, LocalOutcome::Skipped { reason: why.clone() });
+            if self.states[job] != State::Waiting {
+                continue;
+            }
+            match self.obstacle(job) {
+                Some(Obstacle::Never(why)) => {
+                    self.states[job] = State::Ended(LocalOutcome::Skipped { reason: why.clone() });
                     return Next::Skip(job, why);
                 }
-                (State::Waiting, None) if self.running(|_| true) < self.slots => {
+                Some(Obstacle::Unwanted(why)) => {
+                    self.states[job] = State::Unwanted(why.clone());
+                    return Next::Skip(job, why);
+                }
+                None if self.jobs[job].deferred => return Next::Expand(job),
+                None if self.running(|_| true) < self.slots => {
                     self.states[job] = State::Running;
                     return Next::Begin(job);
                 }
-                _ => {}
+                Some(Obstacle::NotYet) | None => {}
             }
         }
         if self.running(|_| true) > 0 {
@@ -77,38 +103,69 @@ impl<'a> Plan<'a> {
         others.filter(|&other| self.states[other] == State::Running).collect()
     }
 
+    /// What a deferred job, and with it every deferred cell of its name, is: the jobs that are new or changed. Without
+    /// cells nobody wants it; when it cannot be expanded it has failed.
+    pub fn expand(&mut self, job: usize, cells: Result<Vec<JobSpec>, String>) -> Vec<(usize, JobSpec)> {
+        let name = self.jobs[job].name.clone();
+        let open = |plan: &Plan, at: usize| {
+            plan.jobs[at].name == name && plan.jobs[at].deferred && plan.states[at] == State::Waiting
+        };
+        let places: Vec<usize> = (0..self.jobs.len()).filter(|at| open(self, *at)).collect();
+        let mut cells = match cells {
+            Ok(cells) => cells,
+            Err(why) => {
+                for at in places {
+                    let result = AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, why.clone());
+                    self.jobs[at].deferred = false;
+                    self.states[at] = State::Ended(LocalOutcome::Ran(result));
+                }
+                return Vec::new();
+            }
+        };
+        let mut changed = Vec::new();
+        for at in places {
+            let same = cells.iter().position(|cell| cell.matrix == self.jobs[at].matrix);
+            let next = same.or((self.jobs[at].matrix.is_empty() && !cells.is_empty()).then_some(0));
+            self.jobs[at].deferred = false;
+            match next {
+                Some(next) => changed.push((at, cells.remove(next))),
+                None => self.states[at] = State::Unwanted("its matrix has no such cell".to_owned()),
+            }
+        }
+        for (at, cell) in &changed {
+            self.jobs[*at] = cell.clone();
+        }
+        for cell in cells {
+            changed.push((self.jobs.len(), cell.clone()));
+            self.jobs.push(cell);
+            self.states.push(State::Waiting);
+        }
+        changed
+    }
+
     /// How each ended, once all have.
-    pub fn outcomes(self) -> Vec<LocalOutcome> {
+    pub fn over(self) -> LocalEnd {
         let outcome = |state| match state {
             State::Ended(outcome) => outcome,
+            State::Unwanted(reason) => LocalOutcome::Skipped { reason },
             State::Waiting | State::Running => LocalOutcome::Skipped {
                 reason: "the run ended before it".into(),
             },
         };
-        self.states.into_iter().map(outcome).collect()
+        LocalEnd {
+            outcomes: self.states.into_iter().map(outcome).collect(),
+            jobs: self.jobs,
+        }
     }
 
     /// What keeps a job from beginning, besides slots.
     fn obstacle(&self, job: usize) -> Option<Obstacle> {
         let spec = &self.jobs[job];
-        for need in &spec.needs {
-            for (other, state) in self
-                .jobs
-                .iter()
-                .zip(&self.states)
-                .filter(|(other, _)| other.name == need.job && need.counts(&other.matrix))
-            {
-                match state {
-                    State::Ended(outcome) if passed(other, outcome) => {}
-                    State::Ended(_) => {
-                        return Some(Obstacle::Never(format!(
-                            "it needs {}, which did not pass",
-                            other.title()
-                        )));
-                    }
-                    State::Waiting | State::Running => return Some(Obstacle::NotYet),
-                }
-            }
+        if let Some(why) = &spec.skip {
+            return Some(Obstacle::Unwanted(why.clone()));
+        }
+        if let Some(obstacle) = self.needs(spec) {
+            return Some(obstacle);
         }
         let mut cells = self
             .jobs
@@ -127,16 +184,42 @@ impl<'a> Plan<'a> {
         (at_once >= most).then_some(Obstacle::NotYet)
     }
 
+    /// How the jobs that it needs stand, against its `when.status`.
+    fn needs(&self, spec: &JobSpec) -> Option<Obstacle> {
+        let (mut is_open, mut let_down) = (false, None);
+        for (other, state) in spec.needs.iter().flat_map(|need| self.needed(need)) {
+            match state {
+                State::Waiting | State::Running => is_open = true,
+                State::Ended(outcome) if !passed(other, outcome) => {
+                    let_down.get_or_insert_with(|| format!("it needs {}, which did not pass", other.title()));
+                }
+                State::Ended(_) | State::Unwanted(_) => {}
+            }
+        }
+        match (let_down, spec.when.success, spec.when.failure) {
+            (Some(why), _, false) => Some(Obstacle::Never(why)),
+            _ if is_open => Some(Obstacle::NotYet),
+            (None, false, _) if !spec.needs.is_empty() => {
+                Some(Obstacle::Unwanted("nothing that it needs failed".to_owned()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The jobs that a need is about. A job that is still deferred has all cells.
+    fn needed<'p>(&'p self, need: &'p Need) -> impl Iterator<Item = (&'p JobSpec, &'p State)> {
+        let counts = |other: &JobSpec| other.name == need.job && (other.deferred || need.counts(&other.matrix));
+        self.jobs
+            .iter()
+            .zip(&self.states)
+            .filter(move |(other, _)| counts(other))
+    }
+
     fn running(&self, wanted: impl Fn(&JobSpec) -> bool) -> usize {
         let all = self.jobs.iter().zip(&self.states);
         all.filter(|(job, state)| **state == State::Running && wanted(job))
             .count()
     }
-}
-
-enum Obstacle {
-    NotYet,
-    Never(String),
 }
 
 /// Whether the jobs that need it may begin.
@@ -156,98 +239,4 @@ fn is_failure(job: &JobSpec, outcome: &LocalOutcome) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use job_specs::model::AxisValue;
-    use protocol::attempt::{AttemptResult, ReasonCode};
-
-    use super::*;
-
-    fn job(name: &str, needs: &[&str]) -> JobSpec {
-        JobSpec {
-            name: name.into(),
-            needs: needs.iter().map(|&need| need.into()).collect(),
-            image: "busybox".into(),
-            env: Default::default(),
-            services: Vec::new(),
-            steps: Vec::new(),
-            timeout_secs: 60,
-            ..JobSpec::default()
-        }
-    }
-
-    fn cells(name: &str, count: usize) -> Vec<JobSpec> {
-        let cell = |value: usize| JobSpec {
-            matrix: vec![AxisValue {
-                axis: "n".into(),
-                value: value.to_string(),
-            }],
-            ..job(name, &[])
-        };
-        (0..count).map(cell).collect()
-    }
-
-    fn went_well() -> LocalOutcome {
-        LocalOutcome::Ran(AttemptResult::passed())
-    }
-
-    fn failed() -> LocalOutcome {
-        LocalOutcome::Ran(AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, "no"))
-    }
-
-    #[test]
-    fn a_job_begins_when_all_cells_it_needs_have_passed() {
-        let mut jobs = cells("build", 2);
-        jobs.push(job("test", &["build"]));
-        jobs.push(job("deploy", &["test", "elsewhere"]));
-        let mut plan = Plan::new(&jobs, 4);
-        assert_eq!(
-            [plan.next(), plan.next(), plan.next()],
-            [Next::Begin(0), Next::Begin(1), Next::Wait]
-        );
-        plan.end(0, went_well());
-        assert_eq!(plan.next(), Next::Wait);
-        plan.end(1, went_well());
-        assert_eq!([plan.next(), plan.next()], [Next::Begin(2), Next::Wait]);
-        plan.end(2, failed());
-        assert_eq!(plan.next(), Next::Skip(3, "it needs test, which did not pass".into()));
-        assert_eq!(plan.next(), Next::Done);
-        assert_eq!(plan.outcomes()[2], failed());
-    }
-
-    #[test]
-    fn slots_and_max_parallel_hold_cells_back() {
-        let mut jobs = cells("a", 3);
-        jobs.iter_mut().for_each(|job| job.max_parallel = Some(1));
-        jobs.push(job("b", &[]));
-        let mut plan = Plan::new(&jobs, 2);
-        assert_eq!(
-            [plan.next(), plan.next(), plan.next()],
-            [Next::Begin(0), Next::Begin(3), Next::Wait]
-        );
-        plan.end(0, went_well());
-        assert_eq!([plan.next(), plan.next()], [Next::Begin(1), Next::Wait]);
-    }
-
-    #[test]
-    fn fail_fast_ends_the_other_cells() {
-        let mut jobs = cells("a", 3);
-        jobs.iter_mut().for_each(|job| job.fail_fast = true);
-        let mut plan = Plan::new(&jobs, 2);
-        assert_eq!([plan.next(), plan.next()], [Next::Begin(0), Next::Begin(1)]);
-        assert_eq!(plan.end(0, failed()), [1]);
-        assert_eq!(
-            plan.next(),
-            Next::Skip(2, "a (n=0) failed, and the job says `fail_fast`".into())
-        );
-        assert_eq!(plan.next(), Next::Wait);
-        // A cell that may fail ends nothing.
-        let mut lenient = cells("b", 2);
-        lenient
-            .iter_mut()
-            .for_each(|job| (job.fail_fast, job.allow_failure) = (true, true));
-        let mut plan = Plan::new(&lenient, 1);
-        assert_eq!(plan.next(), Next::Begin(0));
-        assert_eq!(plan.end(0, failed()), [0; 0]);
-        assert_eq!(plan.next(), Next::Begin(1));
-    }
-}
+mod tests;

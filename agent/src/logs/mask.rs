@@ -167,6 +167,17 @@ mod tests {
     }
 
     #[test]
+    fn hexadecimal_and_one_coded_line_of_several_are_found() {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::STANDARD;
+        let masker = Masker::new([("S", "first line of a key\nsecond line of it!!")]);
+        assert_eq!(masker.mask(&hex::encode("second line of it!!")), MASK);
+        assert_eq!(masker.mask(&hex::encode_upper("first line of a key")), MASK);
+        let masked = masker.mask(&STANDARD.encode("x=second line of it!!;"));
+        assert!(masked.contains(MASK), "{masked}");
+    }
+
+    #[test]
     fn each_line_of_a_key_is_a_secret() {
         let key = "-----BEGIN KEY-----\nMIIEabcdef\r\nxyz\nlast-line-of-it\n-----END KEY-----\n";
         let masker = Masker::new([("KEY", key)]);

@@ -1,4 +1,4 @@
-//! The shapes in which a secret turns up in logs: as it is, line by line, in base64 within something longer, and escaped
+//! The shapes in which a secret turns up in logs: as it is, line by line, in base64 within something longer, in hexadecimal, and escaped
 //! as tools escape (URLs, JSON, shells). Pure; what is done with them is [`super::mask`]'s.
 
 use std::fmt::Write;
@@ -8,6 +8,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 
 /// Longer values are looked for as they are, line by line; all their shapes would take too much memory.
 const MAX_ESCAPED: usize = 16 * 1024;
+/// A line of a longer secret is looked for in base64 from this length on, bytes.
+const MIN_CODED_LINE: usize = 16;
 /// At what width `base64` and `openssl` break lines.
 const LINE_WIDTHS: [usize; 2] = [76, 64];
 
@@ -24,7 +26,12 @@ pub fn of(value: &str) -> Vec<Vec<u8>> {
             shapes.extend(base64_of(text));
             shapes.extend(base64_lines(text));
         }
+        // Short lines would hide innocent words.
+        for line in lines.iter().filter(|line| line.len() >= MIN_CODED_LINE) {
+            shapes.extend(base64_of(line));
+        }
         for &text in [value, whole].iter().chain(&lines) {
+            shapes.extend([hex::encode(text), hex::encode_upper(text)]);
             shapes.extend(url_escaped(text));
             shapes.extend(json_escaped(text));
             shapes.extend(shell_escaped(text));

@@ -99,10 +99,19 @@ impl Board {
         self.set(&service, Standing::Down);
     }
 
-    /// Waits until everything is as `dependencies` want it.
+    /// Some failure counts already.
+    pub(super) fn has_failed(&self) -> Option<String> {
+        let failure = self.failure.borrow();
+        failure.as_ref().map(|failure| failure.service.clone())
+    }
+
+    /// Waits until everything is as `dependencies` want it, or will never be and need not.
     pub(super) async fn wait_for(&self, dependencies: &[Dependency]) -> Result<(), FailureKind> {
         for dependency in dependencies {
             let Some(place) = self.places.get(&dependency.service) else {
+                if !dependency.required {
+                    continue;
+                }
                 return Err(FailureKind::Dependency {
                     on: dependency.service.clone(),
                 });
@@ -112,7 +121,7 @@ impl Board {
                 .wait_for(|standing| standing.satisfies(dependency.condition).is_some())
                 .await;
             let satisfied = settled.is_ok_and(|standing| standing.satisfies(dependency.condition) == Some(true));
-            if !satisfied {
+            if !satisfied && dependency.required {
                 return Err(FailureKind::Dependency {
                     on: dependency.service.clone(),
                 });

@@ -2,6 +2,7 @@
 
 use protocol::attempt::ReasonCode;
 
+use crate::build::BuildError;
 use crate::engine::EngineError;
 use crate::gate::exit;
 
@@ -31,6 +32,8 @@ pub enum FailureKind {
         memory_bytes: Option<u64>,
         /// Why its command could not be run at all, when that is so.
         error: Option<String>,
+        /// How often it had been started again before (`restart`).
+        restarts: u32,
     },
     /// It did not become ready in time.
     NotReady {
@@ -55,6 +58,18 @@ pub enum FailureKind {
     CannotStart {
         /// In words.
         detail: String,
+    },
+    /// Its image cannot be built.
+    BuildFailed {
+        /// In words.
+        detail: String,
+    },
+    /// A secret that one of its files is to hold does not exist.
+    SecretMissing {
+        /// Which.
+        secret: String,
+        /// The file in the container.
+        target: String,
     },
     /// We broke: the engine, the gate, the registry's network.
     Engine {
@@ -82,7 +97,17 @@ impl From<EngineError> for FailureKind {
                 FailureKind::ImageNotFound { detail }
             }
             EngineError::CannotStart { detail } => FailureKind::CannotStart { detail },
+            EngineError::BuildFailed { detail } => FailureKind::BuildFailed { detail },
             _ => FailureKind::Engine { detail },
+        }
+    }
+}
+
+impl From<BuildError> for FailureKind {
+    fn from(error: BuildError) -> FailureKind {
+        match error {
+            BuildError::Failed(detail) => FailureKind::BuildFailed { detail },
+            BuildError::Engine(error) => error.into(),
         }
     }
 }
@@ -98,7 +123,9 @@ impl StackFailure {
                 memory_bytes,
                 ..
             } => format!("{service} {}", out_of_memory(*memory_bytes)),
-            FailureKind::Exited { code, stage, .. } => format!("{service} {}", exited(*code, *stage)),
+            FailureKind::Exited {
+                code, stage, restarts, ..
+            } => format!("{service} {}{}", exited(*code, *stage), again(*restarts)),
             FailureKind::NotReady {
                 waited_ms,
                 probe,
@@ -119,6 +146,11 @@ impl StackFailure {
             }
             FailureKind::ImageNotFound { detail } => format!("{service}: {detail}"),
             FailureKind::CannotStart { detail } => format!("{service} cannot be started: {detail}"),
+            FailureKind::BuildFailed { detail } => format!("the image of {service} cannot be built: {detail}"),
+            FailureKind::SecretMissing { secret, target } => format!(
+                "{service} cannot be started: the secret `{secret}` for its file `{target}` does not exist; set it with \
+                 `drover secret set`"
+            ),
             FailureKind::Engine { detail } => format!("{service} could not be run: {detail}"),
         }
     }
@@ -132,7 +164,8 @@ impl StackFailure {
             FailureKind::Exited { oom: true, .. } => ReasonCode::OutOfMemory,
             FailureKind::Exited { .. } | FailureKind::CannotStart { .. } => ReasonCode::ServiceExited,
             FailureKind::NotReady { .. } | FailureKind::Dependency { .. } => ReasonCode::ServiceNotReady,
-            FailureKind::ImageNotFound { .. } => ReasonCode::ImageNotFound,
+            FailureKind::ImageNotFound { .. } | FailureKind::BuildFailed { .. } => ReasonCode::ImageNotFound,
+            FailureKind::SecretMissing { .. } => ReasonCode::SecretMissing,
             FailureKind::Engine { .. } => ReasonCode::Infrastructure,
         }
     }
@@ -161,6 +194,14 @@ fn exited(code: Option<i32>, stage: Stage) -> String {
         Stage::Starting => format!("{how} before it was ready"),
         Stage::Ready => format!("{how} while it was needed"),
         Stage::Task => format!("{how}; a `run_once` service must exit with 0"),
+    }
+}
+
+fn again(restarts: u32) -> String {
+    match restarts {
+        0 => String::new(),
+        1 => ", also after it was started again".into(),
+        times => format!(", also after it was started again {times} times"),
     }
 }
 
@@ -197,6 +238,7 @@ mod tests {
             stage,
             memory_bytes: None,
             error: None,
+            restarts: 0,
         }
     }
 
@@ -208,6 +250,7 @@ mod tests {
             stage: Stage::Ready,
             memory_bytes: Some(16 << 20),
             error: None,
+            restarts: 0,
         };
         let no_command = FailureKind::Exited {
             code: Some(127),
@@ -215,6 +258,7 @@ mod tests {
             stage: Stage::Starting,
             memory_bytes: None,
             error: Some("`postgers` was not found in the image".into()),
+            restarts: 0,
         };
         let not_ready = |last_probe: Option<&str>| FailureKind::NotReady {
             waited_ms: 1500,

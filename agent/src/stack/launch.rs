@@ -73,10 +73,9 @@ impl Launch {
         Ok(Launch {
             argv: argv(service, image)?,
             env: service.environment.clone(),
-            stop_signal: image
-                .stop_signal
-                .as_deref()
-                .and_then(signal::number)
+            stop_signal: [&service.stop_signal, &image.stop_signal]
+                .into_iter()
+                .find_map(|signal| signal::number(signal.as_deref()?))
                 .unwrap_or(signal::TERM),
             timeout: timeout_of(service, health.as_ref(), role),
             probe,
@@ -89,10 +88,9 @@ impl Launch {
         Go {
             argv: self.argv.clone(),
             env: self.env.clone().into_iter().collect(),
-            cwd: None,
-            script: None,
             health: self.health.as_ref().map(|health| self.gate_health(health)),
             stop_signal: self.stop_signal,
+            ..Go::default()
         }
     }
 
@@ -204,7 +202,10 @@ fn probe_of(
         }
         Some(ReadyProbe::Docker) => Probe::Health("healthcheck"),
         None if health.is_some() => Probe::Health("healthcheck"),
-        None => image.tcp_ports.first().map_or(Probe::Running, |port| Probe::Tcp(*port)),
+        None => {
+            let mut exposed = service.expose.iter().chain(&image.tcp_ports);
+            exposed.next().map_or(Probe::Running, |port| Probe::Tcp(*port))
+        }
     };
     Ok((probe, health))
 }

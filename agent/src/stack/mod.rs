@@ -4,21 +4,28 @@
 //! # Layout
 //! `spec` what to run · `failure` what went wrong, in words · `launch` service and image to what the gate is told
 //! and how readiness is known, pure · `board` how the services stand, for each other and for the owner · `body` a
-//! service's container, with or without a gate · `prepare` how it is made · `ready` the probes · `excerpt` a log's lines · `service` the life
-//! of one service · `run` the `Stack`.
+//! service's container, with or without a gate · `image`, `container`, `files`, `workspace` what it is made of ·
+//! `prepare` how it is made · `ready` the probes · `excerpt` a log's lines · `scale`, `restart` how many and how often ·
+//! `service` the life of one service · `run` the `Stack`.
 
 mod board;
 mod body;
+mod container;
 mod excerpt;
 mod failure;
+mod files;
+mod image;
 mod launch;
 mod prepare;
 mod ready;
+mod restart;
 mod run;
+mod scale;
 mod service;
 mod signal;
 mod spec;
+mod workspace;
 
 pub use failure::{FailureKind, StackFailure, Stage};
 pub use run::Stack;
-pub use spec::{MaskHook, PullHook, StackEvent, StackSpec};
+pub use spec::{MaskHook, PullHook, StackEvent, StackSpec, Workspace};

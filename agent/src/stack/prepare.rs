@@ -1,16 +1,19 @@
 //! A service's container: made anew, or taken over from an earlier life of the agent.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
+use job_specs::model::{Restart, VolumeSource};
+
 use super::body::{self, Body, Ended};
+use super::container::{self, Surroundings};
 use super::failure::FailureKind;
+use super::image::Material;
 use super::launch::Launch;
 use super::service::{Prepared, Service};
-use crate::engine::labels;
-use crate::engine::plan::{Access, Bind};
-use crate::engine::{ContainerId, ContainerPlan, EngineError, ImageInfo, LogDriver, Network};
+use super::{files, workspace};
+use crate::engine::plan::Bind;
+use crate::engine::{ContainerId, ContainerPlan, EngineError};
 use crate::gate::{self, GateClient};
 use crate::sandbox::open_folder;
 
@@ -19,17 +22,22 @@ const CONNECT: Duration = Duration::from_secs(30);
 
 impl Service {
     /// Makes its container, ahead of what it depends on. Under the gate it is started as well: its process waits.
-    pub(super) async fn prepare(&self, image: &ImageInfo) -> Result<Prepared, FailureKind> {
-        let launch = Launch::of(&self.spec, image, self.role)?;
+    pub(super) async fn prepare(&self, material: &Material) -> Result<Prepared, FailureKind> {
+        let launch = Launch::of(&self.spec, &material.image, self.role)?;
+        let workspace = material.workspace.clone();
         if let Some(earlier) = &self.shared.earlier
             && let Some(body) = self.take_over(earlier).await
         {
-            return Ok(Prepared { body, launch });
+            return Ok(Prepared {
+                body,
+                launch,
+                workspace,
+            });
         }
         let engine = &self.shared.engine;
         let folder = self.folder();
         open_folder(&folder).map_err(EngineError::io("make a service's folder"))?;
-        let id = engine.create(&self.plan(image, &launch)).await?;
+        let id = engine.create(&self.plan(material, &launch).await?).await?;
         let body = if self.spec.gate {
             let gate = async {
                 engine.start(&id).await?;
@@ -44,7 +52,11 @@ impl Service {
             self.attach(id).await
         };
         match body {
-            Ok(body) => Ok(Prepared { body, launch }),
+            Ok(body) => Ok(Prepared {
+                body,
+                launch,
+                workspace,
+            }),
             Err((id, error)) => {
                 if let Err(error) = engine.remove_forced(&id).await {
                     tracing::warn!(%error, "a service that did not start cannot be removed yet");
@@ -90,48 +102,99 @@ impl Service {
         }
     }
 
-    fn plan(&self, image: &ImageInfo, launch: &Launch) -> ContainerPlan {
-        let mut own = self.shared.labels.clone();
-        own.insert(labels::ROLE.into(), labels::ROLE_SERVICE.into());
-        own.insert(labels::SERVICE.into(), self.spec.name.clone());
-        let plan = ContainerPlan {
-            user: self.spec.user.clone(),
-            tmpfs: self.spec.tmpfs.clone(),
-            network: Network::On {
-                network: self.shared.network.clone(),
-                alias: self.spec.name.clone(),
-            },
-            limits: self.limits(),
-            labels: own,
-            ..ContainerPlan::of(&image.id)
-        };
-        if !self.spec.gate {
-            let (entrypoint, cmd) = launch.argv.split_at(1);
-            return ContainerPlan {
-                entrypoint: Some(entrypoint.to_vec()),
-                cmd: Some(cmd.to_vec()),
-                env: launch.env.clone(),
-                engine_health: launch.engine_health(),
-                logs: LogDriver::Bounded,
-                ..plan
-            };
+    /// The plan of its container; what that needs besides is made first.
+    async fn plan(&self, material: &Material, launch: &Launch) -> Result<ContainerPlan, FailureKind> {
+        let (engine, stack) = (&self.shared.engine, self.shared.spec.id.as_str());
+        for volume in &self.spec.volumes {
+            if let VolumeSource::Named(name) = &volume.source {
+                let name = container::volume_name(stack, name);
+                engine.create_volume(&name, &self.shared.labels).await?;
+            }
         }
-        let bind = |host: PathBuf, container: &str, access| Bind {
-            host,
-            container: container.into(),
-            access,
-        };
-        ContainerPlan {
-            entrypoint: Some(vec!["/.drover/gate".into(), "service".into()]),
-            binds: vec![
-                bind(
-                    self.shared.engine.gate_file().to_owned(),
-                    "/.drover/gate",
-                    Access::ReadOnly,
-                ),
-                bind(self.folder(), gate::FOLDER, Access::ReadWrite),
-            ],
-            ..plan
+        let mut binds = self.files()?;
+        if let Some(workspace) = &material.workspace {
+            self.may_mount()?;
+            binds.extend(workspace::binds(&self.spec, workspace)?);
         }
+        let around = Surroundings {
+            stack,
+            network: &self.shared.network,
+            labels: &self.shared.labels,
+            gate: engine.gate_file(),
+            folder: &self.folder(),
+            binds,
+        };
+        Ok(container::plan(&self.spec, &material.image.id, launch, around))
+    }
+
+    fn files(&self) -> Result<Vec<Bind>, FailureKind> {
+        if self.spec.files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let spec = &self.shared.spec;
+        let folder = self.shared.engine.private_folder(&spec.id, &self.spec.name);
+        let folder = folder.map_err(EngineError::io("make the folder of a service's files"))?;
+        files::write(&folder, &self.spec.files, &spec.secrets)
+    }
+
+    /// The engine finds what it mounts by its path. So nobody may be able to exchange it for a link at that moment:
+    /// whoever writes to the workspace runs only when everybody's folders are mounted.
+    fn may_mount(&self) -> Result<(), FailureKind> {
+        if let Some(on) = self.shared.board.has_failed() {
+            return Err(FailureKind::Dependency { on }); // steps for a failure may run from now on
+        }
+        let others = self
+            .shared
+            .spec
+            .services
+            .iter()
+            .filter(|other| other.name != self.spec.name);
+        let others_write = others.into_iter().any(workspace::writes);
+        let late = !self.spec.gate && (others_write || self.spec.restart != Restart::No);
+        if late && workspace::mounts_parts(&self.spec) {
+            return Err(FailureKind::CannotStart {
+                detail: "with `gate: off` it can mount a part of the workspace only when it is started once and no \
+                         other service writes there; mount all of it (`.`), or leave `gate` on"
+                    .into(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Its container from an earlier life of the agent.
+    pub(super) fn earlier_container(&self) -> Option<&ContainerId> {
+        self.shared.earlier.as_ref()?.get(&self.spec.name)
+    }
+
+    /// Starts it again after its end; whatever is in its container stays.
+    pub(super) async fn start_again(&self, Prepared { body, workspace, .. }: &mut Prepared) -> Result<(), FailureKind> {
+        let engine = &self.shared.engine;
+        match body {
+            Body::Gone(_) => {}
+            Body::Plain { id, output } => {
+                engine.renew(id);
+                match self.attach(id.clone()).await {
+                    Ok(Body::Plain { output: fresh, .. }) => *output = fresh,
+                    Ok(_) => {}
+                    Err((_, error)) => return Err(error.into()),
+                }
+            }
+            Body::Gated { id, gate } => {
+                engine.wait_exit(id).await?; // its child is over: so is the gate in a moment
+                gate::forget(&self.folder()).map_err(EngineError::io("tidy a gate's folder"))?;
+                engine.renew(id);
+                engine.start(id).await?;
+                *gate = GateClient::connect(&self.folder(), CONNECT)
+                    .await
+                    .map_err(|error| EngineError::Gate(error.to_string()))?;
+                if let Some(workspace) = workspace
+                    && workspace::mounts_parts(&self.spec)
+                {
+                    let process = engine.first_process(id).await?;
+                    workspace::is_mounted(&self.spec, workspace, process)?;
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::mpsc;
+use job_specs::model::{VolumeMount, VolumeSource};
+use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use super::board::Board;
@@ -12,6 +13,7 @@ use super::failure::StackFailure;
 use super::launch::Role;
 use super::service::{Service, Shared};
 use super::spec::{StackEvent, StackSpec};
+use super::{scale, workspace};
 use crate::engine::labels;
 use crate::engine::{ContainerId, Engine, Owner};
 use crate::sandbox::Sandbox;
@@ -74,6 +76,11 @@ impl Stack {
         self.shared.quit.cancel();
         self.services.close();
         self.services.wait().await;
+        self.remove_containers().await;
+        self.remove_rest().await;
+    }
+
+    async fn remove_containers(&self) {
         if self.shared.engine.is_stopping() || self.shared.earlier.is_some() {
             // some services may have quit before they knew that they are to be removed, or were never taken over
             let left = containers(&self.shared).await;
@@ -83,6 +90,26 @@ impl Stack {
                     tracing::warn!(%error, "a service cannot be removed yet");
                 }
             }
+        }
+    }
+
+    /// What its containers shared and were made of.
+    async fn remove_rest(&self) {
+        let Shared { engine, spec, .. } = &*self.shared;
+        let all = &spec.services;
+        let is_named = |volume: &VolumeMount| matches!(volume.source, VolumeSource::Named(_));
+        if all.iter().any(|service| service.volumes.iter().any(is_named))
+            && let Err(error) = engine.remove_volumes_of(&spec.id).await
+        {
+            tracing::warn!(stack = spec.id, %error, "the volumes of a stack cannot be removed yet");
+        }
+        if all.iter().any(|service| service.build.is_some())
+            && let Err(error) = engine.remove_images_of(&spec.id).await
+        {
+            tracing::warn!(stack = spec.id, %error, "the images of a stack cannot be removed yet");
+        }
+        if all.iter().any(|service| !service.files.is_empty()) {
+            engine.remove_private(&spec.id);
         }
     }
 
@@ -104,7 +131,17 @@ impl Stack {
     }
 }
 
-fn shared(engine: &Engine, sandbox: &Sandbox, spec: StackSpec, observer: mpsc::UnboundedSender<StackEvent>) -> Shared {
+fn shared(
+    engine: &Engine,
+    sandbox: &Sandbox,
+    mut spec: StackSpec,
+    observer: mpsc::UnboundedSender<StackEvent>,
+) -> Shared {
+    spec.services = scale::expand(spec.services);
+    let mounting = spec
+        .services
+        .iter()
+        .filter(|service| workspace::mounts(service).next().is_some());
     let mut own = sandbox.labels(spec.labels.clone());
     own.insert(labels::STACK.into(), spec.id.clone());
     Shared {
@@ -113,6 +150,7 @@ fn shared(engine: &Engine, sandbox: &Sandbox, spec: StackSpec, observer: mpsc::U
         anchor: sandbox.standing().clone(),
         labels: own,
         board: Board::new(&spec.services),
+        mounting: watch::Sender::new(mounting.count()),
         observer,
         quit: engine.stopping(),
         remove: AtomicBool::new(false),

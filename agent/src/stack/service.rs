@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use job_specs::model::ServiceSpec;
 use protocol::attempt::{Micros, ServiceState};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::board::{Board, Standing};
@@ -19,9 +19,11 @@ use super::excerpt;
 use super::failure::{FailureKind, StackFailure, Stage};
 use super::launch::{Launch, Role};
 use super::ready::{self, Probed};
+use super::restart::Restarts;
 use super::spec::{StackEvent, StackSpec, now};
+use super::{container, workspace};
 use crate::engine::labels::Labels;
-use crate::engine::{ContainerId, Engine, ImageInfo, Kept, Limits, NetworkId};
+use crate::engine::{ContainerId, Engine, Kept, NetworkId};
 use crate::gate::{self, HealthState};
 use crate::sandbox;
 
@@ -34,6 +36,8 @@ pub(super) struct Shared {
     /// The stack's, with the sandbox's.
     pub(super) labels: Labels,
     pub(super) board: Board,
+    /// How many services have yet to mount what they want of the workspace.
+    pub(super) mounting: watch::Sender<usize>,
     pub(super) observer: mpsc::UnboundedSender<StackEvent>,
     /// The stack is over, or the agent stops.
     pub(super) quit: CancellationToken,
@@ -55,20 +59,34 @@ pub(super) struct Service {
 pub(super) struct Prepared {
     pub(super) body: Body,
     pub(super) launch: Launch,
+    /// The code, when it mounts some of it.
+    pub(super) workspace: Option<PathBuf>,
+}
+
+/// How far a service came in one run.
+enum Life {
+    /// It did what it was there for.
+    Done,
+    /// It ended while it was needed.
+    Over(Ended, Stage),
 }
 
 impl Service {
     /// Runs it until the stack is over.
     pub(super) async fn run(self) {
         let quit = &self.shared.quit;
-        self.tell(now(), ServiceState::Starting);
+        let is_over = self.shared.earlier.is_some() && gate::read_status(&self.folder()).is_some();
+        if !is_over {
+            self.tell(now(), ServiceState::Starting);
+        }
         let mut prepared = None;
-        if let Some(image) = quit.run_until_cancelled(self.image()).await {
+        if let Some(material) = quit.run_until_cancelled(self.material()).await {
             // not to be cancelled: nothing may be made of which nobody knows
-            let made = match image {
-                Ok(image) => self.prepare(&image).await,
+            let made = match material {
+                Ok(material) => self.prepare(&material).await,
                 Err(kind) => Err(kind),
             };
+            self.has_mounted();
             match made {
                 Ok(made) => {
                     let made = prepared.insert(made);
@@ -108,7 +126,7 @@ impl Service {
         self.shared.spec.folder.join(format!("service-{}", self.spec.name))
     }
 
-    fn tell(&self, at: Micros, state: ServiceState) {
+    pub(super) fn tell(&self, at: Micros, state: ServiceState) {
         let event = StackEvent {
             service: self.spec.name.clone(),
             at,
@@ -117,37 +135,61 @@ impl Service {
         let _ = self.shared.observer.send(event); // nobody has to listen
     }
 
-    async fn image(&self) -> Result<Arc<ImageInfo>, FailureKind> {
-        let mut pulling = false;
-        let image = self.shared.engine.ensure_image(&self.spec.image, |progress| {
-            if !std::mem::replace(&mut pulling, true) {
-                self.tell(now(), ServiceState::Pulling);
-            }
-            if let Some(on_pull) = &self.shared.spec.on_pull {
-                on_pull(&self.spec.name, progress);
-            }
-        });
-        let image = image.await?;
-        if pulling {
-            self.tell(now(), ServiceState::Starting);
+    /// What it mounts of the workspace is mounted, or never will be.
+    fn has_mounted(&self) {
+        if workspace::mounts(&self.spec).next().is_some() {
+            self.shared
+                .mounting
+                .send_modify(|count| *count = count.saturating_sub(1));
         }
-        Ok(image)
     }
 
     /// From its dependencies to its end. `Ok`: it did what it was there for.
-    async fn attend(&self, Prepared { body, launch }: &Prepared) -> Result<(), FailureKind> {
-        let board = &self.shared.board;
-        board.wait_for(&self.spec.depends_on).await?;
-        let engine = &self.shared.engine;
+    async fn attend(&self, prepared: &mut Prepared) -> Result<(), FailureKind> {
+        self.shared.board.wait_for(&self.spec.depends_on).await?;
+        if workspace::writes(&self.spec) {
+            let mut mounting = self.shared.mounting.subscribe();
+            let _ = mounting.wait_for(|count| *count == 0).await; // the sender lives as long as `self`
+        }
+        let mut restarts = Restarts::of(&self.spec, self.role);
+        loop {
+            let (ended, stage) = match self.live(prepared, &mut restarts).await? {
+                Life::Done => return Ok(()),
+                Life::Over(ended, stage) => (ended, stage),
+            };
+            let pause = match prepared.body {
+                Body::Gone(_) => None,
+                Body::Gated { .. } | Body::Plain { .. } => restarts.after(&ended),
+            };
+            let Some(pause) = pause else {
+                return Err(self.died(ended, stage, restarts.done()));
+            };
+            let Ended { at, code, oom, .. } = ended;
+            self.tell(at, ServiceState::Exited { code, oom });
+            self.shared.board.set(&self.spec.name, Standing::Pending);
+            tokio::time::sleep(pause).await;
+            self.tell(now(), ServiceState::Starting);
+            self.start_again(prepared).await?;
+        }
+    }
+
+    /// One run, from its start to its end.
+    async fn live(
+        &self,
+        Prepared { body, launch, .. }: &Prepared,
+        restarts: &mut Restarts,
+    ) -> Result<Life, FailureKind> {
+        let (board, engine) = (&self.shared.board, &self.shared.engine);
         let started = body.go(engine, launch).await?;
         let began = Instant::now();
         self.tell(started, ServiceState::Running);
         board.set(&self.spec.name, Standing::Running);
 
+        let timeout = launch.timeout.map(|timeout| restarts.rest_of(timeout));
         let ready = tokio::select! {
             biased;
             ended = body.ended(engine) => return self.ended_early(ended?, launch, began),
-            ready = ready::wait(self, body, &launch.probe, launch.timeout) => ready?,
+            ready = ready::wait(self, body, &launch.probe, timeout) => ready?,
         };
         if let Probed::Late(last_probe) = ready {
             return Err(FailureKind::NotReady {
@@ -156,20 +198,21 @@ impl Service {
                 last_probe,
             });
         }
+        restarts.is_ready();
         self.tell_ready(launch, began);
         board.set(&self.spec.name, Standing::Ready);
         let ended = tokio::select! {
             ended = body.ended(engine) => ended?,
             never = self.watch_health(body, launch, began) => match never {},
         };
-        Err(self.died(ended, Stage::Ready))
+        Ok(Life::Over(ended, Stage::Ready))
     }
 
     /// It ended before its probe said anything: right for a task that exits with 0, else wrong.
-    fn ended_early(&self, ended: Ended, launch: &Launch, began: Instant) -> Result<(), FailureKind> {
+    fn ended_early(&self, ended: Ended, launch: &Launch, began: Instant) -> Result<Life, FailureKind> {
         match self.role {
-            Role::Server => Err(self.died(ended, Stage::Starting)),
-            Role::Task if ended.code != Some(0) => Err(self.died(ended, Stage::Task)),
+            Role::Server => Ok(Life::Over(ended, Stage::Starting)),
+            Role::Task if ended.code != Some(0) => Ok(Life::Over(ended, Stage::Task)),
             Role::Task => {
                 self.tell_ready(launch, began);
                 let exited = ServiceState::Exited {
@@ -178,12 +221,12 @@ impl Service {
                 };
                 self.tell(ended.at, exited);
                 self.shared.board.set(&self.spec.name, Standing::Completed);
-                Ok(())
+                Ok(Life::Done)
             }
         }
     }
 
-    fn died(&self, ended: Ended, stage: Stage) -> FailureKind {
+    fn died(&self, ended: Ended, stage: Stage, restarts: u32) -> FailureKind {
         let Ended {
             at,
             code,
@@ -201,15 +244,11 @@ impl Service {
             code,
             oom,
             stage,
-            memory_bytes: self.limits().or(self.shared.engine.config().limits).memory_bytes,
+            memory_bytes: container::limits(&self.spec)
+                .or(self.shared.engine.config().limits)
+                .memory_bytes,
             error,
-        }
-    }
-
-    pub(super) fn limits(&self) -> Limits {
-        Limits {
-            memory_bytes: self.spec.mem_limit_bytes,
-            ..Limits::default()
+            restarts,
         }
     }
 
@@ -246,13 +285,13 @@ impl Service {
         });
     }
 
-    async fn remove(&self, Prepared { body, launch }: &Prepared) {
+    async fn remove(&self, Prepared { body, launch, .. }: &Prepared) {
         if self.shared.board.is_up(&self.spec.name) {
             self.tell(now(), ServiceState::Stopped);
         }
-        let removed = body
-            .remove(&self.shared.engine, launch.stop_signal, self.shared.spec.grace)
-            .await;
+        let own_grace = self.spec.stop_grace_period_ms.map(Duration::from_millis);
+        let grace = own_grace.unwrap_or(self.shared.spec.grace);
+        let removed = body.remove(&self.shared.engine, launch.stop_signal, grace).await;
         if let Err(error) = removed {
             tracing::warn!(service = self.spec.name, %error, "a service cannot be removed yet");
         }

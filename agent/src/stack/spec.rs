@@ -5,16 +5,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::future::{BoxFuture, Shared};
 use job_specs::model::ServiceSpec;
 use protocol::attempt::{Micros, ServiceState};
+use protocol::lease::SecretValue;
 
-use crate::engine::PullProgress;
+use crate::engine::{Logins, PullProgress};
 use crate::logs::tail::Watcher;
 
 /// Hides secrets in a line that is about to be shown.
 pub type MaskHook = Arc<dyn Fn(&str) -> String + Send + Sync>;
 /// Is told how far a service's image is: service, progress.
 pub type PullHook = Arc<dyn Fn(&str, PullProgress) + Send + Sync>;
+
+/// The folder with the owner's code, once it is complete. `None`: it never will be, and the owner knows why.
+pub type Workspace = Shared<BoxFuture<'static, Option<PathBuf>>>;
 
 /// What to run.
 #[derive(Clone)]
@@ -23,16 +28,23 @@ pub struct StackSpec {
     pub id: String,
     /// The services, names unique, dependencies without a cycle.
     pub services: Vec<ServiceSpec>,
-    /// The owner's folder; each service gets `service-<name>` in it, with its `log` and `status`.
+    /// The owner's folder; each service (each replica) gets `service-<name>` in it, with its `log` and `status`.
     pub folder: PathBuf,
     /// Labels of everything in it, besides ours.
     pub labels: BTreeMap<String, String>,
-    /// How long a service may take to end by itself when the stack is stopped. Services are throwaway: 0 is usual.
+    /// How long a service may take to end by itself when the stack is stopped, unless it says so. Services are
+    /// throwaway: 0 is usual.
     pub grace: Duration,
     /// For the log lines in a failure.
     pub mask: Option<MaskHook>,
     /// For the pulls.
     pub on_pull: Option<PullHook>,
+    /// What services' files may hold, by name.
+    pub secrets: BTreeMap<String, SecretValue>,
+    /// Who asks registries for images.
+    pub logins: Logins,
+    /// For services that are built from the owner's code or mount some of it. `None`: there is no code.
+    pub workspace: Option<Workspace>,
     /// The agent's watcher, for services whose log says that they are ready. `None`: one of its own.
     pub watcher: Option<Watcher>,
 }
@@ -48,6 +60,9 @@ impl StackSpec {
             grace: Duration::ZERO,
             mask: None,
             on_pull: None,
+            secrets: BTreeMap::new(),
+            logins: Logins::default(),
+            workspace: None,
             watcher: None,
         }
     }
@@ -56,7 +71,7 @@ impl StackSpec {
 /// Something happened to a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackEvent {
-    /// Its name.
+    /// Its name; of a service with several replicas, the replica's: `web-2`.
     pub service: String,
     /// When.
     pub at: Micros,

@@ -103,7 +103,7 @@ async fn every_bad_step_has_its_own_sentence() {
     Failed CommandNotFound: step `no-such-command` exited with 127: a command that it calls is not in the image `busybox` (the end of its log says which)
     Failed CommandNotFound: step `echo hi` cannot run: the image `EMPTY` has no `sh`; use an image that has it, or `entrypoint: [program, argument]` instead of `run`
     Failed CommandNotFound: step `tool` cannot run in the image `busybox`: `no-such-program` was not found in the image (PATH is /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
-    Errored Infrastructure: step `unreachable`: image `127.0.0.1:1/nothing-here` cannot be pulled: Docker responded with status code 500: Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused
+    Errored Infrastructure: step `unreachable`: image `127.0.0.1:1/nothing-here` cannot be pulled: Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused
     Failed ImageNotFound: step `echo hi`: image `Not An Image` does not exist: no such image: Not An Image: invalid reference format: repository name must be lowercase
     Failed StepFailed: step `whoami` cannot be started: unable to find user nobody-of-that-name: no matching entries in passwd file
     Failed StepFailed: step `pwd` could not be started: the working directory `/workspace/nowhere` does not exist in the image
@@ -142,7 +142,9 @@ async fn a_step_that_takes_too_long_is_stopped_and_named() {
     let name = "trap 'echo asked to stop; exit 0' TERM";
     assert_eq!(
         story.told(),
-        format!("TimedOut Timeout: step `{name}` ran longer than its timeout of 1 s and was stopped")
+        format!(
+            "TimedOut Timeout: step `{name}` ran longer than its timeout of 1 s and was stopped; running then: `sleep 1000`"
+        )
     );
     assert_eq!(story.step(0), ["asked to stop"]);
     assert_eq!(story.step(2), ["after"]);
@@ -157,7 +159,7 @@ async fn a_job_that_takes_too_long_is_stopped_whole() {
     let story = stage.run(slow).await;
     assert_eq!(
         story.told(),
-        "TimedOut Timeout: the job ran longer than its timeout of 5 s and was stopped in step `sleep 1000`"
+        "TimedOut Timeout: the job ran longer than its timeout of 5 s and was stopped in step `sleep 1000`; running then: `sleep 1000`"
     );
     assert_eq!(story.steps(), [(0, StepStatus::TimedOut), (1, StepStatus::Skipped)]);
     stage.close().await;

@@ -43,11 +43,19 @@ pub struct Truth {
     pub tests: BTreeMap<AttemptId, Vec<TestUpload>>,
     finished: BTreeMap<AttemptId, AttemptResult>,
     cancel: BTreeSet<AttemptId>,
+    /// Held jobs to let go.
+    pub release: BTreeSet<AttemptId>,
     /// Leases that were given to somebody else.
     taken: BTreeSet<AttemptId>,
     away: bool,
     /// What happens to the next parts of logs.
     faults: VecDeque<Fault>,
+    /// Archives by their address: `artifacts/binary`, `caches/cargo-1`.
+    pub archives: BTreeMap<String, Vec<u8>>,
+    /// So many uploads are broken off.
+    pub broken_uploads: u32,
+    /// How large an artifact may be; 0: very.
+    pub artifact_bytes: u64,
     /// Polls that came in.
     pub polls: Vec<Poll>,
 }
@@ -84,6 +92,7 @@ impl Coordinator {
             .route("/agent/v1/attempts/{attempt}/logs/{stream}", patch(log))
             .route("/agent/v1/attempts/{attempt}/tests", put(tests))
             .route("/agent/v1/attempts/{attempt}/finish", post(finish))
+            .merge(crate::keeper::routes())
             .layer(middleware::from_fn_with_state(coordinator.clone(), admit))
             .with_state(coordinator.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -193,6 +202,8 @@ impl Truth {
                 _ => answer.lost.push(held.attempt.clone()),
             }
         }
+        let held = poll.holds.iter().map(|held| held.attempt.clone());
+        answer.release = held.filter(|attempt| self.release.contains(attempt)).collect();
         for _ in 0..poll.free_slots {
             let Some(lease) = self.queue.pop_front() else {
                 break;
@@ -244,7 +255,8 @@ async fn poll(State(coordinator): State<Coordinator>, Json(poll): Json<Poll>) ->
     let held = async {
         loop {
             let answer = coordinator.truth().answer(&poll);
-            if !(answer.leases.is_empty() && answer.cancel.is_empty() && answer.lost.is_empty()) {
+            let work = !answer.leases.is_empty() || !answer.release.is_empty();
+            if work || !(answer.cancel.is_empty() && answer.lost.is_empty()) {
                 return answer;
             }
             changed.changed().await.unwrap();

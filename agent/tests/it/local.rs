@@ -59,6 +59,8 @@ impl Place {
             tree: self.path("tree"),
             repository: "here".into(),
             jobs,
+            source: None,
+            hold: None,
             env: Default::default(),
             secrets: secrets(&[("TOKEN", "s3cr3t-t0ken")]),
             slots: 2,
@@ -114,7 +116,8 @@ async fn jobs_run_in_the_order_of_their_needs() {
     let (events, mut told) = mpsc::unbounded_channel();
     let outcomes = local::run(place.run(jobs), events, CancellationToken::new())
         .await
-        .unwrap();
+        .unwrap()
+        .outcomes;
     use Verdict::{Failed, Passed};
     assert_eq!(verdicts(&outcomes), [None, Some(Passed), Some(Passed), Some(Failed)]);
 
@@ -130,7 +133,7 @@ async fn jobs_run_in_the_order_of_their_needs() {
                 lines.extend(texts(&records));
             }
             LocalEvent::Finished { job, .. } => ended.push(job),
-            LocalEvent::Lines { .. } | LocalEvent::Attempt { .. } | LocalEvent::Tests { .. } => {}
+            _ => {}
         }
     }
     let numbers = (1..=3000).map(|n: u32| n.to_string());
@@ -153,7 +156,7 @@ async fn a_cancel_ends_what_runs_and_what_waits() {
             cancel.cancel();
         }
     }
-    let outcomes = run.await.unwrap().unwrap();
+    let outcomes = run.await.unwrap().unwrap().outcomes;
     assert_eq!(verdicts(&outcomes), [Some(Verdict::Cancelled), None]);
     place.reaped().await;
 }

@@ -2,16 +2,23 @@
 //! a label of its own and asserts that nothing with that label is left.
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
+mod archives;
 mod attempts;
+mod blobs;
 mod checkout;
 mod coordinator;
 mod daemon;
+mod docker_registry;
 mod engine;
 mod gate_in_container;
 mod gate_process;
 mod gate_service;
 mod gates;
+mod holds;
+mod image_step;
 mod images;
+mod keeper;
+mod layers;
 mod local;
 mod logs;
 mod registry;
@@ -20,5 +27,6 @@ mod sandbox;
 mod services;
 mod stack;
 mod stage;
+mod tries;
 mod wire;
 mod world;

@@ -1,6 +1,6 @@
 //! Jobs with services: ready before the first step, and what their ends make of the job.
 
-use job_specs::model::{HealthTest, Healthcheck, Ready, ReadyProbe, ServiceSpec};
+use job_specs::model::{BuildSpec, HealthTest, Healthcheck, Ready, ReadyProbe, ServiceSpec};
 use protocol::attempt::{EventKind, ServiceState, StepStatus};
 use protocol::ids::StreamId;
 use tokio_util::sync::CancellationToken;
@@ -162,5 +162,53 @@ async fn a_cancel_does_not_wait_for_a_service() {
     });
     assert_eq!(story.told(), "Cancelled Cancelled: cancelled before its first step");
     assert_eq!(story.steps(), [(0, StepStatus::Skipped)]);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_steps_of_a_job_without_a_network_reach_not_even_its_services() {
+    let stage = Stage::new(1).await;
+    let mut alone = job(vec![step("ls /sys/class/net; nc -w 1 db 81 || echo alone")]);
+    alone.network_none = true;
+    alone.services = vec![script("db", "nc -ll -p 81 -e hostname")];
+    let story = stage.run(alone).await;
+    assert_eq!(story.told(), "Passed", "{:?}", story.log(&StreamId::job()));
+    assert_eq!(story.step(0), ["lo", "nc: bad address 'db'", "alone"]);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_and_builds_are_told_under_their_names() {
+    let stage = Stage::new(1).await;
+    let mut scaled = job(vec![step("cat /dev/null | nc web-1 81; cat /dev/null | nc web-2 81")]);
+    let build = BuildSpec {
+        context: ".".into(),
+        dockerfile_inline: Some("FROM busybox\nCOPY hello /hello\n".into()),
+        ..BuildSpec::default()
+    };
+    scaled.services = vec![ServiceSpec {
+        build: Some(build),
+        image: String::new(),
+        scale: 2,
+        expose: vec![81],
+        ..script("web", "cat /hello; nc -ll -p 81 -e hostname")
+    }];
+    let story = stage.run(scaled).await;
+    assert_eq!(story.told(), "Passed", "{:?}", story.log(&StreamId::job()));
+    assert_eq!(story.step(0), ["web-1", "web-2"]);
+    assert_eq!(
+        states(&story, "web-2"),
+        [
+            "Starting",
+            "Pulling",
+            "Starting",
+            "Running",
+            "ready by tcp 81",
+            "Stopped"
+        ]
+    );
+    let log = story.log(&StreamId::service("web-2"));
+    assert_eq!(log.first(), Some(&"Step 1/2 : FROM busybox"), "{log:?}");
+    assert_eq!(log.last(), Some(&"hello from the tree"), "{log:?}");
     stage.close().await;
 }

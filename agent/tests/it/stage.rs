@@ -6,14 +6,16 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use agent::attempt::folder::AttemptFolder;
+use agent::attempt::hold::Holds;
 use agent::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, StreamNews};
+use agent::blobs::{Blobs, Folder};
 use agent::checkout::Mirrors;
 use agent::engine::{Engine, EngineConfig, Limits};
 use agent::logs::lines::LineAssembler;
 use agent::logs::tail::Watcher;
 use agent::sandbox::{Pool, PoolConfig};
 use job_specs::model::{JobSpec, ServiceSpec, Shell, StepAction, StepSpec, WhenStatus};
-use protocol::attempt::{AttemptEvent, AttemptResult, EventKind, StepStatus};
+use protocol::attempt::{AttemptEvent, AttemptResult, EventKind, StepOutcome, StepStatus};
 use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::SecretValue;
 use protocol::record;
@@ -33,6 +35,7 @@ pub struct Stage {
 /// What an attempt told.
 pub struct Story {
     pub result: AttemptResult,
+    pub outputs: BTreeMap<String, String>,
     pub events: Vec<AttemptEvent>,
     pub news: Vec<StreamNews>,
     logs: BTreeMap<StreamId, Vec<String>>,
@@ -68,6 +71,7 @@ impl Stage {
                 attempts: folder.path().join("attempts"),
                 tasks,
                 shutdown: CancellationToken::new(),
+                holds: Holds::default(),
             },
             folder,
             tree,
@@ -82,11 +86,18 @@ impl Stage {
             number: 1,
             repository: "demo".into(),
             code: Code::Tree(self.tree.clone()),
+            blobs: Blobs::Folder(self.blobs(&spec)),
             spec,
             env: env(&[("DROVER", "true")]),
             secrets: BTreeMap::new(),
             trusted: true,
         }
+    }
+
+    /// Where a job's caches and artifacts are, as in a local run.
+    pub fn blobs(&self, spec: &JobSpec) -> Folder {
+        let folder = self.folder.path();
+        Folder::new(&folder.join("data"), &folder.join("run"), "demo", spec.into())
     }
 
     /// Runs the job to its end, removal included.
@@ -105,6 +116,7 @@ impl Stage {
         over.removal.await.unwrap();
         Story {
             result: over.result,
+            outputs: over.outputs,
             events,
             news,
             logs,
@@ -196,6 +208,15 @@ impl Story {
             _ => None,
         });
         finished.collect()
+    }
+
+    /// How that step ended.
+    pub fn outcome(&self, index: usize) -> &StepOutcome {
+        let found = self.events.iter().find_map(|event| match &event.kind {
+            EventKind::StepFinished { step, outcome } if *step == index => Some(outcome),
+            _ => None,
+        });
+        found.expect("it ended")
     }
 
     /// When something first happened.

@@ -7,6 +7,14 @@ use super::Json;
 /// `drover repo …`
 #[derive(Debug, Subcommand)]
 pub enum Repo {
+    /// List the schedules of a repository, with their next times
+    Schedules {
+        /// Name
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Add a repository; prints its hook URL and secret
     #[command(after_help = "Examples:
   drover repo add app --git https://git.example/app.git --forge gitea
@@ -78,12 +86,23 @@ pub struct Trigger {
     /// Branch, tag, full reference or commit [default: the default branch]
     #[arg(long = "ref", value_name = "REF")]
     pub reference: Option<String>,
+    /// Value of an input of the job file; may be given several times
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = pair)]
+    pub inputs: Vec<(String, String)>,
     /// Follow the build
     #[arg(long)]
     pub watch: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `NAME=VALUE`
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
 }
 
 /// `drover build …`
@@ -159,8 +178,14 @@ pub struct Rerun {
     /// Build number
     pub number: i64,
     /// Only jobs that did not pass
-    #[arg(long)]
+    #[arg(long, conflicts_with = "jobs")]
     pub failed: bool,
+    /// Only this job, and what was skipped because of it; may be given several times
+    #[arg(long = "job", value_name = "JOB")]
+    pub jobs: Vec<String>,
+    /// Only its cells with this value
+    #[arg(long, value_name = "AXIS=VALUE", value_parser = pair, requires = "jobs")]
+    pub matrix: Vec<(String, String)>,
     /// Follow it
     #[arg(long)]
     pub watch: bool,

@@ -2,17 +2,21 @@
 
 mod ask;
 mod here;
+mod kept;
 mod reports;
 mod serve;
+mod shell;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::ask::{Build, BuildRef, Logs, Repo, Rerun, Secret, Token, Trigger, Watch, Why};
-pub use self::here::{Lint, Run};
+pub use self::here::{From, Init, Lint, Run};
+pub use self::kept::{Artifact, Cache};
 pub use self::reports::{By, OfRepository, OtherTests, Split, Tests};
 pub use self::serve::{Agent, Agents, Coordinator, Up};
+pub use self::shell::Shell;
 
 /// Drover: a self-hosted CI runner whose services are ready, whose logs are whole and whose jobs are fast.
 #[derive(Debug, Parser)]
@@ -99,12 +103,23 @@ pub enum Command {
     Agent(Agent),
     /// Run jobs of this folder here and now: the same engine, no coordinator
     #[command(
-        after_help = "Examples:\n  drover run\n  drover run test --matrix postgres=17\n  drover run --file ci.yml"
+        after_help = "Examples:\n  drover run\n  drover run test --matrix postgres=17\n  drover run --watch\n  drover run test --hold=30m"
     )]
     Run(Run),
+    /// Make a job file for this folder
+    #[command(
+        after_help = "Examples:\n  drover init\n  drover init --from compose\n  drover init --from gitlab .gitlab-ci.yml --stdout"
+    )]
+    Init(Init),
     /// Check job files
-    #[command(after_help = "Examples:\n  drover lint\n  drover lint .drover.yml --json")]
+    #[command(after_help = "Examples:\n  drover lint\n  drover lint --fix\n  drover lint .drover.yml --json")]
     Lint(Lint),
+    /// Explain the code of a diagnostic
+    #[command(after_help = "Examples:\n  drover explain DRV0114")]
+    Explain {
+        /// `DRV0114`, or `114`
+        code: String,
+    },
     /// Print the JSON Schema of the job file, for editors
     Schema,
     /// Repositories: add, ls, show, rm, hook
@@ -122,6 +137,12 @@ pub enum Command {
         after_help = "Examples:\n  drover logs 42 -f\n  drover logs 42 --job test --service db\n  drover logs 42 --raw"
     )]
     Logs(Logs),
+    /// Enter a step that runs, a service, or what a failed job left (`hold_on_failure`)
+    #[command(after_help = "Examples:
+  drover shell 42
+  drover shell 42 --job 'test (postgres=15)' --service db -- psql -U postgres
+  drover shell 42 --release")]
+    Shell(Shell),
     /// Stop a build
     Cancel(BuildRef),
     /// Run a build again
@@ -133,6 +154,12 @@ pub enum Command {
     /// Secrets: ls, set, rm
     #[command(subcommand)]
     Secret(Secret),
+    /// Artifacts of a build: ls, get
+    #[command(subcommand)]
+    Artifact(Artifact),
+    /// Caches of a repository: ls, prune
+    #[command(subcommand)]
+    Cache(Cache),
     /// API tokens: ls, add, rm
     #[command(subcommand)]
     Token(Token),
@@ -148,6 +175,15 @@ pub enum Command {
     Completion {
         /// For which shell
         shell: clap_complete::Shell,
+    },
+    /// (inner) writes the reference pages
+    #[command(name = "__reference", hide = true)]
+    Reference {
+        /// The sources' top folder
+        root: PathBuf,
+        /// Only say which differ
+        #[arg(long)]
+        check: bool,
     },
     /// (inner) removes what a local run left
     #[command(name = "__reap", hide = true)]

@@ -7,7 +7,7 @@ use super::print_json;
 use crate::api::{BuildRow, BuildView, JobView, WhyView};
 use crate::args::{Build, Progress, Rerun, Why};
 use crate::client::Client;
-use crate::exit::Exit;
+use crate::exit::{Exit, Stop};
 use crate::render::{self, table::table};
 
 /// `drover build ls|show`
@@ -51,7 +51,11 @@ pub async fn cancel(client: &Client, number: i64) -> anyhow::Result<Exit> {
 /// `drover rerun`
 pub async fn rerun(client: &Client, rerun: &Rerun, progress: Progress) -> anyhow::Result<Exit> {
     let number = rerun.number;
-    let which = if rerun.failed { "failed" } else { "all" };
+    let which = match (rerun.failed, rerun.jobs.is_empty()) {
+        (true, _) => json!("failed"),
+        (false, true) => json!("all"),
+        (false, false) => json!({"jobs": chosen(client, rerun).await?}),
+    };
     let body = json!({"which": which});
     let made: Value = client.post(&format!("/builds/{number}/rerun"), &body).await?;
     let Some(again) = made["number"].as_i64() else {
@@ -63,6 +67,33 @@ pub async fn rerun(client: &Client, rerun: &Rerun, progress: Progress) -> anyhow
         return super::watch::watch(client, again, None, progress).await;
     }
     Ok(Exit::Passed)
+}
+
+/// The ids of the jobs that `--job` and `--matrix` name.
+async fn chosen(client: &Client, rerun: &Rerun) -> anyhow::Result<Vec<String>> {
+    let view: BuildView = client.read(&format!("/builds/{}", rerun.number)).await?;
+    let is_cell = |job: &JobView| {
+        rerun
+            .matrix
+            .iter()
+            .all(|(axis, value)| job.matrix.get(axis) == Some(value))
+    };
+    let mut ids = Vec::new();
+    for wanted in &rerun.jobs {
+        let named = |job: &&JobView| (job.name == *wanted && is_cell(job)) || job.title == *wanted;
+        let found: Vec<String> = view.jobs.iter().filter(named).map(|job| job.id.clone()).collect();
+        if found.is_empty() {
+            let known: Vec<&str> = view.jobs.iter().map(|job| job.title.as_str()).collect();
+            let what = format!(
+                "build {} has no such job `{wanted}`; it has: {}",
+                rerun.number,
+                known.join(", ")
+            );
+            return Err(Stop::new(Exit::NotFound, what).into());
+        }
+        ids.extend(found);
+    }
+    Ok(ids)
 }
 
 /// `drover why`
@@ -150,6 +181,9 @@ fn print_build(view: &BuildView) {
     }
     for job in &view.jobs {
         anstream::println!("  {}  {}", job_line(job), reason(job));
+    }
+    for sentence in &view.in_common {
+        anstream::println!("{sentence}");
     }
     if let Some(message) = &build.message {
         anstream::println!("{message}");

@@ -1,22 +1,34 @@
 //! `drover lint`: the coordinator's own reading of a job file, without a coordinator.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use agent::local::WorkingTree;
 use anyhow::Context;
 use job_specs::diagnostics::{Diagnostic, Severity};
-use job_specs::{Look, SourceFile};
+use job_specs::{Look, Parsed, SourceFile, codes};
 
 use crate::args::Lint;
 use crate::exit::{Exit, Stop};
 
 /// Checks the files; exits with 3 when one of them cannot run.
 pub fn lint(lint: &Lint) -> anyhow::Result<Exit> {
+    if let Some(code) = &lint.explain {
+        return explain(code);
+    }
     let files = if lint.files.is_empty() {
         job_files(Path::new("."))?
     } else {
         read_all(&lint.files)?
     };
-    let parsed = job_specs::parse(&files);
+    let repository = WorkingTree::around(Path::new("."));
+    let (files, parsed) = match lint.fix {
+        true => mended(files, &repository)?,
+        false => {
+            let parsed = job_specs::parse_with(&files, &repository);
+            (files, parsed)
+        }
+    };
     let valid = parsed.file.is_some();
     if lint.json {
         super::print_json(&parsed.diagnostics)?;
@@ -29,6 +41,68 @@ pub fn lint(lint: &Lint) -> anyhow::Result<Exit> {
         }
     }
     Ok(if valid { Exit::Passed } else { Exit::InvalidJobFile })
+}
+
+/// Mends the files, writes those that changed, and says what was done.
+fn mended(files: Vec<SourceFile>, repository: &WorkingTree) -> anyhow::Result<(Vec<SourceFile>, Parsed)> {
+    let fixed = job_specs::fix::fix(&files, repository);
+    for (before, after) in files
+        .iter()
+        .zip(&fixed.files)
+        .filter(|(before, after)| before.text != after.text)
+    {
+        replace(Path::new(&before.name), &after.text)?;
+    }
+    for change in &fixed.changes {
+        let (before, after) = (one_line(&change.before), one_line(&change.after));
+        anstream::eprintln!(
+            "{}:{}: {before} is now {after} ({})",
+            change.file,
+            change.line,
+            change.code
+        );
+    }
+    Ok((fixed.files, fixed.parsed))
+}
+
+fn one_line(text: &str) -> String {
+    match text.chars().all(char::is_whitespace) {
+        true => format!("{text:?}"),
+        false => format!("`{}`", text.replace(['\n', '\u{1b}'], " ")),
+    }
+}
+
+/// Writes a file so that it is never half there; its permissions stay.
+fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
+    let path = path
+        .canonicalize()
+        .with_context(|| format!("find {}", path.display()))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(|| format!("write in {}", folder.display()))?;
+    file.write_all(text.as_bytes()).context("write the mended file")?;
+    let mode = std::fs::metadata(&path).with_context(|| format!("look at {}", path.display()))?;
+    file.as_file()
+        .set_permissions(mode.permissions())
+        .context("keep the permissions")?;
+    file.persist(&path)
+        .with_context(|| format!("replace {}", path.display()))?;
+    Ok(())
+}
+
+/// Prints the page of a code: `DRV0114`, `drv114` or `114`.
+pub fn explain(code: &str) -> anyhow::Result<Exit> {
+    let number = code.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let Some(found) = codes::find(&format!("DRV{number:0>4}")) else {
+        return Err(Stop::new(Exit::NotFound, format!("there is no code `{code}`"))
+            .help("codes look like DRV0114; `docs/reference/diagnostics.md` has them all")
+            .into());
+    };
+    let severity = match found.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    anstream::println!("{}: {} ({severity})\n\n{}", found.id, found.title, found.about);
+    Ok(Exit::Passed)
 }
 
 /// Prints diagnostics with their source on stderr, as wide as the terminal.
@@ -68,7 +142,7 @@ pub fn job_files(folder: &Path) -> anyhow::Result<Vec<SourceFile>> {
             Exit::NotFound,
             "there is no job file here: no .drover.yml and no .drover/*.yml",
         )
-        .help("write one; the README shows a file of 20 lines")
+        .help("`drover init` makes one")
         .into());
     }
     read_all(&paths)

@@ -1,15 +1,19 @@
 //! One file a command or family of commands; each reads its arguments, does one thing and tells how it ended.
 
 pub mod agents;
+pub mod artifacts;
 pub mod builds;
 pub mod doctor;
+pub mod init;
 pub mod lint;
 pub mod logs;
+pub mod reference;
 pub mod reports;
 pub mod repositories;
 pub mod run;
 pub mod secrets;
 pub mod serve;
+pub mod shell;
 pub mod tokens;
 pub mod watch;
 
@@ -33,17 +37,25 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         },
         Command::Run(run) => run::run(run, arguments.progress).await,
         Command::Lint(lint) => lint::lint(lint),
+        Command::Init(init) => init::init(init, arguments.url.as_deref()),
+        Command::Explain { code } => lint::explain(code),
         Command::Schema => print_json(&job_specs::schema()),
         Command::Repo(repo) => repositories::repo(&client()?, repo).await,
         Command::Trigger(trigger) => repositories::trigger(&client()?, trigger, arguments.progress).await,
         Command::Build(build) => builds::build(&client()?, build).await,
         Command::Watch(watch) => watch::watch(&client()?, watch.number, watch.timeout, arguments.progress).await,
         Command::Logs(logs) => logs::logs(&client()?, logs).await,
+        Command::Shell(shell) => match shell.number {
+            Some(number) => shell::shell(&client()?, shell, number).await,
+            None => shell::local(shell).await,
+        },
         Command::Cancel(build) => builds::cancel(&client()?, build.number).await,
         Command::Rerun(rerun) => builds::rerun(&client()?, rerun, arguments.progress).await,
         Command::Tests(tests) => reports::tests(&arguments, tests).await,
         Command::Why(why) => builds::why(&client()?, why).await,
         Command::Secret(secret) => secrets::secret(&client()?, secret).await,
+        Command::Artifact(artifact) => artifacts::artifact(&client()?, artifact).await,
+        Command::Cache(cache) => artifacts::cache(&client()?, cache).await,
         Command::Token(token) => tokens::token(&client()?, token).await,
         Command::Login => tokens::login(&arguments).await,
         Command::LoginLink => tokens::login_link(&client()?).await,
@@ -53,6 +65,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
             clap_complete::generate(*shell, &mut Arguments::command(), "drover", &mut std::io::stdout());
             Ok(Exit::Passed)
         }
+        Command::Reference { root, check } => reference::reference(root, *check),
         Command::Reap => Ok(run::reap()),
     }
 }

@@ -1,12 +1,13 @@
 //! Repositories and their hooks, and builds started by hand.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::print_json;
-use crate::api::{DeliveryView, Hook, RepositoryView};
+use crate::api::{DeliveryView, Hook, RepositoryView, ScheduleView};
 use crate::args::{Progress, Repo, Trigger};
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Stop};
@@ -49,6 +50,7 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
             Ok(Exit::Passed)
         }
         Repo::Show { name, json } => show(client, name, *json).await,
+        Repo::Schedules { name, json } => schedules(client, name, *json).await,
         Repo::Set { name, public } => {
             let path = format!("/repositories/{}", segment(name));
             client.tell(Method::PATCH, &path, &json!({"public": public})).await?;
@@ -89,7 +91,9 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
 /// `drover trigger`
 pub async fn trigger(client: &Client, trigger: &Trigger, progress: Progress) -> anyhow::Result<Exit> {
     let path = format!("/repositories/{}/trigger", segment(&trigger.repository));
-    let answer: Value = client.post(&path, &json!({"ref": trigger.reference})).await?;
+    let inputs: BTreeMap<&str, &str> = trigger.inputs.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    let body = json!({"ref": trigger.reference, "inputs": inputs});
+    let answer: Value = client.post(&path, &body).await?;
     let number = answer["number"].as_i64();
     if trigger.json {
         print_json(&answer)?;
@@ -109,6 +113,30 @@ fn location(git: &str) -> anyhow::Result<String> {
         return Ok(git.to_owned());
     }
     Ok(std::fs::canonicalize(git)?.display().to_string())
+}
+
+async fn schedules(client: &Client, name: &str, json: bool) -> anyhow::Result<Exit> {
+    let path = format!("/repositories/{}/schedules", segment(name));
+    let answer: Value = client.read(&path).await?;
+    if json {
+        return print_json(&answer);
+    }
+    let all: Vec<ScheduleView> = serde_json::from_value(answer)?;
+    if all.is_empty() {
+        anstream::eprintln!("the job file of the default branch of `{name}` has no schedules (on.schedule)");
+        return Ok(Exit::Passed);
+    }
+    let rows = all.into_iter().map(|schedule| {
+        vec![
+            schedule.cron,
+            schedule.timezone,
+            schedule.next_at.map_or("never".to_owned(), render::date),
+            schedule.build.map_or(String::new(), |number| format!("#{number}")),
+            schedule.message.unwrap_or_default(),
+        ]
+    });
+    anstream::println!("{}", table(&["cron", "time zone", "next", "last build", ""], rows));
+    Ok(Exit::Passed)
 }
 
 async fn show(client: &Client, name: &str, json: bool) -> anyhow::Result<Exit> {

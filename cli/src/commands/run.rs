@@ -1,71 +1,73 @@
 //! `drover run`: this folder's jobs, here and now, by the agent's own engine.
 
+mod choose;
+mod here;
+mod json;
 mod show;
+mod watch;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use agent::local::{self, LocalOutcome, LocalRun};
+use agent::local::{self, Hold, LocalEnd, LocalOutcome, LocalRun, WorkingTree};
 use anyhow::Context;
+use job_specs::file::JobFile;
 use job_specs::model::JobSpec;
 use job_specs::{Facts, SourceFile};
 use protocol::attempt::Verdict;
-use protocol::lease::SecretValue;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::watch::Changes;
 use super::lint::{job_files, print_diagnostics, read_all};
 use crate::args::{Progress, Run};
-use crate::exit::{Exit, Stop};
+use crate::exit::Exit;
 
-/// Runs the jobs; exits as the worst of them.
+/// Runs the jobs; exits as the worst of them. With `--watch` again and again, until Ctrl-C.
 pub async fn run(run: &Run, progress: Progress) -> anyhow::Result<Exit> {
-    let (tree, facts) = working_tree()?;
-    let files = match &run.file {
-        Some(file) => read_all(std::slice::from_ref(file))?,
-        None => job_files(Path::new("."))?,
-    };
-    let Some(jobs) = expand(&files, &facts)? else {
-        return Ok(Exit::InvalidJobFile);
-    };
-    let jobs = choose(jobs, run)?;
-    let me = std::env::current_exe().context("find this program")?;
-    let local = LocalRun {
-        tree,
-        repository: facts.repository.clone(),
-        env: job_specs::builtin_env(&facts),
-        secrets: secrets(run.secrets_file.as_deref())?,
-        slots: run.slots.max(1),
-        data: cache_folder()?,
-        reaper: vec![me.display().to_string(), "__reap".to_owned()],
-        jobs: jobs.clone(),
-    };
-    let (events, received) = mpsc::unbounded_channel();
-    let cancel = CancellationToken::new();
-    let shown = tokio::spawn(show::show(jobs.clone(), received, progress));
-    let work = local::run(local, events, cancel.clone());
-    tokio::pin!(work);
-    let mut interrupted = false;
-    let outcomes = loop {
-        tokio::select! {
-            outcomes = &mut work => break outcomes?,
-            _ = tokio::signal::ctrl_c() => {
-                if interrupted {
-                    return Ok(Exit::Interrupted);
-                }
-                interrupted = true;
-                anstream::eprintln!("\nstopping; once more to leave at once");
-                cancel.cancel();
+    let progress = if run.json { Progress::Json } else { progress };
+    let (tree, facts) = here::working_tree()?;
+    if !run.watch {
+        return match prepare(run, &tree, facts)? {
+            Some(ready) => Ok(round(ready, progress, None).await?.exit),
+            None => Ok(Exit::InvalidJobFile),
+        };
+    }
+    let mut changes = Changes::of(tree.root())?;
+    let mut changed = None;
+    loop {
+        show::header(changed.as_deref(), progress);
+        let facts = Facts {
+            changed: changed.take(),
+            ..here::working_tree()?.1
+        };
+        // A file that is wrong is waited for like any other.
+        let mut cut_short = None;
+        let mut last = Exit::InvalidJobFile;
+        if let Some(ready) = prepare(run, &tree, facts.clone())? {
+            let ended = round(ready, progress, Some(&mut changes)).await?;
+            if ended.exit == Exit::Interrupted {
+                return Ok(Exit::Interrupted);
             }
+            (last, cut_short) = (ended.exit, ended.cut_short);
         }
-    };
-    shown.await.context("show the run")??;
-    show::results(&jobs, &outcomes, progress)?;
-    Ok(if interrupted {
-        Exit::Interrupted
-    } else {
-        worst(&jobs, &outcomes)
-    })
+        // What a round did not get to is due again.
+        let unfinished = cut_short.is_some();
+        let new = match cut_short {
+            Some(paths) => paths,
+            None => {
+                show::waiting(progress);
+                tokio::select! {
+                    paths = changes.next() => paths,
+                    _ = tokio::signal::ctrl_c() => return Ok(last),
+                }
+            }
+        };
+        changed = match (unfinished, facts.changed) {
+            (true, None) => None,
+            (true, Some(before)) => Some(watch::together(before, new)),
+            (false, _) => Some(new),
+        };
+    }
 }
 
 /// The reaper's main, for `main`: it needs no runtime of this process.
@@ -77,13 +79,52 @@ pub fn reap() -> Exit {
     }
 }
 
-/// The jobs of the files, or `None` when a file is invalid (which has then been said).
-fn expand(files: &[SourceFile], facts: &Facts) -> anyhow::Result<Option<Vec<JobSpec>>> {
-    let parsed = job_specs::parse(files);
+/// What one round runs, or `None` when a file is invalid (which has then been said).
+fn prepare(run: &Run, tree: &WorkingTree, mut facts: Facts) -> anyhow::Result<Option<LocalRun>> {
+    let files = match &run.file {
+        Some(file) => read_all(std::slice::from_ref(file))?,
+        None => job_files(Path::new("."))?,
+    };
+    let Some((file, jobs)) = expand(&files, tree, &mut facts)? else {
+        return Ok(None);
+    };
+    let me = std::env::current_exe().context("find this program")?;
+    Ok(Some(LocalRun {
+        tree: tree.root().to_path_buf(),
+        repository: facts.repository.clone(),
+        env: job_specs::builtin_env(&facts),
+        secrets: here::secrets(run.secrets_file.as_deref())?,
+        slots: run.slots.max(1),
+        data: here::cache_folder()?,
+        reaper: vec![me.display().to_string(), "__reap".to_owned()],
+        jobs: choose::choose(jobs, run)?,
+        hold: run.hold.map(|hold| Hold {
+            secs: hold.secs,
+            always: hold.always,
+        }),
+        source: Some((file, facts)),
+    }))
+}
+
+/// The files and their jobs, or `None` when a file is invalid (which has then been said).
+fn expand(
+    files: &[SourceFile],
+    tree: &WorkingTree,
+    facts: &mut Facts,
+) -> anyhow::Result<Option<(JobFile, Vec<JobSpec>)>> {
+    let parsed = job_specs::parse_with(files, tree);
     print_diagnostics(&parsed.diagnostics, files);
     let Some(file) = parsed.file else { return Ok(None) };
+    let of_hashes = job_specs::fill_hashes(&file, tree, facts);
+    if of_hashes
+        .iter()
+        .any(|found| found.severity == job_specs::diagnostics::Severity::Error)
+    {
+        print_diagnostics(&of_hashes, files);
+        return Ok(None);
+    }
     match job_specs::expand(&file, facts) {
-        Ok(expansion) => Ok(Some(expansion.jobs)),
+        Ok(expansion) => Ok(Some((file, expansion.jobs))),
         Err(diagnostics) => {
             print_diagnostics(&diagnostics, files);
             Ok(None)
@@ -91,115 +132,68 @@ fn expand(files: &[SourceFile], facts: &Facts) -> anyhow::Result<Option<Vec<JobS
     }
 }
 
-/// The jobs that were named, with everything that they need; of those, the cells that `--matrix` leaves.
-fn choose(jobs: Vec<JobSpec>, run: &Run) -> anyhow::Result<Vec<JobSpec>> {
-    let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
-    if let Some(unknown) = run.jobs.iter().find(|wanted| !names.contains(wanted)) {
-        let help = format!("jobs here: {}", dedup(names).join(", "));
-        return Err(Stop::new(Exit::NotFound, format!("there is no job `{unknown}`"))
-            .help(help)
-            .into());
-    }
-    let mut wanted: Vec<String> = if run.jobs.is_empty() { names } else { run.jobs.clone() };
-    let mut at = 0;
-    while at < wanted.len() {
-        let needs = jobs
-            .iter()
-            .filter(|job| job.name == wanted[at])
-            .flat_map(|job| job.needs.iter().map(|need| &need.job));
-        let new: Vec<String> = needs.filter(|need| !wanted.contains(need)).cloned().collect();
-        wanted.extend(dedup(new));
-        at += 1;
-    }
-    let fits = |job: &JobSpec| {
-        run.matrix.iter().all(|(axis, value)| {
-            let cell = job.matrix.iter().find(|cell| cell.axis == *axis);
-            cell.is_none_or(|cell| cell.value == *value)
-        })
+/// How a round ended.
+struct Round {
+    exit: Exit,
+    /// Paths that changed while it ran, which ended it.
+    cut_short: Option<Vec<String>>,
+}
+
+/// Runs the jobs once; a change of the folder ends them.
+async fn round(local: LocalRun, progress: Progress, mut changes: Option<&mut Changes>) -> anyhow::Result<Round> {
+    let (events, received) = mpsc::unbounded_channel();
+    let cancel = CancellationToken::new();
+    let shown = tokio::spawn(show::show(local.jobs.clone(), received, progress));
+    let work = local::run(local, events, cancel.clone());
+    tokio::pin!(work);
+    let (mut interrupted, mut cut_short) = (false, None);
+    let end = loop {
+        let changed = async {
+            match &mut changes {
+                Some(changes) if cut_short.is_none() => changes.next().await,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            end = &mut work => break end?,
+            paths = changed => {
+                cut_short = Some(paths);
+                cancel.cancel();
+            }
+            _ = tokio::signal::ctrl_c() => {
+                if interrupted {
+                    return Ok(Round { exit: Exit::Interrupted, cut_short: None });
+                }
+                interrupted = true;
+                anstream::eprintln!("\nstopping; once more to leave at once");
+                cancel.cancel();
+            }
+        }
     };
-    let known = |axis: &str| jobs.iter().any(|job| job.matrix.iter().any(|cell| cell.axis == axis));
-    if let Some((axis, _)) = run.matrix.iter().find(|(axis, _)| !known(axis)) {
-        return Err(Stop::new(Exit::NotFound, format!("no job here has a matrix axis `{axis}`")).into());
-    }
-    let chosen: Vec<JobSpec> = jobs
-        .into_iter()
-        .filter(|job| wanted.contains(&job.name) && fits(job))
-        .collect();
-    if chosen.is_empty() {
-        return Err(Stop::new(Exit::NotFound, "no cell has those matrix values").into());
-    }
-    Ok(chosen)
-}
-
-fn dedup(mut names: Vec<String>) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
-    names.retain(|name| seen.insert(name.clone()));
-    names
-}
-
-/// The folder that jobs see (the repository's top, or this folder), and what can be said of its commit.
-fn working_tree() -> anyhow::Result<(PathBuf, Facts)> {
-    let here = std::env::current_dir().context("find this folder")?;
-    let Ok(repository) = git2::Repository::discover(&here) else {
-        return Ok((here.clone(), facts_of(&here, None, String::new())));
+    shown.await.context("show the run")??;
+    show::results(&end, progress)?;
+    // Ctrl-C also ends a hold; all has ended by itself then, and the exit says how.
+    let exit = if interrupted && was_cancelled(&end) {
+        Exit::Interrupted
+    } else {
+        worst(&end)
     };
-    let tree = repository.workdir().map_or(here.clone(), Path::to_path_buf);
-    let head = repository.head().ok();
-    let branch = head
-        .as_ref()
-        .filter(|head| head.is_branch())
-        .and_then(|head| head.shorthand().ok().map(str::to_owned));
-    let commit = head
-        .and_then(|head| head.target())
-        .map_or(String::new(), |commit| commit.to_string());
-    let facts = facts_of(&tree, branch, commit);
-    Ok((tree, facts))
+    Ok(Round { exit, cut_short })
 }
 
-fn facts_of(tree: &Path, branch: Option<String>, sha: String) -> Facts {
-    Facts {
-        event: "manual".to_owned(),
-        reference: branch
-            .as_ref()
-            .map_or(String::new(), |branch| format!("refs/heads/{branch}")),
-        branch,
-        sha,
-        repository: tree
-            .file_name()
-            .map_or("local".to_owned(), |name| name.to_string_lossy().into_owned()),
-        ..Facts::default()
-    }
-}
-
-/// `NAME=value` lines; empty ones and those that begin with `#` are passed over.
-fn secrets(file: Option<&Path>) -> anyhow::Result<BTreeMap<String, SecretValue>> {
-    let Some(file) = file else { return Ok(BTreeMap::new()) };
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Stop::new(Exit::Usage, format!("cannot read {}: {error}", file.display())))?;
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
-    lines
-        .map(|(index, line)| match line.split_once('=') {
-            Some((name, value)) => Ok((name.trim().to_owned(), SecretValue(value.to_owned()))),
-            // The line itself may hold a secret, so only its place is told.
-            None => Err(Stop::new(Exit::Usage, format!("{}:{}: not NAME=value", file.display(), index + 1)).into()),
-        })
-        .collect()
-}
-
-fn cache_folder() -> anyhow::Result<PathBuf> {
-    let home = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")));
-    Ok(home.unwrap_or_else(std::env::temp_dir).join("drover"))
+fn was_cancelled(end: &LocalEnd) -> bool {
+    end.outcomes.iter().any(|outcome| match outcome {
+        LocalOutcome::Ran(result) => result.verdict == Verdict::Cancelled,
+        LocalOutcome::Skipped { reason } => reason == "cancelled",
+    })
 }
 
 /// The exit of the worst job that counts.
-fn worst(jobs: &[JobSpec], outcomes: &[LocalOutcome]) -> Exit {
-    let verdicts = jobs
+fn worst(end: &LocalEnd) -> Exit {
+    let verdicts = end
+        .jobs
         .iter()
-        .zip(outcomes)
+        .zip(&end.outcomes)
         .filter(|(job, _)| !job.allow_failure)
         .filter_map(|(_, outcome)| match outcome {
             LocalOutcome::Ran(result) => Some(result.verdict),

@@ -73,6 +73,16 @@ impl BuildProgress {
         for job in &failed {
             let sentence = job.reason.as_deref().unwrap_or("");
             anstream::eprintln!("{}: {sentence}", job.title);
+            if let Some(until) = job.held_until {
+                let (number, until) = (view.row.number, super::date(until));
+                anstream::eprintln!(
+                    "  held until {until}; enter with `drover shell {number} --job '{}'`",
+                    job.title
+                );
+            }
+        }
+        for sentence in &view.in_common {
+            anstream::eprintln!("{sentence}");
         }
         let count = |wanted: JobStatus| view.jobs.iter().filter(|job| job.status == wanted).count();
         let took = view.row.finished_at.map_or(String::new(), |end| {

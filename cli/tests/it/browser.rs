@@ -147,3 +147,64 @@ jobs:
     stage.stop();
     stage.nothing_left();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_job_is_entered_by_its_terminal_page() {
+    let mut stage = Stage::up();
+    let copy = stage.repository("app");
+    copy.write(
+        ".drover.yml",
+        r#"
+jobs:
+  test:
+    image: debian:bookworm
+    hold_on_failure: 10m
+    services:
+      redis: {image: "redis:7", ready: {tcp: 6379}}
+    steps: ["echo left > behind; exit 3"]
+"#,
+    );
+    copy.push("It breaks");
+    stage.build(1);
+    assert_eq!(stage.watch(1).0, 1);
+    let browser = Browser::open().await;
+    let page = &browser.driver;
+    page.goto(stage.login_link()).await.unwrap();
+    let log_in = page.find(By::Css("main form button")).await.unwrap();
+    log_in.click().await.unwrap();
+    browser.sees(&["app"]).await;
+    page.goto(format!("{}/builds/1", stage.url())).await.unwrap();
+    page.find(By::LinkText("test")).await.unwrap().click().await.unwrap();
+    browser.sees(&["held until", "drover shell 1 --job test"]).await;
+    page.find(By::LinkText("Terminal"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    browser.sees(&["In step 1", "/workspace"]).await;
+    let keys = page.find(By::Css("drover-terminal textarea")).await.unwrap();
+    keys.send_keys("ls --color=always / && cat behind && echo $((40 + 2))" + Key::Enter)
+        .await
+        .unwrap();
+    browser.sees(&["left\n42"]).await;
+    if let Some(file) = std::env::var_os("DROVER_SCREENSHOT") {
+        page.screenshot(std::path::Path::new(&file)).await.unwrap();
+    }
+    keys.send_keys("exit 7" + Key::Enter).await.unwrap();
+    browser.sees(&["The shell ended with 7.", "Open again"]).await;
+    page.find(By::LinkText("redis")).await.unwrap().click().await.unwrap();
+    browser.sees(&["In service redis."]).await;
+    page.find(By::XPath("//button[text()='Let go']"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    browser.sees(&["are let go"]).await;
+    stage.let_go();
+    browser.driver.clone().quit().await.unwrap();
+    drop(browser);
+    stage.stop();
+    stage.nothing_left();
+}

@@ -1,6 +1,7 @@
 //! `drover run`, `lint`, `schema`: the same engine and the same reading, with no coordinator.
 
-use std::process::Output;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::stage::{Stage, told};
 
@@ -98,4 +99,162 @@ fn lint_points_at_the_mistake() {
     )
     .unwrap();
     assert_eq!(stage.drover(&["lint"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_folder_gets_a_job_file_that_runs() {
+    let stage = Stage::new();
+    let folder = stage.folder.path();
+    std::fs::write(folder.join("Makefile"), "all:\n\techo made\n").unwrap();
+    let output = stage.drover(&["init"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert!(told(&output).contains("next: drover run"), "{}", told(&output));
+    let text = std::fs::read_to_string(folder.join(".drover.yml")).unwrap();
+    assert!(text.starts_with("# yaml-language-server: $schema="), "{text}");
+    assert_eq!(stage.drover(&["lint"]).status.code(), Some(0));
+    let again = stage.drover(&["init"]);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(told(&again).contains("--force"), "{}", told(&again));
+    std::fs::write(
+        folder.join(".gitlab-ci.yml"),
+        "test:\n  image: busybox\n  trigger: x\n  script: [echo carried over]\n",
+    )
+    .unwrap();
+    let output = stage.drover(&["init", "--from", "gitlab", "--force"]);
+    assert!(
+        told(&output).contains(".gitlab-ci.yml:3: `trigger`"),
+        "{}",
+        told(&output)
+    );
+    let output = stage.drover(&["run"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "carried over\n");
+}
+
+#[test]
+fn lint_mends_what_is_certain() {
+    let stage = Stage::new();
+    let path = stage.folder.path().join(".drover.yml");
+    std::fs::write(&path, "jobs:\n  a: {imgae: busybox, steps: [x]}   # stays\n").unwrap();
+    let output = stage.drover(&["lint", "--fix"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert!(
+        told(&output).contains(".drover.yml:2: `imgae` is now `image`"),
+        "{}",
+        told(&output)
+    );
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text, "jobs:\n  a: {image: busybox, steps: [x]}   # stays\n");
+    assert!(told(&stage.drover(&["explain", "114"])).contains("DRV0114"));
+    assert_eq!(stage.drover(&["explain", "DRV9999"]).status.code(), Some(5));
+}
+
+#[test]
+fn a_local_run_follows_conditions_and_outputs_and_tells_it_as_json() {
+    let stage = Stage::new();
+    let text = "\
+jobs:
+  plan: {image: busybox, steps: ['echo cells=[{\"n\":\"1\"},{\"n\":\"2\"}] >> $DROVER_OUTPUT']}
+  each: {image: busybox, needs: [plan], matrix: '${{ needs.plan.outputs.cells }}', steps: [echo cell $MATRIX_N]}
+  alarm: {image: busybox, needs: [each], when: {status: failure}, steps: [echo never]}
+  tagged: {image: busybox, when: {event: tag}, steps: [echo never]}
+";
+    std::fs::write(stage.folder.path().join(".drover.yml"), text).unwrap();
+    let output = stage.drover(&["run", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let lines: Vec<serde_json::Value> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let results = lines.iter().filter(|line| line["type"] == "result");
+    let results: Vec<String> = results
+        .map(|line| format!("{} {}", line["job"].as_str().unwrap(), line["status"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        results,
+        [
+            "plan passed",
+            "each (n=1) passed",
+            "alarm skipped",
+            "tagged skipped",
+            "each (n=2) passed"
+        ]
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["type"] == "line" && line["text"] == "cell 2")
+    );
+}
+
+/// A `drover run` that goes on, and the lines of one of its streams.
+fn going(stage: &Stage, words: &[&str]) -> Child {
+    let mut command = stage.command();
+    command.args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+fn until(lines: &mut impl BufRead, words: &str) -> String {
+    let mut all = String::new();
+    while !all.contains(words) {
+        assert!(
+            lines.read_line(&mut all).unwrap() > 0,
+            "it ended without `{words}`:\n{all}"
+        );
+    }
+    all
+}
+
+fn interrupt(child: &Child) {
+    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn a_watched_folder_runs_what_a_change_touches() {
+    let stage = Stage::new();
+    let folder = stage.folder.path();
+    let work = folder.join("work");
+    std::fs::create_dir_all(work.join("docs")).unwrap();
+    let text = "\
+jobs:
+  code: {image: busybox, when: {paths: [\"src/**\"]}, steps: [cat src/note]}
+  docs: {image: busybox, when: {paths: [\"docs/**\"]}, steps: [echo docs]}
+";
+    std::fs::create_dir_all(work.join("src")).unwrap();
+    std::fs::write(work.join("src/note"), "one\n").unwrap();
+    std::fs::write(work.join(".drover.yml"), text).unwrap();
+    let mut command = stage.command();
+    command.current_dir(&work).args(["run", "--watch"]);
+    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(run.stderr.take().unwrap());
+    until(&mut said, "waiting for changes");
+    std::fs::write(work.join("src/note"), "two\n").unwrap();
+    let second = until(&mut said, "waiting for changes");
+    assert!(
+        second.contains("src/note") && second.contains("skipped") && second.contains("docs"),
+        "{second}"
+    );
+    interrupt(&run);
+    let mut out = String::new();
+    run.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+    assert!(out.contains("code | one") && out.ends_with("code | two\n"), "{out}");
+    assert_eq!(out.matches("docs | docs").count(), 1, "{out}");
+}
+
+#[test]
+fn a_failed_job_is_held_until_somebody_lets_go() {
+    let stage = Stage::new();
+    std::fs::write(
+        stage.folder.path().join(".drover.yml"),
+        "jobs:\n  a: {image: busybox, steps: [exit 3]}\n",
+    )
+    .unwrap();
+    let mut run = going(&stage, &["run", "--hold=10m"]);
+    let mut said = BufReader::new(run.stderr.take().unwrap());
+    until(&mut said, "Ctrl-C lets them go");
+    assert!(run.try_wait().unwrap().is_none(), "it goes on while the job is held");
+    interrupt(&run);
+    assert_eq!(run.wait().unwrap().code(), Some(1), "the exit is the job's");
 }

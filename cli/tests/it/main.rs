@@ -4,8 +4,10 @@
 
 mod browser;
 mod death;
+mod examples;
 mod here;
 mod matrices;
 mod push;
 mod same;
+mod shell;
 mod stage;

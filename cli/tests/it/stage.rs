@@ -207,6 +207,14 @@ impl Stage {
         assert!(output.status.success(), "{}", told(&output));
     }
 
+    /// Waits until the agent has removed what a held job left.
+    pub fn let_go(&self) {
+        let attempts = self.data().join("agent/attempts");
+        eventually("the held job is let go", || {
+            std::fs::read_dir(&attempts).unwrap().next().is_none().then_some(())
+        });
+    }
+
     /// Nothing of this stage's agent is in the engine, and no folder of an attempt is on disk.
     pub fn nothing_left(&self) {
         let left = in_engine(&format!("drover.agent={}", self.agent));

@@ -1,13 +1,15 @@
 //! One delivery: what it says, what comes of it, and whether another try may help.
 
+use protocol::ids::DeliveryId;
+
 use crate::app::App;
-use crate::git::{ObjectId, Reference};
+use crate::git::{Compare, ObjectId, Reference};
 use crate::store::deliveries::{FullDelivery, Outcome};
 use crate::store::repositories::Repository;
 use crate::store::{Micros, StoreError, deliveries, repositories};
-use crate::webhooks::{self, Message, Push};
+use crate::webhooks::{self, Message, Origin, PullRequest, Push};
 
-use super::{NoBuild, Target, build};
+use super::{NoBuild, Target, build, target};
 
 /// Pauses before the next try, in seconds; after the last one it is given up.
 const PAUSES: [i64; 7] = [2, 5, 15, 60, 300, 900, 3_600];
@@ -61,26 +63,61 @@ async fn became(app: &App, delivery: FullDelivery) -> Became {
         Ok(Message::Ping) => said("ping: the webhook works"),
         Ok(Message::Other(event)) => said(&format!("`{event}` events start no build")),
         Ok(Message::Push(push)) if push.is_deletion() => said("the branch or tag was deleted: nothing to build"),
-        Ok(Message::Push(push)) => match target(push, &delivery) {
-            Ok(target) => pushed(app, &repository, target).await,
-            Err(error) => Became::Never(error.to_string()),
+        Ok(Message::Push(push)) => started(app, &repository, pushed(push, &delivery)).await,
+        Ok(Message::PullRequest(request)) => match request.unwanted() {
+            Some(why) => said(&why),
+            None => started(app, &repository, requested(request, &delivery)).await,
         },
     }
 }
 
-fn target(push: Push, delivery: &FullDelivery) -> Result<Target, NoBuild> {
+/// One that has made its build and is delivered again by hand makes another.
+fn once(delivery: &FullDelivery) -> Option<DeliveryId> {
+    delivery.delivery.build.is_none().then(|| delivery.delivery.id.clone())
+}
+
+fn pushed(push: Push, delivery: &FullDelivery) -> Result<Target, NoBuild> {
     let reference = Reference::parse(&push.reference)?;
+    let event = if reference.tag().is_some() { "tag" } else { "push" };
+    let compare = match push.before.as_deref().map(ObjectId::parse) {
+        Some(Ok(before)) => Compare::Before(before),
+        // All zeros: the branch is new. Nothing at all: a sender that does not say.
+        Some(Err(_)) if reference.branch().is_some() => Compare::DefaultBranch,
+        Some(Err(_)) | None => Compare::Nothing,
+    };
     Ok(Target {
-        event: if reference.tag().is_some() { "tag" } else { "push" },
         id: push.after.as_deref().map(ObjectId::parse).transpose()?,
-        reference,
-        // One that has made its build and is delivered again by hand makes another.
-        delivery: delivery.delivery.build.is_none().then(|| delivery.delivery.id.clone()),
+        delivery: once(delivery),
+        compare,
+        ..Target::new(event, reference)
     })
 }
 
-async fn pushed(app: &App, repository: &Repository, target: Target) -> Became {
-    match build(app, repository, target).await {
+/// The trust of a pull request is decided here, by whose repository its code comes from, and is kept with the build.
+fn requested(request: PullRequest, delivery: &FullDelivery) -> Result<Target, NoBuild> {
+    let reference = Reference::parse(&request.reference)?;
+    let base = Reference::from_people(&request.base)?;
+    let id = request.head.as_deref().map(ObjectId::parse).transpose()?;
+    Ok(Target {
+        id,
+        branch: request.branch,
+        delivery: once(delivery),
+        trusted: request.origin == Origin::SameRepository,
+        compare: Compare::Base(base.clone()),
+        pull_request: Some(target::PullRequest {
+            number: request.number,
+            base: base.branch().unwrap_or_default().to_owned(),
+        }),
+        ..Target::new("pull_request", reference)
+    })
+}
+
+async fn started(app: &App, repository: &Repository, target: Result<Target, NoBuild>) -> Became {
+    let built = match target {
+        Ok(target) => build(app, repository, target).await,
+        Err(error) => Err(error),
+    };
+    match built {
         Ok(number) => Became::Done(Outcome {
             build: Some(number),
             message: None,
@@ -91,7 +128,9 @@ async fn pushed(app: &App, repository: &Repository, target: Target) -> Became {
             build: None,
             message: Some(nothing.to_string()),
         }),
-        Err(never @ (NoBuild::Git(_) | NoBuild::Name(_) | NoBuild::Address(_))) => Became::Never(never.to_string()),
+        Err(never @ (NoBuild::Git(_) | NoBuild::Name(_) | NoBuild::Address(_) | NoBuild::Inputs(_))) => {
+            Became::Never(never.to_string())
+        }
     }
 }
 

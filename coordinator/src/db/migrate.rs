@@ -6,6 +6,8 @@ use super::{DbError, Tx, args};
 /// Every migration, oldest first; its version is its place, from 1.
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_start.sql"),
+    include_str!("../../migrations/0002_blobs.sql"),
+    include_str!("../../migrations/0003_flow.sql"),
     include_str!("../../migrations/0005_reports.sql"),
 ];
 /// The newest schema that this program knows.

@@ -25,7 +25,12 @@ pub struct Commit {
     pub title: String,
     /// Who wrote it, as the commit says: for display only, anybody can write anything there.
     pub author: String,
+    /// Its message says that nothing is to be built: the mark, as it stands there.
+    pub skip_mark: Option<&'static str>,
 }
+
+/// What in a commit's message says that a push or a pull request builds nothing.
+const SKIP_MARKS: [&str; 3] = ["[skip ci]", "[ci skip]", "[no ci]"];
 
 /// The job files of a commit, sorted by name; empty when it has none.
 pub type JobFiles = Vec<SourceFile>;
@@ -53,6 +58,7 @@ pub(super) fn read(mirror: &Path, id: &ObjectId) -> Result<Option<(Commit, JobFi
         sha: commit.id().to_string(),
         title: title.chars().take(500).collect(),
         author: author.chars().take(200).collect(),
+        skip_mark: skip_mark(commit.message_bytes()),
     };
     Ok(Some((read, files)))
 }
@@ -84,9 +90,19 @@ fn job_files(repository: &Repository, tree: &Tree<'_>) -> Result<JobFiles, GitEr
     Ok(files)
 }
 
+fn skip_mark(message: &[u8]) -> Option<&'static str> {
+    let message = String::from_utf8_lossy(message).to_lowercase();
+    SKIP_MARKS.into_iter().find(|mark| message.contains(mark))
+}
+
 /// A file, and not a link: a link could only point at something that is not the file it pretends to be.
 fn is_file(entry: &git2::TreeEntry<'_>) -> bool {
-    entry.kind() == Some(ObjectType::Blob) && entry.filemode() != i32::from(git2::FileMode::Link)
+    entry.kind() == Some(ObjectType::Blob) && !is_link(entry)
+}
+
+/// A symbolic link.
+pub(super) fn is_link(entry: &git2::TreeEntry<'_>) -> bool {
+    entry.filemode() == i32::from(git2::FileMode::Link)
 }
 
 fn source(repository: &Repository, blob: Oid, name: String) -> Result<SourceFile, GitError> {

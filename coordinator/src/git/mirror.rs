@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::command::{Ended, git};
 use super::commit::{self, Commit, JobFiles};
-use super::{Address, GitError, ObjectId, Reference};
+use super::{Address, CommitTree, GitError, ObjectId, Reference};
 use crate::config;
 
 /// Every mirror, under one folder.
@@ -57,7 +57,7 @@ impl Mirrors {
         {
             return Ok(found);
         }
-        let kept = kept_under(wanted.reference);
+        let kept = kept_as(wanted.reference.as_str());
         self.bring(&mirror, &wanted, &kept).await?;
         let tip = spawn_blocking(move || tip(&mirror, &kept).map(|id| (mirror, id)));
         let (mirror, tip) = tip.await.map_err(|error| GitError::Mirror(error.to_string()))??;
@@ -130,16 +130,33 @@ impl Mirrors {
         }
     }
 
-    fn path(&self, repository: &str) -> PathBuf {
+    /// Reads files of a commit that was fetched before, on a blocking thread. `None`: it is not in the mirror.
+    ///
+    /// # Errors
+    /// When the mirror is broken.
+    pub async fn read_at<T, F>(&self, repository: &str, sha: &ObjectId, read: F) -> Result<Option<T>, GitError>
+    where
+        T: Send + 'static,
+        F: FnOnce(CommitTree) -> T + Send + 'static,
+    {
+        let (mirror, sha) = (self.path(repository), sha.clone());
+        if !mirror.join("HEAD").exists() {
+            return Ok(None);
+        }
+        let done = spawn_blocking(move || Ok(CommitTree::open(&mirror, &sha)?.map(read)));
+        done.await.map_err(|error| GitError::Mirror(error.to_string()))?
+    }
+
+    pub(super) fn path(&self, repository: &str) -> PathBuf {
         self.folder.join(format!("{repository}.git"))
     }
 
-    fn lock_of(&self, repository: &str) -> Arc<tokio::sync::Mutex<()>> {
+    pub(super) fn lock_of(&self, repository: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         busy.entry(repository.to_owned()).or_default().clone()
     }
 
-    async fn open(&self, repository: &str) -> Result<PathBuf, GitError> {
+    pub(super) async fn open(&self, repository: &str) -> Result<PathBuf, GitError> {
         let path = self.path(repository);
         if path.join("HEAD").exists() {
             return Ok(path);
@@ -158,23 +175,45 @@ impl Mirrors {
             Some(id) => id.as_str(),
             None => wanted.reference.as_str(),
         };
-        let arguments = [
+        let refspec = format!("+{source}:{kept}");
+        match self
+            .bring_refs(mirror, wanted.address, ("--depth=1", &[refspec]))
+            .await?
+        {
+            Ended::Well(_) => Ok(()),
+            Ended::TimedOut => Err(self.timed_out()),
+            Ended::Badly(said) => Err(self.explain(mirror, wanted, &said).await),
+        }
+    }
+
+    /// Fetches references, with as much history as `depth` says.
+    pub(super) async fn bring_refs(
+        &self,
+        mirror: &Path,
+        address: &Address,
+        (depth, refspecs): (&str, &[String]),
+    ) -> Result<Ended, GitError> {
+        let mut arguments = vec![
             "fetch",
             "--quiet",
             "--no-tags",
             "--no-recurse-submodules",
             "--no-write-fetch-head",
-            "--depth=1",
+            depth,
             "--end-of-options",
-            wanted.address.as_str(),
-            &format!("+{source}:{kept}"),
+            address.as_str(),
         ];
-        match git(&self.settings, mirror, &arguments).await {
-            Ok(Ended::Well(_)) => Ok(()),
-            Ok(Ended::TimedOut) => Err(GitError::TimedOut(self.settings.timeout_secs)),
-            Ok(Ended::Badly(said)) => Err(self.explain(mirror, wanted, &said).await),
-            Err(error) => Err(GitError::Mirror(format!("git cannot be started: {error}"))),
-        }
+        arguments.extend(refspecs.iter().map(String::as_str));
+        let ended = git(&self.settings, mirror, &arguments).await;
+        ended.map_err(|error| GitError::Mirror(format!("git cannot be started: {error}")))
+    }
+
+    pub(super) fn settings(&self) -> &config::Git {
+        &self.settings
+    }
+
+    pub(super) fn timed_out(&self) -> GitError {
+        GitError::TimedOut(self.settings.timeout_secs)
     }
 
     /// Why a fetch failed. A missing commit of a missing branch is told as the missing branch.
@@ -220,8 +259,8 @@ fn tip(mirror: &Path, kept: &str) -> Result<ObjectId, GitError> {
 }
 
 /// The reference of ours for a reference of theirs: hashed, so that `a` and later `a/b` do not collide.
-fn kept_under(reference: &Reference) -> String {
-    let hash = hex::encode(Sha256::digest(reference.as_str()));
+pub(super) fn kept_as(reference: &str) -> String {
+    let hash = hex::encode(Sha256::digest(reference));
     format!("refs/drover/{}", &hash[..32])
 }
 

@@ -3,15 +3,19 @@
 //! come near a command line.
 
 mod address;
+mod changes;
 mod command;
 mod commit;
 mod mirror;
 mod names;
+mod tree;
 
 pub use address::{Address, BadAddress};
+pub use changes::{Compare, Comparison};
 pub use commit::{Commit, JobFiles};
 pub use mirror::{Mirrors, Wanted};
 pub use names::{BadName, ObjectId, Reference};
+pub use tree::{CommitTree, KeptFiles, ReadFiles};
 
 /// Why a commit could not be read. The text is for people and says nothing that is secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

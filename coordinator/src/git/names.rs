@@ -10,14 +10,14 @@ pub enum BadName {
     #[error("`{0}` is not a valid branch or tag name")]
     Reference(String),
     /// A reference that is neither a branch nor a tag.
-    #[error("`{0}` is neither a branch nor a tag")]
+    #[error("`{0}` is neither a branch nor a tag nor the head of a pull request")]
     OtherReference(String),
     /// Not a full object id.
     #[error("`{0}` is not a full commit id (40 or 64 hexadecimal digits)")]
     ObjectId(String),
 }
 
-/// `refs/heads/…` or `refs/tags/…`, well formed.
+/// `refs/heads/…`, `refs/tags/…` or `refs/pull/N/head`, well formed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference(String);
 
@@ -25,7 +25,7 @@ impl Reference {
     /// Takes a full reference name.
     ///
     /// # Errors
-    /// When git would not allow it, or it is neither a branch nor a tag.
+    /// When git would not allow it, or it is none of the three.
     pub fn parse(text: &str) -> Result<Reference, BadName> {
         if !is_well_formed(text) {
             return Err(BadName::Reference(shorten(text)));
@@ -36,6 +36,7 @@ impl Reference {
         match name {
             Some(name) if !name.starts_with('-') => Ok(Reference(text.to_owned())),
             Some(_) => Err(BadName::Reference(shorten(text))),
+            None if pull_request(text).is_some() => Ok(Reference(text.to_owned())),
             None => Err(BadName::OtherReference(shorten(text))),
         }
     }
@@ -49,6 +50,11 @@ impl Reference {
             return Reference::parse(text);
         }
         Reference::parse(&format!("refs/heads/{text}")).map_err(|_| BadName::Reference(shorten(text)))
+    }
+
+    /// The head of a pull request, as forges keep it.
+    pub fn pull(number: u32) -> Reference {
+        Reference(format!("refs/pull/{number}/head"))
     }
 
     /// The full name.
@@ -69,12 +75,20 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.branch(), self.tag()) {
-            (Some(branch), _) => write!(f, "branch {branch}"),
-            (_, Some(tag)) => write!(f, "tag {tag}"),
+        match (self.branch(), self.tag(), pull_request(&self.0)) {
+            (Some(branch), _, _) => write!(f, "branch {branch}"),
+            (_, Some(tag), _) => write!(f, "tag {tag}"),
+            (_, _, Some(number)) => write!(f, "pull request {number}"),
             _ => f.write_str(&self.0),
         }
     }
+}
+
+/// The number in `refs/pull/N/head`.
+fn pull_request(reference: &str) -> Option<u32> {
+    let number = reference.strip_prefix("refs/pull/")?.strip_suffix("/head")?;
+    let is_plain = number.bytes().all(|digit| digit.is_ascii_digit()) && !number.starts_with('0');
+    number.parse().ok().filter(|_| is_plain)
 }
 
 /// A full object id, lower case.
@@ -140,6 +154,8 @@ mod tests {
         ] {
             assert_eq!(Reference::parse(name).unwrap().as_str(), name);
         }
+        assert_eq!(Reference::parse("refs/pull/7/head").unwrap(), Reference::pull(7));
+        assert!(Reference::parse("refs/pull/07/head").is_err() && Reference::parse("refs/pull/7/merge").is_err());
         assert_eq!(Reference::from_people("main").unwrap().branch(), Some("main"));
         assert_eq!(Reference::from_people("refs/tags/v1").unwrap().tag(), Some("v1"));
     }

@@ -6,6 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::lease::ErrorBody;
 
+use crate::blobs::BlobError;
 use crate::builds::NoBuild;
 use crate::git::GitError;
 use crate::logs::LogError;
@@ -38,6 +39,12 @@ pub(crate) enum ApiError {
     /// The body is larger than this many bytes.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
+    /// There is no room for it; the word tells programs of which kind.
+    #[error("{1}")]
+    OverQuota(&'static str, String),
+    /// It cannot be done right now.
+    #[error("{0}")]
+    Busy(String),
     /// Understood, and it cannot be done; the word tells programs why.
     #[error("{1}")]
     Unprocessable(&'static str, String),
@@ -64,6 +71,8 @@ impl ApiError {
             ApiError::Gone(_) => (StatusCode::GONE, "gone"),
             ApiError::Conflict(code, _) => (StatusCode::CONFLICT, code),
             ApiError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            ApiError::OverQuota(code, _) => (StatusCode::PAYLOAD_TOO_LARGE, code),
+            ApiError::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             ApiError::Unprocessable(code, _) => (StatusCode::UNPROCESSABLE_ENTITY, code),
             ApiError::Outdated(_) => (StatusCode::UPGRADE_REQUIRED, "protocol_version"),
             ApiError::BadGateway(code, _) => (StatusCode::BAD_GATEWAY, code),
@@ -109,6 +118,20 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<BlobError> for ApiError {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::NotFound => ApiError::NotFound("file or archive"),
+            BlobError::TooLarge(_) => ApiError::OverQuota("over_quota", error.to_string()),
+            BlobError::BrokenOff(_) => ApiError::BadRequest(error.to_string()),
+            BlobError::Busy => ApiError::Busy(error.to_string()),
+            BlobError::BadArchive(sentence) => ApiError::Unprocessable("bad_archive", sentence),
+            BlobError::Store(error) => error.into(),
+            BlobError::Place(_) | BlobError::Broken(_) => ApiError::Internal(error.into()),
+        }
+    }
+}
+
 impl From<LogError> for ApiError {
     fn from(error: LogError) -> Self {
         match error {
@@ -149,6 +172,7 @@ impl From<NoBuild> for ApiError {
             NoBuild::Address(_) => ApiError::Unprocessable("bad_address", sentence),
             NoBuild::NoJobFile(_) => ApiError::Unprocessable("no_job_file", sentence),
             NoBuild::NotWanted { .. } => ApiError::Unprocessable("not_wanted", sentence),
+            NoBuild::Inputs(_) => ApiError::Unprocessable("bad_inputs", sentence),
         }
     }
 }

@@ -53,9 +53,11 @@ async fn receive(
         metrics::counter!("drover_webhooks_refused_total").increment(1);
         return Err(ApiError::Unsigned);
     };
+    let event = webhooks::event(repository.forge, &headers);
     let new = NewDelivery {
         external_id: Some(webhooks::delivery_id(repository.forge, &headers, &body)),
-        event: webhooks::event(repository.forge, &headers),
+        reference: webhooks::about(repository.forge, &event, &body),
+        event,
         repository: repository.id,
         headers: kept(&headers),
         body: body.to_vec(),

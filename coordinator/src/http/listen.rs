@@ -1,13 +1,13 @@
 //! The listener: HTTP/1 connections with a limit on slow headers, small answers sent at once, and a stop that waits,
 //! but not for ever.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -25,7 +25,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop`, then lets requests end within [`DRAIN`].
 pub(crate) async fn serve(listener: TcpListener, router: Router, tasks: TaskTracker, stop: CancellationToken) {
-    let graceful = GracefulShutdown::new();
+    let open = TaskTracker::new();
     let cut = CancellationToken::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -39,11 +39,11 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, tasks: TaskTrac
         };
         match accepted {
             Ok((stream, _)) => {
-                let answering = answer(stream, router.clone(), &graceful, cut.clone());
-                tasks.spawn(async move {
+                let answering = answer(stream, router.clone(), stop.clone(), cut.clone());
+                tasks.spawn(open.track_future(async move {
                     answering.await;
                     drop(place);
-                });
+                }));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -52,27 +52,26 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, tasks: TaskTrac
         }
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    open.close();
+    if tokio::time::timeout(DRAIN, open.wait()).await.is_err() {
         tracing::warn!("some requests did not end in time and are cut");
     }
     cut.cancel();
 }
 
-fn answer(
-    stream: TcpStream,
-    router: Router,
-    graceful: &GracefulShutdown,
-    cut: CancellationToken,
-) -> impl Future<Output = ()> + use<> {
+/// Answers the requests of one connection; after the stop the one that is under way. A WebSocket goes its own way.
+async fn answer(stream: TcpStream, router: Router, stop: CancellationToken, cut: CancellationToken) {
     // Without it a small answer may wait for the peer's acknowledgement: 40 ms for every lease.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let watched = graceful.watch(connection);
-    async move {
-        // A peer that goes away in mid-answer is daily life.
-        let _ = cut.run_until_cancelled(watched).await;
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    // A peer that goes away in mid-answer is daily life.
+    if stop.run_until_cancelled(connection.as_mut()).await.is_none() {
+        connection.as_mut().graceful_shutdown();
+        let _ = cut.run_until_cancelled(connection).await;
     }
 }

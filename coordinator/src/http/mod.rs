@@ -13,6 +13,7 @@ mod pages;
 mod probes;
 mod protocol;
 mod routes;
+mod shell;
 
 use std::any::Any;
 
@@ -32,6 +33,7 @@ pub(crate) use self::protocol::Cancels;
 pub(crate) use api::tokens::LOGIN_LINK;
 pub(crate) use probes::Metrics;
 pub use routes::{Route, routes};
+pub(crate) use shell::Shells;
 
 /// The whole of HTTP, ready to be served.
 pub(crate) fn router(app: App, metrics: Metrics) -> Router {
@@ -45,6 +47,7 @@ pub(crate) fn router(app: App, metrics: Metrics) -> Router {
         .merge(pages::router().finish())
         .merge(hooks::router().finish())
         .merge(events::router().finish())
+        .merge(shell::router().finish())
         .merge(probes::router(metrics).finish())
         .fallback(pages::nothing_here)
         .layer(DefaultBodyLimit::max(app.config.limits.request_bytes))

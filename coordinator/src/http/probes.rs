@@ -1,4 +1,4 @@
-//! What other programs look at: `/healthz`, `/metrics`, the badge.
+//! What other programs look at: `/healthz`, `/metrics`, the badge, the JSON Schema of job files.
 
 use std::sync::OnceLock;
 
@@ -42,6 +42,7 @@ pub(super) fn router(metrics: Metrics) -> Routes {
         .route("/healthz", [Method::GET], get(healthz))
         .route("/metrics", [Method::GET], get(render))
         .route("/badge/{file}", [Method::GET], get(badge))
+        .route("/schema/v1.json", [Method::GET], get(schema))
 }
 
 /// Counts answers by method and status; never by path, which would be without bound.
@@ -51,6 +52,11 @@ pub(super) async fn count(request: Request, next: Next) -> Response {
     let status = response.status().as_str().to_owned();
     metrics::counter!("drover_http_requests_total", "method" => method, "status" => status).increment(1);
     response
+}
+
+/// The JSON Schema of job files, for editors: it is the same for everybody, so nobody has to log in.
+async fn schema() -> Response {
+    axum::Json(job_specs::schema()).into_response()
 }
 
 /// Alive, and the store answers.

@@ -55,6 +55,7 @@ pub fn routes() -> Vec<Route> {
         super::pages::router(),
         super::hooks::router(),
         super::events::router(),
+        super::shell::router(),
         super::probes::router(super::Metrics::install()),
     ];
     all.extend(others.into_iter().flat_map(|routes| routes.list));

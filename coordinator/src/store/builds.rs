@@ -4,14 +4,17 @@
 use std::collections::BTreeMap;
 
 use job_specs::diagnostics::Diagnostic;
-use job_specs::model::{Env, JobSpec};
+use job_specs::model::{Env, JobSpec, Need};
 use job_specs::status::JobStatus;
-use protocol::ids::{DeliveryId, RepositoryId};
+use job_specs::triggers::Concurrency;
+use protocol::ids::{DeliveryId, JobId, RepositoryId};
 use serde::Serialize;
 
 use super::jobs::{self, Job};
-use super::{Change, Micros, Store, StoreError, counters, ended, new_jobs, pages};
-use crate::db::{DbError, Row, Tx, args};
+use super::making::Insert;
+use super::origins::Origin;
+use super::{Micros, Store, StoreError, counters, ended, pages};
+use crate::db::{DbError, Row, args};
 
 /// What happened in the repository: the part of a build that is known before its jobs are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -30,8 +33,14 @@ pub struct Cause {
     pub title: String,
     /// The commit's author, for people; authority never comes from here.
     pub author: String,
-    /// Whether the code is ours: it may have secrets and reuse sandboxes.
+    /// Whether the code is ours: it may have secrets and reuse sandboxes. Decided when the event came in.
     pub trusted: bool,
+    /// The branch that a pull request wants to go into.
+    pub base: Option<String>,
+    /// The pull request's number.
+    pub pull_request: Option<i64>,
+    /// Values of the job file's inputs.
+    pub inputs: BTreeMap<String, String>,
 }
 
 /// A build to make.
@@ -43,8 +52,14 @@ pub struct NewBuild {
     pub number: Option<i64>,
     /// The delivery that made it; the same delivery never makes two builds.
     pub delivery: Option<DeliveryId>,
+    /// The schedule and the time that it is for; the same one never makes two builds.
+    pub due: Option<String>,
     /// What happened.
     pub cause: Cause,
+    /// How it shares the road with other builds.
+    pub concurrency: Option<Concurrency>,
+    /// What it is made from; its deferred jobs are expanded from it.
+    pub origin: Option<Origin>,
     /// What is wrong with the job file, if anything is.
     pub diagnostics: Vec<Diagnostic>,
     /// Why there are no jobs, or what else people should know, in words.
@@ -64,17 +79,26 @@ pub struct NewJob {
     pub priority: i64,
     /// Further attempts after one that *errored* or lost its agent.
     pub retries: u32,
+    /// Jobs that it needs and that are not in the build: they passed in the one that it repeats.
+    pub met: Vec<String>,
 }
 
 impl NewJob {
-    /// With no labels, priority 0 and [`super::queue::RETRIES`].
+    /// With priority 0; labels and retries as the job says.
     pub fn new(spec: JobSpec) -> NewJob {
         NewJob {
+            labels: spec.runs_on.clone(),
+            retries: super::retry::of_infrastructure(&spec),
             spec,
-            labels: Env::new(),
             priority: 0,
-            retries: super::queue::RETRIES,
+            met: Vec::new(),
         }
+    }
+
+    /// The needs that are not met yet.
+    pub(super) fn waits_for(&self) -> impl Iterator<Item = &Need> {
+        let needs = self.spec.needs.iter();
+        needs.filter(|need| !self.met.contains(&need.job))
     }
 }
 
@@ -100,6 +124,10 @@ pub struct Build {
     pub message: Option<String>,
     /// The build that this one repeats.
     pub rerun_of: Option<i64>,
+    /// How it shares the road with other builds.
+    pub concurrency: Option<Concurrency>,
+    /// It waits for another build of its group.
+    pub waits_for_group: bool,
     /// When it was made.
     pub created_at: Micros,
     /// When its first attempt began.
@@ -140,16 +168,20 @@ pub struct Filter {
 }
 
 /// Which jobs to run again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rerun {
     /// All.
     All,
     /// Those that did not pass; what they need and has passed counts as passed.
     Failed,
+    /// These, and those that were skipped only because of them.
+    Jobs(Vec<JobId>),
 }
 
+pub use super::reruns::rerun;
+
 /// The counter of build numbers.
-const NUMBERS: &str = "builds";
+pub(super) const NUMBERS: &str = "builds";
 
 /// Takes the next build number, so that it can stand in the jobs' values.
 ///
@@ -161,62 +193,20 @@ pub async fn reserve_number(store: &Store) -> Result<i64, StoreError> {
         .await
 }
 
-/// Makes a build and its jobs; those without needs are queued at once. A delivery that has made its build already
-/// gives the number of that build.
+/// Makes a build and its jobs; those without needs are queued at once. A delivery, or a due time, that has made its
+/// build already gives the number of that build.
 ///
 /// # Errors
 /// `Refused` when a job needs one that is not in the build; `NotFound`: the repository.
 pub async fn create(store: &Store, new: NewBuild) -> Result<i64, StoreError> {
-    let now = store.now();
-    store
-        .write(move |tx| Box::pin(async move { insert(tx, new, None, now).await }))
-        .await
-}
-
-async fn insert(tx: &mut Tx, new: NewBuild, rerun_of: Option<i64>, now: Micros) -> Result<i64, StoreError> {
-    if let Some(delivery) = &new.delivery {
-        // The lock makes a second processor of the same delivery wait, and then see the first one's build.
-        tx.first("select id from deliveries where id = $1 for update", args![delivery])
-            .await?;
-        if let Some(row) = tx
-            .first("select number from builds where delivery = $1", args![delivery])
-            .await?
-        {
-            return Ok(row.get("number")?);
-        }
-    }
-    super::repositories::must_exist(tx, &new.repository).await?;
-    let number = match new.number {
-        Some(number) => number,
-        None => counters::next(tx, NUMBERS).await?,
+    let insert = Insert {
+        new,
+        rerun_of: None,
+        now: store.now(),
     };
-    let cause = &new.cause;
-    tx.run(
-        "insert into builds (number, repository, delivery, event, branch, tag, reference, sha, title, author, trusted,
-         diagnostics, message, rerun_of, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        args![
-            number,
-            &new.repository,
-            new.delivery.as_ref().map(DeliveryId::as_str),
-            &cause.event,
-            &cause.branch,
-            &cause.tag,
-            &cause.reference,
-            &cause.commit,
-            &cause.title,
-            &cause.author,
-            i64::from(cause.trusted),
-            super::to_json(&new.diagnostics),
-            &new.message,
-            rerun_of,
-            now
-        ],
-    )
-    .await?;
-    new_jobs::insert(tx, number, &new.repository, &new.jobs, now).await?;
-    tx.tell(Change::Build(number));
-    Ok(number)
+    store
+        .write(move |tx| Box::pin(async move { insert.run(tx).await }))
+        .await
 }
 
 /// Builds, newest first.
@@ -254,7 +244,20 @@ pub(super) fn cause(row: &Row, title: &str) -> Result<Cause, DbError> {
         title: row.get(title)?,
         author: row.get("author")?,
         trusted: row.flag("trusted")?,
+        base: row.get("base")?,
+        pull_request: row.get("pull_request")?,
+        inputs: row.json("inputs")?,
     })
+}
+
+/// The concurrency group of the build in a row.
+pub(super) fn concurrency(row: &Row) -> Result<Option<Concurrency>, DbError> {
+    let (group, mode): (Option<String>, Option<String>) = (row.get("concurrency")?, row.get("concurrency_mode")?);
+    let (Some(group), Some(mode)) = (group, mode) else {
+        return Ok(None);
+    };
+    let mode = super::from_word("concurrency_mode", &mode)?;
+    Ok(Some(Concurrency { group, mode }))
 }
 
 /// One build with its jobs.
@@ -289,49 +292,4 @@ pub async fn cancel(store: &Store, number: i64) -> Result<(), StoreError> {
     store
         .write(move |tx| Box::pin(async move { ended::cancel_build(tx, number, "cancelled", now).await }))
         .await
-}
-
-/// Makes a new build of the same commit, with the trust of the first one; gives its number.
-///
-/// # Errors
-/// `NotFound`; `Refused` when the build is not over, or nothing of it failed.
-pub async fn rerun(store: &Store, number: i64, which: Rerun) -> Result<i64, StoreError> {
-    let now = store.now();
-    store
-        .write(move |tx| Box::pin(async move { repeat(tx, number, which, now).await }))
-        .await
-}
-
-async fn repeat(tx: &mut Tx, number: i64, which: Rerun, now: Micros) -> Result<i64, StoreError> {
-    let sql = "select repository, event, branch, tag, reference, sha, title, author, trusted from builds
-               where number = $1 for update";
-    let row = tx
-        .first(sql, args![number])
-        .await?
-        .ok_or(StoreError::NotFound("build"))?;
-    let open =
-        "select id from jobs where build = $1 and status in ('waiting', 'queued', 'assigned', 'running') limit 1";
-    if tx.first(open, args![number]).await?.is_some() {
-        return Err(StoreError::Refused(format!(
-            "build {number} is not over: cancel it first"
-        )));
-    }
-    let jobs = new_jobs::again(tx, number, which).await?;
-    if jobs.is_empty() {
-        let why = match which {
-            Rerun::All => format!("build {number} has no jobs to run again: push a new commit"),
-            Rerun::Failed => format!("nothing of build {number} failed"),
-        };
-        return Err(StoreError::Refused(why));
-    }
-    let new = NewBuild {
-        repository: RepositoryId(row.get("repository")?),
-        number: None,
-        delivery: None,
-        cause: cause(&row, "title")?,
-        diagnostics: Vec::new(),
-        message: None,
-        jobs,
-    };
-    insert(tx, new, Some(number), now).await
 }

@@ -35,6 +35,8 @@ pub struct NewDelivery {
     pub external_id: Option<String>,
     /// The forge's word for it: `push`.
     pub event: String,
+    /// What it is about, for people: `main`; may be empty.
+    pub reference: String,
     /// The headers worth keeping.
     pub headers: BTreeMap<String, String>,
     /// As received.
@@ -63,6 +65,8 @@ pub struct Delivery {
     pub external_id: Option<String>,
     /// The forge's word for it.
     pub event: String,
+    /// What it is about: `main`, `v1.2`, `pull request 7`; may be empty.
+    pub reference: String,
     /// Where it stands.
     pub status: DeliveryStatus,
     /// How often it was tried.
@@ -101,7 +105,7 @@ pub struct Outcome {
 macro_rules! select {
     ($columns:literal, $rest:literal) => {
         concat!(
-            "select d.id, d.repository, r.name as repository_name, d.external_id, d.event, d.status, d.tries,
+            "select d.id, d.repository, r.name as repository_name, d.external_id, d.event, d.reference, d.status, d.tries,
              d.message, d.build, d.received_at, d.next_at",
             $columns,
             " from deliveries d join repositories r on r.id = d.repository ",
@@ -117,6 +121,7 @@ fn from_row(row: &Row) -> Result<Delivery, DbError> {
         repository_name: row.get("repository_name")?,
         external_id: row.get("external_id")?,
         event: row.get("event")?,
+        reference: row.get("reference")?,
         status: from_word("status", &row.get::<String>("status")?)?,
         tries: row.get("tries")?,
         message: row.get("message")?,
@@ -160,7 +165,7 @@ async fn insert(tx: &mut Tx, new: NewDelivery, now: Micros) -> Result<Stored, St
     let inserted = tx
         .run(
             "insert into deliveries (id, repository, external_id, event, headers, body, status, tries, received_at,
-             next_at) values ($1, $2, $3, $4, $5, $6, 'pending', 0, $7, $7)
+             next_at, reference) values ($1, $2, $3, $4, $5, $6, 'pending', 0, $7, $7, $8)
              on conflict (repository, external_id) do nothing",
             args![
                 &id,
@@ -169,7 +174,8 @@ async fn insert(tx: &mut Tx, new: NewDelivery, now: Micros) -> Result<Stored, St
                 &new.event,
                 to_json(&new.headers),
                 BASE64.encode(&new.body),
-                now
+                now,
+                &new.reference
             ],
         )
         .await?;

@@ -7,12 +7,17 @@ use job_specs::status::{JobEvent, JobStatus};
 use protocol::attempt::{Reason, ReasonCode};
 use protocol::ids::{AttemptId, JobId};
 
+use super::groups::{self, Group};
 use super::jobs::{self, Locked};
-use super::{Change, Micros, StoreError};
+use super::{Change, Micros, StoreError, needs};
 use crate::db::{Row, Tx, args};
 
 /// Proof that no other transaction ends jobs of the build whose ends could meet this one's.
-pub(super) struct BuildLock(());
+pub(super) struct BuildLock {
+    pub(super) number: i64,
+    /// The concurrency group that it is in, locked too.
+    pub(super) group: Option<Group>,
+}
 
 /// Locks the build of one job, if that job is linked with others; to be done before any job is locked.
 pub(super) async fn lock_for(tx: &mut Tx, job: &JobId) -> Result<BuildLock, StoreError> {
@@ -32,26 +37,37 @@ pub(super) async fn lock_for_attempt(tx: &mut Tx, attempt: &AttemptId) -> Result
 async fn lock_if_linked(tx: &mut Tx, row: &Row) -> Result<BuildLock, StoreError> {
     match row.flag("linked")? {
         true => lock_build(tx, row.get("build")?).await,
-        false => Ok(BuildLock(())),
+        false => Ok(BuildLock {
+            number: row.get("build")?,
+            group: None,
+        }),
     }
 }
 
-/// Locks the build; to be done before any of its jobs is locked.
+/// Locks the build, and its group before it; to be done before any of its jobs is locked.
 pub(super) async fn lock_build(tx: &mut Tx, number: i64) -> Result<BuildLock, StoreError> {
+    let group = groups::lock_of(tx, number).await?;
+    lock_row(tx, number).await?;
+    Ok(BuildLock { number, group })
+}
+
+/// Locks a build of a group that is locked already.
+pub(super) async fn lock_in_group(tx: &mut Tx, number: i64, group: Group) -> Result<BuildLock, StoreError> {
+    lock_row(tx, number).await?;
+    let group = Some(group);
+    Ok(BuildLock { number, group })
+}
+
+async fn lock_row(tx: &mut Tx, number: i64) -> Result<(), StoreError> {
     let sql = "select number from builds where number = $1 for update";
     tx.first(sql, args![number])
         .await?
         .ok_or(StoreError::NotFound("build"))?;
-    Ok(BuildLock(()))
+    Ok(())
 }
 
 /// Draws the consequences of jobs that have just ended.
-pub(super) async fn draw(
-    tx: &mut Tx,
-    _proof: &BuildLock,
-    mut ended: Vec<Locked>,
-    at: Micros,
-) -> Result<(), StoreError> {
+pub(super) async fn draw(tx: &mut Tx, build: &BuildLock, mut ended: Vec<Locked>, at: Micros) -> Result<(), StoreError> {
     while let Some(job) = ended.pop() {
         if !job.linked {
             continue;
@@ -60,9 +76,9 @@ pub(super) async fn draw(
         if job.fail_fast && job.has_failed() {
             ended.extend(cancel_other_cells(tx, &job, at).await?);
         }
-        ended.extend(settle_dependents(tx, &job, at).await?);
+        ended.extend(needs::settle(tx, &job, at).await?);
     }
-    Ok(())
+    groups::leave_if_over(tx, build).await
 }
 
 /// A cell that ran gives its place under `max_parallel` to the next one.
@@ -70,11 +86,11 @@ async fn release_next_cell(tx: &mut Tx, job: &Locked) -> Result<(), StoreError> 
     if job.max_parallel.is_none() || job.held {
         return Ok(());
     }
-    let next = "select id from jobs where build = $1 and name = $2 and held = 1 and status in ('waiting', 'queued')
-                order by position limit 1";
+    let next = "select id from jobs where build = $1 and name = $2 and held in (1, 3)
+                and status in ('waiting', 'queued') order by position limit 1";
     if let Some(row) = tx.first(next, args![job.build, &job.name]).await? {
         tx.run(
-            "update jobs set held = 0 where id = $1",
+            "update jobs set held = held - 1 where id = $1",
             args![row.get::<String>("id")?],
         )
         .await?;
@@ -145,58 +161,19 @@ pub(super) fn cancel_reason(why: &str) -> Reason {
 /// Stops every job of a build.
 pub(super) async fn cancel_build(tx: &mut Tx, number: i64, why: &str, at: Micros) -> Result<(), StoreError> {
     let build = lock_build(tx, number).await?;
+    cancel_open(tx, &build, why, at).await
+}
+
+/// Stops every job of a build that is locked.
+pub(super) async fn cancel_open(tx: &mut Tx, build: &BuildLock, why: &str, at: Micros) -> Result<(), StoreError> {
     let open = "select id from jobs where build = $1 and status in ('waiting', 'queued', 'assigned', 'running')
                 order by position";
     let mut ended = Vec::new();
-    for row in tx.all(open, args![number]).await? {
+    for row in tx.all(open, args![build.number]).await? {
         let mut job = jobs::lock(tx, &JobId(row.get("id")?)).await?;
         if cancel(tx, &mut job, why, at).await? == Cancelled::Now {
             ended.push(job);
         }
     }
-    draw(tx, &build, ended, at).await
-}
-
-/// Queues or skips the jobs that needed this one, as far as that is decided by now.
-async fn settle_dependents(tx: &mut Tx, job: &Locked, at: Micros) -> Result<Vec<Locked>, StoreError> {
-    let dependents = "select n.job from job_needs n join jobs j on j.id = n.job
-                      where n.build = $1 and n.needs = $2 and j.status = 'waiting' order by j.position";
-    let dependents = tx.all(dependents, args![job.build, &job.name]).await?;
-    if dependents.is_empty() || (!job.has_let_down() && has_open_cells(tx, job).await?) {
-        return Ok(Vec::new());
-    }
-    let mut skipped = Vec::new();
-    for row in dependents {
-        let mut dependent = jobs::lock(tx, &JobId(row.get("job")?)).await?;
-        if dependent.status != JobStatus::Waiting {
-            continue;
-        }
-        if job.has_let_down() {
-            let sentence = format!("skipped because `{}` did not pass", job.title);
-            let reason = Reason {
-                code: ReasonCode::NeedsFailed,
-                sentence,
-                exit_code: None,
-            };
-            jobs::record(tx, &mut dependent, JobEvent::NeedsFailed, Some(reason), at).await?;
-            skipped.push(dependent);
-        } else if needs_are_met(tx, &dependent).await? {
-            jobs::record(tx, &mut dependent, JobEvent::NeedsMet, None, at).await?;
-        }
-    }
-    Ok(skipped)
-}
-
-/// Whether another cell of the same job is still to end; it will look after the dependents then.
-async fn has_open_cells(tx: &mut Tx, job: &Locked) -> Result<bool, StoreError> {
-    let sql = "select id from jobs where build = $1 and name = $2
-               and status in ('waiting', 'queued', 'assigned', 'running') limit 1";
-    Ok(tx.first(sql, args![job.build, &job.name]).await?.is_some())
-}
-
-/// A need that let the job down would have skipped it: what is left to ask is whether any is still to end.
-async fn needs_are_met(tx: &mut Tx, job: &Locked) -> Result<bool, StoreError> {
-    let open = "select j.id from job_needs n join jobs j on j.build = n.build and j.name = n.needs
-                where n.job = $1 and j.status in ('waiting', 'queued', 'assigned', 'running') limit 1";
-    Ok(tx.first(open, args![&job.id]).await?.is_none())
+    draw(tx, build, ended, at).await
 }

@@ -1,13 +1,25 @@
 //! How an attempt ends when its agent says so, and what that makes of its job.
 
+use std::collections::BTreeMap;
+
 use job_specs::status::JobEvent;
-use protocol::attempt::{AttemptEvent, AttemptResult, Verdict};
+use protocol::attempt::{AttemptEvent, AttemptResult, ReasonCode, Verdict};
 
 use super::attempts::{self, AttemptState};
-use super::jobs::{self, Locked};
 use super::queue::Hold;
-use super::{Change, Micros, Store, StoreError, ended, leases, to_word};
+use super::{Change, Micros, Store, StoreError, ended, jobs, leases, outputs, retry, to_word};
 use crate::db::{Tx, args};
+
+/// The end of an attempt, as its agent tells it.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// Events that were not told yet.
+    pub events: Vec<AttemptEvent>,
+    /// How it ended.
+    pub result: AttemptResult,
+    /// What its steps left for other jobs.
+    pub outputs: BTreeMap<String, String>,
+}
 
 /// Ends an attempt, with the events that were not told yet. Telling it twice changes nothing: the first one counts.
 /// *Errored* ones are tried again while the job's retries last.
@@ -20,19 +32,26 @@ pub async fn finish(
     events: &[AttemptEvent],
     result: AttemptResult,
 ) -> Result<(), StoreError> {
-    let (hold, events, now) = (hold.clone(), events.to_vec(), store.now());
+    let ending = Ending {
+        events: events.to_vec(),
+        result,
+        outputs: BTreeMap::new(),
+    };
+    finish_with(store, hold, ending).await
+}
+
+/// The same, with outputs. An attempt that passed with outputs that cannot be kept has failed.
+///
+/// # Errors
+/// As [`finish`].
+pub async fn finish_with(store: &Store, hold: &Hold, ending: Ending) -> Result<(), StoreError> {
+    let (hold, now) = (hold.clone(), store.now());
     store
-        .write(move |tx| Box::pin(async move { end(tx, &hold, &events, result, now).await }))
+        .write(move |tx| Box::pin(async move { end(tx, &hold, ending, now).await }))
         .await
 }
 
-async fn end(
-    tx: &mut Tx,
-    hold: &Hold,
-    events: &[AttemptEvent],
-    result: AttemptResult,
-    now: Micros,
-) -> Result<(), StoreError> {
+async fn end(tx: &mut Tx, hold: &Hold, ending: Ending, now: Micros) -> Result<(), StoreError> {
     let build = match ended::lock_for_attempt(tx, &hold.attempt).await {
         Err(StoreError::NotFound(_)) => return Err(StoreError::StaleLease),
         locked => locked?,
@@ -41,8 +60,9 @@ async fn end(
     if holding.state == AttemptState::Finished {
         return Ok(());
     }
-    attempts::keep(tx, &mut holding, events, now).await?;
+    attempts::keep(tx, &mut holding, &ending.events, now).await?;
     let mut job = holding.job;
+    let (result, kept) = with_outputs(ending.result, ending.outputs);
     let (code, sentence) = result
         .reason
         .clone()
@@ -55,7 +75,7 @@ async fn end(
     )
     .await?;
     tx.tell(Change::Attempt(hold.attempt.clone()));
-    let event = event(&job, result.verdict);
+    let event = retry::event(tx, &mut job, &result).await?;
     let reason = match (event, &job.cancelling) {
         (JobEvent::Retry, _) => None,
         (JobEvent::Cancel, Some(why)) => Some(ended::cancel_reason(why)),
@@ -63,20 +83,20 @@ async fn end(
     };
     jobs::record(tx, &mut job, event, reason, now).await?;
     if job.status.is_final() {
+        outputs::keep(tx, &job.id, &kept).await?;
         ended::draw(tx, &build, vec![job], now).await?;
     }
     Ok(())
 }
 
-/// What a verdict does to the job. What we broke is tried again, unless it was to stop anyway.
-fn event(job: &Locked, verdict: Verdict) -> JobEvent {
-    match verdict {
-        Verdict::Passed => JobEvent::Pass,
-        Verdict::Failed => JobEvent::Fail,
-        Verdict::TimedOut => JobEvent::TimeOut,
-        Verdict::Cancelled => JobEvent::Cancel,
-        Verdict::Errored if job.cancelling.is_some() => JobEvent::Cancel,
-        Verdict::Errored if job.attempts <= job.retries => JobEvent::Retry,
-        Verdict::Errored => JobEvent::Error,
+/// The result, and the outputs that are kept.
+fn with_outputs(result: AttemptResult, told: BTreeMap<String, String>) -> (AttemptResult, BTreeMap<String, String>) {
+    match outputs::fault(&told) {
+        None => (result, told),
+        Some(fault) if result.verdict == Verdict::Passed => {
+            let failed = AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, fault);
+            (failed, BTreeMap::new())
+        }
+        Some(_) => (result, BTreeMap::new()),
     }
 }

@@ -205,15 +205,20 @@ pub(super) struct Locked {
     pub(super) name: String,
     pub(super) title: String,
     pub(super) status: JobStatus,
+    /// By `max_parallel`: another cell must end first.
     pub(super) held: bool,
     pub(super) retries: i64,
     pub(super) max_parallel: Option<i64>,
     pub(super) fail_fast: bool,
     pub(super) allow_failure: bool,
     pub(super) cancelling: Option<String>,
-    /// Its end matters to others: they need it, or share a `max_parallel` or `fail_fast` with it.
+    /// Its end matters to others: they need it, share a `max_parallel` or `fail_fast` with it, or wait for its build.
     pub(super) linked: bool,
+    /// It is to be expanded before it can run.
+    pub(super) deferred: bool,
     pub(super) attempts: i64,
+    /// Attempts that failed by the user's job and were followed by another.
+    pub(super) failures: i64,
     pub(super) attempt: Option<AttemptId>,
     queued_at: Option<Micros>,
     started_at: Option<Micros>,
@@ -222,8 +227,8 @@ pub(super) struct Locked {
 /// The columns of [`Locked`].
 macro_rules! locked_columns {
     () => {
-        "j.id, j.build, j.name, j.title, j.status, j.held, j.retries, j.max_parallel, j.fail_fast,
-         j.allow_failure, j.cancelling, j.linked, j.attempts, j.attempt, j.queued_at, j.started_at"
+        "j.id, j.build, j.name, j.title, j.status, j.held, j.retries, j.max_parallel, j.fail_fast, j.allow_failure,
+         j.cancelling, j.linked, j.deferred, j.attempts, j.failures, j.attempt, j.queued_at, j.started_at"
     };
 }
 pub(super) use locked_columns;
@@ -237,14 +242,16 @@ impl Locked {
             name: row.get("name")?,
             title: row.get("title")?,
             status: status(row)?,
-            held: row.flag("held")?,
+            held: row.get::<i64>("held")? & 1 != 0,
             retries: row.get("retries")?,
             max_parallel: row.get("max_parallel")?,
             fail_fast: row.flag("fail_fast")?,
             allow_failure: row.flag("allow_failure")?,
             cancelling: row.get("cancelling")?,
             linked: row.flag("linked")?,
+            deferred: row.flag("deferred")?,
             attempts: row.get("attempts")?,
+            failures: row.get("failures")?,
             attempt: row.get::<Option<String>>("attempt")?.map(AttemptId),
             queued_at: row.get("queued_at")?,
             started_at: row.get("started_at")?,
@@ -260,10 +267,16 @@ impl Locked {
         did_not_pass && !self.allow_failure
     }
 
-    /// Whether it ended in a way that those who need it cannot run.
-    pub(super) fn has_let_down(&self) -> bool {
-        self.has_failed() || matches!(self.status, JobStatus::Cancelled | JobStatus::Skipped)
+    /// Whether another attempt is left after one that we broke or lost.
+    pub(super) fn may_break_again(&self) -> bool {
+        self.attempts - self.failures <= self.retries
     }
+}
+
+/// Keeps how often the user's job failed and was tried again.
+pub(super) async fn count_failure(tx: &mut Tx, job: &Locked) -> Result<(), DbError> {
+    let sql = "update jobs set failures = $2 where id = $1";
+    tx.run(sql, args![&job.id, job.failures]).await.map(drop)
 }
 
 /// Locks a job's row. Who also locks its build does that first; who locks an attempt does that last.

@@ -253,7 +253,7 @@ async fn give_back(
 ) -> Result<(), StoreError> {
     let (event, reason) = if let Some(why) = &job.cancelling {
         (JobEvent::Cancel, Some(ended::cancel_reason(why)))
-    } else if job.attempts <= job.retries {
+    } else if job.may_break_again() {
         (JobEvent::LeaseLost, None)
     } else {
         let sentence = match job.attempts {

@@ -1,138 +1,212 @@
-//! Jobs as they begin: the rows of a new build's jobs, and the jobs of an old one to run again.
+//! Jobs as they begin: their rows, and what is decided about them at once.
 
 use std::collections::{HashMap, HashSet};
 
+use job_specs::model::{JobSpec, Need};
 use job_specs::status::{JobEvent, JobStatus};
+use protocol::attempt::{Reason, ReasonCode};
 use protocol::ids::{JobId, RepositoryId};
 
-use super::builds::{NewJob, Rerun};
+use super::builds::NewJob;
+use super::jobs::{self, Locked};
+use super::needs::{self, RunsAfter};
 use super::queue::Lane;
-use super::{Change, Micros, StoreError, jobs, to_json};
+use super::{Change, Micros, StoreError, groups, to_json, to_word};
 use crate::db::{Tx, args};
 
-/// Stores the jobs of a build; those without needs are queued.
-pub(super) async fn insert(
-    tx: &mut Tx,
-    build: i64,
-    repository: &RepositoryId,
-    new: &[NewJob],
-    now: Micros,
-) -> Result<(), StoreError> {
+/// Places that a job keeps free in its build for cells that are not known yet.
+const PLACES: i64 = 256;
+
+/// Where new jobs go.
+pub(super) struct Place<'a> {
+    pub(super) build: i64,
+    pub(super) repository: &'a RepositoryId,
+    /// Whether the code may have secrets.
+    pub(super) trusted: bool,
+    /// Its build is in a concurrency group.
+    pub(super) grouped: bool,
+    /// Its build waits for others of its group.
+    pub(super) waits: bool,
+    pub(super) now: Micros,
+}
+
+/// Stores the jobs of a build; those without needs are queued. Gives those that are over at once.
+pub(super) async fn insert(tx: &mut Tx, place: &Place<'_>, new: &[NewJob]) -> Result<Vec<Locked>, StoreError> {
     let names: HashSet<&str> = new.iter().map(|job| job.spec.name.as_str()).collect();
     let needed: HashSet<&str> = new
         .iter()
         .flat_map(|job| &job.spec.needs)
         .map(|need| need.job.as_str())
         .collect();
-    let mut cells: HashMap<&str, u32> = HashMap::new();
-    for (position, job) in (0..).zip(new) {
-        if let Some(unknown) = job.spec.needs.iter().find(|need| !names.contains(need.job.as_str())) {
+    let (mut cells, mut position, mut over): (HashMap<&str, u32>, _, _) = (HashMap::new(), 0, Vec::new());
+    for job in new {
+        let spec = &job.spec;
+        if let Some(unknown) = job.waits_for().find(|need| !names.contains(need.job.as_str())) {
             let why = format!(
                 "job `{}` needs `{}`, which is not in this build",
-                job.spec.name, unknown.job
+                spec.name, unknown.job
             );
             return Err(StoreError::Refused(why));
         }
-        let cells_before = cells.entry(&job.spec.name).or_default();
-        let held = job.spec.max_parallel.is_some_and(|most| *cells_before >= most.max(1));
-        *cells_before += 1;
-        let shares = job.spec.max_parallel.is_some() || job.spec.fail_fast;
-        let linked = shares || needed.contains(job.spec.name.as_str());
+        let before = cells.entry(&spec.name).or_default();
         let row = NewRow {
-            build,
             position,
-            repository,
-            job,
-            held,
-            linked,
-            now,
+            held: is_held(spec, *before),
+            linked: needed.contains(spec.name.as_str()),
+            placeholder: None,
         };
-        row.insert(tx).await?;
+        *before += 1;
+        position += if spec.deferred && spec.matrix.is_empty() {
+            PLACES
+        } else {
+            1
+        };
+        over.extend(row.insert(tx, place, job).await?);
     }
     if !new.is_empty() {
         tx.tell(Change::Queue);
     }
-    Ok(())
+    Ok(over)
 }
 
-struct NewRow<'a> {
-    build: i64,
-    position: i64,
-    repository: &'a RepositoryId,
-    job: &'a NewJob,
-    held: bool,
-    linked: bool,
-    now: Micros,
+/// Whether `max_parallel` holds a cell that has so many before it.
+pub(super) fn is_held(spec: &JobSpec, before: u32) -> bool {
+    spec.max_parallel.is_some_and(|most| before >= most.max(1))
+}
+
+/// What happens at once to a job whose needs are met, or that has none.
+pub(super) fn first_event(spec: &JobSpec, trusted: bool) -> (JobEvent, Option<Reason>) {
+    let because = |code, sentence: &str| {
+        Some(Reason {
+            code,
+            sentence: sentence.to_owned(),
+            exit_code: None,
+        })
+    };
+    if let Some(why) = &spec.skip {
+        return (JobEvent::Skip, because(ReasonCode::ConditionNotMet, why));
+    }
+    match secrets_it_would_get(spec) {
+        Some(user) if !trusted => {
+            let why = format!("secrets are not given to pull requests from forks; {user} names some");
+            (JobEvent::Refuse, because(ReasonCode::SecretMissing, &why))
+        }
+        _ => (JobEvent::NeedsMet, None),
+    }
+}
+
+/// What of the job names secrets. A step that is skipped gets none.
+fn secrets_it_would_get(spec: &JobSpec) -> Option<String> {
+    let mut running = spec.clone();
+    running.steps.retain(|step| step.skip.is_none());
+    if running.secret_names().is_empty() {
+        return None;
+    }
+    let with_steps = |steps| JobSpec {
+        steps,
+        services: Vec::new(),
+        ..running.clone()
+    };
+    let step = running
+        .steps
+        .iter()
+        .find(|step| !with_steps(vec![(*step).clone()]).secret_names().is_empty());
+    Some(step.map_or("a service".to_owned(), |step| format!("step `{}`", step.name)))
+}
+
+/// A row to be.
+pub(super) struct NewRow<'a> {
+    pub(super) position: i64,
+    /// By `max_parallel`.
+    pub(super) held: bool,
+    /// Other jobs need it.
+    pub(super) linked: bool,
+    /// What it was expanded from.
+    pub(super) placeholder: Option<&'a JobSpec>,
 }
 
 impl NewRow<'_> {
-    async fn insert(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let (id, spec, labels) = (JobId::generate(), &self.job.spec, to_json(&self.job.labels));
-        let status = match spec.needs.is_empty() {
-            true => JobStatus::Waiting.on(JobEvent::NeedsMet)?,
-            false => JobStatus::Waiting,
-        };
+    /// Stores it. Gives it when it is over at once.
+    pub(super) async fn insert(
+        &self,
+        tx: &mut Tx,
+        place: &Place<'_>,
+        job: &NewJob,
+    ) -> Result<Option<Locked>, StoreError> {
+        let (id, spec, labels) = (JobId::generate(), &job.spec, to_json(&job.labels));
+        let (status, deferred, reason) = self.beginning(place, job)?;
+        let (code, sentence) = reason.map(|reason| (to_word(&reason.code), reason.sentence)).unzip();
+        let needs: Vec<&Need> = job.waits_for().collect();
+        let shares = spec.max_parallel.is_some() || spec.fail_fast || spec.deferred || place.grouped;
+        let group = if place.waits { groups::HELD } else { 0 };
         tx.run(
             "insert into jobs (id, build, position, repository, name, title, matrix, needs, labels, lane, priority,
-             retries, max_parallel, fail_fast, allow_failure, held, linked, status, history, attempts, created_at, queued_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, '', 0, $19, $20)",
+             retries, max_parallel, fail_fast, allow_failure, held, linked, status, history, attempts, created_at,
+             queued_at, finished_at, runs_after, deferred, reason_code, reason)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, '', 0, $19, $20,
+             $21, $22, $23, $24, $25)",
             args![
                 &id,
-                self.build,
+                place.build,
                 self.position,
-                self.repository,
+                place.repository,
                 &spec.name,
                 spec.title(),
                 to_json(&spec.matrix),
-                to_json(&spec.needs),
+                to_json(&needs),
                 &labels,
-                Lane::name(self.repository, &labels),
-                self.job.priority,
-                self.job.retries,
+                Lane::name(place.repository, &labels),
+                job.priority,
+                job.retries,
                 spec.max_parallel.map(i64::from),
                 i64::from(spec.fail_fast),
                 i64::from(spec.allow_failure),
-                i64::from(self.held),
-                i64::from(self.linked),
+                i64::from(self.held) + group,
+                i64::from(self.linked || shares),
                 status.name(),
-                self.now,
-                (status == JobStatus::Queued).then_some(self.now)
+                place.now,
+                (status == JobStatus::Queued).then_some(place.now),
+                status.is_final().then_some(place.now),
+                to_word(&RunsAfter::from(spec.when)),
+                deferred,
+                code,
+                sentence
             ],
         )
         .await?;
         tx.run(
-            "insert into specs (job, spec) values ($1, $2)",
-            args![&id, to_json(spec)],
+            "insert into specs (job, spec, placeholder) values ($1, $2, $3)",
+            args![&id, to_json(spec), self.placeholder.map(to_json)],
         )
         .await?;
-        for need in spec.needs.iter().map(|need| &need.job).collect::<HashSet<_>>() {
+        for need in needs.iter().map(|need| &need.job).collect::<HashSet<_>>() {
             let sql = "insert into job_needs (build, needs, job) values ($1, $2, $3)";
-            tx.run(sql, args![self.build, need, &id]).await?;
+            tx.run(sql, args![place.build, need, &id]).await?;
         }
-        Ok(())
+        match status.is_final() {
+            true => jobs::lock(tx, &id).await.map(Some),
+            false => Ok(None),
+        }
     }
-}
 
-/// The jobs of a build that is over, to run again.
-pub(super) async fn again(tx: &mut Tx, build: i64, which: Rerun) -> Result<Vec<NewJob>, StoreError> {
-    let sql = "select j.status, j.labels, j.priority, j.retries, s.spec from jobs j join specs s on s.job = j.id
-               where j.build = $1 order by j.position";
-    let mut new = Vec::new();
-    for row in tx.all(sql, args![build]).await? {
-        if which == Rerun::Failed && jobs::status(&row)? == JobStatus::Passed {
-            continue;
+    /// Where it begins: its status, its `deferred`, and why.
+    fn beginning(&self, place: &Place<'_>, job: &NewJob) -> Result<(JobStatus, i64, Option<Reason>), StoreError> {
+        let spec = &job.spec;
+        let (event, reason) = first_event(spec, place.trusted);
+        let is_over = event != JobEvent::NeedsMet;
+        // A cell that was expanded is made when its needs are met.
+        let has_open_needs = job.waits_for().next().is_some() && self.placeholder.is_none();
+        if !is_over && has_open_needs {
+            return Ok((JobStatus::Waiting, i64::from(spec.deferred), None));
         }
-        new.push(NewJob {
-            spec: row.json("spec")?,
-            labels: row.json("labels")?,
-            priority: row.get("priority")?,
-            retries: u32::try_from(row.get::<i64>("retries")?).unwrap_or(0),
-        });
+        if !is_over && spec.deferred {
+            return Ok((JobStatus::Waiting, 2, None));
+        }
+        let decided = needs::decide(&[], spec.when.into(), &HashMap::new()).map(|decision| decision.event());
+        let (event, reason) = match decided {
+            Some((other, why)) if !is_over && self.placeholder.is_none() => (other, why),
+            _ => (event, reason),
+        };
+        Ok((JobStatus::Waiting.on(event)?, i64::from(spec.deferred), reason))
     }
-    // What a job needs and is not here has passed.
-    let names: HashSet<String> = new.iter().map(|job: &NewJob| job.spec.name.clone()).collect();
-    for job in &mut new {
-        job.spec.needs.retain(|need| names.contains(&need.job));
-    }
-    Ok(new)
 }

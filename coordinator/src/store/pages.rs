@@ -43,7 +43,8 @@ pub(super) fn values(filter: &Filter, before: Option<i64>, limit: u32) -> Vec<Va
 pub(super) async fn read(store: &Store, values: &[Value]) -> Result<Vec<Build>, StoreError> {
     let columns = page!(
         "b.number, b.repository, r.name as repository_name, r.public, b.event, b.branch, b.tag, b.reference, b.sha,
-         b.title, b.author, b.trusted, b.message, b.rerun_of, b.created_at"
+         b.title, b.author, b.trusted, b.base, b.pull_request, b.inputs, b.message, b.rerun_of, b.created_at,
+         b.concurrency, b.concurrency_mode, b.road"
     );
     let counts = concat!(
         "select j.build, j.status, j.allow_failure, count(*) as n, min(j.started_at) as started_at,
@@ -94,6 +95,8 @@ fn from_row(row: &Row, tally: &Tally) -> Result<Build, DbError> {
         counts: tally.counts.clone(),
         message: row.get("message")?,
         rerun_of: row.get("rerun_of")?,
+        concurrency: builds::concurrency(row)?,
+        waits_for_group: row.get::<Option<String>>("road")?.as_deref() == Some("waiting"),
         created_at,
         started_at: tally.started_at,
         finished_at: match status.is_final() {

@@ -13,7 +13,7 @@ use super::jobs::{self, Locked};
 use super::{Micros, Store, StoreError, ended, why};
 use crate::db::{DbError, Row, Tx, args};
 
-pub use super::finish::finish;
+pub use super::finish::{Ending, finish, finish_with};
 pub use super::leases::{expire, renew, resume};
 
 /// How long a lease lives without a renewal, in microseconds.
@@ -220,7 +220,7 @@ macro_rules! select_claimed {
             "select ",
             $crate::store::jobs::locked_columns!(),
             ", j.repository, r.name as repository_name, r.git, s.spec, b.event, b.branch, b.tag, b.reference, b.sha,
-             b.title as title_of_commit, b.author, b.trusted
+             b.title as title_of_commit, b.author, b.trusted, b.base, b.pull_request, b.inputs
              from jobs j join specs s on s.job = j.id join builds b on b.number = j.build
              join repositories r on r.id = j.repository ",
             $rest

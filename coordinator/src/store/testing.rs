@@ -11,6 +11,7 @@ use super::builds::{self, Cause, NewBuild, NewJob};
 use super::queue::{self, Claim, Hold};
 use super::repositories::{Forge, NewRepository};
 use super::{Store, StoreError, agents, repositories};
+use crate::db::args;
 
 /// A job of one step.
 pub fn spec(name: &str) -> JobSpec {
@@ -42,13 +43,16 @@ pub fn build(repository: &RepositoryId, jobs: Vec<NewJob>) -> NewBuild {
         title: "say hello".into(),
         author: "Ada".into(),
         trusted: true,
-        tag: None,
+        ..Cause::default()
     };
     NewBuild {
         repository: repository.clone(),
         number: None,
         delivery: None,
+        due: None,
         cause,
+        concurrency: None,
+        origin: None,
         diagnostics: Vec::new(),
         message: None,
         jobs,
@@ -82,6 +86,23 @@ pub async fn agent(store: &Store, name: &str, slots: u32) -> Result<AgentId, Sto
     };
     agents::seen(store, &agent, &seen).await?;
     Ok(agent)
+}
+
+/// Lets time pass for this store and its clones, without waiting.
+pub fn pass_time(store: &Store, micros: super::Micros) {
+    store.ahead.fetch_add(micros, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// Makes every schedule due, as if its time had just come.
+///
+/// # Errors
+/// The database.
+pub async fn make_schedules_due(store: &Store) -> Result<(), StoreError> {
+    let now = store.now();
+    let sql = "update schedules set next_at = $1, try_at = $1";
+    store
+        .write(move |tx| Box::pin(async move { Ok(tx.run(sql, args![now]).await.map(drop)?) }))
+        .await
 }
 
 /// How many, for [`claim_all`].

@@ -6,7 +6,7 @@ use protocol::ids::JobId;
 
 use super::jobs::{self, Job};
 use super::queue::Waiting;
-use super::{Micros, Store, StoreError, agents};
+use super::{Micros, Store, StoreError, agents, groups};
 use crate::db::{DbError, Row, args};
 
 /// What a job of the queue waits with.
@@ -15,7 +15,11 @@ struct Facts {
     status: JobStatus,
     name: String,
     labels: Env,
+    /// By `max_parallel`.
     held: bool,
+    /// By another build of its group.
+    waits_for_group: bool,
+    build: i64,
     max_parallel: Option<i64>,
 }
 
@@ -26,7 +30,9 @@ impl Facts {
             status: jobs::status(row)?,
             name: row.get("name")?,
             labels: row.json("labels")?,
-            held: row.flag("held")?,
+            held: row.get::<i64>("held")? & 1 != 0,
+            waits_for_group: row.get::<i64>("held")? & groups::HELD != 0,
+            build: row.get("build")?,
             max_parallel: row.get("max_parallel")?,
         })
     }
@@ -59,7 +65,7 @@ pub(super) async fn sentence(store: &Store, job: &Job) -> Result<String, StoreEr
 }
 
 async fn in_queue(store: &Store, id: &JobId) -> Result<String, StoreError> {
-    let sql = "select j.id, j.status, j.name, j.labels, j.held, j.max_parallel,
+    let sql = "select j.id, j.status, j.name, j.labels, j.held, j.max_parallel, j.build,
                  (select count(*) from jobs o where o.status = 'queued' and o.held = 0 and (o.priority > j.priority or
                    (o.priority = j.priority and (o.build < j.build or
                      (o.build = j.build and o.position < j.position))))) as ahead
@@ -115,6 +121,11 @@ async fn candidates(store: &Store) -> Result<Vec<Candidate>, StoreError> {
 }
 
 async fn one(store: &Store, job: &Facts, candidates: &[Candidate], ahead: i64) -> Result<String, StoreError> {
+    if job.waits_for_group
+        && let Some(why) = groups::why(store, job.build).await?
+    {
+        return Ok(why);
+    }
     if job.status == JobStatus::Waiting {
         return for_needs(store, &job.id).await;
     }
@@ -131,6 +142,9 @@ async fn for_needs(store: &Store, id: &JobId) -> Result<String, StoreError> {
     let mut names = Vec::new();
     for row in store.db.all(sql, args![id]).await? {
         names.push(format!("`{}`", row.get::<String>("name")?));
+    }
+    if names.is_empty() {
+        return Ok("its needs have ended; it is about to be expanded".into());
     }
     let jobs = if names.len() == 1 { "job" } else { "jobs" };
     Ok(format!("waiting for {jobs} {}", names.join(", ")))

@@ -2,6 +2,7 @@
 //! from HTTP and store so that every forge's shape is a test of bytes.
 
 mod payload;
+mod pull_request;
 mod signature;
 
 use axum::http::HeaderMap;
@@ -9,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 pub use crate::store::repositories::Forge;
 pub use payload::{Malformed, Message, Push, parse};
+pub use pull_request::{Origin, PullRequest};
 pub use signature::{Refused, sign, verify};
 
 /// The word of the hook's URL; `None` for a forge whose webhooks we do not take yet.
@@ -69,6 +71,20 @@ pub fn delivery_id(forge: Forge, headers: &HeaderMap, body: &[u8]) -> String {
         Some(id) => hash(id.as_bytes()),
         None => hash(body),
     }
+}
+
+/// What a delivery is about, for people: `main`, `v1.2`, `pull request 7`. Empty when it does not say.
+pub fn about(forge: Forge, event: &str, body: &[u8]) -> String {
+    let text = match parse(forge, event, body) {
+        Ok(Message::Push(push)) => {
+            let name = push.reference.strip_prefix("refs/heads/");
+            let name = name.or_else(|| push.reference.strip_prefix("refs/tags/"));
+            name.unwrap_or(&push.reference).to_owned()
+        }
+        Ok(Message::PullRequest(request)) => format!("pull request {}", request.number),
+        Ok(Message::Ping | Message::Other(_)) | Err(_) => String::new(),
+    };
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
 }
 
 fn hash(bytes: &[u8]) -> String {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::pull_request::{self, PullRequest};
 use super::{Forge, word};
 
 /// What a delivery says.
@@ -13,6 +14,8 @@ pub enum Message {
     Ping,
     /// A branch or a tag points at another commit.
     Push(Push),
+    /// A pull request was opened, or has new commits, or something else happened to it.
+    PullRequest(PullRequest),
     /// Something that starts no build; its name.
     Other(String),
 }
@@ -24,6 +27,8 @@ pub struct Push {
     pub reference: String,
     /// The commit, or the tag object; `None`: whatever the reference points at.
     pub after: Option<String>,
+    /// The commit that it pointed at before; all zeros when it is new, `None` when the sender does not say.
+    pub before: Option<String>,
     /// Who pushed, for display.
     pub pusher: Option<String>,
 }
@@ -50,6 +55,7 @@ struct PushBody {
     #[serde(rename = "ref")]
     reference: String,
     after: Option<String>,
+    before: Option<String>,
     #[serde(default)]
     deleted: bool,
     pusher: Option<Person>,
@@ -82,14 +88,33 @@ impl Person {
 /// When a push is not of the forge's shape.
 pub fn parse(forge: Forge, event: &str, body: &[u8]) -> Result<Message, Malformed> {
     let body = unwrap_form(body);
+    let malformed = |error: serde_json::Error| Malformed {
+        forge: word(forge).unwrap_or("unknown"),
+        event: event.to_owned(),
+        detail: error.to_string(),
+    };
     match event {
         "ping" => Ok(Message::Ping),
-        "push" => push(&body).map(Message::Push).map_err(|error| Malformed {
-            forge: word(forge).unwrap_or("unknown"),
-            event: event.to_owned(),
-            detail: error.to_string(),
-        }),
+        // A generic sender may say in the body what it is.
+        "push" | "pull_request" if forge == Forge::Generic => generic(event, &body).map_err(malformed),
+        "push" => push(&body).map(Message::Push).map_err(malformed),
+        "pull_request" => pull_request::of_forge(&body)
+            .map(Message::PullRequest)
+            .map_err(malformed),
         other => Ok(Message::Other(other.to_owned())),
+    }
+}
+
+fn generic(event: &str, body: &[u8]) -> Result<Message, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Kind {
+        event: Option<String>,
+    }
+    let said = serde_json::from_slice::<Kind>(body)?.event;
+    match said.as_deref().unwrap_or(event) {
+        "push" => push(body).map(Message::Push),
+        "pull_request" => pull_request::generic(body).map(Message::PullRequest),
+        other => Ok(Message::Other(other.chars().take(64).collect())),
     }
 }
 
@@ -125,6 +150,7 @@ fn push(body: &[u8]) -> Result<Push, serde_json::Error> {
     Ok(Push {
         reference: body.reference,
         after,
+        before: body.before,
         pusher: body.pusher.and_then(Person::name),
     })
 }
@@ -145,12 +171,15 @@ mod tests {
         let expected = Push {
             reference: "refs/heads/main".into(),
             after: Some("6113728f27ae82c7b1a177c8d03f9e96e0adf246".into()),
+            before: None,
             pusher: Some("octo".into()),
         };
         let github = include_str!("../../tests/fixtures/webhooks/github-push.json");
         let gitea = include_str!("../../tests/fixtures/webhooks/gitea-push.json");
         let forgejo = include_str!("../../tests/fixtures/webhooks/forgejo-push.json");
         let generic = include_str!("../../tests/fixtures/webhooks/generic-push.json");
+        let alike = |push: Push| Push { before: None, ..push };
+        let pushed = |forge, body| alike(pushed(forge, body));
         assert_eq!(pushed(Forge::Github, github), expected);
         assert_eq!(pushed(Forge::Gitea, gitea), expected);
         assert_eq!(pushed(Forge::Forgejo, forgejo), expected);

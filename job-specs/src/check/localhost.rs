@@ -4,7 +4,8 @@
 use crate::codes;
 use crate::model::{ReadyProbe, ServiceSpec};
 use crate::problems::{Problem, Problems};
-use crate::source::{Place, Source};
+use crate::source::Place;
+use crate::sources::Sources;
 use crate::yaml::{Entry, Node, Value};
 
 /// Parts of image names, and the ports that they are known for.
@@ -56,7 +57,7 @@ const CLIENTS: &[(&str, u16)] = &[
 ];
 
 /// Looks at every script and every variable of a job's steps.
-pub(crate) fn localhost(job: &Node, services: &[ServiceSpec], sources: &[Source], problems: &mut Problems) {
+pub(crate) fn localhost(job: &Node, services: &[ServiceSpec], sources: &Sources, problems: &mut Problems) {
     if services.is_empty() {
         return;
     }
@@ -93,7 +94,7 @@ fn values(env: Option<&Node>) -> impl Iterator<Item = &Node> {
     entries.iter().map(|entry| &*entry.node)
 }
 
-fn warning(place: Place, sources: &[Source], host: (&str, usize), meant: (u16, &ServiceSpec)) -> Problem {
+fn warning(place: Place, sources: &Sources, host: (&str, usize), meant: (u16, &ServiceSpec)) -> Problem {
     let ((host, nth), (port, service)) = (host, meant);
     let span = sources[place.file].find(place.span, host, nth);
     let name = &service.name;

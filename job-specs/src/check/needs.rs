@@ -4,10 +4,13 @@ use std::collections::HashMap;
 
 use super::cycle::cycles;
 use crate::codes;
+use crate::events::Trigger;
 use crate::file::Part;
+use crate::model::AxisValue;
 use crate::problems::{Problem, Problems};
-use crate::read::JobSource;
-use crate::suggest::{did_you_mean, listed};
+use crate::read::{JobSource, Need};
+use crate::source::Place;
+use crate::suggest::{did_you_mean, is_only, listed, nearest};
 
 /// Job names are unique, every need exists and runs on the same events, and no jobs wait for each other.
 pub(crate) fn needs(parts: &[Part], problems: &mut Problems) {
@@ -57,17 +60,96 @@ fn known_needs(
             continue;
         };
         known.push(at);
-        if let Some(event) = part.events.iter().find(|event| !jobs[at].0.wants(event)) {
-            let message = format!(
-                "job `{}` runs on {event}, but `{}`, which it needs, does not",
-                job.name, need.name
-            );
-            let problem = Problem::at(&codes::NEED_NOT_RUN, need.place, message);
-            let problem = problem.related(jobs[at].1.place, "the job that is needed");
-            problems.add(problem.help("let both files want the same events under `on`"));
-        }
+        runs_with(part, job, need, jobs[at], problems);
+        has_cell(need, jobs[at].1, problems);
+        keeps_artifacts(need, jobs[at].1, problems);
     }
     known
+}
+
+/// The needed job is there whenever the other is.
+fn runs_with(
+    part: &Part,
+    job: &JobSource,
+    need: &Need,
+    (other_part, other): (&Part, &JobSource),
+    problems: &mut Problems,
+) {
+    let same = |trigger: &&Trigger| {
+        let mut others = other_part.on.triggers.iter();
+        others.any(|other| *other == **trigger || *other == Trigger::any(trigger.event))
+    };
+    let Some(trigger) = part.on.triggers.iter().find(|trigger| !same(trigger)) else {
+        return;
+    };
+    let (event, name) = (trigger.event, &job.name);
+    let message = if other_part.wants(event) {
+        format!(
+            "job `{name}` runs on {event}, but `{}`, which it needs, only on some of it",
+            need.name
+        )
+    } else {
+        format!(
+            "job `{name}` runs on {event}, but `{}`, which it needs, does not",
+            need.name
+        )
+    };
+    let problem = Problem::at(&codes::NEED_NOT_RUN, need.place, message);
+    let problem = problem.related(other.place, "the job that is needed");
+    problems.add(problem.help("let both files want the same events under `on`"));
+}
+
+/// Axes and values of a need are those of at least one cell.
+fn has_cell(need: &Need, other: &JobSource, problems: &mut Problems) {
+    if other.axes_unknown() || need.cell.is_empty() {
+        return;
+    }
+    let mut all_known = true;
+    for (value, at_axis, at_value) in &need.cell {
+        let at = other.axes.iter().position(|axis| *axis == value.axis);
+        let Some(values) = at.and_then(|at| other.values.get(at)) else {
+            all_known = false;
+            problems.add(no_axis(value, *at_axis, other));
+            continue;
+        };
+        if !values.contains(&value.value) {
+            all_known = false;
+            let message = format!("job `{}` has no cell with {}={}", other.name, value.axis, value.value);
+            let problem = Problem::at(&codes::NEED_CELL, *at_value, message);
+            let values = listed(values.iter().map(String::as_str));
+            problems.add(problem.note(format!("values of `{}`: {values}", value.axis)));
+        }
+    }
+    let wanted = need.spec();
+    if all_known && !other.cells.iter().any(|cell| wanted.counts(&cell.values)) {
+        let values: Vec<String> = wanted.cell.iter().map(|v| format!("{}={}", v.axis, v.value)).collect();
+        let message = format!("job `{}` has no cell with {}", other.name, values.join(", "));
+        problems.add(Problem::at(&codes::NEED_CELL, need.place, message));
+    }
+}
+
+fn no_axis(value: &AxisValue, place: Place, other: &JobSource) -> Problem {
+    let names = || other.axes.iter().map(String::as_str);
+    let message = format!("job `{}` has no axis `{}`", other.name, value.axis);
+    let problem = Problem::at(&codes::NEED_CELL, place, message);
+    let problem = problem.note(format!("its axes: {}", listed(names())));
+    match did_you_mean(&value.axis, names()) {
+        Some(label) => problem.label(label),
+        None => problem,
+    }
+}
+
+fn keeps_artifacts(need: &Need, other: &JobSource, problems: &mut Problems) {
+    let Some(place) = need.artifacts.filter(|_| other.node.get("artifacts").is_none()) else {
+        return;
+    };
+    let message = format!("job `{}` keeps no artifacts", other.name);
+    let problem = Problem::at(&codes::NO_ARTIFACTS, place, message);
+    let problem = problem.related(other.place, "this job");
+    problems.add(problem.help(format!(
+        "add `artifacts: [{{name: …, paths: […]}}]` to `{}`, or remove this",
+        other.name
+    )));
 }
 
 fn with_names(problem: Problem, need: &str, job: &JobSource, jobs: &[(&Part, &JobSource)]) -> Problem {
@@ -77,8 +159,9 @@ fn with_names(problem: Problem, need: &str, job: &JobSource, jobs: &[(&Part, &Jo
             .filter(|name| *name != job.name)
     };
     let problem = problem.note(format!("other jobs: {}", listed(others())));
-    match did_you_mean(need, others()) {
-        Some(label) => problem.label(label),
+    match nearest(need, others()) {
+        Some(meant) if is_only(need, meant, others()) => problem.meant(meant),
+        Some(meant) => problem.label(format!("did you mean `{meant}`?")),
         None => problem,
     }
 }

@@ -1,26 +1,38 @@
-//! `depends_on` of the services of one job.
+//! What ties the services of one job together: `depends_on`, and the names that they answer to.
+
+use std::collections::HashMap;
 
 use super::cycle::cycles;
 use crate::codes;
 use crate::model::DependencyCondition;
 use crate::problems::{Problem, Problems};
 use crate::read::{PlacedDependency, PlacedService};
+use crate::source::Place;
 use crate::suggest::{did_you_mean, listed};
 
-/// Every dependency exists, can come true, and no services wait for each other.
-pub(crate) fn services(services: &[PlacedService], problems: &mut Problems) {
+/// Every dependency exists, can come true, and no services wait for each other; no two answer to one name. Dependencies
+/// that need not be there, and are not, go. `off` are services that are not chosen.
+pub(crate) fn services(services: &mut [PlacedService], off: &[String], problems: &mut Problems) {
+    hosts(services, problems);
+    let names: Vec<String> = services.iter().map(|service| service.spec.name.clone()).collect();
+    let is_there = |edge: &PlacedDependency| names.contains(&edge.dependency.service);
+    for service in services.iter_mut() {
+        service
+            .depends_on
+            .retain(|edge| edge.dependency.required || is_there(edge));
+        let edges = service.depends_on.iter().map(|edge| edge.dependency.clone());
+        service.spec.depends_on = edges.collect();
+    }
     let mut edges = Vec::with_capacity(services.len());
-    for service in services {
+    for service in services.iter() {
         let mut known = Vec::new();
         for edge in &service.depends_on {
-            match services
-                .iter()
-                .position(|other| other.spec.name == edge.dependency.service)
-            {
+            match names.iter().position(|name| *name == edge.dependency.service) {
                 Some(at) => {
                     known.push(at);
                     check_condition(edge, &services[at], problems);
                 }
+                None if off.contains(&edge.dependency.service) => problems.add(not_chosen(edge, service)),
                 None => problems.add(unknown(edge, service, services)),
             }
         }
@@ -31,6 +43,39 @@ pub(crate) fn services(services: &[PlacedService], problems: &mut Problems) {
     }
 }
 
+/// Each name belongs to one service.
+fn hosts(services: &[PlacedService], problems: &mut Problems) {
+    let mut taken: HashMap<&str, (&PlacedService, Place)> = HashMap::new();
+    for service in services {
+        taken.insert(&service.spec.name, (service, service.place));
+    }
+    for service in services {
+        for (name, place) in &service.hosts {
+            let (first, first_place) = *taken.entry(name).or_insert((service, *place));
+            if first.spec.name == service.spec.name {
+                continue;
+            }
+            let message = format!(
+                "services `{}` and `{}` both answer to `{name}`",
+                first.spec.name, service.spec.name
+            );
+            let problem = Problem::at(&codes::HOST_TWICE, *place, message);
+            problems.add(problem.label("again").related(first_place, "first here"));
+        }
+    }
+}
+
+fn not_chosen(edge: &PlacedDependency, service: &PlacedService) -> Problem {
+    let wanted = &edge.dependency.service;
+    let message = format!(
+        "service `{}` depends on `{wanted}`, which is not chosen",
+        service.spec.name
+    );
+    let problem = Problem::at(&codes::NOT_CHOSEN, edge.place, message);
+    problem
+        .note("a service with `profiles` runs only when one of them is chosen")
+        .help("choose one: `compose: {file: …, profiles: […]}`; or write `required: false` at the dependency")
+}
 fn unknown(edge: &PlacedDependency, service: &PlacedService, services: &[PlacedService]) -> Problem {
     let wanted = &edge.dependency.service;
     let others = || {

@@ -1,10 +1,7 @@
 //! Keys of the whole file.
 
-use super::Foreign::{Hint, Later, Means};
-use super::{JOB, Key, Others, Shape, Table, key, required};
-
-/// Every event that a build can be for.
-pub(crate) const EVENTS: &[&str] = &["push", "pull_request", "tag", "schedule", "manual"];
+use super::Foreign::{Hint, Means};
+use super::{CONCURRENCY, EVENTS, JOB, ON, Others, Shape, Table, key, required};
 
 const EVENT: Shape = Shape::Choice(EVENTS);
 const ENV: Shape = Shape::Map(&Shape::Scalar);
@@ -19,12 +16,19 @@ pub(crate) static FILE: Table = Table {
             Shape::AnyOf(&[EVENT, Shape::List(&EVENT), Shape::Object(&ON)]),
             "The events that make a build. Without it: push, pull_request, tag and manual.",
         ),
+        key(
+            "concurrency",
+            Shape::AnyOf(&[Shape::Text, Shape::Object(&CONCURRENCY)]),
+            "Builds of one group share the road. A text is the group.",
+        ),
         key("env", ENV, "Environment of every step of every job."),
         required("jobs", Shape::Map(&Shape::Object(&JOB)), "The jobs, by name."),
     ],
     foreign: &[
-        ("concurrency", Later),
-        ("inputs", Later),
+        (
+            "inputs",
+            Hint("inputs belong to builds by hand: `on: {manual: {inputs: {…}}}`"),
+        ),
         ("environment", Means("env")),
         ("variables", Means("env")),
         (
@@ -66,31 +70,3 @@ pub(crate) static FILE: Table = Table {
     ],
     others: Others::Extensions,
 };
-
-const NO_FILTER: Shape = Shape::Empty;
-
-/// The map form of `on`.
-pub(crate) static ON: Table = Table {
-    what: "`on`",
-    about: "Events that make a build.",
-    keys: &[
-        event("push", "A branch was pushed."),
-        event("pull_request", "A pull request was opened or got a new commit."),
-        event("tag", "A tag was pushed."),
-        event("schedule", "A time of a schedule has come."),
-        event("manual", "Somebody asked for it."),
-    ],
-    foreign: &[
-        ("cron", Means("schedule")),
-        ("merge_request", Means("pull_request")),
-        ("merge_requests", Means("pull_request")),
-        ("workflow_dispatch", Means("manual")),
-        ("release", Means("tag")),
-        ("web", Means("manual")),
-    ],
-    others: Others::Refused,
-};
-
-const fn event(name: &'static str, about: &'static str) -> Key {
-    key(name, NO_FILTER, about)
-}

@@ -1,11 +1,13 @@
-//! Keys of jobs, their matrices and their steps.
+//! Keys of jobs and their matrices; what they keep (caches, artifacts, reports) stands in `kept`.
 
-use super::Foreign::{Hint, Ignored, Later, Means};
-use super::{Others, SERVICE, Shape, Table, foreign, key, required};
+use super::Foreign::{Hint, Ignored, Means};
+use super::{
+    ARTIFACT, CACHE, COMPOSE, FILE_DEFINITION, Others, REPORTS, RETRY, SERVICE, STEP, Shape, Table, WHEN, foreign, key,
+    required,
+};
 
 const ENV: Shape = Shape::Map(&Shape::Scalar);
 const TEXTS: Shape = Shape::List(&Shape::Text);
-const STATUS: Shape = Shape::OneOrMany(&Shape::Choice(&["success", "failure"]));
 const CELL: Shape = Shape::Map(&Shape::Scalar);
 
 /// A job.
@@ -13,22 +15,47 @@ pub(crate) static JOB: Table = Table {
     what: "job",
     about: "Steps that run one after the other beside their services, once for each cell of the matrix.",
     keys: &[
-        required("image", Shape::Text, "The image of every step that names none."),
+        key(
+            "image",
+            Shape::Text,
+            "The image of every step that names none. Required unless every step has its own.",
+        ),
         key(
             "needs",
-            Shape::OneOrMany(&Shape::Name),
-            "Jobs that must pass before this one starts.",
+            Shape::OneOrMany(&Shape::AnyOf(&[Shape::Name, Shape::Object(&NEED)])),
+            "Jobs that must end before this one starts; `when` says how.",
         ),
         key(
             "matrix",
-            Shape::Object(&MATRIX),
-            "The job runs once for each cell of this matrix.",
+            Shape::AnyOf(&[Shape::Object(&MATRIX), Shape::Text]),
+            "The job runs once for each cell of this matrix. It may be an output of a job that it needs: \
+             `${{ needs.plan.outputs.cells }}`, in JSON.",
+        ),
+        key(
+            "when",
+            Shape::OneOrMany(&Shape::Object(&WHEN)),
+            "When it runs; else it is shown as skipped. `status` is about the jobs that it needs.",
         ),
         key("env", ENV, "Environment of every step, over the file's."),
         key(
             "services",
             Shape::Map(&Shape::Object(&SERVICE)),
             "Containers that run beside the steps, by host name, in Compose's words.",
+        ),
+        key(
+            "compose",
+            Shape::AnyOf(&[Shape::Text, TEXTS, Shape::Object(&COMPOSE)]),
+            "A Compose file of the repository, whose services run beside the steps; `services` goes over them.",
+        ),
+        key(
+            "configs",
+            Shape::Map(&Shape::Object(&FILE_DEFINITION)),
+            "Files that services name under their `configs`.",
+        ),
+        key(
+            "secrets",
+            Shape::Map(&Shape::Object(&FILE_DEFINITION)),
+            "Files that services name under their `secrets`. Steps name the repository's secrets themselves.",
         ),
         required(
             "steps",
@@ -50,8 +77,80 @@ pub(crate) static JOB: Table = Table {
             Shape::Flag,
             "A failure of this job does not fail the build.",
         ),
+        key(
+            "cache",
+            Shape::OneOrMany(&Shape::Object(&CACHE)),
+            "Folders that are kept from one build to the next.",
+        ),
+        key(
+            "artifacts",
+            Shape::OneOrMany(&Shape::Object(&ARTIFACT)),
+            "Files that are kept with the build.",
+        ),
+        key(
+            "reports",
+            Shape::Object(&REPORTS),
+            "Test reports that are read when the steps are over.",
+        ),
+        key(
+            "retry",
+            RETRIES,
+            "How often the job is attempted again; without `on` after `infrastructure` alone.",
+        ),
+        key(
+            "hold_on_failure",
+            Shape::Duration,
+            "After a failure, containers and services stay for this time, at most 24h, so that `drover shell` can enter.",
+        ),
+        key(
+            "runs_on",
+            Shape::Map(&Shape::Scalar),
+            "Labels that its agent must have: `{arch: arm64}`.",
+        ),
+        key(
+            "idempotent",
+            Shape::Flag,
+            "With false the job is never attempted again by itself. Default: true.",
+        ),
+        key(
+            "network",
+            Shape::Choice(&["none"]),
+            "With none its steps reach no network at all, services included.",
+        ),
     ],
     foreign: foreign::IN_A_JOB,
+    others: Others::Refused,
+};
+
+const RETRIES: Shape = Shape::AnyOf(&[Shape::Whole(0, 10), Shape::Object(&RETRY)]);
+
+/// The map form of an item of `needs`.
+pub(crate) static NEED: Table = Table {
+    what: "`needs`",
+    about: "A job that must end first.",
+    keys: &[
+        required("job", Shape::Name, "The job's name."),
+        key(
+            "matrix",
+            Shape::Map(&Shape::Scalar),
+            "Only its cells with these values count.",
+        ),
+        key(
+            "artifacts",
+            Shape::Flag,
+            "Its artifacts are put into the workspace before the first step.",
+        ),
+    ],
+    foreign: &[
+        ("name", Means("job")),
+        ("cell", Means("matrix")),
+        ("artifact", Means("artifacts")),
+        (
+            "optional",
+            Hint("write `when: {status: [success, failure]}` in the job that needs it"),
+        ),
+        ("parallel", Means("matrix")),
+    ],
     others: Others::Refused,
 };
 
@@ -108,78 +207,6 @@ pub(crate) static RESOURCES: Table = Table {
             "requests",
             Ignored("an agent has slots; it does not divide its processors"),
         ),
-    ],
-    others: Others::Refused,
-};
-
-/// A step.
-pub(crate) static STEP: Table = Table {
-    what: "step",
-    about: "One script, or one program, in a throwaway container of its own with the workspace at /workspace.",
-    keys: &[
-        key(
-            "name",
-            Shape::Text,
-            "How the step is called. Default: the script's first line.",
-        ),
-        key(
-            "run",
-            Shape::Script,
-            "A script for the shell. Values come as environment variables, never as `${{ }}`.",
-        ),
-        key(
-            "entrypoint",
-            Shape::AnyOf(&[Shape::Text, TEXTS]),
-            "A program and its arguments, run without a shell.",
-        ),
-        key(
-            "shell",
-            Shape::Choice(&["sh", "bash"]),
-            "The shell of `run`: `sh -e` (default) or `bash -e -o pipefail`.",
-        ),
-        key("image", Shape::Text, "The image. Default: the job's."),
-        key("env", ENV, "Environment of this step, over the job's."),
-        key("workdir", Shape::Text, "Working folder, from /workspace."),
-        key(
-            "user",
-            Shape::Scalar,
-            "`user`, `uid` or `uid:gid`. Default: the image's.",
-        ),
-        key(
-            "secrets",
-            Shape::OneOrMany(&Shape::Name),
-            "Secrets that this step gets as environment variables.",
-        ),
-        key("timeout", Shape::Duration, "The step may take this long."),
-        key("when", Shape::OneOrMany(&Shape::Object(&WHEN)), "When it runs."),
-        key(
-            "allow_failure",
-            Shape::Flag,
-            "A failure of this step does not fail the job.",
-        ),
-    ],
-    foreign: foreign::IN_A_STEP,
-    others: Others::Refused,
-};
-
-/// The condition of a step.
-pub(crate) static WHEN: Table = Table {
-    what: "`when`",
-    about: "A condition; a list of conditions means that one of them is enough.",
-    keys: &[key(
-        "status",
-        STATUS,
-        "How the job stands: success (default) while all went well, failure after something failed.",
-    )],
-    foreign: &[
-        ("event", Later),
-        ("branch", Later),
-        ("tag", Later),
-        ("ref", Later),
-        ("paths", Later),
-        ("path", Later),
-        ("matrix", Later),
-        ("repo", Hint("a job file belongs to one repository")),
     ],
     others: Others::Refused,
 };

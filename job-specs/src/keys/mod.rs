@@ -3,14 +3,29 @@
 
 #[cfg(test)]
 mod agreement;
+mod compose;
 mod file;
 mod foreign;
 mod job;
+mod kept;
+mod on;
 mod service;
+mod service_parts;
+mod step;
 
-pub(crate) use file::{EVENTS, FILE, ON};
-pub(crate) use job::{JOB, MATRIX, RESOURCES, STEP, WHEN};
+pub(crate) use compose::{
+    COMPOSE, COMPOSE_FILE, EXTENDS, FILE_DEFINITION, INCLUDE, NETWORK_DEFINITION, VOLUME_DEFINITION,
+};
+pub(crate) use file::FILE;
+pub(crate) use job::{JOB, MATRIX, NEED, RESOURCES};
+pub(crate) use kept::{ARTIFACT, CACHE, REPORTS, RETRY};
+pub(crate) use on::{CONCURRENCY, EVENTS, INPUT, MANUAL, ON, PULL_REQUEST, PUSH, SCHEDULE, TAG};
 pub(crate) use service::{DEPENDENCY, HEALTHCHECK, HTTP, READY, SERVICE};
+pub(crate) use service_parts::{
+    BUILD, DEPLOY, DEPLOY_RESOURCES, ENV_FILE, FILE_MOUNT, LIMITS, MAX_SCALE, NETWORK, PORT, TMPFS, ULIMIT, VOLUME,
+    VOLUME_OPTIONS,
+};
+pub(crate) use step::{IMAGE, LOGIN, SECRET, STEP, WHEN};
 
 /// The keys of one kind of map.
 #[derive(Debug)]
@@ -49,6 +64,17 @@ pub(crate) enum Foreign {
     Refused(&'static str),
     /// Compose's, and read over, with the reason.
     Ignored(&'static str),
+}
+
+/// Whether a refused key says no more than what is so anyway: `privileged: false`.
+pub(crate) fn is_harmless(key: &str, value: &str) -> bool {
+    matches!(
+        (key, value),
+        ("privileged" | "use_api_socket", "false")
+            | ("network_mode", "bridge" | "default")
+            | ("ipc", "private" | "shareable")
+            | ("cgroup", "private")
+    )
 }
 
 /// Keys that a table does not name.

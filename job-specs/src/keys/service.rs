@@ -1,23 +1,34 @@
 //! Keys of services: Compose's own, and ours (`ready`, `run_once`, `allow_failure`, `gate`).
 
-use super::Foreign::{Ignored, Later, Means};
-use super::{Others, Shape, Table, foreign, key, required};
+use super::Foreign::{Ignored, Means};
+use super::{
+    BUILD, DEPLOY, ENV_FILE, FILE_MOUNT, MAX_SCALE, NETWORK, Others, PORT, Shape, Table, ULIMIT, VOLUME, foreign, key,
+    required,
+};
 
 const TEXTS: Shape = Shape::List(&Shape::Text);
 const WORDS: Shape = Shape::AnyOf(&[Shape::Text, TEXTS]);
 const CONDITIONS: &[&str] = &["service_started", "service_healthy", "service_completed_successfully"];
-const PORT: Shape = Shape::Whole(1, 65_535);
+const TCP: Shape = Shape::Whole(1, 65_535);
+const PAIRS: Shape = Shape::AnyOf(&[Shape::Map(&Shape::Scalar), TEXTS]);
+const FILES: Shape = Shape::List(&Shape::AnyOf(&[Shape::Name, Shape::Object(&FILE_MOUNT)]));
 
 /// A service.
 pub(crate) static SERVICE: Table = Table {
     what: "service",
     about: "A container beside the steps, reached by its name.",
     keys: &[
-        required("image", Shape::Text, "The image."),
+        key("image", Shape::Text, "The image; with `build`, the name that it gets."),
         key(
-            "environment",
-            Shape::AnyOf(&[Shape::Map(&Shape::Scalar), TEXTS]),
-            "Its environment: a map, or a list of NAME=value.",
+            "build",
+            Shape::AnyOf(&[Shape::Text, Shape::Object(&BUILD)]),
+            "Makes the image from a Dockerfile: a folder of the repository, or a map.",
+        ),
+        key("environment", PAIRS, "Its environment: a map, or a list of NAME=value."),
+        key(
+            "env_file",
+            Shape::OneOrMany(&Shape::AnyOf(&[Shape::Text, Shape::Object(&ENV_FILE)])),
+            "Files of the repository with NAME=value lines; `environment` goes over them.",
         ),
         key(
             "command",
@@ -61,6 +72,96 @@ pub(crate) static SERVICE: Table = Table {
             "gate",
             Shape::Switch,
             "off: run it as the container's first process. Default: on.",
+        ),
+        key(
+            "networks",
+            Shape::AnyOf(&[
+                Shape::List(&Shape::Name),
+                Shape::Map(&Shape::AnyOf(&[Shape::Empty, Shape::Object(&NETWORK)])),
+            ]),
+            "All services of a job share one network; only `aliases` count.",
+        ),
+        key(
+            "hostname",
+            Shape::Text,
+            "What the container calls itself. Default: its key.",
+        ),
+        key("expose", Shape::List(&Shape::Scalar), "Ports that it serves."),
+        key(
+            "ports",
+            Shape::List(&Shape::AnyOf(&[Shape::Scalar, Shape::Object(&PORT)])),
+            "Ports that it serves. Nothing is published on the host: steps reach `db:5432`.",
+        ),
+        key(
+            "volumes",
+            Shape::List(&Shape::AnyOf(&[Shape::Text, Shape::Object(&VOLUME)])),
+            "Volumes by name, nameless ones, and paths of the repository: data:/data, ./conf:/etc/app:ro.",
+        ),
+        key("configs", FILES, "Files that are there when it starts."),
+        key("secrets", FILES, "Secrets as files under /run/secrets."),
+        key("cap_add", TEXTS, "Capabilities beyond the usual ones."),
+        key("cap_drop", TEXTS, "Capabilities less than the usual ones; ALL for all."),
+        key(
+            "security_opt",
+            TEXTS,
+            "no-new-privileges, or seccomp=FILE with a file of the repository.",
+        ),
+        key("read_only", Shape::Flag, "Its root file system cannot be written."),
+        key("working_dir", Shape::Text, "Its working folder. Default: the image's."),
+        key("init", Shape::Flag, "Read over: the gate does what an init does."),
+        key("labels", PAIRS, "Labels of its container."),
+        key(
+            "profiles",
+            Shape::List(&Shape::Text),
+            "It runs only when one of these is chosen by the job's `compose.profiles`.",
+        ),
+        key("scale", Shape::Whole(0, MAX_SCALE), "How many containers. Default: 1."),
+        key(
+            "stop_signal",
+            Shape::Scalar,
+            "The signal that asks it to end. Default: SIGTERM.",
+        ),
+        key(
+            "stop_grace_period",
+            Shape::Duration,
+            "Time from that signal to its end by force.",
+        ),
+        key(
+            "ulimits",
+            Shape::Map(&Shape::AnyOf(&[Shape::Whole(-1, i64::MAX), Shape::Object(&ULIMIT)])),
+            "Limits of its processes: nofile, memlock, ….",
+        ),
+        key("cpus", Shape::Number, "Processors, also fractions: 0.5."),
+        key(
+            "pids_limit",
+            Shape::Whole(-1, 4_194_304),
+            "Processes and threads; -1: no limit of its own.",
+        ),
+        key("shm_size", Shape::Size, "Size of /dev/shm: 256m."),
+        key("sysctls", PAIRS, "Kernel settings of its own network and IPC."),
+        key(
+            "extra_hosts",
+            Shape::AnyOf(&[TEXTS, Shape::Map(&Shape::OneOrMany(&Shape::Text))]),
+            "Further lines of its /etc/hosts: name=address.",
+        ),
+        key("dns", Shape::OneOrMany(&Shape::Text), "Addresses of its name servers."),
+        key("dns_search", Shape::OneOrMany(&Shape::Text), "Domains that are tried."),
+        key("dns_opt", TEXTS, "Options of its resolver."),
+        key("platform", Shape::Text, "The image's platform: linux/amd64."),
+        key(
+            "pull_policy",
+            Shape::Text,
+            "When its image is fetched: missing (default), always, never or build.",
+        ),
+        key(
+            "restart",
+            Shape::Scalar,
+            "What happens when it ends: no (default), always, unless-stopped, on-failure[:times].",
+        ),
+        key(
+            "deploy",
+            Shape::Object(&DEPLOY),
+            "Only `resources.limits` and `replicas` are read.",
         ),
     ],
     foreign: foreign::IN_A_SERVICE,
@@ -119,8 +220,15 @@ pub(crate) static HEALTHCHECK: Table = Table {
 pub(crate) static DEPENDENCY: Table = Table {
     what: "`depends_on`",
     about: "What must be so before the service starts.",
-    keys: &[key("condition", Shape::Choice(CONDITIONS), "Default: service_started.")],
-    foreign: &[("restart", Ignored("services are not restarted")), ("required", Later)],
+    keys: &[
+        key("condition", Shape::Choice(CONDITIONS), "Default: service_started."),
+        key(
+            "required",
+            Shape::Flag,
+            "false: it may be missing, or not get so far. Default: true.",
+        ),
+    ],
+    foreign: &[("restart", Ignored("a service is not restarted because another one is"))],
     others: Others::Refused,
 };
 
@@ -129,10 +237,10 @@ pub(crate) static READY: Table = Table {
     what: "`ready`",
     about: "How to see that a service is ready: one of tcp, http, log, cmd and docker.",
     keys: &[
-        key("tcp", PORT, "A connection to this port is taken."),
+        key("tcp", TCP, "A connection to this port is taken."),
         key(
             "http",
-            Shape::AnyOf(&[PORT, Shape::Text, Shape::Object(&HTTP)]),
+            Shape::AnyOf(&[TCP, Shape::Text, Shape::Object(&HTTP)]),
             "A GET answers 200 to 399: 8080, 8080/health, or a map of port and path.",
         ),
         key("log", Shape::Text, "A line of its log matches this regular expression."),
@@ -160,7 +268,7 @@ pub(crate) static HTTP: Table = Table {
     what: "`http`",
     about: "A GET inside the job's network.",
     keys: &[
-        required("port", PORT, "The port."),
+        required("port", TCP, "The port."),
         key("path", Shape::Text, "The path. Default: /."),
     ],
     foreign: &[],

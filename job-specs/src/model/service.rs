@@ -138,6 +138,14 @@ impl Default for ServiceSpec {
 }
 
 impl ServiceSpec {
+    /// The names under which it runs: its own, or `web-1`, `web-2`, …; none with `scale: 0`.
+    pub fn replicas(&self) -> Vec<String> {
+        match self.scale {
+            1 => vec![self.name.clone()],
+            count => (1..=count).map(|nth| format!("{}-{nth}", self.name)).collect(),
+        }
+    }
+
     /// Whether it needs the code before it can start: it is built from it, or mounts a folder of it.
     pub fn needs_workspace(&self) -> bool {
         let mounts = |volume: &VolumeMount| matches!(volume.source, VolumeSource::Workspace(_));

@@ -1,13 +1,13 @@
 //! Maps with known keys: which key is ours, which one belongs to somebody else, and what to say about it.
 
 use crate::codes;
-use crate::keys::{Foreign, Others, Table};
+use crate::keys::{Foreign, Others, Table, is_harmless};
 use crate::problems::Problem;
 use crate::read::Reader;
 use crate::source::Place;
 use crate::substitute::has_template;
-use crate::suggest::{listed, nearest};
-use crate::yaml::{Entry, Node, Value};
+use crate::suggest::{is_only, listed, nearest};
+use crate::yaml::{Entry, Node, Plain, Value};
 
 /// A value and what it is called.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +108,10 @@ impl Reader<'_> {
             return None;
         };
         let others = entries.iter().filter(|entry| table.key(&entry.key.text).is_none());
-        let meant = others.filter_map(|entry| self.other_key(entry, table, owner)).collect();
+        let has = |key: &str| entries.iter().any(|entry| &*entry.key.text == key);
+        let meant = others
+            .filter_map(|entry| self.other_key(entry, table, owner, &has))
+            .collect();
         Some(Fields { table, entries, meant })
     }
 
@@ -130,7 +133,13 @@ impl Reader<'_> {
     }
 
     /// What to say about a key that is not ours; the key of ours that was probably meant.
-    fn other_key(&mut self, entry: &Entry, table: &'static Table, owner: &str) -> Option<&'static str> {
+    fn other_key(
+        &mut self,
+        entry: &Entry,
+        table: &'static Table,
+        owner: &str,
+        has: &dyn Fn(&str) -> bool,
+    ) -> Option<&'static str> {
         let (name, place) = (&*entry.key.text, entry.key.place);
         let extension = name.starts_with("x-") && !matches!(table.others, Others::Refused);
         if extension || matches!(table.others, Others::Taken(_)) {
@@ -141,13 +150,14 @@ impl Reader<'_> {
         let problem = match table.foreign(name) {
             Some(Foreign::Means(ours)) => {
                 meant = Some(ours);
-                unknown().label(format!("did you mean `{ours}`?"))
+                meant_by(unknown(), ours, !has(ours))
             }
             Some(Foreign::Hint(what_to_do)) => unknown().help(what_to_do),
             Some(Foreign::Later) => {
                 let message = format!("`{name}` in {owner} is not supported yet");
                 Problem::at(&codes::NOT_YET, place, message).help("remove it for now")
             }
+            Some(Foreign::Refused(_)) if harmless(name, &entry.node) => return None,
             Some(Foreign::Refused(reason)) => {
                 let message = format!("`{name}` is refused in {owner}");
                 Problem::at(&codes::REFUSED, place, message)
@@ -162,13 +172,29 @@ impl Reader<'_> {
                 let ours = table.keys.iter().map(|key| key.name);
                 meant = nearest(name, ours.clone());
                 match meant {
-                    Some(ours) => unknown().label(format!("did you mean `{ours}`?")),
+                    Some(found) => meant_by(unknown(), found, !has(found) && is_only(name, found, ours)),
                     None => unknown().help(format!("keys of {}: {}", with_article(table.what), listed(ours))),
                 }
             }
         };
         self.add(problem);
         meant
+    }
+}
+
+/// With the key that was meant, and the edit where nothing speaks against it.
+fn meant_by(problem: Problem, ours: &str, is_sure: bool) -> Problem {
+    match is_sure {
+        true => problem.meant(ours),
+        false => problem.label(format!("did you mean `{ours}`?")),
+    }
+}
+
+fn harmless(key: &str, node: &Node) -> bool {
+    match &node.value {
+        Value::Scalar(scalar) => scalar.plain == Plain::Null || is_harmless(key, &scalar.text),
+        Value::List(items) => items.is_empty(),
+        Value::Map(_) => false,
     }
 }
 

@@ -1,23 +1,21 @@
-//! The file's own keys: `on`, `env`, and the jobs with what must be known before they have cells (`needs`, `matrix`).
+//! The file's own keys, and the jobs with what must be known before they have cells (`needs`, `matrix`).
 
 use std::sync::Arc;
 
 use crate::codes;
 use crate::file::Part;
-use crate::keys::{EVENTS, FILE, JOB, ON};
+use crate::keys::{FILE, JOB};
 use crate::problems::Problem;
-use crate::read::job::{JobSource, Need};
-use crate::read::{Fields, Reader, Slot};
-use crate::suggest::did_you_mean;
+use crate::read::job::JobSource;
+use crate::read::{Fields, On, Reader, Slot};
 use crate::yaml::{Entry, Node, Value};
-
-/// Events of a file without `on`: all but the schedule.
-const DEFAULT_EVENTS: [&str; 4] = ["push", "pull_request", "tag", "manual"];
 
 /// Reads one file as far as it can be read without a cell.
 pub(crate) fn read_file(reader: &mut Reader<'_>, root: &Arc<Node>) -> Part {
     let mut part = Part {
-        events: DEFAULT_EVENTS.to_vec(),
+        on: On::by_default(),
+        on_node: root.get("on").cloned(),
+        concurrency: root.get("concurrency").cloned(),
         env: root.get("env").cloned(),
         jobs: Vec::new(),
     };
@@ -31,7 +29,7 @@ pub(crate) fn read_file(reader: &mut Reader<'_>, root: &Arc<Node>) -> Part {
         return part;
     };
     if let Some(on) = fields.get("on") {
-        part.events = reader.events(on);
+        part.on = reader.on(on);
     }
     if let Some(jobs) = reader.require_jobs(&fields, root) {
         part.jobs = reader.jobs(jobs);
@@ -47,60 +45,6 @@ impl Reader<'_> {
             self.add(Problem::in_file(&codes::MISSING_KEY, root.place.file, "the file has no `jobs`").help(help));
         }
         jobs
-    }
-
-    fn events(&mut self, on: Slot<'_>) -> Vec<&'static str> {
-        let mut events = Vec::new();
-        match &on.node.value {
-            Value::Map(_) => {
-                let Some(fields) = self.fields(on, &ON, "`on`") else {
-                    return events;
-                };
-                for event in EVENTS.iter().copied() {
-                    if let Some(filter) = fields.get(event) {
-                        events.push(event);
-                        self.no_filter(filter);
-                    }
-                }
-            }
-            Value::Scalar(_) | Value::List(_) => {
-                for slot in self.one_or_many(on) {
-                    events.extend(self.event(slot));
-                }
-            }
-        }
-        if events.is_empty() && matches!(&on.node.value, Value::List(items) if items.is_empty()) {
-            let problem = Problem::at(
-                &codes::BAD_VALUE,
-                on.place(),
-                "`on` names no event, so nothing would ever run",
-            );
-            self.add(problem.help("remove `on`, or name an event"));
-        }
-        events
-    }
-
-    fn event(&mut self, slot: Slot<'_>) -> Option<&'static str> {
-        let name = self.literal(slot)?;
-        let known = EVENTS.iter().copied().find(|event| *event == name);
-        if known.is_none() {
-            let problem = Problem::at(&codes::UNKNOWN_EVENT, slot.place(), format!("unknown event `{name}`"));
-            let problem = problem.note(format!("events: {}", EVENTS.join(", ")));
-            self.add(match did_you_mean(&name, EVENTS.iter().copied()) {
-                Some(label) => problem.label(label),
-                None => problem,
-            });
-        }
-        known
-    }
-
-    fn no_filter(&mut self, filter: Slot<'_>) {
-        if filter.node.is_null() || filter.node.entries().is_some_and(<[Entry]>::is_empty) {
-            return;
-        }
-        let message = format!("filters of {} are not supported yet", filter.name());
-        let help = "write the event alone: `on: [push, tag]`";
-        self.add(Problem::at(&codes::NOT_YET, filter.place(), message).help(help));
     }
 
     fn jobs(&mut self, slot: Slot<'_>) -> Vec<JobSource> {
@@ -128,14 +72,23 @@ impl Reader<'_> {
             job.needs = self.needs(needs);
         }
         if let Some(matrix) = fields.get("matrix") {
-            let before = self.problems.errors();
-            let read = self.matrix(matrix, &owner);
-            job.matrix_is_wrong = self.problems.errors() > before;
-            if !job.matrix_is_wrong {
-                job.set_matrix(read);
-            }
+            self.matrix_of(matrix, &owner, &mut job);
         }
         job
+    }
+
+    fn matrix_of(&mut self, slot: Slot<'_>, owner: &str, job: &mut JobSource) {
+        if matches!(slot.node.value, Value::Scalar(_)) && !slot.node.is_null() {
+            job.matrix_from = self.matrix_output(slot, owner, &job.needs);
+            job.matrix_is_wrong = job.matrix_from.is_none();
+            return;
+        }
+        let before = self.problems.errors();
+        let read = self.matrix(slot, owner);
+        job.matrix_is_wrong = self.problems.errors() > before;
+        if !job.matrix_is_wrong {
+            job.set_matrix(read);
+        }
     }
 
     fn check_job_name(&mut self, entry: &Entry) {
@@ -151,22 +104,5 @@ impl Reader<'_> {
         };
         let problem = Problem::at(&codes::BAD_NAME, entry.key.place, message);
         self.add(problem.label("letters, digits, `-` and `_` only"));
-    }
-
-    fn needs(&mut self, slot: Slot<'_>) -> Vec<Need> {
-        let mut needs: Vec<Need> = Vec::new();
-        for item in self.one_or_many(slot) {
-            let Some(name) = self.literal(item) else { continue };
-            let place = item.place();
-            match needs.iter().find(|need| need.name == name) {
-                Some(first) => {
-                    let first = first.place;
-                    let problem = Problem::at(&codes::DUPLICATE, place, format!("`needs` names `{name}` twice"));
-                    self.add(problem.label("again").related(first, "first here"));
-                }
-                None => needs.push(Need { name, place }),
-            }
-        }
-        needs
     }
 }

@@ -9,9 +9,10 @@ use crate::keys::{JOB, RESOURCES};
 use crate::matrix::{Cell, Matrix};
 use crate::model::{Env, JobSpec, Resources};
 use crate::problems::Problem;
+use crate::read::needs::{Need, OutputName};
 use crate::read::{Fields, Reader, Slot};
 use crate::source::Place;
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Node, Value};
 
 /// A job, read as far as it can be without a cell.
 #[derive(Debug, Clone)]
@@ -24,17 +25,14 @@ pub(crate) struct JobSource {
     pub(crate) matrix: Matrix,
     /// The matrix could not be read; there is one cell, and nothing is known about it.
     pub(crate) matrix_is_wrong: bool,
+    /// The matrix is an output of another job; there is one cell, and nothing is known about it yet.
+    pub(crate) matrix_from: Option<OutputName>,
     /// One for each `JobSpec`; a job without a matrix has one empty cell.
     pub(crate) cells: Vec<Cell>,
     /// Every name that a cell can have.
     pub(crate) axes: Vec<String>,
-}
-
-/// One item of `needs`.
-#[derive(Debug, Clone)]
-pub(crate) struct Need {
-    pub(crate) name: String,
-    pub(crate) place: Place,
+    /// For each of them the values that the cells have.
+    pub(crate) values: Vec<Vec<String>>,
 }
 
 impl JobSource {
@@ -46,16 +44,35 @@ impl JobSource {
             needs: Vec::new(),
             matrix: Matrix::default(),
             matrix_is_wrong: false,
+            matrix_from: None,
             cells: vec![Cell::default()],
             axes: Vec::new(),
+            values: Vec::new(),
         }
     }
 
     pub(crate) fn set_matrix(&mut self, matrix: Matrix) {
         self.cells = matrix.cells();
         self.axes = matrix.names();
+        self.values = self.axes.iter().map(|axis| values_of(&self.cells, axis)).collect();
         self.matrix = matrix;
+        self.matrix_from = None;
     }
+
+    /// Whether any axis may have any value.
+    pub(crate) fn axes_unknown(&self) -> bool {
+        self.matrix_is_wrong || self.matrix_from.is_some()
+    }
+}
+
+fn values_of(cells: &[Cell], axis: &str) -> Vec<String> {
+    let mut values: Vec<String> = Vec::new();
+    for value in cells.iter().filter_map(|cell| cell.value(axis)) {
+        if !values.iter().any(|known| known == value) {
+            values.push(value.to_owned());
+        }
+    }
+    values
 }
 
 /// Reads one cell. Fields that are wrong, or not known yet, get a default: what is made then is thrown away.
@@ -66,15 +83,13 @@ pub(crate) fn read_job<'a>(
     cell: &'a Cell,
 ) -> JobSpec {
     let mut spec = skeleton(job, cell);
-    reader.scope.cell = None;
-    reader.scope.axes = &[];
-    reader.scope.env = BTreeMap::new();
-    if let Some(env) = file_env {
-        let env = reader.env_map(Slot::of("env", env));
-        reader.remember(env, &mut spec.env);
-    }
+    spec.env = read_env(reader, file_env);
+    reader.scope.waits = job.matrix_from.is_some();
     reader.scope.cell = Some(cell);
     reader.scope.axes = &job.axes;
+    reader.scope.values = &job.values;
+    reader.scope.needs = &job.needs;
+    reader.scope.axes_unknown = job.axes_unknown();
     let matrix = cell
         .values
         .iter()
@@ -83,15 +98,44 @@ pub(crate) fn read_job<'a>(
     let owner = format!("job `{}`", job.name);
     if let Some(fields) = reader.fields(Slot::of("the job", &job.node), &JOB, &owner) {
         reader.job_fields(&fields, &owner, job.place, &mut spec);
+        let skipped = spec.skip.is_some();
+        reader.unless(skipped, |reader| {
+            spec.services = reader.services(&fields, &owner, file_env);
+        });
     }
+    spec.deferred = reader.scope.waits && spec.skip.is_none();
     spec
+}
+
+/// Reads the file's environment, and leaves the reader outside of any job.
+pub(crate) fn read_env(reader: &mut Reader<'_>, file_env: Option<&Node>) -> Env {
+    reader.scope.cell = None;
+    reader.scope.axes = &[];
+    reader.scope.values = &[];
+    reader.scope.needs = &[];
+    reader.scope.axes_unknown = false;
+    reader.scope.env = BTreeMap::new();
+    let mut known = Env::new();
+    if let Some(env) = file_env {
+        let env = reader.env_map(Slot::of("env", env));
+        reader.remember(env, &mut known);
+    }
+    known
+}
+
+/// Whether a step relies on the job's image.
+fn needs_image(fields: &Fields<'_>) -> bool {
+    match fields.get("steps").map(|steps| &steps.node.value) {
+        Some(Value::List(steps)) => steps.is_empty() || steps.iter().any(|step| step.get("image").is_none()),
+        _ => true,
+    }
 }
 
 fn skeleton(job: &JobSource, cell: &Cell) -> JobSpec {
     JobSpec {
         name: job.name.clone(),
         matrix: cell.values.clone(),
-        needs: job.needs.iter().map(|need| need.name.as_str().into()).collect(),
+        needs: job.needs.iter().map(Need::spec).collect(),
         allow_failure: cell.allow_failure,
         max_parallel: job.matrix.max_parallel,
         fail_fast: job.matrix.fail_fast,
@@ -105,8 +149,25 @@ impl Reader<'_> {
             let env = self.env_map(env);
             self.remember(env, &mut spec.env);
         }
-        let image = self.require(fields, "image", owner, place);
+        if let Some(slot) = fields.get("when") {
+            let when = self.when(slot, owner);
+            (spec.when, spec.skip) = (when.status, when.skip);
+        }
+        self.unless(spec.skip.is_some(), |reader| {
+            reader.own_fields(fields, owner, place, spec);
+        });
+    }
+
+    /// Everything but `env` and `when`.
+    fn own_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, spec: &mut JobSpec) {
+        let image = if needs_image(fields) {
+            self.require(fields, "image", owner, place)
+        } else {
+            fields.get("image")
+        };
         spec.image = image.and_then(|slot| self.image(slot)).unwrap_or_default();
+        self.run_fields(fields, owner, spec);
+        self.kept_fields(fields, owner, spec);
         if let Some(slot) = fields.get("timeout") {
             spec.timeout_secs = self.duration_secs(slot).unwrap_or(spec.timeout_secs);
         }
@@ -116,11 +177,36 @@ impl Reader<'_> {
         if let Some(slot) = fields.get("resources") {
             spec.resources = self.resources(slot, owner);
         }
-        if let Some(slot) = fields.get("services") {
-            spec.services = self.services(slot, owner);
-        }
         if let Some(slot) = self.require(fields, "steps", owner, place) {
             spec.steps = self.steps(slot, owner, &spec.image);
+        }
+    }
+
+    /// Where and how often it runs.
+    fn run_fields(&mut self, fields: &Fields<'_>, owner: &str, spec: &mut JobSpec) {
+        if let Some(slot) = fields.get("retry") {
+            spec.retry = self.retry(slot, owner);
+        }
+        let hold = fields.get("hold_on_failure");
+        spec.hold_on_failure_secs = hold.and_then(|slot| self.bounded_secs(slot, (1, "1s"), (24 * 3600, "24h")));
+        if let Some(slot) = fields.get("runs_on") {
+            spec.runs_on = self.agent_labels(slot);
+        }
+        let idempotent = fields.get("idempotent").and_then(|slot| self.flag(slot));
+        spec.idempotent = idempotent.unwrap_or(true);
+        let network = fields.get("network").and_then(|slot| self.choice(slot, &["none"]));
+        spec.network_none = network.is_some();
+    }
+
+    fn kept_fields(&mut self, fields: &Fields<'_>, owner: &str, spec: &mut JobSpec) {
+        if let Some(slot) = fields.get("cache") {
+            spec.caches = self.caches(slot, owner);
+        }
+        if let Some(slot) = fields.get("artifacts") {
+            spec.artifacts = self.artifacts(slot, owner);
+        }
+        if let Some(slot) = fields.get("reports") {
+            spec.reports = self.reports(slot, owner);
         }
     }
 

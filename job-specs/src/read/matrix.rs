@@ -12,7 +12,7 @@ use crate::model::AxisValue;
 use crate::problems::Problem;
 use crate::read::{Fields, Reader, Slot};
 use crate::source::Place;
-use crate::suggest::{did_you_mean, listed};
+use crate::suggest::{did_you_mean, listed, nearest};
 use crate::yaml::{Entry, Plain, Scalar, Value};
 
 /// Keys of `matrix` that are no axes.
@@ -55,7 +55,12 @@ impl Reader<'_> {
         matrix
     }
 
-    fn written_out<T>(&mut self, slot: Slot<'_>, read: impl Fn(&mut Self, Slot<'_>) -> Option<T>) -> Option<T> {
+    /// A value without `${{ }}`.
+    pub(crate) fn written_out<T>(
+        &mut self,
+        slot: Slot<'_>,
+        read: impl Fn(&mut Self, Slot<'_>) -> Option<T>,
+    ) -> Option<T> {
         if let Value::Scalar(scalar) = &slot.node.value {
             self.no_template(slot, &scalar.text)?;
         }
@@ -99,8 +104,8 @@ impl Reader<'_> {
         let name = &*entry.key.text;
         let message = format!("axis `{name}` takes a list of values, found {}", entry.node.found());
         let problem = |place| Problem::at(&codes::WRONG_TYPE, place, message);
-        self.add(match did_you_mean(name, OWN_KEYS) {
-            Some(label) => problem(entry.key.place).label(label),
+        self.add(match nearest(name, OWN_KEYS) {
+            Some(meant) => problem(entry.key.place).meant(meant),
             None => problem(entry.node.place)
                 .label("expected a list")
                 .help(format!("write `{name}: [\"a\", \"b\"]`")),
@@ -108,7 +113,7 @@ impl Reader<'_> {
     }
 
     /// One value of a cell, as text: numbers as YAML reads them, with a warning when that changes them.
-    fn cell_value(&mut self, slot: Slot<'_>, axis: &str, all: Option<Slot<'_>>) -> Option<String> {
+    pub(crate) fn cell_value(&mut self, slot: Slot<'_>, axis: &str, all: Option<Slot<'_>>) -> Option<String> {
         let Value::Scalar(scalar) = &slot.node.value else {
             self.wrong_type(slot, "a text or a number");
             return None;
@@ -147,7 +152,9 @@ impl Reader<'_> {
         } else {
             format!("quote versions: [{}]", texts.join(", "))
         };
-        self.add(Problem::at(&codes::MATRIX_NUMBER, slot.place(), message).help(help));
+        let quoted = format!("\"{}\"", scalar.text);
+        let problem = Problem::at(&codes::MATRIX_NUMBER, slot.place(), message).help(help);
+        self.add(problem.fix(slot.place().span, quoted));
     }
 
     fn entries_of<'n>(&mut self, slot: Slot<'n>) -> Vec<Slot<'n>> {
@@ -282,6 +289,11 @@ impl Reader<'_> {
             let problem = Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message);
             self.add(problem.help("remove an axis, or values from one"));
             return;
+        }
+        if let Some(twice) = matrix.repeated_cell() {
+            let message = format!("the matrix of {owner} has the cell {} twice", twice.title());
+            let problem = Problem::at(&codes::DUPLICATE, slot.place(), message);
+            self.add(problem.help("remove one of the two entries of `include`"));
         }
         for idle in matrix.idle_excludes() {
             self.add(Problem::at(

@@ -2,19 +2,49 @@
 //! is made is thrown away, every finding counts) and when a build is made. A job is read once for each of its cells,
 //! so every field can hold `${{ }}` without a second set of types.
 
+mod build;
+mod concurrency;
+mod depends_on;
 mod fields;
 mod file;
+mod files;
+mod globs;
 mod healthcheck;
+mod image_step;
+mod inputs;
 mod job;
+mod kept;
 mod matrix;
+mod needs;
+mod on;
+mod output_cells;
 mod ready;
+mod retry;
+mod schedule;
+mod secrets;
 mod service;
+mod service_env;
+mod service_files;
+mod service_limits;
+mod service_mounts;
+mod service_network;
+mod service_rights;
 mod step;
 mod text;
+mod unknown;
 mod values;
+mod when;
 
+pub(crate) use depends_on::PlacedDependency;
 pub(crate) use fields::{Fields, Slot};
 pub(crate) use file::read_file;
-pub(crate) use job::{JobSource, read_job};
-pub(crate) use service::{PlacedDependency, PlacedService};
-pub(crate) use text::Reader;
+pub(crate) use files::{folder_of, joined};
+pub(crate) use inputs::PlacedInput;
+pub(crate) use job::{JobSource, read_env, read_job};
+pub(crate) use needs::Need;
+pub(crate) use on::On;
+pub(crate) use output_cells::cells_of_output;
+pub(crate) use schedule::PlacedSchedule;
+pub(crate) use service::{Around, PlacedService};
+pub(crate) use service_mounts::external;
+pub(crate) use text::{Reader, Spent};

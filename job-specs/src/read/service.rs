@@ -1,24 +1,16 @@
-//! Services, in Compose's words, and what ties them together (`depends_on`).
-
-use std::collections::BTreeMap;
+//! Services, in Compose's words: the list of them, and the keys of one.
 
 use crate::check;
 use crate::codes;
-use crate::keys::{DEPENDENCY, SERVICE};
+use crate::compose::{Definitions, Variables};
+use crate::keys::SERVICE;
 use crate::limits::MAX_SERVICES;
-use crate::model::{Dependency, DependencyCondition, Env, ServiceSpec};
+use crate::model::ServiceSpec;
 use crate::problems::Problem;
-use crate::read::{Fields, Reader, Slot};
+use crate::read::{Fields, PlacedDependency, Reader, Slot};
 use crate::source::Place;
-use crate::yaml::{Entry, Value};
-
-/// An edge of `depends_on` and where it is written.
-#[derive(Debug, Clone)]
-pub(crate) struct PlacedDependency {
-    pub(crate) dependency: Dependency,
-    pub(crate) place: Place,
-    pub(crate) condition_place: Place,
-}
+use crate::suggest::listed;
+use crate::yaml::{Entry, Plain, Value};
 
 /// A service with the places that its checks point at.
 #[derive(Debug, Clone)]
@@ -26,45 +18,100 @@ pub(crate) struct PlacedService {
     pub(crate) spec: ServiceSpec,
     pub(crate) place: Place,
     pub(crate) depends_on: Vec<PlacedDependency>,
+    /// Its aliases and its host name, when it is not its key.
+    pub(crate) hosts: Vec<(String, Place)>,
+    /// The first port that Compose would publish on the host, and where that is written.
+    pub(crate) published: Option<(u16, Place)>,
+}
+
+/// What services refer to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Around<'a> {
+    /// Configs, secrets, volumes and networks.
+    pub(crate) definitions: &'a Definitions,
+    /// Variables of env files and of Compose files.
+    pub(crate) variables: &'a Variables,
 }
 
 impl Reader<'_> {
-    /// The services of a job, in order.
-    pub(crate) fn services(&mut self, slot: Slot<'_>, owner: &str) -> Vec<ServiceSpec> {
-        let Some(entries) = slot.node.entries() else {
-            let help = "services are a map from host name to service: `services: {db: {image: postgres:17}}`";
-            let message = format!("`services` takes a map, found {}", slot.node.found());
-            self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help(help));
-            return Vec::new();
-        };
+    /// The services, in order. `off` are names of services that are not chosen, which some may still wait for.
+    pub(crate) fn service_list(
+        &mut self,
+        entries: &[Entry],
+        around: Around<'_>,
+        owner: &str,
+        off: &[String],
+    ) -> Vec<ServiceSpec> {
         if entries.len() > MAX_SERVICES {
             let message = format!(
                 "{owner} has {} services; at most {MAX_SERVICES} are allowed",
                 entries.len()
             );
-            self.add(Problem::at(
-                &codes::TOO_MANY_SERVICES,
-                entries[MAX_SERVICES].key.place,
-                message,
-            ));
+            let place = entries[MAX_SERVICES].key.place;
+            self.add(Problem::at(&codes::TOO_MANY_SERVICES, place, message));
         }
-        let services: Vec<PlacedService> = entries
-            .iter()
-            .take(MAX_SERVICES)
-            .map(|entry| self.service(entry, owner))
-            .collect();
-        check::services(&services, self.problems);
+        let mut services: Vec<PlacedService> = Vec::new();
+        for entry in entries.iter().take(MAX_SERVICES) {
+            services.push(self.service(entry, around, owner));
+        }
+        self.tasks_of_compose(&mut services);
+        check::services(&mut services, off, self.problems);
+        self.warn_of_published(&services);
         services.into_iter().map(|service| service.spec).collect()
     }
 
-    fn service(&mut self, entry: &Entry, job: &str) -> PlacedService {
+    /// In Compose files a service whose end somebody waits for is a task, without saying so.
+    fn tasks_of_compose(&mut self, services: &mut [PlacedService]) {
+        use crate::model::DependencyCondition::ServiceCompletedSuccessfully;
+        let waited: Vec<String> = services
+            .iter()
+            .flat_map(|service| &service.depends_on)
+            .filter(|edge| edge.dependency.condition == ServiceCompletedSuccessfully && self.in_compose(edge.place))
+            .map(|edge| edge.dependency.service.clone())
+            .collect();
+        for service in services {
+            service.spec.run_once |= waited.contains(&service.spec.name);
+        }
+    }
+
+    /// One warning for all of them: the first tells what to write instead.
+    fn warn_of_published(&mut self, services: &[PlacedService]) {
+        let published = || {
+            services
+                .iter()
+                .filter_map(|service| Some((&service.spec.name, service.published?)))
+        };
+        let first = published().min_by_key(|(_, (_, place))| (place.file, place.span.start));
+        let Some((_, (_, place))) = first else { return };
+        let hosts: Vec<String> = published()
+            .map(|(name, (port, _))| format!("`{name}:{port}`"))
+            .collect();
+        let problem = Problem::at(
+            &codes::PORT_NOT_PUBLISHED,
+            place,
+            "ports of services are not published on the host",
+        );
+        let hosts = listed(hosts.iter().map(String::as_str));
+        self.add(
+            problem
+                .note(format!("not published; steps reach {hosts}"))
+                .once_per_place(),
+        );
+    }
+
+    fn service(&mut self, entry: &Entry, around: Around<'_>, job: &str) -> PlacedService {
         let name = entry.key.text.to_string();
         let owner = format!("service `{name}` of {job}");
         self.check_service_name(entry);
         let mut service = PlacedService {
-            spec: skeleton(name),
+            spec: ServiceSpec {
+                name,
+                ..ServiceSpec::default()
+            },
             place: entry.key.place,
             depends_on: Vec::new(),
+            hosts: Vec::new(),
+            published: None,
         };
         if let Value::Scalar(scalar) = &entry.node.value
             && !entry.node.is_null()
@@ -75,230 +122,102 @@ impl Reader<'_> {
             return service;
         }
         if let Some(fields) = self.fields(Slot::of("the service", &entry.node), &SERVICE, &owner) {
-            self.service_fields(&fields, &owner, &mut service);
+            self.service_image(&fields, &owner, &mut service);
+            self.service_process(&fields, &owner, around, &mut service.spec);
+            self.service_limits(&fields, &owner, &mut service.spec);
+            self.service_rights(&fields, &mut service.spec);
+            self.service_network(&fields, &owner, around, &mut service);
+            self.service_mounts(&fields, &owner, around, &mut service.spec);
+            self.service_readiness(&fields, &owner, &mut service);
         }
         service
     }
 
-    fn service_fields(&mut self, fields: &Fields<'_>, owner: &str, service: &mut PlacedService) {
-        let image = self.require(fields, "image", owner, service.place);
+    fn service_image(&mut self, fields: &Fields<'_>, owner: &str, service: &mut PlacedService) {
         let spec = &mut service.spec;
+        spec.build = self.take(fields, "build", |reader, slot| reader.build(slot, owner));
+        let image = match fields.get("build") {
+            Some(_) => fields.get("image"),
+            None => self.require(fields, "image", owner, service.place),
+        };
         spec.image = image.and_then(|slot| self.image(slot)).unwrap_or_default();
-        spec.environment = fields
-            .get("environment")
-            .map(|slot| self.environment(slot))
-            .unwrap_or_default();
-        spec.command = fields.get("command").and_then(|slot| self.service_command(slot));
-        spec.entrypoint = fields.get("entrypoint").and_then(|slot| self.service_command(slot));
-        spec.healthcheck = fields.get("healthcheck").and_then(|slot| self.healthcheck(slot, owner));
-        spec.tmpfs = fields.get("tmpfs").map(|slot| self.tmpfs(slot)).unwrap_or_default();
-        spec.user = fields.get("user").and_then(|slot| self.user(slot));
-        spec.mem_limit_bytes = fields.get("mem_limit").and_then(|slot| self.size_bytes(slot));
-        spec.ready = fields.get("ready").and_then(|slot| self.ready(slot, owner));
-        spec.run_once = fields.get("run_once").and_then(|slot| self.flag(slot)).unwrap_or(false);
-        spec.allow_failure = fields
-            .get("allow_failure")
-            .and_then(|slot| self.flag(slot))
-            .unwrap_or(false);
-        spec.gate = fields.get("gate").and_then(|slot| self.switch(slot)).unwrap_or(true);
-        service.depends_on = fields
-            .get("depends_on")
-            .map(|slot| self.depends_on(slot, owner))
-            .unwrap_or_default();
-        let edges = service.depends_on.iter().map(|edge| edge.dependency.clone());
-        service.spec.depends_on = edges.collect();
+        spec.platform = self.take(fields, "platform", Self::platform);
+        spec.pull_policy = self.take(fields, "pull_policy", Self::pull_policy).unwrap_or_default();
+    }
+
+    fn service_process(&mut self, fields: &Fields<'_>, owner: &str, around: Around<'_>, spec: &mut ServiceSpec) {
+        spec.environment = self.service_environment(fields, owner, around.variables);
+        spec.command = self.take(fields, "command", Self::service_command);
+        spec.entrypoint = self.take(fields, "entrypoint", Self::service_command);
+        spec.user = self.take(fields, "user", Self::user);
+        spec.working_dir = self.take(fields, "working_dir", Self::folder);
+        spec.labels = self.take(fields, "labels", Self::labels).unwrap_or_default();
+        spec.stop_signal = self.take(fields, "stop_signal", Self::signal);
+        spec.stop_grace_period_ms = self.take(fields, "stop_grace_period", Self::duration_or_zero_ms);
+        spec.restart = self.take(fields, "restart", Self::restart).unwrap_or_default();
+        spec.gate = self.take(fields, "gate", Self::switch).unwrap_or(true);
+        // The gate reaps what the service leaves behind, which is all that an init does.
+        self.take(fields, "init", Self::flag);
+    }
+
+    fn service_readiness(&mut self, fields: &Fields<'_>, owner: &str, service: &mut PlacedService) {
+        let spec = &mut service.spec;
+        spec.healthcheck = self.take(fields, "healthcheck", |reader, slot| reader.healthcheck(slot, owner));
+        spec.ready = self.take(fields, "ready", |reader, slot| reader.ready(slot, owner));
+        spec.run_once = self.take(fields, "run_once", Self::flag).unwrap_or(false);
+        spec.allow_failure = self.take(fields, "allow_failure", Self::flag).unwrap_or(false);
+        let edges = self.take(fields, "depends_on", |reader, slot| {
+            Some(reader.depends_on(slot, owner))
+        });
+        service.depends_on = edges.unwrap_or_default();
+    }
+
+    /// The value of a key, when it is there and can be read.
+    pub(crate) fn take<'n, T>(
+        &mut self,
+        fields: &Fields<'n>,
+        key: &'static str,
+        read: impl FnOnce(&mut Self, Slot<'n>) -> Option<T>,
+    ) -> Option<T> {
+        read(self, fields.get(key)?)
+    }
+
+    /// Keys that say nothing here, but must be texts.
+    pub(crate) fn read_over(&mut self, fields: &Fields<'_>, keys: &[&'static str]) {
+        for key in keys {
+            self.take(fields, key, Self::text);
+        }
     }
 
     fn check_service_name(&mut self, entry: &Entry) {
         let name = &*entry.key.text;
-        let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
         if name == "localhost" {
             let message = "a service cannot be called `localhost`";
             self.add(Problem::at(&codes::BAD_NAME, entry.key.place, message).label("the name is its host name"));
-        } else if !starts || name.len() > 63 || !name.chars().all(fine) {
-            let problem = Problem::at(
-                &codes::BAD_NAME,
-                entry.key.place,
-                format!("`{name}` is not a name for a service"),
-            );
+        } else if !is_host(name) {
+            let message = format!("`{name}` is not a name for a service");
+            let problem = Problem::at(&codes::BAD_NAME, entry.key.place, message);
             self.add(problem.label("a host name: letters, digits, `-`, `_` and `.`, at most 63"));
         }
     }
 
-    /// Compose's two forms of `environment`.
-    fn environment(&mut self, slot: Slot<'_>) -> Env {
-        match &slot.node.value {
-            Value::List(items) => items
-                .iter()
-                .filter_map(|item| self.environment_item(slot.inside(item)))
-                .collect(),
-            Value::Map(entries) => {
-                entries
-                    .iter()
-                    .for_each(|entry| self.warn_of_variables(Slot::of("environment", &entry.node)));
-                entries
-                    .iter()
-                    .filter_map(|entry| self.environment_entry(entry))
-                    .collect()
-            }
-            Value::Scalar(_) => {
-                self.wrong_type(slot, "a map, or a list of NAME=value");
-                Env::new()
-            }
-        }
-    }
-
-    fn environment_entry(&mut self, entry: &Entry) -> Option<(String, String)> {
-        self.check_environment_name(&entry.key.text, entry.key.place)?;
-        Some((entry.key.text.to_string(), self.env_value(entry)?))
-    }
-
-    /// Images read names that no shell could set, as `discovery.type`.
-    fn check_environment_name(&mut self, name: &str, place: Place) -> Option<()> {
-        if !name.is_empty() && !name.contains(|c: char| c == '=' || c.is_whitespace() || c.is_control()) {
-            return Some(());
-        }
-        let message = format!("`{name}` is not a name for an environment variable");
-        self.add(Problem::at(&codes::BAD_NAME, place, message).label("no `=` and no spaces"));
-        None
-    }
-
-    fn environment_item(&mut self, item: Slot<'_>) -> Option<(String, String)> {
-        self.warn_of_variables(item);
-        let text = self.text(item)?;
-        let Some((name, value)) = text.split_once('=') else {
-            let message = format!("`{text}` has no value");
-            let help = "write `NAME=value`; nothing is taken from the agent's host";
-            self.add(Problem::at(&codes::WRONG_TYPE, item.place(), message).help(help));
-            return None;
-        };
-        self.check_environment_name(name, item.place())?;
-        Some((name.to_owned(), value.to_owned()))
-    }
-
+    /// A command; nothing at all means the image's own.
     fn service_command(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
+        if self.in_compose(slot.place())
+            && let Value::Scalar(scalar) = &slot.node.value
+            && scalar.plain == Plain::Null
+        {
+            return None;
+        }
         for item in self.one_or_many(slot) {
             self.warn_of_escape(item);
         }
         self.command_line(slot)
     }
-
-    /// `$$` is Compose's way to write one `$`.
-    pub(crate) fn warn_of_escape(&mut self, slot: Slot<'_>) {
-        let Value::Scalar(scalar) = &slot.node.value else {
-            return;
-        };
-        if scalar.text.contains("$$") {
-            let place = self.inner(slot, "$$", 0);
-            let problem = Problem::at(&codes::COMPOSE_VARIABLE, place, "`$$` stays `$$` here");
-            self.add(
-                problem
-                    .label("Compose reads it as one `$`")
-                    .help("write one `$`; job files need no escape"),
-            );
-        }
-    }
-
-    fn warn_of_variables(&mut self, slot: Slot<'_>) {
-        self.warn_of_escape(slot);
-        let Value::Scalar(scalar) = &slot.node.value else {
-            return;
-        };
-        let plain = scalar.text.replace("${{", "");
-        let variable = plain
-            .find("${")
-            .map(|at| &plain[at..])
-            .and_then(|rest| Some(&rest[..=rest.find('}')?]));
-        if let Some(variable) = variable {
-            let place = self.inner(slot, variable, 0);
-            let problem = Problem::at(
-                &codes::COMPOSE_VARIABLE,
-                place,
-                format!("`{variable}` stays as it is written"),
-            );
-            self.add(problem.help("write the value, or `${{ env.NAME }}` for a name of the job's `env`"));
-        }
-    }
-
-    fn tmpfs(&mut self, slot: Slot<'_>) -> BTreeMap<String, String> {
-        let mut folders = BTreeMap::new();
-        for item in self.one_or_many(slot) {
-            let Some(text) = self.text(item) else { continue };
-            let (path, options) = text.split_once(':').unwrap_or((&text, ""));
-            if path.starts_with('/') && path.len() > 1 {
-                folders.insert(path.to_owned(), options.to_owned());
-            } else {
-                let problem = self.bad_value(item, &codes::BAD_VALUE, format!("`{path}` is not a folder for a tmpfs"));
-                self.add(problem.label("expected /path or /path:size=64m"));
-            }
-        }
-        folders
-    }
-
-    fn depends_on(&mut self, slot: Slot<'_>, owner: &str) -> Vec<PlacedDependency> {
-        match &slot.node.value {
-            Value::Map(entries) => entries
-                .iter()
-                .filter_map(|entry| self.dependency(entry, owner))
-                .collect(),
-            Value::List(items) => items
-                .iter()
-                .filter_map(|item| self.plain_dependency(slot.inside(item)))
-                .collect(),
-            Value::Scalar(_) => {
-                self.wrong_type(slot, "a list of services, or a map");
-                Vec::new()
-            }
-        }
-    }
-
-    fn plain_dependency(&mut self, item: Slot<'_>) -> Option<PlacedDependency> {
-        let service = self.literal(item)?;
-        Some(placed(service, DependencyCondition::ServiceStarted, item.place()))
-    }
-
-    fn dependency(&mut self, entry: &Entry, owner: &str) -> Option<PlacedDependency> {
-        let slot = Slot::of("depends_on", &entry.node);
-        let fields = self.fields(slot, &DEPENDENCY, &format!("`depends_on` of {owner}"))?;
-        let mut edge = placed(
-            entry.key.text.to_string(),
-            DependencyCondition::ServiceStarted,
-            entry.key.place,
-        );
-        if let Some(condition) = fields.get("condition") {
-            edge.condition_place = condition.place();
-            edge.dependency.condition = self.condition(condition)?;
-        }
-        Some(edge)
-    }
-
-    fn condition(&mut self, slot: Slot<'_>) -> Option<DependencyCondition> {
-        use DependencyCondition as C;
-        let choices = ["service_started", "service_healthy", "service_completed_successfully"];
-        Some(match self.choice(slot, &choices)? {
-            "service_healthy" => C::ServiceHealthy,
-            "service_completed_successfully" => C::ServiceCompletedSuccessfully,
-            _ => C::ServiceStarted,
-        })
-    }
 }
 
-fn placed(service: String, condition: DependencyCondition, place: Place) -> PlacedDependency {
-    PlacedDependency {
-        dependency: Dependency {
-            service,
-            condition,
-            required: true,
-        },
-        place,
-        condition_place: place,
-    }
-}
-
-fn skeleton(name: String) -> ServiceSpec {
-    ServiceSpec {
-        name,
-        ..ServiceSpec::default()
-    }
+/// Whether a name can be a host's.
+pub(crate) fn is_host(name: &str) -> bool {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.len() <= 63 && name.chars().all(fine)
 }

@@ -1,9 +1,9 @@
 //! Steps: a text, or a map with `run` or `entrypoint`.
 
 use crate::codes;
-use crate::keys::{STEP, WHEN};
+use crate::keys::STEP;
 use crate::limits::MAX_STEPS;
-use crate::model::{SecretUse, Shell, StepAction, StepSpec, WhenStatus};
+use crate::model::{Shell, StepAction, StepSpec};
 use crate::problems::Problem;
 use crate::read::{Fields, Reader, Slot};
 use crate::source::Place;
@@ -61,11 +61,41 @@ impl Reader<'_> {
     }
 
     fn step_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, step: &mut StepSpec) {
-        if let Some(action) = self.action(fields, owner, place) {
-            step.action = action;
+        if let Some(slot) = fields.get("when") {
+            let when = self.when(slot, owner);
+            (step.when, step.skip) = (when.status, when.skip);
+        }
+        self.unless(step.skip.is_some(), |reader| {
+            reader.shared_fields(fields, owner, place, step)
+        });
+    }
+
+    /// Everything but `when`.
+    fn shared_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, step: &mut StepSpec) {
+        let image = fields.get("image");
+        if let Some(built) = image.filter(|slot| matches!(slot.node.value, Value::Map(_))) {
+            step.image = String::new();
+            step.action = StepAction::Image(Box::new(self.image_step(fields, built, owner)));
+        } else {
+            self.container_fields(fields, owner, place, step);
         }
         if let Some(name) = fields.get("name").and_then(|slot| self.text(slot)) {
             step.name = first_line(&name);
+        }
+        step.timeout_secs = fields.get("timeout").and_then(|slot| self.duration_secs(slot));
+        if let Some(slot) = fields.get("retry") {
+            step.retry = self.retry(slot, owner);
+        }
+        step.allow_failure = fields
+            .get("allow_failure")
+            .and_then(|slot| self.flag(slot))
+            .unwrap_or(false);
+    }
+
+    /// What only a step with a container of its own has.
+    fn container_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, step: &mut StepSpec) {
+        if let Some(action) = self.action(fields, owner, place) {
+            step.action = action;
         }
         if let Some(image) = fields.get("image") {
             step.image = self.image(image).unwrap_or_default();
@@ -79,17 +109,8 @@ impl Reader<'_> {
         }
         step.workdir = fields.get("workdir").and_then(|slot| self.workdir(slot));
         step.user = fields.get("user").and_then(|slot| self.user(slot));
-        let secrets = fields.get("secrets").map(|slot| self.secrets(slot));
-        step.secrets = secrets.into_iter().flatten().map(SecretUse::env).collect();
-        step.timeout_secs = fields.get("timeout").and_then(|slot| self.duration_secs(slot));
-        step.when = fields
-            .get("when")
-            .map(|slot| self.when(slot, owner))
-            .unwrap_or_default();
-        step.allow_failure = fields
-            .get("allow_failure")
-            .and_then(|slot| self.flag(slot))
-            .unwrap_or(false);
+        let secrets = fields.get("secrets").map(|slot| self.secrets(slot, owner));
+        step.secrets = secrets.unwrap_or_default();
     }
 
     fn action(&mut self, fields: &Fields<'_>, owner: &str, place: Place) -> Option<StepAction> {
@@ -151,9 +172,15 @@ impl Reader<'_> {
     fn no_template_in_script(&mut self, slot: Slot<'_>, script: &str) {
         let mut nth = 0;
         for piece in pieces(script) {
+            let known = match &piece {
+                Piece::Hash { .. } => true,
+                Piece::Name(template) => template.root == "needs",
+                Piece::Text(_) | Piece::Broken(_) => false,
+            };
             let (whole, variable) = match piece {
                 Piece::Text(_) => continue,
                 Piece::Name(template) => (template.whole, variable_of(template)),
+                Piece::Hash { whole, .. } => (whole, None),
                 Piece::Broken(whole) => (whole.lines().next().unwrap_or_default(), None),
             };
             let start = self.inner(slot, "${{", nth);
@@ -176,6 +203,9 @@ impl Reader<'_> {
             let reason = "values come as environment variables, so that a branch name can never become code";
             self.add(match variable {
                 Some(variable) => problem.label(format!("write `${variable}`")).note(reason),
+                None if known => problem
+                    .help(format!("set it under `env`, `NAME: {whole}`, and write `$NAME`"))
+                    .note(reason),
                 None => problem.help("set it under `env` and write `$NAME`").note(reason),
             });
         }
@@ -212,69 +242,6 @@ impl Reader<'_> {
             return None;
         }
         Some(folder)
-    }
-
-    fn secrets(&mut self, slot: Slot<'_>) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for item in self.one_or_many(slot) {
-            let Some(name) = self.literal(item) else { continue };
-            if self.check_variable_name(&name, item.place()) && !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
-    }
-
-    fn when(&mut self, slot: Slot<'_>, owner: &str) -> WhenStatus {
-        let clauses = self.one_or_many(slot);
-        if clauses.is_empty() {
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), "`when` has no condition"));
-        }
-        let mut all = WhenStatus {
-            success: false,
-            failure: false,
-        };
-        for clause in clauses {
-            let one = self.when_clause(clause, owner);
-            all.success |= one.success;
-            all.failure |= one.failure;
-        }
-        all
-    }
-
-    fn when_clause(&mut self, clause: Slot<'_>, owner: &str) -> WhenStatus {
-        if let Value::Scalar(scalar) = &clause.node.value {
-            let message = format!("`when` takes a map, found {}", clause.node.found());
-            let help = match scalar.text.as_str() {
-                "always" => "write `when: {status: [success, failure]}`",
-                "on_failure" | "failure" => "write `when: {status: failure}`",
-                _ => "write `when: {status: success}`",
-            };
-            self.add(Problem::at(&codes::WRONG_TYPE, clause.place(), message).help(help));
-            return WhenStatus::default();
-        }
-        let Some(fields) = self.fields(clause, &WHEN, &format!("`when` of {owner}")) else {
-            return WhenStatus::default();
-        };
-        let Some(status) = fields.get("status") else {
-            return WhenStatus::default();
-        };
-        let names: Vec<Option<&str>> = self
-            .one_or_many(status)
-            .into_iter()
-            .map(|item| self.choice(item, &["success", "failure"]))
-            .collect();
-        if names.is_empty() {
-            self.add(Problem::at(
-                &codes::BAD_VALUE,
-                status.place(),
-                "`status` is empty, so the step would never run",
-            ));
-        }
-        WhenStatus {
-            success: names.contains(&Some("success")),
-            failure: names.contains(&Some("failure")),
-        }
     }
 }
 

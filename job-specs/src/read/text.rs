@@ -1,11 +1,13 @@
 //! The reader itself, and how it reads a text: substitution of `${{ }}`, and what to say when that cannot be done.
 
 use crate::codes;
+use crate::globs::Globs;
+use crate::hash::globs_of;
 use crate::problems::{Problem, Problems};
 use crate::read::Slot;
-use crate::source::{Place, Source};
-use crate::substitute::{Found, Piece, Scope, Template, github, has_template, pieces, variable_of};
-use crate::suggest::{listed, nearest};
+use crate::source::Place;
+use crate::sources::Sources;
+use crate::substitute::{Found, Piece, Scope, Template, has_template, pieces};
 use crate::yaml::{Plain, Scalar, Value};
 
 /// Bytes that `${{ }}` may add in one reading of all files.
@@ -13,11 +15,22 @@ const MAX_SUBSTITUTED: usize = 16 * 1024 * 1024;
 
 /// Reads values at one place of the file: with one scope, into one collector.
 pub(crate) struct Reader<'a> {
-    pub(crate) sources: &'a [Source],
+    pub(crate) sources: &'a Sources,
     pub(crate) scope: Scope<'a>,
     pub(crate) problems: &'a mut Problems,
-    /// Bytes substituted so far, over all cells.
-    pub(crate) substituted: &'a mut usize,
+    /// What has been used up so far, over all cells.
+    pub(crate) spent: &'a mut Spent,
+}
+
+/// What one reading of all files may not use without end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spent {
+    /// Bytes substituted.
+    pub(crate) substituted: usize,
+    /// Globs read.
+    pub(crate) globs: usize,
+    /// Schedules read.
+    pub(crate) schedules: usize,
 }
 
 /// Which templates a text may hold.
@@ -122,6 +135,7 @@ impl Reader<'_> {
                     self.broken(slot, text, whole);
                     None
                 }
+                Piece::Hash { whole, arguments } => self.hash(slot, whole, arguments),
                 Piece::Name(template) => self.value(slot, template, templates),
             };
             match (value, &mut filled) {
@@ -139,7 +153,10 @@ impl Reader<'_> {
         }
         match self.scope.look_up(template) {
             Found::Value(value) => Some(value),
-            Found::Later => None,
+            Found::Later => {
+                self.scope.waits |= template.root == "needs";
+                None
+            }
             Found::Nothing => {
                 self.no_value(slot, template);
                 None
@@ -147,10 +164,23 @@ impl Reader<'_> {
         }
     }
 
+    /// The hash of files: hex digits, so it can stand anywhere. Empty when no file matches.
+    fn hash(&mut self, slot: Slot<'_>, whole: &str, arguments: &str) -> Option<String> {
+        let globs = globs_of(arguments).map_err(str::to_owned);
+        if let Err(fault) = globs.and_then(Globs::new) {
+            let message = format!("`{whole}` is not understood: {fault}");
+            let problem = Problem::at(&codes::BAD_HASH, self.inner(slot, whole, 0), message);
+            self.add(problem.help("write `${{ hash('Cargo.lock') }}` or `${{ hash('a/**', 'b.lock') }}`"));
+            return None;
+        }
+        let hashes = &self.scope.facts?.hashes;
+        Some(hashes.get(arguments).cloned().unwrap_or_default())
+    }
+
     fn counted(&mut self, slot: Slot<'_>, text: String) -> Option<String> {
-        let before = *self.substituted;
-        *self.substituted += text.len();
-        if *self.substituted <= MAX_SUBSTITUTED {
+        let before = self.spent.substituted;
+        self.spent.substituted += text.len();
+        if self.spent.substituted <= MAX_SUBSTITUTED {
             return Some(text);
         }
         if before <= MAX_SUBSTITUTED {
@@ -176,8 +206,6 @@ impl Reader<'_> {
                 "`${{` is never closed",
             )
             .help("write `${{ matrix.x }}`; a text that shall keep `${{` is not possible here")
-        } else if whole.contains("hash(") {
-            Problem::at(&codes::NOT_YET, place, "`hash()` is not supported yet")
         } else {
             Problem::at(
                 &codes::BAD_TEMPLATE,
@@ -187,65 +215,6 @@ impl Reader<'_> {
             .help("there is no expression language; write one name: `${{ matrix.x }}`, `${{ git.branch }}`")
         };
         self.add(problem);
-    }
-
-    fn no_value(&mut self, slot: Slot<'_>, template: Template<'_>) {
-        let Template { whole, root, name } = template;
-        let place = self.inner(slot, whole, 0);
-        let at_name = |reader: &Self| {
-            let span = reader.sources[place.file].find(place.span, if name.is_empty() { root } else { name }, 0);
-            Place { span, ..place }
-        };
-        let problem = match root {
-            "inputs" | "needs" => Problem::at(&codes::NOT_YET, place, format!("`{whole}` is not supported yet")),
-            "secrets" | "secret" => Problem::at(&codes::NO_VALUE, place, "secrets are not pasted into fields").help(
-                format!("name it in the step, `secrets: [{name}]`, and read `${name}` in the script"),
-            ),
-            "matrix" if self.scope.cell.is_none() => {
-                Problem::at(&codes::NO_VALUE, place, "`matrix` is only known inside a job")
-            }
-            "matrix" if self.scope.axes.is_empty() => {
-                Problem::at(&codes::NO_VALUE, place, format!("`{whole}` has no value")).label("this job has no matrix")
-            }
-            "matrix" | "git" | "env" => {
-                let problem = Problem::at(&codes::NO_VALUE, at_name(self), format!("`{whole}` has no value"));
-                self.known_names(problem, root, name)
-            }
-            _ => {
-                let problem = Problem::at(&codes::NO_VALUE, at_name(self), format!("`{whole}` has no value"));
-                match github(name).filter(|_| root == "github") {
-                    Some((ours, _)) => problem.label(format!("did you mean `{ours}`?")),
-                    None => problem.help("values are `matrix.<axis>`, `git.<fact>` and `env.<NAME>`"),
-                }
-            }
-        };
-        self.add(problem);
-    }
-
-    fn known_names(&self, problem: Problem, root: &str, name: &str) -> Problem {
-        let names = self.scope.names(root);
-        let kind = match root {
-            "matrix" => "axes",
-            "git" => "facts",
-            _ => "names",
-        };
-        let known = format!("{kind}: {}", listed(names.iter().copied()));
-        match nearest(name, names.iter().copied()) {
-            Some(meant) => problem.label(format!("did you mean `{meant}`?")).note(known),
-            None => problem.note(known),
-        }
-    }
-
-    fn in_shell_text(&mut self, slot: Slot<'_>, template: Template<'_>) {
-        let message = format!("`{}` in a text that a shell runs", template.whole);
-        let place = self.inner(slot, template.whole, 0);
-        let help = match variable_of(template) {
-            Some(variable) => {
-                format!("set it in the environment and write `${variable}`; a value must never become code")
-            }
-            None => "only `${{ matrix.x }}` can stand here; a value from outside must never become code".to_owned(),
-        };
-        self.add(Problem::at(&codes::TEMPLATE_IN_RUN, place, message).help(help));
     }
 }
 

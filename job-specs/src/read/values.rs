@@ -7,7 +7,7 @@ use crate::problems::Problem;
 use crate::read::text::Templates;
 use crate::read::{Reader, Slot};
 use crate::substitute::has_template;
-use crate::suggest::nearest;
+use crate::suggest::{is_only, nearest};
 use crate::yaml::{Node, Plain, Scalar, Value};
 use crate::{durations, sizes, words};
 
@@ -51,15 +51,20 @@ impl Reader<'_> {
     fn not_a_flag(&mut self, slot: Slot<'_>, found: &Scalar) {
         let message = format!("{} takes true or false, found `{}`", slot.name(), found.text);
         let help = match found.text.to_lowercase().as_str() {
-            "yes" | "on" | "y" | "1" => Some("write `true`".to_owned()),
-            "no" | "off" | "n" | "0" => Some("write `false`".to_owned()),
-            "true" | "false" => Some("remove the quotes".to_owned()),
+            "yes" | "on" | "y" | "1" => Some(("write `true`", "true")),
+            "no" | "off" | "n" | "0" => Some(("write `false`", "false")),
+            "true" => Some(("remove the quotes", "true")),
+            "false" => Some(("remove the quotes", "false")),
             _ => None,
         };
         let problem = self
             .bad_value(slot, &codes::WRONG_TYPE, message)
             .label("expected true or false");
-        self.add(problem.help_if(help));
+        self.add(match help {
+            Some((help, value)) if !slot.has_template() => problem.help(help).fix(slot.place().span, value),
+            Some((help, _)) => problem.help(help),
+            None => problem,
+        });
     }
 
     /// A whole number in a range.
@@ -179,6 +184,9 @@ impl Reader<'_> {
                 .bad_value(slot, &codes::BAD_VALUE, message)
                 .note(format!("allowed: {}", choices.join(", ")));
             self.add(match nearest(&found, choices.iter().copied()) {
+                Some(meant) if is_only(&found, meant, choices.iter().copied()) && !slot.has_template() => {
+                    problem.meant(meant)
+                }
                 Some(meant) => problem.label(format!("did you mean `{meant}`?")),
                 None => problem,
             });

@@ -5,8 +5,9 @@
 mod node;
 mod scalar;
 mod syntax;
+mod tabs;
 mod tree;
 
-pub(crate) use node::{Entry, Node, Value};
+pub(crate) use node::{Entry, Key, Merge, Node, Value};
 pub(crate) use scalar::{Plain, Scalar};
-pub(crate) use tree::read;
+pub(crate) use tree::{read, read_compose};

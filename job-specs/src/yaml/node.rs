@@ -12,6 +12,19 @@ pub(crate) struct Node {
     pub(crate) place: Place,
     pub(crate) value: Value,
     pub(crate) weight: Weight,
+    pub(crate) merge: Merge,
+}
+
+/// What a value does to the one that it comes over, when Compose files are merged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Merge {
+    /// Maps are merged, lists appended, texts replaced.
+    #[default]
+    Usual,
+    /// `!override`: it replaces.
+    Override,
+    /// `!reset`: it removes.
+    Reset,
 }
 
 /// What a node is when every alias below it is written out.
@@ -59,6 +72,7 @@ impl Node {
             place,
             value: Value::Scalar(scalar),
             weight,
+            merge: Merge::Usual,
         }
     }
 
@@ -69,6 +83,7 @@ impl Node {
             place,
             value: Value::List(items),
             weight,
+            merge: Merge::Usual,
         }
     }
 
@@ -81,6 +96,7 @@ impl Node {
             place,
             value: Value::Map(entries),
             weight,
+            merge: Merge::Usual,
         }
     }
 

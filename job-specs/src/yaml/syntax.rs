@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde_yaml::granit_parser::ErrorKind as Kind;
 use serde_yaml::granit_parser::ScanError;
 
+use super::tabs;
 use super::tree::MAX_DEPTH;
 use crate::codes;
 use crate::problems::Problem;
@@ -35,9 +36,13 @@ pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Proble
         } else {
             format!("{} tabs", tabs.len())
         };
-        return Problem::at(&codes::TAB_INDENT, place(tabs), "a tab is used for indentation")
+        let problem = Problem::at(&codes::TAB_INDENT, place(tabs.clone()), "a tab is used for indentation")
             .label(label)
             .help("YAML forbids tabs here; use spaces");
+        let edits = tabs::to_spaces(&source.text, tabs.start);
+        return edits.into_iter().fold(problem, |problem, (range, spaces)| {
+            problem.fix(source.span(range), spaces)
+        });
     }
     if *error.kind() == Kind::RecursionLimitExceeded {
         return too_deep(place(at..at + 1));
@@ -49,6 +54,10 @@ pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Proble
         place(at..at + letter.map_or(0, char::len_utf8)),
         words.message,
     );
+    let problem = match template_at(source, at).and_then(|at| quoted_template(source, at)) {
+        Some((range, text)) => problem.fix(source.span(range), text),
+        None => problem,
+    };
     let problem = words.label.into_iter().fold(problem, Problem::label);
     words.help.into_iter().fold(problem, Problem::help)
 }
@@ -111,7 +120,7 @@ fn by_line(source: &Source, at: usize, kind: &Kind) -> Option<Words> {
         Kind::ExpectedFlowMappingSeparator
         | Kind::ExpectedFlowSequenceSeparator
         | Kind::UnclosedFlowCollection { .. }
-            if is_at_template(source, at) =>
+            if template_at(source, at).is_some() =>
         {
             found(
                 "`${{ }}` has to be quoted inside `{ }` and `[ ]`",
@@ -133,10 +142,38 @@ fn by_line(source: &Source, at: usize, kind: &Kind) -> Option<Words> {
     }
 }
 
-/// Whether the place is at or right behind the first braces of a `${{`.
-fn is_at_template(source: &Source, at: usize) -> bool {
+/// Where the `${{` begins that the place is at, or right behind the first braces of.
+fn template_at(source: &Source, at: usize) -> Option<usize> {
     let behind = source.text[..at].trim_end_matches('{');
-    behind.ends_with('$') && source.text[behind.len()..].starts_with("{{")
+    let found = behind.ends_with('$') && source.text[behind.len()..].starts_with("{{");
+    found.then(|| behind.len() - 1)
+}
+
+/// The value around a `${{ }}` inside `{ }` or `[ ]`, and the same in quotes.
+fn quoted_template(source: &Source, at: usize) -> Option<(Range<usize>, String)> {
+    let line = source.line_around(at);
+    let text = &source.text[line.clone()];
+    let template = at - line.start;
+    let before = &text[..template];
+    let start = before.rfind([',', '[', '{']).map_or(0, |at| at + 1);
+    let start = before[start..].rfind(": ").map_or(start, |at| start + at + 2);
+    let start = start + text[start..].len() - text[start..].trim_start().len();
+    let mut end = template;
+    while let Some(next) = text[end..]
+        .find("${{")
+        .filter(|next| !text[end..end + next].contains([',', ']', '}']))
+    {
+        end += next + text[end + next..].find("}}")? + 2;
+    }
+    end += text[end..].find([',', ']', '}']).unwrap_or(text.len() - end);
+    let value = text[start..end].trim_end();
+    if value.contains(['"', '\\', '\'']) {
+        return None;
+    }
+    Some((
+        line.start + start..line.start + start + value.len(),
+        format!("\"{value}\""),
+    ))
 }
 
 /// The kinds that people meet: message, label, help.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, Span as YamlSpan, Tag, options};
 
-use super::node::{Entry, Key, Node, Value, Weight};
+use super::node::{Entry, Key, Merge, Node, Value, Weight};
 use super::scalar::{Plain, Scalar};
 use super::syntax;
 use crate::codes;
@@ -23,7 +23,24 @@ pub(crate) const MAX_TEXT: usize = 1024 * 1024;
 
 /// The document of a file. `None` when it is empty, or when a problem ended the reading.
 pub(crate) fn read(file: usize, source: &Source, problems: &mut Problems) -> Option<Arc<Node>> {
+    read_with(file, source, problems, Tags::None)
+}
+
+/// The same of a Compose file, where `!reset` and `!override` mean something.
+pub(crate) fn read_compose(file: usize, source: &Source, problems: &mut Problems) -> Option<Arc<Node>> {
+    read_with(file, source, problems, Tags::Compose)
+}
+
+/// Which tags of its own a file may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tags {
+    None,
+    Compose,
+}
+
+fn read_with(file: usize, source: &Source, problems: &mut Problems, tags: Tags) -> Option<Arc<Node>> {
     let mut builder = Builder {
+        tags,
         file,
         source,
         problems,
@@ -56,6 +73,7 @@ struct Open {
     start: usize,
     anchor: usize,
     content: Content,
+    merge: Merge,
 }
 
 enum Content {
@@ -68,6 +86,7 @@ enum Content {
 }
 
 struct Builder<'a> {
+    tags: Tags,
     file: usize,
     source: &'a Source,
     problems: &'a mut Problems,
@@ -90,11 +109,13 @@ impl Builder<'_> {
                 } else {
                     Scalar::unquoted(text)
                 };
-                self.value(Node::scalar(self.place(bytes), scalar), anchor)
+                let mut node = Node::scalar(self.place(bytes), scalar);
+                node.merge = self.merge_of(tag.as_deref());
+                self.value(node, anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.tag_of(tag.as_deref(), &span);
-                self.begin(bytes, anchor, Content::List(Vec::new()))
+                self.begin(bytes, anchor, Content::List(Vec::new()), self.merge_of(tag.as_deref()))
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.tag_of(tag.as_deref(), &span);
@@ -103,7 +124,7 @@ impl Builder<'_> {
                     seen: HashMap::new(),
                     key: None,
                 };
-                self.begin(bytes, anchor, content)
+                self.begin(bytes, anchor, content, self.merge_of(tag.as_deref()))
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(bytes),
             Event::Alias(id) => self.alias(id, bytes),
@@ -122,6 +143,9 @@ impl Builder<'_> {
     /// Refuses tags other than YAML's own; whether the tag says that the value is a text.
     fn tag_of(&mut self, tag: Option<&Tag>, span: &YamlSpan) -> bool {
         let Some(tag) = tag else { return false };
+        if self.merge_of(Some(tag)) != Merge::Usual {
+            return false;
+        }
         if tag.core_suffix().is_none() && tag.original() != "!" {
             let bytes = span.tag_span().and_then(|tag| tag.byte_range()).unwrap_or_default();
             let message = format!("the tag `{}` means nothing here", tag.original());
@@ -130,6 +154,14 @@ impl Builder<'_> {
                 .add(Problem::at(&codes::TAG_OR_ALIAS, self.place(bytes), message).help(help));
         }
         tag.core_suffix().is_none_or(|suffix| suffix == "str")
+    }
+
+    fn merge_of(&self, tag: Option<&Tag>) -> Merge {
+        match tag.map(Tag::original).as_deref() {
+            Some("!override") if self.tags == Tags::Compose => Merge::Override,
+            Some("!reset") if self.tags == Tags::Compose => Merge::Reset,
+            _ => Merge::Usual,
+        }
     }
 
     /// No argument, variable or name of a process can hold a NUL.
@@ -142,7 +174,7 @@ impl Builder<'_> {
         text.replace('\0', "")
     }
 
-    fn begin(&mut self, bytes: Range<usize>, anchor: usize, content: Content) -> Result<(), Stop> {
+    fn begin(&mut self, bytes: Range<usize>, anchor: usize, content: Content, merge: Merge) -> Result<(), Stop> {
         if self.open.len() >= MAX_DEPTH {
             return Err(self.too_deep(bytes));
         }
@@ -150,6 +182,7 @@ impl Builder<'_> {
             start: bytes.start,
             anchor,
             content,
+            merge,
         });
         Ok(())
     }
@@ -157,10 +190,11 @@ impl Builder<'_> {
     fn end(&mut self, bytes: Range<usize>) -> Result<(), Stop> {
         let Some(open) = self.open.pop() else { return Ok(()) };
         let place = self.place(open.start..bytes.end);
-        let node = match open.content {
+        let mut node = match open.content {
             Content::List(items) => Node::list(place, items),
             Content::Map { entries, .. } => Node::map(place, self.merged(entries)),
         };
+        node.merge = open.merge;
         self.value(node, open.anchor)
     }
 
@@ -318,7 +352,9 @@ fn key_of(node: &Node, used_at: Place, problems: &mut Problems) -> Key {
 fn at_its_key(node: Arc<Node>, key: &Key) -> Arc<Node> {
     match &node.value {
         Value::Scalar(scalar) if node.place.span.start == node.place.span.end => {
-            Arc::new(Node::scalar(key.place, scalar.clone()))
+            let mut moved = Node::scalar(key.place, scalar.clone());
+            moved.merge = node.merge;
+            Arc::new(moved)
         }
         _ => node,
     }

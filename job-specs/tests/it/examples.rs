@@ -1,30 +1,17 @@
 //! The example files are correct, and stay so.
 
-use std::path::Path;
+use job_specs::{expand, parse, parse_with};
 
-use job_specs::{SourceFile, expand, parse};
-
-use crate::story::{brief, push};
-
-fn examples() -> Vec<SourceFile> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let mut files: Vec<SourceFile> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| SourceFile {
-            name: path.file_name().unwrap().to_str().unwrap().to_owned(),
-            text: std::fs::read_to_string(path).unwrap(),
-        })
-        .collect();
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    files
-}
+use crate::corpus::Folder;
+use crate::story::{brief, example_folder, examples, push};
 
 #[test]
 fn every_example_is_without_any_finding() {
-    assert!(examples().len() >= 5);
+    assert!(examples().len() >= 18);
     for example in examples() {
-        let parsed = parse(std::slice::from_ref(&example));
+        let head = example.text.lines().take_while(|line| line.starts_with("# ")).count();
+        assert_eq!(head, 2, "{} says in two lines what it shows", example.name);
+        let parsed = parse_with(std::slice::from_ref(&example), &Folder(example_folder()));
         assert_eq!(brief(&parsed), Vec::<String>::new(), "{}", example.name);
         assert!(
             !expand(&parsed.file.unwrap(), &push()).unwrap().jobs.is_empty(),

@@ -5,6 +5,7 @@ use job_specs::{Facts, SourceFile, expand, parse};
 
 use crate::story::{brief, file, findings, job, jobs, push};
 
+// key: on
 #[test]
 fn a_file_says_which_events_it_wants() {
     let wants = |on: &str| {
@@ -27,6 +28,7 @@ fn a_file_says_which_events_it_wants() {
     );
 }
 
+// key: on, env
 #[test]
 fn several_files_are_read_as_one() {
     let files = |second: &str| {
@@ -153,71 +155,4 @@ jobs:
     });
     assert_eq!(lines, sorted);
     assert_eq!(found.len(), 8, "{found:#?}");
-}
-
-#[test]
-fn what_the_whole_language_will_have_is_known_by_name_already() {
-    let found = findings(
-        r#"
-on:
-  push: {branches: [main, "release/**"], paths: ["src/**"]}
-  pull_request: {}
-  schedule: [{cron: "0 2 * * *", timezone: Europe/Paris}]
-concurrency: {group: "${{ git.branch }}", mode: cancel}
-env: {RUST_LOG: info}
-jobs:
-  lint: {image: rust:1.90, steps: [cargo fmt --check, cargo clippy]}
-  test:
-    needs: [lint]
-    image: rust:1.90
-    matrix:
-      postgres: ["15", "17"]
-      kafka: ["3.7.0", "3.9.0"]
-      exclude: [{postgres: "15", kafka: "3.9.0"}]
-      include: [{postgres: "18", kafka: "3.9.0", allow_failure: true}]
-      fail_fast: false
-    services:
-      db:
-        image: postgres:${{ matrix.postgres }}
-        environment: {POSTGRES_PASSWORD: test}
-        healthcheck: {test: ["CMD", "pg_isready", "-U", "postgres"], interval: 500ms}
-      kafka:
-        image: apache/kafka:${{ matrix.kafka }}
-        ready: {tcp: 9092, timeout: 60s}
-      seed: {image: ours/kafka-data, depends_on: {kafka: {condition: service_healthy}}, run_once: true}
-    steps:
-      - cargo test
-      - name: integration
-        run: ./it.sh
-        env: {DATABASE_URL: "postgres://postgres:test@db/postgres"}
-        secrets: [API_TOKEN]
-        timeout: 10m
-        retry: 2
-        when: {status: [success, failure]}
-    cache: [{key: "cargo-${{ hash('Cargo.lock') }}", fallback: ["cargo-"], paths: [/usr/local/cargo/registry, target]}]
-    artifacts: [{name: binary, paths: [target/release/app], expires: 30d}]
-    reports: {junit: "target/**/junit.xml"}
-    timeout: 1h
-    retry: {max: 2, on: [infrastructure, "exit:75"]}
-    hold_on_failure: 10m
-    resources: {cpus: 2, memory: 4g, pids: 1024}
-    runs_on: {arch: amd64}
-"#,
-    );
-    let later = [
-        "`push`",
-        "`schedule`",
-        "`concurrency`",
-        "`retry`",
-        "`cache`",
-        "`artifacts`",
-        "`reports`",
-        "`retry`",
-        "`hold_on_failure`",
-        "`runs_on`",
-    ];
-    assert_eq!(found.len(), later.len(), "{found:#?}");
-    for (finding, key) in found.iter().zip(later) {
-        assert!(finding.starts_with("DRV0117") && finding.contains(key), "{finding}");
-    }
 }

@@ -192,18 +192,6 @@ jobs:
     empty: "# nothing yet\n";
     two_documents: "jobs:\n  a: {image: b, steps: [c]}\n---\njobs: {}\n";
     not_a_map: "- a\n- b\n";
-    not_yet: "\
-on: {push: {branches: [main]}}
-concurrency: {group: a}
-jobs:
-  test:
-    image: a
-    cache: []
-    steps:
-      - run: x
-        retry: 2
-        when: {event: push}
-";
 }
 
 const BROKEN: &str = "\

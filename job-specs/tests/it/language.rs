@@ -5,6 +5,7 @@ use job_specs::{Facts, expand, parse};
 
 use crate::story::{brief, file, findings, job, jobs, push, texts};
 
+// key: env
 #[test]
 fn environment_is_merged_from_the_file_to_the_job() {
     let job = job("\
@@ -36,6 +37,7 @@ jobs:
     );
 }
 
+// key: job.services, job.resources, services.ready, ready.tcp, resources.cpus, resources.memory
 #[test]
 fn every_cell_is_a_job_with_its_own_values() {
     let jobs = jobs(
@@ -124,6 +126,7 @@ fn a_branch_that_is_not_known_is_empty() {
     assert_eq!(expand(&parsed.file.unwrap(), &facts).unwrap().jobs[0].env["B"], "<>");
 }
 
+// key: step.entrypoint, step.workdir, step.secrets, step.shell
 #[test]
 fn steps_are_texts_or_maps() {
     let job = job("\
@@ -235,6 +238,69 @@ fn names_of_variables_are_checked() {
             "DRV0123 1:43 `DROVER_SHA` is set by Drover itself",
             "DRV0111 1:58 `C` has no value",
             "DRV0123 1:90 `a b` is not a name for an environment variable",
+        ]
+    );
+}
+
+#[test]
+fn the_file_of_the_reference_is_read_whole() {
+    let jobs = jobs(
+        r#"
+on:
+  push: {branches: [main, "release/**"], paths: ["src/**"]}
+  pull_request: {}
+  schedule: [{cron: "0 2 * * *", timezone: Europe/Paris}]
+concurrency: {group: "${{ git.branch }}", mode: cancel}
+env: {RUST_LOG: info}
+
+jobs:
+  lint: {image: rust:1.90, steps: [cargo fmt --check, cargo clippy]}
+  test:
+    needs: [lint]
+    image: rust:1.90
+    matrix:
+      postgres: ["15", "17"]
+      kafka: ["3.7.0", "3.9.0"]
+      exclude: [{postgres: "15", kafka: "3.9.0"}]
+      include: [{postgres: "18", kafka: "3.9.0", allow_failure: true}]
+      fail_fast: false
+    services:
+      db:
+        image: postgres:${{ matrix.postgres }}
+        environment: {POSTGRES_PASSWORD: test}
+        healthcheck: {test: ["CMD", "pg_isready", "-U", "postgres"], interval: 500ms}
+      kafka:
+        image: apache/kafka:${{ matrix.kafka }}
+        ready: {tcp: 9092, timeout: 60s}
+      seed: {image: ours/kafka-data, depends_on: {kafka: {condition: service_healthy}}, run_once: true}
+    steps:
+      - cargo test
+      - name: integration
+        run: ./it.sh
+        env: {DATABASE_URL: "postgres://postgres:test@db/postgres"}
+        secrets: [API_TOKEN]
+        timeout: 10m
+        retry: 2
+        when: {status: [success, failure]}
+    cache: [{key: "cargo-${{ hash('Cargo.lock') }}", fallback: ["cargo-"], paths: [/usr/local/cargo/registry, target]}]
+    artifacts: [{name: binary, paths: [target/release/app], expires: 30d}]
+    reports: {junit: "target/**/junit.xml"}
+    timeout: 1h
+    retry: {max: 2, on: [infrastructure, "exit:75"]}
+    hold_on_failure: 10m
+    resources: {cpus: 2, memory: 4g, pids: 1024}
+    runs_on: {arch: amd64}
+"#,
+    );
+    let titles: Vec<String> = jobs.iter().map(job_specs::JobSpec::title).collect();
+    assert_eq!(
+        titles,
+        [
+            "lint",
+            "test (postgres=15, kafka=3.7.0)",
+            "test (postgres=17, kafka=3.7.0)",
+            "test (postgres=17, kafka=3.9.0)",
+            "test (postgres=18, kafka=3.9.0)",
         ]
     );
 }

@@ -249,3 +249,110 @@ fn nothing_at_all_is_an_error_too() {
         assert_eq!(brief(&parse(&file(text))), ["DRV0009 - the file is empty"], "{text:?}");
     }
 }
+
+#[test]
+fn globs_and_times_are_counted() {
+    let list = |n: usize| format!("[{}]", vec!["\"a/**\""; n].join(", "));
+    let on = |n: usize| {
+        format!(
+            "on: {{push: {{paths: {}}}}}\njobs: {{a: {{image: b, steps: [c]}}}}\n",
+            list(n)
+        )
+    };
+    assert_eq!(codes(&on(100)), Vec::<String>::new());
+    assert_eq!(
+        findings(&on(101)),
+        ["DRV0159 1:20 `paths` has 101 globs; at most 100 are allowed"]
+    );
+    let cells = |n: usize| {
+        let values: Vec<String> = (0..n).map(|n| n.to_string()).collect();
+        format!(
+            "jobs: {{a: {{image: b, matrix: {{x: [{}]}}, when: {{paths: {}}}, steps: [c]}}}}\n",
+            values.join(", "),
+            list(100)
+        )
+    };
+    assert_eq!(codes(&cells(100)), Vec::<String>::new());
+    assert_eq!(codes(&cells(101)), ["DRV0159"]);
+    let time = "{cron: \"0 0 * * *\"}";
+    let times = |n: usize| SourceFile {
+        name: format!("{n}.yml"),
+        text: format!(
+            "on: {{schedule: [{}]}}\njobs: {{a{n}: {{image: b, steps: [c]}}}}\n",
+            vec![time; n].join(", ")
+        ),
+    };
+    assert_eq!(brief(&parse(&[times(50), times(49)])), Vec::<String>::new());
+    assert_eq!(
+        brief(&parse(&[times(50), times(49), times(2)])),
+        ["DRV0112 1:16 all files together have more than 100 times"]
+    );
+    assert_eq!(
+        brief(&parse(&[times(51)])),
+        ["DRV0112 1:16 `schedule` has 51 times; at most 50 are allowed"]
+    );
+}
+
+/// `head`, then what `item` makes of 0, 1, 2, … up to 200 KiB, then `tail`.
+fn growing(head: &str, item: impl Fn(usize) -> String, tail: &str) -> String {
+    let mut text = head.to_owned();
+    let mut at = 0;
+    while text.len() < 200 * 1024 {
+        text.push_str(&item(at));
+        text.push_str(", ");
+        at += 1;
+    }
+    text + tail
+}
+
+#[test]
+fn long_lists_are_no_trouble() {
+    let job = |key: &str| format!("jobs: {{p: {{image: b, steps: [c]}}, a: {{image: b, needs: p, steps: [c], {key}: [");
+    let step = |key: &str| format!("jobs: {{a: {{image: b, steps: [{{run: c, {key}: [");
+    let texts = [
+        growing(&job("when"), |at| format!("{{branch: b{at}}}"), "]}}\n"),
+        growing(&job("when"), |at| format!("{{matrix: {{x{at}: b}}}}"), "]}}\n"),
+        growing(&job("cache"), |at| format!("{{key: k{at}, paths: [p]}}"), "]}}\n"),
+        growing(&job("artifacts"), |at| format!("{{name: k{at}, paths: [p]}}"), "]}}\n"),
+        growing(&step("secrets"), |at| format!("S{at}"), "]}]}}\n"),
+        growing(&step("when"), |at| format!("{{paths: p{at}}}"), "]}]}}\n"),
+        growing(
+            "jobs: {a: {image: b, needs: [",
+            |at| format!("{{job: a, matrix: {{x: {at}}}}}"),
+            "], steps: [c]}}\n",
+        ),
+        growing(
+            "jobs: {a: {image: b, steps: [c]}}\non: {push: {paths: [",
+            |at| format!("p{at}"),
+            "]}}\n",
+        ),
+        growing(
+            "jobs: {a: {image: b, steps: [c]}}\non: {manual: {inputs: {",
+            |at| format!("i{at}: {{}}"),
+            "}}}\n",
+        ),
+        growing(
+            "jobs: {a: {image: b, steps: [c]}}\non: {schedule: [{cron: \"0 0 * * *\", inputs: {",
+            |at| format!("i{at}: x"),
+            "}}]}\n",
+        ),
+        growing(
+            "jobs: {a: {image: b, steps: [c], env: {",
+            |at| format!("E{at}: \"${{{{ env.E{at}x }}}}\""),
+            "}}}\n",
+        ),
+        growing(
+            "jobs: {a: {image: b, steps: [c], env: {",
+            |at| format!("E{at}: \"${{{{ inputs.x{at} }}}}\""),
+            "}}}\n",
+        ),
+        growing(
+            "jobs: {a: {image: b, steps: [c], env: {",
+            |at| format!("E{at}: \"${{{{ hash('x{at}') }}}}\""),
+            "}}}\n",
+        ),
+    ];
+    for text in texts {
+        assert!(!findings(&text).is_empty(), "{}", &text[..100]);
+    }
+}

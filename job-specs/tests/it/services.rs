@@ -4,6 +4,10 @@ use job_specs::model::{DependencyCondition, HealthTest, ReadyProbe};
 
 use crate::story::{findings, job, texts};
 
+// key: job.services, step.entrypoint, services.environment, services.command, services.healthcheck
+// key: services.depends_on, services.tmpfs, services.mem_limit, services.ready, services.run_once
+// key: services.gate, healthcheck.interval, healthcheck.retries, healthcheck.start_period
+// key: healthcheck.disable, ready.http, ready.cmd
 #[test]
 fn services_are_read_as_compose_reads_them() {
     let job = job("\
@@ -105,6 +109,7 @@ jobs:
     );
 }
 
+// key: ready.tcp, ready.http, ready.log, ready.cmd, ready.docker
 #[test]
 fn readiness_has_five_forms() {
     let probe = |ready: &str| {

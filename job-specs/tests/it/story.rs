@@ -1,6 +1,9 @@
 //! What the tests share: one file in, one answer out.
 
+use std::path::{Path, PathBuf};
+
 use job_specs::diagnostics::Severity;
+use job_specs::file::JobFile;
 use job_specs::{Facts, JobSpec, Look, Parsed, SourceFile, expand, parse, render};
 
 /// A file called `.drover.yml`.
@@ -66,11 +69,16 @@ pub fn brief(parsed: &Parsed) -> Vec<String> {
     parsed.diagnostics.iter().map(line).collect()
 }
 
-/// The jobs of a push to `main`; the file must be without any finding.
-pub fn jobs(text: &str) -> Vec<JobSpec> {
+/// A file without any finding.
+pub fn checked(text: &str) -> JobFile {
     let parsed = parse(&file(text));
     assert!(parsed.diagnostics.is_empty(), "{}", lint(text));
-    expand(&parsed.file.unwrap(), &push()).unwrap().jobs
+    parsed.file.unwrap()
+}
+
+/// The jobs of a push to `main`; the file must be without any finding.
+pub fn jobs(text: &str) -> Vec<JobSpec> {
+    expand(&checked(text), &push()).unwrap().jobs
 }
 
 /// The only job of a file.
@@ -78,6 +86,26 @@ pub fn job(text: &str) -> JobSpec {
     let mut jobs = jobs(text);
     assert_eq!(jobs.len(), 1);
     jobs.remove(0)
+}
+
+/// Where the examples are.
+pub fn example_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+}
+
+/// The example files, sorted by name.
+pub fn examples() -> Vec<SourceFile> {
+    let entries = std::fs::read_dir(example_folder()).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<SourceFile> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yml"))
+        .map(|path| SourceFile {
+            name: path.file_name().unwrap().to_str().unwrap().to_owned(),
+            text: std::fs::read_to_string(path).unwrap(),
+        })
+        .collect();
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    files
 }
 
 /// Owned texts, to compare with.

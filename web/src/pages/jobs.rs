@@ -82,6 +82,10 @@ impl<'a> Job<'a> {
         format!("{}/{name}", routes::job(&self.view.job.id))
     }
 
+    fn shell_command(&self) -> String {
+        super::shell::command(self.view.build.number, &cell_title(self.view), None)
+    }
+
     fn is_shown(&self, number: u32) -> bool {
         self.shown == Some(number)
     }

@@ -3,15 +3,18 @@
 //! with the `…_live` function of the same view.
 
 mod agents;
+mod artifacts;
 mod builds;
 mod frame;
 mod jobs;
 mod plain;
+mod shell;
 
 use askama::Template;
 
 use crate::views::{
-    AgentsPage, BuildList, BuildPage, ErrorPage, Frame, JobPage, LoginPage, RepositoryList, RepositoryPage, TokensPage,
+    AgentsPage, ArtifactPage, BuildList, BuildPage, ErrorPage, Frame, JobPage, LoginPage, RepositoryList,
+    RepositoryPage, ShellPage, TokensPage,
 };
 
 /// `/`: the builds, newest first. Live by `/events?page=builds`.
@@ -42,6 +45,16 @@ pub fn job(frame: &Frame, view: &JobPage) -> String {
 /// The live part of [`job`]; lines of logs may be left out of the view, the browser keeps what it has.
 pub fn job_live(frame: &Frame, view: &JobPage) -> String {
     html(&jobs::Job::new(frame, view).as_live())
+}
+
+/// `/artifacts/{id}?at={folder}`.
+pub fn artifact(frame: &Frame, view: &ArtifactPage) -> String {
+    html(&artifacts::Artifact::new(frame, view))
+}
+
+/// `/jobs/{id}/shell`: a terminal.
+pub fn shell(frame: &Frame, view: &ShellPage) -> String {
+    html(&shell::Shell::new(frame, view))
 }
 
 /// `/agents`: agents and queue. Live by `/events?page=queue`.

@@ -1,9 +1,10 @@
 //! The pages that do not change while one looks at them: repositories, login, tokens, errors.
 
 use askama::Template;
+use job_specs::triggers::{Input, InputKind};
 
 use super::frame::{Head, Place};
-use crate::views::{ErrorPage, Frame, LoginPage, LoginState, RepositoryList, RepositoryPage, TokensPage};
+use crate::views::{ErrorPage, Frame, LoginPage, LoginState, Micros, RepositoryList, RepositoryPage, TokensPage};
 use crate::{look, routes, ui, words};
 
 /// `/repositories`
@@ -42,6 +43,21 @@ impl<'a> Repository<'a> {
 
     fn badge(&self) -> String {
         format!("/badge/{}.svg", routes::encode(&self.view.name))
+    }
+
+    /// `2026-11-22 02:00 UTC`
+    fn at(&self, at: &Micros) -> String {
+        let text = words::utc(*at);
+        let minute: String = text.chars().take(16).collect();
+        format!("{} UTC", minute.replace('T', " "))
+    }
+
+    fn default_of<'i>(&self, input: &'i Input) -> &'i str {
+        input.default.as_deref().unwrap_or_default()
+    }
+
+    fn is_default(&self, input: &Input, value: &str) -> bool {
+        self.default_of(input) == value
     }
 }
 

@@ -5,7 +5,7 @@ use job_specs::model::AxisValue;
 use job_specs::status::JobStatus;
 use serde::Serialize;
 
-use super::{LogLine, Micros, TestSection};
+use super::{ArtifactRow, LogLine, Micros, TestSection};
 
 /// One build, as a row and as the head of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -163,12 +163,16 @@ pub struct BuildPage {
     pub build: BuildSummary,
     /// Why it stands as it does, when its jobs do not say it: "there is no .drover.yml at 3f2a9c1".
     pub sentence: Option<String>,
+    /// What else there is to know about it, a sentence each: its pull request, its inputs, its concurrency group.
+    pub notes: Vec<String>,
     /// Every job, in the order of the file, cells in axis order. A job's matrix table is made from its cells.
     pub jobs: Vec<JobRow>,
     /// Cells that were left out; without them an empty place in the table is still hatched, but has no rule.
     pub exclusions: Vec<Exclusion>,
     /// The first failure.
     pub failure: Option<Failure>,
+    /// What its jobs kept.
+    pub artifacts: Vec<ArtifactRow>,
     /// What its tests said; `None` when no job has reports.
     pub tests: Option<TestSection>,
     /// What is wrong with the job files; empty for most builds.

@@ -3,7 +3,7 @@
 use job_specs::status::JobStatus;
 use serde::Serialize;
 
-use super::{BuildSummary, JobRow, LogView, Micros, TestSection};
+use super::{ArtifactRow, BuildSummary, JobRow, LogView, Micros, TestSection};
 
 /// The page of one job, at one of its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,10 +18,14 @@ pub struct JobPage {
     pub attempts: Vec<AttemptLink>,
     /// The attempt that is shown; `None` while there is none.
     pub attempt: Option<AttemptView>,
+    /// What the attempt that is shown kept.
+    pub artifacts: Vec<ArtifactRow>,
     /// What the tests of that attempt said; `None` without reports.
     pub tests: Option<TestSection>,
     /// What the reader may do.
     pub actions: JobActions,
+    /// It is over, and its containers and services stay until then.
+    pub held_until: Option<Micros>,
 }
 
 /// What the reader may do with a job; each is a POST form.
@@ -31,6 +35,8 @@ pub struct JobActions {
     pub cancel: bool,
     /// It is over.
     pub rerun: bool,
+    /// A step of it runs, or it is held: a terminal can be opened in it.
+    pub enter: bool,
 }
 
 /// One attempt, in the selector.
@@ -123,6 +129,8 @@ pub struct StepView {
     pub started_at: Option<Micros>,
     /// From go to exit; `None` before its end.
     pub duration_us: Option<u64>,
+    /// The try that runs or ran last, from 1; 0 before any. `duration_us` is of all of them.
+    pub tries: u32,
     /// Exit code, when it exited.
     pub exit_code: Option<i32>,
     /// Why it did not pass, in one plain sentence.

@@ -6,14 +6,17 @@
 
 mod access;
 mod agents;
+mod artifacts;
 mod builds;
 mod jobs;
 mod logs;
 mod reports;
 mod repositories;
+mod shell;
 
 pub use access::{ErrorPage, LoginPage, LoginState, TokenRow, TokensPage};
 pub use agents::{AgentRow, AgentsPage, JobLink, QueueRow};
+pub use artifacts::{ArtifactEntry, ArtifactEntryKind, ArtifactPage, ArtifactRow};
 pub use builds::{
     BuildActions, BuildList, BuildPage, BuildSummary, Diagnosis, Exclusion, Failure, Filter, JobRow, SourceText,
 };
@@ -23,7 +26,10 @@ pub use jobs::{
 };
 pub use logs::{LogLine, LogSource, LogView};
 pub use reports::{FlakyRow, SlowRow, TestGrid, TestGridRow, TestRow, TestSection, TestState};
-pub use repositories::{DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, SecretRow};
+pub use repositories::{
+    DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow,
+};
+pub use shell::ShellPage;
 
 use serde::Serialize;
 

@@ -1,5 +1,6 @@
 //! One repository and what came in for it: the views behind `/repositories` and `/repositories/{name}`.
 
+use job_specs::triggers::Input;
 use serde::Serialize;
 
 use super::{BuildSummary, FlakyRow, Micros, SlowRow};
@@ -47,6 +48,25 @@ pub struct RepositoryPage {
     pub secrets: Vec<SecretRow>,
     /// What the trigger form suggests: `main`.
     pub trigger_reference: String,
+    /// Builds by the clock, as the job file of the default branch says.
+    pub schedules: Vec<ScheduleRow>,
+    /// Inputs of builds by hand, as the same file says; each is a field `input.NAME` of the trigger form.
+    pub inputs: Vec<Input>,
+}
+
+/// One schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScheduleRow {
+    /// `0 2 * * *`
+    pub cron: String,
+    /// Whose clock.
+    pub timezone: String,
+    /// When it is due next; `None`: never again.
+    pub next_at: Option<Micros>,
+    /// The build that it made last.
+    pub build: Option<i64>,
+    /// What came of the last time, when there is something to say.
+    pub sentence: Option<String>,
 }
 
 /// Where a forge sends its events.

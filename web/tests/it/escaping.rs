@@ -142,6 +142,7 @@ fn builds() {
         build: evil_build(),
         sentence: Some(evil()),
         jobs,
+        notes: Vec::new(),
         exclusions: vec![exclusion],
         failure: Some(failure),
         ..samples::build_page()

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what Drover costs beside the docker CLI, on this machine, in this hour. Everything is measured
 //! from outside, by the binary's commands and its API; nothing here is a test, and nothing here may fail one.
 
-use crate::setup::{self, Needs, Prepared, Servers};
+use crate::setup::{self, Needs, Prepared, S3, Servers};
 use crate::stage::{self, Stage};
 use crate::{leftovers, process, say};
 use anyhow::Context;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+mod archives;
 mod browser;
 mod race;
 mod samples;
@@ -31,6 +32,9 @@ pub struct Arguments {
     /// Rounds of the race [default: 7, with --quick 2].
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
+    /// Archives of caches and artifacts too; needs 4 GB of disk.
+    #[arg(long)]
+    blobs: bool,
 }
 
 impl Arguments {
@@ -51,6 +55,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let needs = Needs {
         images: IMAGES,
         servers: Servers::PostgresAndBrowser,
+        s3: S3::No,
     };
     let prepared = setup::prepare(&needs)?;
     say::heading("build drover, as it is released");
@@ -62,6 +67,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     say::heading("other numbers");
     report["servers"] = the_servers(arguments, &binary)?;
     report["claims"] = claims(&prepared)?;
+    if arguments.blobs {
+        report["archives"] = archives::run()?;
+    }
     drop(prepared);
     let left = leftovers::since(&before)?;
     table::number("left in the engine", Some(left.len() as f64), "things", Some(0.0));

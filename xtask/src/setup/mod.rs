@@ -3,6 +3,7 @@
 
 use crate::say;
 use std::fmt;
+use std::path::PathBuf;
 
 mod broker;
 pub mod chromium;
@@ -11,6 +12,7 @@ pub mod images;
 pub mod packages;
 pub mod postgres;
 mod recipes;
+pub mod s3;
 
 /// What a task needs from the machine.
 pub struct Needs {
@@ -18,6 +20,8 @@ pub struct Needs {
     pub images: &'static [&'static str],
     /// More than the engine and Git.
     pub servers: Servers,
+    /// An S3 server.
+    pub s3: S3,
 }
 
 /// The servers a task needs beside the engine.
@@ -29,12 +33,23 @@ pub enum Servers {
     PostgresAndBrowser,
 }
 
+/// Whether a task needs an S3 server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum S3 {
+    /// It does not.
+    No,
+    /// It does.
+    Server,
+}
+
 /// What was made ready; servers stop when it goes.
 pub struct Prepared {
     /// The PostgreSQL cluster, when asked for.
     pub postgres: Option<postgres::Cluster>,
     /// The browser and its driver, when asked for.
     pub browser: Option<chromium::Browser>,
+    /// The program of an S3 server, when asked for.
+    pub s3: Option<PathBuf>,
 }
 
 impl Prepared {
@@ -47,6 +62,9 @@ impl Prepared {
         if let Some(browser) = &self.browser {
             variables.push(("DROVER_TEST_CHROMIUM", browser.chromium.display().to_string()));
             variables.push(("DROVER_TEST_CHROMEDRIVER", browser.driver.display().to_string()));
+        }
+        if let Some(server) = &self.s3 {
+            variables.push(("DROVER_TEST_S3_SERVER", server.display().to_string()));
         }
         variables
     }
@@ -90,5 +108,9 @@ pub fn prepare(needs: &Needs) -> anyhow::Result<Prepared> {
         Servers::No => (None, None),
         Servers::PostgresAndBrowser => (Some(postgres::Cluster::start()?), Some(chromium::find()?)),
     };
-    Ok(Prepared { postgres, browser })
+    let s3 = match needs.s3 {
+        S3::No => None,
+        S3::Server => Some(s3::program()?),
+    };
+    Ok(Prepared { postgres, browser, s3 })
 }

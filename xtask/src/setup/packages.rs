@@ -34,6 +34,17 @@ const CHROMIUM: Package = Package {
     debian: &["chromium", "chromium-driver"],
     is_here: || super::chromium::find().is_ok(),
 };
+/// What an S3 server for tests is installed by.
+pub const PYTHON: Package = Package {
+    what: "Python with venv",
+    debian: &["python3-venv"],
+    is_here: || process::says_yes(Command::new("python3").args(["-c", "import venv, ensurepip"])),
+};
+const REGISTRY: Package = Package {
+    what: "an image registry and its password tool",
+    debian: &["docker-registry", "apache2-utils"],
+    is_here: || process::find("docker-registry").is_some() && process::find("htpasswd").is_some(),
+};
 /// What makes images out of Debian packages; asked for only when no registry has them.
 pub const MMDEBSTRAP: Package = Package {
     what: "mmdebstrap",
@@ -41,11 +52,12 @@ pub const MMDEBSTRAP: Package = Package {
     is_here: || process::find("mmdebstrap").is_some(),
 };
 
-/// The packages that are not here: Git and the engine, and with `servers` PostgreSQL and the browser.
+/// The packages that are not here: Git and the engine, and with `servers` PostgreSQL, the browser
+/// and an image registry.
 pub fn missing(servers: super::Servers) -> Vec<&'static Package> {
     let wanted: &[&Package] = match servers {
         super::Servers::No => &[&GIT, &ENGINE],
-        super::Servers::PostgresAndBrowser => &[&GIT, &ENGINE, &POSTGRES, &CHROMIUM],
+        super::Servers::PostgresAndBrowser => &[&GIT, &ENGINE, &POSTGRES, &CHROMIUM, &REGISTRY],
     };
     wanted
         .iter()

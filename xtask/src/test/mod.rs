@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must be true, on a machine where nothing runs yet. Each check counts as one
 //! test; the last line is `N passed, M failed`.
 
-use crate::setup::{self, Needs, Prepared, Servers};
+use crate::setup::{self, Needs, Prepared, S3, Servers};
 use crate::{leftovers, process, say, tidy};
 use anyhow::Context;
 use std::process::{Command, ExitCode};
@@ -53,6 +53,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let needs = Needs {
         images: IMAGES,
         servers: Servers::PostgresAndBrowser,
+        s3: S3::Server,
     };
     let prepared = run.stage("setup", |_| setup::prepare(&needs))?;
     if arguments.only.is_none() {

@@ -23,6 +23,11 @@ impl Request {
                 out.push(5);
                 probe.encode(out);
             }
+            Request::WhatRuns => out.push(6),
+            Request::EndSession(session) => {
+                out.push(7);
+                put_bytes(out, session.as_bytes());
+            }
         });
     }
 
@@ -35,6 +40,8 @@ impl Request {
             3 => Request::Kill,
             4 => Request::Quit,
             5 => Request::Probe(Probe::decode(&mut input)?),
+            6 => Request::WhatRuns,
+            7 => Request::EndSession(input.string()?),
             _ => return Err(Malformed),
         };
         input.done().map(|()| request)
@@ -72,6 +79,11 @@ impl Event {
                 out.push(u8::from(*ok));
                 put_bytes(out, message.as_bytes());
             }
+            Event::Busy { pid, command } => {
+                out.push(6);
+                put_i32(out, *pid);
+                put_bytes(out, command.as_bytes());
+            }
         });
     }
 
@@ -98,6 +110,10 @@ impl Event {
                 ok: input.bool()?,
                 message: input.string()?,
             },
+            6 => Event::Busy {
+                pid: input.i32()?,
+                command: input.string()?,
+            },
             _ => return Err(Malformed),
         };
         input.done().map(|()| event)
@@ -116,6 +132,14 @@ impl Go {
         put_option(out, self.script.as_ref(), |out, script| put_bytes(out, script));
         put_option(out, self.health.as_ref(), |out, health| health.encode(out));
         put_i32(out, self.stop_signal);
+        // Left out when there are none: a gate of version 1 may still wait for its *go*.
+        if !self.files.is_empty() {
+            put_u32(out, len_u32(self.files.len()));
+            for (path, content) in &self.files {
+                put_bytes(out, path.as_bytes());
+                put_bytes(out, content);
+            }
+        }
     }
 
     fn decode(input: &mut Input<'_>) -> Result<Go, Malformed> {
@@ -124,14 +148,21 @@ impl Go {
         for _ in 0..input.u32()? {
             env.push((input.string()?, input.string()?));
         }
-        Ok(Go {
+        let mut go = Go {
             argv,
             env,
             cwd: input.option(Input::string)?,
             script: input.option(|input| input.bytes().map(<[u8]>::to_vec))?,
             health: input.option(HealthCheck::decode)?,
             stop_signal: input.i32()?,
-        })
+            files: Vec::new(),
+        };
+        if !input.0.is_empty() {
+            for _ in 0..input.u32()? {
+                go.files.push((input.string()?, input.bytes()?.to_vec()));
+            }
+        }
+        Ok(go)
     }
 }
 

@@ -15,11 +15,14 @@ fn requests() -> Vec<Request> {
             script: Some(vec![0, 255, 10]),
             health: Some(health),
             stop_signal: 15,
+            files: Vec::new(),
         }),
         Request::Go(Go::default()),
         Request::Signal(-3),
         Request::Kill,
         Request::Quit,
+        Request::WhatRuns,
+        Request::EndSession("s1".into()),
         Request::Probe(Probe {
             id: u64::MAX,
             target: ProbeTarget::Http {
@@ -50,6 +53,10 @@ fn events() -> Vec<Event> {
             exit_code: None,
             output: "no\n".into(),
         }),
+        Event::Busy {
+            pid: 12,
+            command: "sleep 1000".into(),
+        },
         Event::ProbeDone {
             id: 7,
             ok: false,
@@ -92,4 +99,21 @@ fn cut_or_padded_messages_are_refused_and_nothing_panics() {
         assert!(Request::decode(&padded) == Err(Malformed));
     }
     assert_eq!(take_message(&mut vec![255; 8]), Err(Malformed));
+}
+
+#[test]
+fn files_travel_with_go_and_an_older_gate_is_not_told_of_none() {
+    let go = Go {
+        files: vec![("/.drover/secrets/0".into(), b"s3cr3t".to_vec())],
+        ..Go::default()
+    };
+    let encoded = |go: &Go| {
+        let mut bytes = Vec::new();
+        Request::Go(go.clone()).encode(&mut bytes);
+        bytes
+    };
+    let bytes = encoded(&go);
+    assert!(Request::decode(&bytes[4..]) == Ok(Request::Go(go)));
+    let without = encoded(&Go::default());
+    assert_eq!(without[without.len() - 4..], [0; 4], "it ends with the stop signal");
 }

@@ -97,16 +97,16 @@ fn a_good_end_keeps_its_figures() {
 fn limits_and_stops_name_the_step() {
     let test = script(Shell::Sh);
     let results = [
-        step_timeout(&test, Duration::from_secs(90)).1,
-        job_timeout(Some(&test), Duration::from_secs(3600)),
-        job_timeout(None, Duration::from_secs(5)),
+        step_timeout(&test, Duration::from_secs(90), Some("cargo test --all")).1,
+        job_timeout(Some(&test), Duration::from_secs(3600), Some("make")),
+        job_timeout(None, Duration::from_secs(5), None),
         cancelled(Some(&test)),
         secrets_missing(&[("deploy", "TOKEN"), ("deploy", "KEY")]),
     ];
     let sentences: Vec<_> = results.map(|result| result.reason.unwrap().sentence).into();
     insta::assert_snapshot!(sentences.join("\n"), @"
-    step `test` ran longer than its timeout of 1 min 30 s and was stopped
-    the job ran longer than its timeout of 1 h and was stopped in step `test`
+    step `test` ran longer than its timeout of 1 min 30 s and was stopped; running then: `cargo test --all`
+    the job ran longer than its timeout of 1 h and was stopped in step `test`; running then: `make`
     the job ran longer than its timeout of 5 s and was stopped before its first step
     cancelled in step `test`
     the secrets `TOKEN` (step `deploy`), `KEY` (step `deploy`) do not exist; set them with `drover secret set`

@@ -22,6 +22,7 @@ fn image() -> ImageInfo {
         tcp_ports: Vec::new(),
         stop_signal: Some("SIGINT".into()),
         health: None,
+        platform: "linux/amd64".into(),
     }
 }
 

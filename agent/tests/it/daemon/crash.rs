@@ -1,6 +1,7 @@
 //! Agents that are killed in the middle of their work, and the next ones on the same data folder.
 
-use protocol::attempt::{EventKind, Verdict};
+use job_specs::model::{Retry, StepSpec};
+use protocol::attempt::{EventKind, StepStatus, Verdict};
 use protocol::ids::StreamId;
 
 use super::{Site, until_there};
@@ -112,5 +113,75 @@ async fn what_a_killed_agent_held_and_lost_is_swept() {
     assert_eq!(told(&site.coordinator.finished(&next).await), "Passed");
     agent.drain().await;
     assert_eq!(site.coordinator.truth().result(&attempt), None);
+    site.assert_clean().await;
+}
+
+// key: steps.retry
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_agent_goes_on_in_mid_retry() {
+    let site = Site::new().await;
+    let agent = site.agent(site.config());
+    let script = "echo try >> tries; echo try $(wc -l < tries)\ntest $(wc -l < tries) -ge 2\n\
+                  until [ -e go ]; do sleep 0.05; done; echo done";
+    let flaky = StepSpec {
+        name: "flaky".into(),
+        retry: Retry { max: 3, on: Vec::new() },
+        ..step(script)
+    };
+    let attempt = site.queue(job(vec![flaky]));
+    let log = StreamId::step(0);
+    site.coordinator.said(&attempt, &log, "try 2").await;
+    agent.kill().await;
+
+    let folder = site.data().join("attempts").join(attempt.as_str());
+    std::fs::write(folder.join("workspace/go"), "").unwrap();
+    let agent = site.agent(site.config());
+    assert_eq!(told(&site.coordinator.finished(&attempt).await), "Passed");
+    agent.drain().await;
+    {
+        let truth = site.coordinator.truth();
+        let expected = ["try 1", "try 2 of 4: step `flaky` exited with 1", "try 2", "done"];
+        assert_eq!(truth.lines(&attempt, &log), expected);
+        let ends = truth.events[&attempt].values().filter_map(|event| match &event.kind {
+            EventKind::StepFinished { outcome, .. } => Some((outcome.status, outcome.tries)),
+            _ => None,
+        });
+        assert_eq!(ends.collect::<Vec<_>>(), [(StepStatus::Passed, 2)]);
+    }
+    site.assert_clean().await;
+}
+
+// key: hold_on_failure
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_outlives_agents_that_are_killed_and_that_are_drained() {
+    let site = Site::new().await;
+    let mut spec = job(vec![step("exit 3")]);
+    spec.services = vec![service("db", "redis:7")];
+    spec.hold_on_failure_secs = Some(3600);
+    let agent = site.agent(site.config());
+    let attempt = site.queue(spec);
+    assert_eq!(site.coordinator.finished(&attempt).await.verdict, Verdict::Failed);
+    let held = |from: usize| {
+        let (site, coordinator, attempt) = (&site, &site.coordinator, &attempt);
+        async move {
+            // Other work makes it poll again.
+            coordinator.finished(&site.queue(job(vec![step("true")]))).await;
+            let names = |poll: &protocol::lease::Poll| poll.holds.iter().any(|held| held.attempt == *attempt);
+            coordinator.until(|truth| truth.polls[from..].iter().any(names)).await;
+            coordinator.truth().polls.len()
+        }
+    };
+    let seen = held(0).await;
+    agent.kill().await;
+    let agent = site.agent(site.config());
+    let seen = held(seen).await;
+    agent.drain().await;
+    let agent = site.agent(site.config());
+    held(seen).await;
+    site.coordinator.change(|truth| truth.release.extend([attempt.clone()]));
+    let next = site.queue(job(vec![step("echo next")]));
+    assert_eq!(told(&site.coordinator.finished(&next).await), "Passed");
+    super::until_gone(&site.data().join("attempts").join(attempt.as_str())).await;
+    agent.drain().await;
     site.assert_clean().await;
 }

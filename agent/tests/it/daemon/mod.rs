@@ -1,6 +1,7 @@
 //! The agent as a service against a coordinator that is made for it.
 
 mod crash;
+mod kept;
 mod work;
 
 use std::path::PathBuf;
@@ -131,4 +132,11 @@ pub async fn until_there(file: &std::path::Path) {
     let watcher = agent::logs::tail::Watcher::new();
     let mut tail = watcher.follow(file, 0).unwrap();
     tail.next(&mut Vec::new()).await.unwrap();
+}
+
+/// Waits until a folder is gone.
+pub async fn until_gone(folder: &std::path::Path) {
+    while folder.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use agent::sandbox::Pool;
 use agent::stack::{Stack, StackSpec};
-use job_specs::model::{DependencyCondition, HealthTest, ReadyProbe, ServiceSpec};
+use job_specs::model::{DependencyCondition, HealthTest, PullPolicy, ReadyProbe, ServiceSpec};
 use tokio::sync::mpsc;
 
 use super::{Running, after, healthcheck, ready, service, shell, start, start_in};
@@ -12,6 +12,7 @@ use crate::world::{World, soon};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_must_exit_with_0() {
+    // key: services.run_once
     let task = |name: &str, script: &str| ServiceSpec {
         run_once: true,
         ..shell(name, script)
@@ -114,7 +115,7 @@ async fn a_restarted_agent_goes_on_with_the_services_that_run() {
     };
     let told = running.close().await;
     assert_eq!(told["redis"], "starting running ready(tcp 6379) stopped");
-    assert_eq!(told["seed"], "starting running ready(exited 0) exited(Some(0))");
+    assert_eq!(told["seed"], "running ready(exited 0) exited(Some(0))");
 }
 
 async fn ids(world: &World) -> Vec<String> {
@@ -128,4 +129,70 @@ async fn ids(world: &World) -> Vec<String> {
         .collect();
     ids.sort();
     ids
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_asks_for_time_to_end_has_it() {
+    // key: services.stop_grace_period
+    let db = ServiceSpec {
+        stop_signal: Some("SIGUSR1".into()),
+        stop_grace_period_ms: Some(60_000),
+        ready: ready(ReadyProbe::Log("up".into()), 60_000),
+        ..shell(
+            "db",
+            "trap 'echo wrote everything; exit 0' USR1; echo up; while true; do usleep 10000; done",
+        )
+    };
+    let mut running = start(vec![db]).await;
+    running.ready().await;
+    let log = running.log_file("db");
+    let (observer, _) = mpsc::unbounded_channel();
+    let spec = StackSpec::new("none", Vec::new(), running.world.data().join("none"));
+    let empty = Stack::start(&running.world.engine, &running.sandbox, spec, observer);
+    std::mem::replace(&mut running.stack, empty).stop().await;
+    assert_eq!(super::lines(&log).last().map(String::as_str), Some("wrote everything"));
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_is_fetched_when_the_service_says_so() {
+    // key: services.pull_policy
+    let registry = crate::registry::Registry::start().await;
+    registry.let_go();
+    let image = format!("{}/app:1", registry.address);
+    let with = |pull_policy| ServiceSpec {
+        pull_policy,
+        entrypoint: Some(vec!["/hello".into()]),
+        run_once: true,
+        ..service("web", &image)
+    };
+    let mut told = Vec::new();
+    for policy in [
+        PullPolicy::Never,
+        PullPolicy::Missing,
+        PullPolicy::Missing,
+        PullPolicy::Always,
+        PullPolicy::Never,
+    ] {
+        let running = start(vec![with(policy)]).await;
+        let sentence = running.failed().await.sentence().replace(&registry.address, "REGISTRY");
+        let is_here = !sentence.contains("pull_policy"); // its program is none: the container was made
+        told.push(format!(
+            "{policy:?}: here {is_here}, asked {} times",
+            registry.resolved()
+        ));
+        if !is_here {
+            told.push(sentence);
+        }
+        running.close().await;
+    }
+    insta::assert_snapshot!(told.join("\n"), @"
+    Never: here false, asked 0 times
+    service `web`: image `REGISTRY/app:1` does not exist: it is not on this machine, and `pull_policy: never` says not to fetch it
+    Missing: here true, asked 1 times
+    Missing: here true, asked 1 times
+    Always: here true, asked 2 times
+    Never: here true, asked 2 times
+    ");
+    crate::layers::docker(&["rmi", &image]);
 }

@@ -1,18 +1,25 @@
 //! Stacks of services on a real engine: what the tests stand on.
 
+mod builds;
 mod failing;
+mod keys;
 mod life;
+mod many;
 mod ready;
+mod share;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use agent::engine::ContainerPlan;
+use agent::logs::lines::LineAssembler;
 use agent::sandbox::{Pool, Reuse, Sandbox};
 use agent::stack::{Stack, StackEvent, StackFailure, StackSpec};
 use job_specs::model::{Dependency, DependencyCondition, HealthTest, Healthcheck, Ready, ReadyProbe, ServiceSpec};
 use protocol::attempt::ServiceState;
 use tokio::sync::mpsc;
 
+use crate::stage::texts;
 use crate::world::{World, soon, text, want};
 
 /// A stack in a sandbox, and what it has told.
@@ -63,6 +70,15 @@ impl Running {
         soon(self.stack.ready()).await.expect_err("a service fails")
     }
 
+    /// The lines of a service's log so far.
+    fn log(&self, service: &str) -> Vec<String> {
+        lines(&self.log_file(service))
+    }
+
+    fn log_file(&self, service: &str) -> PathBuf {
+        self.world.data().join(format!("stack/service-{service}/log"))
+    }
+
     /// Connects to port 81 of a service, as a step would.
     async fn knock(&self, service: &str) {
         let engine = &self.world.engine;
@@ -108,6 +124,14 @@ impl Running {
         self.world.close().await;
         told
     }
+}
+
+fn lines(log: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut assembler = LineAssembler::new(Default::default());
+    assembler.push(&std::fs::read(log).unwrap_or_default(), &mut lines);
+    assembler.finish(&mut lines);
+    texts(&lines)
 }
 
 fn service(name: &str, image: &str) -> ServiceSpec {

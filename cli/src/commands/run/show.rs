@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use agent::local::{LocalEvent, LocalOutcome};
+use agent::local::{LocalEnd, LocalEvent, LocalOutcome};
 use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use job_specs::model::JobSpec;
@@ -13,6 +13,7 @@ use protocol::record::{self, Source};
 use protocol::reports::{TestCase, TestReport, TestStatus};
 use tokio::sync::mpsc;
 
+use super::json;
 use crate::args::Progress;
 use crate::render::test_cases;
 
@@ -20,7 +21,7 @@ const DIM: Style = Style::new().dimmed();
 
 /// Prints events until the run is over.
 pub async fn show(
-    jobs: Vec<JobSpec>,
+    mut jobs: Vec<JobSpec>,
     mut events: mpsc::UnboundedReceiver<LocalEvent>,
     progress: Progress,
 ) -> anyhow::Result<()> {
@@ -28,11 +29,26 @@ pub async fn show(
     while events.recv_many(&mut batch, 256).await > 0 {
         let mut out = std::io::BufWriter::new(anstream::stdout().lock());
         for event in batch.drain(..) {
-            print(&mut out, &jobs, event, progress)?;
+            if let LocalEvent::Expanded { job, spec } = event {
+                know(&mut jobs, job, *spec);
+                continue;
+            }
+            match progress {
+                Progress::Json => json::print(&mut out, &jobs, &event)?,
+                _ => print(&mut out, &jobs, event, progress)?,
+            }
         }
         out.flush().context("print the log")?;
     }
     Ok(())
+}
+
+/// A deferred job has its final form, or a new cell is there.
+fn know(jobs: &mut Vec<JobSpec>, job: usize, spec: JobSpec) {
+    match jobs.get_mut(job) {
+        Some(known) => *known = spec,
+        None => jobs.push(spec),
+    }
 }
 
 fn print(out: &mut impl Write, jobs: &[JobSpec], event: LocalEvent, progress: Progress) -> anyhow::Result<()> {
@@ -52,6 +68,15 @@ fn print(out: &mut impl Write, jobs: &[JobSpec], event: LocalEvent, progress: Pr
             out.flush()?;
             tests(&jobs[job], &report, progress)
         }
+        LocalEvent::Held { job, until } => {
+            out.flush()?;
+            let at = jiff::Timestamp::from_microsecond(until).context("read a time")?;
+            let at = at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M");
+            let title = jobs[job].title();
+            anstream::eprintln!("{title}: services and a container of its image stay until {at}; Ctrl-C lets them go");
+            Ok(())
+        }
+        LocalEvent::Expanded { .. } => Ok(()),
         LocalEvent::Finished { job, outcome } => {
             out.flush()?;
             if jobs.len() > 1 && progress != Progress::Quiet {
@@ -159,20 +184,12 @@ fn result(job: &JobSpec, outcome: &LocalOutcome) -> String {
 }
 
 /// The last lines: one a job, then the sum.
-pub fn results(jobs: &[JobSpec], outcomes: &[LocalOutcome], progress: Progress) -> anyhow::Result<()> {
+pub fn results(end: &LocalEnd, progress: Progress) -> anyhow::Result<()> {
+    let (jobs, outcomes) = (&end.jobs, &end.outcomes);
     if progress == Progress::Json {
-        for (job, outcome) in jobs.iter().zip(outcomes) {
-            let (verdict, reason) = match outcome {
-                LocalOutcome::Ran(result) => (
-                    serde_json::to_value(result.verdict)?,
-                    serde_json::to_value(&result.reason)?,
-                ),
-                LocalOutcome::Skipped { reason } => ("skipped".into(), reason.clone().into()),
-            };
-            let line =
-                serde_json::json!({"v": 1, "type": "result", "job": job.title(), "status": verdict, "reason": reason});
-            anstream::eprintln!("{line}");
-        }
+        jobs.iter()
+            .zip(outcomes)
+            .for_each(|(job, outcome)| json::result(job, outcome));
         return Ok(());
     }
     for (job, outcome) in jobs.iter().zip(outcomes) {
@@ -186,4 +203,27 @@ pub fn results(jobs: &[JobSpec], outcomes: &[LocalOutcome], progress: Progress) 
         anstream::eprintln!("RESULT {passed} of {} passed", jobs.len());
     }
     Ok(())
+}
+
+/// The line above a round of `--watch`: when, and what changed.
+pub fn header(changed: Option<&[String]>, progress: Progress) {
+    if matches!(progress, Progress::Json | Progress::Quiet) {
+        return;
+    }
+    let now = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
+    let what = match changed {
+        None => String::new(),
+        Some([one]) => format!(" · {one}"),
+        Some([first, others @ ..]) => format!(" · {first} and {} more", others.len()),
+        Some([]) => " · no file".to_owned(),
+    };
+    let bold = Style::new().bold();
+    anstream::eprintln!("\n{bold}── {now}{what} ──{bold:#}");
+}
+
+/// What `--watch` says between two rounds.
+pub fn waiting(progress: Progress) {
+    if !matches!(progress, Progress::Json | Progress::Quiet) {
+        anstream::eprintln!("{DIM}waiting for changes; Ctrl-C ends{DIM:#}");
+    }
 }

@@ -13,7 +13,7 @@ use super::rules::Subject;
 use crate::app::App;
 use crate::http::error::ApiError;
 use crate::http::events::Topic;
-use crate::store::{StoreError, attempts, builds, jobs, repositories};
+use crate::store::{StoreError, artifacts, attempts, builds, jobs, repositories};
 
 /// The part of the list's query that decides who may see it.
 #[derive(Debug, Default, Deserialize)]
@@ -39,6 +39,10 @@ async fn is_public_if_there(app: &App, subject: Subject, parts: &mut Parts) -> R
         Subject::Attempt => {
             let attempt = attempts::show(&app.store, &AttemptId(named("attempt")?)).await?;
             is_build_public(app, attempt.build).await
+        }
+        Subject::Artifact => {
+            let artifact = artifacts::show(&app.store, &named("artifact")?).await?;
+            is_build_public(app, artifact.build).await
         }
         Subject::Repository => is_repository_public(app, &named("name")?).await,
         Subject::Badge => is_repository_public(app, named("file")?.trim_end_matches(".svg")).await,

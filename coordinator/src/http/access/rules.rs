@@ -25,6 +25,8 @@ pub(crate) enum Subject {
     Job,
     /// `{attempt}` is an attempt.
     Attempt,
+    /// `{artifact}` is an artifact.
+    Artifact,
     /// `{name}` is a repository.
     Repository,
     /// `{file}` is a repository with `.svg` behind.
@@ -42,11 +44,17 @@ pub(crate) fn of(method: &Method, path: Option<&str>) -> Rule {
     };
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match path {
-        "/healthz" | "/assets/{*path}" if reads => Rule::Public,
+        "/healthz" | "/schema/v1.json" | "/assets/{*path}" if reads => Rule::Public,
         "/login" | "/hooks/{forge}/{repository}" | "/agent/v1/enrol" => Rule::Public,
         path if path.starts_with("/agent/") => Rule::Agent,
-        "/builds/{number}" | "/api/v1/builds/{number}/logs" if reads => Rule::Readable(Subject::Build),
-        "/jobs/{job}" | "/jobs/{job}/attempts/{number}" if reads => Rule::Readable(Subject::Job),
+        "/builds/{number}" | "/api/v1/builds/{number}/logs" | "/api/v1/builds/{number}/artifacts" if reads => {
+            Rule::Readable(Subject::Build)
+        }
+        path if reads && path.starts_with("/api/v1/artifacts/{artifact}") => Rule::Readable(Subject::Artifact),
+        path if reads && path.starts_with("/artifacts/{artifact}") => Rule::Readable(Subject::Artifact),
+        "/jobs/{job}" | "/jobs/{job}/attempts/{number}" | "/api/v1/jobs/{job}/artifacts" if reads => {
+            Rule::Readable(Subject::Job)
+        }
         path if reads && path.starts_with("/api/v1/attempts/{attempt}/logs") => Rule::Readable(Subject::Attempt),
         "/repositories/{name}" if reads => Rule::Readable(Subject::Repository),
         "/badge/{file}" if reads => Rule::Readable(Subject::Badge),

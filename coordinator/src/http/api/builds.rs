@@ -1,10 +1,13 @@
 //! Builds: list, show, cancel, run again, why, and what is wrong with a job file.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use job_specs::diagnostics::Diagnostic;
 use job_specs::status::JobStatus;
+use protocol::ids::JobId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +19,7 @@ use crate::builds::job_files;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{OptionalJson, Path, Query};
+use crate::http::shell;
 use crate::store::builds::{self, Filter, Rerun};
 use crate::store::{attempts, jobs, repositories};
 
@@ -58,10 +62,12 @@ struct BuildDetail {
     /// What is wrong with its job file.
     #[schema(value_type = Vec<Object>)]
     diagnostics: Vec<Diagnostic>,
+    /// What the failing cells of each job have in common, a sentence each.
+    in_common: Vec<String>,
 }
 
 /// Which jobs to run again.
-#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Which {
     /// All jobs.
@@ -69,6 +75,8 @@ enum Which {
     All,
     /// Those that did not pass.
     Failed,
+    /// These, by their ids, and those that were skipped only because of them.
+    Jobs(Vec<String>),
 }
 
 /// Which jobs to run again.
@@ -146,22 +154,34 @@ fn unknown_status(name: &str) -> ApiError {
     responses((status = 200, body = BuildDetail)))]
 async fn show(State(app): State<App>, _: User, Path(number): Path<i64>) -> Result<Json<BuildDetail>, ApiError> {
     let found = builds::show(&app.store, number).await?;
+    let in_common = in_common(&found.jobs);
     let mut jobs = Vec::with_capacity(found.jobs.len());
     for job in found.jobs {
         let attempts = match job.attempts {
             0 => Vec::new(),
             _ => attempts::list(&app.store, &job.id).await?,
         };
-        jobs.push(Job::new(job, attempts));
+        jobs.push(Job::new(job, attempts, &app.shells));
     }
     Ok(Json(BuildDetail {
         build: Build::new(found.build, &app.url),
         jobs,
         diagnostics: found.diagnostics,
+        in_common,
     }))
 }
 
-/// Stops a build: waiting jobs at once, running ones by their agents.
+/// What the failing cells of each job have in common.
+fn in_common(jobs: &[jobs::Job]) -> Vec<String> {
+    let mut by_name: BTreeMap<&str, Vec<web::common::Ended<'_>>> = BTreeMap::new();
+    for job in jobs {
+        by_name.entry(&job.name).or_default().push((&job.matrix, job.status));
+    }
+    let said = |(name, cells): (&str, Vec<_>)| Some(format!("{name}: {}", web::common::in_common(&cells)?));
+    by_name.into_iter().filter_map(said).collect()
+}
+
+/// Stops a build: waiting jobs at once, running ones by their agents; held ones are let go.
 #[utoipa::path(post, path = "/api/v1/builds/{number}/cancel", params(("number", description = "Its number")),
     responses((status = 202, body = Build)))]
 async fn cancel(
@@ -170,6 +190,7 @@ async fn cancel(
     Path(number): Path<i64>,
 ) -> Result<(StatusCode, Json<Build>), ApiError> {
     builds::cancel(&app.store, number).await?;
+    shell::release(&app, |attempt| attempt.build == number).await?;
     let found = builds::show(&app.store, number).await?;
     Ok((StatusCode::ACCEPTED, Json(Build::new(found.build, &app.url))))
 }
@@ -186,6 +207,7 @@ async fn rerun(
     let which = match body.which {
         Which::All => Rerun::All,
         Which::Failed => Rerun::Failed,
+        Which::Jobs(ids) => Rerun::Jobs(ids.into_iter().map(JobId).collect()),
     };
     let made = builds::rerun(&app.store, number, which).await?;
     Ok((StatusCode::CREATED, Json(Made::new(made, &app.url))))

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
+use crate::http::shell;
 use crate::store::{Micros, jobs, queue};
 
 /// Jobs of the queue that are told at most.
@@ -28,6 +29,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(show))
         .routes(routes!(why))
         .routes(routes!(cancel))
+        .routes(routes!(release))
         .routes(routes!(waiting))
 }
 
@@ -88,7 +90,7 @@ async fn show(State(app): State<App>, _: User, Path(job): Path<String>) -> Resul
     });
     Ok(Json(JobDetail {
         history: history.collect(),
-        job: Job::new(found.job, found.attempts),
+        job: Job::new(found.job, found.attempts, &app.shells),
         spec: found.spec,
         labels: found.labels,
     }))
@@ -109,14 +111,31 @@ async fn why(State(app): State<App>, _: User, Path(job): Path<String>) -> Result
     }))
 }
 
-/// Stops one job.
+/// Stops one job; of one that is over and held, lets its containers go.
 #[utoipa::path(post, path = "/api/v1/jobs/{job}/cancel", params(("job", description = "Its id")),
     responses((status = 202, body = Job)))]
 async fn cancel(State(app): State<App>, _: User, Path(job): Path<String>) -> Result<(StatusCode, Json<Job>), ApiError> {
     let id = JobId(job);
-    queue::cancel(&app.store, &id).await?;
+    if !shell::release(&app, |attempt| attempt.job == id).await? {
+        queue::cancel(&app.store, &id).await?;
+    }
     let found = jobs::show(&app.store, &id).await?;
-    Ok((StatusCode::ACCEPTED, Json(Job::new(found.job, found.attempts))))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(Job::new(found.job, found.attempts, &app.shells)),
+    ))
+}
+
+/// Lets the containers of a held job go before their time.
+#[utoipa::path(delete, path = "/api/v1/jobs/{job}/hold", params(("job", description = "Its id")),
+    responses((status = 204), (status = 404)))]
+async fn release(State(app): State<App>, _: User, Path(job): Path<String>) -> Result<StatusCode, ApiError> {
+    let id = JobId(job);
+    jobs::show(&app.store, &id).await?;
+    match shell::release(&app, |attempt| attempt.job == id).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::NotFound("held job")),
+    }
 }
 
 /// Jobs that wait, in the order in which they will run, each with its reason.

@@ -2,9 +2,11 @@
 //! handlers. The description at `/api/v1/openapi.json` is made from the same declarations as the routes.
 
 pub(crate) mod agents;
+mod artifacts;
 mod attempts;
 mod build_logs;
 mod builds;
+mod caches;
 mod deliveries;
 pub(crate) mod hooks;
 mod jobs;
@@ -47,8 +49,11 @@ pub(crate) fn router() -> (Router<App>, Description) {
         .merge(builds::router())
         .merge(build_logs::router())
         .merge(jobs::router())
+        .merge(super::shell::described())
         .merge(attempts::router())
         .merge(logs::router())
+        .merge(artifacts::router())
+        .merge(caches::router())
         .merge(agents::router())
         .merge(tokens::router())
         .merge(test_reports::router())

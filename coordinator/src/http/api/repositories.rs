@@ -1,8 +1,11 @@
 //! Repositories: add, list, show, mark public, remove, and build one by hand.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use job_specs::triggers::Missed;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,8 +19,8 @@ use crate::git::Address;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, OptionalJson, Path};
-use crate::store::Micros;
 use crate::store::repositories::{self, Forge, NewRepository, Visibility};
+use crate::store::{Micros, schedules};
 use crate::webhooks;
 
 /// The routes of this file.
@@ -26,6 +29,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(list, add))
         .routes(routes!(show, change, remove))
         .routes(routes!(trigger))
+        .routes(routes!(scheduled))
 }
 
 /// One repository.
@@ -96,6 +100,8 @@ struct TriggerBody {
     /// A branch (`main`), a full reference, or a full commit id; the repository's default branch when left out.
     #[serde(rename = "ref")]
     reference: Option<String>,
+    /// Values of the job file's inputs; those that are left out have their defaults.
+    inputs: BTreeMap<String, String>,
 }
 
 /// All repositories, by name.
@@ -120,6 +126,7 @@ async fn add(State(app): State<App>, _: User, Body(new): Body<NewBody>) -> Resul
         repositories::set_public(&app.store, &repository.id, Visibility::Public).await?;
         repository.public = true;
     }
+    builds::look_at(&app, &repository);
     let hook = Hook::of(&app, &repository).await?;
     let added = Added {
         repository: repository.into(),
@@ -167,6 +174,48 @@ async fn remove(State(app): State<App>, _: User, Path(name): Path<String>) -> Re
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// A schedule of a repository.
+#[derive(Debug, Serialize, ToSchema)]
+struct Scheduled {
+    /// Five fields, as in the job file.
+    cron: String,
+    /// Whose clock.
+    timezone: String,
+    /// What happens to times that passed while nobody was there: `run_once` or `skip`.
+    #[schema(value_type = String)]
+    missed: Missed,
+    /// Values of inputs for its builds.
+    inputs: BTreeMap<String, String>,
+    /// When it is due next; null: never again.
+    next_at: Option<Micros>,
+    /// The build that it made last.
+    build: Option<i64>,
+    /// What came of the last time, when there is something to say.
+    message: Option<String>,
+}
+
+/// The schedules of a repository, as the job file of its default branch says.
+#[utoipa::path(get, path = "/api/v1/repositories/{name}/schedules", params(("name", description = "Its name")),
+    responses((status = 200, body = Vec<Scheduled>)))]
+async fn scheduled(
+    State(app): State<App>,
+    _: User,
+    Path(name): Path<String>,
+) -> Result<Json<Vec<Scheduled>>, ApiError> {
+    let repository = repositories::by_name(&app.store, &name).await?;
+    let all = schedules::list(&app.store, &repository.id).await?.into_iter();
+    let all = all.map(|found| Scheduled {
+        cron: found.schedule.cron,
+        timezone: found.schedule.timezone,
+        missed: found.schedule.missed,
+        inputs: found.schedule.inputs,
+        next_at: found.next_at,
+        build: found.build,
+        message: found.message,
+    });
+    Ok(Json(all.collect()))
+}
+
 /// Builds a branch, tag or commit now. Answers when the build is made.
 #[utoipa::path(post, path = "/api/v1/repositories/{name}/trigger", params(("name", description = "Its name")),
     request_body = TriggerBody, responses((status = 201, body = Made), (status = 422), (status = 502)))]
@@ -177,6 +226,6 @@ async fn trigger(
     OptionalJson(body): OptionalJson<TriggerBody>,
 ) -> Result<(StatusCode, Json<Made>), ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    let number = builds::trigger(&app, &repository, body.reference.as_deref()).await?;
+    let number = builds::trigger(&app, &repository, body.reference.as_deref(), body.inputs).await?;
     Ok((StatusCode::CREATED, Json(Made::new(number, &app.url))))
 }

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use job_specs::model::AxisValue;
 use job_specs::status::JobStatus;
+use job_specs::triggers::Concurrency;
 use protocol::attempt::{ReasonCode, Verdict};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::Shells;
 use crate::store::attempts::AttemptState;
 use crate::store::{Micros, attempts, builds, jobs};
 
@@ -42,6 +44,19 @@ pub(crate) struct Build {
     pub counts: BTreeMap<&'static str, u32>,
     /// The build that this one repeats.
     pub rerun_of: Option<i64>,
+    /// The branch that a pull request wants to go into.
+    pub base: Option<String>,
+    /// The pull request's number.
+    pub pull_request: Option<i64>,
+    /// Whether its code may have secrets: that of a pull request from a fork may not.
+    pub trusted: bool,
+    /// Values of the job file's inputs, as they were given.
+    pub inputs: BTreeMap<String, String>,
+    /// Its concurrency group: `{group, mode}`.
+    #[schema(value_type = Option<Object>)]
+    pub concurrency: Option<Concurrency>,
+    /// It waits for another build of its group.
+    pub waits_for_group: bool,
     /// Its page.
     pub url: String,
     /// When it was made.
@@ -67,6 +82,12 @@ impl Build {
             commit: cause.commit,
             title: cause.title,
             author: cause.author,
+            base: cause.base,
+            pull_request: cause.pull_request,
+            trusted: cause.trusted,
+            inputs: cause.inputs,
+            concurrency: build.concurrency,
+            waits_for_group: build.waits_for_group,
             status: build.status,
             message: build.message,
             counts: build.counts,
@@ -107,6 +128,8 @@ pub(crate) struct Job {
     pub cancelling: bool,
     /// Its attempts, oldest first.
     pub attempts: Vec<Attempt>,
+    /// It is over, and its containers stay until then: `drover shell` enters them.
+    pub held_until: Option<Micros>,
     /// Name of the newest attempt's agent.
     pub agent: Option<String>,
     /// When it was made.
@@ -120,8 +143,8 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// From the store.
-    pub fn new(job: jobs::Job, attempts: Vec<attempts::Attempt>) -> Job {
+    /// From the store, and from what agents hold.
+    pub fn new(job: jobs::Job, attempts: Vec<attempts::Attempt>, shells: &Shells) -> Job {
         let (reason, reason_code) = job.reason.map(|reason| (reason.sentence, reason.code)).unzip();
         Job {
             id: job.id.0,
@@ -135,6 +158,7 @@ impl Job {
             reason_code,
             allow_failure: job.allow_failure,
             cancelling: job.cancelling,
+            held_until: attempts.iter().rev().find_map(|attempt| shells.held_until(&attempt.id)),
             attempts: attempts.into_iter().map(Attempt::from).collect(),
             agent: job.agent,
             created_at: job.created_at,

@@ -1,8 +1,9 @@
 //! What the forms of pages do. Each posts, acts, and sends the browser back.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Form, State};
 use axum::response::Response;
-use job_specs::status::JobStatus;
 use protocol::ids::{AgentId, DeliveryId, JobId};
 use serde::Deserialize;
 use web::routes;
@@ -13,6 +14,7 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
+use crate::http::shell;
 use crate::store::agents::{self, Draining};
 use crate::store::builds::Rerun;
 use crate::store::{builds, deliveries, jobs, queue, repositories};
@@ -22,6 +24,7 @@ type Done = Result<Response, PageError>;
 /// Stops a build.
 pub(super) async fn cancel_build(State(app): State<App>, _: User, Path(number): Path<i64>) -> Done {
     builds::cancel(&app.store, number).await?;
+    shell::release(&app, |attempt| attempt.build == number).await?;
     Ok(go(&app, &routes::build(number), Notice::BuildCancelled(number)))
 }
 
@@ -46,15 +49,16 @@ pub(super) async fn cancel_job(State(app): State<App>, _: User, Path(job): Path<
     Ok(go(&app, &routes::job(&job), Notice::JobCancelled))
 }
 
-/// Runs a job's build again: what failed of it, or all of it when the job passed.
+/// Lets the containers of a held job go.
+pub(super) async fn release_job(State(app): State<App>, _: User, Path(job): Path<String>) -> Done {
+    shell::release(&app, |attempt| attempt.job.0 == job).await?;
+    Ok(go(&app, &routes::job(&job), Notice::JobReleased))
+}
+
+/// Runs this job again, one cell of a matrix included, and what was skipped only because of it.
 pub(super) async fn rerun_job(State(app): State<App>, _: User, Path(job): Path<String>) -> Done {
     let job = jobs::show(&app.store, &JobId(job)).await?.job;
-    let which = if job.status == JobStatus::Passed {
-        Rerun::All
-    } else {
-        Rerun::Failed
-    };
-    rerun(&app, job.build, which).await
+    rerun(&app, job.build, Rerun::Jobs(vec![job.id])).await
 }
 
 /// Lets an agent finish what it has.
@@ -79,6 +83,9 @@ pub(super) async fn remove_agent(State(app): State<App>, _: User, Path(agent): P
 #[derive(Deserialize)]
 pub(super) struct TriggerForm {
     reference: String,
+    /// Fields `input.NAME`, one for each input.
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
 }
 
 /// Builds a branch, tag or commit now.
@@ -90,7 +97,9 @@ pub(super) async fn trigger(
 ) -> Done {
     let repository = repositories::by_name(&app.store, &name).await?;
     let reference = Some(form.reference.trim()).filter(|reference| !reference.is_empty());
-    let number = crate::builds::trigger(&app, &repository, reference)
+    let inputs = form.others.into_iter();
+    let inputs = inputs.filter_map(|(field, value)| Some((field.strip_prefix("input.")?.to_owned(), value)));
+    let number = crate::builds::trigger(&app, &repository, reference, inputs.collect())
         .await
         .map_err(ApiError::from)?;
     Ok(go(&app, &routes::build(number), Notice::Triggered(number)))

@@ -101,8 +101,11 @@ async fn services(
 ) -> Result<Vec<ServiceView>, ApiError> {
     let mut services = Vec::new();
     for spec in &job.spec.services {
-        let log = logs.view(StreamId::service(&spec.name), Ends::Last).await?;
-        services.push(service(spec, attempt, told, log));
+        for name in spec.replicas() {
+            let log = logs.view(StreamId::service(&name), Ends::Last).await?;
+            let replica = ServiceSpec { name, ..spec.clone() };
+            services.push(service(&replica, attempt, told, log));
+        }
     }
     Ok(services)
 }
@@ -195,6 +198,9 @@ fn phases(told: &[AttemptEvent]) -> Vec<PhaseSpan> {
 #[derive(Default)]
 struct SeenStep<'a> {
     started_at: Option<i64>,
+    finished_at: Option<i64>,
+    /// The try that runs or ran last; 0 before any.
+    tries: u32,
     outcome: Option<&'a StepOutcome>,
 }
 
@@ -204,11 +210,23 @@ impl SeenStep<'_> {
         for event in told {
             match &event.kind {
                 EventKind::StepStarted { step } if *step == index => seen.started_at = Some(event.at),
-                EventKind::StepFinished { step, outcome } if *step == index => seen.outcome = Some(outcome),
+                EventKind::StepRetried { step, number, .. } if *step == index => seen.tries = *number,
+                EventKind::StepFinished { step, outcome } if *step == index => {
+                    seen.finished_at = Some(event.at);
+                    seen.outcome = Some(outcome);
+                }
                 _ => {}
             }
         }
         seen
+    }
+
+    /// From go to exit; over all tries when there are several.
+    fn duration_us(&self) -> Option<u64> {
+        let outcome = self.outcome?;
+        let whole = self.finished_at.zip(self.started_at).filter(|_| self.tries > 1);
+        let whole = whole.and_then(|(to, from)| u64::try_from(to - from).ok());
+        whole.or(Some(outcome.duration_us))
     }
 
     fn state(&self, attempt: AttemptState) -> StepState {
@@ -240,7 +258,8 @@ fn step(spec: &StepSpec, state: StepState, seen: &SeenStep<'_>, log: LogView) ->
         },
         allow_failure: spec.allow_failure,
         started_at: seen.started_at,
-        duration_us: outcome.map(|outcome| outcome.duration_us),
+        duration_us: seen.duration_us(),
+        tries: seen.tries,
         exit_code: outcome.and_then(|outcome| outcome.exit_code),
         sentence: outcome.and_then(|outcome| outcome.reason.clone()),
         peak_memory_bytes: outcome.map_or(0, |outcome| outcome.peak_memory_bytes),

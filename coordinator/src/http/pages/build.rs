@@ -16,9 +16,9 @@ use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
 use crate::http::follow::wire;
 use crate::logs::{LogError, LogKey};
-use crate::store::attempts;
-use crate::store::builds::{self, BuildDetail};
+use crate::store::builds::{self, Build, BuildDetail};
 use crate::store::jobs::{self, Job};
+use crate::store::{artifacts, attempts};
 
 /// Lines of the first failure's log.
 const FAILURE_LINES: usize = 20;
@@ -41,17 +41,51 @@ pub(super) async fn page(
             rerun_failed: over && found.jobs.iter().any(|job| did_not_pass(job.status)),
         },
     };
+    let kept = artifacts::of_build(&app.store, number).await?;
     let view = BuildPage {
         failure: failure(&app, &found.jobs).await?,
         tests: test_reports::of_build(&app, number).await?,
         diagnosis: diagnosis(&app, &found).await,
+        artifacts: kept.into_iter().map(super::artifact::row).collect(),
         sentence: found.build.message.clone(),
+        notes: notes(&found.build),
         build: rows::build(found.build),
         jobs: rows::jobs(&app, found.jobs).await?,
         exclusions: Vec::new(),
         actions,
     };
     Ok(framed.draw_part(part, &view, (web::pages::build, web::pages::build_live)))
+}
+
+/// What else there is to know about a build, a sentence each.
+fn notes(build: &Build) -> Vec<String> {
+    let (cause, mut notes) = (&build.cause, Vec::new());
+    if let (Some(number), Some(base)) = (cause.pull_request, &cause.base) {
+        let secrets = match cause.trusted {
+            true => "",
+            false => "; it comes from a fork: it gets no secrets, shares no sandbox and writes no cache",
+        };
+        notes.push(format!("Pull request {number} into `{base}`{secrets}."));
+    }
+    if let Some(first) = build.rerun_of {
+        notes.push(format!("It runs build #{first} again."));
+    }
+    if !cause.inputs.is_empty() {
+        let inputs: Vec<String> = cause
+            .inputs
+            .iter()
+            .map(|(name, value)| format!("`{name}={value}`"))
+            .collect();
+        notes.push(format!("Inputs: {}.", inputs.join(", ")));
+    }
+    if let Some(concurrency) = &build.concurrency {
+        let state = match build.waits_for_group {
+            true => ": it waits for another build of the group",
+            false => "",
+        };
+        notes.push(format!("Concurrency group `{}`{state}.", concurrency.group));
+    }
+    notes
 }
 
 async fn diagnosis(app: &App, found: &BuildDetail) -> Diagnosis {

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use job_specs::status::JobStatus;
 use protocol::ids::JobId;
 use serde::Deserialize;
 use web::views::{AttemptLink, JobActions, JobPage};
@@ -13,7 +14,7 @@ use crate::app::App;
 use crate::http::access::Reader;
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
-use crate::store::{builds, jobs};
+use crate::store::{artifacts, builds, jobs};
 
 /// How to show it.
 #[derive(Deserialize)]
@@ -85,7 +86,16 @@ async fn page(
     let siblings = rows::jobs(app, build.jobs).await?;
     let row = siblings.iter().find(|row| row.id == job.as_str()).cloned();
     let over = found.job.status.is_final();
+    let of_shown = shown.map(|shown| shown.id.clone());
+    let kept = artifacts::of_job(&app.store, &job).await?.into_iter();
+    let kept = kept.filter(|artifact| of_shown.as_ref() == Some(&artifact.attempt));
+    let held_until = found
+        .attempts
+        .iter()
+        .rev()
+        .find_map(|attempt| app.shells.held_until(&attempt.id));
     let page = JobPage {
+        artifacts: kept.map(super::artifact::row).collect(),
         attempts: links.collect(),
         attempt: view,
         tests,
@@ -95,7 +105,9 @@ async fn page(
         actions: JobActions {
             cancel: user.is_some() && !over,
             rerun: user.is_some() && over,
+            enter: user.is_some() && (held_until.is_some() || found.job.status == JobStatus::Running),
         },
+        held_until: held_until.filter(|_| user.is_some()),
     };
     Ok(framed.draw_part(part, &page, (web::pages::job, web::pages::job_live)))
 }

@@ -3,6 +3,7 @@
 
 mod actions;
 mod agents;
+mod artifact;
 mod attempt;
 mod build;
 mod builds;
@@ -12,6 +13,7 @@ mod login;
 mod notice;
 mod repository;
 mod rows;
+mod shell;
 mod test_reports;
 mod tokens;
 
@@ -44,7 +46,10 @@ pub(super) fn router() -> Routes {
         .route("/jobs/{job}", get_only.clone(), get(job::newest))
         .route("/jobs/{job}/attempts/{number}", get_only.clone(), get(job::attempt))
         .route("/jobs/{job}/cancel", post_only.clone(), post(actions::cancel_job))
+        .route("/jobs/{job}/shell", get_only.clone(), get(shell::page))
+        .route("/jobs/{job}/release", post_only.clone(), post(actions::release_job))
         .route("/jobs/{job}/rerun", post_only.clone(), post(actions::rerun_job))
+        .route("/artifacts/{artifact}", get_only.clone(), get(artifact::page))
         .route("/agents", get_only.clone(), get(agents::page))
         .route("/agents/enrol", post_only.clone(), post(agents::enrol))
         .route("/agents/{agent}/drain", post_only.clone(), post(actions::drain))

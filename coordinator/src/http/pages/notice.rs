@@ -12,6 +12,7 @@ use crate::http::access;
 pub(super) enum Notice {
     BuildCancelled(i64),
     JobCancelled,
+    JobReleased,
     BuildAgain(i64),
     Triggered(i64),
     Redelivered,
@@ -27,6 +28,7 @@ impl Notice {
         match self {
             Notice::BuildCancelled(number) => format!("cancelled.{number}"),
             Notice::JobCancelled => "job-cancelled".into(),
+            Notice::JobReleased => "job-released".into(),
             Notice::BuildAgain(number) => format!("again.{number}"),
             Notice::Triggered(number) => format!("triggered.{number}"),
             Notice::Redelivered => "redelivered".into(),
@@ -46,6 +48,7 @@ pub(super) fn sentence(word: &str) -> Option<String> {
     Some(match kind {
         "cancelled" => format!("Build {number} is being cancelled."),
         "job-cancelled" => "The job is being cancelled.".into(),
+        "job-released" => "The job's containers are let go.".into(),
         "again" => format!("This is build {number}: the same commit again."),
         "triggered" => format!("Build {number} has begun."),
         "redelivered" => "The delivery is being processed again.".into(),
@@ -81,6 +84,7 @@ mod tests {
         for notice in [
             Notice::BuildCancelled(4),
             Notice::JobCancelled,
+            Notice::JobReleased,
             Notice::BuildAgain(4),
             Notice::Triggered(4),
             Notice::Redelivered,

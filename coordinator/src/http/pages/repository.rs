@@ -2,7 +2,9 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use web::views::{DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, SecretRow};
+use web::views::{
+    DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow,
+};
 
 use super::frame::Framed;
 use super::{PageError, rows, test_reports};
@@ -14,7 +16,7 @@ use crate::http::hooks::refused_for;
 use crate::store::builds::{self, Build, Filter};
 use crate::store::deliveries::{Delivery, DeliveryStatus};
 use crate::store::repositories::{self, Repository};
-use crate::store::{StoreError, counters, deliveries, secrets};
+use crate::store::{StoreError, counters, deliveries, schedules, secrets};
 use crate::webhooks;
 
 /// Builds on a repository's page.
@@ -62,6 +64,8 @@ pub(super) async fn page(
         hook: None,
         deliveries: Vec::new(),
         secrets: Vec::new(),
+        schedules: Vec::new(),
+        inputs: Vec::new(),
     };
     if framed.has_user() {
         fill_private(&app, &repository, &mut view).await?;
@@ -80,6 +84,16 @@ async fn fill_private(app: &App, repository: &Repository, view: &mut RepositoryP
     });
     let newest = deliveries::list(&app.store, Some(&repository.id), DELIVERIES).await?;
     view.deliveries = newest.into_iter().map(delivery).collect();
+    view.inputs = schedules::inputs(&app.store, &repository.id).await?;
+    let scheduled = schedules::list(&app.store, &repository.id).await?.into_iter();
+    let row = |found: schedules::Scheduled| ScheduleRow {
+        cron: found.schedule.cron,
+        timezone: found.schedule.timezone,
+        next_at: found.next_at,
+        build: found.build,
+        sentence: found.message,
+    };
+    view.schedules = scheduled.map(row).collect();
     let known = secrets::list(&app.store, &repository.id)
         .await?
         .into_iter()
@@ -111,7 +125,7 @@ fn delivery(delivery: Delivery) -> DeliveryRow {
     DeliveryRow {
         id: delivery.id.0,
         event: delivery.event,
-        reference: String::new(),
+        reference: delivery.reference,
         received_at: delivery.received_at,
         state,
         sentence: delivery.message,

@@ -38,7 +38,16 @@ pub(super) async fn finish(
         Err(error) => return Err(error.into()),
     }
     let verdict = told.result.verdict;
-    queue::finish(&app.store, &hold, &told.events, told.result).await?;
+    // First, so that whoever sees the end sees this too.
+    if let Some(until) = told.held_until {
+        app.shells.hold(&hold.agent, &hold.attempt, until);
+    }
+    let ending = queue::Ending {
+        events: told.events,
+        result: told.result,
+        outputs: told.outputs,
+    };
+    queue::finish_with(&app.store, &hold, ending).await?;
     metrics::counter!("drover_attempts_finished_total", "verdict" => format!("{verdict:?}").to_lowercase())
         .increment(1);
     tracing::info!(attempt.id = %hold.attempt, ?verdict, "an attempt ended");

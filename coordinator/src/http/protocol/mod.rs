@@ -2,6 +2,7 @@
 //! 409, and the agent stops that work.
 
 mod attempts;
+mod blobs;
 mod logs;
 mod poll;
 mod reports;
@@ -9,7 +10,7 @@ mod reports;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Method;
-use axum::routing::{patch, post, put};
+use axum::routing::{get, patch, post, put};
 use protocol::ids::{AgentId, AttemptId};
 use protocol::lease::{Enrol, Enrolled};
 
@@ -41,6 +42,28 @@ pub(super) fn router() -> Routes {
             "/agent/v1/attempts/{attempt}/logs/{stream}",
             [Method::PATCH],
             patch(logs::append),
+        )
+        .route("/agent/v1/attempts/{attempt}/room", [Method::GET], get(blobs::room))
+        .route("/agent/v1/attempts/{attempt}/needs", [Method::GET], get(blobs::needs))
+        .route(
+            "/agent/v1/attempts/{attempt}/artifacts/{name}",
+            [Method::PUT],
+            put(blobs::keep_artifact),
+        )
+        .route(
+            "/agent/v1/attempts/{attempt}/caches/find",
+            [Method::POST],
+            post(blobs::find_cache),
+        )
+        .route(
+            "/agent/v1/attempts/{attempt}/caches/{key}",
+            [Method::PUT],
+            put(blobs::save_cache),
+        )
+        .route(
+            "/agent/v1/attempts/{attempt}/blobs/{sha}",
+            [Method::GET],
+            get(blobs::read),
         )
         .route("/agent/v1/attempts/{attempt}/tests", [Method::PUT], put(reports::keep))
 }

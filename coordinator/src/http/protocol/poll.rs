@@ -22,7 +22,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::Json as Body;
 use crate::store::agents::{Draining, Seen};
 use crate::store::queue::{Claim, Claimed, Hold};
-use crate::store::{Change, Store, StoreError, agents, queue, secrets};
+use crate::store::{Change, Store, StoreError, agents, artifacts, queue, secrets};
 
 /// Answers an agent as soon as there is something to say, at the latest when the time of holding is over.
 pub(super) async fn poll(
@@ -32,6 +32,8 @@ pub(super) async fn poll(
 ) -> Result<Json<PollAnswer>, ApiError> {
     check_version(poll.version)?;
     let mut changes = app.store.changes();
+    let mut bell = app.shells.bell();
+    app.shells.holds_of(&agent, &poll.holds);
     let until = Instant::now() + hold_time(&poll);
     let mut caller = Caller {
         told: app.cancels.told(&agent),
@@ -47,6 +49,7 @@ pub(super) async fn poll(
             () = app.stop.cancelled() => break,
             () = sleep_until(until) => break,
             woken = woken(&mut changes) => woken,
+            Ok(()) = bell.changed() => Woken::ByQueue,
         };
         let now_drains = match woken {
             Woken::ByQueue => drains,
@@ -160,7 +163,8 @@ impl Caller<'_> {
     /// Whether the agent must hear this now.
     fn is_news(&self, answer: &PollAnswer) -> bool {
         let cancels = answer.cancel.iter().any(|attempt| !self.told.contains(attempt));
-        cancels || !answer.leases.is_empty() || !answer.lost.is_empty()
+        let people = !answer.shells.is_empty() || !answer.release.is_empty();
+        cancels || people || !answer.leases.is_empty() || !answer.lost.is_empty()
     }
 
     /// Renews what it holds and looks for more.
@@ -173,6 +177,7 @@ impl Caller<'_> {
             drain: drains == Draining::Yes,
             ..PollAnswer::default()
         };
+        (answer.shells, answer.release) = self.app.shells.news_for(&self.agent);
         for held in resumed {
             self.resume(held, &mut answer).await?;
         }
@@ -227,6 +232,11 @@ impl Caller<'_> {
                 return Ok(None);
             }
         };
+        // What passed in the build that this one repeats is no need any more, but its artifacts are.
+        let mut spec = claimed.spec.clone();
+        let wanted = artifacts::needs(store, claimed.build, &spec).await?;
+        spec.needs
+            .extend(wanted.into_iter().filter(|need| !claimed.spec.needs.contains(need)));
         tracing::info!(attempt.id = %claimed.attempt, agent.id = %self.agent, build = claimed.build, "a lease is given");
         Ok(Some(Lease {
             env: builtin_env(&facts(&claimed)),
@@ -240,7 +250,7 @@ impl Caller<'_> {
                 commit: claimed.cause.commit,
                 reference: claimed.cause.reference,
             },
-            spec: claimed.spec,
+            spec,
             secrets,
             trusted: claimed.cause.trusted,
         }))
@@ -268,6 +278,9 @@ fn facts(claimed: &Claimed) -> Facts {
         build: Some(claimed.build),
         title: Some(cause.title),
         author: Some(cause.author),
+        base: cause.base,
+        pull_request: cause.pull_request,
+        inputs: cause.inputs,
         ..Facts::default()
     }
 }

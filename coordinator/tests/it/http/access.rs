@@ -7,8 +7,9 @@ use serde_json::json;
 use super::support::{PASSING, SimAgent, TestApp, TestRepository, form};
 
 /// What answers without credentials; all else must not.
-const PUBLIC: [(&str, &str); 6] = [
+const PUBLIC: [(&str, &str); 7] = [
     ("GET", "/healthz"),
+    ("GET", "/schema/v1.json"),
     ("GET", "/assets/{*path}"),
     ("GET", "/login"),
     ("POST", "/login"),
@@ -340,7 +341,9 @@ async fn a_public_repository_is_read_by_anybody_and_nothing_else_is() {
     GET /api/v1/attempts/{attempt}/logs/{stream}/lines
     GET /api/v1/attempts/{attempt}/logs/{stream}/meta
     GET /api/v1/attempts/{attempt}/logs/{stream}/raw
+    GET /api/v1/builds/{number}/artifacts
     GET /api/v1/builds/{number}/logs
+    GET /api/v1/jobs/{job}/artifacts
     GET /badge/{file}
     GET /builds/{number}
     GET /jobs/{job}

@@ -121,7 +121,7 @@ async fn a_build_by_hand() {
     insta::assert_snapshot!(said.join("\n"), @r#"
     {"code":"no_such_reference","message":"the repository has no branch or tag nowhere"}
     {"code":"bad_reference","message":"`-x` is not a valid branch or tag name"}
-    {"code":"bad_reference","message":"`refs/notes/x` is neither a branch nor a tag"}
+    {"code":"bad_reference","message":"`refs/notes/x` is neither a branch nor a tag nor the head of a pull request"}
     {"code":"no_job_file","message":"there is no .drover.yml (and no .drover/*.yml) at <none>"}
     {"code":"no_such_reference","message":"the repository has no tag v1"}
     {"code":"no_such_commit","message":"the repository has no commit 1234567890; it may have been replaced by a later push"}
@@ -208,7 +208,10 @@ async fn a_waiting_job_says_why() {
     let queue = app.get("/api/v1/queue").await.expect(200).json();
     assert_eq!(queue.as_array().unwrap().len(), 2);
     let detail = app.get(&format!("/api/v1/jobs/{job}")).await.expect(200).json();
-    assert_eq!(detail["spec"]["needs"], json!(["build"]));
+    assert_eq!(
+        detail["spec"]["needs"],
+        json!([{"job": "build", "cell": [], "artifacts": false}])
+    );
     app.post(&format!("/api/v1/jobs/{job}/cancel"), json!({}))
         .await
         .expect(202);

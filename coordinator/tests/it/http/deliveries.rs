@@ -124,13 +124,13 @@ async fn what_makes_no_build_says_why() {
     }
     insta::assert_snapshot!(said.join("\n"), @r"
     done: there is no .drover.yml (and no .drover/*.yml) at <main>
-    done: the job file at <tags-only> does not want `push` events
+    done: no build of <tags-only>: the job file is not for push events
     done: the branch or tag was deleted: nothing to build
     failed: the repository has no branch nowhere
     failed: the repository has no branch nowhere
     failed: the repository has no commit 1234567890; it may have been replaced by a later push
     failed: `refs/heads/--upload-pack=touch /tmp/x` is not a valid branch or tag name
-    failed: `refs/notes/x` is neither a branch nor a tag
+    failed: `refs/notes/x` is neither a branch nor a tag nor the head of a pull request
     failed: `main` is not a full commit id (40 or 64 hexadecimal digits)
     failed: the body is no generic push delivery: missing field `ref` at line 1 column 12
     ");

@@ -107,6 +107,7 @@ pub async fn a_build_without_jobs_has_failed(world: World) {
         related: vec![],
         notes: vec![],
         help: None,
+        fixes: Vec::new(),
     };
     let new = NewBuild {
         diagnostics: vec![diagnostic.clone()],

@@ -11,6 +11,7 @@ fn push(world: &World, external_id: Option<&str>) -> NewDelivery {
     NewDelivery {
         repository: world.repository.clone(),
         external_id: external_id.map(str::to_owned),
+        reference: "main".into(),
         event: "push".into(),
         headers: BTreeMap::from([("X-GitHub-Event".to_owned(), "push".to_owned())]),
         body: vec![b'{', 0, 255, b'}'],

@@ -4,10 +4,14 @@ mod access;
 mod builds;
 mod crowd;
 mod deliveries;
+mod flow;
+mod kept;
 mod leases;
 mod model;
 mod queue;
 mod reports;
+mod roads;
+mod schedules;
 mod shared;
 mod small_queue;
 mod world;
@@ -38,6 +42,11 @@ on_both! {
         failed_jobs_run_again, a_newer_schema_is_refused, a_failed_write_harms_no_neighbour, counters_count;
     crowd: ten_thousand_jobs_are_claimed_once_each, agents_die_in_the_middle;
     deliveries: a_delivery_is_kept_once, a_delivery_is_tried_until_it_is_done, a_delivery_makes_one_build;
+    flow: a_need_on_one_cell_is_met_by_it, conditions_skip_and_what_follows_runs, forks_get_no_secrets,
+        deferred_jobs_become_their_cells, a_matrix_may_be_empty_or_wrong, a_cancelled_placeholder_stays_cancelled,
+        outputs_that_cannot_be_kept_fail_the_job, retry_names_what_is_tried_again,
+        one_job_runs_again_with_what_it_held_up;
+    kept: artifacts_have_room_and_expire, caches_are_found_by_scope_and_go_when_unused;
     leases: a_silent_agent_loses_its_job, a_lost_job_is_tried_three_times, nobody_is_lost_after_a_start,
         an_agent_that_calls_keeps_its_job, a_restarted_agent_goes_on, events_are_kept_once, finish_is_told_twice,
         what_we_broke_is_tried_again;
@@ -48,6 +57,9 @@ on_both! {
         writes_wake_others;
     reports: a_part_is_kept_once, new_fixed_and_flaky_are_found, a_grid_over_the_cells, fifty_thousand_tests_of_one_attempt,
         old_reports_go;
+    roads: a_queue_lets_one_build_run, only_the_newest_waits, a_new_build_stops_the_older, a_crowd_shares_the_road,
+        whatever_happens_one_build_has_the_road;
+    schedules: a_schedule_keeps_its_time, a_time_makes_one_build;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,14 +4,14 @@
 use coordinator::store::builds::{self, NewJob};
 use coordinator::store::queue::{self, Claimed, Hold, RETRIES};
 use coordinator::store::{StoreError, attempts};
-use job_specs::model::JobSpec;
+use job_specs::model::{JobSpec, WhenStatus};
 use job_specs::status::JobStatus as S;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use protocol::attempt::Verdict;
 use protocol::ids::{AgentId, JobId};
 
-use super::small_queue::{Act, Definition, Job, Model, act, definition, needs};
+use super::small_queue::{Act, After, Definition, Job, Model, act, definition, needs};
 use super::world::{World, cells, hold};
 
 /// A case: the store and the model side by side.
@@ -37,6 +37,10 @@ impl Case<'_> {
                     max_parallel: definition.max_parallel,
                     fail_fast: definition.fail_fast,
                     allow_failure: definition.allow_failure,
+                    when: WhenStatus {
+                        success: !matches!(definition.after, After::Failure),
+                        failure: !matches!(definition.after, After::Success),
+                    },
                     ..cell
                 }));
             }

@@ -13,6 +13,15 @@ pub struct Definition {
     pub max_parallel: Option<u32>,
     pub fail_fast: bool,
     pub allow_failure: bool,
+    pub after: After,
+}
+
+/// How the needs must have ended.
+#[derive(Debug, Clone, Copy)]
+pub enum After {
+    Success,
+    Failure,
+    Always,
 }
 
 /// What somebody does; numbers choose among what there is.
@@ -35,14 +44,18 @@ pub fn definition() -> impl Strategy<Value = Definition> {
         max_parallel,
         any::<bool>(),
         prop::bool::weighted(0.2),
+        prop::sample::select(vec![After::Success, After::Success, After::Failure, After::Always]),
     )
-        .prop_map(|(cells, needs, max_parallel, fail_fast, allow_failure)| Definition {
-            cells,
-            needs,
-            max_parallel,
-            fail_fast,
-            allow_failure,
-        })
+        .prop_map(
+            |(cells, needs, max_parallel, fail_fast, allow_failure, after)| Definition {
+                cells,
+                needs,
+                max_parallel,
+                fail_fast,
+                allow_failure,
+                after,
+            },
+        )
 }
 
 pub fn act() -> impl Strategy<Value = Act> {
@@ -73,6 +86,8 @@ pub struct Job {
     pub status: S,
     pub attempts: u32,
     pub cancelling: bool,
+    /// Skipped because what it is for did not happen.
+    pub unneeded: bool,
 }
 
 /// The whole queue: one build.
@@ -86,22 +101,26 @@ impl Model {
     pub fn new(definitions: &[Definition]) -> Model {
         let mut jobs = Vec::new();
         for (name, definition) in definitions.iter().enumerate() {
-            let status = if needs(definition, name).next().is_none() {
-                S::Queued
-            } else {
-                S::Waiting
+            let status = match (needs(definition, name).next(), definition.after) {
+                (Some(_), _) => S::Waiting,
+                (None, After::Failure) => S::Skipped,
+                (None, After::Success | After::Always) => S::Queued,
             };
             jobs.extend((0..definition.cells).map(|_| Job {
                 name,
                 status,
                 attempts: 0,
                 cancelling: false,
+                unneeded: status == S::Skipped,
             }));
         }
-        Model {
+        let over = (0..jobs.len()).filter(|job| jobs[*job].unneeded).collect();
+        let mut model = Model {
             definitions: definitions.to_vec(),
             jobs,
-        }
+        };
+        model.draw(over);
+        model
     }
 
     pub fn is_active(&self, job: usize) -> bool {
@@ -182,21 +201,39 @@ impl Model {
                 let others = self.all_of(name);
                 ended.extend(others.into_iter().filter(|other| self.cancel(*other)));
             }
-            let let_down = failed || matches!(status, S::Cancelled | S::Skipped);
             for other in 0..self.jobs.len() {
                 let other_name = self.jobs[other].name;
-                let mut needed = needs(&self.definitions[other_name], other_name);
-                if self.jobs[other].status != S::Waiting || !needed.clone().any(|need| need == name) {
-                    continue;
-                }
-                let is_over = |need: usize| self.all_of(need).iter().all(|job| self.jobs[*job].status.is_final());
-                if let_down {
-                    self.jobs[other].status = S::Skipped;
-                    ended.push(other);
-                } else if needed.all(is_over) {
-                    self.jobs[other].status = S::Queued;
+                let is_needed = needs(&self.definitions[other_name], other_name).any(|need| need == name);
+                if self.jobs[other].status == S::Waiting && is_needed {
+                    ended.extend(self.settle(other).then_some(other));
                 }
             }
+        }
+    }
+
+    /// Decides about a job that waits; says whether it is over by that.
+    fn settle(&mut self, job: usize) -> bool {
+        let name = self.jobs[job].name;
+        let definition = &self.definitions[name];
+        let needed: Vec<usize> = needs(definition, name).flat_map(|need| self.all_of(need)).collect();
+        let let_down = needed.iter().any(|need| self.lets_down(*need));
+        let is_open = needed.iter().any(|need| !self.jobs[*need].status.is_final());
+        let job = &mut self.jobs[job];
+        match (definition.after, let_down) {
+            (After::Success, true) => job.status = S::Skipped,
+            _ if is_open => {}
+            (After::Success | After::Always, _) | (After::Failure, true) => job.status = S::Queued,
+            (After::Failure, false) => (job.status, job.unneeded) = (S::Skipped, true),
+        }
+        job.status.is_final()
+    }
+
+    fn lets_down(&self, job: usize) -> bool {
+        let (job, definition) = (&self.jobs[job], &self.definitions[self.jobs[job].name]);
+        match job.status {
+            S::Failed | S::Errored | S::TimedOut => !definition.allow_failure,
+            S::Skipped => !job.unneeded,
+            status => status == S::Cancelled,
         }
     }
 }

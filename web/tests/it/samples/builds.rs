@@ -116,6 +116,7 @@ pub fn build_page() -> BuildPage {
         },
         sentence: None,
         jobs,
+        notes: Vec::new(),
         exclusions: vec![Exclusion {
             job: "test".into(),
             cell: cell(&[("postgres", "13"), ("redis", "8")]),
@@ -134,6 +135,7 @@ pub fn build_page() -> BuildPage {
         }),
         tests: Some(tests()),
         diagnosis: Diagnosis::default(),
+        artifacts: Vec::new(),
         actions: BuildActions {
             cancel: false,
             rerun: true,
@@ -175,6 +177,7 @@ pub fn three_axes() -> BuildPage {
         build,
         jobs,
         failure: None,
+        notes: Vec::new(),
         tests: None,
         exclusions: Vec::new(),
         actions,
@@ -208,6 +211,7 @@ pub fn diagnostic(code: &str, message: &str, word: &str) -> Diagnostic {
         related: Vec::new(),
         notes: Vec::new(),
         help: None,
+        fixes: Vec::new(),
     }
 }
 

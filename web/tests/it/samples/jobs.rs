@@ -134,6 +134,7 @@ fn step(index: usize, name: &str, state: StepState, script: &str) -> StepView {
         sentence: None,
         peak_memory_bytes: 0,
         cpu_us: 0,
+        tries: 1,
         log: LogView::empty(format!("step-{index}")),
     }
 }
@@ -246,10 +247,13 @@ pub fn job_page() -> JobPage {
             log: Some(log("job", agent_words, &[])),
             cursor: "job:2,service-db:39,step-0:60,step-1:20".into(),
         }),
+        artifacts: Vec::new(),
         actions: JobActions {
             cancel: false,
             rerun: true,
+            enter: false,
         },
+        held_until: None,
     }
 }
 
@@ -293,6 +297,7 @@ pub fn running_job() -> JobPage {
     page.actions = JobActions {
         cancel: true,
         rerun: false,
+        enter: true,
     };
     page
 }
@@ -304,9 +309,10 @@ pub fn waiting_job() -> JobPage {
         attempts: Vec::new(),
         tests: None,
         attempt: None,
+        artifacts: Vec::new(),
         actions: JobActions {
             cancel: true,
-            rerun: false,
+            ..JobActions::default()
         },
         ..job_page()
     }

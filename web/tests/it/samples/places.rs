@@ -1,5 +1,6 @@
 //! Agents, repositories, tokens.
 
+use job_specs::triggers::{Input, InputKind};
 use web::views::*;
 
 use super::*;
@@ -115,6 +116,20 @@ pub fn repository() -> RepositoryPage {
         secrets: vec![SecretRow {
             name: "API_TOKEN".into(),
             updated_at: NOW - 86_400 * 3 * S,
+        }],
+        schedules: vec![ScheduleRow {
+            cron: "0 2 * * *".into(),
+            timezone: "Europe/Paris".into(),
+            next_at: Some(NOW + 3_600 * S),
+            build: Some(40),
+            sentence: None,
+        }],
+        inputs: vec![Input {
+            name: "target".into(),
+            kind: InputKind::Choice(vec!["staging".into(), "production".into()]),
+            default: Some("staging".into()),
+            required: false,
+            description: "where to".into(),
         }],
         flaky: vec![FlakyRow {
             suite: "store::it".into(),

@@ -114,11 +114,22 @@ impl SimAgent {
     }
 
     pub async fn finish(&mut self, app: &TestApp, lease: &Lease, result: AttemptResult) -> Answer {
+        self.finish_with(app, lease, result, &[]).await
+    }
+
+    pub async fn finish_with(
+        &mut self,
+        app: &TestApp,
+        lease: &Lease,
+        result: AttemptResult,
+        outputs: &[(&str, &str)],
+    ) -> Answer {
         let body = Finish {
             epoch: lease.epoch,
             events: Vec::new(),
             result,
-            outputs: BTreeMap::new(),
+            outputs: outputs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect(),
+            held_until: None,
         };
         self.held.retain(|held| held.attempt != lease.attempt);
         let path = format!("/agent/v1/attempts/{}/finish", lease.attempt);
@@ -141,6 +152,7 @@ impl SimAgent {
             duration_us: 10,
             peak_memory_bytes: 0,
             cpu_us: 0,
+            tries: 1,
         };
         let events = vec![
             (1, EventKind::StepStarted { step: 0 }),

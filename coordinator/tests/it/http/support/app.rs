@@ -157,8 +157,13 @@ impl TestApp {
 
     /// Commits, tells the coordinator as a forge would, and waits for the build.
     pub async fn push(&self, repository: &TestRepository, files: &[(&str, &str)]) -> Value {
-        let sha = repository.commit("main", files);
-        let body = json!({"ref": "refs/heads/main", "after": sha});
+        self.push_to(repository, "main", files).await
+    }
+
+    /// The same on any branch.
+    pub async fn push_to(&self, repository: &TestRepository, branch: &str, files: &[(&str, &str)]) -> Value {
+        let sha = repository.commit(branch, files);
+        let body = json!({"ref": format!("refs/heads/{branch}"), "after": sha});
         let delivery = self.deliver(repository, &body).await.expect(202).json();
         let delivery = self.delivery_over(delivery["delivery"].as_str().unwrap()).await;
         let number = delivery["build"]

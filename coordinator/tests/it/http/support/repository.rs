@@ -36,6 +36,18 @@ impl TestRepository {
 
     /// Commits exactly these files onto a branch; gives the commit's id.
     pub fn commit(&self, branch: &str, files: &[(&str, &str)]) -> String {
+        self.commit_saying(branch, files, "Say hi\n\nAt length.")
+    }
+
+    /// Lets a reference point at a commit: `refs/pull/7/head`.
+    pub fn point(&self, reference: &str, commit: &str) {
+        let repository = self.open();
+        let id = commit.parse().unwrap();
+        repository.reference(reference, id, true, "").unwrap();
+    }
+
+    /// The same, with a message.
+    pub fn commit_saying(&self, branch: &str, files: &[(&str, &str)], message: &str) -> String {
         let repository = self.open();
         let mut index = git2::Index::new().unwrap();
         for (path, text) in files {
@@ -63,7 +75,6 @@ impl TestRepository {
             .ok()
             .map(|found| found.peel_to_commit().unwrap());
         let parents: Vec<_> = parent.iter().collect();
-        let message = "Say hi\n\nAt length.";
         let id = repository.commit(Some(&reference), &author, &author, message, &tree, &parents);
         id.unwrap().to_string()
     }

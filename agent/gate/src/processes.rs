@@ -1,0 +1,112 @@
+//! The processes of the container, as /proc shows them: what the child is at, and the end of a shell session, which the
+//! engine itself never ends.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use gate::SESSION;
+
+use crate::sys;
+
+/// Bytes of a command line that are told at most.
+const COMMAND_LEN: usize = 300;
+
+/// A process as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Process {
+    parent: i32,
+    /// Clock ticks since the machine started.
+    started: u64,
+}
+
+/// The innermost descendant of `child`, the last started of several, with its command line. `None`: it has none.
+pub fn innermost(child: i32) -> Option<(i32, String)> {
+    let pid = innermost_of(&all(), child)?;
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words = line.split(|&byte| byte == 0).filter(|word| !word.is_empty());
+    let words: Vec<String> = words.map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    let mut command = words.join(" ").replace(['\n', '\r'], " ");
+    if command.len() > COMMAND_LEN {
+        command.truncate(command.floor_char_boundary(COMMAND_LEN));
+        command.push('…');
+    }
+    (!command.is_empty()).then_some((pid, command))
+}
+
+/// Ends the processes of a session: those that were started with its name in their environment.
+pub fn end_session(session: &str) {
+    let mark = format!("{SESSION}={session}").into_bytes();
+    for pid in pids() {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        if environment.split(|&byte| byte == 0).any(|entry| entry == mark) {
+            sys::kill(pid);
+        }
+    }
+}
+
+fn pids() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let own = i32::try_from(std::process::id()).unwrap_or(1);
+    pids.filter(move |&pid| pid != own)
+}
+
+fn all() -> BTreeMap<i32, Process> {
+    let read = |pid| Some((pid, parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?));
+    pids().filter_map(read).collect()
+}
+
+/// The text of /proc/PID/stat: after the name in parentheses come state, parent, and 17 fields later the start.
+fn parse(stat: &str) -> Option<Process> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    if fields.first() == Some(&"Z") {
+        return None;
+    }
+    Some(Process {
+        parent: fields.get(1)?.parse().ok()?,
+        started: fields.get(19)?.parse().ok()?,
+    })
+}
+
+fn innermost_of(all: &BTreeMap<i32, Process>, child: i32) -> Option<i32> {
+    let depth = |pid: i32| {
+        let (mut at, mut depth) = (pid, 0);
+        while at != child {
+            at = all.get(&at)?.parent;
+            depth += 1;
+            if depth > all.len() {
+                return None;
+            }
+        }
+        Some(depth)
+    };
+    let below = all.iter().filter(|(pid, _)| **pid != child);
+    let below = below.filter_map(|(pid, process)| Some((depth(*pid)?, process.started, *pid)));
+    below.max().map(|(_, _, pid)| pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_process_is_found_whatever_its_name() {
+        let stat = "7 (a) b (c)) S 3 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
+        let seven = parse(stat).unwrap();
+        assert_eq!((seven.parent, seven.started), (3, 4242));
+        assert_eq!(parse("8 (gone) Z 3"), None);
+        let process = |parent, started| Process { parent, started };
+        // 2 is the child; 9 belongs to somebody else.
+        let all = [
+            (2, process(1, 1)),
+            (3, process(2, 2)),
+            (4, process(2, 9)),
+            (7, seven),
+            (9, process(0, 99)),
+        ];
+        assert_eq!(innermost_of(&all.into(), 2), Some(7));
+        assert_eq!(innermost_of(&all[..3].iter().copied().collect(), 2), Some(4));
+        assert_eq!(innermost_of(&all[..1].iter().copied().collect(), 2), None);
+    }
+}

@@ -1,0 +1,188 @@
+//! One step until it passes or no try is left: each try in a fresh container of the same workspace, one after the other
+//! in one log. Which try it is stands in the journal, so a restarted agent goes on with the same one.
+
+use std::io::{self, Write};
+
+use job_specs::model::{Retry, RetryOn};
+use protocol::attempt::{EventKind, Micros, StepStatus, Verdict};
+use protocol::ids::StreamId;
+use protocol::record::{Record, Source};
+
+use super::super::ground::Ground;
+use super::super::interrupt::Interrupt;
+use super::super::job::Job;
+use super::super::step::{self, StepOver};
+use super::super::words::{self, StepEnd};
+use super::super::{image, journal, standing};
+use super::{Next, Run};
+use crate::gate;
+
+impl Run<'_> {
+    /// Tries the step; its end is in the journal when this returns.
+    pub(super) async fn tries(&mut self, ground: &mut Ground, index: usize) -> Next {
+        let (job, spec) = (self.job, &self.job.input.spec);
+        loop {
+            let number = job.journal.tries(index);
+            ground.ahead.start(standing::ahead(&spec.steps, index, self.standing()));
+            let services = ground.services.as_ref().filter(|_| !self.service_lost);
+            let stack = services.map(|services| &services.stack);
+            if image::builds(&spec.steps[index]) {
+                self.announce(index, number);
+                let over = image::run(job, index, ground.network(job), self.interrupts, stack).await;
+                match self.after_a_try(ground, index, number, over).await {
+                    Some(next) => return next,
+                    None => continue,
+                }
+            }
+            let held = tokio::select! {
+                held = ground.ahead.take(index) => held,
+                interrupt = self.interrupts.next(stack) => return self.before_a_try(interrupt, index, number),
+            };
+            let over = match held {
+                Err(error) => StepOver::Ended(self.not_held(index, error), journal::now()),
+                Ok(held) => {
+                    self.announce(index, number);
+                    let over = step::run(job, index, &held, self.interrupts, stack).await;
+                    self.put_away(ground, held.container);
+                    over
+                }
+            };
+            if let Some(next) = self.after_a_try(ground, index, number, over).await {
+                return next;
+            }
+        }
+    }
+
+    fn announce(&self, index: usize, number: u32) {
+        let steps = &self.job.input.spec.steps;
+        if number == 1 {
+            let (nth, count, name) = (index + 1, steps.len(), &steps[index].name);
+            self.job.voice.say(format!("step {nth} of {count}: {name}"));
+        }
+    }
+
+    /// What a try makes of the job. `None`: there is another one.
+    async fn after_a_try(&mut self, ground: &mut Ground, index: usize, number: u32, over: StepOver) -> Option<Next> {
+        let job = self.job;
+        let (mut end, at) = match over {
+            StepOver::Ended(end, at) => (end, at),
+            StepOver::Interrupted(interrupt) => {
+                job.streams.close(&StreamId::step(index));
+                return Some(self.interrupted(interrupt, Some(index)));
+            }
+        };
+        if is_tried_again(&job.step(index).retry, number, &end) {
+            self.again(ground, index, number + 1, &end, at).await;
+            return None;
+        }
+        end.outcome.tries = number;
+        job.finish_step(index, at, end.outcome.clone());
+        job.streams.close(&StreamId::step(index));
+        Some(self.judge(index, end))
+    }
+
+    /// Something ends the job, or a service's death this step's turn, before a try of it runs.
+    fn before_a_try(&mut self, interrupt: Interrupt, index: usize, number: u32) -> Next {
+        let status = if number > 1 {
+            step::word_of(&interrupt)
+        } else {
+            StepStatus::Skipped
+        };
+        let mut outcome = words::without_run(status, None);
+        outcome.tries = number;
+        self.job.finish_step(index, journal::now(), outcome);
+        self.job.streams.close(&StreamId::step(index));
+        self.interrupted(interrupt, Some(index))
+    }
+
+    /// Tells that there is another try, and clears the place for it.
+    async fn again(&self, ground: &mut Ground, index: usize, number: u32, end: &StepEnd, at: Micros) {
+        let job = self.job;
+        let reason = end.outcome.reason.clone().unwrap_or_default();
+        let all = job.step(index).retry.max.saturating_add(1);
+        let line = format!("try {number} of {all}: {reason}");
+        job.voice.say(&line);
+        if let Err(error) = mark(job, index, &line) {
+            tracing::debug!(%error, "a try cannot be marked in its step's log");
+        }
+        job.journal.tell(
+            at,
+            EventKind::StepRetried {
+                step: index,
+                number,
+                reason,
+            },
+        );
+        ground.remove_used(job).await;
+    }
+}
+
+/// Writes a line of ours into the step's log, between two gates.
+fn mark(job: &Job, index: usize, line: &str) -> io::Result<()> {
+    let Some(mut log) = gate::open_log(&job.folder.step(index))? else {
+        return Ok(());
+    };
+    let mut bytes = Vec::new();
+    Record {
+        source: Source::System,
+        at: journal::now(),
+        continues: false,
+        bytes: format!("{line}\n").as_bytes(),
+    }
+    .encode(&mut bytes);
+    log.write_all(&bytes)
+}
+
+/// Whether a step whose try of that number ended so is tried again.
+fn is_tried_again(retry: &Retry, number: u32, end: &StepEnd) -> bool {
+    let Some(failure) = &end.failure else {
+        return false;
+    };
+    let is_meant = |on: &RetryOn| match on {
+        RetryOn::Any => true,
+        RetryOn::Exit(code) => end.outcome.exit_code == Some(*code) && end.outcome.status == StepStatus::Failed,
+        RetryOn::Timeout => end.outcome.status == StepStatus::TimedOut,
+        RetryOn::Infrastructure => failure.verdict == Verdict::Errored,
+        // Reports are read when the steps are over.
+        RetryOn::Test => false,
+    };
+    number <= retry.max && (retry.on.is_empty() || retry.on.iter().any(is_meant))
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::attempt::{AttemptResult, ReasonCode};
+
+    use super::*;
+
+    fn ended(status: StepStatus, exit_code: Option<i32>, verdict: Verdict) -> StepEnd {
+        let mut outcome = words::without_run(status, None);
+        outcome.exit_code = exit_code;
+        let failure = (verdict != Verdict::Passed).then(|| AttemptResult::because(verdict, ReasonCode::StepFailed, ""));
+        StepEnd { outcome, failure }
+    }
+
+    #[test]
+    fn a_step_is_tried_again_after_what_it_names() {
+        use RetryOn::{Any, Exit, Infrastructure, Timeout};
+        let passed = ended(StepStatus::Passed, Some(0), Verdict::Passed);
+        let exited = ended(StepStatus::Failed, Some(75), Verdict::Failed);
+        let late = ended(StepStatus::TimedOut, Some(75), Verdict::TimedOut);
+        let broken = ended(StepStatus::Failed, None, Verdict::Errored);
+        let meant = |on: &[RetryOn]| {
+            let retry = Retry {
+                max: 2,
+                on: on.to_vec(),
+            };
+            [&passed, &exited, &late, &broken].map(|end| is_tried_again(&retry, 1, end))
+        };
+        assert_eq!(meant(&[]), [false, true, true, true]);
+        assert_eq!(meant(&[Any]), [false, true, true, true]);
+        assert_eq!(meant(&[Exit(75)]), [false, true, false, false]);
+        assert_eq!(meant(&[Exit(1), Timeout]), [false, false, true, false]);
+        assert_eq!(meant(&[Infrastructure]), [false, false, false, true]);
+        let retry = Retry { max: 2, on: Vec::new() };
+        assert!(is_tried_again(&retry, 2, &exited) && !is_tried_again(&retry, 3, &exited));
+        assert!(!is_tried_again(&Retry::default(), 1, &exited));
+    }
+}

@@ -1,0 +1,331 @@
+//! What is kept after the last step: artifacts by their `when`, then the caches of a job that passed. A cache that
+//! cannot be kept is told and forgiven; an artifact that cannot be kept is a reason not to pass.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use job_specs::model::{ArtifactSpec, CacheSpec};
+use protocol::attempt::{ArtifactOutcome, AttemptResult, CacheOutcome, EventKind, ReasonCode, Verdict};
+use protocol::blobs::{Kept, Room};
+use tokio::task::spawn_blocking;
+
+use super::interrupt::Interrupts;
+use super::job::Job;
+use super::restore;
+use super::standing::{self, Standing};
+use super::words::{self, bytes, span};
+use crate::blobs::archive::{self, ByteWriter, Found, From, Globs, PackError, byte_pipe};
+use crate::blobs::{BlobError, Bytestream, NewArtifact};
+use crate::daemon::Backoff;
+
+/// Tries to keep a cache.
+const CACHE_TRIES: u32 = 3;
+/// Tries to keep an artifact; with the waits between them some minutes.
+const ARTIFACT_TRIES: u32 = 60;
+/// Names that are told of many.
+const TOLD: usize = 5;
+
+/// Keeps what the job wants kept; the result with what came of it.
+pub async fn keep(job: &Arc<Job>, interrupts: &Interrupts, result: AttemptResult) -> AttemptResult {
+    let standing = match result.verdict {
+        Verdict::Passed => Standing::Well,
+        Verdict::Failed | Verdict::TimedOut => Standing::Broken,
+        Verdict::Errored | Verdict::Cancelled => return result,
+    };
+    let spec = &job.input.spec;
+    let artifacts: Vec<&ArtifactSpec> = spec
+        .artifacts
+        .iter()
+        .filter(|artifact| standing::runs(artifact.when, standing))
+        .collect();
+    if artifacts.is_empty() && (spec.caches.is_empty() || standing == Standing::Broken) {
+        return result;
+    }
+    job.phase("keep", true);
+    let kept = tokio::select! {
+        kept = all(job, &artifacts, standing) => kept,
+        interrupt = interrupts.next(None) => Some(interrupt.result(None)),
+    };
+    job.phase("keep", false);
+    match (standing, kept) {
+        (Standing::Well, Some(worse)) => worse,
+        (Standing::Broken, _) | (Standing::Well, None) => result,
+    }
+}
+
+/// What makes a job that went well go badly, if anything does.
+async fn all(job: &Arc<Job>, artifacts: &[&ArtifactSpec], standing: Standing) -> Option<AttemptResult> {
+    let mut worse = None;
+    for spec in artifacts {
+        if job.journal.artifact(&spec.name).is_none() {
+            worse = worse.or(artifact(job, spec).await);
+        }
+    }
+    if worse.is_none() && standing == Standing::Well {
+        for (index, spec) in job.input.spec.caches.iter().enumerate() {
+            cache(job, index, spec).await;
+        }
+    }
+    worse
+}
+
+/// Why an archive is not kept.
+enum NotKept {
+    /// The user's files are the reason.
+    Users(String),
+    /// We are.
+    Ours(String),
+}
+
+impl NotKept {
+    fn why(&self) -> &str {
+        match self {
+            NotKept::Users(why) | NotKept::Ours(why) => why,
+        }
+    }
+}
+
+/// Keeps one artifact.
+async fn artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Option<AttemptResult> {
+    let begin = Instant::now();
+    let (name, kept) = (&spec.name, keep_artifact(job, spec).await);
+    let (outcome, worse) = match kept {
+        Ok(None) => {
+            job.voice.say(format!(
+                "warning: artifact {name}: no file matches its paths; nothing is kept"
+            ));
+            (ArtifactOutcome::Empty, None)
+        }
+        Ok(Some((files, kept))) => {
+            let noun = if files == 1 { "file" } else { "files" };
+            let place = job.input.blobs.shown_at(name);
+            let place = place
+                .map(|folder| format!(" in {}", folder.display()))
+                .unwrap_or_default();
+            job.voice
+                .say(format!("artifact {name}: {files} {noun}, {}{place}", bytes(kept.bytes)));
+            let outcome = ArtifactOutcome::Kept {
+                files,
+                bytes: kept.bytes,
+                millis: millis(begin),
+            };
+            (outcome, None)
+        }
+        Err(not_kept) => {
+            let sentence = format!("artifact `{name}` cannot be kept: {}", not_kept.why());
+            job.voice.say(&sentence);
+            let why = not_kept.why().to_owned();
+            let worse = match not_kept {
+                NotKept::Users(_) => AttemptResult::because(Verdict::Failed, ReasonCode::ArtifactNotKept, sentence),
+                NotKept::Ours(_) => words::broken(sentence),
+            };
+            (ArtifactOutcome::Lost { why }, Some(worse))
+        }
+    };
+    job.journal.tell_now(EventKind::Artifact {
+        name: name.clone(),
+        outcome,
+    });
+    worse
+}
+
+async fn keep_artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Result<Option<(u64, Kept)>, NotKept> {
+    let globs = Globs::new(&spec.paths).map_err(NotKept::Users)?;
+    let root = job.folder.workspace();
+    let (sources, found) = look(vec![From::Globs { root, globs }]).await?;
+    say_what_is_missing(job, &format!("artifact {}", spec.name), &found);
+    let files = found.files();
+    if files == 0 {
+        return Ok(None);
+    }
+    let limit = match room(job).await? {
+        room if room.repository_bytes_left < room.artifact_bytes => Limit {
+            bytes: room.repository_bytes_left,
+            of: "is left for all artifacts of the repository",
+        },
+        room => Limit {
+            bytes: room.artifact_bytes,
+            of: "one artifact may have",
+        },
+    };
+    let new = NewArtifact {
+        name: spec.name.clone(),
+        files,
+        expires_secs: spec.expires_secs,
+    };
+    let blobs = &job.input.blobs;
+    let archive = Archive::new(sources, found, limit);
+    let send = |body| async { blobs.keep_artifact(&new, body).await };
+    Ok(Some((files, archive.send(ARTIFACT_TRIES, send).await?)))
+}
+
+/// How large things may be; a coordinator that is away for a moment is waited for.
+async fn room(job: &Job) -> Result<Room, NotKept> {
+    let mut backoff = Backoff::default();
+    for _ in 1..ARTIFACT_TRIES {
+        match job.input.blobs.room().await {
+            Err(BlobError::Away(_)) => tokio::time::sleep(backoff.next_wait()).await,
+            told => return told.map_err(|error| NotKept::Ours(error.to_string())),
+        }
+    }
+    Err(NotKept::Ours("the coordinator does not answer".into()))
+}
+
+/// Keeps one cache, unless its very key was found.
+async fn cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) {
+    let key = &spec.key;
+    if job.journal.has_cache(key) {
+        return;
+    }
+    let begin = Instant::now();
+    let kept = match job.input.trusted {
+        true => save_cache(job, index, spec).await,
+        false => Err(NotKept::Users(
+            "the build is not trusted, so it may only read caches".into(),
+        )),
+    };
+    let outcome = match kept {
+        Ok(None) => {
+            job.voice.say(format!(
+                "warning: cache {key}: none of its paths has a file; nothing is kept"
+            ));
+            return;
+        }
+        Ok(Some(kept)) => {
+            job.voice.say(format!(
+                "cache {key}: saved ({} in {})",
+                bytes(kept.bytes),
+                span(begin.elapsed())
+            ));
+            CacheOutcome::Saved {
+                bytes: kept.bytes,
+                millis: millis(begin),
+            }
+        }
+        Err(not_kept) => {
+            let why = not_kept.why().to_owned();
+            job.voice.say(format!("cache {key}: not saved: {why}"));
+            CacheOutcome::Trouble { why }
+        }
+    };
+    job.journal.tell_now(EventKind::Cache {
+        key: key.clone(),
+        outcome,
+    });
+}
+
+async fn save_cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) -> Result<Option<Kept>, NotKept> {
+    let sources = restore::cache_sources(&job.folder, index, spec).map_err(NotKept::Users)?;
+    let (sources, found) = look(sources).await?;
+    if found.files() == 0 {
+        return Ok(None);
+    }
+    say_what_is_missing(job, &format!("cache {}", spec.key), &found);
+    let limit = Limit {
+        bytes: room(job).await?.cache_bytes,
+        of: "one cache may have",
+    };
+    let blobs = &job.input.blobs;
+    let archive = Archive::new(sources, found, limit);
+    let send = |body| async { blobs.save_cache(&spec.key, body).await };
+    Ok(Some(archive.send(CACHE_TRIES, send).await?))
+}
+
+/// Looks for the files, off the runtime.
+async fn look(sources: Vec<From>) -> Result<(Vec<From>, Found), NotKept> {
+    let looked = spawn_blocking(move || archive::walk(&sources).map(|found| (sources, found))).await;
+    let looked = looked.map_err(|broken| NotKept::Ours(broken.to_string()))?;
+    looked.map_err(|error| NotKept::Users(error.to_string()))
+}
+
+/// A glob that matches nothing is mostly a mistake.
+fn say_what_is_missing(job: &Job, of: &str, found: &Found) {
+    for nothing in found.nothing.iter().take(TOLD) {
+        job.voice.say(format!("warning: {of}: nothing matches `{nothing}`"));
+    }
+    for left_out in found.left_out.iter().take(TOLD) {
+        job.voice.say(format!("warning: {of}: {left_out}; it is left out"));
+    }
+    let more = found.left_out.len().saturating_sub(TOLD) + found.nothing.len().saturating_sub(TOLD);
+    if more > 0 {
+        job.voice.say(format!("warning: {of}: and {more} more of these"));
+    }
+}
+
+/// How large an archive may be.
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    bytes: u64,
+    /// Whose limit: `one artifact may have`.
+    of: &'static str,
+}
+
+/// An archive to be made and sent.
+struct Archive {
+    files: Arc<(Vec<From>, Found)>,
+    limit: Limit,
+}
+
+impl Archive {
+    fn new(sources: Vec<From>, found: Found, limit: Limit) -> Archive {
+        Archive {
+            files: Arc::new((sources, found)),
+            limit,
+        }
+    }
+
+    /// Packs and sends; after a broken connection from the start, which makes the same bytes again.
+    async fn send<F, S>(&self, tries: u32, send: S) -> Result<Kept, NotKept>
+    where
+        F: Future<Output = Result<Kept, BlobError>>,
+        S: Fn(Bytestream) -> F,
+    {
+        let mut backoff = Backoff::default();
+        for last in (0..tries).rev() {
+            match self.send_once(&send).await {
+                Err(BlobError::Away(why)) if last > 0 => {
+                    tracing::debug!(why, "an archive is sent again");
+                    tokio::time::sleep(backoff.next_wait()).await;
+                }
+                Err(BlobError::OverQuota(why)) => return Err(NotKept::Users(why)),
+                Err(BlobError::Away(why) | BlobError::Refused(why)) => return Err(NotKept::Ours(why)),
+                Ok(kept) => return kept,
+            }
+        }
+        Err(NotKept::Ours("it was not sent".into()))
+    }
+
+    async fn send_once<F, S>(&self, send: &S) -> Result<Result<Kept, NotKept>, BlobError>
+    where
+        F: Future<Output = Result<Kept, BlobError>>,
+        S: Fn(Bytestream) -> F,
+    {
+        let (sender, receiver) = byte_pipe();
+        let (files, limit) = (self.files.clone(), self.limit.bytes);
+        let packing = spawn_blocking(move || {
+            let mut writer = ByteWriter::new(sender);
+            let packed = archive::pack(&files.0, &files.1, limit, &mut writer)?;
+            writer.end();
+            Ok::<_, PackError>(packed)
+        });
+        let sent = send(receiver).await;
+        let packed = packing.await.map_err(|broken| BlobError::Refused(broken.to_string()))?;
+        match (packed, sent) {
+            (Err(PackError::OverLimit { .. }), _) => Ok(Err(NotKept::Users(self.too_large()))),
+            (Err(error @ PackError::Unreadable { .. }), _) => Ok(Err(NotKept::Users(error.to_string()))),
+            (_, Err(error)) => Err(error),
+            (Err(error), Ok(_)) => Err(BlobError::Away(error.to_string())),
+            (Ok(packed), Ok(kept)) if packed.sha256 == kept.sha256 => Ok(Ok(kept)),
+            (Ok(_), Ok(_)) => Err(BlobError::Away("the archive did not arrive as it was sent".into())),
+        }
+    }
+
+    fn too_large(&self) -> String {
+        let Limit { bytes: limit, of } = self.limit;
+        format!("it is larger than {}, which is what {of}", bytes(limit))
+    }
+}
+
+fn millis(begin: Instant) -> u64 {
+    u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

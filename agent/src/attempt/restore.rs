@@ -1,0 +1,357 @@
+//! What a job finds before its first step: its caches, and the artifacts of the jobs that it needs. Absolute paths are
+//! filled while services start; what goes into the workspace waits for the code. A cache is a help and never a reason
+//! to fail; a needed artifact that cannot be had is.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use job_specs::model::{CacheSpec, JobSpec};
+use protocol::attempt::{AttemptResult, CacheOutcome, EventKind};
+use protocol::blobs::NeededArtifact;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+use super::folder::AttemptFolder;
+use super::job::Job;
+use super::plan::WORKSPACE;
+use super::words::{self, bytes, span};
+use crate::blobs::archive::{self, ByteReader, From, Into, Limits, Links, Modes, Rules, Unpacked};
+use crate::blobs::{BlobError, Blobs};
+use crate::engine::plan::{Access, Bind};
+use crate::sandbox::open_folder;
+
+/// Tries of something that may go better the next time.
+const TRIES: u32 = 4;
+
+/// A path of a cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum CachePath {
+    /// Under the workspace; clean.
+    Workspace(PathBuf),
+    /// In every step's container; clean, without the slash before it.
+    Absolute(PathBuf),
+}
+
+/// Reads a path of a cache. `Err`: why it cannot be one, for people.
+fn cache_path(path: &str) -> Result<CachePath, String> {
+    let clean = |path: &str| -> Result<PathBuf, String> {
+        let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        if parts.contains(&"..") {
+            return Err(format!("`{path}` has `..`"));
+        }
+        Ok(parts.iter().collect())
+    };
+    let Some(absolute) = path.strip_prefix('/') else {
+        return match clean(path)? {
+            all if all.as_os_str().is_empty() => Err("the whole workspace is no cache".into()),
+            path => Ok(CachePath::Workspace(path)),
+        };
+    };
+    let absolute = clean(absolute)?;
+    if let Ok(inside) = absolute.strip_prefix(WORKSPACE.trim_start_matches('/')) {
+        return cache_path(&inside.to_string_lossy());
+    }
+    let is_systems = ["proc", "sys", "dev", ".drover"]
+        .iter()
+        .any(|folder| absolute.starts_with(folder));
+    if absolute.as_os_str().is_empty() || is_systems {
+        return Err(format!("`{path}` cannot be a cache"));
+    }
+    Ok(CachePath::Absolute(absolute))
+}
+
+/// The absolute paths of a job's caches: (cache, path in it, where).
+fn absolute_paths(spec: &JobSpec) -> impl Iterator<Item = (usize, usize, PathBuf)> {
+    let caches = spec.caches.iter().enumerate();
+    caches.flat_map(|(cache, of)| {
+        let paths = of.paths.iter().enumerate();
+        paths.filter_map(move |(index, path)| match cache_path(path) {
+            Ok(CachePath::Absolute(path)) => Some((cache, index, path)),
+            Ok(CachePath::Workspace(_)) | Err(_) => None,
+        })
+    })
+}
+
+/// Makes the folders that are mounted at absolute paths.
+pub fn make_folders(folder: &AttemptFolder, spec: &JobSpec) -> io::Result<()> {
+    absolute_paths(spec).try_for_each(|(cache, path, _)| open_folder(&folder.cache(cache, path)))
+}
+
+/// Those folders as every step sees them; of two at one path the first counts.
+pub fn binds(folder: &AttemptFolder, spec: &JobSpec) -> Vec<Bind> {
+    let mut binds: Vec<Bind> = Vec::new();
+    for (cache, path, at) in absolute_paths(spec) {
+        let container = format!("/{}", at.display());
+        if binds.iter().all(|bind| bind.container != container) {
+            binds.push(Bind {
+                host: folder.cache(cache, path),
+                container,
+                access: Access::ReadWrite,
+            });
+        }
+    }
+    binds
+}
+
+/// A cache's paths on this machine, each with its name in the archive. `Err`: a sentence.
+pub fn cache_sources(folder: &AttemptFolder, cache: usize, spec: &CacheSpec) -> Result<Vec<From>, String> {
+    let paths = spec.paths.iter().enumerate().map(|(index, path)| {
+        Ok(match cache_path(path)? {
+            CachePath::Workspace(at) => From::Path {
+                root: folder.workspace(),
+                name: Path::new("workspace").join(&at),
+                at,
+            },
+            CachePath::Absolute(path) => From::Path {
+                root: folder.cache(cache, index),
+                name: Path::new("root").join(path),
+                at: PathBuf::new(),
+            },
+        })
+    });
+    paths.collect()
+}
+
+/// Brings everything. Errors: the result of the attempt.
+pub async fn all(
+    job: &Arc<Job>,
+    stop: &CancellationToken,
+    code: impl Future<Output = Result<(), AttemptResult>>,
+) -> Result<(), AttemptResult> {
+    let spec = &job.input.spec;
+    let wants_artifacts = spec.needs.iter().any(|need| need.artifacts);
+    if (spec.caches.is_empty() && !wants_artifacts) || job.folder.is_restored() {
+        return code.await;
+    }
+    job.phase("restore", true);
+    let (outside, inside): (Vec<usize>, Vec<usize>) =
+        (0..spec.caches.len()).partition(|&cache| is_outside(spec, cache));
+    let early = join_all(outside.into_iter().map(|index| cache(job, stop, index)));
+    let late = async {
+        code.await?;
+        join_all(inside.into_iter().map(|index| cache(job, stop, index))).await;
+        match wants_artifacts {
+            true => artifacts(job, stop).await,
+            false => Ok(()),
+        }
+    };
+    let (_, late) = tokio::join!(early, late);
+    late?;
+    let noted = job.folder.set_restored();
+    noted.map_err(|error| words::broken(format!("the agent cannot write to its data folder: {error}")))?;
+    job.phase("restore", false);
+    Ok(())
+}
+
+/// Whether nothing of a cache goes into the workspace.
+fn is_outside(spec: &JobSpec, cache: usize) -> bool {
+    let paths = &spec.caches[cache].paths;
+    paths
+        .iter()
+        .all(|path| matches!(cache_path(path), Ok(CachePath::Absolute(_))))
+}
+
+/// Looks for one cache and unpacks it.
+async fn cache(job: &Arc<Job>, stop: &CancellationToken, index: usize) {
+    let spec = &job.input.spec.caches[index];
+    let outcome = match bring_cache(job, stop, index).await {
+        Ok(Some(outcome)) => outcome,
+        Ok(None) => CacheOutcome::Missed,
+        Err(why) => CacheOutcome::Trouble { why },
+    };
+    let key = &spec.key;
+    job.voice.say(match &outcome {
+        CacheOutcome::Restored {
+            from,
+            bytes: count,
+            millis,
+        } => {
+            let from = if from == key {
+                String::new()
+            } else {
+                format!(" from {from}")
+            };
+            let took = span(std::time::Duration::from_millis(*millis));
+            format!("cache {key}: restored{from} ({} in {took})", bytes(*count))
+        }
+        CacheOutcome::Trouble { why } => format!("cache {key}: not restored: {why}"),
+        CacheOutcome::Missed | CacheOutcome::Saved { .. } => format!("cache {key}: there is none yet"),
+    });
+    job.journal.tell_now(EventKind::Cache {
+        key: key.clone(),
+        outcome,
+    });
+}
+
+async fn bring_cache(job: &Arc<Job>, stop: &CancellationToken, index: usize) -> Result<Option<CacheOutcome>, String> {
+    let spec = &job.input.spec.caches[index];
+    let sources = cache_sources(&job.folder, index, spec)?;
+    let begin = Instant::now();
+    let found = until(stop, job.input.blobs.find_cache(&spec.key, &spec.fallback)).await;
+    let Some(found) = found.map_err(|error| error.to_string())? else {
+        return Ok(None);
+    };
+    let into: Vec<Into> = sources.into_iter().filter_map(place).collect();
+    let rules = Rules {
+        links: Links::Anywhere,
+        modes: Modes::OwnWithOwners,
+        limits: Limits::default(),
+    };
+    let fresh = was_not_there(&job.folder, &into);
+    let brought = bring(&job.input.blobs, stop, &found.sha256, (into, rules)).await;
+    if let Err(error) = brought {
+        discard(fresh).await;
+        return Err(error.to_string());
+    }
+    Ok(Some(CacheOutcome::Restored {
+        from: found.key,
+        bytes: found.bytes,
+        millis: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+    }))
+}
+
+/// The way back of a source.
+fn place(source: From) -> Option<Into> {
+    match source {
+        From::Path { root, at, name } => Some(Into { root, at, name }),
+        From::Globs { .. } => None,
+    }
+}
+
+/// The places where nothing was before: they can be emptied when an archive turns out to be damaged.
+fn was_not_there(folder: &AttemptFolder, into: &[Into]) -> Vec<Into> {
+    let workspace = folder.workspace();
+    let is_fresh =
+        |into: &&Into| into.root != workspace || std::fs::symlink_metadata(workspace.join(&into.at)).is_err();
+    into.iter().filter(is_fresh).cloned().collect()
+}
+
+async fn discard(places: Vec<Into>) {
+    let gone = spawn_blocking(move || places.iter().try_for_each(archive::discard)).await;
+    if !matches!(gone, Ok(Ok(()))) {
+        tracing::warn!("what is left of a damaged cache cannot be removed");
+    }
+}
+
+/// Brings the artifacts of the jobs that this one needs.
+async fn artifacts(job: &Arc<Job>, stop: &CancellationToken) -> Result<(), AttemptResult> {
+    let mut tries = 0;
+    let needed = loop {
+        match until(stop, job.input.blobs.needed()).await {
+            Ok(needed) => break needed,
+            Err(BlobError::Away(_)) if tries < TRIES && !stop.is_cancelled() => wait(&mut tries).await,
+            Err(error) => {
+                return Err(words::broken(format!(
+                    "the artifacts of needed jobs cannot be had: {error}"
+                )));
+            }
+        }
+    };
+    for need in job.input.spec.needs.iter().filter(|need| need.artifacts) {
+        let has_some = needed.iter().any(|artifact| is_of(&artifact.job, &need.job));
+        if !has_some {
+            job.voice.say(format!("needs {}: it has no artifacts", need.job));
+        }
+    }
+    for artifact in needed {
+        bring_artifact(job, stop, &artifact).await?;
+    }
+    Ok(())
+}
+
+/// `build` and `build (arch=arm64)` are of the job `build`.
+fn is_of(title: &str, job: &str) -> bool {
+    title
+        .strip_prefix(job)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
+}
+
+async fn bring_artifact(
+    job: &Arc<Job>,
+    stop: &CancellationToken,
+    artifact: &NeededArtifact,
+) -> Result<(), AttemptResult> {
+    let into = Into {
+        root: job.folder.workspace(),
+        at: PathBuf::new(),
+        name: PathBuf::new(),
+    };
+    let rules = Rules {
+        links: Links::Inside,
+        modes: Modes::OpenToAll,
+        limits: Limits::default(),
+    };
+    let (begin, mut tries) = (Instant::now(), 0);
+    loop {
+        match bring(&job.input.blobs, stop, &artifact.sha256, (vec![into.clone()], rules)).await {
+            Ok(unpacked) => {
+                let (of, name, took) = (&artifact.job, &artifact.name, span(begin.elapsed()));
+                let size = bytes(unpacked.bytes);
+                job.voice.say(format!(
+                    "artifact {name} of {of}: {} files ({size} in {took})",
+                    unpacked.files
+                ));
+                return Ok(());
+            }
+            Err(BlobError::Away(_)) if tries < TRIES && !stop.is_cancelled() => wait(&mut tries).await,
+            Err(error) => {
+                let (of, name) = (&artifact.job, &artifact.name);
+                return Err(words::broken(format!(
+                    "the artifact `{name}` of {of} cannot be unpacked: {error}"
+                )));
+            }
+        }
+    }
+}
+
+async fn wait(tries: &mut u32) {
+    *tries += 1;
+    tokio::time::sleep(std::time::Duration::from_millis(250 << *tries)).await;
+}
+
+/// A call, given up when the attempt is.
+async fn until<T>(stop: &CancellationToken, call: impl Future<Output = Result<T, BlobError>>) -> Result<T, BlobError> {
+    tokio::select! {
+        done = call => done,
+        () = stop.cancelled() => Err(BlobError::Refused("the job was stopped".into())),
+    }
+}
+
+/// Fetches an archive and unpacks it while it comes. Once it returns nothing more is written.
+async fn bring(
+    blobs: &Blobs,
+    stop: &CancellationToken,
+    sha256: &str,
+    (into, rules): (Vec<Into>, Rules),
+) -> Result<Unpacked, BlobError> {
+    let stream = until(stop, blobs.open(sha256)).await?;
+    let reader = ByteReader::new(stream, stop.clone());
+    let unpacked = spawn_blocking(move || archive::unpack(reader, &into, rules)).await;
+    let unpacked = unpacked.map_err(|broken| BlobError::Refused(broken.to_string()))?;
+    match unpacked {
+        Ok(unpacked) if unpacked.sha256 == sha256 => Ok(unpacked),
+        Ok(_) => Err(BlobError::Away("the archive did not arrive as it was kept".into())),
+        Err(error @ archive::UnpackError::Damaged(_)) => Err(BlobError::Away(error.to_string())),
+        Err(error) => Err(BlobError::Refused(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_is_a_place_of_its_own() {
+        let path = |path: &str| cache_path(path);
+        assert_eq!(path("./target/"), Ok(CachePath::Workspace("target".into())));
+        assert_eq!(path("/workspace/target"), Ok(CachePath::Workspace("target".into())));
+        assert_eq!(path("/root/.cargo"), Ok(CachePath::Absolute("root/.cargo".into())));
+        assert_eq!(path("a/../../b"), Err("`a/../../b` has `..`".into()));
+        assert_eq!(path("/proc/self"), Err("`/proc/self` cannot be a cache".into()));
+        assert_eq!(path("/"), Err("`/` cannot be a cache".into()));
+        assert_eq!(path("."), Err("the whole workspace is no cache".into()));
+    }
+}

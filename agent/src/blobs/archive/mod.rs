@@ -1,0 +1,23 @@
+//! Archives of caches and artifacts: a tar stream in zstd, named by the SHA-256 of its bytes. Packing and unpacking go
+//! through open folders, one component at a time, and never follow a link: a step may have put one anywhere, and an
+//! archive may come from anybody.
+//!
+//! # Layout
+//! `globs` which files are meant, pure · `walk` which there are · `pack` files to bytes · `unpack` bytes to files by `rules` ·
+//! `names` what a name may be, pure · `beneath` folders without a way out · `pipe` between blocking and async code.
+
+mod beneath;
+mod globs;
+mod names;
+mod pack;
+mod pipe;
+mod rules;
+mod unpack;
+mod walk;
+
+pub use globs::Globs;
+pub use pack::{PackError, Packed, pack};
+pub use pipe::{ByteReader, ByteWriter, byte_pipe};
+pub use rules::{Into, Limits, Links, Modes, Rules, UnpackError, Unpacked};
+pub use unpack::{discard, unpack};
+pub use walk::{Found, From, MOST_ENTRIES, WalkError, walk};

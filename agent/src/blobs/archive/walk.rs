@@ -1,0 +1,240 @@
+//! Which files there are: looks through folders without following a link, and tells them in the order of their names,
+//! so that equal trees make equal archives.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Stat};
+
+use super::beneath::Beneath;
+use super::{Globs, names};
+
+/// More files and folders than this are no artifact and no cache.
+pub const MOST_ENTRIES: usize = 1_000_000;
+
+/// Where files come from.
+#[derive(Debug)]
+pub enum From {
+    /// Files of a workspace, under their own names. Its `.git` is left out unless a glob names it.
+    Globs {
+        /// The workspace on the host.
+        root: PathBuf,
+        /// Which.
+        globs: Globs,
+    },
+    /// One file, or a folder with all in it, with folders and owners.
+    Path {
+        /// The folder on the host that is not left.
+        root: PathBuf,
+        /// Under it; clean, and empty for all of it.
+        at: PathBuf,
+        /// Its name in the archive.
+        name: PathBuf,
+    },
+}
+
+impl From {
+    /// The folder that is not left.
+    pub fn root(&self) -> &Path {
+        match self {
+            From::Globs { root, .. } | From::Path { root, .. } => root,
+        }
+    }
+}
+
+/// What there is.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Sorted by name, each name once.
+    pub entries: Vec<Entry>,
+    /// Globs and paths that give nothing.
+    pub nothing: Vec<String>,
+    /// Files that an archive cannot have, each with the reason.
+    pub left_out: Vec<String>,
+}
+
+impl Found {
+    /// Files and links.
+    pub fn files(&self) -> u64 {
+        let files = self.entries.iter().filter(|entry| entry.kind != Kind::Folder);
+        files.count() as u64
+    }
+}
+
+/// One file, link or folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// In the archive.
+    pub name: PathBuf,
+    /// Under the root of its source.
+    pub path: PathBuf,
+    /// Its source's place.
+    pub from: usize,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A folder.
+    Folder,
+    /// A plain file.
+    File,
+    /// A symbolic link.
+    Link,
+}
+
+/// Why nobody can say which files there are.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    /// There are more than [`MOST_ENTRIES`].
+    #[error("there are more than {MOST_ENTRIES} files")]
+    TooMany,
+    /// A folder cannot be read.
+    #[error("`{path}` cannot be read: {error}")]
+    Unreadable {
+        /// In the archive.
+        path: String,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+/// Looks for them.
+pub fn walk(sources: &[From]) -> Result<Found, WalkError> {
+    let mut walk = Walk::default();
+    for (index, source) in sources.iter().enumerate() {
+        match source {
+            From::Path { root, at, name } => walk.path(index, root, at, name)?,
+            From::Globs { root, globs } => walk.globs(index, root, globs)?,
+        }
+    }
+    let mut found = walk.found;
+    found.entries.sort();
+    found.entries.dedup_by(|a, b| a.name == b.name);
+    Ok(found)
+}
+
+#[derive(Default)]
+struct Walk {
+    found: Found,
+}
+
+impl Walk {
+    fn path(&mut self, from: usize, root: &Path, at: &Path, name: &Path) -> Result<(), WalkError> {
+        let mut folder = Beneath::open(root).map_err(|error| unreadable(root, error))?;
+        let stat = match folder.stat(at) {
+            Ok(stat) => stat,
+            Err(_) => {
+                self.found.nothing.push(at.display().to_string());
+                return Ok(());
+            }
+        };
+        let before = self.found.entries.len();
+        let mut take = |path: &Path, _: &Stat| Some(name.join(path.strip_prefix(at).unwrap_or(path)));
+        self.below(&mut folder, (from, at.to_owned(), stat), &mut take)?;
+        if self.found.entries[before..]
+            .iter()
+            .all(|entry| entry.kind == Kind::Folder)
+        {
+            self.found.nothing.push(name.display().to_string());
+        }
+        Ok(())
+    }
+
+    fn globs(&mut self, from: usize, root: &Path, globs: &Globs) -> Result<(), WalkError> {
+        let mut folder = Beneath::open(root).map_err(|error| unreadable(root, error))?;
+        let mut seen = BTreeSet::new();
+        for start in globs.starts() {
+            let Ok(stat) = folder.stat(&start) else {
+                continue;
+            };
+            let wants_git = start.starts_with(".git");
+            let mut take = |path: &Path, stat: &Stat| {
+                let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+                if path.starts_with(".git") && !wants_git {
+                    return None;
+                }
+                if !is_folder {
+                    globs.find(path)?;
+                    let all = globs.given().map(|(index, _)| index);
+                    seen.extend(all.filter(|&index| globs.means(index, path)));
+                }
+                Some(path.to_owned())
+            };
+            self.below(&mut folder, (from, start, stat), &mut take)?;
+        }
+        let in_vain = globs.given().filter(|(index, _)| !seen.contains(index));
+        self.found.nothing.extend(in_vain.map(|(_, text)| text.to_owned()));
+        // Folders come with their files.
+        self.found
+            .entries
+            .retain(|entry| entry.from != from || entry.kind != Kind::Folder);
+        self.leave_out_links(from, &mut folder);
+        Ok(())
+    }
+
+    /// Goes down from one place; `take` gives each its name, or leaves it out with all below.
+    fn below(
+        &mut self,
+        folder: &mut Beneath,
+        (from, start, stat): (usize, PathBuf, Stat),
+        take: &mut dyn FnMut(&Path, &Stat) -> Option<PathBuf>,
+    ) -> Result<(), WalkError> {
+        let mut open = vec![(start, stat)];
+        while let Some((path, stat)) = open.pop() {
+            let Some(name) = take(&path, &stat) else {
+                continue;
+            };
+            let kind = match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => Kind::Folder,
+                FileType::RegularFile => Kind::File,
+                FileType::Symlink => Kind::Link,
+                _ => {
+                    let name = name.display();
+                    self.found.left_out.push(format!("`{name}` is no file, folder or link"));
+                    continue;
+                }
+            };
+            if kind == Kind::Folder {
+                let inside = folder.list(&path).map_err(|error| unreadable(&name, error))?;
+                open.extend(inside.into_iter().map(|(name, stat)| (path.join(name), stat)));
+            }
+            if !name.as_os_str().is_empty() {
+                self.found.entries.push(Entry { name, path, from, kind });
+            }
+            if self.found.entries.len() + open.len() > 2 * MOST_ENTRIES || self.found.entries.len() > MOST_ENTRIES {
+                return Err(WalkError::TooMany);
+            }
+        }
+        Ok(())
+    }
+
+    /// An artifact is unpacked elsewhere: a link out of its tree would lead to another's files there.
+    fn leave_out_links(&mut self, from: usize, folder: &mut Beneath) {
+        let left_out = &mut self.found.left_out;
+        self.found.entries.retain(|entry| {
+            if entry.from != from || entry.kind != Kind::Link {
+                return true;
+            }
+            let target = folder.read_link(&entry.path).unwrap_or_default();
+            let stays = names::link_stays_inside(&entry.name, &target);
+            if !stays {
+                let (name, target) = (entry.name.display(), target.display());
+                left_out.push(format!(
+                    "`{name}` is a link that leads out of the workspace (to `{target}`)"
+                ));
+            }
+            stays
+        });
+    }
+}
+
+fn unreadable(path: &Path, error: io::Error) -> WalkError {
+    WalkError::Unreadable {
+        path: path.display().to_string(),
+        error,
+    }
+}

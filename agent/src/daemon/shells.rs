@@ -1,0 +1,175 @@
+//! Shells that the coordinator asks for: the agent opens the road back to it, finds the container, and lets a session
+//! run between the two.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use protocol::lease::Held;
+use protocol::ids::{AttemptId, StreamId};
+use protocol::shell::{ShellCall, ShellWord};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::client::ShellRoad;
+use super::records;
+use super::work::{self, Shop};
+use crate::attempt::AttemptInput;
+use crate::attempt::folder::AttemptFolder;
+use crate::attempt::voice::Voice;
+use crate::logs::mask::Masker;
+use crate::shell::session::Typed;
+use crate::shell::{NoRoom, Session, SessionEnd, room};
+
+/// The last output may take so long to be taken.
+const LAST_BYTES: Duration = Duration::from_secs(5);
+/// Pieces of input or output that wait at most; the peer waits with the rest.
+const WAITING: usize = 16;
+
+/// Opens a shell, to its end.
+pub async fn open(shop: Shop, call: ShellCall) {
+    let mut road = match shop.coordinator.shell(&call.id).await {
+        Ok(road) => road,
+        Err(error) => {
+            tracing::warn!(attempt.id = %call.attempt, %error, "a shell cannot be brought to the coordinator");
+            return;
+        }
+    };
+    let last_word = match enter(&shop, &call).await {
+        Ok((session, place)) => {
+            tracing::info!(attempt.id = %call.attempt, by = call.by, place, "a shell is opened");
+            let _visit = shop.context.holds.enter(&call.attempt);
+            say(&mut road, &ShellWord::Ready { place: place.clone() }).await;
+            let end = carry(&shop, session, &mut road).await;
+            tracing::info!(attempt.id = %call.attempt, by = call.by, place, ?end, "a shell is closed");
+            last_word(end)
+        }
+        Err(NoRoom(message)) => ShellWord::Failed { message },
+    };
+    say(&mut road, &last_word).await;
+    // The coordinator may have closed it already.
+    let _ = road.close(None).await;
+}
+
+fn last_word(end: SessionEnd) -> ShellWord {
+    let message = match end {
+        SessionEnd::Exited(code) => return ShellWord::Exit { code },
+        SessionEnd::Left => "the shell was closed".to_owned(),
+        SessionEnd::Idle => "the shell was closed: nothing happened in it for 30 minutes".to_owned(),
+        SessionEnd::Broken(why) => format!("the shell broke off: {why}"),
+    };
+    ShellWord::Failed { message }
+}
+
+/// Finds the container and starts the command; where that is, for people.
+async fn enter(shop: &Shop, call: &ShellCall) -> Result<(Session, String), NoRoom> {
+    let folder = AttemptFolder::of(&shop.context.attempts, &call.attempt);
+    let gone = || NoRoom("the job is over and nothing of it is left on its agent".into());
+    let lease = records::read(&folder).ok_or_else(gone)?;
+    let held = Held {
+        attempt: lease.attempt.clone(),
+        epoch: lease.epoch,
+        resume: false,
+    };
+    let input: AttemptInput = work::input(shop, &held, lease);
+    let room = room::find(&shop.context, &input, &call.place).await?;
+    let place = room.place.clone();
+    if folder.ended().is_none() {
+        let remark = format!("shell opened by {} in {place}", call.by);
+        let said = Voice::open(&folder.log(&StreamId::job())).map(|voice| voice.say(remark));
+        if let Err(error) = said {
+            tracing::warn!(%error, attempt.id = %call.attempt, "a shell cannot be noted in its job's log");
+        }
+    }
+    let masker = shop.masks.of(&call.attempt);
+    let started = Session::start(&shop.context.engine, room, &call.command, call.terminal, masker).await;
+    let session = started.map_err(|error| NoRoom(format!("{place} cannot be entered: {error}")))?;
+    Ok((session, place))
+}
+
+/// Copies between the session and the road until one of them ends.
+async fn carry(shop: &Shop, session: Session, road: &mut ShellRoad) -> SessionEnd {
+    let (typed, hears) = mpsc::channel(WAITING);
+    let (shown, mut shows) = mpsc::channel::<Bytes>(WAITING);
+    let (mut to_person, mut from_person) = road.split();
+    let mut reads = pin!(async move {
+        while let Some(Ok(message)) = from_person.next().await {
+            if let Some(what) = typed_of(message)
+                && typed.send(what).await.is_err()
+            {
+                return;
+            }
+        }
+    });
+    let mut prints = pin!(async move {
+        while let Some(bytes) = shows.recv().await {
+            if to_person.send(Message::Binary(bytes)).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut run = pin!(session.run(hears, shown));
+    let (mut is_read, mut is_printed) = (false, false);
+    let end = loop {
+        tokio::select! {
+            end = &mut run => break end,
+            () = &mut reads, if !is_read => is_read = true,
+            () = &mut prints, if !is_printed => is_printed = true,
+            () = shop.context.shutdown.cancelled() => break SessionEnd::Broken("the agent is stopped".into()),
+        }
+    };
+    // What it printed last is still on its way.
+    if !is_printed && tokio::time::timeout(LAST_BYTES, prints).await.is_err() {
+        tracing::debug!("the last output of a shell was not taken");
+    }
+    end
+}
+
+fn typed_of(message: Message) -> Option<Typed> {
+    match message {
+        Message::Binary(bytes) => Some(Typed::Bytes(bytes)),
+        Message::Text(text) => match serde_json::from_str(&text) {
+            Ok(ShellWord::Resize(size)) => Some(Typed::Size(size)),
+            Ok(ShellWord::Eof) => Some(Typed::Eof),
+            // A newer coordinator's word.
+            _ => None,
+        },
+        Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => None,
+    }
+}
+
+/// Whoever is not there any more need not hear it: the next read says so.
+async fn say(road: &mut ShellRoad, word: &ShellWord) {
+    let text = serde_json::to_string(word).expect("a word is plain data");
+    if let Err(error) = road.send(Message::text(text)).await {
+        tracing::debug!(%error, "a word about a shell came too late");
+    }
+}
+
+/// What hides the secrets of each attempt in hand; clones share it. After a restart those of held jobs are not known
+/// any more: their containers have none.
+#[derive(Clone, Default)]
+pub struct Masks(Arc<Mutex<BTreeMap<AttemptId, Arc<Masker>>>>);
+
+impl Masks {
+    /// That attempt is in hand from now on.
+    pub fn add(&self, attempt: &AttemptId, masker: Arc<Masker>) {
+        self.lock().insert(attempt.clone(), masker);
+    }
+
+    /// Nothing is left of it.
+    pub fn remove(&self, attempt: &AttemptId) {
+        self.lock().remove(attempt);
+    }
+
+    fn of(&self, attempt: &AttemptId) -> Arc<Masker> {
+        self.lock().get(attempt).cloned().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<AttemptId, Arc<Masker>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

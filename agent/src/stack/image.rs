@@ -1,0 +1,122 @@
+//! What a service's container is made of: the code, if it needs some, and its image, fetched or built.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use job_specs::model::{BuildSpec, PullPolicy};
+use protocol::attempt::ServiceState;
+use protocol::record::Source;
+
+use super::failure::FailureKind;
+use super::service::Service;
+use super::spec::now;
+use crate::build::Build;
+use crate::engine::{EngineError, Fetch, ImageInfo, ImageWant, Network};
+use crate::logs::writer::JobLog;
+use crate::sandbox::open_folder;
+
+/// What a service's container is made of.
+pub(super) struct Material {
+    pub(super) image: Arc<ImageInfo>,
+    /// `None`: it needs none.
+    pub(super) workspace: Option<PathBuf>,
+}
+
+impl Service {
+    /// Waits for all of it. Safe to drop: a build is given up, a pull goes on.
+    pub(super) async fn material(&self) -> Result<Material, FailureKind> {
+        let workspace = self.workspace().await?;
+        let image = match (&self.spec.build, &workspace) {
+            (Some(build), Some(workspace)) => self.built(build, workspace).await?,
+            _ => self.fetched().await?,
+        };
+        Ok(Material { image, workspace })
+    }
+
+    async fn workspace(&self) -> Result<Option<PathBuf>, FailureKind> {
+        if !self.spec.needs_workspace() {
+            return Ok(None);
+        }
+        let Some(workspace) = self.shared.spec.workspace.clone() else {
+            return Err(FailureKind::CannotStart {
+                detail: "it needs the code, and there is none here".into(),
+            });
+        };
+        match workspace.await {
+            Some(workspace) => Ok(Some(workspace)),
+            None => std::future::pending().await, // the owner says why, and ends the stack
+        }
+    }
+
+    async fn fetched(&self) -> Result<Arc<ImageInfo>, FailureKind> {
+        let spec = &self.spec;
+        let want = ImageWant {
+            reference: spec.image.clone(),
+            platform: spec.platform.clone(),
+            fetch: match spec.pull_policy {
+                PullPolicy::Missing | PullPolicy::Build => Fetch::Missing,
+                PullPolicy::Always => Fetch::Always,
+                PullPolicy::Never => Fetch::Never,
+            },
+        };
+        let mut pulling = false;
+        let login = self.shared.spec.logins.of(&spec.image);
+        let image = self.shared.engine.obtain_image(&want, login, |progress| {
+            if !std::mem::replace(&mut pulling, true) {
+                self.tell(now(), ServiceState::Pulling);
+            }
+            if let Some(on_pull) = &self.shared.spec.on_pull {
+                on_pull(&spec.name, progress);
+            }
+        });
+        let image = image.await?;
+        if pulling {
+            self.tell(now(), ServiceState::Starting);
+        }
+        Ok(image)
+    }
+
+    /// Built anew each time; what is still right of an earlier build is used again by the engine.
+    async fn built(&self, build: &BuildSpec, workspace: &Path) -> Result<Arc<ImageInfo>, FailureKind> {
+        let engine = &self.shared.engine;
+        if let Some(container) = self.earlier_container() {
+            let image = engine.image_of(container).await?;
+            return Ok(engine.image(&image).await?);
+        }
+        let log = self.open_log()?;
+        self.tell(now(), ServiceState::Pulling);
+        let build = Build {
+            spec: build,
+            workspace,
+            owner: self.shared.labels.clone(),
+            network: Network::On {
+                network: self.shared.network.clone(),
+                alias: String::new(),
+            },
+            logins: self.shared.spec.logins.clone(),
+        };
+        let id = build.run(engine, |output| {
+            if let Err(error) = log.append(Source::Stdout, output.as_bytes()) {
+                tracing::warn!(service = self.spec.name, %error, "a build's log cannot be written");
+            }
+        });
+        let id = id.await?;
+        if !self.spec.image.is_empty() {
+            engine.tag(&id, &self.spec.image).await?;
+        }
+        self.tell(now(), ServiceState::Starting);
+        Ok(engine.image(&id).await?)
+    }
+
+    /// The log, before its gate writes to it as whatever user the container has.
+    fn open_log(&self) -> Result<JobLog, EngineError> {
+        let open = || {
+            open_folder(&self.folder())?;
+            let log = JobLog::open(&self.log())?;
+            std::fs::set_permissions(self.log(), std::fs::Permissions::from_mode(0o666))?;
+            Ok(log)
+        };
+        open().map_err(EngineError::io("open a service's log"))
+    }
+}

@@ -1,0 +1,174 @@
+//! What stays after a failure, and people who look around in it.
+
+use std::sync::Arc;
+
+use agent::attempt::folder::AttemptFolder;
+use agent::attempt::{self, AttemptInput, Outlet, Over};
+use agent::logs::mask::Masker;
+use agent::shell::session::Typed;
+use agent::shell::{Session, SessionEnd, room};
+use job_specs::model::{JobSpec, StepSpec};
+use protocol::attempt::{EventKind, Verdict};
+use protocol::shell::{ShellPlace, ShellSize};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::stage::{Stage, env, job, secrets, service, step};
+
+/// A job that fails beside a server.
+fn failing(secs: u64) -> JobSpec {
+    let test = StepSpec {
+        image: "redis:7".into(),
+        env: env(&[("WHO", "step")]),
+        secrets: vec!["TOKEN".into()],
+        ..step("echo state > left-behind\nexit 3")
+    };
+    let mut spec = job(vec![step("echo before"), test, step("echo never")]);
+    spec.services = vec![service("redis", "redis:7")];
+    spec.hold_on_failure_secs = Some(secs);
+    spec
+}
+
+fn input(stage: &Stage, secs: u64) -> AttemptInput {
+    let mut input = stage.input(failing(secs));
+    input.secrets = secrets(&[("TOKEN", "s3cr3t-t0ken")]);
+    input
+}
+
+async fn run(stage: &Stage, input: &AttemptInput) -> Over {
+    let (events, mut told) = mpsc::unbounded_channel();
+    let (streams, _news) = mpsc::unbounded_channel();
+    let outlet = Outlet { events, streams };
+    let over = attempt::run(&stage.context, input.clone(), outlet, CancellationToken::new()).await;
+    assert_eq!(over.result.verdict, Verdict::Failed);
+    let events: Vec<EventKind> = std::iter::from_fn(|| told.try_recv().ok())
+        .map(|event| event.kind)
+        .collect();
+    let until = over.held_until.unwrap();
+    assert!(events.contains(&EventKind::Held { until }));
+    over
+}
+
+/// Waits until the job is held and its container is there.
+async fn entered(stage: &Stage, input: &AttemptInput, place: &ShellPlace) -> room::Room {
+    loop {
+        match room::find(&stage.context, input, place).await {
+            Ok(room) if stage.context.holds.enter(&input.attempt).is_some() => return room,
+            _ => tokio::task::yield_now().await,
+        }
+    }
+}
+
+/// What a command says, and how it ends.
+async fn says(stage: &Stage, room: &room::Room, script: &str, terminal: Option<ShellSize>) -> (String, SessionEnd) {
+    let masker = Arc::new(Masker::new([("TOKEN", "s3cr3t-t0ken")]));
+    let (typed, hears) = mpsc::channel(4);
+    let (shown, mut shows) = mpsc::channel(4);
+    let session = Session::start(&stage.context.engine, room.clone(), &[], terminal, masker)
+        .await
+        .unwrap();
+    let running = tokio::spawn(session.run(hears, shown));
+    typed.send(Typed::Bytes(format!("{script}\n").into())).await.unwrap();
+    if terminal.is_none() {
+        typed.send(Typed::Eof).await.unwrap();
+    }
+    let mut said = Vec::new();
+    while let Some(bytes) = shows.recv().await {
+        said.extend_from_slice(&bytes);
+    }
+    (String::from_utf8(said).unwrap(), running.await.unwrap())
+}
+
+// key: hold_on_failure
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_job_stays_for_people_to_look_around_in() {
+    let stage = Stage::new(1).await;
+    let input = input(&stage, 600);
+    let over = run(&stage, &input).await;
+
+    let held = entered(&stage, &input, &ShellPlace::Job).await;
+    assert_eq!(held.place, "step 2 (echo state > left-behind)");
+    let script = "cat left-behind; echo $WHO-$TOKEN; redis-cli -h redis ping; echo s3cr3t-t0ken; \
+                  cat /.drover/run/script; exit 7";
+    let (said, end) = says(&stage, &held, script, None).await;
+    let expected = "state\nstep-\nPONG\n•••\necho state > left-behind\nexit 3";
+    assert_eq!((said.as_str(), end), (expected, SessionEnd::Exited(7)));
+
+    let place = ShellPlace::Service("redis".into());
+    let service = room::find(&stage.context, &input, &place).await.unwrap();
+    let size = ShellSize { cols: 132, rows: 43 };
+    let (said, end) = says(&stage, &service, "stty size; redis-cli ping; exit", Some(size)).await;
+    assert!(said.contains("43 132\r\n") && said.contains("PONG\r\n"), "{said}");
+    assert_eq!(end, SessionEnd::Exited(0));
+
+    let wrong = [
+        ShellPlace::Step("1".into()),
+        ShellPlace::Step("x".into()),
+        ShellPlace::Service("db".into()),
+    ];
+    let mut sentences = Vec::new();
+    for place in wrong {
+        sentences.push(
+            room::find(&stage.context, &input, &place)
+                .await
+                .unwrap_err()
+                .to_string(),
+        );
+    }
+    insta::assert_snapshot!(sentences.join("\n"), @"
+    step `1` does not run just now; step 2 (echo state > left-behind) can be entered
+    there is no step `x`; there are `echo before`, `echo state > left-behind`, `echo never`
+    there is no service `db`; there are `redis`
+    ");
+
+    // The slot is free meanwhile.
+    let story = stage.run(job(vec![step("echo beside it")])).await;
+    assert_eq!(story.told(), "Passed");
+    assert_eq!(stage.context.holds.list().len(), 1);
+    let visit = stage.context.holds.enter(&input.attempt).unwrap();
+    stage.context.holds.release(&input.attempt);
+    over.removal.await.unwrap();
+    drop(visit);
+    let folder = AttemptFolder::of(&stage.context.attempts, &input.attempt);
+    assert_eq!(folder.held(), None, "who leaves late does not hold it again");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_shell_outlives_who_opened_it() {
+    let stage = Stage::new(1).await;
+    let input = input(&stage, 600);
+    let over = run(&stage, &input).await;
+    let held = entered(&stage, &input, &ShellPlace::Job).await;
+    let masker = Arc::new(Masker::default());
+    let (typed, hears) = mpsc::channel(4);
+    let (shown, mut shows) = mpsc::channel(4);
+    let size = Some(ShellSize { cols: 80, rows: 24 });
+    let session = Session::start(&stage.context.engine, held.clone(), &[], size, masker)
+        .await
+        .unwrap();
+    let running = tokio::spawn(session.run(hears, shown));
+    let script = "(trap '' HUP TERM; exec sleep 54321) & echo be''gun\n";
+    typed.send(Typed::Bytes(script.into())).await.unwrap();
+    let mut said = Vec::new();
+    while !String::from_utf8_lossy(&said).contains("begun") {
+        said.extend_from_slice(&shows.recv().await.unwrap());
+    }
+    drop(typed);
+    assert_eq!(running.await.unwrap(), SessionEnd::Left);
+    let (said, _) = says(&stage, &held, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '", None).await;
+    assert!(!said.contains("54321"), "{said}");
+    stage.context.holds.release(&input.attempt);
+    over.removal.await.unwrap();
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_ends_when_nobody_uses_it() {
+    let stage = Stage::new(1).await;
+    let input = input(&stage, 1);
+    let over = run(&stage, &input).await;
+    over.removal.await.unwrap();
+    assert_eq!(stage.context.holds.list(), []);
+    stage.close().await;
+}

@@ -1,0 +1,229 @@
+//! `drover artifact` and `drover cache`: what jobs kept.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use agent::blobs::archive::{self, ByteReader, Into, Limits, Links, Modes, Rules, Unpacked, byte_pipe};
+use anyhow::Context;
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::print_json;
+use crate::args::{Artifact, Cache};
+use crate::client::{Client, segment};
+use crate::exit::{Exit, Stop};
+use crate::render::{self, table::table};
+
+/// An artifact, as far as it is printed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Row {
+    id: String,
+    name: String,
+    job: String,
+    job_title: String,
+    sha256: String,
+    bytes: u64,
+    files: u64,
+    created_at: i64,
+    expires_at: i64,
+}
+
+/// `drover artifact ls|get`
+pub async fn artifact(client: &Client, artifact: &Artifact) -> anyhow::Result<Exit> {
+    match artifact {
+        Artifact::Ls { number, json } => list(client, *number, *json).await,
+        Artifact::Get {
+            number,
+            name,
+            job,
+            output,
+            json,
+        } => {
+            let found = find(client, *number, name, job.as_deref()).await?;
+            match output.as_deref() {
+                Some(path) if path == Path::new("-") => to_stdout(client, &found).await,
+                folder => unpack(client, &found, folder, *json).await,
+            }
+        }
+    }
+}
+
+async fn list(client: &Client, number: i64, as_json: bool) -> anyhow::Result<Exit> {
+    let rows: Vec<Row> = client.read(&format!("/builds/{number}/artifacts")).await?;
+    if as_json {
+        return print_json(&rows);
+    }
+    let rows = rows.into_iter().map(|row| {
+        let files = row.files.to_string();
+        vec![
+            row.name,
+            row.job_title,
+            files,
+            size(row.bytes),
+            render::ago(row.created_at),
+        ]
+    });
+    anstream::println!("{}", table(&["name", "job", "files", "size", "kept"], rows));
+    Ok(Exit::Passed)
+}
+
+/// The one artifact of that name; several jobs may have one each.
+async fn find(client: &Client, number: i64, name: &str, job: Option<&str>) -> anyhow::Result<Row> {
+    let rows: Vec<Row> = client.read(&format!("/builds/{number}/artifacts")).await?;
+    let is_of =
+        |title: &str, job: &str| title == job || title.strip_prefix(job).is_some_and(|rest| rest.starts_with(" ("));
+    let named: Vec<Row> = rows
+        .into_iter()
+        .filter(|row| row.name == name && job.is_none_or(|job| is_of(&row.job_title, job)))
+        .collect();
+    match named.len() {
+        0 => {
+            let of = job.map(|job| format!(" of {job}")).unwrap_or_default();
+            let stop = Stop::new(Exit::NotFound, format!("build {number} has no artifact `{name}`{of}"));
+            Err(stop
+                .help(format!("`drover artifact ls {number}` lists what it has"))
+                .into())
+        }
+        1 => named.into_iter().next().context("one of one"),
+        _ => {
+            let jobs: Vec<&str> = named.iter().map(|row| row.job_title.as_str()).collect();
+            let sentence = format!(
+                "several jobs of build {number} have an artifact `{name}`: {}",
+                jobs.join(", ")
+            );
+            Err(Stop::new(Exit::Usage, sentence).help("choose one with --job").into())
+        }
+    }
+}
+
+async fn to_stdout(client: &Client, row: &Row) -> anyhow::Result<Exit> {
+    let answer = client.stream(&format!("/artifacts/{}", segment(&row.id)), &[]).await?;
+    let mut bytes = answer.bytes_stream();
+    let mut stdout = std::io::stdout().lock();
+    while let Some(chunk) = bytes.next().await {
+        stdout.write_all(&chunk.context("read the artifact")?)?;
+    }
+    stdout.flush()?;
+    Ok(Exit::Passed)
+}
+
+async fn unpack(client: &Client, row: &Row, folder: Option<&Path>, as_json: bool) -> anyhow::Result<Exit> {
+    let folder = match folder {
+        Some(folder) => folder.to_owned(),
+        None => default_folder(&row.name)?,
+    };
+    std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let unpacked = fetch(client, row, &folder).await?;
+    if as_json {
+        return print_json(&json!({
+            "name": row.name,
+            "job": row.job_title,
+            "sha256": row.sha256,
+            "files": unpacked.files,
+            "bytes": unpacked.content_bytes,
+            "folder": folder,
+        }));
+    }
+    let noun = if unpacked.files == 1 { "file" } else { "files" };
+    let (files, bytes) = (unpacked.files, size(unpacked.content_bytes));
+    anstream::eprintln!("{}: {files} {noun}, {bytes} in {}", row.name, folder.display());
+    Ok(Exit::Passed)
+}
+
+/// A folder of the artifact's name, here.
+fn default_folder(name: &str) -> anyhow::Result<PathBuf> {
+    let is_plain = !name.contains('/') && !matches!(name, "." | "..");
+    match is_plain {
+        true => Ok(PathBuf::from(name)),
+        false => Err(Stop::new(Exit::Usage, format!("`{name}` is no name for a folder"))
+            .help("say where it goes with --output DIR")
+            .into()),
+    }
+}
+
+async fn fetch(client: &Client, row: &Row, folder: &Path) -> anyhow::Result<Unpacked> {
+    let answer = client.stream(&format!("/artifacts/{}", segment(&row.id)), &[]).await?;
+    let (sender, receiver) = byte_pipe();
+    let reader = ByteReader::new(receiver, CancellationToken::new());
+    let into = Into {
+        root: folder.to_owned(),
+        at: PathBuf::new(),
+        name: PathBuf::new(),
+    };
+    let rules = Rules {
+        links: Links::Inside,
+        modes: Modes::Own,
+        limits: Limits::default(),
+    };
+    let unpacking = tokio::task::spawn_blocking(move || archive::unpack(reader, &[into], rules));
+    let mut bytes = answer.bytes_stream();
+    while let Some(chunk) = bytes.next().await {
+        let chunk = chunk.map_err(|error| std::io::Error::other(error.without_url()));
+        if sender.send(chunk).await.is_err() {
+            break;
+        }
+    }
+    drop(sender);
+    let unpacked = unpacking.await.context("unpack")?;
+    let unpacked = unpacked.map_err(|error| Stop::new(Exit::Infrastructure, format!("{}: {error}", row.name)))?;
+    if unpacked.sha256 != row.sha256 {
+        return Err(Stop::new(
+            Exit::Infrastructure,
+            format!("{}: it did not arrive as it was kept", row.name),
+        )
+        .into());
+    }
+    Ok(unpacked)
+}
+
+/// `drover cache ls|prune`
+pub async fn cache(client: &Client, cache: &Cache) -> anyhow::Result<Exit> {
+    match cache {
+        Cache::Ls { repository, json } => {
+            let answer: Value = client
+                .read(&format!("/repositories/{}/caches", segment(repository)))
+                .await?;
+            if *json {
+                return print_json(&answer);
+            }
+            let empty = Vec::new();
+            let rows = answer.as_array().unwrap_or(&empty).iter().map(|cache| {
+                let text = |name: &str| cache[name].as_str().unwrap_or_default().to_owned();
+                let used = cache["used_at"].as_i64().map_or(String::new(), render::ago);
+                vec![
+                    text("key"),
+                    text("scope"),
+                    size(cache["bytes"].as_u64().unwrap_or(0)),
+                    used,
+                ]
+            });
+            anstream::println!("{}", table(&["key", "scope", "size", "used"], rows));
+        }
+        Cache::Prune {
+            repository,
+            scope,
+            json,
+        } => {
+            let mut path = format!("/repositories/{}/caches", segment(repository));
+            if let Some(scope) = scope {
+                path = format!("{path}?scope={}", segment(scope));
+            }
+            let pruned: Value = client.delete_for(&path).await?;
+            if *json {
+                return print_json(&pruned);
+            }
+            anstream::eprintln!(
+                "{repository}: {} caches removed",
+                pruned["removed"].as_u64().unwrap_or(0)
+            );
+        }
+    }
+    Ok(Exit::Passed)
+}
+
+/// `512 B`, `1.5 MiB`.
+fn size(bytes: u64) -> String {
+    agent::attempt::words::bytes(bytes)
+}

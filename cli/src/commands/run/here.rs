@@ -1,0 +1,71 @@
+//! What a local run knows of this machine: the folder and its commit, the secrets' file, where to keep things.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use agent::local::WorkingTree;
+use anyhow::Context;
+use job_specs::Facts;
+use protocol::lease::SecretValue;
+
+use crate::exit::{Exit, Stop};
+
+/// The folder that jobs see (the repository's top, or this folder), and what can be said of its commit.
+pub fn working_tree() -> anyhow::Result<(WorkingTree, Facts)> {
+    let here = std::env::current_dir().context("find this folder")?;
+    let tree = WorkingTree::around(&here);
+    let Ok(repository) = git2::Repository::discover(&here) else {
+        let facts = facts_of(tree.root(), None, String::new());
+        return Ok((tree, facts));
+    };
+    let head = repository.head().ok();
+    let branch = head
+        .as_ref()
+        .filter(|head| head.is_branch())
+        .and_then(|head| head.shorthand().ok().map(str::to_owned));
+    let commit = head
+        .and_then(|head| head.target())
+        .map_or(String::new(), |commit| commit.to_string());
+    let facts = facts_of(tree.root(), branch, commit);
+    Ok((tree, facts))
+}
+
+fn facts_of(tree: &Path, branch: Option<String>, sha: String) -> Facts {
+    Facts {
+        event: "manual".to_owned(),
+        reference: branch
+            .as_ref()
+            .map_or(String::new(), |branch| format!("refs/heads/{branch}")),
+        branch,
+        sha,
+        repository: tree
+            .file_name()
+            .map_or("local".to_owned(), |name| name.to_string_lossy().into_owned()),
+        ..Facts::default()
+    }
+}
+
+/// `NAME=value` lines; empty ones and those that begin with `#` are passed over.
+pub fn secrets(file: Option<&Path>) -> anyhow::Result<BTreeMap<String, SecretValue>> {
+    let Some(file) = file else { return Ok(BTreeMap::new()) };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Stop::new(Exit::Usage, format!("cannot read {}: {error}", file.display())))?;
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+    lines
+        .map(|(index, line)| match line.split_once('=') {
+            Some((name, value)) => Ok((name.trim().to_owned(), SecretValue(value.to_owned()))),
+            // The line itself may hold a secret, so only its place is told.
+            None => Err(Stop::new(Exit::Usage, format!("{}:{}: not NAME=value", file.display(), index + 1)).into()),
+        })
+        .collect()
+}
+
+/// Where gates and running attempts are kept.
+pub fn cache_folder() -> anyhow::Result<PathBuf> {
+    let home = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")));
+    Ok(home.unwrap_or_else(std::env::temp_dir).join("drover"))
+}

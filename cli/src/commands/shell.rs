@@ -1,0 +1,97 @@
+//! `drover shell`: a terminal in a step that runs, a service, or a job that is held after its failure.
+
+use protocol::shell::{ShellPlace, ShellWish};
+
+use crate::api::{BuildView, JobView};
+use crate::args::Shell;
+use crate::client::Client;
+use crate::exit::{Exit, Stop};
+use crate::shell;
+
+/// Enters, or lets go.
+pub async fn shell(client: &Client, shell: &Shell, number: i64) -> anyhow::Result<Exit> {
+    let build: BuildView = client.read(&format!("/builds/{number}")).await?;
+    if shell.release {
+        return release(client, shell, &build).await;
+    }
+    let job = pick(shell, &build)?;
+    let road = client.shell(&job.id).await?;
+    shell::enter(road, wish(shell)).await
+}
+
+/// What is asked for.
+pub fn wish(shell: &Shell) -> ShellWish {
+    let place = match (&shell.step, &shell.service) {
+        (Some(step), _) => ShellPlace::Step(step.clone()),
+        (None, Some(service)) => ShellPlace::Service(service.clone()),
+        (None, None) => ShellPlace::Job,
+    };
+    ShellWish {
+        place,
+        command: shell.command.clone(),
+        terminal: shell::size(),
+    }
+}
+
+async fn release(client: &Client, shell: &Shell, build: &BuildView) -> anyhow::Result<Exit> {
+    let is_meant =
+        |job: &&JobView| job.held_until.is_some() && shell.job.as_ref().is_none_or(|name| is_called(job, name));
+    let held: Vec<&JobView> = build.jobs.iter().filter(is_meant).collect();
+    if held.is_empty() {
+        return Err(Stop::new(Exit::NotFound, format!("nothing of build {} is held", build.row.number)).into());
+    }
+    for job in held {
+        client.delete(&format!("/jobs/{}/hold", job.id)).await?;
+        anstream::eprintln!("{}: its containers are let go", job.title);
+    }
+    Ok(Exit::Passed)
+}
+
+/// The job that is meant.
+fn pick<'a>(shell: &Shell, build: &'a BuildView) -> Result<&'a JobView, Stop> {
+    let number = build.row.number;
+    let named = |name: &String| build.jobs.iter().filter(|job| is_called(job, name)).collect::<Vec<_>>();
+    let jobs = match &shell.job {
+        Some(name) => match named(name) {
+            none if none.is_empty() => {
+                let message = format!("build {number} has no job `{name}`");
+                return Err(Stop::new(Exit::NotFound, message).help(format!("it has {}", titles(&build.jobs))));
+            }
+            some => some,
+        },
+        None => build.jobs.iter().collect(),
+    };
+    if let [job] = jobs[..] {
+        return Ok(job);
+    }
+    let open: Vec<&JobView> = jobs.iter().copied().filter(|job| is_open(job)).collect();
+    match open[..] {
+        [job] => Ok(job),
+        [] => Err(
+            Stop::new(Exit::NotFound, format!("no job of build {number} runs or is held"))
+                .help("`hold_on_failure: 30m` in a job keeps what its failure leaves, to look around in"),
+        ),
+        _ => Err(
+            Stop::new(Exit::Usage, "several jobs run or are held; say which with `--job`")
+                .help(format!("there are {}", titles(open.iter().copied()))),
+        ),
+    }
+}
+
+fn is_called(job: &JobView, name: &str) -> bool {
+    job.title == name || job.title.split(" (").next() == Some(name)
+}
+
+fn is_open(job: &JobView) -> bool {
+    job.held_until.is_some() || job.status == job_specs::status::JobStatus::Running
+}
+
+fn titles<'a>(jobs: impl IntoIterator<Item = &'a JobView>) -> String {
+    let titles: Vec<String> = jobs.into_iter().map(|job| format!("`{}`", job.title)).collect();
+    titles.join(", ")
+}
+
+/// Enters a job of `drover run --hold` on this machine.
+pub async fn local(shell: &Shell) -> anyhow::Result<Exit> {
+    shell::local::enter(wish(shell)).await
+}

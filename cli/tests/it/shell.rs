@@ -1,0 +1,115 @@
+//! A job that fails is held, and people look around in it.
+
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+use crate::stage::{Stage, eventually, told};
+
+const JOB: &str = r#"
+jobs:
+  test:
+    image: redis:7
+    services:
+      redis: {image: "redis:7", ready: {tcp: 6379}}
+    hold_on_failure: 10m
+    steps:
+      - name: breaks
+        env: {WHO: me}
+        run: |
+          echo left > behind
+          redis-cli -h redis set key kept
+          exit 3
+"#;
+
+/// Runs a shell with that input.
+fn shell(stage: &Stage, words: &[&str], input: &str) -> Output {
+    let mut command = stage.command();
+    let piped = command
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+// key: hold_on_failure
+#[test]
+fn a_failed_job_is_entered_and_let_go() {
+    let mut stage = Stage::up();
+    let copy = stage.repository("app");
+    copy.write(".drover.yml", JOB);
+    copy.push("It breaks");
+    stage.build(1);
+    let (exit, said) = stage.watch(1);
+    assert_eq!(exit, 1, "{said}");
+    assert!(said.contains("enter with `drover shell 1 --job 'test'`"), "{said}");
+    let job = stage.json(&["build", "show", "1", "--json"])["jobs"][0].clone();
+    assert!(job["held_until"].as_i64().is_some(), "{job}");
+
+    let ping = shell(&stage, &["shell", "1", "--", "redis-cli", "-h", "redis", "ping"], "");
+    assert_eq!(
+        (ping.status.code(), String::from_utf8_lossy(&ping.stdout).trim()),
+        (Some(0), "PONG"),
+        "{}",
+        told(&ping)
+    );
+    let script = "cat behind; redis-cli -h redis get key; echo $WHO; exit 9\n";
+    let script = shell(&stage, &["shell", "1", "--job", "test", "--step", "breaks"], script);
+    assert_eq!(
+        String::from_utf8_lossy(&script.stdout),
+        "left\nkept\nme\n",
+        "{}",
+        told(&script)
+    );
+    assert_eq!(script.status.code(), Some(9));
+    let service = shell(
+        &stage,
+        &["shell", "1", "--service", "redis", "--", "redis-cli", "get", "key"],
+        "",
+    );
+    assert_eq!(String::from_utf8_lossy(&service.stdout), "kept\n", "{}", told(&service));
+    let wrong = shell(&stage, &["shell", "1", "--service", "db"], "");
+    assert_eq!(wrong.status.code(), Some(5));
+    assert!(
+        told(&wrong).contains("there is no service `db`; there are `redis`"),
+        "{}",
+        told(&wrong)
+    );
+
+    stage.ok(&["shell", "1", "--release"]);
+    let over = eventually("the job is let go", || {
+        let over = shell(&stage, &["shell", "1"], "");
+        (over.status.code() == Some(5)).then_some(over)
+    });
+    assert!(
+        told(&over).contains("is over, and nothing of it is held"),
+        "{}",
+        told(&over)
+    );
+    stage.stop();
+    stage.nothing_left();
+}
+
+#[test]
+fn a_step_that_runs_is_entered_and_its_log_says_so() {
+    let mut stage = Stage::up();
+    let copy = stage.repository("app");
+    let job = "jobs:\n  wait:\n    image: busybox\n    steps: [\"while ! test -e go; do sleep 0.1; done; cat go\"]\n";
+    copy.write(".drover.yml", job);
+    copy.push("It waits");
+    stage.build(1);
+    let entered = eventually("the step runs", || {
+        let entered = shell(&stage, &["shell", "1"], "echo hello > go\nexit 4\n");
+        (entered.status.code() == Some(4)).then_some(entered)
+    });
+    assert_eq!(entered.stdout, b"");
+    let (exit, said) = stage.watch(1);
+    assert_eq!(exit, 0, "{said}");
+    let log = stage.ok(&["logs", "1", "--raw"]);
+    assert!(log.contains("\nhello\n"), "{log}");
+    assert!(log.contains("shell opened by") && log.contains("in step 1"), "{log}");
+    stage.stop();
+    stage.nothing_left();
+}

@@ -1,0 +1,45 @@
+//! The bytes of caches and artifacts: which archive is named by whom is in the store, the archives themselves are in a
+//! local folder or an S3-compatible service, under the SHA-256 of their bytes.
+//!
+//! # Layout
+//! [`BlobStore`] the place · `receive` an upload until it is whole · `scope` who may read and write which cache ·
+//! `look` what is in an archive · `sweep` what goes.
+
+pub mod look;
+mod place;
+mod receive;
+pub mod scope;
+mod sweep;
+
+pub use place::{BlobStore, Opened};
+pub use receive::Received;
+pub(crate) use sweep::sweep;
+
+/// Why the blob store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// It has no such archive.
+    #[error("the archive is not there any more")]
+    NotFound,
+    /// The upload has more bytes than it may.
+    #[error("it is larger than {0} bytes")]
+    TooLarge(u64),
+    /// The sender broke off.
+    #[error("the upload broke off: {0}")]
+    BrokenOff(String),
+    /// The same archive is just being removed.
+    #[error("the archive is just being removed; try again")]
+    Busy,
+    /// What was kept is no archive of ours.
+    #[error("{0}")]
+    BadArchive(String),
+    /// The place itself.
+    #[error(transparent)]
+    Place(#[from] object_store::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// Something of ours broke.
+    #[error("{0}")]
+    Broken(String),
+}

@@ -1,0 +1,236 @@
+//! Making one build of one target.
+
+use std::collections::BTreeMap;
+
+use job_specs::diagnostics::{Diagnostic, Severity};
+use job_specs::file::JobFile;
+use job_specs::triggers::{Concurrency, Input, check_inputs};
+use job_specs::{Expansion, Facts};
+
+use super::{NoBuild, Target, read, schedules};
+use crate::app::App;
+use crate::git::{Address, Commit, Comparison, GitError, ObjectId, Reference, Wanted};
+use crate::store::builds::{self, Cause, NewBuild, NewJob};
+use crate::store::origins::Origin;
+use crate::store::repositories::{self, Repository};
+
+/// A target whose commit is in the mirror.
+struct Found<'a> {
+    app: &'a App,
+    repository: &'a Repository,
+    address: &'a Address,
+    target: &'a Target,
+    commit: &'a Commit,
+    id: &'a ObjectId,
+}
+
+/// Builds a target; gives the build's number.
+pub(super) async fn build(app: &App, repository: &Repository, target: Target) -> Result<i64, NoBuild> {
+    let address = Address::parse(&repository.git, &app.config.git.protocols)?;
+    let wanted = Wanted {
+        repository: repository.id.as_str(),
+        address: &address,
+        reference: &target.reference,
+        id: target.id.as_ref(),
+    };
+    let (commit, files) = app.mirrors.fetch(wanted).await?;
+    let short = commit.sha.get(..10).unwrap_or(&commit.sha).to_owned();
+    let unwanted = |why: String| NoBuild::NotWanted {
+        commit: short.clone(),
+        why,
+    };
+    if let Some(mark) = commit
+        .skip_mark
+        .filter(|_| matches!(target.event, "push" | "pull_request"))
+    {
+        return Err(unwanted(format!("its message says {mark}")));
+    }
+    if files.is_empty() {
+        return Err(NoBuild::NoJobFile(short));
+    }
+    // Removed while we fetched: then its mirror must go again, and nothing is built.
+    repositories::by_id(&app.store, &repository.id).await?;
+    let found = Found {
+        app,
+        repository,
+        address: &address,
+        target: &target,
+        commit: &commit,
+        id: &ObjectId::parse(&commit.sha)?,
+    };
+    let (parsed, files) = read::parse(app, (repository.id.as_str(), found.id), files).await?;
+    let (mut facts, mut errors) = (found.facts(), Vec::new());
+    if let Some(file) = &parsed.file {
+        found.refresh_schedules(file).await?;
+        errors = found.complete(file, &mut facts).await?;
+        file.wants(&facts).map_err(&unwanted)?;
+    }
+    let number = builds::reserve_number(&app.store).await?;
+    facts.build = Some(number);
+    let expansion = match parsed.file.map(|file| job_specs::expand(&file, &facts)) {
+        Some(Ok(expansion)) if errors.is_empty() => expansion,
+        Some(Err(found)) => {
+            errors.extend(found);
+            nothing()
+        }
+        Some(Ok(_)) | None => nothing(),
+    };
+    let diagnostics = [parsed.diagnostics, errors].concat();
+    let new = NewBuild {
+        number: Some(number),
+        origin: Some(Origin { facts, files }),
+        ..found.new_build(expansion, diagnostics)
+    };
+    let number = builds::create(&app.store, new).await?;
+    metrics::counter!("drover_builds_total").increment(1);
+    tracing::info!(build = number, repository.name, "a build is made");
+    Ok(number)
+}
+
+/// Takes over what the job file of the default branch says about schedules and inputs, and builds nothing.
+pub(super) async fn look(app: &App, repository: &Repository, branch: Reference) -> Result<(), NoBuild> {
+    let address = Address::parse(&repository.git, &app.config.git.protocols)?;
+    let wanted = Wanted {
+        repository: repository.id.as_str(),
+        address: &address,
+        reference: &branch,
+        id: None,
+    };
+    let (commit, files) = app.mirrors.fetch(wanted).await?;
+    repositories::by_id(&app.store, &repository.id).await?;
+    let id = ObjectId::parse(&commit.sha)?;
+    let (parsed, _) = read::parse(app, (repository.id.as_str(), &id), files).await?;
+    match &parsed.file {
+        Some(file) => schedules::refresh(app, (repository, &branch), file).await,
+        None => Ok(()),
+    }
+}
+
+fn nothing() -> Expansion {
+    Expansion {
+        jobs: Vec::new(),
+        concurrency: None,
+    }
+}
+
+impl Found<'_> {
+    /// What is known without the job file.
+    fn facts(&self) -> Facts {
+        let (target, commit) = (self.target, self.commit);
+        let pull_request = target.pull_request.as_ref();
+        Facts {
+            event: target.event.to_owned(),
+            branch: target.branch.clone(),
+            tag: target.reference.tag().map(str::to_owned),
+            reference: target.reference.as_str().to_owned(),
+            sha: commit.sha.clone(),
+            repository: self.repository.name.clone(),
+            title: Some(commit.title.clone()),
+            author: Some(commit.author.clone()),
+            base: pull_request.map(|pull_request| pull_request.base.clone()),
+            pull_request: pull_request.map(|pull_request| pull_request.number),
+            ..Facts::default()
+        }
+    }
+
+    /// Schedules and inputs are as the default branch says now. What is built does not depend on it: a repository
+    /// that cannot say what its default branch is keeps those that it has.
+    async fn refresh_schedules(&self, file: &JobFile) -> Result<(), NoBuild> {
+        if self.target.pull_request.is_some() {
+            return Ok(());
+        }
+        let refreshed = schedules::refresh(self.app, (self.repository, &self.target.reference), file).await;
+        if let Err(NoBuild::Git(error)) = &refreshed {
+            tracing::warn!(self.repository.name, %error, "schedules cannot be refreshed");
+            return Ok(());
+        }
+        refreshed
+    }
+
+    /// What only the job file asks for: inputs, changed paths, hashes of files.
+    async fn complete(&self, file: &JobFile, facts: &mut Facts) -> Result<Vec<Diagnostic>, NoBuild> {
+        facts.inputs = self.inputs(&file.inputs())?;
+        if file.needs_changed_paths() {
+            let comparison = Comparison {
+                repository: self.repository.id.as_str(),
+                address: self.address,
+                reference: &self.target.reference,
+                commit: self.id,
+                with: &self.target.compare,
+            };
+            facts.changed = match self.app.mirrors.changed(comparison).await {
+                // The default branch may be gone: there is nothing to compare with then.
+                Err(GitError::NoSuchReference(_)) => None,
+                changed => changed?,
+            };
+        }
+        read::fill_hashes(self.app, (self.repository.id.as_str(), self.id), file, facts).await
+    }
+
+    /// Values of inputs. Who pushes cannot give any: then a missing one is empty.
+    fn inputs(&self, wanted: &[Input]) -> Result<BTreeMap<String, String>, NoBuild> {
+        if matches!(self.target.event, "manual" | "schedule") {
+            return check_inputs(wanted, &self.target.inputs).map_err(NoBuild::Inputs);
+        }
+        let value = |input: &Input| (input.name.clone(), input.default.clone().unwrap_or_default());
+        Ok(wanted.iter().map(value).collect())
+    }
+
+    fn new_build(&self, expansion: Expansion, diagnostics: Vec<Diagnostic>) -> NewBuild {
+        let (target, commit) = (self.target, self.commit.clone());
+        let message = expansion.jobs.is_empty().then(|| why_no_jobs(&diagnostics));
+        let pull_request = target.pull_request.clone();
+        NewBuild {
+            repository: self.repository.id.clone(),
+            number: None,
+            delivery: target.delivery.clone(),
+            due: target.due.clone(),
+            cause: Cause {
+                event: target.event.to_owned(),
+                branch: target.branch.clone(),
+                tag: target.reference.tag().map(str::to_owned),
+                reference: target.reference.as_str().to_owned(),
+                commit: commit.sha,
+                title: commit.title,
+                author: commit.author,
+                trusted: target.trusted,
+                pull_request: pull_request.as_ref().map(|pull_request| pull_request.number),
+                base: pull_request.map(|pull_request| pull_request.base),
+                inputs: target.inputs.clone(),
+            },
+            concurrency: expansion.concurrency.map(|wanted| own_road(wanted, target)),
+            origin: None,
+            diagnostics,
+            message,
+            jobs: expansion.jobs.into_iter().map(NewJob::new).collect(),
+        }
+    }
+}
+
+/// A job file that is not ours says which group it is in: it must not stop our builds with that, so each such pull
+/// request has groups of its own.
+fn own_road(wanted: Concurrency, target: &Target) -> Concurrency {
+    let number = target
+        .pull_request
+        .as_ref()
+        .map_or(0, |pull_request| pull_request.number);
+    match target.trusted {
+        true => wanted,
+        false => Concurrency {
+            group: format!("pull request {number}: {}", wanted.group),
+            ..wanted
+        },
+    }
+}
+
+fn why_no_jobs(diagnostics: &[Diagnostic]) -> String {
+    let errors = diagnostics
+        .iter()
+        .filter(|found| found.severity == Severity::Error)
+        .count();
+    match errors {
+        0 => "the job file has no jobs".to_owned(),
+        1 => "the job file has an error".to_owned(),
+        errors => format!("the job file has {errors} errors"),
+    }
+}

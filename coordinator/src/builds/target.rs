@@ -1,0 +1,97 @@
+//! What is to be built, and builds that somebody asks for by hand.
+
+use std::collections::BTreeMap;
+
+use protocol::ids::DeliveryId;
+
+use super::{NoBuild, build};
+use crate::app::App;
+use crate::git::{Address, Compare, GitError, ObjectId, Reference};
+use crate::store::repositories::Repository;
+
+/// What to build.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) event: &'static str,
+    pub(super) reference: Reference,
+    /// `None`: whatever the reference points at.
+    pub(super) id: Option<ObjectId>,
+    /// The branch, as people and job files know it.
+    pub(super) branch: Option<String>,
+    pub(super) delivery: Option<DeliveryId>,
+    /// The schedule and the time that it is for.
+    pub(super) due: Option<String>,
+    pub(super) pull_request: Option<PullRequest>,
+    /// Whether the code is ours.
+    pub(super) trusted: bool,
+    /// What its paths are compared with.
+    pub(super) compare: Compare,
+    /// Values of inputs, as they were given.
+    pub(super) inputs: BTreeMap<String, String>,
+}
+
+/// The part of a target that only a pull request has.
+#[derive(Debug, Clone)]
+pub(super) struct PullRequest {
+    pub(super) number: i64,
+    /// The branch that it wants to go into.
+    pub(super) base: String,
+}
+
+impl Target {
+    /// Of a branch, tag or commit of the repository itself. Whoever may push there is trusted with its secrets; the head
+    /// of a pull request is whoever's.
+    pub(super) fn new(event: &'static str, reference: Reference) -> Target {
+        Target {
+            event,
+            branch: reference.branch().map(str::to_owned),
+            trusted: reference.branch().is_some() || reference.tag().is_some(),
+            reference,
+            id: None,
+            delivery: None,
+            due: None,
+            pull_request: None,
+            compare: Compare::Nothing,
+            inputs: BTreeMap::new(),
+        }
+    }
+}
+
+/// Builds a branch, tag or commit that somebody asked for by hand; gives the build's number. A plain name is a branch,
+/// or else a tag.
+pub(crate) async fn trigger(
+    app: &App,
+    repository: &Repository,
+    wanted: Option<&str>,
+    inputs: BTreeMap<String, String>,
+) -> Result<i64, NoBuild> {
+    let (reference, id) = match wanted.map(ObjectId::parse) {
+        None => (default_branch(app, repository).await?, None),
+        Some(Ok(id)) => (default_branch(app, repository).await?, Some(id)),
+        Some(Err(_)) => (Reference::from_people(wanted.unwrap_or_default())?, None),
+    };
+    let manual = |reference| Target {
+        id: id.clone(),
+        inputs: inputs.clone(),
+        ..Target::new("manual", reference)
+    };
+    let name = wanted.filter(|name| !name.starts_with("refs/") && Some(*name) == reference.branch());
+    match (build(app, repository, manual(reference)).await, name) {
+        (Err(NoBuild::Git(GitError::NoSuchReference(_))), Some(name)) => {
+            let tag = Reference::parse(&format!("refs/tags/{name}"))?;
+            match build(app, repository, manual(tag)).await {
+                Err(NoBuild::Git(GitError::NoSuchReference(_))) => {
+                    Err(GitError::NoSuchReference(format!("branch or tag {name}")).into())
+                }
+                other => other,
+            }
+        }
+        (other, _) => other,
+    }
+}
+
+/// The repository's default branch, as it says now.
+pub(super) async fn default_branch(app: &App, repository: &Repository) -> Result<Reference, NoBuild> {
+    let address = Address::parse(&repository.git, &app.config.git.protocols)?;
+    Ok(app.mirrors.default_branch(repository.id.as_str(), &address).await?)
+}

@@ -1,0 +1,82 @@
+//! Caches of a repository: list, prune.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::http::access::User;
+use crate::http::error::ApiError;
+use crate::http::extract::{Path, Query};
+use crate::store::{Micros, caches, repositories};
+
+/// The routes of this file.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list, prune))
+}
+
+/// A cache.
+#[derive(Debug, Serialize, ToSchema)]
+struct Cache {
+    /// The reference whose builds wrote it: `refs/heads/main`.
+    scope: String,
+    /// What it is found by.
+    key: String,
+    /// SHA-256 of its archive, in hexadecimal.
+    sha256: String,
+    /// Bytes of its archive.
+    bytes: u64,
+    /// When it was kept.
+    created_at: Micros,
+    /// When a build last asked for it.
+    used_at: Micros,
+}
+
+/// Which to remove.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    /// Of this reference only: `refs/heads/main`.
+    scope: Option<String>,
+}
+
+/// How many were removed.
+#[derive(Debug, Serialize, ToSchema)]
+struct Pruned {
+    /// So many.
+    removed: u64,
+}
+
+/// The caches of a repository, last used first.
+#[utoipa::path(get, path = "/api/v1/repositories/{name}/caches", params(("name", description = "The repository")),
+    responses((status = 200, body = Vec<Cache>)))]
+async fn list(State(app): State<App>, _: User, Path(name): Path<String>) -> Result<Json<Vec<Cache>>, ApiError> {
+    let repository = repositories::by_name(&app.store, &name).await?;
+    let all = caches::list(&app.store, &repository.id).await?.into_iter();
+    let all = all.map(|cache| Cache {
+        scope: cache.scope,
+        key: cache.key,
+        sha256: cache.sha256,
+        bytes: cache.bytes,
+        created_at: cache.created_at,
+        used_at: cache.used_at,
+    });
+    Ok(Json(all.collect()))
+}
+
+/// Removes the caches of a repository, of all references or of one.
+#[utoipa::path(delete, path = "/api/v1/repositories/{name}/caches",
+    params(("name", description = "The repository"), Which), responses((status = 200, body = Pruned)))]
+async fn prune(
+    State(app): State<App>,
+    _: User,
+    Path(name): Path<String>,
+    Query(which): Query<Which>,
+) -> Result<Json<Pruned>, ApiError> {
+    let repository = repositories::by_name(&app.store, &name).await?;
+    let removed = caches::prune(&app.store, &repository.id, which.scope).await?;
+    Ok(Json(Pruned { removed }))
+}

@@ -1,0 +1,51 @@
+//! `/jobs/{job}/shell`: a terminal in a step that runs, a service, or a job that is held.
+
+use axum::extract::State;
+use axum::response::Response;
+use protocol::ids::JobId;
+use serde::Deserialize;
+use web::views::ShellPage;
+
+use super::PageError;
+use super::frame::Framed;
+use crate::app::App;
+use crate::http::access::User;
+use crate::http::error::ApiError;
+use crate::http::extract::{Path, Query};
+use crate::http::shell;
+use crate::store::jobs;
+
+/// What is entered.
+#[derive(Deserialize)]
+pub(super) struct ShellQuery {
+    service: Option<String>,
+}
+
+pub(super) async fn page(
+    State(app): State<App>,
+    _: User,
+    framed: Framed,
+    Path(job): Path<String>,
+    Query(query): Query<ShellQuery>,
+) -> Result<Response, PageError> {
+    let id = JobId(job);
+    let attempt = shell::enterable(&app, &id).await?;
+    let found = jobs::show(&app.store, &id).await?;
+    let services: Vec<String> = found.spec.services.iter().map(|service| service.name.clone()).collect();
+    if query
+        .service
+        .as_ref()
+        .is_some_and(|service| !services.contains(service))
+    {
+        return Err(ApiError::NotFound("service").into());
+    }
+    let page = ShellPage {
+        build: found.job.build,
+        job: id.0,
+        title: found.job.title,
+        service: query.service,
+        services,
+        held_until: app.shells.held_until(&attempt.id),
+    };
+    Ok(framed.draw(&page, web::pages::shell))
+}

@@ -1,0 +1,112 @@
+//! Storing a new build: once for a delivery or a due time, in its concurrency group, with what it is made from, and
+//! with its jobs; all of it in one transaction.
+
+use protocol::ids::DeliveryId;
+
+use super::builds::{NUMBERS, NewBuild};
+use super::ended::{self, BuildLock};
+use super::groups::{self, Road};
+use super::new_jobs::{self, Place};
+use super::{Change, Micros, StoreError, counters, origins, to_json};
+use crate::db::{Tx, args};
+
+/// A build that is about to be stored.
+pub(super) struct Insert {
+    pub(super) new: NewBuild,
+    pub(super) rerun_of: Option<i64>,
+    pub(super) now: Micros,
+}
+
+impl Insert {
+    pub(super) async fn run(self, tx: &mut Tx) -> Result<i64, StoreError> {
+        if let Some(number) = self.made_before(tx).await? {
+            return Ok(number);
+        }
+        super::repositories::must_exist(tx, &self.new.repository).await?;
+        let number = match self.new.number {
+            Some(number) => number,
+            None => counters::next(tx, NUMBERS).await?,
+        };
+        let wanted = self.new.concurrency.as_ref().filter(|_| !self.new.jobs.is_empty());
+        let group = match wanted {
+            Some(wanted) => Some(groups::lock(tx, self.new.repository.as_str(), &wanted.group).await?),
+            None => None,
+        };
+        self.row(tx, number).await?;
+        match (&self.new.origin, self.rerun_of) {
+            (Some(origin), _) => origins::keep(tx, number, origin).await?,
+            (None, Some(first)) => origins::inherit(tx, number, first).await?,
+            (None, None) => {}
+        }
+        let road = match (&group, wanted) {
+            (Some(group), Some(wanted)) => groups::enter(tx, group, (number, wanted), self.now).await?,
+            _ => Road::Running,
+        };
+        let place = Place {
+            build: number,
+            repository: &self.new.repository,
+            trusted: self.new.cause.trusted,
+            grouped: group.is_some(),
+            waits: road == Road::Waiting,
+            now: self.now,
+        };
+        let over = new_jobs::insert(tx, &place, &self.new.jobs).await?;
+        tx.tell(Change::Build(number));
+        // Nobody else sees the new build yet: that is as good as a lock.
+        ended::draw(tx, &BuildLock { number, group }, over, self.now).await?;
+        Ok(number)
+    }
+
+    /// The build of the same delivery or due time. The lock makes a second processor of the same one wait, and then
+    /// see the first one's build.
+    async fn made_before(&self, tx: &mut Tx) -> Result<Option<i64>, StoreError> {
+        let mut found = None;
+        if let Some(delivery) = &self.new.delivery {
+            tx.first("select id from deliveries where id = $1 for update", args![delivery])
+                .await?;
+            let sql = "select number from builds where delivery = $1";
+            found = tx.first(sql, args![delivery]).await?;
+        }
+        if let Some(due) = &self.new.due {
+            tx.first(
+                "select id from repositories where id = $1 for update",
+                args![&self.new.repository],
+            )
+            .await?;
+            found = tx.first("select number from builds where due = $1", args![due]).await?;
+        }
+        Ok(found.map(|row| row.get("number")).transpose()?)
+    }
+
+    async fn row(&self, tx: &mut Tx, number: i64) -> Result<(), StoreError> {
+        let (new, cause) = (&self.new, &self.new.cause);
+        tx.run(
+            "insert into builds (number, repository, delivery, event, branch, tag, reference, sha, title, author,
+             trusted, diagnostics, message, rerun_of, created_at, base, pull_request, inputs, due)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+            args![
+                number,
+                &new.repository,
+                new.delivery.as_ref().map(DeliveryId::as_str),
+                &cause.event,
+                &cause.branch,
+                &cause.tag,
+                &cause.reference,
+                &cause.commit,
+                &cause.title,
+                &cause.author,
+                i64::from(cause.trusted),
+                to_json(&new.diagnostics),
+                &new.message,
+                self.rerun_of,
+                self.now,
+                &cause.base,
+                cause.pull_request,
+                to_json(&cause.inputs),
+                &new.due
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+}

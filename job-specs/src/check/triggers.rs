@@ -1,0 +1,85 @@
+//! What the `on` of one file says about another one's: inputs of schedules, inputs declared twice, schedules without a
+//! time, two files that both say how builds share the road.
+
+use std::collections::HashMap;
+
+use crate::codes;
+use crate::file::Part;
+use crate::problems::{Problem, Problems};
+use crate::read::{PlacedInput, PlacedSchedule};
+use crate::suggest::{did_you_mean, listed};
+
+/// Checks `on` and `concurrency` over all files.
+pub(crate) fn triggers(parts: &[Part], problems: &mut Problems) {
+    let inputs = declared_once(parts, problems);
+    for schedule in parts.iter().flat_map(|part| &part.on.schedules) {
+        schedule_inputs(schedule, &inputs, problems);
+    }
+    let has_times = parts.iter().any(|part| !part.on.schedules.is_empty());
+    let without_time = parts.iter().find_map(|part| part.on.schedule_place);
+    if let Some(place) = without_time.filter(|_| !has_times && problems.errors() == 0) {
+        let message = "no file says at which time, so the event `schedule` never comes";
+        let problem = Problem::at(&codes::NO_TIMES, place, message);
+        problems.add(problem.help("write `on: {schedule: [{cron: \"0 2 * * *\"}]}`"));
+    }
+    one_concurrency(parts, problems);
+}
+
+fn declared_once<'p>(parts: &'p [Part], problems: &mut Problems) -> HashMap<&'p str, &'p PlacedInput> {
+    let mut inputs: HashMap<&str, &PlacedInput> = HashMap::new();
+    for placed in parts.iter().flat_map(|part| &part.on.inputs) {
+        let name = placed.input.name.as_str();
+        if let Some(first) = inputs.get(name) {
+            let problem = Problem::at(
+                &codes::DUPLICATE,
+                placed.place,
+                format!("input `{name}` is declared twice"),
+            );
+            problems.add(problem.label("again").related(first.place, "first here"));
+        } else {
+            inputs.insert(name, placed);
+        }
+    }
+    inputs
+}
+
+fn schedule_inputs(placed: &PlacedSchedule, inputs: &HashMap<&str, &PlacedInput>, problems: &mut Problems) {
+    let mut names: Vec<&str> = inputs.keys().copied().collect();
+    names.sort_unstable();
+    for (name, (key, value)) in &placed.inputs {
+        let Some(declared) = inputs.get(name.as_str()) else {
+            let message = format!("no file declares the input `{name}`");
+            let problem = Problem::at(&codes::UNKNOWN_INPUT, *key, message);
+            if problems.is_full() {
+                problems.add(problem);
+                continue;
+            }
+            let problem = problem.note(format!("inputs: {}", listed(names.iter().copied())));
+            problems.add(match did_you_mean(name, names.iter().copied()) {
+                Some(label) => problem.label(label),
+                None => problem.help(format!("declare it: `on: {{manual: {{inputs: {{{name}: {{}}}}}}}}`")),
+            });
+            continue;
+        };
+        let given = placed.schedule.inputs.get(name);
+        if let Some(fault) = given.and_then(|given| declared.input.kind.fault(given)) {
+            let message = format!("input `{name}` does not take this value");
+            let problem = Problem::at(&codes::BAD_INPUT, *value, message).label(fault);
+            problems.add(problem.related(declared.place, "declared here"));
+        }
+    }
+}
+
+fn one_concurrency(parts: &[Part], problems: &mut Problems) {
+    let mut found: Vec<(&Part, crate::source::Place)> = Vec::new();
+    for part in parts {
+        let Some(node) = &part.concurrency else { continue };
+        let shared = |other: &Part| part.events().into_iter().find(|event| other.wants(event));
+        if let Some((event, first)) = found.iter().find_map(|(other, place)| Some((shared(other)?, *place))) {
+            let message = format!("two files say how builds for {event} share the road");
+            let problem = Problem::at(&codes::DUPLICATE, node.place, message);
+            problems.add(problem.label("again").related(first, "first here"));
+        }
+        found.push((part, node.place));
+    }
+}

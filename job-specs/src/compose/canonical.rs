@@ -1,0 +1,172 @@
+//! One form for what Compose lets people write in several, so that two services can be merged: lists of `NAME=value`
+//! become maps, texts become lists. Names without a value get the variable's.
+
+use std::sync::Arc;
+
+use super::edit::{entry_like, list_like, map_like, with_key};
+use super::variables::{Variable, Variables};
+use crate::read::Reader;
+use crate::substitute::has_template;
+use crate::yaml::{Entry, Key, Merge, Node, Scalar, Value};
+
+impl Reader<'_> {
+    /// A service of a Compose file: keys without a value are as if not written.
+    pub(crate) fn canonical_service(&mut self, node: &Arc<Node>, variables: &Variables) -> Arc<Node> {
+        let Some(entries) = node.entries() else {
+            return match node.is_null() {
+                true => map_like(node, Vec::new()),
+                false => Arc::clone(node),
+            };
+        };
+        let is_written = |entry: &&Entry| !entry.node.is_null() || entry.node.merge != Merge::Usual;
+        let node = map_like(node, entries.iter().filter(is_written).cloned().collect());
+        let node = one_form(&node);
+        let node = with_key(&node, "environment", |node| self.with_variables(node, variables));
+        with_key(&node, "build", |build| {
+            with_key(build, "args", |node| self.with_variables(node, variables))
+        })
+    }
+
+    /// A map whose entries without a value get the variable's; without a variable they go.
+    fn with_variables(&mut self, node: &Arc<Node>, variables: &Variables) -> Arc<Node> {
+        let Some(entries) = node.entries() else {
+            return Arc::clone(node);
+        };
+        let mut new = Vec::new();
+        for entry in entries {
+            if !entry.node.is_null() || entry.node.merge != Merge::Usual {
+                new.push(entry.clone());
+                continue;
+            }
+            match variables.look_up(&self.scope, &entry.key.text) {
+                Variable::Is(text) | Variable::OfBuild { text, .. } => {
+                    let value = Node::scalar(entry.key.place, Scalar::quoted(text));
+                    new.push(Entry {
+                        key: entry.key.clone(),
+                        node: Arc::new(value),
+                    });
+                }
+                Variable::Unset => {}
+            }
+        }
+        map_like(node, new)
+    }
+}
+
+/// A service with each key in one form.
+pub(crate) fn one_form(node: &Arc<Node>) -> Arc<Node> {
+    let mut node = Arc::clone(node);
+    for key in ["environment", "labels", "sysctls", "annotations"] {
+        node = with_key(&node, key, pairs);
+    }
+    for key in ["depends_on", "networks"] {
+        node = with_key(&node, key, names);
+    }
+    for key in ["env_file", "tmpfs", "dns", "dns_search", "dns_opt", "profiles"] {
+        node = with_key(&node, key, listed);
+    }
+    node = with_key(&node, "extra_hosts", hosts);
+    with_key(&node, "build", |build| {
+        let build = build_map(build);
+        with_key(&with_key(&build, "args", pairs), "labels", pairs)
+    })
+}
+
+fn build_map(node: &Arc<Node>) -> Arc<Node> {
+    match &node.value {
+        Value::Scalar(scalar) => map_like(
+            node,
+            vec![entry_like(node, "context", Node::scalar(node.place, scalar.clone()))],
+        ),
+        Value::List(_) | Value::Map(_) => Arc::clone(node),
+    }
+}
+
+/// A list of `NAME=value` as a map. One whose names are not known yet stays a list.
+fn pairs(node: &Arc<Node>) -> Arc<Node> {
+    let Value::List(items) = &node.value else {
+        return Arc::clone(node);
+    };
+    let mut entries: Vec<Entry> = Vec::new();
+    for item in items {
+        let Value::Scalar(scalar) = &item.value else {
+            return Arc::clone(node);
+        };
+        let (name, value) = match scalar.text.split_once('=') {
+            Some((name, value)) => (name, Scalar::quoted(value.to_owned())),
+            None => (scalar.text.as_str(), Scalar::unquoted(String::new())),
+        };
+        if has_template(name) {
+            return Arc::clone(node);
+        }
+        let entry = entry_like(item, name, Node::scalar(item.place, value));
+        match entries.iter_mut().find(|entry| &*entry.key.text == name) {
+            Some(first) => *first = entry,
+            None => entries.push(entry),
+        }
+    }
+    map_like(node, entries)
+}
+
+/// A list of names as a map from them to nothing.
+fn names(node: &Arc<Node>) -> Arc<Node> {
+    let Value::List(items) = &node.value else {
+        return Arc::clone(node);
+    };
+    let mut entries: Vec<Entry> = Vec::new();
+    for item in items {
+        let Value::Scalar(scalar) = &item.value else {
+            return Arc::clone(node);
+        };
+        if has_template(&scalar.text) {
+            return Arc::clone(node);
+        }
+        let key = Key {
+            text: scalar.text.as_str().into(),
+            place: item.place,
+        };
+        if !entries.iter().any(|entry| entry.key.text == key.text) {
+            entries.push(Entry {
+                key,
+                node: Arc::new(Node::map(item.place, Vec::new())),
+            });
+        }
+    }
+    map_like(node, entries)
+}
+
+/// A text as a list of one.
+fn listed(node: &Arc<Node>) -> Arc<Node> {
+    match &node.value {
+        Value::Scalar(_) if node.is_null() => Arc::clone(node),
+        Value::Scalar(_) | Value::Map(_) => {
+            let item = Arc::new(Node {
+                merge: Merge::Usual,
+                ..Node::clone(node)
+            });
+            list_like(node, vec![item])
+        }
+        Value::List(_) => Arc::clone(node),
+    }
+}
+
+/// A map from hosts to addresses as a list.
+fn hosts(node: &Arc<Node>) -> Arc<Node> {
+    let Some(entries) = node.entries() else {
+        return Arc::clone(node);
+    };
+    let mut lines = Vec::new();
+    for entry in entries {
+        let addresses = match &entry.node.value {
+            Value::List(items) => items.clone(),
+            Value::Scalar(_) | Value::Map(_) => vec![Arc::clone(&entry.node)],
+        };
+        for address in addresses {
+            if let Value::Scalar(scalar) = &address.value {
+                let line = format!("{}={}", entry.key.text, scalar.text);
+                lines.push(Arc::new(Node::scalar(address.place, Scalar::quoted(line))));
+            }
+        }
+    }
+    list_like(node, lines)
+}

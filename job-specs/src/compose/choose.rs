@@ -1,0 +1,108 @@
+//! Which services run: by their profiles, and by what `compose.services` names, with what those depend on.
+
+use std::collections::BTreeSet;
+
+use crate::codes;
+use crate::problems::Problem;
+use crate::read::{Reader, Slot};
+use crate::source::Place;
+use crate::suggest::{did_you_mean, listed};
+use crate::yaml::{Entry, Node, Value};
+
+/// What the job's `compose` chooses.
+#[derive(Debug, Default)]
+pub(crate) struct Choice {
+    /// Profiles that are on; `*` for all.
+    pub(crate) profiles: Vec<String>,
+    /// Only these services, and what they depend on; `None`: all.
+    pub(crate) services: Option<Vec<(String, Place)>>,
+}
+
+/// The services that run, in their order, and the names of the others. `own` are those of the job file itself.
+pub(crate) fn chosen(
+    reader: &mut Reader<'_>,
+    services: Vec<Entry>,
+    choice: &Choice,
+    own: &[&str],
+) -> (Vec<Entry>, Vec<String>) {
+    let mut profiles = choice.profiles.clone();
+    let names = || services.iter().map(|entry| &*entry.key.text);
+    let mut wanted: Option<BTreeSet<&str>> = None;
+    if let Some(given) = &choice.services {
+        let mut set: BTreeSet<&str> = own.iter().copied().collect();
+        for (name, place) in given {
+            match services.iter().find(|entry| &*entry.key.text == name.as_str()) {
+                Some(entry) => {
+                    set.insert(&entry.key.text);
+                    // Naming a service chooses its profiles, as it does on Compose's command line.
+                    profiles.extend(profiles_of(reader, entry));
+                }
+                None => {
+                    let message = format!("the Compose files have no service `{name}`");
+                    let problem = Problem::at(&codes::NOT_CHOSEN, *place, message);
+                    let problem = problem.note(format!("their services: {}", listed(names())));
+                    reader.add(match did_you_mean(name, names()) {
+                        Some(label) => problem.label(label),
+                        None => problem,
+                    });
+                }
+            }
+        }
+        wanted = Some(with_dependencies(&services, set));
+    }
+    let mut on = Vec::new();
+    let mut off = Vec::new();
+    for entry in &services {
+        let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.contains(&*entry.key.text));
+        match is_wanted && is_on(reader, entry, &profiles) {
+            true => on.push(entry.clone()),
+            false => off.push(entry.key.text.to_string()),
+        }
+    }
+    (on, off)
+}
+
+fn is_on(reader: &mut Reader<'_>, entry: &Entry, profiles: &[String]) -> bool {
+    let own = profiles_of(reader, entry);
+    own.is_empty() || profiles.iter().any(|profile| profile == "*" || own.contains(profile))
+}
+
+fn profiles_of(reader: &mut Reader<'_>, entry: &Entry) -> Vec<String> {
+    let slot = entry.node.get("profiles").map(|node| Slot::of("profiles", node));
+    let items = slot.and_then(|slot| reader.items(slot, "a list of names"));
+    items
+        .into_iter()
+        .flatten()
+        .filter_map(|item| reader.text(item))
+        .collect()
+}
+
+fn with_dependencies<'s>(services: &'s [Entry], wanted: BTreeSet<&'s str>) -> BTreeSet<&'s str> {
+    let mut all = wanted.clone();
+    let mut open: Vec<&str> = wanted.into_iter().collect();
+    while let Some(name) = open.pop() {
+        let Some(entry) = services.iter().find(|entry| &*entry.key.text == name) else {
+            continue;
+        };
+        for dependency in dependencies(&entry.node) {
+            if all.insert(dependency) {
+                open.push(dependency);
+            }
+        }
+    }
+    all
+}
+
+fn dependencies(service: &Node) -> Vec<&str> {
+    match service.get("depends_on").map(|node| &node.value) {
+        Some(Value::Map(entries)) => entries.iter().map(|entry| &*entry.key.text).collect(),
+        Some(Value::List(items)) => items
+            .iter()
+            .filter_map(|item| match &item.value {
+                Value::Scalar(scalar) => Some(scalar.text.as_str()),
+                Value::List(_) | Value::Map(_) => None,
+            })
+            .collect(),
+        Some(Value::Scalar(_)) | None => Vec::new(),
+    }
+}

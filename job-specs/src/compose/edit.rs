@@ -1,0 +1,99 @@
+//! Changed copies of nodes: what is not changed is shared.
+
+use std::sync::Arc;
+
+use crate::yaml::{Entry, Key, Merge, Node, Scalar, Value};
+
+/// The same text at the same place with other words; `None` from `change` keeps it.
+pub(crate) fn with_text(node: &Arc<Node>, change: impl FnOnce(&str) -> Option<String>) -> Arc<Node> {
+    let Value::Scalar(scalar) = &node.value else {
+        return Arc::clone(node);
+    };
+    match change(&scalar.text) {
+        Some(text) => Arc::new(Node {
+            merge: node.merge,
+            ..Node::scalar(node.place, Scalar::quoted(text))
+        }),
+        None => Arc::clone(node),
+    }
+}
+
+/// A map with the value of one key changed, if it is there.
+pub(crate) fn with_key(node: &Arc<Node>, key: &str, change: impl FnOnce(&Arc<Node>) -> Arc<Node>) -> Arc<Node> {
+    let Some(old) = node.get(key) else {
+        return Arc::clone(node);
+    };
+    let new = change(old);
+    if Arc::ptr_eq(old, &new) {
+        return Arc::clone(node);
+    }
+    let replace = |entry: &Entry| match &*entry.key.text == key {
+        true => Entry {
+            key: entry.key.clone(),
+            node: Arc::clone(&new),
+        },
+        false => entry.clone(),
+    };
+    map_like(node, node.entries().into_iter().flatten().map(replace).collect())
+}
+
+/// A list with every item changed.
+pub(crate) fn with_items(node: &Arc<Node>, change: impl FnMut(&Arc<Node>) -> Arc<Node>) -> Arc<Node> {
+    match &node.value {
+        Value::List(items) => list_like(node, items.iter().map(change).collect()),
+        Value::Scalar(_) | Value::Map(_) => Arc::clone(node),
+    }
+}
+
+/// A map at the place of another node.
+pub(crate) fn map_like(node: &Node, entries: Vec<Entry>) -> Arc<Node> {
+    Arc::new(Node {
+        merge: node.merge,
+        ..Node::map(node.place, entries)
+    })
+}
+
+/// A list at the place of another node.
+pub(crate) fn list_like(node: &Node, items: Vec<Arc<Node>>) -> Arc<Node> {
+    Arc::new(Node {
+        merge: node.merge,
+        ..Node::list(node.place, items)
+    })
+}
+
+/// An entry whose key and value stand at the place of another node.
+pub(crate) fn entry_like(node: &Node, key: &str, value: Node) -> Entry {
+    Entry {
+        key: Key {
+            text: key.into(),
+            place: node.place,
+        },
+        node: Arc::new(value),
+    }
+}
+
+/// Whether two values say the same, wherever they stand.
+pub(crate) fn same(a: &Node, b: &Node) -> bool {
+    match (&a.value, &b.value) {
+        (Value::Scalar(a), Value::Scalar(b)) => a.text == b.text,
+        (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Map(some), Value::Map(others)) => {
+            some.len() == others.len()
+                && some
+                    .iter()
+                    .all(|entry| b.get(&entry.key.text).is_some_and(|other| same(&entry.node, other)))
+        }
+        _ => false,
+    }
+}
+
+/// The value without its `!override`.
+pub(crate) fn usual(node: &Arc<Node>) -> Arc<Node> {
+    match node.merge {
+        Merge::Usual => Arc::clone(node),
+        Merge::Override | Merge::Reset => Arc::new(Node {
+            merge: Merge::Usual,
+            ..Node::clone(node)
+        }),
+    }
+}

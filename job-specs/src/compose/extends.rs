@@ -1,0 +1,203 @@
+//! `extends`: a service built upon another one, of the same file or of another.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::load::{Loader, Wanted, without_extends};
+use super::variables::Variables;
+use crate::codes;
+use crate::keys::EXTENDS;
+use crate::limits::MAX_IMPORT_DEPTH;
+use crate::problems::Problem;
+use crate::read::{Reader, Slot, folder_of, joined};
+use crate::source::Place;
+use crate::suggest::{did_you_mean, listed};
+use crate::yaml::{Entry, Node};
+
+/// The services of one file, in which names are looked up.
+#[derive(Clone, Copy)]
+struct File<'a> {
+    path: &'a str,
+    folder: &'a str,
+    services: &'a [Entry],
+    variables: &'a Variables,
+}
+
+/// What `extends` names.
+struct Target {
+    service: String,
+    file: Option<String>,
+    place: Place,
+}
+
+/// Services that are done, by file and name.
+type Done = HashMap<(String, String), Option<Arc<Node>>>;
+
+impl Loader<'_, '_> {
+    /// The services with what they extend below them. `bases` are all that can be extended by name.
+    pub(crate) fn extended_all(
+        &mut self,
+        services: Vec<Entry>,
+        bases: &[Entry],
+        path: &str,
+        folder: &str,
+        variables: &Variables,
+    ) -> Vec<Entry> {
+        let file = File {
+            path,
+            folder,
+            services: bases,
+            variables,
+        };
+        let mut done = Done::new();
+        let mut extended = Vec::new();
+        for entry in services {
+            if entry.node.get("extends").is_none() {
+                extended.push(entry);
+                continue;
+            }
+            let node = self.extended(&entry, file, &mut Vec::new(), &mut done);
+            if node.is_none() {
+                // What it lacks now, its base may have.
+                self.reader.problems.explain(entry.key.place);
+            }
+            extended.push(Entry {
+                node: node.unwrap_or_else(|| without_extends(&entry.node)),
+                key: entry.key,
+            });
+        }
+        extended
+    }
+
+    /// `None` when what it extends is wrong, which has been said.
+    fn extended(
+        &mut self,
+        entry: &Entry,
+        file: File<'_>,
+        chain: &mut Vec<(String, String)>,
+        done: &mut Done,
+    ) -> Option<Arc<Node>> {
+        let Some(extends) = entry.node.get("extends") else {
+            return Some(Arc::clone(&entry.node));
+        };
+        let this = (file.path.to_owned(), entry.key.text.to_string());
+        if let Some(known) = done.get(&this) {
+            return known.clone();
+        }
+        self.may_follow(&this, chain, extends.place)?;
+        chain.push(this.clone());
+        let target = self.reader.extends_target(extends, &this.1);
+        let base = target.and_then(|target| self.base(&target, file, chain, done));
+        chain.pop();
+        let own = without_extends(&entry.node);
+        let node = base.map(|base| self.reader.merged("service", &base, &own));
+        done.insert(this, node.clone());
+        node
+    }
+
+    fn may_follow(&mut self, this: &(String, String), chain: &[(String, String)], place: Place) -> Option<()> {
+        let problem = if let Some(at) = chain.iter().position(|open| open == this) {
+            let circle: Vec<&str> = chain[at..]
+                .iter()
+                .chain([this])
+                .map(|(_, name)| name.as_str())
+                .collect();
+            let message = format!("services extend each other: {}", circle.join(" → "));
+            Problem::at(&codes::BAD_EXTENDS, place, message).help("remove one of these `extends`")
+        } else if chain.len() >= MAX_IMPORT_DEPTH {
+            let message = format!("services extend each other more than {MAX_IMPORT_DEPTH} deep");
+            Problem::at(&codes::BAD_EXTENDS, place, message)
+        } else {
+            return Some(());
+        };
+        self.reader.add(problem);
+        None
+    }
+
+    fn base(
+        &mut self,
+        target: &Target,
+        file: File<'_>,
+        chain: &mut Vec<(String, String)>,
+        done: &mut Done,
+    ) -> Option<Arc<Node>> {
+        let Some(name) = &target.file else {
+            let entry = self.named(target, file)?;
+            return self.extended(&entry, file, chain, done);
+        };
+        let Ok(path) = joined(file.folder, name) else {
+            let message = format!("`{name}` is outside of the repository");
+            self.reader.add(Problem::at(&codes::OUTSIDE, target.place, message));
+            return None;
+        };
+        if path == file.path {
+            let entry = self.named(target, file)?;
+            return self.extended(&entry, file, chain, done);
+        }
+        let wanted = Wanted {
+            path: path.clone(),
+            place: target.place,
+        };
+        let services = self.services_of(&wanted, file.variables)?;
+        let other = File {
+            path: &path,
+            folder: folder_of(&path),
+            services: &services,
+            variables: file.variables,
+        };
+        let entry = self.named(target, other)?;
+        self.extended(&entry, other, chain, done)
+    }
+
+    /// The services of another file, read once.
+    fn services_of(&mut self, wanted: &Wanted, variables: &Variables) -> Option<Arc<[Entry]>> {
+        if let Some(known) = self.bases.get(&wanted.path) {
+            return known.clone();
+        }
+        let root = self.root(wanted, variables);
+        let services = root.map(|root| self.services(&root, folder_of(&wanted.path), variables).into());
+        self.bases.insert(wanted.path.clone(), services.clone());
+        services
+    }
+
+    fn named(&mut self, target: &Target, file: File<'_>) -> Option<Entry> {
+        let names = || file.services.iter().map(|entry| &*entry.key.text);
+        let found = file.services.iter().find(|entry| *entry.key.text == *target.service);
+        if found.is_none() {
+            let message = format!("there is no service `{}` in `{}`", target.service, file.path);
+            let problem = Problem::at(&codes::BAD_EXTENDS, target.place, message);
+            let problem = problem.note(format!("its services: {}", listed(names())));
+            self.reader.add(match did_you_mean(&target.service, names()) {
+                Some(label) => problem.label(label),
+                None => problem,
+            });
+        }
+        found.cloned()
+    }
+}
+
+impl Reader<'_> {
+    /// `extends: name`, or `{service, file}`.
+    fn extends_target(&mut self, node: &Node, name: &str) -> Option<Target> {
+        let slot = Slot::of("extends", node);
+        if !Self::is_map(slot) {
+            return Some(Target {
+                service: self.literal(slot)?,
+                file: None,
+                place: node.place,
+            });
+        }
+        let owner = format!("`extends` of service `{name}`");
+        let fields = self.fields(slot, &EXTENDS, &owner)?;
+        let service = self.require(&fields, "service", &owner, node.place)?;
+        let file = match fields.get("file") {
+            Some(slot) => Some(self.literal(slot)?),
+            None => None,
+        };
+        Some(Target {
+            service: self.literal(service)?,
+            file,
+            place: fields.get("file").unwrap_or(service).place(),
+        })
+    }
+}

@@ -1,0 +1,22 @@
+//! Compose files of the repository as a job's services: the job's `compose:` names them, and what comes out is one list
+//! of services in the same tree as those of a job file, so that one reader reads both. A file is interpolated, its
+//! `extends` and `include` are followed, paths are made relative to the repository's root, and several files are merged,
+//! all as Compose does it. Every value keeps the place where it is written.
+
+mod canonical;
+mod choose;
+mod edit;
+mod env_lines;
+mod extends;
+mod import;
+mod include;
+mod interpolate;
+mod load;
+mod merge;
+mod paths;
+mod values;
+mod variables;
+
+pub(crate) use env_lines::env_lines;
+pub(crate) use import::Definitions;
+pub(crate) use variables::Variables;

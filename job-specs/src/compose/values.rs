@@ -1,0 +1,216 @@
+//! Values of Compose files: interpolation of a tree and of env files, with what to say when it cannot be done, and the
+//! meter that bounds what all of it costs.
+
+use std::sync::Arc;
+
+use super::edit::{list_like, map_like};
+use super::env_lines::EnvLine;
+use super::interpolate::{Fault, interpolate};
+use super::variables::{Variable, Variables};
+use crate::codes;
+use crate::problems::Problem;
+use crate::read::Reader;
+use crate::source::Place;
+use crate::substitute::{Piece, has_template, pieces, variable_of};
+use crate::suggest::nearest;
+use crate::yaml::{Entry, Node, Plain, Scalar, Value};
+
+/// What Compose files and env files may cost in one reading of all cells, in bytes.
+const MAX_SPENT: usize = 16 * 1024 * 1024;
+/// Bytes that one text may grow to.
+const MAX_TEXT: usize = 256 * 1024;
+/// What one value costs besides its text.
+const VALUE_COST: usize = 16;
+
+impl Reader<'_> {
+    /// Counts bytes; `false` when there were too many, which has been said.
+    pub(crate) fn spend(&mut self, bytes: usize, place: Place) -> bool {
+        let before = self.spent.substituted;
+        self.spent.substituted = before.saturating_add(bytes);
+        if before <= MAX_SPENT && self.spent.substituted > MAX_SPENT {
+            let message = "the Compose files are too big for so many cells";
+            let help = "a file counts once for each cell; take fewer services, or make the matrix smaller";
+            self.add(Problem::at(&codes::TOO_MUCH_IMPORTED, place, message).help(help));
+        }
+        self.spent.substituted <= MAX_SPENT
+    }
+
+    /// Counts a value with all that is in it.
+    pub(crate) fn spend_node(&mut self, node: &Node) -> bool {
+        let bytes = node
+            .weight
+            .nodes
+            .saturating_mul(VALUE_COST)
+            .saturating_add(node.weight.bytes);
+        self.spend(bytes, node.place)
+    }
+
+    /// A text of a Compose file or of an env file with its variables replaced; `None` when that is not possible, which
+    /// has been said.
+    pub(crate) fn interpolated(&mut self, place: Place, text: &str, variables: &Variables) -> Option<String> {
+        let scope = &self.scope;
+        let filled = interpolate(text, MAX_TEXT.max(text.len()), &|name| variables.look_up(scope, name));
+        match filled {
+            Ok(filled) => {
+                for name in &filled.unset {
+                    self.warn_of_unset(place, name, variables);
+                }
+                self.spend(filled.text.len(), place).then_some(filled.text)
+            }
+            Err(fault) => {
+                let problem = self.cannot_interpolate(place, text, fault);
+                self.add(problem);
+                self.problems.explain(place);
+                None
+            }
+        }
+    }
+
+    /// The tree with every text interpolated; one that cannot be stays as it is.
+    pub(crate) fn interpolated_tree(&mut self, node: &Arc<Node>, variables: &Variables) -> Arc<Node> {
+        match &node.value {
+            Value::Scalar(scalar) if scalar.text.contains('$') => {
+                let Some(text) = self.interpolated(node.place, &scalar.text, variables) else {
+                    return Arc::clone(node);
+                };
+                let mut scalar = Scalar::unquoted(text);
+                if scalar.plain == Plain::Null {
+                    scalar.plain = Plain::Text;
+                }
+                Arc::new(Node {
+                    merge: node.merge,
+                    ..Node::scalar(node.place, scalar)
+                })
+            }
+            Value::Scalar(_) => Arc::clone(node),
+            Value::List(items) => {
+                let new: Vec<Arc<Node>> = items
+                    .iter()
+                    .map(|item| self.interpolated_tree(item, variables))
+                    .collect();
+                match items.iter().zip(&new).all(|(old, new)| Arc::ptr_eq(old, new)) {
+                    true => Arc::clone(node),
+                    false => list_like(node, new),
+                }
+            }
+            Value::Map(entries) => {
+                let change = |entry: &Entry| Entry {
+                    key: entry.key.clone(),
+                    node: self.interpolated_tree(&entry.node, variables),
+                };
+                let new: Vec<Entry> = entries.iter().map(change).collect();
+                match entries
+                    .iter()
+                    .zip(&new)
+                    .all(|(old, new)| Arc::ptr_eq(&old.node, &new.node))
+                {
+                    true => Arc::clone(node),
+                    false => map_like(node, new),
+                }
+            }
+        }
+    }
+
+    /// The value of a line of an env file, with `${{ }}` for values of the build; `None` when it has none.
+    pub(crate) fn env_line_value(
+        &mut self,
+        line: &EnvLine,
+        place: Place,
+        variables: &Variables,
+        raw: bool,
+    ) -> Option<String> {
+        let Some(value) = &line.value else {
+            return match variables.look_up(&self.scope, &line.name) {
+                Variable::Is(text) | Variable::OfBuild { text, .. } => Some(text),
+                Variable::Unset => None,
+            };
+        };
+        if line.interpolated && !raw {
+            return self.interpolated(place, value, variables);
+        }
+        if has_template(value) {
+            let problem = self.cannot_interpolate(place, value, Fault::Template);
+            self.add(problem);
+            return None;
+        }
+        Some(value.clone())
+    }
+
+    fn warn_of_unset(&mut self, place: Place, name: &str, variables: &Variables) {
+        if !variables.warn_of(name) {
+            return;
+        }
+        let at = self.within(place, name);
+        let message = format!("variable `{name}` is not set, so it is empty here");
+        let problem = Problem::at(&codes::UNSET_VARIABLE, at, message);
+        let help = format!("set it in the job's `env`, or write a default: `${{{name}:-…}}`");
+        let axes: Vec<String> = self
+            .scope
+            .axes
+            .iter()
+            .map(|axis| crate::env::matrix_variable(axis))
+            .collect();
+        let known = self
+            .scope
+            .names("env")
+            .into_iter()
+            .chain(axes.iter().map(String::as_str));
+        let problem = match nearest(name, known) {
+            Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+            None => problem,
+        };
+        self.add(problem.help(help));
+    }
+
+    fn cannot_interpolate(&mut self, place: Place, text: &str, fault: Fault) -> Problem {
+        match fault {
+            Fault::Unknown(what) => {
+                let at = self.within(place, &what);
+                let problem = Problem::at(
+                    &codes::BAD_VARIABLE,
+                    at,
+                    format!("`{what}` is not a variable of Compose"),
+                );
+                problem.help(format!("one `$` is written `$$` there: `${what}`"))
+            }
+            Fault::Template => {
+                let at = self.within(place, "${{");
+                let problem = Problem::at(
+                    &codes::TEMPLATE_IN_COMPOSE,
+                    at,
+                    "`${{ }}` cannot be used in a Compose file",
+                );
+                let variable = pieces(text).into_iter().find_map(|piece| match piece {
+                    Piece::Name(template) => variable_of(template),
+                    Piece::Text(_) | Piece::Hash { .. } | Piece::Broken(_) => None,
+                });
+                let variable = variable.unwrap_or_else(|| "MATRIX_POSTGRES".to_owned());
+                problem.help(format!(
+                    "write `${{{variable}}}`: Compose's own form, which Compose can read too"
+                ))
+            }
+            Fault::Required { name, message } => {
+                let at = self.within(place, &name);
+                let problem = Problem::at(
+                    &codes::REQUIRED_VARIABLE,
+                    at,
+                    format!("variable `{name}` must have a value"),
+                );
+                let problem = problem.help(format!("set it in the job's `env`: `env: {{{name}: …}}`"));
+                match message.trim() {
+                    "" => problem,
+                    message => problem.note(format!("the Compose file says: {message}")),
+                }
+            }
+            Fault::TooMuch => {
+                let message = "the variables make more than 256 KiB of one text";
+                Problem::at(&codes::TOO_MUCH_IMPORTED, place, message)
+            }
+        }
+    }
+
+    fn within(&self, place: Place, needle: &str) -> Place {
+        let span = self.sources[place.file].find(place.span, needle, 0);
+        Place { span, ..place }
+    }
+}

@@ -1,0 +1,208 @@
+//! `on.schedule`: times, whose clock, and what happens to missed ones.
+
+use std::collections::BTreeMap;
+
+use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
+use jiff::civil::{Date, time};
+use jiff::tz::TimeZoneDatabase;
+
+use crate::codes;
+use crate::keys::SCHEDULE;
+use crate::problems::Problem;
+use crate::read::{Reader, Slot};
+use crate::source::Place;
+use crate::suggest::nearest;
+use crate::triggers::{Missed, Schedule};
+use crate::yaml::Value;
+
+/// Schedules of one file.
+const MAX_SCHEDULES: usize = 50;
+/// Schedules of all files.
+const MAX_ALL_SCHEDULES: usize = 100;
+/// A year to begin at.
+const FIRST_YEAR: i16 = 2024;
+/// Bytes of a cron line.
+const MAX_CRON_BYTES: usize = 200;
+/// What other systems call some cron lines.
+const NICKNAMES: [(&str, &str); 7] = [
+    ("@hourly", "0 * * * *"),
+    ("@daily", "0 0 * * *"),
+    ("@midnight", "0 0 * * *"),
+    ("@weekly", "0 0 * * 0"),
+    ("@monthly", "0 0 1 * *"),
+    ("@yearly", "0 0 1 1 *"),
+    ("@annually", "0 0 1 1 *"),
+];
+
+/// A schedule and the places of its inputs, which other files may declare.
+#[derive(Debug, Clone)]
+pub(crate) struct PlacedSchedule {
+    pub(crate) schedule: Schedule,
+    /// Places of key and value of each of its `inputs`.
+    pub(crate) inputs: BTreeMap<String, (Place, Place)>,
+}
+
+impl Reader<'_> {
+    /// One schedule, or several.
+    pub(crate) fn schedules(&mut self, slot: Slot<'_>) -> Vec<PlacedSchedule> {
+        let mut items = self.some(slot);
+        if items.len() > MAX_SCHEDULES {
+            let message = format!(
+                "`schedule` has {} times; at most {MAX_SCHEDULES} are allowed",
+                items.len()
+            );
+            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message));
+            items.truncate(MAX_SCHEDULES);
+        }
+        self.spent.schedules += items.len();
+        if self.spent.schedules > MAX_ALL_SCHEDULES {
+            let message = format!("all files together have more than {MAX_ALL_SCHEDULES} times");
+            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message).label("reached here"));
+            return Vec::new();
+        }
+        items.into_iter().filter_map(|item| self.schedule(item)).collect()
+    }
+
+    fn schedule(&mut self, slot: Slot<'_>) -> Option<PlacedSchedule> {
+        if let Value::Scalar(scalar) = &slot.node.value {
+            let message = format!("a time of `schedule` is a map, found {}", slot.node.found());
+            let problem = Problem::at(&codes::WRONG_TYPE, slot.place(), message);
+            self.add(problem.help(format!("write `schedule: [{{cron: \"{}\"}}]`", scalar.text)));
+            return None;
+        }
+        let fields = self.fields(slot, &SCHEDULE, "`schedule`")?;
+        let cron = self.require(&fields, "cron", "`schedule`", slot.place());
+        let cron = cron.and_then(|slot| self.cron(slot));
+        let timezone = match fields.get("timezone") {
+            Some(slot) => self.timezone(slot),
+            None => Some("UTC".to_owned()),
+        };
+        let missed = fields
+            .get("missed")
+            .and_then(|slot| self.choice(slot, &["run_once", "skip"]));
+        let mut schedule = Schedule {
+            cron: cron?,
+            timezone: timezone?,
+            missed: match missed {
+                Some("skip") => Missed::Skip,
+                _ => Missed::RunOnce,
+            },
+            inputs: BTreeMap::new(),
+        };
+        let mut places = BTreeMap::new();
+        if let Some(inputs) = fields.get("inputs") {
+            let Some(entries) = inputs.node.entries() else {
+                self.wrong_type(inputs, "a map from names to values");
+                return None;
+            };
+            for entry in entries {
+                let value = self.input_value(Slot::of(&entry.key.text, &entry.node));
+                if let Some(value) = value {
+                    schedule.inputs.insert(entry.key.text.to_string(), value);
+                    places.insert(entry.key.text.to_string(), (entry.key.place, entry.node.place));
+                }
+            }
+        }
+        Some(PlacedSchedule {
+            schedule,
+            inputs: places,
+        })
+    }
+
+    fn cron(&mut self, slot: Slot<'_>) -> Option<String> {
+        let text = self.literal(slot)?;
+        let bad = |message: String| Problem::at(&codes::BAD_CRON, slot.place(), message);
+        let fields = text.split_whitespace().count();
+        let nickname = NICKNAMES.iter().find(|(name, _)| *name == text.trim());
+        let problem = if text.len() > MAX_CRON_BYTES {
+            bad(format!("a cron line has at most {MAX_CRON_BYTES} bytes"))
+        } else if let Some((name, line)) = nickname {
+            bad(format!("`{name}` is not a cron line")).help(format!("write `{line}`"))
+        } else if fields != 5 {
+            let problem = bad(format!("`{text}` has {fields} fields; a cron line has 5"));
+            problem.label("minute, hour, day, month, weekday")
+        } else {
+            match parse_cron(&text) {
+                Ok(cron) if fires(&cron) => return Some(text),
+                Ok(_) => {
+                    let message = format!("`{text}` never fires: no day is like that");
+                    Problem::at(&codes::NEVER_FIRES, slot.place(), message)
+                }
+                Err(fault) => bad(format!("`{text}` is not a cron line")).label(fault),
+            }
+        };
+        self.add(problem);
+        None
+    }
+
+    fn timezone(&mut self, slot: Slot<'_>) -> Option<String> {
+        let name = self.literal(slot)?;
+        let zones = TimeZoneDatabase::bundled();
+        if let Ok(zone) = zones.get(&name) {
+            let known = zone.iana_name().filter(|known| *known == name);
+            if known.is_some() {
+                return Some(name);
+            }
+        }
+        let names: Vec<String> = zones.available().map(|name| name.to_string()).collect();
+        let problem = Problem::at(
+            &codes::UNKNOWN_ZONE,
+            slot.place(),
+            format!("unknown time zone `{name}`"),
+        );
+        self.add(match meant_zone(&name, &names) {
+            Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+            None => problem.help("write an IANA name: `Europe/Paris`, `America/New_York`, `UTC`"),
+        });
+        None
+    }
+}
+
+/// The nearest name, or the only one whose city is this word.
+fn meant_zone<'n>(name: &str, names: &'n [String]) -> Option<&'n str> {
+    let as_city = name.replace(' ', "_").to_lowercase();
+    let city = |known: &&String| {
+        known
+            .rsplit('/')
+            .next()
+            .is_some_and(|city| city.to_lowercase() == as_city)
+    };
+    let same = |known: &&String| known.to_lowercase() == as_city;
+    let found = names.iter().find(same).or_else(|| names.iter().find(city));
+    let near = || nearest(name, names.iter().map(String::as_str)).filter(|_| name.len() > 4);
+    found.map(String::as_str).or_else(near)
+}
+
+fn parse_cron(text: &str) -> Result<Cron, String> {
+    let parser = CronParser::builder()
+        .seconds(Seconds::Disallowed)
+        .year(Year::Disallowed)
+        .build();
+    parser.parse(text).map_err(|fault| {
+        let words = fault.to_string();
+        let words = words.split_once(": ").map_or(words.as_str(), |(_, words)| words);
+        words
+            .trim_end_matches('.')
+            .replace("CronPattern contains", "there is an")
+    })
+}
+
+/// Whether there is any such time. In 28 years every date has been on every day of the week. Looking at days is much
+/// less work than letting the library search until the year 5000.
+fn fires(cron: &Cron) -> bool {
+    let first = |limit: u32, matches: &dyn Fn(u32) -> bool| (0..limit).find(|at| matches(*at));
+    let hour = first(24, &|hour| cron.pattern.hour_match(hour).unwrap_or(false));
+    let minute = first(60, &|minute| cron.pattern.minute_match(minute).unwrap_or(false));
+    let (Some(hour), Some(minute)) = (hour, minute) else {
+        return false;
+    };
+    let time = time(i8::try_from(hour).unwrap_or(0), i8::try_from(minute).unwrap_or(0), 0, 0);
+    let months = (1..=12).filter(|month| cron.pattern.month_match(*month).unwrap_or(false));
+    let mut days = months.flat_map(|month| (FIRST_YEAR..FIRST_YEAR + 28).map(move |year| (year, month)));
+    days.any(|(year, month)| {
+        let days = (1..=31).filter_map(|day| Date::new(year, i8::try_from(month).ok()?, day).ok());
+        days.into_iter()
+            .any(|day| cron.is_time_matching(&day.to_datetime(time)).unwrap_or(false))
+    })
+}

@@ -1,0 +1,226 @@
+//! The reference pages of the language, made from what the reader itself uses: the tables of keys and the list of codes.
+//! A page can therefore not say anything that is not so.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::codes;
+use crate::diagnostics::Severity;
+use crate::keys::{FILE, Key, Shape, Table};
+use crate::{Look, SourceFile, parse, render};
+
+/// Every key as `table.key` (`services.image`, `step.run`; those of the file itself alone: `jobs`), in the order of the
+/// page. Tests name them so in their marker comments.
+pub fn keys() -> Vec<String> {
+    let all = tables();
+    let keys = all
+        .iter()
+        .flat_map(|table| table.keys.iter().map(|key| path(table, key)));
+    keys.collect()
+}
+
+/// `docs/reference/job-file.md`. `shown_by` holds, for each key of [`keys`], the tests that show it.
+pub fn job_file(shown_by: &BTreeMap<String, Vec<String>>) -> String {
+    let mut page = String::from(HEAD);
+    for table in tables() {
+        let _ = write!(
+            page,
+            "\n## {}\n\n{}\n\n| key | value | what | shown by |\n|---|---|---|---|\n",
+            title(table),
+            table.about
+        );
+        for key in table.keys {
+            let tests = shown_by.get(&path(table, key)).map(Vec::as_slice).unwrap_or_default();
+            let tests = match tests {
+                [] => "the parser's tests".to_owned(),
+                tests => tests
+                    .iter()
+                    .map(|test| format!("`{test}`"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            };
+            let needed = if key.required { " (needed)" } else { "" };
+            let _ = writeln!(
+                page,
+                "| `{}`{needed} | {} | {} | {tests} |",
+                key.name,
+                form(&key.shape).replace('|', "\\|"),
+                key.about.replace('|', "\\|")
+            );
+        }
+    }
+    page
+}
+
+const HEAD: &str = "\
+# The job file
+
+<!-- Made by `cargo xtask docs`; do not edit. -->
+
+`.drover.yml`, or several files `.drover/*.yml`. YAML 1.2; an unknown key is an error. `drover lint` checks it, `drover lint --fix`
+mends what is certain, and `drover schema` prints the JSON Schema, made from the same tables as this page; a coordinator serves it at
+`/schema/v1.json`.
+
+`${{ … }}` may stand in any value but `run`: scripts get values as environment variables (`MATRIX_POSTGRES`, `DROVER_BRANCH`,
+`DROVER_SHA`, …), so that a branch name can never become code.
+";
+
+/// `docs/reference/diagnostics.md`. `examples` holds, for some codes, the smallest file that brings it.
+pub fn diagnostics(examples: &BTreeMap<String, String>) -> String {
+    let mut page = String::from(
+        "# Diagnostics\n\n<!-- Made by `cargo xtask docs`; do not edit. -->\n\nEvery finding about a job file has a code, which never \
+         changes its meaning. `drover explain CODE` prints its section.\n",
+    );
+    for code in codes::ALL {
+        let severity = match code.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let _ = write!(
+            page,
+            "\n## {}: {}\n\n*{severity}.* {}\n",
+            code.id, code.title, code.about
+        );
+        if let Some(example) = examples.get(code.id) {
+            let shown = shown(code.id, example);
+            let _ = write!(
+                page,
+                "\n```yaml\n{}```\n\n```text\n{shown}\n```\n",
+                example.trim_start()
+            );
+        }
+    }
+    page
+}
+
+/// What `drover lint` prints about an example, for one code.
+fn shown(code: &str, example: &str) -> String {
+    let files = [SourceFile {
+        name: ".drover.yml".to_owned(),
+        text: example.to_owned(),
+    }];
+    let mut found = parse(&files).diagnostics;
+    found.retain(|found| found.code == code);
+    found.truncate(1);
+    let look = Look {
+        colour: false,
+        width: 100,
+    };
+    let text = render(&found, &files, look);
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[..lines.len().saturating_sub(1)].join("\n").trim_end().to_owned()
+}
+
+/// Every table, each once, in the order in which a file leads to them.
+fn tables() -> Vec<&'static Table> {
+    let mut tables = vec![&FILE];
+    let mut at = 0;
+    while at < tables.len() {
+        for key in tables[at].keys {
+            below(&key.shape, &mut tables);
+        }
+        at += 1;
+    }
+    tables
+}
+
+fn below(shape: &'static Shape, tables: &mut Vec<&'static Table>) {
+    match shape {
+        Shape::Object(table) if !tables.iter().any(|known| std::ptr::eq(*known, *table)) => tables.push(table),
+        Shape::List(inner) | Shape::OneOrMany(inner) | Shape::Map(inner) => below(inner, tables),
+        Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| below(shape, tables)),
+        _ => {}
+    }
+}
+
+/// What a table is called in paths of keys.
+fn name(table: &Table) -> &'static str {
+    match table.what {
+        "service" => "services",
+        what => what.trim_matches('`'),
+    }
+}
+
+fn path(table: &Table, key: &Key) -> String {
+    match table.what {
+        "file" => key.name.to_owned(),
+        _ => format!("{}.{}", name(table), key.name),
+    }
+}
+
+fn title(table: &Table) -> String {
+    match table.what {
+        "file" => "The file".to_owned(),
+        what if what.starts_with('`') => what.to_owned(),
+        what if what.starts_with(['a', 'e', 'i', 'o']) => format!("An {what}"),
+        what => format!("A {what}"),
+    }
+}
+
+/// What a value looks like, in words.
+fn form(shape: &Shape) -> String {
+    match shape {
+        Shape::Text | Shape::Name => "text".to_owned(),
+        Shape::Scalar => "text, number, true or false".to_owned(),
+        Shape::Script => "script".to_owned(),
+        Shape::Flag => "true or false".to_owned(),
+        Shape::Switch => "on or off".to_owned(),
+        Shape::Whole(min, max) => format!("{min} to {max}"),
+        Shape::Number => "number".to_owned(),
+        Shape::Duration => "duration: `500ms`, `10m`".to_owned(),
+        Shape::Size => "size: `512m`, `4g`".to_owned(),
+        Shape::Choice(words) => words
+            .iter()
+            .map(|word| format!("`{word}`"))
+            .collect::<Vec<_>>()
+            .join(", "),
+        Shape::Empty => "nothing".to_owned(),
+        Shape::List(item) => format!("list of {}", form(item)),
+        Shape::OneOrMany(one) => format!("{}, or a list", form(one)),
+        Shape::Map(value) => format!("map from names to {}", form(value)),
+        Shape::Object(table) => format!("[map](#{})", anchor(&title(table))),
+        Shape::AnyOf(shapes) => shapes.iter().map(form).collect::<Vec<_>>().join(" or "),
+    }
+}
+
+/// The anchor that Markdown gives a heading.
+fn anchor(title: &str) -> String {
+    let kept = title
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_its_own_path() {
+        let keys = keys();
+        for wanted in [
+            "on",
+            "jobs",
+            "job.image",
+            "step.run",
+            "services.healthcheck",
+            "matrix.include",
+            "when.status",
+        ] {
+            assert!(keys.iter().any(|key| key == wanted), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn a_page_links_to_its_own_headings_only() {
+        let page = job_file(&BTreeMap::new());
+        let headings: Vec<String> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("## "))
+            .map(anchor)
+            .collect();
+        for link in page.split("](#").skip(1).filter_map(|rest| rest.split(')').next()) {
+            assert!(headings.iter().any(|heading| heading == link), "{link}");
+        }
+    }
+}
