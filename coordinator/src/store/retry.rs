@@ -57,7 +57,10 @@ fn covers(retry: &Retry, result: &AttemptResult) -> bool {
     retry.on.iter().any(|on| match on {
         RetryOn::Infrastructure => false,
         RetryOn::Exit(code) => reason.is_some_and(|reason| reason.exit_code == Some(*code)),
-        RetryOn::Test => reason.is_some_and(|reason| reason.code == ReasonCode::TestsFailed),
+        RetryOn::Test => {
+            let by_reports = result.failed_tests.is_some_and(|failed| failed > 0);
+            by_reports || reason.is_some_and(|reason| reason.code == ReasonCode::TestsFailed)
+        }
         RetryOn::Timeout => result.verdict == Verdict::TimedOut,
         RetryOn::Any => true,
     })
@@ -83,6 +86,11 @@ mod tests {
         assert!(covers(&on(RetryOn::Exit(75)), &exited(75)) && !covers(&on(RetryOn::Exit(75)), &exited(1)));
         assert!(covers(&on(RetryOn::Timeout), &late) && !covers(&on(RetryOn::Timeout), &exited(75)));
         assert!(covers(&on(RetryOn::Test), &tests) && !covers(&on(RetryOn::Test), &exited(1)));
+        let reported = |failed| AttemptResult {
+            failed_tests: Some(failed),
+            ..exited(101)
+        };
+        assert!(covers(&on(RetryOn::Test), &reported(2)) && !covers(&on(RetryOn::Test), &reported(0)));
         assert!(covers(&on(RetryOn::Any), &late) && !covers(&on(RetryOn::Infrastructure), &exited(1)));
         assert!(!covers(&Retry { max: 3, on: vec![] }, &exited(1)));
     }

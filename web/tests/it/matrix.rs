@@ -133,6 +133,7 @@ fn an_excluded_place_names_its_rule() {
     };
     let view = BuildPage {
         exclusions: vec![exclusion],
+        tests: None,
         ..samples::build_page()
     };
     let page = pages::build(&samples::frame(), &view);
