@@ -128,7 +128,6 @@ Exit codes: 0 passed · 1 the build failed · 2 usage · 3 invalid job file · 4
 fn describe(page: &mut String, command: &clap::Command, name: &str) {
     let mut own = command
         .clone()
-        .name(name.to_owned())
         .bin_name(name.to_owned())
         .term_width(WIDTH)
         .disable_version_flag(true)
