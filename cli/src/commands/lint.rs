@@ -34,6 +34,14 @@ pub fn lint(lint: &Lint) -> anyhow::Result<Exit> {
         super::print_json(&parsed.diagnostics)?;
     } else {
         print_diagnostics(&parsed.diagnostics, &parsed.sources);
+        let certain = parsed
+            .diagnostics
+            .iter()
+            .filter(|found| !found.fixes.is_empty())
+            .count();
+        if certain > 0 && !lint.fix {
+            anstream::eprintln!("`drover lint --fix` mends {certain} of them");
+        }
         let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
         match parsed.file {
             Some(_) => anstream::eprintln!("{}: valid{}", names.join(", "), warnings(&parsed.diagnostics)),

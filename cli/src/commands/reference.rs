@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::CommandFactory;
 use job_specs::reference;
 
@@ -53,17 +53,30 @@ fn markers(root: &Path) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
             if let Some(names) = line.strip_prefix("// key:") {
                 open.extend(names.split(',').map(|name| name.trim().to_owned()));
             } else if let Some(test) = test_name(line).filter(|_| !open.is_empty()) {
-                for key in open.drain(..) {
-                    if !keys.contains(&key) {
-                        bail!("{}:{}: `{key}` is no key of the language", path.display(), number + 1);
+                for name in open.drain(..) {
+                    match resolved(&name, &keys) {
+                        Some(key) => shown_by.entry(key).or_default().push(test.to_owned()),
+                        None => anstream::eprintln!("{}:{}: `{name}` is no key", path.display(), number + 1),
                     }
-                    shown_by.entry(key).or_default().push(test.to_owned());
                 }
             }
         }
     }
-    shown_by.values_mut().for_each(|tests| tests.sort());
+    for tests in shown_by.values_mut() {
+        tests.sort();
+        tests.dedup();
+    }
     Ok(shown_by)
+}
+
+/// The key that a marker means: `steps.retry` is `step.retry`, and a name alone is a key of jobs if it is none of files.
+fn resolved(name: &str, keys: &[String]) -> Option<String> {
+    let of_step = name.strip_prefix("steps.").map(|key| format!("step.{key}"));
+    let candidates = [Some(name.to_owned()), of_step, Some(format!("job.{name}"))];
+    candidates
+        .into_iter()
+        .flatten()
+        .find(|candidate| keys.contains(candidate))
 }
 
 /// The name in `fn name(`.
@@ -128,7 +141,6 @@ Exit codes: 0 passed · 1 the build failed · 2 usage · 3 invalid job file · 4
 fn describe(page: &mut String, command: &clap::Command, name: &str) {
     let mut own = command
         .clone()
-        .name(name.to_owned())
         .bin_name(name.to_owned())
         .term_width(WIDTH)
         .disable_version_flag(true)
