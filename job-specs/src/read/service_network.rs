@@ -1,6 +1,6 @@
 //! How a service is reached and what it reaches: ports, names, hosts, name servers.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use crate::codes;
