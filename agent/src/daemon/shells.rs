@@ -12,6 +12,7 @@ use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::Held;
 use protocol::shell::{ShellCall, ShellWord};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::client::ShellRoad;
@@ -28,6 +29,11 @@ use crate::shell::{NoRoom, Session, SessionEnd, room};
 const LAST_BYTES: Duration = Duration::from_secs(5);
 /// Pieces of input or output that wait at most; the peer waits with the rest.
 const WAITING: usize = 16;
+
+/// How often a container that is not there yet is looked for.
+const LOOKS: u32 = 40;
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Opens a shell, to its end.
 pub async fn open(shop: Shop, call: ShellCall) {
@@ -75,19 +81,34 @@ async fn enter(shop: &Shop, call: &ShellCall) -> Result<(Session, String), NoRoo
         resume: false,
     };
     let input: AttemptInput = work::input(shop, &held, lease);
-    let room = room::find(&shop.context, &input, &call.place).await?;
-    let place = room.place.clone();
-    if folder.ended().is_none() {
-        let remark = format!("shell opened by {} in {place}", call.by);
-        let said = Voice::open(&folder.log(&StreamId::job())).map(|voice| voice.say(remark));
-        if let Err(error) = said {
-            tracing::warn!(%error, attempt.id = %call.attempt, "a shell cannot be noted in its job's log");
+    let masker = shop.masks.of(&call.attempt);
+    for look in 1.. {
+        let room = room::find(&shop.context, &input, &call.place).await?;
+        let place = room.place.clone();
+        let engine = &shop.context.engine;
+        match Session::start(engine, room, &call.command, call.terminal, masker.clone()).await {
+            Ok(session) => {
+                note(&folder, call, &place);
+                return Ok((session, place));
+            }
+            // The step is over and the container that is held in its place is just being made.
+            Err(error) if error.is_not_running() && folder.ended().is_some() && look < LOOKS => sleep(PAUSE).await,
+            Err(error) => return Err(NoRoom(format!("{place} cannot be entered: {error}"))),
         }
     }
-    let masker = shop.masks.of(&call.attempt);
-    let started = Session::start(&shop.context.engine, room, &call.command, call.terminal, masker).await;
-    let session = started.map_err(|error| NoRoom(format!("{place} cannot be entered: {error}")))?;
-    Ok((session, place))
+    Err(NoRoom("the job is over".into()))
+}
+
+/// Says in the job's log who came in.
+fn note(folder: &AttemptFolder, call: &ShellCall, place: &str) {
+    if folder.ended().is_some() {
+        return;
+    }
+    let remark = format!("shell opened by {} in {place}", call.by);
+    let said = Voice::open(&folder.log(&StreamId::job())).map(|voice| voice.say(remark));
+    if let Err(error) = said {
+        tracing::warn!(%error, attempt.id = %call.attempt, "a shell cannot be noted in its job's log");
+    }
 }
 
 /// Copies between the session and the road until one of them ends.

@@ -131,6 +131,16 @@ impl EngineError {
         matches!(self, EngineError::NoSuchObject { .. })
     }
 
+    /// The container is not running: it has ended, or was not started yet.
+    pub fn is_not_running(&self) -> bool {
+        matches!(self, EngineError::Conflict { detail, .. } if detail.contains("is not running"))
+    }
+
+    /// Something still uses it, for a moment: a container of the image builder that was told to stop goes by itself.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, EngineError::Other { detail, .. } if detail.contains("has active endpoints"))
+    }
+
     /// What the client library says about trying `what`.
     pub(crate) fn of(what: &'static str, error: ClientError) -> EngineError {
         match error {

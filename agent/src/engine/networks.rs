@@ -1,11 +1,18 @@
 //! The verbs on networks. The engine removes about six networks a second whatever the concurrency, so few are under
 //! way at once and the sandbox pool uses networks again.
 
+use std::time::Duration;
+
 use super::connect::Engine;
 use super::convert;
 use super::error::EngineError;
 use super::labels::Labels;
 use super::plan::NetworkId;
+
+/// How often a network that is in use is looked at again.
+const LOOKS: u32 = 40;
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(250);
 
 impl Engine {
     /// Makes a bridge network of that name.
@@ -17,8 +24,17 @@ impl Engine {
         Ok(NetworkId(created.id))
     }
 
-    /// Removes it; one that is gone is fine.
+    /// Removes it; one that is gone is fine. What is still in it has a few seconds to go.
     pub async fn remove_network(&self, id: &NetworkId) -> Result<(), EngineError> {
+        for _ in 0..LOOKS {
+            let turn = self.network_turn().await?;
+            match remove(self.docker(), &id.0).await {
+                Err(error) if error.is_in_use() => {}
+                removed => return removed,
+            }
+            drop(turn);
+            tokio::time::sleep(PAUSE).await;
+        }
         let _turn = self.network_turn().await?;
         remove(self.docker(), &id.0).await
     }

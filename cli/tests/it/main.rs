@@ -11,3 +11,4 @@ mod push;
 mod same;
 mod shell;
 mod stage;
+mod whole;

@@ -47,7 +47,7 @@ fn a_local_run_and_the_coordinators_are_the_same() {
     let output = stage
         .command()
         .current_dir(&copy.folder)
-        .args(["run", "--progress", "json"])
+        .args(["run", "--json"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
@@ -72,7 +72,7 @@ fn of_coordinator(stage: &Stage) -> Seen {
     for line in stage.ok(&["logs", "1", "--json"]).lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         if line["service"].is_null() && line["step"].is_null() {
-            continue; // what Drover itself says goes to standard error of a local run
+            continue; // what Drover itself says
         }
         let place = (text(&line["job"]), text(&line["service"]));
         lines.entry(place).or_default().push(text(&line["text"]));
@@ -86,22 +86,22 @@ fn of_coordinator(stage: &Stage) -> Seen {
 fn of_local_run(output: &std::process::Output) -> Seen {
     let mut ends = BTreeMap::new();
     let mut lines: BTreeMap<_, Vec<String>> = BTreeMap::new();
-    for line in String::from_utf8_lossy(&output.stderr).lines() {
-        let Ok(result) = serde_json::from_str::<Value>(line) else {
-            continue;
-        };
-        if result["type"] == "result" && result["status"] != "skipped" {
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let end = (text(&result["status"]), text(&result["reason"]["sentence"]));
-            ends.insert(text(&result["job"]), end);
-        }
-    }
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let mut parts = line.splitn(3, " | ");
-        let (job, second, third) = (parts.next().unwrap(), parts.next().unwrap(), parts.next());
-        let (place, text) = third.map_or(("", second), |text| (second, text));
-        let place = (job.to_owned(), place.to_owned());
-        lines.entry(place).or_default().push(text.to_owned());
+        let said: Value = serde_json::from_str(line).unwrap();
+        let job = text(&said["job"]);
+        match said["type"].as_str().unwrap() {
+            "result" if said["status"] != "skipped" => {
+                let end = (text(&said["status"]), text(&said["reason"]["sentence"]));
+                ends.insert(job, end);
+            }
+            "line" if said["source"] != "drover" => {
+                let stream = text(&said["stream"]);
+                let service = stream.strip_prefix("service-").unwrap_or_default().to_owned();
+                lines.entry((job, service)).or_default().push(text(&said["text"]));
+            }
+            _ => {}
+        }
     }
     Seen { ends, lines }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use job_specs::diagnostics::{Diagnostic, Severity};
 use job_specs::file::JobFile;
-use job_specs::triggers::{Concurrency, Input, check_inputs};
+use job_specs::triggers::{Concurrency, Input, check_inputs, default_inputs};
 use job_specs::{Expansion, Facts};
 
 use super::{NoBuild, Target, read, schedules};
@@ -76,11 +76,10 @@ pub(super) async fn build(app: &App, repository: &Repository, target: Target) ->
         Some(Ok(_)) | None => nothing(),
     };
     let diagnostics = [parsed.diagnostics, errors].concat();
-    let new = NewBuild {
-        number: Some(number),
-        origin: Some(Origin { facts, files }),
-        ..found.new_build(expansion, diagnostics)
-    };
+    let mut new = found.new_build(expansion, diagnostics);
+    new.number = Some(number);
+    new.cause.inputs = facts.inputs.clone();
+    new.origin = Some(Origin { facts, files });
     let number = builds::create(&app.store, new).await?;
     metrics::counter!("drover_builds_total").increment(1);
     tracing::info!(build = number, repository.name, "a build is made");
@@ -172,8 +171,7 @@ impl Found<'_> {
         if matches!(self.target.event, "manual" | "schedule") {
             return check_inputs(wanted, &self.target.inputs).map_err(NoBuild::Inputs);
         }
-        let value = |input: &Input| (input.name.clone(), input.default.clone().unwrap_or_default());
-        Ok(wanted.iter().map(value).collect())
+        Ok(default_inputs(wanted))
     }
 
     fn new_build(&self, expansion: Expansion, diagnostics: Vec<Diagnostic>) -> NewBuild {
@@ -196,7 +194,7 @@ impl Found<'_> {
                 trusted: target.trusted,
                 pull_request: pull_request.as_ref().map(|pull_request| pull_request.number),
                 base: pull_request.map(|pull_request| pull_request.base),
-                inputs: target.inputs.clone(),
+                inputs: BTreeMap::new(),
             },
             concurrency: expansion.concurrency.map(|wanted| own_road(wanted, target)),
             origin: None,

@@ -52,7 +52,7 @@ pub struct Asker {
 /// # Errors
 /// `StaleLease`.
 pub async fn asker(store: &Store, hold: &Hold) -> Result<Asker, StoreError> {
-    let sql = "select j.id, j.build, j.repository, r.git, b.reference, b.trusted, s.spec
+    let sql = "select j.id, j.build, j.repository, r.git, b.reference, b.base, b.trusted, s.spec
                from attempts t join jobs j on j.id = t.job join builds b on b.number = j.build
                join repositories r on r.id = j.repository join specs s on s.job = j.id
                where t.id = $1 and t.agent = $2 and t.epoch = $3 and t.state = 'active'";
@@ -68,7 +68,7 @@ pub async fn asker(store: &Store, hold: &Hold) -> Result<Asker, StoreError> {
         job: JobId(row.get("id")?),
         spec: row.json("spec")?,
         reference: row.get("reference")?,
-        base: None,
+        base: row.get("base")?,
         trusted: row.flag("trusted")?,
     })
 }

@@ -57,7 +57,8 @@ fn entries() -> Vec<(String, Folder, String)> {
 /// What differs from a service of which nothing is said.
 fn shown(service: &ServiceSpec) -> String {
     let plain = serde_json::to_value(ServiceSpec::default()).unwrap();
-    let value = serde_json::to_value(service).unwrap();
+    let mut value = serde_json::to_value(service).unwrap();
+    value.sort_all_objects();
     let mut lines = vec![format!("service {} {}", service.name, service.image)];
     for (key, value) in value.as_object().unwrap() {
         if plain[key] != *value && key != "name" && key != "image" {

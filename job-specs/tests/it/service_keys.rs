@@ -33,7 +33,8 @@ pub fn field(keys: &str, name: &str) -> String {
         .remove(0)
         .services
         .remove(0);
-    let value = serde_json::to_value(&service).unwrap();
+    let mut value = serde_json::to_value(&service).unwrap();
+    value.sort_all_objects();
     let value = name.split('.').fold(value, |value, part| value[part].clone());
     let warnings: Vec<String> = found.iter().map(|found| format!(" ({found})")).collect();
     format!("{value}{}", warnings.concat())

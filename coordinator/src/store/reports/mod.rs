@@ -1,7 +1,7 @@
 //! What tests said: the reports of attempts, which tests are new failures, fixed or flaky, and how long they take.
 //!
 //! # Layout
-//! [`keep`] a part of a report from an agent · [`of_build`] the tests of a build · [`of_test`] one test, or the
+//! [`keep`] a part of a report from an agent · [`of_build`] the tests of a build · `of_test` one test, or the
 //! worst of a repository · `batch` many rows in one statement.
 
 mod batch;
