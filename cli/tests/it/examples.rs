@@ -9,6 +9,8 @@ use job_specs::{Facts, SourceFile};
 
 use crate::stage::{Stage, told};
 
+/// Compose files in the shapes that people use; those that can be run begin with `run-`.
+const CORPUS: &str = "../job-specs/tests/corpus";
 /// What examples need beside themselves: files of a small project.
 const PROJECT: &str = "tests/data/project";
 
@@ -16,7 +18,7 @@ const PROJECT: &str = "tests/data/project";
 fn the_examples_whose_images_are_here_run_green() {
     let here = images_here();
     let mut ran = Vec::new();
-    for example in examples() {
+    for example in yml_in("../job-specs/examples") {
         let text = std::fs::read_to_string(&example).unwrap();
         let Some(jobs) = jobs(&example, &text) else { continue };
         let images: BTreeSet<String> = jobs.iter().flat_map(images_of).map(|image| whole(&image)).collect();
@@ -39,10 +41,29 @@ fn the_examples_whose_images_are_here_run_green() {
 }
 
 /// So many examples can run with the images of the tests.
-const AT_LEAST: usize = 1;
+const AT_LEAST: usize = 8;
 
-fn examples() -> Vec<PathBuf> {
-    let folder = std::fs::read_dir("../job-specs/examples").unwrap();
+#[test]
+fn the_compose_files_whose_images_are_here_are_ready() {
+    let mut ran = 0;
+    for compose in yml_in(CORPUS) {
+        let name = compose.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.starts_with("run-") {
+            continue;
+        }
+        let stage = Stage::new();
+        copy(Path::new(CORPUS), stage.folder.path());
+        let job = format!("jobs: {{test: {{image: busybox, compose: {name}, steps: [echo all are ready]}}}}\n");
+        std::fs::write(stage.folder.path().join(".drover.yml"), job).unwrap();
+        let output = stage.drover(&["run"]);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", told(&output));
+        ran += 1;
+    }
+    assert!(ran >= 4, "only {ran} ran");
+}
+
+fn yml_in(folder: &str) -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(folder).unwrap();
     let paths = folder.map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = paths
         .filter(|path| path.extension().is_some_and(|end| end == "yml"))
@@ -51,7 +72,7 @@ fn examples() -> Vec<PathBuf> {
     files
 }
 
-/// The jobs of a push. `None`: the file is not for pushes, or refers to other files.
+/// The jobs of a push. `None`: it refers to other files.
 fn jobs(example: &Path, text: &str) -> Option<Vec<JobSpec>> {
     let file = SourceFile {
         name: example.display().to_string(),
@@ -64,7 +85,7 @@ fn jobs(example: &Path, text: &str) -> Option<Vec<JobSpec>> {
         ..Facts::default()
     };
     let jobs = job_specs::expand(&job_specs::parse(&[file]).file?, &facts).ok()?.jobs;
-    jobs.iter().all(|job| !job.deferred).then_some(jobs)
+    Some(jobs)
 }
 
 fn images_of(job: &JobSpec) -> Vec<String> {
@@ -73,7 +94,8 @@ fn images_of(job: &JobSpec) -> Vec<String> {
         StepAction::Image(_) => "not here".to_owned(),
         StepAction::Run { .. } | StepAction::Entrypoint(_) => step.image.clone(),
     });
-    services.chain(steps).collect()
+    // What only an output tells is not known yet.
+    services.chain(steps).filter(|image| !image.is_empty()).collect()
 }
 
 /// With its tag.
