@@ -8,6 +8,7 @@ use super::draft::{Draft, Job, Step};
 use super::notes::Notes;
 use super::out::{Map, Out};
 use crate::keys::{Foreign, SERVICE};
+use crate::read::CONTAINER_NAME;
 use crate::yaml::{Entry, Node};
 
 pub(super) fn import(documents: &[Arc<Node>], file: &str, names: &[String], notes: &mut Notes) -> Draft {
@@ -92,6 +93,9 @@ fn can_run(service: &Entry, outside: &[&Entry], notes: &mut Notes) -> bool {
         can_run = false;
     }
     for entry in service.node.entries().unwrap_or_default() {
+        if &*entry.key.text == CONTAINER_NAME {
+            continue;
+        }
         if let Some(Foreign::Refused(reason)) = SERVICE.foreign(&entry.key.text) {
             notes.add(
                 entry.key.place,

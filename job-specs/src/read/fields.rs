@@ -9,6 +9,9 @@ use crate::substitute::has_template;
 use crate::suggest::{is_only, listed, nearest};
 use crate::yaml::{Entry, Node, Plain, Value};
 
+/// Refused in a job file; in a Compose file that is taken as it is, it is read over.
+pub(crate) const CONTAINER_NAME: &str = "container_name";
+
 /// A value and what it is called.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slot<'a> {
@@ -158,6 +161,10 @@ impl Reader<'_> {
                 Problem::at(&codes::NOT_YET, place, message).help("remove it for now")
             }
             Some(Foreign::Refused(_)) if harmless(name, &entry.node) => return None,
+            // Most Compose files have it, and nothing but its name depends on it.
+            Some(Foreign::Refused(reason)) if name == CONTAINER_NAME && self.in_compose(place) => {
+                Problem::at(&codes::IGNORED, place, format!("`{name}` is ignored in {owner}")).note(reason)
+            }
             Some(Foreign::Refused(reason)) => {
                 let message = format!("`{name}` is refused in {owner}");
                 Problem::at(&codes::REFUSED, place, message)
