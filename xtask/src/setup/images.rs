@@ -73,6 +73,9 @@ pub fn provide(names: &[&str]) -> anyhow::Result<()> {
             .filter(|package| !package.is_installed())
             .collect::<Vec<_>>(),
     )?;
+    let mut missing = missing;
+    // What takes longest begins first, beside the others.
+    missing.sort_by_key(|recipe| recipe.name != KAFKA.name);
     make_all(&missing)
 }
 
