@@ -219,7 +219,7 @@ async fn a_schedule_builds_the_default_branch_once() {
     let build = app.build(made).await;
     assert_eq!(
         (&build["event"], &build["inputs"]),
-        (&json!("schedule"), &json!({"count": "3"}))
+        (&json!("schedule"), &json!({"count": "3", "target": "staging"}))
     );
     let all = app.get("/api/v1/builds").await.json();
     assert_eq!(all.as_array().unwrap().len(), 2, "{all}");
