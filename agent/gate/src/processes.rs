@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
 use gate::SESSION;
 
@@ -33,14 +34,22 @@ pub fn innermost(child: i32) -> Option<(i32, String)> {
     (!command.is_empty()).then_some((pid, command))
 }
 
+/// Looks for processes of a session: one that is just being replaced by another program shows no environment.
+const SCANS: u32 = 5;
+/// Between two of them.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Ends the processes of a session: those that were started with its name in their environment.
 pub fn end_session(session: &str) {
     let mark = format!("{SESSION}={session}").into_bytes();
-    for pid in pids() {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        if environment.split(|&byte| byte == 0).any(|entry| entry == mark) {
-            sys::kill(pid);
+    for _ in 0..SCANS {
+        for pid in pids() {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            if environment.split(|&byte| byte == 0).any(|entry| entry == mark) {
+                sys::kill(pid);
+            }
         }
+        std::thread::sleep(PAUSE);
     }
 }
 

@@ -154,6 +154,7 @@ async fn nothing_of_a_shell_outlives_who_opened_it() {
     while !String::from_utf8_lossy(&said).contains("begun") {
         said.extend_from_slice(&shows.recv().await.unwrap());
     }
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await; // until the program is the sleeping one
     drop(typed);
     assert_eq!(running.await.unwrap(), SessionEnd::Left);
     // The gate is told to end them; a busy machine takes a moment.
