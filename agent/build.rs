@@ -5,11 +5,21 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// All that the program is made of, so that nothing else in this folder builds it again: its sources, and the
+/// workspace's files that say which libraries of which versions and by which profile.
+const WATCHED: &[&str] = &[
+    "build.rs",
+    "gate/Cargo.toml",
+    "gate/src",
+    "../Cargo.toml",
+    "../Cargo.lock",
+];
+
 fn main() {
     let agent = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let gate = agent.join("gate");
-    for watched in ["gate/Cargo.toml", "gate/src", "build.rs"] {
+    for watched in WATCHED {
         println!("cargo:rerun-if-changed={watched}");
     }
     let built = build(&gate, &out.join("gate-target"));

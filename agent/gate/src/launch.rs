@@ -74,8 +74,8 @@ impl Launcher {
     /// Starts a command with these as its standard output and error; its process id.
     pub fn start(&self, argv: &[String], out: BorrowedFd<'_>, err: BorrowedFd<'_>) -> Result<i32, LaunchError> {
         let name = argv.first().ok_or_else(|| LaunchError::broke("no command was given"))?;
-        self.enter_cwd()?;
-        let started = self.start_here(name, argv, [out, err]);
+        // Also when it cannot be entered: the gate writes its files into its working directory.
+        let started = self.enter_cwd().and_then(|()| self.start_here(name, argv, [out, err]));
         set_current_dir(&self.own)
             .map_err(|error| LaunchError::broke(&format!("return to the gate's folder: {error}")))?;
         started

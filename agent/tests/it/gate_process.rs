@@ -55,6 +55,11 @@ async fn a_child_starts_with_signals_as_if_nobody_had_touched_them() {
 
 async fn why_not(go: impl FnOnce(&Path) -> Go) -> String {
     let (gate, status) = run(go).await;
+    assert_eq!(
+        read_status(gate.folder.path()),
+        Some(status.clone()),
+        "the status is in the gate's folder, wherever the command was to run"
+    );
     let sentence = status
         .error
         .unwrap_or_default()
