@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -37,4 +37,37 @@ pub fn open(root: &Path, relative: &Path) -> io::Result<Found> {
     };
     let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
     Ok(Found { path, file })
+}
+
+/// Makes the folder at `relative` with all that lead to it, as far as they are not there; through no link.
+///
+/// # Errors
+/// There is a link or a file on the way, which is said.
+pub fn make_folder(root: &Path, relative: &Path) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut folder = rustix::fs::open(root, flags, Mode::empty())?;
+    for part in relative.components() {
+        let Component::Normal(name) = part else {
+            match part {
+                Component::CurDir => continue,
+                _ => return Err(io::ErrorKind::InvalidInput.into()),
+            }
+        };
+        match rustix::fs::mkdirat(&folder, name, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        folder = rustix::fs::openat(&folder, name, flags, Mode::empty()).map_err(|error| match error {
+            Errno::NOTDIR | Errno::LOOP if is_link(&folder, name) => {
+                io::Error::other("there is a link on the way to it")
+            }
+            other => io::Error::from(other),
+        })?;
+    }
+    Ok(())
+}
+
+fn is_link(folder: &OwnedFd, name: &std::ffi::OsStr) -> bool {
+    let found = rustix::fs::statat(folder, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
+    found.is_ok_and(|found| rustix::fs::FileType::from_raw_mode(found.st_mode).is_symlink())
 }

@@ -193,6 +193,21 @@ impl GateClient {
         self.send(&Request::EndSession(session.to_owned())).await
     }
 
+    /// Waits until the health command succeeds in tries that begin from now on, which begin at once; what it said before
+    /// does not count.
+    pub async fn healthy_from_now(&self) -> Result<(), GateError> {
+        let mut state = self.state();
+        let mut round = 0; // an old gate knows of none: what it says holds
+        if state.borrow().version >= 3 {
+            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            round = since.map_or(1, |since| u64::try_from(since.as_micros()).unwrap_or(1)); // never one of before
+            self.send(&Request::LookAgain(round)).await?;
+        }
+        let is_it = |health: &Health| health.round == round && health.state == HealthState::Healthy;
+        let healthy = state.wait_for(|state| state.health.as_ref().is_some_and(is_it));
+        healthy.await.map(drop).map_err(|_| GateError::Gone)
+    }
+
     /// Has an anchor try to reach `target` until it answers or `timeout` is over; `Ok(Err(words))` says what the last
     /// try met. Dropping the future forgets the answer.
     pub async fn probe(

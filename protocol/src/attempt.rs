@@ -187,6 +187,9 @@ pub enum ServiceState {
         after_ms: u64,
         /// How we know: `healthcheck`, `tcp 5432`, `log`, `running`, `exited 0`.
         probe: String,
+        /// What its author should know, as that none of its ports took a connection.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        warning: Option<String>,
     },
     /// Its health command fails again after it had been healthy.
     Unhealthy {

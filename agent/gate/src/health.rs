@@ -1,5 +1,6 @@
-//! The health command of a service: run as a plain child again and again, quickly until it succeeds for the first time.
-//! What it prints is not part of the service's log; only a changed verdict and the last output are told.
+//! The health command of a service: run as a plain child again and again, as often as the service asks for, and quickly
+//! once its agent has seen that a port of the service is open. What it prints is not part of the service's log; only a
+//! changed verdict and the last output are told.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,6 +16,15 @@ use crate::sys::{self, Dead};
 const KEEP: usize = 4096;
 /// How often failures before the first success are told.
 const TELL_STARTING: Duration = Duration::from_secs(1);
+/// Between two quick tries, and at least between any two.
+const QUICK: Duration = Duration::from_millis(50);
+/// Between a quick success and the one that confirms it.
+const CONFIRM: Duration = Duration::from_millis(20);
+/// Quick tries get slower by and by: the pause is this part of the time since they began.
+const SLOWER: u32 = 20;
+/// Successes in a row that make a service healthy in quick tries: one could be the last of a server that is just being
+/// replaced.
+const CONFIRMED: u32 = 2;
 
 /// The schedule and verdict of one health command.
 pub struct HealthRunner {
@@ -22,6 +32,12 @@ pub struct HealthRunner {
     state: HealthState,
     ever_healthy: bool,
     started: Instant,
+    /// What the agent has called its last look; 0: it has not looked again.
+    round: u64,
+    /// Since when tries are quick; `None`: they are not.
+    quick: Option<Instant>,
+    /// Successes in a row in quick tries.
+    successes: u32,
     /// Counted failures in a row.
     failures: u32,
     last_counted: Instant,
@@ -35,24 +51,39 @@ struct Try {
     pid: i32,
     pipe: Option<File>,
     output: Vec<u8>,
+    began: Instant,
     deadline: Instant,
     timed_out: bool,
+    /// The round in which it began.
+    round: u64,
 }
 
 impl HealthRunner {
-    /// For a service that was just started; the first try is due at once.
+    /// For a service that was just started.
     pub fn new(check: HealthCheck, now: Instant) -> HealthRunner {
         HealthRunner {
-            check,
             state: HealthState::Starting,
             ever_healthy: false,
             started: now,
+            round: 0,
+            quick: None,
+            successes: 0,
             failures: 0,
             last_counted: now,
             last_told: None,
-            next: now,
+            next: now + Duration::from_millis(check.starting_interval_ms.into()),
             current: None,
+            check,
         }
+    }
+
+    /// What it has said is forgotten: only tries that begin from now on count, and they are quick.
+    pub fn look_again(&mut self, round: u64, now: Instant) {
+        self.round = round;
+        self.quick = Some(now);
+        self.successes = 0;
+        self.state = HealthState::Starting;
+        self.next = now;
     }
 
     /// The pipe to wait for.
@@ -84,7 +115,7 @@ impl HealthRunner {
                 self.current = Some(current);
                 None
             }
-            Err((code, why)) => self.verdict(Some(code), why, now),
+            Err((code, why)) => self.verdict(Some(code), why, now, now),
         }
     }
 
@@ -112,16 +143,19 @@ impl HealthRunner {
         current.read(left);
         // Background processes of the command must not pile up.
         sys::signal_group(current.pid, libc::SIGKILL);
+        if current.round != self.round {
+            return Ok(None); // it began before the agent looked again
+        }
         let output = String::from_utf8_lossy(&current.output).trim_end().to_owned();
         if current.timed_out {
             let output = format!("{output}\n(killed: it took longer than {} ms)", self.check.timeout_ms);
-            return Ok(self.verdict(None, output.trim_start().to_owned(), now));
+            return Ok(self.verdict(None, output.trim_start().to_owned(), current.began, now));
         }
         let output = match dead.how {
             Err(signal) => format!("{output}\n(ended by signal {signal})").trim_start().to_owned(),
             Ok(_) => output,
         };
-        Ok(self.verdict(dead.how.ok(), output, now))
+        Ok(self.verdict(dead.how.ok(), output, current.began, now))
     }
 
     fn start(&self, launcher: &Launcher, now: Instant) -> Result<Try, (i32, String)> {
@@ -135,31 +169,35 @@ impl HealthRunner {
             pid,
             pipe: Some(OwnedFd::from(reader).into()),
             output: Vec::new(),
+            began: now,
+            round: self.round,
             deadline: now + Duration::from_millis(self.check.timeout_ms.max(1).into()),
             timed_out: false,
         })
     }
 
-    /// Counts a try and plans the next; what to tell, if anything.
-    fn verdict(&mut self, exit_code: Option<i32>, output: String, now: Instant) -> Option<Health> {
+    /// Counts a try that began at `began`, and plans the next; what to tell, if anything.
+    fn verdict(&mut self, exit_code: Option<i32>, output: String, began: Instant, now: Instant) -> Option<Health> {
         let before = self.state;
         if exit_code == Some(0) {
             self.failures = 0;
-            self.ever_healthy = true;
-            self.state = HealthState::Healthy;
-        } else if self.counts(now) {
-            self.failures += 1;
-            self.last_counted = now;
-            if self.failures >= self.check.retries.max(1) {
-                self.state = HealthState::Unhealthy;
+            self.successes += 1;
+            if self.quick.is_none() || self.successes >= CONFIRMED {
+                self.ever_healthy = true;
+                self.quick = None;
+                self.state = HealthState::Healthy;
+            }
+        } else {
+            self.successes = 0;
+            if self.counts(began) {
+                self.failures += 1;
+                self.last_counted = now;
+                if self.failures >= self.check.retries.max(1) {
+                    self.state = HealthState::Unhealthy;
+                }
             }
         }
-        let pause = if self.ever_healthy {
-            self.check.interval_ms
-        } else {
-            self.check.starting_interval_ms
-        };
-        self.next = now + Duration::from_millis(pause.max(1).into());
+        self.next = now + self.pause(now);
         let quiet = self.last_told.is_some_and(|told| now - told < TELL_STARTING);
         if self.state == before && (self.state != HealthState::Starting || quiet) {
             return None;
@@ -169,14 +207,27 @@ impl HealthRunner {
             state: self.state,
             exit_code,
             output,
+            round: self.round,
         })
     }
 
-    /// Before the first success tries are far more frequent than the user asked for; at most one failure in an interval
-    /// counts, and none in the start period.
-    fn counts(&self, now: Instant) -> bool {
-        let since = |start: Instant, ms: u32| now.saturating_duration_since(start) >= Duration::from_millis(ms.into());
-        self.ever_healthy
+    fn pause(&self, now: Instant) -> Duration {
+        let millis = |ms: u32| Duration::from_millis(ms.max(1).into());
+        match self.quick {
+            Some(_) if self.successes > 0 => CONFIRM,
+            Some(since) => ((now - since) / SLOWER).clamp(QUICK, millis(self.check.interval_ms).max(QUICK)),
+            None if self.ever_healthy => millis(self.check.interval_ms),
+            None => millis(self.check.starting_interval_ms),
+        }
+    }
+
+    /// While it starts, tries may be more frequent than the user asked for: at most one failure in an interval counts,
+    /// and none in the start period. Once it has been healthy, all count.
+    fn counts(&self, began: Instant) -> bool {
+        let since =
+            |start: Instant, ms: u32| began.saturating_duration_since(start) >= Duration::from_millis(ms.into());
+        let has_started = self.ever_healthy && self.quick.is_none();
+        has_started
             || since(self.started, self.check.start_period_ms) && since(self.last_counted, self.check.interval_ms)
     }
 }

@@ -225,6 +225,13 @@ impl Supervisor {
                     }
                 }
                 Request::EndSession(session) => processes::end_session(&session),
+                Request::LookAgain(round) => {
+                    if let Phase::Running(child) = &mut self.phase
+                        && let Some(health) = &mut child.health
+                    {
+                        health.look_again(round, now);
+                    }
+                }
                 Request::Probe(probe) => match self.mode {
                     Mode::Anchor => self.probes.start(client, probe),
                     // Its threads and the forks of a gate with a child would not go together.

@@ -29,6 +29,9 @@ pub enum Request {
     WhatRuns,
     /// End every process of the container whose environment has [`crate::SESSION`] with this value. From version 2 on.
     EndSession(String),
+    /// Forget what the health command has said: only tries that begin from now on count, and they begin at once.
+    /// The number comes back in [`Health::round`]. From version 3 on.
+    LookAgain(u64),
 }
 
 /// What to run. It has no `Debug`: the environment holds secrets.
@@ -55,7 +58,7 @@ pub struct Go {
 pub struct HealthCheck {
     /// The command (`CMD`, or `["/bin/sh", "-c", …]` for `CMD-SHELL`).
     pub argv: Vec<String>,
-    /// Pause between tries until the first success.
+    /// Pause before the first try, and between tries until the first success.
     pub starting_interval_ms: u32,
     /// Pause between tries afterwards. While starting, at most one failure in this time is counted, so `retries`
     /// means the same time as it does for an engine.
@@ -165,6 +168,8 @@ pub struct Health {
     pub exit_code: Option<i32>,
     /// The end of what the last try printed (at most 4 KiB), or why it could not be run.
     pub output: String,
+    /// The last [`Request::LookAgain`] that its tries came after; 0: there was none.
+    pub round: u64,
 }
 
 /// The verdict of the health command.

@@ -299,6 +299,7 @@ mod tests {
     fn a_service_that_is_watched_again_tells_only_what_is_new() {
         use ServiceState as S;
         let ready = S::Ready {
+            warning: None,
             after_ms: 5,
             probe: "tcp 6379".into(),
         };

@@ -122,10 +122,17 @@ fn note(job: &Job, event: StackEvent) {
     }
     let image = service.map(|service| &service.image);
     match &event.state {
-        ServiceState::Ready { after_ms, probe } => {
+        ServiceState::Ready {
+            after_ms,
+            probe,
+            warning,
+        } => {
             let after = words::span(std::time::Duration::from_millis(*after_ms));
             job.voice
                 .say(format!("service {name} is ready after {after} ({probe})"));
+            if let Some(warning) = warning {
+                job.voice.say(format!("warning: service {name}: {warning}"));
+            }
         }
         ServiceState::Unhealthy { output } => {
             job.voice.say(format!("service {name} is unhealthy: {}", output.trim()));

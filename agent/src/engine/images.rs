@@ -307,6 +307,7 @@ fn image_health(health: HealthConfig) -> Option<ImageHealth> {
             .and_then(|n| u32::try_from(n).ok())
             .unwrap_or(3),
         start_period_ms: millis(health.start_period, 0),
+        start_interval_ms: millis(health.start_interval, EngineHealth::START_INTERVAL_MS),
     })
 }
 
@@ -339,7 +340,8 @@ mod tests {
                 interval_ms: 500,
                 timeout_ms: 30_000,
                 retries: 3,
-                start_period_ms: 0
+                start_period_ms: 0,
+                start_interval_ms: 5_000,
             })
         );
     }

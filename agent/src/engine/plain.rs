@@ -1,12 +1,18 @@
 //! The verbs on containers that run without a gate: their output by attaching, their health as the engine sees it.
 
+use std::time::Duration;
+
 use bollard::container::LogOutput;
+use bollard::models::HealthcheckResult;
 use bollard::query_parameters::{AttachContainerOptions, InspectContainerOptions};
 use futures_util::{Stream, StreamExt};
 
 use super::connect::Engine;
 use super::error::EngineError;
 use super::plan::ContainerId;
+
+/// Between two looks at what the engine's own tries of a health command say.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// Its output from now on. Attach before the start and nothing is lost. To be read steadily: who does not read
@@ -52,14 +58,41 @@ impl Engine {
         })
     }
 
+    /// Waits until two tries of its health command in a row succeed that end from now on: the first may have begun
+    /// before. Errors when it ends before.
+    pub async fn wait_healthy_from_now(&self, id: &ContainerId) -> Result<(), EngineError> {
+        let mut seen = self.last_try(id).await.and_then(|last| last.start);
+        let mut successes = 0;
+        while successes < 2 {
+            tokio::select! {
+                ended = self.wait_exit(id) => {
+                    ended?;
+                    return Err(EngineError::NoSuchObject {
+                        what: "wait for a container's health",
+                        detail: format!("{} has ended", id.0),
+                    });
+                }
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+            let last = self.last_try(id).await;
+            let Some(last) = last.filter(|last| last.start.is_some() && last.start != seen) else {
+                continue;
+            };
+            successes = if last.exit_code == Some(0) { successes + 1 } else { 0 };
+            seen = last.start;
+        }
+        Ok(())
+    }
+
+    /// The last try of its health command.
+    async fn last_try(&self, id: &ContainerId) -> Option<HealthcheckResult> {
+        let inspected = self.docker().inspect_container(&id.0, None::<InspectContainerOptions>);
+        inspected.await.ok()?.state?.health?.log?.pop()
+    }
+
     /// What its health command printed last.
     pub async fn health_output(&self, id: &ContainerId) -> Option<String> {
-        let container = self
-            .docker()
-            .inspect_container(&id.0, None::<InspectContainerOptions>)
-            .await
-            .ok()?;
-        let last = container.state?.health?.log?.pop()?;
+        let last = self.last_try(id).await?;
         let output = last.output.unwrap_or_default();
         match output.trim() {
             "" => last.exit_code.map(|code| format!("exit code {code}")),

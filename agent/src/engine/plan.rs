@@ -253,4 +253,11 @@ pub struct EngineHealth {
     pub retries: u32,
     /// Failures in this time do not count.
     pub start_period_ms: u64,
+    /// Between two probes in that time.
+    pub start_interval_ms: u64,
+}
+
+impl EngineHealth {
+    /// The engine's own interval in the start period, milliseconds.
+    pub const START_INTERVAL_MS: u64 = 5_000;
 }

@@ -133,6 +133,18 @@ impl Body {
         }
     }
 
+    /// Waits until its health command succeeds in tries that begin from now on; for ever when it ends before.
+    pub(super) async fn healthy_from_now(&self, engine: &Engine) {
+        let reached = match self {
+            Body::Gated { gate, .. } => gate.healthy_from_now().await.is_ok(),
+            Body::Plain { id, .. } => engine.wait_healthy_from_now(id).await.is_ok(),
+            Body::Gone(_) => false,
+        };
+        if !reached {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// What its health command said last.
     pub(super) async fn last_health(&self, engine: &Engine) -> Option<String> {
         match self {

@@ -2,6 +2,7 @@
 
 use protocol::attempt::ReasonCode;
 
+use super::patience::AllowedBy;
 use crate::build::BuildError;
 use crate::engine::EngineError;
 use crate::gate::exit;
@@ -43,6 +44,8 @@ pub enum FailureKind {
         probe: String,
         /// What the last probe said.
         last_probe: Option<String>,
+        /// What ended the wait.
+        over: Over,
     },
     /// A service that it depends on failed, and that one may fail.
     Dependency {
@@ -76,6 +79,15 @@ pub enum FailureKind {
         /// In words.
         detail: String,
     },
+}
+
+/// What ended the wait for a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// The time was over.
+    Time(AllowedBy),
+    /// Its health command had failed so often in a row, which is as often as it may.
+    Retries(u32),
 }
 
 /// How far a service had come when its process ended.
@@ -130,16 +142,27 @@ impl StackFailure {
                 waited_ms,
                 probe,
                 last_probe,
+                over,
             } => {
                 let said = last_probe
                     .as_deref()
                     .and_then(last_line)
                     .map(|line| format!(": {line}"));
+                let said = said.unwrap_or_default();
                 let waited = seconds(*waited_ms);
-                format!(
-                    "{service} was not ready within {waited} ({probe}){}",
-                    said.unwrap_or_default()
-                )
+                match over {
+                    Over::Time(AllowedBy::Ready) => {
+                        format!("{service} was not ready within {waited} ({probe}){said}")
+                    }
+                    Over::Time(AllowedBy::Healthcheck) => {
+                        format!("{service} was not ready within the {waited} that its healthcheck allows{said}")
+                    }
+                    Over::Retries(times) => format!(
+                        "{service} was not ready after {waited}: its healthcheck failed {}, which is as often as it \
+                         may{said}",
+                        in_a_row(*times)
+                    ),
+                }
             }
             FailureKind::Dependency { on } => {
                 format!("{service} cannot start: it depends on service `{on}`, which failed")
@@ -205,6 +228,13 @@ fn again(restarts: u32) -> String {
     }
 }
 
+fn in_a_row(times: u32) -> String {
+    match times {
+        1 => "once".into(),
+        times => format!("{times} times in a row"),
+    }
+}
+
 fn last_line(text: &str) -> Option<&str> {
     text.lines().map(str::trim).rfind(|line| !line.is_empty())
 }
@@ -260,10 +290,11 @@ mod tests {
             error: Some("`postgers` was not found in the image".into()),
             restarts: 0,
         };
-        let not_ready = |last_probe: Option<&str>| FailureKind::NotReady {
+        let not_ready = |last_probe: Option<&str>, over| FailureKind::NotReady {
             waited_ms: 1500,
             probe: "healthcheck".into(),
             last_probe: last_probe.map(String::from),
+            over,
         };
         let told: Vec<String> = [
             exit(Some(7), Stage::Starting),
@@ -273,8 +304,10 @@ mod tests {
             exit(Some(1), Stage::Task),
             oom,
             no_command,
-            not_ready(Some("checking\nno response\n\n")),
-            not_ready(None),
+            not_ready(Some("checking\nno response\n\n"), Over::Time(AllowedBy::Ready)),
+            not_ready(None, Over::Time(AllowedBy::Healthcheck)),
+            not_ready(Some("no response"), Over::Retries(3)),
+            not_ready(None, Over::Retries(1)),
             FailureKind::Dependency { on: "seed".into() },
             EngineError::ImageNotFound {
                 image: "nope:1".into(),
@@ -302,7 +335,9 @@ mod tests {
         OutOfMemory: service `db` ran out of memory and was ended: it may use 16 MiB; give it more with `mem_limit`
         CommandNotFound: service `db` cannot run its command: `postgers` was not found in the image
         ServiceNotReady: service `db` was not ready within 1.5 s (healthcheck): no response
-        ServiceNotReady: service `db` was not ready within 1.5 s (healthcheck)
+        ServiceNotReady: service `db` was not ready within the 1.5 s that its healthcheck allows
+        ServiceNotReady: service `db` was not ready after 1.5 s: its healthcheck failed 3 times in a row, which is as often as it may: no response
+        ServiceNotReady: service `db` was not ready after 1.5 s: its healthcheck failed once, which is as often as it may
         ServiceNotReady: service `db` cannot start: it depends on service `seed`, which failed
         ImageNotFound: service `db`: image `nope:1` does not exist: manifest unknown
         Infrastructure: service `db` could not be run: gate: the gate is gone

@@ -110,7 +110,7 @@ impl Service {
     }
 
     /// The log, before its gate writes to it as whatever user the container has.
-    fn open_log(&self) -> Result<JobLog, EngineError> {
+    pub(super) fn open_log(&self) -> Result<JobLog, EngineError> {
         let open = || {
             open_folder(&self.folder())?;
             let log = JobLog::open(&self.log())?;

@@ -2,32 +2,41 @@
 //! command, and the order of probes, are decided here and nowhere else.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use job_specs::model::{DEFAULT_READY_TIMEOUT_MS, HealthTest, Healthcheck, ReadyProbe, ServiceSpec};
+use job_specs::model::{HealthTest, Healthcheck, ReadyProbe, ServiceSpec};
 use regex::Regex;
 
 use super::failure::FailureKind;
+use super::patience::Patience;
 use super::signal;
 use crate::engine::ImageInfo;
 use crate::engine::plan::EngineHealth;
 use crate::gate::{Go, HealthCheck};
 
-/// How often a health command runs until its first success, milliseconds.
-const STARTING_INTERVAL_MS: u64 = 50;
+/// How often the command of `ready: cmd` runs until its first success, milliseconds.
+const CMD_STARTING_INTERVAL_MS: u64 = 50;
 /// The same when the engine runs it, as a new process in the container each time, which costs 30 ms and more.
 const ENGINE_INTERVAL_MS: u64 = 500;
 /// A health command that is only a `ready: cmd` runs this often.
 const CMD_INTERVAL_MS: u64 = 1_000;
 const CMD_TIMEOUT_MS: u64 = 30_000;
+/// The words for both.
+const CMD: &str = "cmd";
+const HEALTHCHECK: &str = "healthcheck";
+
+/// At most so many ports are tried.
+const MAX_PORTS: usize = 16;
 
 /// How we know that a service is ready.
 #[derive(Debug, Clone)]
 pub(super) enum Probe {
-    /// Its health command exits with 0; the word for it.
-    Health(&'static str),
+    /// Its health command exits with 0 (the word for it), once one of its ports, if it has any, takes connections:
+    /// while an image initialises itself, its health command may be answered by a server that nobody else reaches.
+    Health(&'static str, Vec<u16>),
     /// A connection to the port is taken.
     Tcp(u16),
+    /// A connection to one of the ports is taken; if that never is so, its process runs.
+    AnyPort(Vec<u16>),
     /// A GET is answered.
     Http { port: u16, path: String },
     /// A line of its log matches.
@@ -42,8 +51,9 @@ impl Probe {
     /// For people: `tcp 5432`.
     pub(super) fn name(&self) -> String {
         match self {
-            Probe::Health(word) => (*word).to_owned(),
+            Probe::Health(word, _) => (*word).to_owned(),
             Probe::Tcp(port) => format!("tcp {port}"),
+            Probe::AnyPort(ports) => format!("tcp {}", listed(ports)),
             Probe::Http { port, path } => format!("http {port}{path}"),
             Probe::Log(_) => "log".into(),
             Probe::Running => "running".into(),
@@ -61,8 +71,8 @@ pub(super) struct Launch {
     pub(super) health: Option<EngineHealth>,
     pub(super) stop_signal: i32,
     pub(super) probe: Probe,
-    /// It must be ready by then, counted from its start. `None`: as long as its owner waits.
-    pub(super) timeout: Option<Duration>,
+    /// How long that may take.
+    pub(super) patience: Patience,
 }
 
 impl Launch {
@@ -77,7 +87,7 @@ impl Launch {
                 .into_iter()
                 .find_map(|signal| signal::number(signal.as_deref()?))
                 .unwrap_or(signal::TERM),
-            timeout: timeout_of(service, health.as_ref(), role),
+            patience: Patience::of(service, health.as_ref(), role),
             probe,
             health,
         })
@@ -95,29 +105,31 @@ impl Launch {
     }
 
     /// What the engine is told, when there is no gate to run it. Engines have one interval for all times, and try it
-    /// for the first time when it is over.
+    /// for the first time when it is over; `retries` go on to mean the same time.
     pub(super) fn engine_health(&self) -> Option<EngineHealth> {
-        let interval_ms = |usual: u64| match self.probe {
-            Probe::Health(_) => usual.min(ENGINE_INTERVAL_MS),
-            _ => usual,
+        let health = self.health.clone()?;
+        let interval_ms = match &self.probe {
+            Probe::Health(..) => health.interval_ms.min(health.start_interval_ms).min(ENGINE_INTERVAL_MS),
+            _ => health.interval_ms,
         };
-        self.health.clone().map(|health| EngineHealth {
-            interval_ms: interval_ms(health.interval_ms),
+        let retries = u64::from(health.retries).saturating_mul(health.interval_ms) / interval_ms.max(1);
+        Some(EngineHealth {
+            interval_ms,
+            retries: u32::try_from(retries).unwrap_or(u32::MAX),
             ..health
         })
     }
 
     fn gate_health(&self, health: &EngineHealth) -> HealthCheck {
         let small = |millis: u64| u32::try_from(millis).unwrap_or(u32::MAX);
-        let awaited = matches!(self.probe, Probe::Health(_));
-        let starting = if awaited {
-            STARTING_INTERVAL_MS.min(health.interval_ms)
-        } else {
-            health.interval_ms
+        let starting = match &self.probe {
+            Probe::Health(CMD, _) => CMD_STARTING_INTERVAL_MS,
+            Probe::Health(..) => health.start_interval_ms,
+            _ => health.interval_ms,
         };
         HealthCheck {
             argv: command_of(&health.test),
-            starting_interval_ms: small(starting),
+            starting_interval_ms: small(starting.min(health.interval_ms)),
             interval_ms: small(health.interval_ms),
             timeout_ms: small(health.timeout_ms),
             retries: health.retries,
@@ -168,6 +180,10 @@ fn argv(service: &ServiceSpec, image: &ImageInfo) -> Result<Vec<String>, Failure
 /// The service's own healthcheck, else the image's; a service can switch the image's off.
 fn health_of(service: &ServiceSpec, image: &ImageInfo) -> Option<EngineHealth> {
     match &service.healthcheck {
+        Some(own) if own.of_image => image.health.as_ref().map(|of_image| EngineHealth {
+            test: of_image.test.clone(),
+            ..engine_health(&HealthTest::Exec(Vec::new()), own)
+        }),
         Some(own) => own.test.as_ref().map(|test| engine_health(test, own)),
         None => image.health.clone(),
     }
@@ -194,34 +210,36 @@ fn probe_of(
             Ok(regex) => Probe::Log(Box::new(regex)),
             Err(error) => return refused(format!("`ready: log` is no regular expression: {error}")),
         },
-        Some(ReadyProbe::Cmd(test)) => return Ok((Probe::Health("cmd"), Some(ready_command(test)))),
+        Some(ReadyProbe::Cmd(test)) => return Ok((Probe::Health(CMD, Vec::new()), Some(ready_command(test)))),
         Some(ReadyProbe::Docker) if health.is_none() => {
             return refused(
                 "`ready: docker` needs a healthcheck, and neither the service nor its image has one".into(),
             );
         }
-        Some(ReadyProbe::Docker) => Probe::Health("healthcheck"),
-        None if health.is_some() => Probe::Health("healthcheck"),
-        None => {
-            let mut exposed = service.expose.iter().chain(&image.tcp_ports);
-            exposed.next().map_or(Probe::Running, |port| Probe::Tcp(*port))
-        }
+        Some(ReadyProbe::Docker) => Probe::Health(HEALTHCHECK, Vec::new()),
+        None if health.is_some() => Probe::Health(HEALTHCHECK, ports(service, image)),
+        None => match ports(service, image) {
+            none if none.is_empty() => Probe::Running,
+            ports => Probe::AnyPort(ports),
+        },
     };
     Ok((probe, health))
 }
 
-/// A healthcheck's start period comes on top of the usual time.
-fn timeout_of(service: &ServiceSpec, health: Option<&EngineHealth>, role: Role) -> Option<Duration> {
-    match (&service.ready, role) {
-        (Some(ready), _) => Some(Duration::from_millis(ready.timeout_ms)),
-        (None, Role::Task) => None,
-        (None, Role::Server) => {
-            let start_period = health.map_or(0, |health| health.start_period_ms);
-            Some(Duration::from_millis(
-                DEFAULT_READY_TIMEOUT_MS.saturating_add(start_period),
-            ))
+/// The TCP ports that it says it serves, its own first.
+fn ports(service: &ServiceSpec, image: &ImageInfo) -> Vec<u16> {
+    let mut ports: Vec<u16> = Vec::new();
+    for port in service.expose.iter().chain(&image.tcp_ports) {
+        if ports.len() < MAX_PORTS && !ports.contains(port) {
+            ports.push(*port);
         }
     }
+    ports
+}
+
+/// `443, 8080`
+pub(super) fn listed(ports: &[u16]) -> String {
+    ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn engine_health(test: &HealthTest, check: &Healthcheck) -> EngineHealth {
@@ -231,6 +249,7 @@ fn engine_health(test: &HealthTest, check: &Healthcheck) -> EngineHealth {
         timeout_ms: check.timeout_ms,
         retries: check.retries,
         start_period_ms: check.start_period_ms,
+        start_interval_ms: check.start_interval_ms.unwrap_or(EngineHealth::START_INTERVAL_MS),
     }
 }
 
@@ -241,6 +260,7 @@ fn ready_command(test: &HealthTest) -> EngineHealth {
         timeout_ms: CMD_TIMEOUT_MS,
         retries: 3,
         start_period_ms: 0,
+        start_interval_ms: CMD_INTERVAL_MS,
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! # Layout
 //! `spec` what to run · `failure` what went wrong, in words · `launch` service and image to what the gate is told
-//! and how readiness is known, pure · `board` how the services stand, for each other and for the owner · `body` a
+//! and how readiness is known, pure · `patience` how long that may take, pure · `board` how the services stand, for each other and for the owner · `body` a
 //! service's container, with or without a gate · `image`, `container`, `files`, `workspace` what it is made of ·
 //! `prepare` how it is made · `ready` the probes · `excerpt` a log's lines · `scale`, `restart` how many and how often ·
 //! `service` the life of one service · `run` the `Stack`.
@@ -16,6 +16,7 @@ mod failure;
 mod files;
 mod image;
 mod launch;
+mod patience;
 mod prepare;
 mod ready;
 mod restart;
@@ -26,6 +27,7 @@ mod signal;
 mod spec;
 mod workspace;
 
-pub use failure::{FailureKind, StackFailure, Stage};
+pub use failure::{FailureKind, Over, StackFailure, Stage};
+pub use patience::AllowedBy;
 pub use run::Stack;
 pub use spec::{MaskHook, PullHook, StackEvent, StackSpec, Workspace};

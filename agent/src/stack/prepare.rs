@@ -1,6 +1,7 @@
 //! A service's container: made anew, or taken over from an earlier life of the agent.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use job_specs::model::{Restart, VolumeSource};
@@ -116,6 +117,7 @@ impl Service {
         let mut binds = self.files()?;
         if let Some(workspace) = &material.workspace {
             self.may_mount()?;
+            self.make_missing(workspace)?;
             binds.extend(workspace::binds(&self.spec, workspace)?);
         }
         let around = Surroundings {
@@ -137,6 +139,22 @@ impl Service {
         let folder = self.shared.engine.private_folder(&spec.id, &self.spec.name);
         let folder = folder.map_err(EngineError::io("make the folder of a service's files"))?;
         files::write(&folder, &self.spec.files, &spec.secrets)
+    }
+
+    /// Folders that it mounts and that are not in the repository; its log says which were made.
+    fn make_missing(&self, workspace: &Path) -> Result<(), FailureKind> {
+        let made = workspace::make_missing(&self.spec, workspace)?;
+        if made.is_empty() {
+            return Ok(());
+        }
+        let log = self.open_log()?;
+        for relative in made {
+            let said = log.say(&format!(
+                "`{relative}` is not in the repository: an empty folder is mounted, as Compose does"
+            ));
+            said.map_err(EngineError::io("write a service's log"))?;
+        }
+        Ok(())
     }
 
     /// The engine finds what it mounts by its path. So nobody may be able to exchange it for a link at that moment:

@@ -3,10 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use tokio::time::{Instant, sleep, sleep_until};
+
 use super::body::Body;
 use super::excerpt;
-use super::failure::FailureKind;
-use super::launch::Probe;
+use super::failure::{FailureKind, Over};
+use super::launch::{Probe, listed};
 use super::service::{Prepared, Service};
 use crate::engine::EngineError;
 use crate::gate::{HealthState, ProbeTarget};
@@ -15,62 +19,203 @@ use crate::gate::{HealthState, ProbeTarget};
 const INTERVAL: Duration = Duration::from_millis(20);
 /// The anchor's probes run as long as somebody waits; who waits has the timeout.
 const VERY_LONG: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Of several ports each is tried for so long at a time: the anchor goes on with a probe that nobody waits for.
+const TURN: Duration = Duration::from_secs(1);
+
+/// So much of its time a service may have spent otherwise and still have run for all of it.
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// What became of a probe.
 pub(super) enum Probed {
     /// It is ready.
-    Ready,
-    /// The time is over; what the last try said.
-    Late(Option<String>),
+    Ready {
+        /// How we know.
+        probe: String,
+        /// What its author should know.
+        warning: Option<String>,
+    },
+    /// It is not.
+    Late {
+        /// Why nobody waits any longer.
+        over: Over,
+        /// What the last try said.
+        last_probe: Option<String>,
+    },
 }
 
 /// Waits until the service is ready, at most `timeout`. Never returns for a probe whose answer is the service's end.
 pub(super) async fn wait(
     service: &Service,
-    Prepared {
-        body, launch, log_from, ..
-    }: &Prepared,
+    prepared: &Prepared,
     timeout: Option<Duration>,
 ) -> Result<Probed, FailureKind> {
-    match &launch.probe {
-        Probe::Running => Ok(Probed::Ready),
-        Probe::Tcp(port) => reach(service, body, *port, None, timeout).await,
-        Probe::Http { port, path } => reach(service, body, *port, Some(path), timeout).await,
-        Probe::Health(_) => {
-            let engine = &service.shared.engine;
-            match within(timeout, body.health(engine, HealthState::Healthy)).await {
-                Some(()) => Ok(Probed::Ready),
-                None => Ok(Probed::Late(body.last_health(engine).await)),
-            }
-        }
+    let Prepared {
+        body, launch, log_from, ..
+    } = prepared;
+    let ready = || Probed::Ready {
+        probe: launch.probe.name(),
+        warning: None,
+    };
+    let late = |last_probe| Probed::Late {
+        over: Over::Time(launch.patience.allowed_by),
+        last_probe,
+    };
+    let answer = match &launch.probe {
+        Probe::Running => Ok(()),
+        Probe::Tcp(port) => reach(service, body, *port, None, timeout).await?,
+        Probe::Http { port, path } => reach(service, body, *port, Some(path), timeout).await?,
+        Probe::AnyPort(ports) => return any_port(service, prepared, ports, timeout).await,
+        Probe::Health(_, ports) => return healthy(service, prepared, ports, timeout).await,
         Probe::Log(pattern) => {
             let watcher = service.shared.spec.watcher.clone().unwrap_or_default();
             let log = service.log();
             match within(timeout, excerpt::wait_for_line(&watcher, &log, *log_from, pattern)).await {
-                Some(Ok(())) => Ok(Probed::Ready),
-                Some(Err(source)) => Err(EngineError::Io {
-                    what: "follow a service's log",
-                    source,
+                Some(Ok(())) => Ok(()),
+                Some(Err(source)) => {
+                    let what = "follow a service's log";
+                    return Err(EngineError::Io { what, source }.into());
                 }
-                .into()),
-                None => Ok(Probed::Late(Some(format!("no line matched `{pattern}`")))),
+                None => Err(Some(format!("no line matched `{pattern}`"))),
             }
         }
         Probe::Finished => match within(timeout, std::future::pending::<()>()).await {
             Some(()) => unreachable!("pending"),
-            None => Ok(Probed::Late(None)),
+            None => Err(None),
         },
+    };
+    Ok(match answer {
+        Ok(()) => ready(),
+        Err(last_probe) => late(last_probe),
+    })
+}
+
+/// Ready by the first port that takes a connection. A process that has run for all that time without one may need none:
+/// many images expose ports that they serve only sometimes.
+async fn any_port(
+    service: &Service,
+    Prepared { body, launch, .. }: &Prepared,
+    ports: &[u16],
+    timeout: Option<Duration>,
+) -> Result<Probed, FailureKind> {
+    let began = Instant::now();
+    let opened = within(timeout, open_port(service, body, ports)).await.transpose()?;
+    // one that is started again and again has only the rest of the time
+    let has_run_so_long = began.elapsed() + A_MOMENT >= launch.patience.ports;
+    Ok(match opened {
+        Some(port) => Probed::Ready {
+            probe: format!("tcp {port}"),
+            warning: None,
+        },
+        None if has_run_so_long => Probed::Ready {
+            probe: Probe::Running.name(),
+            warning: Some(unserved(ports, launch.patience.ports, "that it runs counts as ready")),
+        },
+        None => Probed::Late {
+            over: Over::Time(launch.patience.allowed_by),
+            last_probe: None,
+        },
+    })
+}
+
+/// Ready by its health command, in tries that began when a port was open.
+async fn healthy(
+    service: &Service,
+    Prepared { body, launch, .. }: &Prepared,
+    ports: &[u16],
+    timeout: Option<Duration>,
+) -> Result<Probed, FailureKind> {
+    let engine = &service.shared.engine;
+    let patience = launch.patience;
+    let began = Instant::now();
+    let verdict = async {
+        if ports.is_empty() {
+            body.health(engine, HealthState::Healthy).await;
+            return Ok(None);
+        }
+        match within(Some(patience.ports), open_port(service, body, ports)).await {
+            Some(port) => {
+                port?;
+                body.healthy_from_now(engine).await;
+                Ok(None)
+            }
+            None => {
+                body.health(engine, HealthState::Healthy).await;
+                Ok(Some(unserved(
+                    ports,
+                    patience.ports,
+                    "its healthcheck alone counts as ready",
+                )))
+            }
+        }
+    };
+    let used_up = async {
+        let Some(least) = patience.least else {
+            return std::future::pending().await;
+        };
+        loop {
+            body.health(engine, HealthState::Unhealthy).await;
+            sleep_until(began + least).await;
+            if body.health(engine, HealthState::Unhealthy).now_or_never().is_some() {
+                return Over::Retries(launch.health.as_ref().map_or(0, |health| health.retries));
+            }
+        }
+    };
+    let over = tokio::select! {
+        biased;
+        warning = verdict => {
+            let probe = launch.probe.name();
+            return warning.map(|warning: Option<String>| Probed::Ready { probe, warning });
+        }
+        over = used_up => over,
+        _ = within(timeout, std::future::pending::<()>()) => Over::Time(patience.allowed_by),
+    };
+    let last_probe = body.last_health(engine).await;
+    Ok(Probed::Late { over, last_probe })
+}
+
+fn unserved(ports: &[u16], waited: Duration, what_counts: &str) -> String {
+    let none = match ports {
+        [port] => format!("the exposed port {port} took no connection"),
+        _ => format!("none of the exposed ports {} took a connection", listed(ports)),
+    };
+    format!(
+        "{none} within {} s, so {what_counts}; say with `ready:` what to wait for",
+        waited.as_secs()
+    )
+}
+
+/// Waits until one of the ports takes a connection from the steps' side, and says which.
+async fn open_port(service: &Service, body: &Body, ports: &[u16]) -> Result<u16, FailureKind> {
+    let Some(address) = service.address(body).await? else {
+        return std::future::pending().await; // it has ended; the race has other runners
+    };
+    let anchor = service.shared.anchor.gate().await?;
+    loop {
+        let probes = ports.iter().map(|port| {
+            let target = ProbeTarget::Tcp(SocketAddr::new(address, *port));
+            let answer = anchor.probe(target, INTERVAL, TURN);
+            answer.map(move |answer| (*port, answer))
+        });
+        let mut probes: FuturesUnordered<_> = probes.collect();
+        while let Some((port, answer)) = probes.next().await {
+            match answer {
+                Ok(Ok(())) => return Ok(port),
+                Ok(Err(_)) => {}
+                Err(error) => return Err(anchor_broke(&error)),
+            }
+        }
+        sleep(INTERVAL).await;
     }
 }
 
-/// Has the sandbox's anchor try: it sees what a step sees.
+/// Has the sandbox's anchor try: it sees what a step sees. `Err`: what the last try said.
 async fn reach(
     service: &Service,
     body: &Body,
     port: u16,
     path: Option<&String>,
     timeout: Option<Duration>,
-) -> Result<Probed, FailureKind> {
+) -> Result<Result<(), Option<String>>, FailureKind> {
     let Some(address) = service.address(body).await? else {
         return std::future::pending().await; // it has ended; the race has other runners
     };
@@ -84,16 +229,30 @@ async fn reach(
     };
     let anchor = service.shared.anchor.gate().await?;
     let answer = anchor.probe(target, INTERVAL, timeout.unwrap_or(VERY_LONG)).await;
-    match answer {
-        Ok(Ok(())) => Ok(Probed::Ready),
-        Ok(Err(words)) => Ok(Probed::Late(Some(words))),
-        Err(error) => Err(EngineError::Gate(format!("the anchor: {error}")).into()),
-    }
+    answer
+        .map(|reached| reached.map_err(Some))
+        .map_err(|error| anchor_broke(&error))
+}
+
+fn anchor_broke(error: &crate::gate::GateError) -> FailureKind {
+    EngineError::Gate(format!("the anchor: {error}")).into()
 }
 
 async fn within<T>(timeout: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
     match timeout {
         Some(timeout) => tokio::time::timeout(timeout, work).await.ok(),
         None => Some(work.await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_that_nobody_serves_are_said_with_what_to_do() {
+        let minute = Duration::from_secs(60);
+        insta::assert_snapshot!(unserved(&[443], minute, "that it runs counts as ready"), @"the exposed port 443 took no connection within 60 s, so that it runs counts as ready; say with `ready:` what to wait for");
+        insta::assert_snapshot!(unserved(&[443, 80], minute, "its healthcheck alone counts as ready"), @"none of the exposed ports 443, 80 took a connection within 60 s, so its healthcheck alone counts as ready; say with `ready:` what to wait for");
     }
 }

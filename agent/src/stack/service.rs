@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use job_specs::model::ServiceSpec;
+use job_specs::model::{DependencyCondition, ServiceSpec};
 use protocol::attempt::{Micros, ServiceState};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::board::{Board, Standing};
 use super::body::{Body, Ended};
 use super::excerpt;
-use super::failure::{FailureKind, StackFailure, Stage};
+use super::failure::{FailureKind, Over, StackFailure, Stage};
 use super::launch::{Launch, Role};
 use super::ready::{self, Probed};
 use super::restart::Restarts;
@@ -164,6 +164,10 @@ impl Service {
                 Body::Gated { .. } | Body::Plain { .. } => restarts.after(&ended),
             };
             let Some(pause) = pause else {
+                if ended.code == Some(0) && !ended.ours && self.may_end(stage) {
+                    self.completed(ended.at);
+                    return Ok(());
+                }
                 return Err(self.died(ended, stage, restarts.done()));
             };
             let Ended { at, code, oom, .. } = ended;
@@ -175,6 +179,19 @@ impl Service {
         }
     }
 
+    /// Whether an end with 0 is what it was there for: so it is in a Compose file, unless somebody still waits until it is
+    /// healthy.
+    fn may_end(&self, stage: Stage) -> bool {
+        let is_awaited = |other: &ServiceSpec| {
+            let mut edges = other.depends_on.iter();
+            edges.any(|edge| {
+                edge.service == self.spec.name && edge.required && edge.condition == DependencyCondition::ServiceHealthy
+            })
+        };
+        let has_been_ready = stage == Stage::Ready;
+        self.spec.may_end && (has_been_ready || !self.shared.spec.services.iter().any(is_awaited))
+    }
+
     /// One run, from its start to its end.
     async fn live(&self, prepared: &Prepared, restarts: &mut Restarts) -> Result<Life, FailureKind> {
         let (board, engine) = (&self.shared.board, &self.shared.engine);
@@ -184,21 +201,29 @@ impl Service {
         self.tell(started, ServiceState::Running);
         board.set(&self.spec.name, Standing::Running);
 
-        let timeout = launch.timeout.map(|timeout| restarts.rest_of(timeout));
+        let timeout = launch.patience.timeout.map(|timeout| restarts.rest_of(timeout));
         let ready = tokio::select! {
             biased;
             ended = body.ended(engine) => return self.ended_early(ended?, launch, began),
             ready = ready::wait(self, prepared, timeout) => ready?,
         };
-        if let Probed::Late(last_probe) = ready {
-            return Err(FailureKind::NotReady {
-                waited_ms: launch.timeout.map_or(0, millis),
-                probe: launch.probe.name(),
-                last_probe,
-            });
-        }
+        let (probe, warning) = match ready {
+            Probed::Ready { probe, warning } => (probe, warning),
+            Probed::Late { over, last_probe } => {
+                let waited = match over {
+                    Over::Time(_) => launch.patience.timeout.unwrap_or_default(),
+                    Over::Retries(_) => began.elapsed(),
+                };
+                return Err(FailureKind::NotReady {
+                    waited_ms: millis(waited).next_multiple_of(100),
+                    probe: launch.probe.name(),
+                    last_probe,
+                    over,
+                });
+            }
+        };
         restarts.is_ready();
-        self.tell_ready(launch, began);
+        self.tell_ready(probe, warning, began);
         board.set(&self.spec.name, Standing::Ready);
         let ended = tokio::select! {
             ended = body.ended(engine) => ended?,
@@ -213,16 +238,21 @@ impl Service {
             Role::Server => Ok(Life::Over(ended, Stage::Starting)),
             Role::Task if ended.code != Some(0) => Ok(Life::Over(ended, Stage::Task)),
             Role::Task => {
-                self.tell_ready(launch, began);
-                let exited = ServiceState::Exited {
-                    code: Some(0),
-                    oom: false,
-                };
-                self.tell(ended.at, exited);
-                self.shared.board.set(&self.spec.name, Standing::Completed);
+                self.tell_ready(launch.probe.name(), None, began);
+                self.completed(ended.at);
                 Ok(Life::Done)
             }
         }
+    }
+
+    /// It has exited with 0, as it may.
+    fn completed(&self, at: Micros) {
+        let exited = ServiceState::Exited {
+            code: Some(0),
+            oom: false,
+        };
+        self.tell(at, exited);
+        self.shared.board.set(&self.spec.name, Standing::Completed);
     }
 
     fn died(&self, ended: Ended, stage: Stage, restarts: u32) -> FailureKind {
@@ -259,14 +289,15 @@ impl Service {
             let output = body.last_health(engine).await.unwrap_or_default();
             self.tell(now(), ServiceState::Unhealthy { output });
             body.health(engine, HealthState::Healthy).await;
-            self.tell_ready(launch, began);
+            self.tell_ready(launch.probe.name(), None, began);
         }
     }
 
-    fn tell_ready(&self, launch: &Launch, began: Instant) {
+    fn tell_ready(&self, probe: String, warning: Option<String>, began: Instant) {
         let ready = ServiceState::Ready {
             after_ms: millis(began.elapsed()),
-            probe: launch.probe.name(),
+            probe,
+            warning,
         };
         self.tell(now(), ready);
     }

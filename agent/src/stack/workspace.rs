@@ -10,6 +10,22 @@ use super::failure::FailureKind;
 use crate::beneath::{self, Found};
 use crate::engine::plan::Bind;
 
+/// Makes the folders that a service mounts and that are not in the workspace, as Compose does; the paths of those that
+/// were made.
+pub(super) fn make_missing<'a>(service: &'a ServiceSpec, workspace: &Path) -> Result<Vec<&'a str>, FailureKind> {
+    let mut made = Vec::new();
+    for (relative, _) in mounts(service).filter(|(_, mount)| mount.create) {
+        let found = beneath::open(workspace, Path::new(relative));
+        if found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            beneath::make_folder(workspace, Path::new(relative)).map_err(|error| FailureKind::CannotStart {
+                detail: format!("`{relative}`, which it mounts, is not in the workspace and cannot be made: {error}"),
+            })?;
+            made.push(relative);
+        }
+    }
+    Ok(made)
+}
+
 /// What a service mounts of the workspace.
 pub(super) fn binds(service: &ServiceSpec, workspace: &Path) -> Result<Vec<Bind>, FailureKind> {
     mounts(service)
@@ -46,8 +62,8 @@ pub(super) fn find(workspace: &Path, relative: &str) -> Result<Found, FailureKin
     let refused = |detail: String| FailureKind::CannotStart { detail };
     beneath::open(workspace, Path::new(relative)).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => refused(format!(
-            "`{relative}`, which it mounts, is not in the workspace; add it to the repository or correct the path in \
-             `volumes`"
+            "`{relative}`, which it mounts, is not in the workspace; add it to the repository, correct the path in \
+             `volumes`, or let it be made by `create_host_path: true`"
         )),
         io::ErrorKind::CrossesDevices => refused(format!(
             "`{relative}`, which it mounts, leads out of the workspace by a link"
@@ -110,7 +126,61 @@ mod tests {
         `outside`, which it mounts, leads out of the workspace by a link
         `outside/passwd`, which it mounts, leads out of the workspace by a link
         `conf/up`, which it mounts, leads out of the workspace by a link
-        `gone`, which it mounts, is not in the workspace; add it to the repository or correct the path in `volumes`
+        `gone`, which it mounts, is not in the workspace; add it to the repository, correct the path in `volumes`, or let it be made by `create_host_path: true`
         ");
+    }
+
+    #[test]
+    fn folders_that_are_not_there_are_made_as_compose_does_but_through_no_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("workspace");
+        std::fs::create_dir_all(root.join("kept")).unwrap();
+        std::fs::create_dir(folder.path().join("other")).unwrap();
+        std::fs::write(root.join("kept/file"), "x").unwrap();
+        symlink("kept", root.join("inside")).unwrap();
+        symlink("../other", root.join("outside")).unwrap();
+        symlink("nowhere", root.join("dangling")).unwrap();
+        let make = |relative: &str, create| {
+            let service = ServiceSpec {
+                volumes: vec![VolumeMount {
+                    source: VolumeSource::Workspace(relative.into()),
+                    target: "/data".into(),
+                    read_only: false,
+                    create,
+                }],
+                ..ServiceSpec::default()
+            };
+            match make_missing(&service, &root) {
+                Ok(made) => format!("{relative}: made {made:?}, there {}", root.join(relative).is_dir()),
+                Err(FailureKind::CannotStart { detail }) => detail,
+                Err(other) => format!("{other:?}"),
+            }
+        };
+        let told = [
+            make("data/db", true),
+            make("data/db", true),
+            make("kept/file", true),
+            make("inside", true),
+            make("inside/new", true),
+            make("outside/new", true),
+            make("dangling", true),
+            make("kept/file/new", true),
+            make(".", true),
+            make("gone", false),
+        ];
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        data/db: made ["data/db"], there true
+        data/db: made [], there true
+        kept/file: made [], there false
+        inside: made [], there true
+        `inside/new`, which it mounts, is not in the workspace and cannot be made: there is a link on the way to it
+        outside/new: made [], there false
+        `dangling`, which it mounts, is not in the workspace and cannot be made: there is a link on the way to it
+        kept/file/new: made [], there false
+        .: made [], there true
+        gone: made [], there false
+        "#);
+        assert!(!folder.path().join("other/new").exists());
+        assert_eq!(std::fs::read_dir(root.join("kept")).unwrap().count(), 1);
     }
 }

@@ -55,6 +55,34 @@ async fn a_service_is_starting_then_healthy_then_unhealthy() {
 }
 
 #[tokio::test]
+async fn what_a_health_command_said_before_does_not_count_when_its_agent_looks_again() {
+    let mut gate = Gate::start("service");
+    let client = gate.client().await;
+    let cwd = gate.folder.path().to_str().unwrap().to_owned();
+    // the third time it fails, as it does when a server that initialises an image makes way for the real one
+    let count = "n=$(cat n 2>/dev/null || echo 0); n=$((n+1)); echo $n >n; [ $n -ne 3 ]";
+    let check = HealthCheck {
+        interval_ms: 3_600_000,
+        ..health(&["sh", "-c", count]).unwrap()
+    };
+    let go = Go {
+        cwd: Some(cwd),
+        health: Some(check),
+        ..command(&["sleep", "1000"])
+    };
+    client.go(go).await.unwrap();
+    let is_healthy = |state: &GateState| state.health.as_ref().is_some_and(|h| h.state == HealthState::Healthy);
+    until(&client, is_healthy).await;
+    let tries = || fs::read_to_string(gate.folder.path().join("n")).unwrap();
+    assert_eq!(tries(), "1\n");
+    client.healthy_from_now().await.unwrap();
+    assert_eq!(tries(), "5\n", "one success, a failure, and two in a row");
+    client.kill().await.unwrap();
+    assert!(matches!(client.healthy_from_now().await, Err(GateError::Gone)));
+    gate.wait();
+}
+
+#[tokio::test]
 async fn a_health_command_that_hangs_or_is_missing_has_failed() {
     for (argv, timeout_ms, says) in [
         (&["sleep", "1000"][..], 20, "(killed: it took longer than 20 ms)"),

@@ -31,6 +31,7 @@ fn ready_by_command(test: &str, timeout_ms: u64) -> Option<Ready> {
     Some(Ready {
         probe: ReadyProbe::Cmd(HealthTest::Shell(test.into())),
         timeout_ms,
+        own_timeout: true,
     })
 }
 
@@ -43,8 +44,7 @@ async fn a_step_finds_its_service_ready_under_its_name() {
             test: Some(HealthTest::Exec(vec!["redis-cli".into(), "ping".into()])),
             interval_ms: 500,
             timeout_ms: 2_000,
-            retries: 3,
-            start_period_ms: 0,
+            ..Healthcheck::default()
         }),
         ..service("db", "redis:7")
     }];

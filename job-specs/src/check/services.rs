@@ -7,11 +7,10 @@ use crate::codes;
 use crate::model::DependencyCondition;
 use crate::problems::{Problem, Problems};
 use crate::read::{PlacedDependency, PlacedService};
-use crate::source::Place;
 use crate::suggest::{did_you_mean, listed};
 
-/// Every dependency exists, can come true, and no services wait for each other; no two answer to one name. Dependencies
-/// that need not be there, and are not, go. `off` are services that are not chosen.
+/// Every dependency exists, can come true, and no services wait for each other. Dependencies that need not be there, and
+/// are not, go. `off` are services that are not chosen.
 pub(crate) fn services(services: &mut [PlacedService], off: &[String], problems: &mut Problems) {
     hosts(services, problems);
     let names: Vec<String> = services.iter().map(|service| service.spec.name.clone()).collect();
@@ -43,24 +42,24 @@ pub(crate) fn services(services: &mut [PlacedService], off: &[String], problems:
     }
 }
 
-/// Each name belongs to one service.
+/// Services may share an alias, and then take turns; that one takes turns with the owner of a name is seldom meant.
 fn hosts(services: &[PlacedService], problems: &mut Problems) {
-    let mut taken: HashMap<&str, (&PlacedService, Place)> = HashMap::new();
-    for service in services {
-        taken.insert(&service.spec.name, (service, service.place));
-    }
+    let owners: HashMap<&str, &PlacedService> = services
+        .iter()
+        .map(|service| (service.spec.name.as_str(), service))
+        .collect();
     for service in services {
         for (name, place) in &service.hosts {
-            let (first, first_place) = *taken.entry(name).or_insert((service, *place));
-            if first.spec.name == service.spec.name {
+            let Some(owner) = owners.get(name.as_str()) else {
                 continue;
-            }
+            };
             let message = format!(
-                "services `{}` and `{}` both answer to `{name}`",
-                first.spec.name, service.spec.name
+                "service `{}` answers to `{name}` as service `{name}` does",
+                service.spec.name
             );
             let problem = Problem::at(&codes::HOST_TWICE, *place, message);
-            problems.add(problem.label("again").related(first_place, "first here"));
+            let problem = problem.note(format!("a connection to `{name}` reaches the one or the other"));
+            problems.add(problem.related(owner.place, "its name"));
         }
     }
 }

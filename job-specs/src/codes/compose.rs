@@ -26,11 +26,11 @@ pub(crate) const PATH_NOT_KNOWN: Code = error(
     "Paths of files that are read with the job file must be known when it is checked: they may hold \
      `matrix` values and written-out variables, not a branch or another fact of a build.",
 );
-pub(crate) const HOST_TWICE: Code = error(
+pub(crate) const HOST_TWICE: Code = warning(
     "DRV0324",
-    "two services answer to one host name",
-    "The names, aliases and host names of a job's services must differ: a connection would reach the one \
-     or the other by chance.",
+    "a service answers to the name of another one",
+    "Services may share an alias, as in Compose: a connection to it reaches the one or the other. That is \
+     seldom meant when the alias or host name of one service is the name of another one.",
 );
 pub(crate) const BAD_VARIABLE: Code = error(
     "DRV0325",

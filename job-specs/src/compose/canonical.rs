@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::edit::{entry_like, list_like, map_like, with_key};
+use super::unset::without_unset;
 use super::variables::{Variable, Variables};
 use crate::read::Reader;
 use crate::substitute::has_template;
@@ -12,15 +13,13 @@ use crate::yaml::{Entry, Key, Merge, Node, Scalar, Value};
 impl Reader<'_> {
     /// A service of a Compose file: keys without a value are as if not written.
     pub(crate) fn canonical_service(&mut self, node: &Arc<Node>, variables: &Variables) -> Arc<Node> {
-        let Some(entries) = node.entries() else {
+        if node.entries().is_none() {
             return match node.is_null() {
                 true => map_like(node, Vec::new()),
                 false => Arc::clone(node),
             };
-        };
-        let is_written = |entry: &&Entry| !entry.node.is_null() || entry.node.merge != Merge::Usual;
-        let node = map_like(node, entries.iter().filter(is_written).cloned().collect());
-        let node = one_form(&node);
+        }
+        let node = one_form(&without_unset("service", node));
         let node = with_key(&node, "environment", |node| self.with_variables(node, variables));
         with_key(&node, "build", |build| {
             with_key(build, "args", |node| self.with_variables(node, variables))

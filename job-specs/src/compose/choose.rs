@@ -94,15 +94,25 @@ fn with_dependencies<'s>(services: &'s [Entry], wanted: BTreeSet<&'s str>) -> BT
 }
 
 fn dependencies(service: &Node) -> Vec<&str> {
-    match service.get("depends_on").map(|node| &node.value) {
-        Some(Value::Map(entries)) => entries.iter().map(|entry| &*entry.key.text).collect(),
-        Some(Value::List(items)) => items
-            .iter()
-            .filter_map(|item| match &item.value {
-                Value::Scalar(scalar) => Some(scalar.text.as_str()),
-                Value::List(_) | Value::Map(_) => None,
-            })
-            .collect(),
-        Some(Value::Scalar(_)) | None => Vec::new(),
+    let texts = |key: &str| match service.get(key).map(|node| &node.value) {
+        Some(Value::List(items)) => items.as_slice(),
+        Some(Value::Scalar(_) | Value::Map(_)) | None => &[],
+    };
+    let mapped = service
+        .get("depends_on")
+        .and_then(|node| node.entries())
+        .unwrap_or_default();
+    let named = mapped.iter().map(|entry| &*entry.key.text);
+    let listed = texts("depends_on").iter().filter_map(|item| text_of(item));
+    let linked = texts("links")
+        .iter()
+        .filter_map(|item| text_of(item)?.split(':').next());
+    named.chain(listed).chain(linked).collect()
+}
+
+fn text_of(node: &Node) -> Option<&str> {
+    match &node.value {
+        Value::Scalar(scalar) => Some(&scalar.text),
+        Value::List(_) | Value::Map(_) => None,
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::edit::map_like;
 use super::merge::settled;
 use super::paths;
+use super::unset::without_unset;
 use super::variables::Variables;
 use crate::codes;
 use crate::keys::COMPOSE_FILE;
@@ -186,7 +187,14 @@ impl<'r> Loader<'_, 'r> {
     fn section(&mut self, root: &Node, key: &'static str) -> Vec<Entry> {
         let Some(node) = root.get(key) else { return Vec::new() };
         match &node.value {
-            Value::Map(entries) => entries.clone(),
+            Value::Map(entries) if key == "services" => entries.clone(),
+            Value::Map(entries) => {
+                let settled = |entry: &Entry| Entry {
+                    key: entry.key.clone(),
+                    node: without_unset(key, &entry.node),
+                };
+                entries.iter().map(settled).collect()
+            }
             Value::Scalar(_) if node.is_null() => Vec::new(),
             Value::Scalar(_) | Value::List(_) => {
                 self.reader.wrong_type(Slot::of(key, node), "a map");

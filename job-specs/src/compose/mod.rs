@@ -14,6 +14,7 @@ mod interpolate;
 mod load;
 mod merge;
 mod paths;
+mod unset;
 mod values;
 mod variables;
 

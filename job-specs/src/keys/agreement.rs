@@ -199,7 +199,7 @@ fn filled(hole: &Hole, key: &str, value: &str) -> String {
 /// A value that fits a key: by its name where only some texts do, else by its shape.
 fn sample(table: &Table, key: &Key) -> String {
     match key.name {
-        "needs" | "depends_on" => "[other]".to_owned(),
+        "needs" | "depends_on" | "links" => "[other]".to_owned(),
         "jobs" => "{other: {image: i, steps: [x]}}".to_owned(),
         "job" => "other".to_owned(),
         "matrix" if table.what != "job" => "{axis: a}".to_owned(),

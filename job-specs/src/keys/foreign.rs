@@ -171,7 +171,6 @@ pub(crate) const IN_A_SERVICE: &[(&str, Foreign)] = &[
         Refused("two jobs could not run at once on one agent; the service's key is its host name"),
     ),
     ("logging", Ignored("the service's output is a log of the job already")),
-    ("links", Ignored("every service finds every other one by its name")),
     ("develop", Ignored("a job's services are not rebuilt while it runs")),
     ("annotations", Ignored("nothing reads them here")),
     ("attach", Ignored("the service's output is a log of the job already")),

@@ -60,7 +60,7 @@ pub(crate) static SERVICE: Table = Table {
         key(
             "ready",
             Shape::Object(&READY),
-            "How to see that it is ready. Default: healthcheck, the image's HEALTHCHECK, its first port, running.",
+            "How to see that it is ready. Default: its healthcheck or its image's once a port is open, any port, running.",
         ),
         key(
             "run_once",
@@ -110,6 +110,11 @@ pub(crate) static SERVICE: Table = Table {
         key("working_dir", Shape::Text, "Its working folder. Default: the image's."),
         key("init", Shape::Flag, "Read over: the gate does what an init does."),
         key("labels", PAIRS, "Labels of its container."),
+        key(
+            "links",
+            TEXTS,
+            "Services that must run before it starts; `service:alias` gives one a further host name.",
+        ),
         key(
             "profiles",
             Shape::List(&Shape::Text),
@@ -181,7 +186,7 @@ pub(crate) static HEALTHCHECK: Table = Table {
         key(
             "interval",
             Shape::Duration,
-            "Between two probes. Default: 30s; while it starts, every 50ms.",
+            "Between two probes. Default: 30s; at once when an exposed port takes connections.",
         ),
         key(
             "timeout",
@@ -190,13 +195,18 @@ pub(crate) static HEALTHCHECK: Table = Table {
         ),
         key(
             "retries",
-            Shape::Whole(1, 1000),
-            "Failures in a row that make it unhealthy. Default: 3.",
+            Shape::Whole(0, 1000),
+            "Failures in a row that make it unhealthy, and end the wait for it. Default: 3, and at least 60s.",
         ),
         key(
             "start_period",
             Shape::Duration,
             "Failures in this time do not count. Default: 0s.",
+        ),
+        key(
+            "start_interval",
+            Shape::Duration,
+            "Between two probes until the first success. Default: 5s, or the interval if that is shorter.",
         ),
         key(
             "disable",
@@ -205,15 +215,11 @@ pub(crate) static HEALTHCHECK: Table = Table {
         ),
     ],
     foreign: &[
-        (
-            "start_interval",
-            Ignored("a starting service is probed every 50ms anyway"),
-        ),
         ("cmd", Means("test")),
         ("command", Means("test")),
         ("period", Means("interval")),
     ],
-    others: Others::Refused,
+    others: Others::Extensions,
 };
 
 /// The map form of one dependency.
@@ -229,7 +235,7 @@ pub(crate) static DEPENDENCY: Table = Table {
         ),
     ],
     foreign: &[("restart", Ignored("a service is not restarted because another one is"))],
-    others: Others::Refused,
+    others: Others::Extensions,
 };
 
 /// Our `ready`.

@@ -111,7 +111,7 @@ pub(crate) static PORT: Table = Table {
             "Not published: steps reach the service by its name.",
         ),
         key("host_ip", Shape::Text, "Read over."),
-        key("protocol", Shape::Choice(&["tcp", "udp"]), "Default: tcp."),
+        key("protocol", Shape::Choice(&["tcp", "udp", "sctp"]), "Default: tcp."),
         key("app_protocol", Shape::Text, "Read over."),
         key("mode", Shape::Text, "Read over."),
         key("name", Shape::Text, "Read over."),
@@ -130,11 +130,29 @@ pub(crate) static VOLUME: Table = Table {
         required("target", Shape::Text, "The folder in the container."),
         key("read_only", Shape::Flag, "It cannot be written there."),
         key("tmpfs", Shape::Object(&TMPFS), "Options of a folder in memory."),
-        key("bind", Shape::Map(&Shape::Scalar), "Read over."),
+        key("bind", Shape::Object(&BIND), "Options of a path of the repository."),
         key("volume", Shape::Object(&VOLUME_OPTIONS), "Options of a volume."),
         key("consistency", Shape::Text, "Read over."),
     ],
     foreign: &[("destination", Means("target"))],
+    others: Others::Extensions,
+};
+
+/// `bind` of a volume.
+pub(crate) static BIND: Table = Table {
+    what: "`bind`",
+    about: "Options of a path of the repository that is mounted.",
+    keys: &[
+        key(
+            "create_host_path",
+            Shape::Flag,
+            "true (default): what is not in the repository is made, an empty folder. false: it must be there.",
+        ),
+        key("propagation", Shape::Text, "Read over."),
+        key("selinux", Shape::Text, "Read over."),
+        key("recursive", Shape::Text, "Read over."),
+    ],
+    foreign: &[],
     others: Others::Extensions,
 };
 
@@ -186,7 +204,7 @@ pub(crate) static ULIMIT: Table = Table {
         required("hard", Shape::Whole(-1, i64::MAX), "What the process may raise it to."),
     ],
     foreign: &[],
-    others: Others::Refused,
+    others: Others::Extensions,
 };
 
 /// The part of `deploy` that is read.

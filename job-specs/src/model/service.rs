@@ -39,6 +39,9 @@ pub struct ServiceSpec {
     pub run_once: bool,
     /// Its death does not fail the job.
     pub allow_failure: bool,
+    /// An end with 0 is no death, whenever it comes: it stands in a Compose file, where services may be there for once.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub may_end: bool,
     /// Run it as the child of the gate (the default), or as the container's own first process.
     pub gate: bool,
     /// Further host names on the stack's network (`networks.x.aliases`, and the names of its networks' aliases).
@@ -108,6 +111,7 @@ impl Default for ServiceSpec {
             ready: None,
             run_once: false,
             allow_failure: false,
+            may_end: false,
             gate: true,
             aliases: Vec::new(),
             hostname: None,
@@ -162,6 +166,9 @@ pub struct VolumeMount {
     pub target: String,
     /// It cannot be written there.
     pub read_only: bool,
+    /// A folder of the workspace that is not there is made.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub create: bool,
 }
 
 /// What a volume is.
@@ -273,19 +280,43 @@ pub struct BuildSpec {
     pub platform: Option<String>,
 }
 
-/// Compose's `healthcheck`, durations in milliseconds.
+/// Compose's `healthcheck`, durations in milliseconds; by default Compose's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Healthcheck {
-    /// What to run; `None`: `NONE` or `disable: true`.
+    /// What to run; `None`: `NONE` or `disable: true`, or the image's.
     pub test: Option<HealthTest>,
+    /// The image's own test, if it has one: only when it is run is said here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_image: bool,
     /// Between two probes once it has been healthy.
     pub interval_ms: u64,
     /// One probe may take this long.
     pub timeout_ms: u64,
     /// Failures in a row that make it unhealthy.
     pub retries: u32,
+    /// Somebody has written `retries`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_retries: bool,
     /// Failures in this time do not count.
     pub start_period_ms: u64,
+    /// Between two probes in that time. `None`: the engine's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_interval_ms: Option<u64>,
+}
+
+impl Default for Healthcheck {
+    fn default() -> Self {
+        Healthcheck {
+            test: None,
+            of_image: false,
+            interval_ms: 30_000,
+            timeout_ms: 30_000,
+            retries: 3,
+            own_retries: false,
+            start_period_ms: 0,
+            start_interval_ms: None,
+        }
+    }
 }
 
 /// The two forms of a health command.
@@ -305,6 +336,9 @@ pub struct Ready {
     pub probe: ReadyProbe,
     /// It fails the job when it is not ready by then.
     pub timeout_ms: u64,
+    /// Somebody has written that; else a healthcheck that is asked has its own time.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub own_timeout: bool,
 }
 
 /// What a readiness probe looks at.
@@ -342,6 +376,10 @@ pub struct Dependency {
 
 fn yes() -> bool {
     true
+}
+
+fn is_yes(flag: &bool) -> bool {
+    *flag
 }
 
 /// Compose's conditions.

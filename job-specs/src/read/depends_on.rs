@@ -14,6 +14,13 @@ pub(crate) struct PlacedDependency {
     pub(crate) condition_place: Place,
 }
 
+impl PlacedDependency {
+    /// On a service that must run.
+    pub(crate) fn started(service: String, place: Place) -> PlacedDependency {
+        placed(service, DependencyCondition::ServiceStarted, place)
+    }
+}
+
 impl Reader<'_> {
     pub(crate) fn depends_on(&mut self, slot: Slot<'_>, owner: &str) -> Vec<PlacedDependency> {
         match &slot.node.value {

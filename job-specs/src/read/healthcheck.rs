@@ -7,11 +7,6 @@ use crate::problems::Problem;
 use crate::read::{Reader, Slot};
 use crate::yaml::{Plain, Value};
 
-/// Compose's defaults.
-const INTERVAL_MS: u64 = 30_000;
-const TIMEOUT_MS: u64 = 30_000;
-const RETRIES: u32 = 3;
-
 impl Reader<'_> {
     /// `None` when it cannot be read.
     pub(crate) fn healthcheck(&mut self, slot: Slot<'_>, owner: &str) -> Option<Healthcheck> {
@@ -27,29 +22,25 @@ impl Reader<'_> {
         let disabled = fields.get("disable").and_then(|slot| self.flag(slot)).unwrap_or(false);
         let test = match fields.get("test") {
             Some(test) => self.health_test(test)?,
-            None if disabled => None,
-            None => {
-                let problem = Problem::at(&codes::MISSING_KEY, slot.place(), "`healthcheck` has no `test`");
-                self.add(problem.help("add `test: [\"CMD\", …]`, or `disable: true`"));
-                return None;
-            }
+            None => None,
         };
-        let ms = |reader: &mut Self, key, default| {
-            let slot = fields.get(key);
-            slot.and_then(|slot| reader.duration_ms(slot)).unwrap_or(default)
+        // 0s is the default, as it is for an engine
+        let ms = |reader: &mut Self, key| {
+            let given = reader.take(&fields, key, Self::duration_or_zero_ms);
+            given.filter(|ms| *ms > 0)
         };
+        let retries = self.take(&fields, "retries", |reader, slot| reader.count_or_zero(slot, 1000));
+        let retries = retries.filter(|retries| *retries > 0); // 0 is the default, as it is for an engine
+        let usual = Healthcheck::default();
         Some(Healthcheck {
             test: test.filter(|_| !disabled),
-            interval_ms: ms(self, "interval", INTERVAL_MS),
-            timeout_ms: ms(self, "timeout", TIMEOUT_MS),
-            retries: fields
-                .get("retries")
-                .and_then(|slot| self.count(slot, 1000))
-                .unwrap_or(RETRIES),
-            start_period_ms: fields
-                .get("start_period")
-                .and_then(|slot| self.duration_or_zero_ms(slot))
-                .unwrap_or(0),
+            of_image: fields.get("test").is_none() && !disabled,
+            interval_ms: ms(self, "interval").unwrap_or(usual.interval_ms),
+            timeout_ms: ms(self, "timeout").unwrap_or(usual.timeout_ms),
+            retries: retries.unwrap_or(usual.retries),
+            own_retries: retries.is_some(),
+            start_period_ms: ms(self, "start_period").unwrap_or(usual.start_period_ms),
+            start_interval_ms: ms(self, "start_interval"),
         })
     }
 

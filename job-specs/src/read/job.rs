@@ -267,7 +267,14 @@ impl Reader<'_> {
 
     /// `user`, `uid` or `uid:gid`.
     pub(crate) fn user(&mut self, slot: Slot<'_>) -> Option<String> {
-        let user = self.text(slot)?;
+        let mut user = self.given_text(slot)?;
+        if self.in_compose(slot.place()) {
+            // `"${UID:-}:${GID:-}"` without values
+            user = user.trim_end_matches(':').to_owned();
+            if user.is_empty() {
+                return None;
+            }
+        }
         let fine = |part: &str| {
             !part.is_empty()
                 && part

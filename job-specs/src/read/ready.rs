@@ -27,6 +27,7 @@ impl Reader<'_> {
         Some(Ready {
             probe: self.probe(&fields, probe)?,
             timeout_ms: timeout_ms.unwrap_or(DEFAULT_READY_TIMEOUT_MS),
+            own_timeout: timeout_ms.is_some(),
         })
     }
 

@@ -20,8 +20,29 @@ pub(crate) struct PlacedService {
     pub(crate) depends_on: Vec<PlacedDependency>,
     /// Its aliases and its host name, when it is not its key.
     pub(crate) hosts: Vec<(String, Place)>,
+    /// Compose's `links`.
+    pub(crate) links: Vec<Link>,
     /// The first port that Compose would publish on the host, and where that is written.
     pub(crate) published: Option<(u16, Place)>,
+}
+
+/// One of `links`.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    pub(crate) target: String,
+    /// A further name of the target.
+    pub(crate) alias: Option<String>,
+    pub(crate) place: Place,
+}
+
+impl PlacedService {
+    /// Gives it a further host name.
+    pub(crate) fn answers_to(&mut self, name: String, place: Place) {
+        if name != self.spec.name && !self.spec.aliases.contains(&name) {
+            self.hosts.push((name.clone(), place));
+            self.spec.aliases.push(name);
+        }
+    }
 }
 
 /// What services refer to.
@@ -54,6 +75,7 @@ impl Reader<'_> {
         for entry in entries.iter().take(MAX_SERVICES) {
             services.push(self.service(entry, around, owner));
         }
+        follow_links(&mut services);
         self.tasks_of_compose(&mut services);
         check::services(&mut services, off, self.problems);
         self.warn_of_published(&services);
@@ -71,6 +93,7 @@ impl Reader<'_> {
             .collect();
         for service in services {
             service.spec.run_once |= waited.contains(&service.spec.name);
+            service.spec.may_end = self.in_compose(service.place);
         }
     }
 
@@ -111,6 +134,7 @@ impl Reader<'_> {
             place: entry.key.place,
             depends_on: Vec::new(),
             hosts: Vec::new(),
+            links: Vec::new(),
             published: None,
         };
         if let Value::Scalar(scalar) = &entry.node.value
@@ -213,6 +237,26 @@ impl Reader<'_> {
             self.warn_of_escape(item);
         }
         self.command_line(slot)
+    }
+}
+
+/// Who links to a service starts after it; the alias is for all, since all are on one network.
+fn follow_links(services: &mut [PlacedService]) {
+    let links: Vec<Link> = services.iter().flat_map(|service| service.links.clone()).collect();
+    for service in services.iter_mut() {
+        for link in std::mem::take(&mut service.links) {
+            let mut edges = service.depends_on.iter();
+            if link.target != service.spec.name && !edges.any(|edge| edge.dependency.service == link.target) {
+                service
+                    .depends_on
+                    .push(PlacedDependency::started(link.target, link.place));
+            }
+        }
+        for Link { target, alias, place } in &links {
+            if let Some(alias) = alias.as_ref().filter(|_| *target == service.spec.name) {
+                service.answers_to(alias.clone(), *place);
+            }
+        }
     }
 }
 

@@ -57,8 +57,12 @@ impl Reader<'_> {
 
     /// A size in bytes, however small.
     pub(crate) fn any_size(&mut self, slot: Slot<'_>) -> Option<u64> {
-        let text = self.text(slot)?;
-        let size = sizes::parse_bytes(&text).filter(|bytes| *bytes > 0);
+        let text = self.given_text(slot)?;
+        let size = sizes::parse_bytes(&text);
+        if size == Some(0) && self.in_compose(slot.place()) {
+            return None; // the engine's own
+        }
+        let size = size.filter(|bytes| *bytes > 0);
         if size.is_none() {
             let problem = self.bad_value(slot, &codes::BAD_SIZE, format!("`{text}` is not a size"));
             self.add(problem.label("expected 64m, 1g, …"));
@@ -158,7 +162,7 @@ impl Reader<'_> {
 
     /// A signal's name or number.
     pub(crate) fn signal(&mut self, slot: Slot<'_>) -> Option<String> {
-        let text = self.text(slot)?;
+        let text = self.given_text(slot)?;
         let name = text.strip_prefix("SIG").unwrap_or(&text);
         let is_number = name.parse::<u8>().is_ok_and(|number| (1..=64).contains(&number));
         let known = [
@@ -174,7 +178,7 @@ impl Reader<'_> {
 
     /// Compose's `restart`. `no` is a text in YAML 1.2 and false in 1.1.
     pub(crate) fn restart(&mut self, slot: Slot<'_>) -> Option<Restart> {
-        let scalar = self.scalar(slot, "a text")?;
+        let scalar = self.given(slot, "a text")?;
         if scalar.plain == Plain::Bool(false) {
             return Some(Restart::No);
         }
@@ -199,7 +203,7 @@ impl Reader<'_> {
 
     /// Compose's `pull_policy`.
     pub(crate) fn pull_policy(&mut self, slot: Slot<'_>) -> Option<PullPolicy> {
-        let text = self.text(slot)?;
+        let text = self.given_text(slot)?;
         match text.as_str() {
             "missing" | "if_not_present" => return Some(PullPolicy::Missing),
             "always" => return Some(PullPolicy::Always),
@@ -227,7 +231,7 @@ impl Reader<'_> {
 
     /// `os/arch`, `os/arch/variant`.
     pub(crate) fn platform(&mut self, slot: Slot<'_>) -> Option<String> {
-        let text = self.text(slot)?;
+        let text = self.given_text(slot)?;
         let parts: Vec<&str> = text.split('/').collect();
         let fine = |part: &&str| {
             !part.is_empty()
@@ -245,7 +249,7 @@ impl Reader<'_> {
 
     /// An absolute path inside the container.
     pub(crate) fn folder(&mut self, slot: Slot<'_>) -> Option<String> {
-        let path = self.text(slot)?;
+        let path = self.given_text(slot)?;
         if path.starts_with('/') {
             return Some(path);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::codes;
-use crate::keys::{TMPFS, VOLUME, VOLUME_OPTIONS};
+use crate::keys::{BIND, TMPFS, VOLUME, VOLUME_OPTIONS};
 use crate::model::{ServiceSpec, VolumeMount, VolumeSource};
 use crate::problems::Problem;
 use crate::read::{Around, Fields, Reader, Slot};
@@ -104,6 +104,7 @@ impl Reader<'_> {
             source,
             target,
             read_only,
+            create: true,
         })
     }
 
@@ -157,9 +158,9 @@ impl Reader<'_> {
             self.volume_options(options, &owner);
         }
         self.read_over(&fields, &["consistency"]);
-        if let Some(options) = fields.get("bind").filter(|slot| !Self::is_map(*slot)) {
-            self.wrong_type(options, "a map");
-        }
+        let create = fields
+            .get("bind")
+            .is_none_or(|options| self.may_create(options, &owner));
         let options = fields.get("tmpfs").map(|slot| self.tmpfs_options(slot, &owner));
         if kind == "tmpfs" {
             spec.tmpfs.insert(target, options.unwrap_or_default());
@@ -187,7 +188,17 @@ impl Reader<'_> {
             source,
             target,
             read_only,
+            create,
         })
+    }
+
+    /// Whether a folder that is not in the repository is made.
+    fn may_create(&mut self, options: Slot<'_>, owner: &str) -> bool {
+        let Some(fields) = self.fields(options, &BIND, owner) else {
+            return true;
+        };
+        self.read_over(&fields, &["propagation", "selinux", "recursive"]);
+        self.take(&fields, "create_host_path", Self::flag).unwrap_or(true)
     }
 
     fn volume_options(&mut self, slot: Slot<'_>, owner: &str) -> Option<()> {

@@ -7,8 +7,8 @@ use crate::codes;
 use crate::keys::{NETWORK, PORT};
 use crate::model::Dns;
 use crate::problems::Problem;
-use crate::read::service::is_host;
-use crate::read::{Around, Fields, PlacedService, Reader, Slot};
+use crate::read::service::{Link, is_host};
+use crate::read::{Around, CONTAINER_NAME, Fields, PlacedService, Reader, Slot};
 use crate::yaml::{Entry, Value};
 
 /// Ports that one range may have.
@@ -53,6 +53,15 @@ impl Reader<'_> {
                 false => self.short_port(item, service),
             };
         }
+        self.container_name(fields, service);
+        for item in fields
+            .get("links")
+            .and_then(|slot| self.items(slot, "a list of services"))
+            .into_iter()
+            .flatten()
+        {
+            self.link(item, service);
+        }
         let spec = &mut service.spec;
         spec.expose.sort_unstable();
         spec.expose.dedup();
@@ -89,7 +98,7 @@ impl Reader<'_> {
 
     /// A host name.
     fn host(&mut self, slot: Slot<'_>) -> Option<String> {
-        let name = self.text(slot)?;
+        let name = self.given_text(slot)?;
         if is_host(&name) && name != "localhost" {
             return Some(name);
         }
@@ -128,12 +137,41 @@ impl Reader<'_> {
             .get("aliases")
             .and_then(|slot| self.items(slot, "a list of host names"));
         for item in aliases.into_iter().flatten() {
-            let Some(alias) = self.host(item) else { continue };
-            if alias != service.spec.name && !service.spec.aliases.contains(&alias) {
-                service.hosts.push((alias.clone(), item.place()));
-                service.spec.aliases.push(alias);
+            if let Some(alias) = self.host(item) {
+                service.answers_to(alias, item.place());
             }
         }
+    }
+
+    /// Its container cannot be called so, but other services find it by that name.
+    fn container_name(&mut self, fields: &Fields<'_>, service: &mut PlacedService) {
+        let mut others = fields.others();
+        if let Some(entry) = others.find(|entry| &*entry.key.text == CONTAINER_NAME && self.in_compose(entry.key.place))
+            && let Some(name) = self.given_text(Slot::of(CONTAINER_NAME, &entry.node))
+            && is_host(&name)
+        {
+            service.answers_to(name, entry.node.place);
+        }
+    }
+
+    /// `service`, or `service:alias`
+    fn link(&mut self, item: Slot<'_>, service: &mut PlacedService) -> Option<()> {
+        let text = self.literal(item)?;
+        let (target, alias) = match text.split_once(':') {
+            Some((target, alias)) => (target, Some(alias)),
+            None => (text.as_str(), None),
+        };
+        if let Some(alias) = alias.filter(|alias| !is_host(alias)) {
+            let problem = self.bad_value(item, &codes::BAD_NAME, format!("`{alias}` is not a host name"));
+            self.add(problem.label("expected db or db:database"));
+            return None;
+        }
+        service.links.push(Link {
+            target: target.to_owned(),
+            alias: alias.map(str::to_owned),
+            place: item.place(),
+        });
+        Some(())
     }
 
     /// `3000`, `8000-8010`, `53/udp`
@@ -169,12 +207,12 @@ impl Reader<'_> {
         let fields = self.fields(item, &PORT, &owner)?;
         let target = self.require(&fields, "target", &owner, item.place())?;
         let port = self.port(target)?;
-        let is_udp = fields
+        let protocol = fields
             .get("protocol")
-            .and_then(|slot| self.choice(slot, &["tcp", "udp"]))
-            == Some("udp");
+            .and_then(|slot| self.choice(slot, &["tcp", "udp", "sctp"]));
+        let is_tcp = protocol.is_none_or(|protocol| protocol == "tcp");
         self.read_over(&fields, &["published", "host_ip", "app_protocol", "mode", "name"]);
-        if !is_udp {
+        if is_tcp {
             service.spec.expose.push(port);
         }
         if let Some(published) = fields.get("published")

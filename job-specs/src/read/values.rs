@@ -17,9 +17,14 @@ const MAX_CPUS: u64 = 1024;
 impl Reader<'_> {
     /// A scalar; one that a `${{ }}` without a value leaves empty counts as not written at all, so that
     /// `allow_failure: ${{ matrix.nightly }}` works in cells without `nightly`.
-    fn given(&mut self, slot: Slot<'_>, takes: &str) -> Option<Scalar> {
+    pub(crate) fn given(&mut self, slot: Slot<'_>, takes: &str) -> Option<Scalar> {
         self.scalar(slot, takes)
             .filter(|scalar| !scalar.text.is_empty() || !slot.has_template())
+    }
+
+    /// The same as a text.
+    pub(crate) fn given_text(&mut self, slot: Slot<'_>) -> Option<String> {
+        self.given(slot, "a text").map(|scalar| scalar.text)
     }
 
     /// `true` or `false`.
@@ -27,6 +32,9 @@ impl Reader<'_> {
         let scalar = self.given(slot, "true or false")?;
         match scalar.plain {
             Plain::Bool(value) => Some(value),
+            _ if self.in_compose(slot.place()) && flag_of_compose(&scalar.text).is_some() => {
+                flag_of_compose(&scalar.text)
+            }
             _ => {
                 self.not_a_flag(slot, &scalar);
                 None
@@ -36,7 +44,7 @@ impl Reader<'_> {
 
     /// `on` or `off`, `true` or `false`.
     pub(crate) fn switch(&mut self, slot: Slot<'_>) -> Option<bool> {
-        let scalar = self.scalar(slot, "on or off")?;
+        let scalar = self.given(slot, "on or off")?;
         match (scalar.plain, scalar.text.as_str()) {
             (Plain::Bool(value), _) => Some(value),
             (_, "on") => Some(true),
@@ -69,7 +77,10 @@ impl Reader<'_> {
 
     /// A whole number in a range.
     pub(crate) fn whole(&mut self, slot: Slot<'_>, range: RangeInclusive<i64>) -> Option<i64> {
-        let scalar = self.scalar(slot, "a whole number")?;
+        let mut scalar = self.given(slot, "a whole number")?;
+        if self.in_compose(slot.place()) {
+            scalar = Scalar::unquoted(scalar.text); // Compose takes "8080" for the number
+        }
         match scalar.plain {
             Plain::Int(value) if range.contains(&value) => Some(value),
             Plain::Int(value) => {
@@ -97,6 +108,12 @@ impl Reader<'_> {
     /// A TCP port.
     pub(crate) fn port(&mut self, slot: Slot<'_>) -> Option<u16> {
         self.whole(slot, 1..=65_535).and_then(|port| u16::try_from(port).ok())
+    }
+
+    /// A small count from 0.
+    pub(crate) fn count_or_zero(&mut self, slot: Slot<'_>, max: u32) -> Option<u32> {
+        self.whole(slot, 0..=i64::from(max))
+            .and_then(|count| u32::try_from(count).ok())
     }
 
     /// A small count from 1.
@@ -142,6 +159,7 @@ impl Reader<'_> {
         let scalar = self.given(slot, "a size")?;
         match sizes::parse_bytes(&scalar.text) {
             Some(bytes) if bytes >= MIN_MEMORY => Some(bytes),
+            Some(0) if self.in_compose(slot.place()) => None, // no limit
             Some(_) => {
                 let message = format!("{} is at least 6m; engines take no less", slot.name());
                 let problem = self.bad_value(slot, &codes::BAD_SIZE, message);
@@ -159,6 +177,9 @@ impl Reader<'_> {
     /// Processors, in thousandths.
     pub(crate) fn cpu_millis(&mut self, slot: Slot<'_>) -> Option<u64> {
         let scalar = self.given(slot, "a number")?;
+        if self.in_compose(slot.place()) && durations::times(&scalar.text, 1000) == Some(0) {
+            return None; // no limit
+        }
         let millis = durations::times(&scalar.text, 1000).filter(|millis| (1..=MAX_CPUS * 1000).contains(millis));
         if millis.is_none() {
             let message = format!(
@@ -289,6 +310,15 @@ impl Reader<'_> {
         let message = format!("`{name}` is not a name for an environment variable");
         self.add(Problem::at(&codes::BAD_NAME, place, message).label("letters, digits and `_` only, no digit first"));
         false
+    }
+}
+
+/// Compose's words for true and false, which are texts in YAML 1.2, and the same in quotes.
+fn flag_of_compose(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" => Some(true),
+        "false" | "no" | "off" | "n" => Some(false),
+        _ => None,
     }
 }
 

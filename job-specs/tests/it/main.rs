@@ -4,6 +4,7 @@
 
 mod codes;
 mod compose;
+mod compose_keys;
 mod compose_limits;
 mod compose_mistakes;
 mod compose_properties;

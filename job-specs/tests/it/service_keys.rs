@@ -277,17 +277,32 @@ const CASES: &[(&str, &str, &str)] = &[
         "[]",
     ),
     (
-        "healthcheck: {test: x, start_interval: 1s}",
-        "healthcheck.interval_ms",
-        "30000 (DRV0119 `start_interval` is ignored in `healthcheck` of service `s` of job `t`)",
+        "healthcheck: {test: x, start_interval: 1s}", // key: healthcheck.start_interval
+        "healthcheck.start_interval_ms",
+        "1000",
+    ),
+    (
+        "hostname: other",
+        "hostname",
+        "\"other\" (DRV0324 service `s` answers to `other` as service `other` does)",
+    ),
+    (
+        "networks: {a: {aliases: [other]}}",
+        "aliases",
+        "[\"other\"] (DRV0324 service `s` answers to `other` as service `other` does)",
     ),
     ("healthcheck: {test: [NONE]}", "healthcheck.test", "null"),
     ("healthcheck: {disable: true}", "healthcheck.test", "null"),
     ("privileged: false, network_mode: bridge, ipc: private", "name", "\"s\""),
     (
-        "logging: {driver: none}, links: [other], tty: true",
+        "links: [\"other:database\"]", // key: services.links
+        "depends_on",
+        r#"[{"condition":"service_started","required":true,"service":"other"}]"#,
+    ),
+    (
+        "logging: {driver: none}, tty: true",
         "name",
-        "\"s\" (DRV0119 `logging` is ignored in service `s` of job `t`) (DRV0119 `links` is ignored in service `s` of job `t`) (DRV0119 `tty` is ignored in service `s` of job `t`)",
+        "\"s\" (DRV0119 `logging` is ignored in service `s` of job `t`) (DRV0119 `tty` is ignored in service `s` of job `t`)",
     ),
     (
         "deploy: {placement: {}, resources: {reservations: {}}}",

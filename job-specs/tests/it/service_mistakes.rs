@@ -21,14 +21,6 @@ const CASES: &[(&str, &str)] = &[
         "DRV0321 there is no file `none.env` in the repository",
     ),
     ("env_file: /etc/env", "DRV0322 `/etc/env` is a path of the agent's host"),
-    (
-        "hostname: other",
-        "DRV0324 services `other` and `s` both answer to `other`",
-    ),
-    (
-        "networks: {a: {aliases: [other]}}",
-        "DRV0324 services `other` and `s` both answer to `other`",
-    ),
     ("hostname: \"-x\"", "DRV0123 `-x` is not a host name"),
     ("expose: [web]", "DRV0112 `web` is not a port"),
     ("ports: [\"1:2:3:4\"]", "DRV0112 `1:2:3:4` is not a port"),

@@ -23,6 +23,7 @@ fn requests() -> Vec<Request> {
         Request::Quit,
         Request::WhatRuns,
         Request::EndSession("s1".into()),
+        Request::LookAgain(u64::MAX),
         Request::Probe(Probe {
             id: u64::MAX,
             target: ProbeTarget::Http {
@@ -52,6 +53,13 @@ fn events() -> Vec<Event> {
             state: HealthState::Unhealthy,
             exit_code: None,
             output: "no\n".into(),
+            round: 0,
+        }),
+        Event::Health(Health {
+            state: HealthState::Healthy,
+            exit_code: Some(0),
+            output: String::new(),
+            round: u64::MAX,
         }),
         Event::Busy {
             pid: 12,

@@ -136,6 +136,7 @@ fn a_service_without_a_gate_stands_on_the_network_under_its_name() {
             timeout_ms: 1000,
             retries: 3,
             start_period_ms: 0,
+            start_interval_ms: 5_000,
         }),
         stop_signal: Some("SIGINT".into()),
         ..ContainerPlan::of("postgres:15")

@@ -104,6 +104,7 @@ fn mount(source: VolumeSource, target: &str, read_only: bool) -> VolumeMount {
         source,
         target: target.into(),
         read_only,
+        create: true,
     }
 }
 

@@ -159,7 +159,11 @@ fn after(service: &str, condition: DependencyCondition) -> Dependency {
 }
 
 fn ready(probe: ReadyProbe, timeout_ms: u64) -> Option<Ready> {
-    Some(Ready { probe, timeout_ms })
+    Some(Ready {
+        probe,
+        timeout_ms,
+        own_timeout: true,
+    })
 }
 
 fn healthcheck(test: HealthTest) -> Option<Healthcheck> {
@@ -168,6 +172,6 @@ fn healthcheck(test: HealthTest) -> Option<Healthcheck> {
         interval_ms: 500,
         timeout_ms: 5000,
         retries: 20,
-        start_period_ms: 0,
+        ..Healthcheck::default()
     })
 }

@@ -1,7 +1,8 @@
 //! Readiness: every probe, dependencies, and a service that never gets there.
 
-use agent::stack::{FailureKind, Stack, StackSpec};
-use job_specs::model::{DependencyCondition, HealthTest, ReadyProbe, ServiceSpec};
+use agent::stack::{FailureKind, Over, Stack, StackSpec};
+use futures_util::FutureExt;
+use job_specs::model::{DependencyCondition, HealthTest, Healthcheck, ReadyProbe, ServiceSpec};
 use protocol::attempt::ServiceState;
 use tokio::sync::mpsc;
 
@@ -26,7 +27,7 @@ async fn two_redis_are_ready_by_both_forms_of_a_healthcheck() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_healthcheck_the_first_exposed_port_says_it() {
+async fn without_a_healthcheck_an_exposed_port_says_it() {
     // key: services.image
     let running = start(vec![service("redis", "redis:7")]).await;
     running.ready().await;
@@ -34,6 +35,151 @@ async fn without_a_healthcheck_the_first_exposed_port_says_it() {
         running.close().await["redis"],
         "starting running ready(tcp 6379) stopped"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_only_initialises_the_image_is_not_the_service() {
+    // answers on its socket, goes, and only then is there a server that others reach
+    let db = ServiceSpec {
+        expose: vec![443, 5432],
+        healthcheck: Some(Healthcheck {
+            interval_ms: 50,
+            ..healthcheck(HealthTest::Exec(text(&["test", "-e", "/tmp/socket"]))).unwrap()
+        }),
+        ..shell(
+            "db",
+            "touch /tmp/socket; usleep 700000; rm /tmp/socket; usleep 200000; touch /tmp/served /tmp/socket; \
+             exec nc -ll -p 5432 -e cat /tmp/served",
+        )
+    };
+    let client = ServiceSpec {
+        depends_on: vec![after("db", DependencyCondition::ServiceHealthy)],
+        run_once: true,
+        ..shell("client", "nc db 5432 </dev/null || exit 9")
+    };
+    let running = start(vec![client, db]).await;
+    running.ready().await;
+    assert_eq!(
+        running.close().await["db"],
+        "starting running ready(healthcheck) stopped"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_exposed_port_will_do() {
+    let proxy = ServiceSpec {
+        expose: vec![443, 8080, 8443],
+        ..shell("proxy", "exec nc -ll -p 8080 -e true")
+    };
+    let running = start(vec![proxy]).await;
+    running.ready().await;
+    assert_eq!(
+        running.close().await["proxy"],
+        "starting running ready(tcp 8080) stopped"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn used_up_retries_end_the_wait_and_its_noise_pushes_nothing_out() {
+    let sick = ServiceSpec {
+        expose: vec![5432],
+        healthcheck: Some(Healthcheck {
+            interval_ms: 10,
+            retries: 60,
+            own_retries: true,
+            ..healthcheck(HealthTest::Shell(
+                "test -p /tmp/f && echo asked by process $$ >/tmp/f; echo no table; exit 1".into(),
+            ))
+            .unwrap()
+        }),
+        ..shell(
+            "sick",
+            "mkfifo /tmp/f; echo disk is full; while true; do cat /tmp/f; done",
+        )
+    };
+    let running = start(vec![sick]).await;
+    let failure = running.failed().await;
+    let FailureKind::NotReady { over, .. } = &failure.kind else {
+        panic!("{failure:?}")
+    };
+    assert_eq!(*over, Over::Retries(60));
+    let sentence = failure.sentence();
+    let said = "its healthcheck failed 60 times in a row, which is as often as it may: no table";
+    assert!(
+        sentence.starts_with("service `sick` was not ready after ") && sentence.ends_with(said),
+        "{sentence}"
+    );
+    assert_eq!(failure.last_lines.first().map(String::as_str), Some("disk is full"));
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_of_a_compose_file_may_end_with_0_at_any_time() {
+    let once = |name: &str, script: &str| ServiceSpec {
+        may_end: true,
+        ..shell(name, script)
+    };
+    let bucket = once("bucket", "nc -l -p 81 -e true; echo made");
+    let early = ServiceSpec {
+        expose: vec![8000],
+        ..once("early", "echo migrated")
+    };
+    let web = ServiceSpec {
+        depends_on: vec![after("early", DependencyCondition::ServiceStarted)],
+        ..once("web", "sleep 1000")
+    };
+    let mut running = start(vec![bucket, early, web]).await;
+    running.ready().await;
+    running.knock("bucket").await;
+    running
+        .until("bucket", |state| matches!(state, ServiceState::Exited { .. }))
+        .await;
+    assert!(running.stack.death().now_or_never().is_none(), "an end is no death");
+    assert_eq!(running.log("bucket"), ["made"]);
+    assert_eq!(running.log("early"), ["migrated"]);
+    running.close().await;
+
+    let waited = ServiceSpec {
+        ready: ready(ReadyProbe::Tcp(1), 60_000),
+        ..once("waited", "true")
+    };
+    let waiting = ServiceSpec {
+        depends_on: vec![after("waited", DependencyCondition::ServiceHealthy)],
+        ..once("waiting", "sleep 1000")
+    };
+    for (services, sentence) in [
+        (vec![once("bad", "exit 3")], "service `bad` exited with 3"),
+        (
+            vec![waited, waiting],
+            "service `waited` exited with 0 before it was ready",
+        ),
+    ] {
+        let running = start(services).await;
+        let failure = soon(running.stack.death()).await.sentence();
+        assert!(failure.starts_with(sentence), "{failure}");
+        running.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_that_share_an_alias_are_both_found_by_it() {
+    let replica = |name: &str| ServiceSpec {
+        aliases: vec!["api".into()],
+        expose: vec![80],
+        ..shell(name, "exec nc -ll -p 80 -e hostname")
+    };
+    let client = ServiceSpec {
+        depends_on: vec![
+            after("one", DependencyCondition::ServiceHealthy),
+            after("two", DependencyCondition::ServiceHealthy),
+        ],
+        run_once: true,
+        ..shell("client", "nslookup api | grep -A9 'Name:' | grep -c 'Address'")
+    };
+    let running = start(vec![replica("one"), replica("two"), client]).await;
+    running.ready().await;
+    assert_eq!(running.log("client"), ["2"]);
+    running.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,7 +19,15 @@ fn volume(source: VolumeSource, target: &str) -> Vec<VolumeMount> {
         source,
         target: target.into(),
         read_only: false,
+        create: true,
     }]
+}
+
+/// One that is not made when it is not there.
+fn kept(path: &str, target: &str) -> Vec<VolumeMount> {
+    let mut volumes = volume(VolumeSource::Workspace(path.into()), target);
+    volumes[0].create = false;
+    volumes
 }
 
 fn task(name: &str, script: &str) -> ServiceSpec {
@@ -169,7 +177,7 @@ async fn a_folder_of_the_workspace_is_waited_for_and_others_are_not_held_up() {
     let mut told = Vec::new();
     for path in ["nowhere", "out"] {
         let lost = ServiceSpec {
-            volumes: mounts(path),
+            volumes: kept(path, "/conf"),
             ..shell("web", "sleep 1000")
         };
         let world = World::new().await;
@@ -183,9 +191,41 @@ async fn a_folder_of_the_workspace_is_waited_for_and_others_are_not_held_up() {
         running.close().await;
     }
     insta::assert_snapshot!(told.join("\n"), @"
-    service `web` cannot be started: `nowhere`, which it mounts, is not in the workspace; add it to the repository or correct the path in `volumes`
+    service `web` cannot be started: `nowhere`, which it mounts, is not in the workspace; add it to the repository, correct the path in `volumes`, or let it be made by `create_host_path: true`
     service `web` cannot be started: `out`, which it mounts, leads out of the workspace by a link
     ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_that_are_not_in_the_repository_are_made_and_said() {
+    // key: bind.create_host_path
+    let mount = |path: &str| volume(VolumeSource::Workspace(path.into()), "/var/lib/db");
+    let db = ServiceSpec {
+        volumes: mount("data/db"),
+        ..task(
+            "db",
+            "ls -a /var/lib/db | wc -l; echo row > /var/lib/db/table; stat -c %u /var/lib/db",
+        )
+    };
+    let reader = ServiceSpec {
+        volumes: mount("data/db"),
+        depends_on: vec![after("db", DependencyCondition::ServiceCompletedSuccessfully)],
+        ..task("reader", "cat /var/lib/db/table")
+    };
+    let world = World::new().await;
+    let workspace = world.data().join("workspace");
+    std::fs::create_dir_all(&workspace).unwrap();
+    let mut spec = StackSpec::new(world.agent.clone(), vec![db, reader], world.data().join("stack"));
+    spec.workspace = Some(std::future::ready(Some(workspace.clone())).boxed().shared());
+    let running = start_in(world, spec).await;
+    running.ready().await;
+    let both = [running.log("db"), running.log("reader")].concat();
+    let said = "`data/db` is not in the repository: an empty folder is mounted, as Compose does";
+    assert!(both.contains(&said.to_owned()), "{both:?}");
+    let output: Vec<&String> = both.iter().filter(|line| *line != said).collect();
+    assert_eq!(output, ["2", "0", "row"]);
+    assert!(workspace.join("data/db/table").is_file());
+    running.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -151,8 +151,19 @@ fn words(job: &JobSpec, kind: &EventKind) -> Option<String> {
         }
         EventKind::Service {
             service,
-            state: ServiceState::Ready { after_ms, probe },
-        } => Some(format!("♥ {service} ready in {after_ms}ms ({probe})")),
+            state:
+                ServiceState::Ready {
+                    after_ms,
+                    probe,
+                    warning,
+                },
+        } => {
+            let warning = warning
+                .as_ref()
+                .map(|warning| format!("\nwarning: {service}: {warning}"));
+            let warning = warning.unwrap_or_default();
+            Some(format!("♥ {service} ready in {after_ms}ms ({probe}){warning}"))
+        }
         EventKind::Service {
             service,
             state: ServiceState::Unhealthy { output },

@@ -313,9 +313,14 @@ fn moment(spec: &ServiceSpec, state: &ServiceState) -> (ServicePhase, String) {
         ServiceState::Pulling => (ServicePhase::Pulling, String::new()),
         ServiceState::Starting => (ServicePhase::Starting, String::new()),
         ServiceState::Running => (ServicePhase::Running, String::new()),
-        ServiceState::Ready { probe, .. } => (ServicePhase::Ready, probe.clone()),
+        ServiceState::Ready { probe, warning, .. } => {
+            let words = [Some(probe), warning.as_ref()].into_iter().flatten();
+            (ServicePhase::Ready, words.cloned().collect::<Vec<_>>().join("; "))
+        }
         ServiceState::Unhealthy { output } => (ServicePhase::Unhealthy, output.clone()),
-        ServiceState::Exited { code: Some(0), .. } if spec.run_once => (ServicePhase::Completed, String::new()),
+        ServiceState::Exited { code: Some(0), .. } if spec.run_once || spec.may_end => {
+            (ServicePhase::Completed, String::new())
+        }
         ServiceState::Exited { code, oom } => {
             let code = code.map_or_else(|| "no exit code".to_owned(), |code| format!("exit {code}"));
             (
