@@ -1,6 +1,8 @@
 //! `cargo xtask demo`: what Drover is, in one minute and on this machine: a repository, a push, a matrix over two
 //! PostgreSQL versions, logs as they come, and the page where it can be seen again.
 
+use crate::setup::from_nothing::Begin;
+use crate::setup::images::names::Policy;
 use crate::setup::{self, Needs, S3, Servers};
 use crate::stage::{self, Stage};
 use crate::{process, say};
@@ -24,11 +26,13 @@ pub struct Arguments {
 /// When something cannot be installed, started or pushed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let needs = Needs {
-        images: IMAGES,
+        begin: Begin::AsItIs,
+        images: IMAGES.to_vec(),
+        policy: Policy::Anybody,
         servers: Servers::No,
         s3: S3::No,
     };
-    setup::prepare(&needs)?;
+    let _prepared = setup::prepare(&needs)?;
     say::heading("build drover");
     let binary = say::timed("built", || stage::build("dev"))?;
 

@@ -26,11 +26,24 @@ pub fn scratch() -> anyhow::Result<PathBuf> {
     Ok(scratch)
 }
 
-/// Cargo, the one that runs us.
+/// Cargo, the one that runs us, as a shell would start it: without the variables that describe this crate. Build scripts
+/// of libraries name some of them as what they depend on, and would be run again whenever a task follows a person or a
+/// person a task, with everything that stands on them.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace());
+    for (name, _) in std::env::vars_os() {
+        if describes_a_crate(&name.to_string_lossy()) {
+            command.env_remove(name);
+        }
+    }
     command
+}
+
+fn describes_a_crate(variable: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
+        .iter()
+        .any(|prefix| variable.starts_with(prefix))
 }
 
 /// The engine's command line with `arguments`.
@@ -105,4 +118,26 @@ pub fn tail(file: &Path, count: usize) -> String {
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cargo_that_we_start_does_not_know_which_crate_starts_it() {
+        // Cargo sets this one for whatever it runs, this test too.
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+        let removed: Vec<_> = cargo()
+            .get_envs()
+            .filter(|(_, value)| value.is_none())
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        assert!(removed.iter().any(|name| name == "CARGO_PKG_NAME"), "{removed:?}");
+        assert!(
+            ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE", "CARGO"]
+                .iter()
+                .all(|kept| !describes_a_crate(kept))
+        );
+    }
 }

@@ -6,6 +6,8 @@ use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod images;
+
 const MAX_LINES: usize = 400;
 
 /// Who may import whom, from DESIGN's picture: `cli -> {coordinator, agent} -> protocol -> job-specs`, and
@@ -67,6 +69,10 @@ const RULES: &[Rule] = &[
     Rule {
         says: "ARCHITECTURE.md names every folder at the top",
         check: the_map,
+    },
+    Rule {
+        says: "every image that is named is one that we make",
+        check: |sources| images::strangers(&sources.root),
     },
     Rule {
         says: "docs/reference is what `cargo xtask docs` makes",

@@ -107,9 +107,16 @@ fn whole(image: &str) -> String {
     }
 }
 
+/// Those that were made for the tests: what else somebody has must not decide which examples run.
 fn images_here() -> BTreeSet<String> {
     let mut docker = Command::new("docker");
-    docker.args(["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+    docker.args([
+        "images",
+        "--filter",
+        "label=test-image.recipe",
+        "--format",
+        "{{.Repository}}:{{.Tag}}",
+    ]);
     let output = docker.output().unwrap();
     String::from_utf8(output.stdout)
         .unwrap()

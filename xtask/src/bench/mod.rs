@@ -1,11 +1,15 @@
 //! `cargo xtask bench`: what Drover costs beside the docker CLI, on this machine, in this hour. Everything is measured
 //! from outside, by the binary's commands and its API; nothing here is a test, and nothing here may fail one.
 
+use crate::leftovers::{self, Thing};
+use crate::setup::from_nothing::Begin;
+use crate::setup::images::names::Policy;
 use crate::setup::{self, Needs, Prepared, S3, Servers};
 use crate::stage::{self, Stage};
-use crate::{leftovers, process, say};
+use crate::{process, say};
 use anyhow::Context;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -19,6 +23,8 @@ mod table;
 mod workloads;
 
 const IMAGES: &[&str] = &["busybox", "debian:bookworm", "redis:7"];
+/// What runs at the end has this long to remove what it made.
+const REMOVAL: Duration = Duration::from_secs(60);
 
 /// Measure Drover beside the docker CLI.
 #[derive(clap::Args)]
@@ -53,7 +59,9 @@ impl Arguments {
 /// When something cannot be built or started, or a workload does not end well or loses a line.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let needs = Needs {
-        images: IMAGES,
+        begin: Begin::AsItIs,
+        images: IMAGES.to_vec(),
+        policy: Policy::OursAlone,
         servers: Servers::PostgresAndBrowser,
         s3: S3::No,
     };
@@ -71,10 +79,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         report["archives"] = archives::run()?;
     }
     drop(prepared);
-    let left = leftovers::since(&before)?;
-    table::number("left in the engine", Some(left.len() as f64), "things", Some(0.0));
-    left.iter().for_each(say::line);
-    report["leftovers"] = json!(left);
+    report["leftovers"] = the_end(&before)?;
     if let Some(file) = &arguments.json {
         std::fs::write(file, format!("{report:#}\n")).with_context(|| format!("write {}", file.display()))?;
         say::line(format_args!("written to {}", file.display()));
@@ -144,6 +149,22 @@ fn the_servers(arguments: &Arguments, binary: &Path) -> anyhow::Result<Value> {
         "agent_mb": memory.agent,
         "binary_mb": size,
     }))
+}
+
+/// What is left in the engine once its removal had time, and how long that took.
+fn the_end(before: &BTreeSet<Thing>) -> anyhow::Result<Value> {
+    let left = leftovers::wait(before, REMOVAL)?;
+    let took = left.waited.as_secs_f64() * 1e3;
+    table::number("until nothing is left in the engine", Some(took), "ms", None);
+    table::number(
+        "left in the engine",
+        Some(left.things.len() as f64),
+        "things",
+        Some(0.0),
+    );
+    left.things.iter().for_each(say::line);
+    let things: Vec<String> = left.things.iter().map(Thing::to_string).collect();
+    Ok(json!({"after_ms": took, "things": things}))
 }
 
 /// Claims per second, by the coordinator's own example, which simulates the agents and prints one JSON object.

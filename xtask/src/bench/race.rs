@@ -179,7 +179,9 @@ impl Track<'_> {
         while calm < CALM && begin.elapsed() < SETTLED {
             std::thread::sleep(LOOK);
             let now = leftovers::look()?;
-            let works = now.iter().any(|line| BUSY.iter().any(|label| line.contains(label)));
+            let works = now
+                .iter()
+                .any(|thing| BUSY.iter().any(|label| thing.labels.contains(label)));
             calm = if now == before && !works { calm + 1 } else { 0 };
             before = now;
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 /// The crate and its version.
-const CRATE: (&str, &str) = ("tansu", "0.6.0");
+pub const CRATE: (&str, &str) = ("tansu", "0.6.0");
 
 /// The program, built when it is not here yet.
 ///

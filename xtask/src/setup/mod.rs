@@ -2,22 +2,29 @@
 //! Nothing is assumed to run already, because nothing does when CI begins.
 
 use crate::say;
+use from_nothing::Begin;
+use images::names::Policy;
 use std::fmt;
 use std::path::PathBuf;
 
 mod broker;
 pub mod chromium;
 pub mod engine;
+pub mod from_nothing;
 pub mod images;
 pub mod packages;
 pub mod postgres;
-mod recipes;
+pub mod recipes;
 pub mod s3;
 
 /// What a task needs from the machine.
 pub struct Needs {
+    /// What it begins with.
+    pub begin: Begin,
     /// Images by name; an engine is needed for them.
-    pub images: &'static [&'static str],
+    pub images: Vec<&'static str>,
+    /// Whose images they may be.
+    pub policy: Policy,
     /// More than the engine and Git.
     pub servers: Servers,
     /// An S3 server.
@@ -50,6 +57,7 @@ pub struct Prepared {
     pub browser: Option<chromium::Browser>,
     /// The program of an S3 server, when asked for.
     pub s3: Option<PathBuf>,
+    _images: images::Pointed,
 }
 
 impl Prepared {
@@ -103,7 +111,8 @@ pub fn prepare(needs: &Needs) -> anyhow::Result<Prepared> {
     say::heading("setup");
     packages::install(&packages::missing(needs.servers))?;
     engine::start()?;
-    images::provide(needs.images)?;
+    from_nothing::clear(needs.begin)?;
+    let images = images::provide(&needs.images, needs.policy)?;
     let (postgres, browser) = match needs.servers {
         Servers::No => (None, None),
         Servers::PostgresAndBrowser => (Some(postgres::Cluster::start()?), Some(chromium::find()?)),
@@ -112,5 +121,10 @@ pub fn prepare(needs: &Needs) -> anyhow::Result<Prepared> {
         S3::No => None,
         S3::Server => Some(s3::program()?),
     };
-    Ok(Prepared { postgres, browser, s3 })
+    Ok(Prepared {
+        postgres,
+        browser,
+        s3,
+        _images: images,
+    })
 }

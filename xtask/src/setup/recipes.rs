@@ -1,6 +1,7 @@
-//! The test images as data: which Debian packages of which suite, which scripts, which configuration. Three suites
-//! give three versions of each server under the names that the official images have.
+//! The test images as data, and the one list of those there are: which Debian packages of which suite, which scripts,
+//! which configuration. Three suites give three versions of each server under the names that the official images have.
 
+use super::broker;
 use crate::process;
 use anyhow::Context;
 use sha2::{Digest, Sha256};
@@ -44,18 +45,16 @@ pub const EXCLUDED: &[&str] = &[
     "/usr/lib/galera*",
 ];
 
-/// Every image we can make.
+/// Every image we can make: all that examples, tests, demo and tutorial run.
 pub const RECIPES: &[Recipe] = &[
     BUSYBOX,
-    debian("debian:bullseye", "bullseye"),
-    debian("debian:bookworm", "bookworm"),
-    debian("debian:trixie", "trixie"),
+    DEBIAN,
     redis("redis:6", "bullseye"),
     redis("redis:7", "bookworm"),
     redis("redis:8", "trixie"),
-    postgres("postgres:13", "bullseye", &["postgresql-13"], "13"),
-    postgres("postgres:15", "bookworm", &["postgresql-15"], "15"),
-    postgres("postgres:17", "trixie", &["postgresql-17"], "17"),
+    postgres("postgres:13", "bullseye", "13", &["postgresql-13"]),
+    postgres("postgres:15", "bookworm", "15", &["postgresql-15"]),
+    postgres("postgres:17", "trixie", "17", &["postgresql-17"]),
     mariadb("mariadb:10.5", "bullseye"),
     mariadb("mariadb:10.11", "bookworm"),
     mariadb("mariadb:11.8", "trixie"),
@@ -85,18 +84,16 @@ const BUSYBOX: Recipe = Recipe {
     proof: &["sh", "-c", "true"],
 };
 
-const fn debian(name: &'static str, suite: &'static str) -> Recipe {
-    Recipe {
-        name,
-        suite,
-        variant: "minbase",
-        packages: &[],
-        folder: None,
-        argument: "",
-        config: &[r#"CMD ["bash"]"#],
-        proof: &["bash", "-c", "apt-get --version"],
-    }
-}
+const DEBIAN: Recipe = Recipe {
+    name: "debian:bookworm",
+    suite: "bookworm",
+    variant: "minbase",
+    packages: &[],
+    folder: None,
+    argument: "",
+    config: &[r#"CMD ["bash"]"#],
+    proof: &["bash", "-c", "apt-get --version"],
+};
 
 const fn redis(name: &'static str, suite: &'static str) -> Recipe {
     Recipe {
@@ -120,8 +117,8 @@ const fn redis(name: &'static str, suite: &'static str) -> Recipe {
 const fn postgres(
     name: &'static str,
     suite: &'static str,
-    packages: &'static [&'static str],
     version: &'static str,
+    packages: &'static [&'static str],
 ) -> Recipe {
     Recipe {
         name,
@@ -174,25 +171,43 @@ impl Recipe {
 
     /// A script of the image's folder, if it has one of this name.
     pub fn script(&self, name: &str) -> Option<PathBuf> {
-        let script = process::workspace().join("docker/images").join(self.folder?).join(name);
+        let script = self.folder()?.join(name);
         script.exists().then_some(script)
     }
 
     /// A hash of everything that decides what comes out, but for new package versions: equal hashes need no new image.
     ///
     /// # Errors
-    /// When a script cannot be read.
+    /// When a file of the image's folder cannot be read.
     pub fn hash(&self) -> anyhow::Result<String> {
         let mut hash = Sha256::new();
         hash.update(format!("{METHOD} {self:?} {EXCLUDED:?}"));
-        for name in ["prepare.sh", "customize.sh", "docker-entrypoint.sh"] {
-            if let Some(script) = self.script(name) {
-                let text = std::fs::read(&script).with_context(|| format!("read {}", script.display()))?;
-                hash.update(name);
-                hash.update(text);
-            }
+        if self.name == KAFKA.name {
+            hash.update(format!("{:?}", broker::CRATE));
+        }
+        for file in self.files()? {
+            let text = std::fs::read(&file).with_context(|| format!("read {}", file.display()))?;
+            hash.update(file.file_name().unwrap_or_default().as_encoded_bytes());
+            hash.update(text);
         }
         Ok(hex::encode(hash.finalize())[..16].to_owned())
+    }
+
+    /// The files of the image's folder, in order.
+    fn files(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let Some(folder) = self.folder() else {
+            return Ok(Vec::new());
+        };
+        let entries = std::fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))?;
+        let mut files: Vec<PathBuf> = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()?;
+        files.sort();
+        Ok(files)
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        Some(process::workspace().join("docker/images").join(self.folder?))
     }
 }
 

@@ -1,7 +1,9 @@
 //! `cargo xtask test`: everything that must be true, on a machine where nothing runs yet. Each check counts as one
 //! test; the last line is `N passed, M failed`.
 
-use crate::setup::{self, Needs, Prepared, S3, Servers};
+use crate::setup::from_nothing::Begin;
+use crate::setup::images::names::Policy;
+use crate::setup::{self, Needs, Prepared, S3, Servers, images};
 use crate::{leftovers, process, say, tidy};
 use anyhow::Context;
 use std::process::{Command, ExitCode};
@@ -12,27 +14,28 @@ mod scripts;
 mod suite;
 mod tally;
 
-/// The images that tests use.
-pub const IMAGES: &[&str] = &[
-    "busybox",
-    "debian:bookworm",
-    "redis:6",
-    "redis:7",
-    "postgres:13",
-    "postgres:15",
-    "postgres:17",
-    "mariadb:10.5",
-    "mariadb:10.11",
-    "mariadb:11.8",
-    "kafka:tansu-0.6",
-];
-
 /// Check and test everything; the last line is `N passed, M failed`.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Only the tests, and of them only those whose name contains this.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// First remove what this project made on this machine: images, containers, networks and volumes by their labels,
+    /// and scratch files. Whatever else uses Drover on this engine loses its containers, too. With the variable CI set,
+    /// a run does this by itself when an image is of an older recipe.
+    #[arg(long)]
+    from_nothing: bool,
+}
+
+impl Arguments {
+    fn begin(&self) -> Begin {
+        let ci = std::env::var("CI").unwrap_or_default();
+        match (self.from_nothing, ci.as_str()) {
+            (true, _) => Begin::FromNothing,
+            (false, "" | "false" | "0") => Begin::AsItIs,
+            (false, _) => Begin::FromNothingWhenStale,
+        }
+    }
 }
 
 /// Where it stands: the count, and how long each stage took.
@@ -51,7 +54,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         stages: Vec::new(),
     };
     let needs = Needs {
-        images: IMAGES,
+        begin: arguments.begin(),
+        images: images::all(),
+        policy: Policy::OursAlone,
         servers: Servers::PostgresAndBrowser,
         s3: S3::Server,
     };

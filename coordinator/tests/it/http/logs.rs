@@ -10,7 +10,8 @@ async fn running_job() -> (TestApp, TestRepository, SimAgent, Lease) {
     let app = TestApp::start().await;
     let mut repository = TestRepository::new("app");
     app.add(&mut repository).await;
-    let file = "jobs:\n  test:\n    image: busybox\n    services: {db: {image: redis}}\n    steps: [make, make test]\n";
+    let file =
+        "jobs:\n  test:\n    image: busybox\n    services: {db: {image: \"redis:7\"}}\n    steps: [make, make test]\n";
     app.push(&repository, &[(".drover.yml", file)]).await;
     let mut agent = SimAgent::enrol(&app).await;
     let lease = agent.take(&app).await;
