@@ -21,6 +21,9 @@ rm -rf "$root"/var/lib/mysql/* "$root"/usr/local/share/mariadb/data
 chroot "$root" mariadb-install-db --force --user=mysql --datadir=/usr/local/share/mariadb/data --skip-test-db \
     --auth-root-authentication-method=normal >/dev/null
 chroot "$root" chown -R mysql:mysql /usr/local/share/mariadb /run/mysqld /var/lib/mysql
+# Any `--user` may copy the data and make its socket.
+chmod -R go+rX "$root/usr/local/share/mariadb"
+chmod 1777 "$root/run/mysqld"
 if [ ! -e "$root/usr/bin/mariadb-admin" ]; then ln -s mysqladmin "$root/usr/bin/mariadb-admin"; fi
 if [ ! -e "$root/usr/sbin/mariadbd" ]; then ln -s mysqld "$root/usr/sbin/mariadbd"; fi
 

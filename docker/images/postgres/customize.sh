@@ -16,11 +16,13 @@ done
 mkdir -p "$root/usr/local/share/postgres/data" "$root/docker-entrypoint-initdb.d" "$root/var/run/postgresql" \
     "$root/var/lib/postgresql/data"
 chroot "$root" chown -R postgres:postgres /usr/local/share/postgres /var/lib/postgresql /var/run/postgresql
+# As in the official image: any `--user` may make its folder and socket there.
+chmod 1777 "$root/var/lib/postgresql/data"
+chroot "$root" chmod 3777 /var/run/postgresql
 chroot "$root" setpriv --reuid=postgres --regid=postgres --init-groups -- \
     "$programs/initdb" --no-sync --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
     --wal-segsize=1 -D /usr/local/share/postgres/data
-chroot "$root" rm -rf /usr/local/share/postgres/data/postgresql.auto.conf
-cat >"$root/usr/local/share/postgres/data/postgresql.auto.conf" <<'END'
+cat >"$root/usr/local/share/postgres/settings.conf" <<'END'
 listen_addresses = '*'
 dynamic_shared_memory_type = posix
 log_timezone = 'Etc/UTC'
@@ -28,7 +30,7 @@ timezone = 'Etc/UTC'
 # A test database is thrown away: nothing is gained by waiting for the disk.
 fsync = off
 END
-chroot "$root" chown postgres:postgres /usr/local/share/postgres/data/postgresql.auto.conf
+cat "$root/usr/local/share/postgres/settings.conf" >"$root/usr/local/share/postgres/data/postgresql.auto.conf"
 
 rm -rf "$root"/usr/lib/*/perl "$root"/usr/share/perl "$root"/usr/lib/*/libperl.so* "$root"/usr/lib/*/libz3.so* \
     "$root"/usr/share/i18n "$root"/usr/lib/*/gconv "$root"/var/cache/debconf/*-old

@@ -8,9 +8,11 @@ if [ "${1:-}" != redis-server ]; then exec "$@"; fi
 case "${2:-}" in -v | --version | -h | --help) exec "$@" ;; esac
 
 if [ "$(id -u)" = 0 ]; then
-    chown redis:redis .
+    find . \! -user redis -exec chown redis '{}' +
     exec setpriv --reuid=redis --regid=redis --init-groups -- "$0" "$@"
 fi
+# What it writes is for itself, unless somebody said otherwise.
+if [ "$(umask)" = 0022 ]; then umask 0077; fi
 # Debian's package asks for a password from other machines unless told otherwise; the official image does not.
 case " $* " in
     *" --protected-mode "*) exec "$@" ;;
