@@ -139,6 +139,7 @@ impl<'r> Loader<'_, 'r> {
         );
         let included = root
             .get("include")
+            .filter(|node| !node.is_null())
             .map(|node| self.included(node, folder, variables))
             .unwrap_or_default();
         let mut services = self.services(root, folder, variables);

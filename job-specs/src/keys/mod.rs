@@ -70,7 +70,7 @@ pub(crate) enum Foreign {
 pub(crate) fn is_harmless(key: &str, value: &str) -> bool {
     matches!(
         (key, value),
-        ("privileged" | "use_api_socket", "false")
+        ("privileged" | "use_api_socket", "false" | "no" | "off")
             | ("network_mode", "bridge" | "default")
             | ("ipc", "private" | "shareable")
             | ("cgroup", "private")

@@ -156,12 +156,14 @@ impl Reader<'_> {
                 meant_by(unknown(), ours, !has(ours))
             }
             Some(Foreign::Hint(what_to_do)) => unknown().help(what_to_do),
+            Some(Foreign::Later | Foreign::Refused(_) | Foreign::Ignored(_)) if harmless(name, &entry.node) => {
+                return None;
+            }
             Some(Foreign::Later) => {
                 let message = format!("`{name}` in {owner} is not supported yet");
                 Problem::at(&codes::NOT_YET, place, message).help("remove it for now")
             }
-            Some(Foreign::Refused(_)) if harmless(name, &entry.node) => return None,
-            // Most Compose files have it, and nothing but its name depends on it.
+            // Most Compose files have it, and others find the service by it as by an alias.
             Some(Foreign::Refused(reason)) if name == CONTAINER_NAME && self.in_compose(place) => {
                 Problem::at(&codes::IGNORED, place, format!("`{name}` is ignored in {owner}")).note(reason)
             }

@@ -88,8 +88,18 @@ fn what_is_empty_is_not_set() {
         "labels:",
         "depends_on:",
         "logging:",
+        "privileged: no",
+        "privileged: \"off\"",
+        "devices: []",
+        "group_add: []",
+        "group_add: [\"${EMPTY:-}\"]",
+        "external_links: []",
+        "post_start:",
+        "links: [\"${EMPTY:-}\"]",
+        "container_name: \"${EMPTY:-}\"",
+        "extends:",
     ] {
-        let (mut found, mut findings) = service(keys);
+        let (mut found, mut findings) = service(&format!("{keys}\nx-nothing: 1"));
         // a variable of the agent's host would be one that is not there
         findings.retain(|finding| !finding.starts_with("DRV0326"));
         if found["healthcheck"]["of_image"] == Value::Bool(true) {
