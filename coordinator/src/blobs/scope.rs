@@ -1,6 +1,6 @@
-//! Who may read and write which cache. A cache belongs to the reference whose builds wrote it. A build reads those of
-//! its own reference, then of the branch that it is to be merged into, then of the default branch; it writes those of
-//! its own reference only, and only when its code is trusted. So nothing that a fork or a side branch writes is ever
+//! Who may read and write which cache. A cache belongs to the reference whose builds wrote it; a build whose commit is not
+//! on the reference that it names has caches of its own (`builds/standing.rs`). A build reads those of its own, then of the branch that it is to be merged into, then of the default branch; it writes those of
+//! its own only, and only when its code is trusted. So nothing that a fork or a side branch writes is ever
 //! read by a build of the default branch.
 
 use std::collections::HashMap;
@@ -46,13 +46,13 @@ impl DefaultBranches {
 
 /// The scope that a build may write. `None`: its code is not trusted.
 pub(crate) fn writable(asker: &Asker) -> Option<&str> {
-    asker.trusted.then_some(asker.reference.as_str())
+    asker.trusted.then_some(asker.scope.as_str())
 }
 
 /// The scopes that a build may read, its own first.
 fn readable(asker: &Asker, default_branch: Option<String>) -> Vec<String> {
     let base = asker.base.as_ref().map(|branch| format!("refs/heads/{branch}"));
-    let mut scopes = vec![asker.reference.clone()];
+    let mut scopes = vec![asker.scope.clone()];
     for scope in base.into_iter().chain(default_branch) {
         if !scopes.contains(&scope) {
             scopes.push(scope);
@@ -102,7 +102,7 @@ pub(crate) async fn find(
 async fn find_cache(app: &App, asker: &Asker, key: &str, fallback: &[String]) -> Result<Option<Cache>, BlobError> {
     let (store, repository) = (&app.store, &asker.repository);
     // Mostly there is no need to ask for the default branch.
-    if let Some(own) = caches::exact(store, repository, &asker.reference, key).await? {
+    if let Some(own) = caches::exact(store, repository, &asker.scope, key).await? {
         return Ok(Some(own));
     }
     let scopes = readable_by(app, asker).await;
@@ -128,14 +128,14 @@ mod tests {
 
     use super::*;
 
-    fn asker(reference: &str, base: Option<&str>, trusted: bool) -> Asker {
+    fn asker(scope: &str, base: Option<&str>, trusted: bool) -> Asker {
         Asker {
             repository: RepositoryId("r".into()),
             git: String::new(),
             build: 1,
             job: JobId("j".into()),
             spec: JobSpec::default(),
-            reference: reference.into(),
+            scope: scope.into(),
             base: base.map(str::to_owned),
             trusted,
         }

@@ -1,15 +1,14 @@
 //! One delivery: what it says, what comes of it, and whether another try may help.
 
-use protocol::ids::DeliveryId;
-
 use crate::app::App;
 use crate::git::{Compare, ObjectId, Reference};
 use crate::store::deliveries::{FullDelivery, Outcome};
+use crate::store::order;
 use crate::store::repositories::Repository;
 use crate::store::{Micros, StoreError, deliveries, repositories};
 use crate::webhooks::{self, Message, Origin, PullRequest, Push};
 
-use super::{NoBuild, Target, build, target};
+use super::{NoBuild, Target, build, standing, target};
 
 /// Pauses before the next try, in seconds; after the last one it is given up.
 const PAUSES: [i64; 7] = [2, 5, 15, 60, 300, 900, 3_600];
@@ -58,25 +57,44 @@ async fn became(app: &App, delivery: FullDelivery) -> Became {
         Ok(repository) => repository,
         Err(error) => return from_store(error),
     };
+    let now = app.store.now();
     match webhooks::parse(repository.forge, &delivery.delivery.event, &delivery.body) {
         Err(malformed) => Became::Never(malformed.to_string()),
         Ok(Message::Ping) => said("ping: the webhook works"),
         Ok(Message::Other(event)) => said(&format!("`{event}` events start no build")),
-        Ok(Message::Push(push)) if push.is_deletion() => said("the branch or tag was deleted: nothing to build"),
-        Ok(Message::Push(push)) => started(app, &repository, pushed(push, &delivery)).await,
+        Ok(Message::Push(push)) if push.is_deletion() => match standing::removed(app, &repository, push).await {
+            Err(error) => from_store(error),
+            Ok(()) => said("the branch or tag was deleted: nothing to build"),
+        },
+        Ok(Message::Push(push)) => started(app, &repository, pushed(push, (&delivery, now))).await,
         Ok(Message::PullRequest(request)) => match request.unwanted() {
             Some(why) => said(&why),
-            None => started(app, &repository, requested(request, &delivery)).await,
+            None => started(app, &repository, requested(request, (&delivery, now))).await,
         },
     }
 }
 
-/// One that has made its build and is delivered again by hand makes another.
-fn once(delivery: &FullDelivery) -> Option<DeliveryId> {
-    delivery.delivery.build.is_none().then(|| delivery.delivery.id.clone())
+/// One that has made its build and is delivered again by hand makes another: that is asked for now, and is no push.
+fn by_hand(delivery: &FullDelivery) -> bool {
+    delivery.delivery.build.is_some()
 }
 
-fn pushed(push: Push, delivery: &FullDelivery) -> Result<Target, NoBuild> {
+fn target_of(
+    (event, reference): (&'static str, Reference),
+    push: order::Push,
+    (delivery, now): (&FullDelivery, Micros),
+) -> Target {
+    match by_hand(delivery) {
+        true => Target::new(event, reference, now),
+        false => Target {
+            delivery: Some(delivery.delivery.id.clone()),
+            push: Some(push),
+            ..Target::new(event, reference, delivery.delivery.received_at)
+        },
+    }
+}
+
+fn pushed(push: Push, delivery: (&FullDelivery, Micros)) -> Result<Target, NoBuild> {
     let reference = Reference::parse(&push.reference)?;
     let event = if reference.tag().is_some() { "tag" } else { "push" };
     let compare = match push.before.as_deref().map(ObjectId::parse) {
@@ -85,30 +103,46 @@ fn pushed(push: Push, delivery: &FullDelivery) -> Result<Target, NoBuild> {
         Some(Err(_)) if reference.branch().is_some() => Compare::DefaultBranch,
         Some(Err(_)) | None => Compare::Nothing,
     };
+    let moved = order::Push {
+        stream: reference.as_str().to_owned(),
+        before: push.before.as_deref().map(standing::commit),
+        ..order::Push::default()
+    };
     Ok(Target {
         id: push.after.as_deref().map(ObjectId::parse).transpose()?,
-        delivery: once(delivery),
         compare,
-        ..Target::new(event, reference)
+        ..target_of((event, reference), moved, delivery)
     })
 }
 
-/// The trust of a pull request is decided here, by whose repository its code comes from, and is kept with the build.
-fn requested(request: PullRequest, delivery: &FullDelivery) -> Result<Target, NoBuild> {
+/// Whether a pull request may be trusted is decided here, by whose repository its code comes from.
+fn requested(request: PullRequest, delivery: (&FullDelivery, Micros)) -> Result<Target, NoBuild> {
     let reference = Reference::parse(&request.reference)?;
     let base = Reference::from_people(&request.base)?;
     let id = request.head.as_deref().map(ObjectId::parse).transpose()?;
+    let is_again = request.action == "reopened";
+    let moved = order::Push {
+        stream: format!("pull request {}", request.number),
+        before: request.before.as_deref().map(standing::commit),
+        // Opened again, it has no new commits: the body alone tells one such delivery from another.
+        mark: if is_again {
+            webhooks::hash(&delivery.0.body)
+        } else {
+            String::new()
+        },
+        forge_at: request.updated_at,
+        ..order::Push::default()
+    };
     Ok(Target {
         id,
         branch: request.branch,
-        delivery: once(delivery),
         trusted: request.origin == Origin::SameRepository,
         compare: Compare::Base(base.clone()),
         pull_request: Some(target::PullRequest {
             number: request.number,
             base: base.branch().unwrap_or_default().to_owned(),
         }),
-        ..Target::new("pull_request", reference)
+        ..target_of(("pull_request", reference), moved, delivery)
     })
 }
 
@@ -124,6 +158,11 @@ async fn started(app: &App, repository: &Repository, target: Result<Target, NoBu
         }),
         Err(NoBuild::Git(error)) if error.is_passing() => Became::NotNow(error.to_string()),
         Err(NoBuild::Store(error)) => from_store(error),
+        Err(same @ NoBuild::SamePush(number)) => Became::Done(Outcome {
+            build: Some(number),
+            message: Some(same.to_string()),
+        }),
+        Err(NoBuild::Moving) => Became::NotNow(NoBuild::Moving.to_string()),
         Err(nothing @ (NoBuild::NoJobFile(_) | NoBuild::NotWanted { .. })) => Became::Done(Outcome {
             build: None,
             message: Some(nothing.to_string()),

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use job_specs::diagnostics::{Diagnostic, Severity};
 use job_specs::file::JobFile;
-use job_specs::triggers::{Concurrency, Input, check_inputs, default_inputs};
+use job_specs::triggers::{Input, check_inputs, default_inputs};
 use job_specs::{Expansion, Facts};
 
+use super::standing::Looked;
 use super::{NoBuild, Target, read, schedules};
 use crate::app::App;
-use crate::git::{Address, Commit, Comparison, GitError, ObjectId, Reference, Wanted};
-use crate::store::builds::{self, Cause, NewBuild, NewJob};
+use crate::git::{Address, Commit, Comparison, GitError, JobFiles, ObjectId, Reference, Wanted};
+use crate::store::builds::{self, Cause, Created, NewBuild, NewJob, Order};
+use crate::store::order::Observed;
 use crate::store::origins::Origin;
 use crate::store::repositories::{self, Repository};
 
@@ -24,8 +26,11 @@ struct Found<'a> {
     id: &'a ObjectId,
 }
 
+/// How often the order of a push is looked at anew because others came in between.
+const LOOKS: usize = 10;
+
 /// Builds a target; gives the build's number.
-pub(super) async fn build(app: &App, repository: &Repository, target: Target) -> Result<i64, NoBuild> {
+pub(super) async fn build(app: &App, repository: &Repository, mut target: Target) -> Result<i64, NoBuild> {
     let address = Address::parse(&repository.git, &app.config.git.protocols)?;
     let wanted = Wanted {
         repository: repository.id.as_str(),
@@ -34,58 +39,59 @@ pub(super) async fn build(app: &App, repository: &Repository, target: Target) ->
         id: target.id.as_ref(),
     };
     let (commit, files) = app.mirrors.fetch(wanted).await?;
-    let short = commit.sha.get(..10).unwrap_or(&commit.sha).to_owned();
-    let unwanted = |why: String| NoBuild::NotWanted {
-        commit: short.clone(),
-        why,
+    let id = ObjectId::parse(&commit.sha)?;
+    let looked = Looked {
+        app,
+        repository,
+        address: &address,
+        commit: &id,
     };
-    if let Some(mark) = commit
-        .skip_mark
-        .filter(|_| matches!(target.event, "push" | "pull_request"))
-    {
-        return Err(unwanted(format!("its message says {mark}")));
+    let observed = looked.settle(&mut target).await?;
+    if let Some(number) = looked.built(&target, observed.as_ref()).await? {
+        return Err(NoBuild::SamePush(number));
     }
-    if files.is_empty() {
-        return Err(NoBuild::NoJobFile(short));
-    }
-    // Removed while we fetched: then its mirror must go again, and nothing is built.
-    repositories::by_id(&app.store, &repository.id).await?;
     let found = Found {
         app,
         repository,
         address: &address,
         target: &target,
         commit: &commit,
-        id: &ObjectId::parse(&commit.sha)?,
+        id: &id,
     };
-    let (parsed, files) = read::parse(app, (repository.id.as_str(), found.id), files).await?;
-    let (mut facts, mut errors) = (found.facts(), Vec::new());
-    if let Some(file) = &parsed.file {
-        found.refresh_schedules(file).await?;
-        errors = found.complete(file, &mut facts).await?;
-        file.wants(&facts).map_err(&unwanted)?;
-    }
-    let number = builds::reserve_number(&app.store).await?;
-    facts.build = Some(number);
-    let expansion = match parsed.file.map(|file| job_specs::expand(&file, &facts)) {
-        Some(Ok(expansion)) if errors.is_empty() => expansion,
-        Some(Err(found)) => {
-            errors.extend(found);
-            nothing()
+    let new = match found.plan(files).await {
+        Err(nothing @ (NoBuild::NoJobFile(_) | NoBuild::NotWanted { .. })) => {
+            looked.note(&target, observed.as_ref()).await?;
+            return Err(nothing);
         }
-        Some(Ok(_)) | None => nothing(),
+        planned => planned?,
     };
-    let diagnostics = [parsed.diagnostics, errors].concat();
-    let mut new = found.new_build(expansion, diagnostics);
-    new.number = Some(number);
-    new.cause.inputs = facts.inputs.clone();
-    new.origin = Some(Origin { facts, files });
-    let number = builds::create(&app.store, new).await?;
+    let number = store(&looked, (new, &target), observed).await?;
     metrics::counter!("drover_builds_total").increment(1);
     tracing::info!(build = number, repository.name, "a build is made");
     Ok(number)
 }
 
+/// Stores the build where it belongs among others.
+async fn store(
+    looked: &Looked<'_>,
+    (mut new, target): (NewBuild, &Target),
+    mut observed: Option<Observed>,
+) -> Result<i64, NoBuild> {
+    for _ in 0..LOOKS {
+        new.order = Order {
+            at: Some(target.at),
+            push: target.push.clone().zip(observed),
+        };
+        match builds::create_in_order(&looked.app.store, new.clone()).await? {
+            Created::New(number) => return Ok(number),
+            // By the same delivery, which another worker had, or by another one of the same push.
+            Created::Known(number) if target.delivery.is_none() => return Ok(number),
+            Created::Known(number) => return Err(NoBuild::SamePush(number)),
+            Created::Moved => observed = looked.look_again(target).await?,
+        }
+    }
+    Err(NoBuild::Moving)
+}
 /// Takes over what the job file of the default branch says about schedules and inputs, and builds nothing.
 pub(super) async fn look(app: &App, repository: &Repository, branch: Reference) -> Result<(), NoBuild> {
     let address = Address::parse(&repository.git, &app.config.git.protocols)?;
@@ -113,6 +119,47 @@ fn nothing() -> Expansion {
 }
 
 impl Found<'_> {
+    /// Reads the job files and expands them, unless they do not want such an event.
+    async fn plan(&self, files: JobFiles) -> Result<NewBuild, NoBuild> {
+        let (app, repository, commit) = (self.app, self.repository, self.commit);
+        let short = commit.sha.get(..10).unwrap_or(&commit.sha).to_owned();
+        let unwanted = |why: String| NoBuild::NotWanted {
+            commit: short.clone(),
+            why,
+        };
+        let can_skip = matches!(self.target.event, "push" | "pull_request");
+        if let Some(mark) = commit.skip_mark.filter(|_| can_skip) {
+            return Err(unwanted(format!("its message says {mark}")));
+        }
+        if files.is_empty() {
+            return Err(NoBuild::NoJobFile(short));
+        }
+        // Removed while we fetched: then its mirror must go again, and nothing is built.
+        repositories::by_id(&app.store, &repository.id).await?;
+        let (parsed, files) = read::parse(app, (repository.id.as_str(), self.id), files).await?;
+        let (mut facts, mut errors) = (self.facts(), Vec::new());
+        if let Some(file) = &parsed.file {
+            self.refresh_schedules(file).await?;
+            errors = self.complete(file, &mut facts).await?;
+            file.wants(&facts).map_err(&unwanted)?;
+        }
+        let number = builds::reserve_number(&app.store).await?;
+        facts.build = Some(number);
+        let expansion = match parsed.file.map(|file| job_specs::expand(&file, &facts)) {
+            Some(Ok(expansion)) if errors.is_empty() => expansion,
+            Some(Err(found)) => {
+                errors.extend(found);
+                nothing()
+            }
+            Some(Ok(_)) | None => nothing(),
+        };
+        let mut new = self.new_build(expansion, [parsed.diagnostics, errors].concat());
+        new.number = Some(number);
+        new.cause.inputs = facts.inputs.clone();
+        new.origin = Some(Origin { facts, files });
+        Ok(new)
+    }
+
     /// What is known without the job file.
     fn facts(&self) -> Facts {
         let (target, commit) = (self.target, self.commit);
@@ -176,9 +223,9 @@ impl Found<'_> {
 
     fn new_build(&self, expansion: Expansion, diagnostics: Vec<Diagnostic>) -> NewBuild {
         let (target, commit) = (self.target, self.commit.clone());
-        let message = expansion.jobs.is_empty().then(|| why_no_jobs(&diagnostics));
+        let no_jobs = expansion.jobs.is_empty().then(|| why_no_jobs(&diagnostics));
         let pull_request = target.pull_request.clone();
-        NewBuild {
+        let mut new = NewBuild {
             repository: self.repository.id.clone(),
             number: None,
             delivery: target.delivery.clone(),
@@ -196,28 +243,18 @@ impl Found<'_> {
                 base: pull_request.map(|pull_request| pull_request.base),
                 inputs: BTreeMap::new(),
             },
-            concurrency: expansion.concurrency.map(|wanted| own_road(wanted, target)),
+            concurrency: expansion.concurrency,
+            order: Order::default(),
+            cache_scope: target.cache_scope.clone(),
             origin: None,
             diagnostics,
-            message,
+            message: no_jobs.or_else(|| target.warning.clone()),
             jobs: expansion.jobs.into_iter().map(NewJob::new).collect(),
+        };
+        if !target.trusted {
+            new.concurrency = new.concurrency.map(|wanted| builds::apart(wanted, &new.cause));
         }
-    }
-}
-
-/// A job file that is not ours says which group it is in: it must not stop our builds with that, so each such pull
-/// request has groups of its own.
-fn own_road(wanted: Concurrency, target: &Target) -> Concurrency {
-    let number = target
-        .pull_request
-        .as_ref()
-        .map_or(0, |pull_request| pull_request.number);
-    match target.trusted {
-        true => wanted,
-        false => Concurrency {
-            group: format!("pull request {number}: {}", wanted.group),
-            ..wanted
-        },
+        new
     }
 }
 

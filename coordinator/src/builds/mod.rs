@@ -7,6 +7,7 @@ mod deliveries;
 mod make;
 mod read;
 mod schedules;
+mod standing;
 mod target;
 mod times;
 mod worker;
@@ -21,6 +22,7 @@ pub(crate) use deferred::expand_forever;
 pub(crate) use deliveries::process;
 pub(crate) use read::job_files;
 pub(crate) use schedules::{look_at, tick as schedules};
+pub(crate) use standing::rerun;
 pub(crate) use target::trigger;
 pub(crate) use worker::work;
 
@@ -50,6 +52,12 @@ pub(crate) enum NoBuild {
     /// Inputs that are not as the job file wants them, a sentence each.
     #[error("{}", .0.join("; "))]
     Inputs(Vec<String>),
+    /// The same push was delivered before.
+    #[error("the same push was delivered before: it is build #{0}")]
+    SamePush(i64),
+    /// Other pushes of the reference are processed all the time.
+    #[error("the reference moves faster than it can be looked at")]
+    Moving,
     /// The store said no.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -76,7 +76,7 @@ async fn start(app: &App, repository: &Repository, (due, at): (&Scheduled, Micro
             "{} {} {} {at}",
             repository.id, schedule.cron, schedule.timezone
         )),
-        ..Target::new("schedule", branch)
+        ..Target::new("schedule", branch, app.store.now())
     };
     build(app, repository, target).await
 }

@@ -7,6 +7,8 @@ use protocol::ids::DeliveryId;
 use super::{NoBuild, build};
 use crate::app::App;
 use crate::git::{Address, Compare, GitError, ObjectId, Reference};
+use crate::store::Micros;
+use crate::store::order::Push;
 use crate::store::repositories::Repository;
 
 /// What to build.
@@ -28,6 +30,14 @@ pub(super) struct Target {
     pub(super) compare: Compare,
     /// Values of inputs, as they were given.
     pub(super) inputs: BTreeMap<String, String>,
+    /// When somebody asked for it, or its delivery came.
+    pub(super) at: Micros,
+    /// The push that it is for; what it moved to is filled in once that is known.
+    pub(super) push: Option<Push>,
+    /// Whose caches it may write, when that is not its reference.
+    pub(super) cache_scope: Option<String>,
+    /// What people should know about its trust.
+    pub(super) warning: Option<String>,
 }
 
 /// The part of a target that only a pull request has.
@@ -39,9 +49,9 @@ pub(super) struct PullRequest {
 }
 
 impl Target {
-    /// Of a branch, tag or commit of the repository itself. Whoever may push there is trusted with its secrets; the head
-    /// of a pull request is whoever's.
-    pub(super) fn new(event: &'static str, reference: Reference) -> Target {
+    /// Of a branch, tag or commit of the repository itself, asked for at that time. Whoever may push there is trusted with
+    /// its secrets; the head of a pull request is whoever's.
+    pub(super) fn new(event: &'static str, reference: Reference, at: Micros) -> Target {
         Target {
             event,
             branch: reference.branch().map(str::to_owned),
@@ -53,6 +63,10 @@ impl Target {
             pull_request: None,
             compare: Compare::Nothing,
             inputs: BTreeMap::new(),
+            at,
+            push: None,
+            cache_scope: None,
+            warning: None,
         }
     }
 }
@@ -65,6 +79,7 @@ pub(crate) async fn trigger(
     wanted: Option<&str>,
     inputs: BTreeMap<String, String>,
 ) -> Result<i64, NoBuild> {
+    let at = app.store.now();
     let (reference, id) = match wanted.map(ObjectId::parse) {
         None => (default_branch(app, repository).await?, None),
         Some(Ok(id)) => (default_branch(app, repository).await?, Some(id)),
@@ -73,7 +88,7 @@ pub(crate) async fn trigger(
     let manual = |reference| Target {
         id: id.clone(),
         inputs: inputs.clone(),
-        ..Target::new("manual", reference)
+        ..Target::new("manual", reference, at)
     };
     let name = wanted.filter(|name| !name.starts_with("refs/") && Some(*name) == reference.branch());
     match (build(app, repository, manual(reference)).await, name) {

@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_blobs.sql"),
     include_str!("../../migrations/0003_flow.sql"),
     include_str!("../../migrations/0005_reports.sql"),
+    include_str!("../../migrations/0006_order.sql"),
 ];
 /// The newest schema that this program knows.
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;

@@ -82,7 +82,7 @@ impl Mirrors {
         let kept = kept_as(&format!("before {}", what.reference.as_str()));
         let refspec = format!("+{}:{kept}", id.as_str());
         match self
-            .bring_refs(&mirror, what.address, ("--depth=1", &[refspec]))
+            .bring_refs(&mirror, what.address, (&["--depth=1"], &[refspec]))
             .await?
         {
             Ended::Well(_) => Ok(Some(id.clone())),
@@ -103,7 +103,7 @@ impl Mirrors {
             format!("+{}:{kept}", what.commit.as_str()),
         ];
         for depth in DEPTHS {
-            match self.bring_refs(&mirror, what.address, (depth, &refspecs)).await? {
+            match self.bring_refs(&mirror, what.address, (&[depth], &refspecs)).await? {
                 Ended::Well(_) => {}
                 Ended::Badly(said) if said.contains("--unshallow on a complete repository") => {}
                 Ended::Badly(_) => return Ok(None),

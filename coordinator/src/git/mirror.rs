@@ -177,7 +177,7 @@ impl Mirrors {
         };
         let refspec = format!("+{source}:{kept}");
         match self
-            .bring_refs(mirror, wanted.address, ("--depth=1", &[refspec]))
+            .bring_refs(mirror, wanted.address, (&["--depth=1"], &[refspec]))
             .await?
         {
             Ended::Well(_) => Ok(()),
@@ -186,12 +186,12 @@ impl Mirrors {
         }
     }
 
-    /// Fetches references, with as much history as `depth` says.
+    /// Fetches references, with as much history as the options of git say.
     pub(super) async fn bring_refs(
         &self,
         mirror: &Path,
         address: &Address,
-        (depth, refspecs): (&str, &[String]),
+        (options, refspecs): (&[&str], &[String]),
     ) -> Result<Ended, GitError> {
         let mut arguments = vec![
             "fetch",
@@ -199,10 +199,9 @@ impl Mirrors {
             "--no-tags",
             "--no-recurse-submodules",
             "--no-write-fetch-head",
-            depth,
-            "--end-of-options",
-            address.as_str(),
         ];
+        arguments.extend(options);
+        arguments.extend(["--end-of-options", address.as_str()]);
         arguments.extend(refspecs.iter().map(String::as_str));
         let ended = git(&self.settings, mirror, &arguments).await;
         ended.map_err(|error| GitError::Mirror(format!("git cannot be started: {error}")))
@@ -265,7 +264,7 @@ pub(super) fn kept_as(reference: &str) -> String {
 }
 
 /// What git says is wrong, for people: its `fatal:` line, without its prefix.
-fn reason(said: &str) -> String {
+pub(super) fn reason(said: &str) -> String {
     let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
     let chosen = lines()
         .find(|line| line.starts_with("fatal:"))

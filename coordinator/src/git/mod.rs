@@ -8,6 +8,7 @@ mod command;
 mod commit;
 mod mirror;
 mod names;
+mod reach;
 mod tree;
 
 pub use address::{Address, BadAddress};
@@ -15,6 +16,7 @@ pub use changes::{Compare, Comparison};
 pub use commit::{Commit, JobFiles};
 pub use mirror::{Mirrors, Wanted};
 pub use names::{BadName, ObjectId, Reference};
+pub use reach::{Asked, Place};
 pub use tree::{CommitTree, KeptFiles, ReadFiles};
 
 /// Why a commit could not be read. The text is for people and says nothing that is secret.

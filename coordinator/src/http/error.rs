@@ -173,6 +173,8 @@ impl From<NoBuild> for ApiError {
             NoBuild::NoJobFile(_) => ApiError::Unprocessable("no_job_file", sentence),
             NoBuild::NotWanted { .. } => ApiError::Unprocessable("not_wanted", sentence),
             NoBuild::Inputs(_) => ApiError::Unprocessable("bad_inputs", sentence),
+            NoBuild::SamePush(_) => ApiError::Conflict("same_push", sentence),
+            NoBuild::Moving => ApiError::Busy(sentence),
         }
     }
 }

@@ -55,7 +55,7 @@ async fn receive(
     };
     let event = webhooks::event(repository.forge, &headers);
     let new = NewDelivery {
-        external_id: Some(webhooks::delivery_id(repository.forge, &headers, &body)),
+        external_id: webhooks::delivery_id(repository.forge, &headers),
         reference: webhooks::about(repository.forge, &event, &body),
         event,
         repository: repository.id,

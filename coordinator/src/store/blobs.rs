@@ -39,8 +39,8 @@ pub struct Asker {
     pub job: JobId,
     /// What runs.
     pub spec: JobSpec,
-    /// The reference that is built.
-    pub reference: String,
+    /// Its own caches: the reference that is built, unless its commit is not on it.
+    pub scope: String,
     /// The branch that a pull request is to be merged into.
     pub base: Option<String>,
     /// Whether the code is ours.
@@ -52,7 +52,8 @@ pub struct Asker {
 /// # Errors
 /// `StaleLease`.
 pub async fn asker(store: &Store, hold: &Hold) -> Result<Asker, StoreError> {
-    let sql = "select j.id, j.build, j.repository, r.git, b.reference, b.base, b.trusted, s.spec
+    let sql = "select j.id, j.build, j.repository, r.git,
+               coalesce(b.cache_scope, b.reference) as scope, b.base, b.trusted, s.spec
                from attempts t join jobs j on j.id = t.job join builds b on b.number = j.build
                join repositories r on r.id = j.repository join specs s on s.job = j.id
                where t.id = $1 and t.agent = $2 and t.epoch = $3 and t.state = 'active'";
@@ -67,7 +68,7 @@ pub async fn asker(store: &Store, hold: &Hold) -> Result<Asker, StoreError> {
         build: row.get("build")?,
         job: JobId(row.get("id")?),
         spec: row.json("spec")?,
-        reference: row.get("reference")?,
+        scope: row.get("scope")?,
         base: row.get("base")?,
         trusted: row.flag("trusted")?,
     })

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::jobs::{self, Job};
 use super::making::Insert;
+use super::order::{Observed, Push};
 use super::origins::Origin;
 use super::{Micros, Store, StoreError, counters, ended, pages};
 use crate::db::{DbError, Row, args};
@@ -58,6 +59,10 @@ pub struct NewBuild {
     pub cause: Cause,
     /// How it shares the road with other builds.
     pub concurrency: Option<Concurrency>,
+    /// Where it belongs among the others of its group.
+    pub order: Order,
+    /// Whose caches it may write, when that is not its reference.
+    pub cache_scope: Option<String>,
     /// What it is made from; its deferred jobs are expanded from it.
     pub origin: Option<Origin>,
     /// What is wrong with the job file, if anything is.
@@ -66,6 +71,39 @@ pub struct NewBuild {
     pub message: Option<String>,
     /// In the order of the file. Empty: the build has failed.
     pub jobs: Vec<NewJob>,
+}
+
+/// Why the code of a build is not trusted although its event would be.
+pub const UNTRUSTED: &str = "built as untrusted: the commit is on no branch or tag of the repository";
+
+/// The concurrency group of code that is not ours. Its job file says which group it is in: it must not stop our builds
+/// with that, so each such pull request, and everything else, has groups of its own.
+pub fn apart(wanted: Concurrency, cause: &Cause) -> Concurrency {
+    let group = match cause.pull_request {
+        Some(number) => format!("pull request {number}: {}", wanted.group),
+        None => format!("untrusted: {}", wanted.group),
+    };
+    Concurrency { group, ..wanted }
+}
+
+/// Where a build belongs among others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Order {
+    /// When somebody asked for it, or its delivery came; `None`: now.
+    pub at: Option<Micros>,
+    /// The push that it is for, and what its repository said about it.
+    pub push: Option<(Push, Observed)>,
+}
+
+/// What became of a build to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New(i64),
+    /// The same delivery, push or due time had made this one.
+    Known(i64),
+    /// Other pushes of the reference were processed since its repository was asked: ask it again.
+    Moved,
 }
 
 /// A job to make.
@@ -193,12 +231,23 @@ pub async fn reserve_number(store: &Store) -> Result<i64, StoreError> {
         .await
 }
 
-/// Makes a build and its jobs; those without needs are queued at once. A delivery, or a due time, that has made its
+/// Makes a build and its jobs; those without needs are queued at once. A delivery, a push, or a due time, that has made its
 /// build already gives the number of that build.
 ///
 /// # Errors
 /// `Refused` when a job needs one that is not in the build; `NotFound`: the repository.
 pub async fn create(store: &Store, new: NewBuild) -> Result<i64, StoreError> {
+    match create_in_order(store, new).await? {
+        Created::New(number) | Created::Known(number) => Ok(number),
+        Created::Moved => Err(StoreError::Refused("the reference moved: try again".into())),
+    }
+}
+
+/// The same for the build of a push, which may be late or come again.
+///
+/// # Errors
+/// As [`create`].
+pub async fn create_in_order(store: &Store, new: NewBuild) -> Result<Created, StoreError> {
     let insert = Insert {
         new,
         rerun_of: None,

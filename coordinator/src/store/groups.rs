@@ -5,8 +5,9 @@
 use job_specs::triggers::{Concurrency, ConcurrencyMode};
 
 use super::ended::{self, BuildLock};
-use super::{Change, Micros, Store, StoreError, to_word};
-use crate::db::{Tx, args};
+use super::order::{Placed, Relation};
+use super::{Change, Micros, Store, StoreError, from_word, to_word};
+use crate::db::{DbError, Row, Tx, args};
 
 /// What a job's `held` counts for its build's group; 1 is `max_parallel`'s.
 pub(super) const HELD: i64 = 2;
@@ -41,7 +42,7 @@ pub(super) async fn lock_of(tx: &mut Tx, build: i64) -> Result<Option<Group>, St
 }
 
 /// Where a new build stands in its group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Road {
     /// It may run.
@@ -50,44 +51,161 @@ pub(super) enum Road {
     Waiting,
 }
 
-/// Makes room for a new build as its mode says: stops those before it, or some of them. Its jobs are held when it
-/// must wait.
-pub(super) async fn enter(
-    tx: &mut Tx,
-    group: &Group,
-    (number, wanted): (i64, &Concurrency),
-    at: Micros,
-) -> Result<Road, StoreError> {
-    let why = format!("superseded by #{number}");
-    for (other, road) in open(tx, group).await? {
-        let gives_way = match wanted.mode {
-            ConcurrencyMode::Queue => false,
-            ConcurrencyMode::Latest => road == "waiting",
-            ConcurrencyMode::Cancel => true,
-        };
-        if gives_way {
-            let build = ended::lock_in_group(tx, other, group.clone()).await?;
-            ended::cancel_open(tx, &build, &why, at).await?;
-        }
-    }
-    let road = if open(tx, group).await?.is_empty() {
-        Road::Running
-    } else {
-        Road::Waiting
-    };
-    let sql = "update builds set concurrency = $2, concurrency_mode = $3, road = $4 where number = $1";
-    tx.run(sql, args![number, &wanted.group, to_word(&wanted.mode), to_word(&road)])
-        .await?;
-    Ok(road)
+/// What became of a build that came to its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entered {
+    /// It is in.
+    Road(Road),
+    /// A later one is, or was, there already: it must not run.
+    Superseded(i64),
 }
 
-/// The builds of a group that are not over, newest first.
-async fn open(tx: &mut Tx, group: &Group) -> Result<Vec<(i64, String)>, StoreError> {
-    let sql = "select number, road from builds where repository = $1 and concurrency = $2 and road is not null
-               order by number desc";
+/// A build that comes to a group.
+pub(super) struct Newcomer<'a> {
+    pub(super) number: i64,
+    pub(super) wanted: &'a Concurrency,
+    pub(super) reference: &'a str,
+    /// When it was asked for.
+    pub(super) at: Micros,
+    /// Its push among those of its stream.
+    pub(super) placed: Option<Placed>,
+}
+
+/// Another build of the group.
+struct Other {
+    number: i64,
+    reference: String,
+    at: Micros,
+    place: i64,
+    /// `None`: it is over.
+    road: Option<Road>,
+}
+
+impl Newcomer<'_> {
+    /// How another build stands to this one. Pushes to one reference by their own order; everything else by when it
+    /// was asked for. A push that its reference has left is older than its delivery: it comes before what was asked for
+    /// later, and nobody knows about the rest of its reference.
+    fn relation(&self, other: &Other) -> Relation {
+        let pushed = self.placed.as_ref();
+        let known = pushed.and_then(|placed| placed.builds.iter().find(|(build, _)| *build == other.number));
+        let has_left = pushed.is_some_and(|placed| !placed.is_tip) && other.reference == self.reference;
+        match known {
+            Some((_, relation)) => *relation,
+            None if other.at > self.at => Relation::Later,
+            None if has_left => Relation::Open,
+            None => Relation::Earlier,
+        }
+    }
+
+    /// Enters as its mode says: stops those before it, or some of them, or gives way to those after it. Its jobs are
+    /// held when it must wait.
+    pub(super) async fn enter(&self, tx: &mut Tx, group: &Group, now: Micros) -> Result<Entered, StoreError> {
+        let sql = "update builds set concurrency = $2, concurrency_mode = $3 where number = $1";
+        let mode = to_word(&self.wanted.mode);
+        tx.run(sql, args![self.number, &self.wanted.group, mode]).await?;
+        if self.wanted.mode != ConcurrencyMode::Queue
+            && let Some(later) = self.superseder(tx, group).await?
+        {
+            return Ok(Entered::Superseded(later));
+        }
+        let why = format!("superseded by #{}", self.number);
+        for other in open(tx, group).await? {
+            let gives_way = match self.wanted.mode {
+                ConcurrencyMode::Queue => false,
+                ConcurrencyMode::Latest => other.road == Some(Road::Waiting),
+                ConcurrencyMode::Cancel => true,
+            };
+            if gives_way && self.relation(&other) == Relation::Earlier {
+                let build = ended::lock_in_group(tx, other.number, group.clone()).await?;
+                ended::cancel_open(tx, &build, &why, now).await?;
+            }
+        }
+        self.stand(tx, group).await.map(Entered::Road)
+    }
+
+    /// The newest build of the group that is later than this one, over or not.
+    async fn superseder(&self, tx: &mut Tx, group: &Group) -> Result<Option<i64>, StoreError> {
+        let later = self.placed.iter().flat_map(|placed| &placed.builds);
+        let later = later.filter(|(_, relation)| *relation == Relation::Later);
+        let mut found: Vec<i64> = Vec::new();
+        for (build, _) in later {
+            let sql = "select number from builds where number = $1 and concurrency = $2";
+            let row = tx.first(sql, args![*build, &group.name]).await?;
+            found.extend(row.map(|row| row.get::<i64>("number")).transpose()?);
+        }
+        let sql = "select number, reference, ordered_at, place, road from builds where repository = $1
+                   and concurrency = $2 and ordered_at > $3 and number <> $4 order by ordered_at desc limit 100";
+        let rows = tx
+            .all(sql, args![&group.repository, &group.name, self.at, self.number])
+            .await?;
+        for other in rows.iter().map(Other::from_row) {
+            let other = other?;
+            found.extend((self.relation(&other) == Relation::Later).then_some(other.number));
+        }
+        Ok(found.into_iter().max())
+    }
+
+    /// Takes its place: before those that are later, after all others.
+    async fn stand(&self, tx: &mut Tx, group: &Group) -> Result<Road, StoreError> {
+        let others = open(tx, group).await?;
+        let next = others.iter().find(|other| self.relation(other) == Relation::Later);
+        let place = match (next, others.last()) {
+            (Some(next), _) => next.place,
+            (None, Some(last)) => last.place + 1,
+            (None, None) => 1,
+        };
+        let make_room = "update builds set place = place + 1 where repository = $1 and concurrency = $2
+                         and road is not null and place >= $3";
+        tx.run(make_room, args![&group.repository, &group.name, place]).await?;
+        let holder = others.iter().find(|other| other.road == Some(Road::Running));
+        let road = match holder {
+            None => Road::Running,
+            Some(holder) if holder.place >= place && give_back(tx, group, holder.number).await? => Road::Running,
+            Some(_) => Road::Waiting,
+        };
+        let sql = "update builds set place = $2, road = $3 where number = $1";
+        tx.run(sql, args![self.number, place, to_word(&road)]).await?;
+        Ok(road)
+    }
+}
+
+/// Takes the road from a build that has not begun; says whether it had not.
+async fn give_back(tx: &mut Tx, group: &Group, number: i64) -> Result<bool, StoreError> {
+    ended::lock_in_group(tx, number, group.clone()).await?;
+    // Locked, so that no agent gets one of them meanwhile.
+    let jobs = "select attempts from jobs where build = $1 order by position for update";
+    for row in tx.all(jobs, args![number]).await? {
+        if row.get::<i64>("attempts")? > 0 {
+            return Ok(false);
+        }
+    }
+    let hold = "update jobs set held = held + $2 where build = $1 and held < $2";
+    tx.run(hold, args![number, HELD]).await?;
+    tx.run("update builds set road = 'waiting' where number = $1", args![number])
+        .await?;
+    tx.tell(Change::Build(number));
+    Ok(true)
+}
+
+impl Other {
+    fn from_row(row: &Row) -> Result<Other, DbError> {
+        let road: Option<String> = row.get("road")?;
+        Ok(Other {
+            number: row.get("number")?,
+            reference: row.get("reference")?,
+            at: row.get("ordered_at")?,
+            place: row.get("place")?,
+            road: road.map(|road| from_word("road", &road)).transpose()?,
+        })
+    }
+}
+
+/// The builds of a group that are not over, first in line first.
+async fn open(tx: &mut Tx, group: &Group) -> Result<Vec<Other>, StoreError> {
+    let sql = "select number, reference, ordered_at, place, road from builds where repository = $1
+               and concurrency = $2 and road is not null order by place, number";
     let rows = tx.all(sql, args![&group.repository, &group.name]).await?;
-    let open = rows.iter().map(|row| Ok((row.get("number")?, row.get("road")?)));
-    open.collect()
+    Ok(rows.iter().map(Other::from_row).collect::<Result<_, _>>()?)
 }
 
 /// Jobs of a build ended: if those were the last, it leaves its group, and the next one goes.
@@ -103,10 +221,10 @@ pub(super) async fn leave_if_over(tx: &mut Tx, build: &BuildLock) -> Result<(), 
     let leave = "update builds set road = null where number = $1";
     tx.run(leave, args![build.number]).await?;
     let others = open(tx, group).await?;
-    if others.iter().any(|(_, road)| road == "running") {
+    if others.iter().any(|other| other.road == Some(Road::Running)) {
         return Ok(());
     }
-    if let Some((next, _)) = others.last() {
+    if let Some(Other { number: next, .. }) = others.first() {
         tx.run("update builds set road = 'running' where number = $1", args![*next])
             .await?;
         let free = "update jobs set held = held - $2 where build = $1 and held >= $2";

@@ -1,12 +1,13 @@
-//! Storing a new build: once for a delivery or a due time, in its concurrency group, with what it is made from, and
+//! Storing a new build: once for a delivery, a push or a due time, in its concurrency group, with what it is made from, and
 //! with its jobs; all of it in one transaction.
 
 use protocol::ids::DeliveryId;
 
-use super::builds::{NUMBERS, NewBuild};
+use super::builds::{Created, NUMBERS, NewBuild};
 use super::ended::{self, BuildLock};
-use super::groups::{self, Road};
+use super::groups::{self, Entered, Newcomer, Road};
 use super::new_jobs::{self, Place};
+use super::pushes::{self, Admitted};
 use super::{Change, Micros, StoreError, counters, origins, to_json};
 use crate::db::{Tx, args};
 
@@ -18,11 +19,20 @@ pub(super) struct Insert {
 }
 
 impl Insert {
-    pub(super) async fn run(self, tx: &mut Tx) -> Result<i64, StoreError> {
+    pub(super) async fn run(self, tx: &mut Tx) -> Result<Created, StoreError> {
         if let Some(number) = self.made_before(tx).await? {
-            return Ok(number);
+            return Ok(Created::Known(number));
         }
         super::repositories::must_exist(tx, &self.new.repository).await?;
+        let push = self.new.order.push.as_ref();
+        let own = match push {
+            None => None,
+            Some((push, observed)) => match pushes::admit(tx, &self.new.repository, push, observed).await? {
+                Admitted::Same(number) => return Ok(Created::Known(number)),
+                Admitted::Moved => return Ok(Created::Moved),
+                Admitted::Own(own) => Some(own),
+            },
+        };
         let number = match self.new.number {
             Some(number) => number,
             None => counters::next(tx, NUMBERS).await?,
@@ -38,23 +48,44 @@ impl Insert {
             (None, Some(first)) => origins::inherit(tx, number, first).await?,
             (None, None) => {}
         }
+        if let (Some(own), Some((push, _))) = (&own, push) {
+            own.keep(tx, &self.new.repository, (push, Some(number)), self.now)
+                .await?;
+        }
         let road = match (&group, wanted) {
-            (Some(group), Some(wanted)) => groups::enter(tx, group, (number, wanted), self.now).await?,
-            _ => Road::Running,
+            (Some(group), Some(wanted)) => {
+                let newcomer = Newcomer {
+                    number,
+                    wanted,
+                    reference: &self.new.cause.reference,
+                    at: self.asked_at(),
+                    placed: own.map(|own| own.placed),
+                };
+                newcomer.enter(tx, group, self.now).await?
+            }
+            _ => Entered::Road(Road::Running),
         };
         let place = Place {
             build: number,
             repository: &self.new.repository,
             trusted: self.new.cause.trusted,
             grouped: group.is_some(),
-            waits: road == Road::Waiting,
+            waits: road != Entered::Road(Road::Running),
             now: self.now,
         };
         let over = new_jobs::insert(tx, &place, &self.new.jobs).await?;
         tx.tell(Change::Build(number));
         // Nobody else sees the new build yet: that is as good as a lock.
-        ended::draw(tx, &BuildLock { number, group }, over, self.now).await?;
-        Ok(number)
+        let lock = BuildLock { number, group };
+        ended::draw(tx, &lock, over, self.now).await?;
+        if let Entered::Superseded(by) = road {
+            ended::cancel_open(tx, &lock, &format!("superseded by #{by}"), self.now).await?;
+        }
+        Ok(Created::New(number))
+    }
+
+    fn asked_at(&self) -> Micros {
+        self.new.order.at.unwrap_or(self.now)
     }
 
     /// The build of the same delivery or due time. The lock makes a second processor of the same one wait, and then
@@ -82,8 +113,9 @@ impl Insert {
         let (new, cause) = (&self.new, &self.new.cause);
         tx.run(
             "insert into builds (number, repository, delivery, event, branch, tag, reference, sha, title, author,
-             trusted, diagnostics, message, rerun_of, created_at, base, pull_request, inputs, due)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+             trusted, diagnostics, message, rerun_of, created_at, base, pull_request, inputs, due,
+             ordered_at, cache_scope)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
             args![
                 number,
                 &new.repository,
@@ -103,7 +135,9 @@ impl Insert {
                 &cause.base,
                 cause.pull_request,
                 to_json(&cause.inputs),
-                &new.due
+                &new.due,
+                self.asked_at(),
+                &new.cache_scope
             ],
         )
         .await?;

@@ -17,6 +17,8 @@ use crate::db::{Db, DbError, Tx, args};
 pub mod repositories;
 
 pub mod deliveries;
+pub mod order;
+pub mod pushes;
 
 pub mod builds;
 pub mod deferred;

@@ -88,7 +88,7 @@ pub(super) fn first_event(spec: &JobSpec, trusted: bool) -> (JobEvent, Option<Re
     }
     match secrets_it_would_get(spec) {
         Some(user) if !trusted => {
-            let why = format!("secrets are not given to pull requests from forks; {user} names some");
+            let why = format!("secrets are not given to code that is not trusted; {user} names some");
             (JobEvent::Refuse, because(ReasonCode::SecretMissing, &why))
         }
         _ => (JobEvent::NeedsMet, None),

@@ -1,5 +1,5 @@
-//! A build once more: all of it, what failed, or some of its jobs. It is a new build of the same commit with the trust
-//! of the first one; what it does not run again counts as it ended there.
+//! A build once more: all of it, what failed, or some of its jobs. It is a new build of the same commit with at most the
+//! trust of the first one; what it does not run again counts as it ended there.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -8,27 +8,27 @@ use job_specs::status::JobStatus;
 use protocol::attempt::ReasonCode;
 use protocol::ids::{JobId, RepositoryId};
 
-use super::builds::{self, NewBuild, NewJob, Rerun};
+use super::builds::{self, Created, NewBuild, NewJob, Order, Rerun, UNTRUSTED};
 use super::making::Insert;
 use super::{Micros, Store, StoreError, ended, jobs, to_word};
 use crate::db::{DbError, Row, Tx, args};
 
-/// Makes a new build of the same commit, with the trust of the first one; gives its number.
+/// Makes a new build of the same commit, trusted only if the first one was and `trusted` says so; gives its number.
 ///
 /// # Errors
 /// `NotFound`; `Refused` when the build is not over, or nothing of it is to run again.
-pub async fn rerun(store: &Store, number: i64, which: Rerun) -> Result<i64, StoreError> {
+pub async fn rerun(store: &Store, number: i64, (which, trusted): (Rerun, bool)) -> Result<i64, StoreError> {
     let now = store.now();
     store
-        .write(move |tx| Box::pin(async move { repeat(tx, number, which, now).await }))
+        .write(move |tx| Box::pin(async move { repeat(tx, number, (which, trusted), now).await }))
         .await
 }
 
-async fn repeat(tx: &mut Tx, number: i64, which: Rerun, now: Micros) -> Result<i64, StoreError> {
+async fn repeat(tx: &mut Tx, number: i64, (which, trusted): (Rerun, bool), now: Micros) -> Result<i64, StoreError> {
     ended::lock_build(tx, number).await?;
     let sql =
         "select repository, event, branch, tag, reference, sha, title, author, trusted, base, pull_request, inputs,
-               concurrency, concurrency_mode from builds where number = $1";
+               concurrency, concurrency_mode, cache_scope, message from builds where number = $1";
     let row = tx
         .first(sql, args![number])
         .await?
@@ -49,24 +49,37 @@ async fn repeat(tx: &mut Tx, number: i64, which: Rerun, now: Micros) -> Result<i
         };
         return Err(StoreError::Refused(why));
     }
-    let new = NewBuild {
+    let mut new = NewBuild {
         repository: RepositoryId(row.get("repository")?),
         number: None,
         delivery: None,
         due: None,
         cause: builds::cause(&row, "title")?,
         concurrency: builds::concurrency(&row)?,
+        order: Order::default(),
+        cache_scope: row.get("cache_scope")?,
         origin: None,
         diagnostics: Vec::new(),
         message: None,
         jobs,
     };
+    if new.cause.trusted && !trusted {
+        new.cause.trusted = false;
+        new.message = Some(UNTRUSTED.to_owned());
+        new.concurrency = new.concurrency.map(|wanted| builds::apart(wanted, &new.cause));
+    } else if !new.cause.trusted {
+        // Why it is not.
+        new.message = row.get("message")?;
+    }
     let insert = Insert {
         new,
         rerun_of: Some(number),
         now,
     };
-    insert.run(tx).await
+    match insert.run(tx).await? {
+        Created::New(number) | Created::Known(number) => Ok(number),
+        Created::Moved => Err(StoreError::Refused("the build is of no push".into())),
+    }
 }
 
 /// A job of the build that is repeated.

@@ -52,6 +52,8 @@ pub fn build(repository: &RepositoryId, jobs: Vec<NewJob>) -> NewBuild {
         due: None,
         cause,
         concurrency: None,
+        order: builds::Order::default(),
+        cache_scope: None,
         origin: None,
         diagnostics: Vec::new(),
         message: None,

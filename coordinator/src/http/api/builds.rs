@@ -209,7 +209,7 @@ async fn rerun(
         Which::Failed => Rerun::Failed,
         Which::Jobs(ids) => Rerun::Jobs(ids.into_iter().map(JobId).collect()),
     };
-    let made = builds::rerun(&app.store, number, which).await?;
+    let made = crate::builds::rerun(&app, number, which).await?;
     Ok((StatusCode::CREATED, Json(Made::new(made, &app.url))))
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn rerun_failed(State(app): State<App>, _: User, Path(number): 
 }
 
 async fn rerun(app: &App, number: i64, which: Rerun) -> Done {
-    let made = builds::rerun(&app.store, number, which).await?;
+    let made = crate::builds::rerun(app, number, which).await.map_err(ApiError::from)?;
     Ok(go(app, &routes::build(made), Notice::BuildAgain(made)))
 }
 

@@ -168,7 +168,7 @@ pub(super) async fn read(
 }
 
 async fn may_read(app: &App, asker: &Asker, sha: &str) -> Result<bool, ApiError> {
-    let own = std::slice::from_ref(&asker.reference);
+    let own = std::slice::from_ref(&asker.scope);
     if caches::has(&app.store, &asker.repository, own, sha).await? {
         return Ok(true);
     }

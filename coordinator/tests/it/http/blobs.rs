@@ -22,7 +22,7 @@ async fn app_with(file: &str) -> (TestApp, TestRepository, i64) {
 }
 
 /// An archive of these files.
-fn archive(files: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(zstd::Encoder::new(Vec::new(), 1).unwrap());
     for (name, content) in files {
         let mut header = tar::Header::new_gnu();
@@ -33,7 +33,7 @@ fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     tar.into_inner().unwrap().finish().unwrap()
 }
 
-async fn put(app: &TestApp, agent: &SimAgent, lease: &Lease, path: &str, body: Vec<u8>) -> Answer {
+pub(super) async fn put(app: &TestApp, agent: &SimAgent, lease: &Lease, path: &str, body: Vec<u8>) -> Answer {
     let joint = if path.contains('?') { '&' } else { '?' };
     let path = format!(
         "/agent/v1/attempts/{}/{path}{joint}epoch={}",

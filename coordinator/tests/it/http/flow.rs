@@ -154,7 +154,7 @@ async fn pull_requests_from_forks_get_no_secrets() {
     assert_eq!((&build["pull_request"], &build["base"]), (&json!(7), &json!("main")));
     insta::assert_snapshot!(said(&build), @"
     test=queued
-    deploy=failed: secrets are not given to pull requests from forks; step `./deploy` names some
+    deploy=failed: secrets are not given to code that is not trusted; step `./deploy` names some
     ");
     let lease = agent.take(&app).await;
     assert!(!lease.trusted && lease.secrets.is_empty());

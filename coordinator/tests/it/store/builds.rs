@@ -121,7 +121,7 @@ pub async fn a_build_without_jobs_has_failed(world: World) {
         (JobStatus::Failed, vec![diagnostic])
     );
     assert!(shown.build.finished_at.is_some());
-    let rerun = builds::rerun(&world.store, number, Rerun::All).await;
+    let rerun = builds::rerun(&world.store, number, (Rerun::All, true)).await;
     assert!(matches!(rerun, Err(StoreError::Refused(_))));
     let unknown = testing::build(&world.repository, vec![builds::NewJob::new(needing("a", &["b"]))]);
     assert!(matches!(
@@ -142,7 +142,7 @@ pub async fn failed_jobs_run_again(world: World) {
     specs.push(needing("deploy", &["test", "lint"]));
     let first = world.build(specs).await;
     assert!(matches!(
-        builds::rerun(&world.store, first, Rerun::All).await,
+        builds::rerun(&world.store, first, (Rerun::All, true)).await,
         Err(StoreError::Refused(_))
     ));
     let fails = |title: &str| {
@@ -153,7 +153,7 @@ pub async fn failed_jobs_run_again(world: World) {
         }
     };
     world.work_off(&agent, |claimed| fails(&claimed.spec.title())).await;
-    let second = builds::rerun(&world.store, first, Rerun::Failed).await.unwrap();
+    let second = builds::rerun(&world.store, first, (Rerun::Failed, true)).await.unwrap();
     assert_eq!(world.state(second).await, "queued: test (n=1)=queued deploy=waiting");
     assert_eq!(
         world.work_off(&agent, |_| Verdict::Passed).await,
@@ -165,10 +165,10 @@ pub async fn failed_jobs_run_again(world: World) {
         (Some(first), world.show(first).await.build.cause)
     );
     assert!(matches!(
-        builds::rerun(&world.store, second, Rerun::Failed).await,
+        builds::rerun(&world.store, second, (Rerun::Failed, true)).await,
         Err(StoreError::Refused(_))
     ));
-    let third = builds::rerun(&world.store, first, Rerun::All).await.unwrap();
+    let third = builds::rerun(&world.store, first, (Rerun::All, true)).await.unwrap();
     assert_eq!(world.show(third).await.jobs.len(), 4);
 }
 

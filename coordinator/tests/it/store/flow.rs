@@ -131,7 +131,7 @@ pub async fn forks_get_no_secrets(world: World) {
     assert_eq!(reason.code, ReasonCode::SecretMissing);
     assert_eq!(
         reason.sentence,
-        "secrets are not given to pull requests from forks; step `true` names some"
+        "secrets are not given to code that is not trusted; step `true` names some"
     );
 }
 
@@ -194,13 +194,13 @@ pub async fn deferred_jobs_become_their_cells(world: World) {
         outputs(&[("cells", "[1,2,3]")])
     );
     // All of it again: the matrix is asked for again. One cell: it is not.
-    let again = builds::rerun(&world.store, build, Rerun::All).await.unwrap();
+    let again = builds::rerun(&world.store, build, (Rerun::All, true)).await.unwrap();
     assert_eq!(
         world.state(again).await,
         "queued: plan=queued test=waiting deploy=waiting lint=queued"
     );
     let cell = world.show(build).await.jobs[2].id.clone();
-    let again = builds::rerun(&world.store, build, Rerun::Jobs(vec![cell]))
+    let again = builds::rerun(&world.store, build, (Rerun::Jobs(vec![cell]), true))
         .await
         .unwrap();
     assert_eq!(world.state(again).await, "queued: test (n=1)=queued");
@@ -326,11 +326,11 @@ pub async fn one_job_runs_again_with_what_it_held_up(world: World) {
         .work_off(&agent, |claimed| verdict(fails(&claimed.spec.title())))
         .await;
     let cell = world.show(build).await.jobs[1].id.clone();
-    let again = builds::rerun(&world.store, build, Rerun::Jobs(vec![cell]))
+    let again = builds::rerun(&world.store, build, (Rerun::Jobs(vec![cell]), true))
         .await
         .unwrap();
     assert_eq!(world.state(again).await, "queued: test (n=1)=queued deploy=waiting");
-    let unknown = builds::rerun(&world.store, build, Rerun::Jobs(vec![]))
+    let unknown = builds::rerun(&world.store, build, (Rerun::Jobs(vec![]), true))
         .await
         .unwrap_err();
     assert_eq!(unknown.to_string(), "build 1 has no such jobs");

@@ -46,6 +46,19 @@ impl TestRepository {
         repository.reference(reference, id, true, "").unwrap();
     }
 
+    /// Takes a reference away.
+    pub fn remove(&self, reference: &str) {
+        self.open().find_reference(reference).unwrap().delete().unwrap();
+    }
+
+    /// A commit that only the head of a pull request leads to, as forges keep those of forks.
+    pub fn commit_of_fork(&self, pull: u32, files: &[(&str, &str)]) -> String {
+        let commit = self.commit("theirs", files);
+        self.point(&format!("refs/pull/{pull}/head"), &commit);
+        self.remove("refs/heads/theirs");
+        commit
+    }
+
     /// The same, with a message.
     pub fn commit_saying(&self, branch: &str, files: &[(&str, &str)], message: &str) -> String {
         let repository = self.open();
