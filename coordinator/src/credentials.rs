@@ -51,10 +51,10 @@ pub(crate) async fn local_agent(app: &App) -> anyhow::Result<String> {
     {
         return Ok(token);
     }
-    let code = agents::enrol_code(&app.store, LOCAL_CODE)
+    let code = agents::enrol_code(&app.store, LOCAL_CODE, None)
         .await
         .context("make an enrolment code")?;
-    let enrolled = agents::enrol(&app.store, &code, "local")
+    let enrolled = agents::enrol(&app.store, &code, ("local", None))
         .await
         .context("enrol the local agent")?;
     write(&file, &enrolled.token)?;

@@ -32,6 +32,10 @@ pub struct Enrol {
     pub code: String,
     /// How people call this agent; its host name by default.
     pub name: String,
+    /// The labels that it asks for; those of the code come before them. `None`: an agent that asks for them in its polls
+    /// only, where they are not given any more.
+    #[serde(default)]
+    pub labels: Option<BTreeMap<String, String>>,
 }
 
 /// The answer to [`Enrol`]; the token is shown only here.
@@ -55,7 +59,7 @@ pub struct Poll {
     pub slots: u32,
     /// Slots without work.
     pub free_slots: u32,
-    /// Its labels.
+    /// The labels that it asks for; those that it has are bound to it since it was enrolled.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// Attempts that it works on; naming one renews its lease.
@@ -107,6 +111,9 @@ pub struct PollAnswer {
     /// Held jobs to let go.
     #[serde(default)]
     pub release: Vec<AttemptId>,
+    /// The labels that the agent has, when those are not the ones it asks for.
+    #[serde(default)]
+    pub labels: Option<BTreeMap<String, String>>,
 }
 
 /// The right to run one attempt.

@@ -1,5 +1,6 @@
 //! The calls to the coordinator, and what their failures mean. It retries nothing: who calls knows how long to go on.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use protocol::ids::{AttemptId, StreamId};
@@ -89,10 +90,15 @@ impl Coordinator {
     }
 
     /// Trades a one-time code for a token.
-    pub async fn enrol(&self, code: &SecretString, name: &str) -> Result<Enrolled, CallError> {
+    pub async fn enrol(
+        &self,
+        code: &SecretString,
+        (name, labels): (&str, &BTreeMap<String, String>),
+    ) -> Result<Enrolled, CallError> {
         let enrol = Enrol {
             code: code.expose_secret().to_owned(),
             name: name.to_owned(),
+            labels: Some(labels.clone()),
         };
         let request = self.http.post(format!("{}/agent/v1/enrol", self.url)).json(&enrol);
         read(send(request.timeout(CALL_TAKES)).await?).await

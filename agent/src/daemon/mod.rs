@@ -53,7 +53,7 @@ pub struct AgentConfig {
     pub data: PathBuf,
     /// Jobs at once; at least 1.
     pub slots: u32,
-    /// What `runs_on` is matched with.
+    /// What to ask for; what `runs_on` is matched with is bound to the agent since it was enrolled.
     pub labels: BTreeMap<String, String>,
     /// How people call this agent.
     pub name: String,
@@ -135,10 +135,14 @@ fn pool_config(config: &AgentConfig, left: &[Held]) -> PoolConfig {
     }
 }
 
-/// Trades a one-time code for the agent's token.
-pub async fn enrol(coordinator_url: &str, code: &SecretString, name: &str) -> anyhow::Result<Enrolled> {
+/// Trades a one-time code for the agent's token. Labels that the code is bound to come before those asked for here.
+pub async fn enrol(
+    coordinator_url: &str,
+    code: &SecretString,
+    (name, labels): (&str, &BTreeMap<String, String>),
+) -> anyhow::Result<Enrolled> {
     let coordinator = Coordinator::new(coordinator_url, SecretString::default())?;
-    Ok(coordinator.enrol(code, name).await?)
+    Ok(coordinator.enrol(code, (name, labels)).await?)
 }
 
 /// What is left of an earlier life is not swept until the coordinator has said whose it is.

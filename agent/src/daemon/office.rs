@@ -39,6 +39,8 @@ pub struct Office {
     /// No poll goes out before.
     not_before: Instant,
     is_away: bool,
+    /// The labels that it has instead of those asked for, as far as the log says so.
+    other_labels: Option<BTreeMap<String, String>>,
 }
 
 impl Office {
@@ -53,6 +55,7 @@ impl Office {
             backoff: Backoff::default(),
             not_before: Instant::now(),
             is_away: false,
+            other_labels: None,
         }
     }
 
@@ -158,7 +161,25 @@ impl Office {
         }
     }
 
-    fn act_on(&mut self, answer: PollAnswer) {
+    /// Says once that the coordinator decides about labels.
+    fn hear_labels(&mut self, labels: Option<BTreeMap<String, String>>) {
+        if let Some(labels) = labels
+            .as_ref()
+            .filter(|labels| self.other_labels.as_ref() != Some(labels))
+        {
+            let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            tracing::warn!(
+                "this agent was enrolled with the labels [{}], and its --labels are not used: `drover agent label {}` on the \
+                 coordinator changes them",
+                pairs.join(","),
+                self.config.name
+            );
+        }
+        self.other_labels = labels;
+    }
+
+    fn act_on(&mut self, mut answer: PollAnswer) {
+        self.hear_labels(answer.labels.take());
         for lease in answer.leases {
             let held = Held {
                 attempt: lease.attempt.clone(),

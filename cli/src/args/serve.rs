@@ -43,7 +43,7 @@ pub struct Agent {
     /// Jobs at once [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub slots: Option<u32>,
-    /// What jobs may ask for: `arch=amd64,gpu=true`
+    /// What jobs may ask for: `arch=amd64,gpu=true`; told once, when an enrolment code without labels is used
     #[arg(long, value_name = "K=V", value_delimiter = ',', value_parser = key_value)]
     pub labels: Vec<(String, String)>,
     /// How people call it [default: the host's name]
@@ -57,7 +57,7 @@ pub struct Agent {
     pub look: Option<Agents>,
 }
 
-/// `drover agent ls|drain|rm|token`
+/// `drover agent ls|drain|label|rm|token`
 #[derive(Debug, Subcommand)]
 pub enum Agents {
     /// List agents
@@ -70,11 +70,25 @@ pub enum Agents {
         #[arg(long)]
         undo: bool,
     },
+    /// Give an agent other labels, all of them at once
+    Label {
+        /// Its name or id
+        agent: String,
+        /// `arch=arm64,gpu=true`; none takes them all away
+        #[arg(value_name = "K=V", value_delimiter = ',', value_parser = key_value)]
+        labels: Vec<(String, String)>,
+    },
     /// Forget an agent; its token stops working
     Rm {
         /// Its name or id
         agent: String,
     },
     /// Print a one-time enrolment code for a new agent
-    Token(Json),
+    Token {
+        /// The labels that the agent will have, whatever it asks for: `arch=arm64,gpu=true`, or `""` for none
+        #[arg(long, value_name = "K=V,..")]
+        labels: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
 }

@@ -1,13 +1,15 @@
-//! `drover agent ls|drain|rm|token`: looking after the coordinator's agents.
+//! `drover agent ls|drain|label|rm|token`: looking after the coordinator's agents.
+
+use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::print_json;
 use crate::api::AgentView;
-use crate::args::Agents;
+use crate::args::{Agents, key_value};
 use crate::client::{Client, segment};
-use crate::exit::Exit;
+use crate::exit::{Exit, Stop};
 use crate::render::{self, table::table};
 
 /// Lists, drains or removes agents, or makes a code for a new one.
@@ -35,8 +37,17 @@ pub async fn look(client: &Client, look: &Agents) -> anyhow::Result<Exit> {
             client.delete(&format!("/agents/{}", segment(agent))).await?;
             anstream::eprintln!("{agent}: removed; its token does not work any more");
         }
-        Agents::Token(json) => {
-            let answer: Value = client.post("/agents/enrolment-codes", &json!({})).await?;
+        Agents::Label { agent, labels } => {
+            let labels: BTreeMap<&str, &str> = labels.iter().map(|(key, value)| (&**key, &**value)).collect();
+            let path = format!("/agents/{}/labels", segment(agent));
+            client.tell(Method::PUT, &path, &json!({"labels": labels})).await?;
+            anstream::eprintln!("{agent}: its labels are {}", listed(&labels));
+        }
+        Agents::Token { labels, json } => {
+            let labels = labels.as_deref().map(pairs).transpose()?;
+            let answer: Value = client
+                .post("/agents/enrolment-codes", &json!({"labels": labels}))
+                .await?;
             if json.json {
                 return print_json(&answer);
             }
@@ -49,6 +60,21 @@ pub async fn look(client: &Client, look: &Agents) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Passed)
+}
+
+/// `key=value` with commas between.
+fn pairs(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
+    let pairs = text.split(',').filter(|pair| !pair.is_empty()).map(key_value);
+    let pairs: Result<_, String> = pairs.collect();
+    Ok(pairs.map_err(|error| Stop::new(Exit::Usage, format!("--labels: {error}")))?)
+}
+
+fn listed(labels: &BTreeMap<&str, &str>) -> String {
+    let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    match pairs.is_empty() {
+        true => "none".to_owned(),
+        false => pairs.join(","),
+    }
 }
 
 fn print_list(agents: Vec<AgentView>) {

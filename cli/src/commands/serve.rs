@@ -88,13 +88,14 @@ pub async fn agent(arguments: &Arguments, command: &Agent) -> anyhow::Result<Exi
     let data = settings::data_folder(arguments)?.join("agent");
     make_private_folder(&data)?;
     let name = command.name.clone().unwrap_or_else(host_name);
-    let token = token_of(&url, token_file, &name).await?;
+    let labels = command.labels.iter().cloned().collect();
+    let token = token_of(&url, token_file, (&name, &labels)).await?;
     let config = AgentConfig {
         coordinator_url: url,
         token,
         data,
         slots: command.slots.unwrap_or_else(processors),
-        labels: command.labels.iter().cloned().collect(),
+        labels,
         name,
         once: command.once,
     };
@@ -103,7 +104,11 @@ pub async fn agent(arguments: &Arguments, command: &Agent) -> anyhow::Result<Exi
 }
 
 /// The token in that file; an enrolment code in its place is traded for one, which replaces it.
-async fn token_of(url: &str, file: &Path, name: &str) -> anyhow::Result<SecretString> {
+async fn token_of(
+    url: &str,
+    file: &Path,
+    (name, labels): (&str, &BTreeMap<String, String>),
+) -> anyhow::Result<SecretString> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Stop::new(
             Exit::Usage,
@@ -115,7 +120,7 @@ async fn token_of(url: &str, file: &Path, name: &str) -> anyhow::Result<SecretSt
     if !text.starts_with(protocol::lease::ENROL_CODE_PREFIX) {
         return Ok(SecretString::from(text.to_owned()));
     }
-    let enrolled = daemon::enrol(url, &SecretString::from(text.to_owned()), name)
+    let enrolled = daemon::enrol(url, &SecretString::from(text.to_owned()), (name, labels))
         .await
         .context("enrol this agent")?;
     let token = SecretString::from(enrolled.token);

@@ -21,8 +21,10 @@ pub struct Agent {
     pub id: AgentId,
     /// How people call it.
     pub name: String,
-    /// Its labels.
+    /// Its labels: bound to it when it came in, changed by people only.
     pub labels: Env,
+    /// What it asks for instead; `None`: just those.
+    pub asked_labels: Option<Env>,
     /// Slots in all.
     pub slots: u32,
     /// The drover version that it runs.
@@ -48,7 +50,7 @@ pub struct Agent {
 pub struct Seen {
     /// Slots in all.
     pub slots: u32,
-    /// Its labels.
+    /// The labels that it asks for.
     pub labels: Env,
     /// Its protocol version.
     pub version: u32,
@@ -61,12 +63,14 @@ pub struct Seen {
 /// A poll that brings nothing new is noted this rarely: 5 s.
 const SEEN_GRAIN_US: i64 = 5_000_000;
 
-/// A one-time code that lets one agent in; shown only here.
+/// A one-time code that lets one agent in, with these labels or, without any, those that the agent asks for; shown only
+/// here.
 ///
 /// # Errors
-/// The database.
-pub async fn enrol_code(store: &Store, valid_for: Duration) -> Result<String, StoreError> {
-    let now = store.now();
+/// `Refused` when a label is malformed.
+pub async fn enrol_code(store: &Store, valid_for: Duration, labels: Option<&Env>) -> Result<String, StoreError> {
+    labels.map(check_labels).transpose()?;
+    let (now, labels) = (store.now(), labels.map(to_json));
     store
         .write(move |tx| {
             Box::pin(async move {
@@ -77,17 +81,36 @@ pub async fn enrol_code(store: &Store, valid_for: Duration) -> Result<String, St
                     agent: None,
                     valid_for,
                 };
-                Ok(tokens::make(tx, now, code).await?)
+                let code = tokens::make(tx, now, code).await?;
+                tokens::bind_labels(tx, &code, labels).await?;
+                Ok(code)
             })
         })
         .await
 }
 
-/// Uses a code up and gives the agent its token. A name that is taken gets a number behind it.
+/// What labels may be: an agent says them, and people read them.
+fn check_labels(labels: &Env) -> Result<(), StoreError> {
+    let is_plain = |text: &str, most: usize| text.len() <= most && !text.chars().any(char::is_control);
+    let fits = |(key, value): (&String, &String)| !key.is_empty() && is_plain(key, 63) && is_plain(value, 255);
+    match labels.len() <= 64 && labels.iter().all(fits) {
+        true => Ok(()),
+        false => Err(StoreError::Refused(
+            "an agent has at most 64 labels `key=value`, with keys of 1 to 63 bytes, values of at most 255, and no control \
+             characters"
+                .into(),
+        )),
+    }
+}
+
+/// Uses a code up and gives the agent its token. A name that is taken gets a number behind it. Its labels are those of
+/// the code, or else the ones that it asks for, and stay.
 ///
 /// # Errors
-/// `BadCode`; `Refused` when the name is malformed.
-pub async fn enrol(store: &Store, code: &str, name: &str) -> Result<Enrolled, StoreError> {
+/// `BadCode`; `Refused` when the name or a label is malformed.
+pub async fn enrol(store: &Store, code: &str, (name, asked): (&str, Option<Env>)) -> Result<Enrolled, StoreError> {
+    let asked = asked.unwrap_or_default();
+    check_labels(&asked)?;
     if !(1..=100).contains(&name.len()) || name.chars().any(char::is_control) {
         return Err(StoreError::Refused(
             "an agent's name has 1 to 100 bytes and no control characters".into(),
@@ -98,7 +121,10 @@ pub async fn enrol(store: &Store, code: &str, name: &str) -> Result<Enrolled, St
         .write(move |tx| {
             Box::pin(async move {
                 tokens::use_up(tx, now, Kind::Enrol, &code).await?;
-                let agent = insert(tx, &name, now).await?;
+                let labels = tokens::bound_labels(tx, &code)
+                    .await?
+                    .unwrap_or_else(|| to_json(&asked));
+                let agent = insert(tx, (&name, &labels), now).await?;
                 let token = NewCredential {
                     kind: Kind::Agent,
                     name: &name,
@@ -113,7 +139,7 @@ pub async fn enrol(store: &Store, code: &str, name: &str) -> Result<Enrolled, St
         .await
 }
 
-async fn insert(tx: &mut Tx, name: &str, now: Micros) -> Result<AgentId, StoreError> {
+async fn insert(tx: &mut Tx, (name, labels): (&str, &str), now: Micros) -> Result<AgentId, StoreError> {
     let agent = AgentId::generate();
     let mut number = 1;
     loop {
@@ -123,8 +149,8 @@ async fn insert(tx: &mut Tx, name: &str, now: Micros) -> Result<AgentId, StoreEr
             format!("{name}-{number}")
         };
         let sql = "insert into agents (id, name, labels, slots, software, version, capabilities, draining, created_at)
-                   values ($1, $2, '{}', 0, '', 0, '[]', 0, $3) on conflict do nothing";
-        if tx.run(sql, args![&agent, name, now]).await? == 1 {
+                   values ($1, $2, $4, 0, '', 0, '[]', 0, $3) on conflict do nothing";
+        if tx.run(sql, args![&agent, name, now, labels]).await? == 1 {
             return Ok(agent);
         }
         number += 1;
@@ -150,12 +176,21 @@ pub enum Draining {
     Yes,
 }
 
-/// It called; says whether it drains.
+/// What an agent that calls is to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether it takes new work.
+    pub draining: Draining,
+    /// Its labels, whatever it asks for.
+    pub labels: Env,
+}
+
+/// It called; says what it is to us.
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn seen(store: &Store, agent: &AgentId, seen: &Seen) -> Result<Draining, StoreError> {
-    let sql = "select labels, slots, software, version, capabilities, draining, seen_at from agents
+pub async fn seen(store: &Store, agent: &AgentId, seen: &Seen) -> Result<Standing, StoreError> {
+    let sql = "select labels, asked_labels, slots, software, version, capabilities, draining, seen_at from agents
                where id = $1 and removed_at is null";
     let row = store
         .db
@@ -166,38 +201,52 @@ pub async fn seen(store: &Store, agent: &AgentId, seen: &Seen) -> Result<Drainin
     let is_recent = row
         .get::<Option<Micros>>("seen_at")?
         .is_some_and(|at| (0..SEEN_GRAIN_US).contains(&(now - at)));
+    let labels: Env = row.json("labels")?;
     if !is_recent || said(&row)? != *seen {
-        note(store, agent, seen, now).await?;
+        let asked = (labels != seen.labels).then(|| to_json(&seen.labels));
+        note(store, agent, (seen, asked), now).await?;
     }
-    Ok(if row.flag("draining")? {
-        Draining::Yes
-    } else {
-        Draining::No
-    })
+    let draining = match row.flag("draining")? {
+        true => Draining::Yes,
+        false => Draining::No,
+    };
+    Ok(Standing { draining, labels })
 }
 
 fn said(row: &Row) -> Result<Seen, DbError> {
     let number = |column: &str| Ok::<_, DbError>(u32::try_from(row.get::<i64>(column)?).unwrap_or(0));
     Ok(Seen {
         slots: number("slots")?,
-        labels: row.json("labels")?,
+        labels: asked(row)?.map_or_else(|| row.json("labels"), Ok)?,
         version: number("version")?,
         capabilities: row.json("capabilities")?,
         software: row.get("software")?,
     })
 }
 
-async fn note(store: &Store, agent: &AgentId, seen: &Seen, now: Micros) -> Result<(), StoreError> {
+/// What it asks for, when that is not what it has.
+fn asked(row: &Row) -> Result<Option<Env>, DbError> {
+    let asked: Option<String> = row.get("asked_labels")?;
+    asked.map(|_| row.json("asked_labels")).transpose()
+}
+
+async fn note(
+    store: &Store,
+    agent: &AgentId,
+    (seen, asked): (&Seen, Option<String>),
+    now: Micros,
+) -> Result<(), StoreError> {
     let (agent, seen) = (agent.clone(), seen.clone());
     store
         .write(move |tx| {
             Box::pin(async move {
-                let sql = "update agents set labels = $2, slots = $3, software = $4, version = $5, capabilities = $6,
+                let sql =
+                    "update agents set asked_labels = $2, slots = $3, software = $4, version = $5, capabilities = $6,
                            seen_at = $7 where id = $1";
-                let (labels, capabilities) = (to_json(&seen.labels), to_json(&seen.capabilities));
+                let capabilities = to_json(&seen.capabilities);
                 let values = args![
                     &agent,
-                    labels,
+                    asked,
                     seen.slots,
                     seen.software,
                     seen.version,
@@ -217,7 +266,8 @@ async fn note(store: &Store, agent: &AgentId, seen: &Seen, now: Micros) -> Resul
 /// # Errors
 /// The database.
 pub async fn list(store: &Store) -> Result<Vec<Agent>, StoreError> {
-    let sql = "select id, name, labels, slots, software, version, capabilities, draining, created_at, seen_at
+    let sql =
+        "select id, name, labels, asked_labels, slots, software, version, capabilities, draining, created_at, seen_at
                from agents where removed_at is null";
     let now = store.now();
     let rows = store.db.all(sql, args![]).await?;
@@ -241,7 +291,8 @@ fn from_row(row: &Row, now: Micros) -> Result<Agent, DbError> {
     Ok(Agent {
         id: AgentId(row.get("id")?),
         name: row.get("name")?,
-        labels: seen.labels,
+        labels: row.json("labels")?,
+        asked_labels: asked(row)?,
         slots: seen.slots,
         software: seen.software,
         version: seen.version,
@@ -266,6 +317,27 @@ pub async fn drain(store: &Store, agent: &AgentId, to: Draining) -> Result<(), S
                 let sql = "update agents set draining = $2 where id = $1 and removed_at is null";
                 found(tx.run(sql, args![&agent, draining]).await?)?;
                 // Its poll is answered, so that it hears of it; or it may take work again.
+                tx.tell(Change::Agents);
+                tx.tell(Change::Queue);
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Gives it other labels.
+///
+/// # Errors
+/// `NotFound`; `Refused` when a label is malformed.
+pub async fn set_labels(store: &Store, agent: &AgentId, labels: &Env) -> Result<(), StoreError> {
+    check_labels(labels)?;
+    let (agent, labels) = (agent.clone(), to_json(labels));
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                // What it asks for is noted anew when it calls next.
+                let sql = "update agents set labels = $2, asked_labels = null where id = $1 and removed_at is null";
+                found(tx.run(sql, args![&agent, labels]).await?)?;
                 tx.tell(Change::Agents);
                 tx.tell(Change::Queue);
                 Ok(())

@@ -79,8 +79,8 @@ pub async fn repository(store: &Store, name: &str) -> Result<RepositoryId, Store
 /// # Errors
 /// As [`agents::enrol`].
 pub async fn agent(store: &Store, name: &str, slots: u32) -> Result<AgentId, StoreError> {
-    let code = agents::enrol_code(store, Duration::from_secs(60)).await?;
-    let agent = agents::enrol(store, &code, name).await?.agent;
+    let code = agents::enrol_code(store, Duration::from_secs(60), None).await?;
+    let agent = agents::enrol(store, &code, (name, None)).await?.agent;
     let seen = agents::Seen {
         slots,
         version: protocol::VERSION,

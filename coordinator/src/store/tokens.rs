@@ -98,6 +98,19 @@ pub(super) async fn make(tx: &mut Tx, now: Micros, new: NewCredential<'_>) -> Re
     Ok(secret)
 }
 
+/// Binds an enrolment code to the labels of the agent that it lets in.
+pub(super) async fn bind_labels(tx: &mut Tx, code: &str, labels: Option<String>) -> Result<(), DbError> {
+    let sql = "update credentials set labels = $2 where hash = $1";
+    tx.run(sql, args![hash(code), labels]).await.map(drop)
+}
+
+/// The labels that a code is bound to. `None`: to none in particular.
+pub(super) async fn bound_labels(tx: &mut Tx, code: &str) -> Result<Option<String>, DbError> {
+    let sql = "select labels from credentials where hash = $1";
+    let row = tx.first(sql, args![hash(code)]).await?;
+    row.map_or(Ok(None), |row| row.get("labels"))
+}
+
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

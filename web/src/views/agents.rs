@@ -26,6 +26,8 @@ pub struct AgentRow {
     pub name: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// What it asks for instead; `None`: just those.
+    pub asked_labels: Option<BTreeMap<String, String>>,
     /// Slots in all.
     pub slots: u32,
     /// What runs in them.

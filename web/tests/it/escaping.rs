@@ -216,6 +216,7 @@ fn agents_and_repositories() {
         id: evil(),
         name: evil(),
         labels: [(evil(), evil())].into(),
+        asked_labels: Some([(evil(), evil())].into()),
         running: vec![link()],
         version: evil(),
         ..view.agents[0].clone()

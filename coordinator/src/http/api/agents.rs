@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use job_specs::model::Env;
 use protocol::ids::AgentId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
-use crate::http::extract::Path;
+use crate::http::extract::{Json as Body, OptionalJson, Path};
 use crate::store::Micros;
 use crate::store::agents::{self, Draining};
 
@@ -29,6 +29,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(enrolment_code))
         .routes(routes!(drain))
         .routes(routes!(undrain))
+        .routes(routes!(set_labels))
         .routes(routes!(remove))
 }
 
@@ -39,9 +40,12 @@ struct Agent {
     id: String,
     /// How people call it.
     name: String,
-    /// Its labels.
+    /// Its labels: bound to it when it came in.
     #[schema(value_type = Object)]
     labels: Env,
+    /// The labels that it asks for, when those are others; it does not have them.
+    #[schema(value_type = Option<Object>)]
+    asked_labels: Option<Env>,
     /// Slots in all.
     slots: u32,
     /// Attempts that it works on.
@@ -64,6 +68,7 @@ impl From<agents::Agent> for Agent {
             id: agent.id.0,
             name: agent.name,
             labels: agent.labels,
+            asked_labels: agent.asked_labels,
             slots: agent.slots,
             running: agent.running.into_iter().map(|attempt| attempt.0).collect(),
             draining: agent.draining,
@@ -84,6 +89,24 @@ struct Code {
     expires_at: Micros,
 }
 
+/// Labels of the agent to come.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CodeBody {
+    /// The labels that the agent will have; without them it has those that it asks for when it comes in.
+    #[schema(value_type = Option<Object>)]
+    labels: Option<Env>,
+}
+
+/// Labels of an agent.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Labels {
+    /// All of them.
+    #[schema(value_type = Object)]
+    labels: Env,
+}
+
 /// All agents, by name.
 #[utoipa::path(get, path = "/api/v1/agents", responses((status = 200, body = Vec<Agent>)))]
 async fn list(State(app): State<App>, _: User) -> Result<Json<Vec<Agent>>, ApiError> {
@@ -93,10 +116,15 @@ async fn list(State(app): State<App>, _: User) -> Result<Json<Vec<Agent>>, ApiEr
 }
 
 /// Makes a code that lets one agent in, once, within the hour.
-#[utoipa::path(post, path = "/api/v1/agents/enrolment-codes", responses((status = 201, body = Code)))]
-async fn enrolment_code(State(app): State<App>, _: User) -> Result<(StatusCode, Json<Code>), ApiError> {
+#[utoipa::path(post, path = "/api/v1/agents/enrolment-codes", request_body = CodeBody,
+    responses((status = 201, body = Code), (status = 422)))]
+async fn enrolment_code(
+    State(app): State<App>,
+    _: User,
+    OptionalJson(body): OptionalJson<CodeBody>,
+) -> Result<(StatusCode, Json<Code>), ApiError> {
     let code = Code {
-        code: agents::enrol_code(&app.store, CODE).await?,
+        code: agents::enrol_code(&app.store, CODE, body.labels.as_ref()).await?,
         expires_at: app.store.now() + i64::try_from(CODE.as_micros()).unwrap_or(i64::MAX),
     };
     Ok((StatusCode::CREATED, Json(code)))
@@ -114,6 +142,20 @@ async fn drain(State(app): State<App>, _: User, Path(agent): Path<String>) -> Re
     responses((status = 200, body = Agent)))]
 async fn undrain(State(app): State<App>, _: User, Path(agent): Path<String>) -> Result<Json<Agent>, ApiError> {
     set_draining(&app, &agent, Draining::No).await
+}
+
+/// Gives an agent other labels, all of them at once.
+#[utoipa::path(put, path = "/api/v1/agents/{agent}/labels", params(("agent", description = "Its id or name")),
+    request_body = Labels, responses((status = 200, body = Agent), (status = 422)))]
+async fn set_labels(
+    State(app): State<App>,
+    _: User,
+    Path(agent): Path<String>,
+    Body(body): Body<Labels>,
+) -> Result<Json<Agent>, ApiError> {
+    let id = named(&app, &agent).await?.id;
+    agents::set_labels(&app.store, &id, &body.labels).await?;
+    Ok(Json(named(&app, id.as_str()).await?.into()))
 }
 
 /// Removes an agent: its token is worth nothing from now on, and others get its work.

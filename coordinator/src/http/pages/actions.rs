@@ -73,6 +73,22 @@ pub(super) async fn undrain(State(app): State<App>, _: User, Path(agent): Path<S
     Ok(go(&app, "/agents", Notice::TakesWork))
 }
 
+/// Labels of an agent, `key=value` with commas between.
+#[derive(Deserialize)]
+pub(super) struct LabelsForm {
+    agent: AgentId,
+    labels: String,
+}
+
+/// Gives an agent other labels.
+pub(super) async fn label_agent(State(app): State<App>, _: User, Form(form): Form<LabelsForm>) -> Done {
+    let pairs = form.labels.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let labels = pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()));
+    agents::set_labels(&app.store, &form.agent, &labels.collect()).await?;
+    Ok(go(&app, "/agents", Notice::Labelled))
+}
+
 /// Takes an agent away.
 pub(super) async fn remove_agent(State(app): State<App>, _: User, Path(agent): Path<String>) -> Done {
     agents::remove(&app.store, &AgentId(agent)).await?;

@@ -29,7 +29,7 @@ pub(super) async fn page(
 
 /// Makes an enrolment code and shows it, once: therefore no redirect.
 pub(super) async fn enrol(State(app): State<App>, _: User, framed: Framed) -> Result<Response, PageError> {
-    let code = agents::enrol_code(&app.store, CODE).await?;
+    let code = agents::enrol_code(&app.store, CODE, None).await?;
     let view = view(&app, Some(code)).await?;
     Ok(framed.draw(&view, web::pages::agents))
 }
@@ -66,6 +66,7 @@ async fn row(app: &App, agent: Agent) -> Result<AgentRow, StoreError> {
         id: agent.id.0,
         name: agent.name,
         labels: agent.labels,
+        asked_labels: agent.asked_labels,
         slots: agent.slots,
         running,
         last_seen_at: agent.seen_at,

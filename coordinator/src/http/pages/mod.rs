@@ -52,6 +52,7 @@ pub(super) fn router() -> Routes {
         .route("/artifacts/{artifact}", get_only.clone(), get(artifact::page))
         .route("/agents", get_only.clone(), get(agents::page))
         .route("/agents/enrol", post_only.clone(), post(agents::enrol))
+        .route("/agents/labels", post_only.clone(), post(actions::label_agent))
         .route("/agents/{agent}/drain", post_only.clone(), post(actions::drain))
         .route("/agents/{agent}/undrain", post_only.clone(), post(actions::undrain))
         .route("/agents/{agent}/remove", post_only.clone(), post(actions::remove_agent))

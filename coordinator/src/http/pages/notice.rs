@@ -19,6 +19,7 @@ pub(super) enum Notice {
     Draining,
     TakesWork,
     AgentRemoved,
+    Labelled,
     TokenRevoked,
     LoggedIn,
 }
@@ -35,6 +36,7 @@ impl Notice {
             Notice::Draining => "draining".into(),
             Notice::TakesWork => "takes-work".into(),
             Notice::AgentRemoved => "agent-removed".into(),
+            Notice::Labelled => "labelled".into(),
             Notice::TokenRevoked => "token-revoked".into(),
             Notice::LoggedIn => "logged-in".into(),
         }
@@ -55,6 +57,7 @@ pub(super) fn sentence(word: &str) -> Option<String> {
         "draining" => "The agent finishes what it has and takes nothing new.".into(),
         "takes-work" => "The agent takes work again.".into(),
         "agent-removed" => "The agent was removed; its token is worth nothing any more.".into(),
+        "labelled" => "The agent has these labels now.".into(),
         "token-revoked" => "The token is worth nothing any more.".into(),
         "logged-in" => "You are logged in.".into(),
         _ => return None,
@@ -91,6 +94,7 @@ mod tests {
             Notice::Draining,
             Notice::TakesWork,
             Notice::AgentRemoved,
+            Notice::Labelled,
             Notice::TokenRevoked,
             Notice::LoggedIn,
         ] {

@@ -70,7 +70,7 @@ pub(super) fn router() -> Routes {
 
 /// Lets an agent in by its one-time code.
 async fn enrol(State(app): State<App>, Body(enrol): Body<Enrol>) -> Result<Json<Enrolled>, ApiError> {
-    let enrolled = agents::enrol(&app.store, &enrol.code, &enrol.name).await?;
+    let enrolled = agents::enrol(&app.store, &enrol.code, (&enrol.name, enrol.labels)).await?;
     tracing::info!(agent.id = %enrolled.agent, agent.name = enrol.name, "an agent came in");
     Ok(Json(enrolled))
 }

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::http::access::AgentCaller;
 use crate::http::error::ApiError;
 use crate::http::extract::Json as Body;
-use crate::store::agents::{Draining, Seen};
+use crate::store::agents::{Draining, Seen, Standing};
 use crate::store::queue::{Claim, Claimed, Hold};
 use crate::store::{Change, Store, StoreError, agents, artifacts, queue, secrets};
 
@@ -42,8 +42,8 @@ pub(super) async fn poll(
         agent,
         poll,
     };
-    let drains = agents::seen(&app.store, &caller.agent, &caller.seen).await?;
-    let mut answer = caller.ask(drains).await?;
+    let mut standing = agents::seen(&app.store, &caller.agent, &caller.seen).await?;
+    let mut answer = caller.ask(&standing).await?;
     while !caller.is_news(&answer) && Instant::now() < until && !app.stop.is_cancelled() {
         let woken = tokio::select! {
             () = app.stop.cancelled() => break,
@@ -51,12 +51,12 @@ pub(super) async fn poll(
             woken = woken(&mut changes) => woken,
             Ok(()) = bell.changed() => Woken::ByQueue,
         };
-        let now_drains = match woken {
-            Woken::ByQueue => drains,
-            Woken::ByAgents => agents::seen(&app.store, &caller.agent, &caller.seen).await?,
-        };
-        answer = caller.ask(now_drains).await?;
-        if now_drains != drains {
+        let drained = standing.draining;
+        if let Woken::ByAgents = woken {
+            standing = agents::seen(&app.store, &caller.agent, &caller.seen).await?;
+        }
+        answer = caller.ask(&standing).await?;
+        if standing.draining != drained {
             break;
         }
     }
@@ -168,13 +168,14 @@ impl Caller<'_> {
     }
 
     /// Renews what it holds and looks for more.
-    async fn ask(&mut self, drains: Draining) -> Result<PollAnswer, ApiError> {
+    async fn ask(&mut self, standing: &Standing) -> Result<PollAnswer, ApiError> {
         let store = &self.app.store;
         let (resumed, held): (Vec<Held>, Vec<Held>) = self.poll.held.iter().cloned().partition(|held| held.resume);
         // From the second time on, what was asked for again is held like the rest.
         self.poll.held.iter_mut().for_each(|held| held.resume = false);
         let mut answer = PollAnswer {
-            drain: drains == Draining::Yes,
+            drain: standing.draining == Draining::Yes,
+            labels: (standing.labels != self.poll.labels).then(|| standing.labels.clone()),
             ..PollAnswer::default()
         };
         (answer.shells, answer.release) = self.app.shells.news_for(&self.agent);
@@ -190,7 +191,7 @@ impl Caller<'_> {
             let claim = Claim {
                 agent: self.agent.clone(),
                 free_slots: self.poll.free_slots,
-                labels: self.poll.labels.clone(),
+                labels: standing.labels.clone(),
             };
             for claimed in queue::claim(store, &claim).await? {
                 answer.leases.extend(self.lease(claimed).await?);

@@ -65,6 +65,57 @@ async fn a_held_poll_is_answered_by_the_push() {
     assert_eq!(answer.leases[0].build, build["number"]);
 }
 
+const LABELLED: &str = "jobs:
+  deploy: {image: busybox, runs_on: {env: prod}, steps: [echo hi]}
+";
+
+#[tokio::test]
+async fn an_agent_has_the_labels_that_it_was_let_in_with() {
+    let app = TestApp::start().await;
+    let mut repository = TestRepository::new("app");
+    app.add(&mut repository).await;
+    app.push(&repository, &[(".drover.yml", LABELLED)]).await;
+    let ask = async |agent: &SimAgent| {
+        let mut poll = agent.poll_body(1);
+        poll.labels = [("env".to_owned(), "prod".to_owned())].into();
+        poll.hold_secs = Some(0);
+        let answer = agent.poll_with(&app, &poll).await.expect(200);
+        serde_json::from_str::<PollAnswer>(&answer.text).unwrap()
+    };
+    // It came in without labels, or its code has others: whatever it says later, or said then, it gets no such job.
+    let late = SimAgent::enrol(&app).await;
+    let bold = SimAgent::enrol_with(&app, json!({"labels": {"env": "test"}}), json!({"env": "prod"})).await;
+    for (agent, labels) in [(&late, json!({})), (&bold, json!({"env": "test"}))] {
+        let answer = ask(agent).await;
+        assert!(answer.leases.is_empty());
+        assert_eq!(json!(answer.labels), labels, "and hears so");
+    }
+    let agents = app.get("/api/v1/agents").await.json();
+    assert_eq!(agents[0]["asked_labels"], json!({"env": "prod"}), "{agents}");
+    let page = app.get("/agents").await.expect(200).text;
+    assert!(page.contains("does not get them"), "{page}");
+    // Only people change them.
+    let labels = |labels| {
+        app.request(Method::PUT, "/api/v1/agents/sim/labels")
+            .json(&json!({"labels": labels}))
+    };
+    app.send(labels(json!({"": "x"}))).await.expect(422);
+    let changed = app.send(labels(json!({"env": "prod"}))).await.expect(200).json();
+    assert_eq!(changed["labels"], json!({"env": "prod"}), "{changed}");
+    let answer = ask(&late).await;
+    assert_eq!((answer.leases.len(), answer.labels), (1, None));
+    let asked = SimAgent::enrol_with(&app, json!({}), json!({"env": "prod"})).await;
+    assert_eq!(
+        ask(&asked).await.labels,
+        None,
+        "a code without labels leaves it to the agent, once"
+    );
+    let bad = app
+        .post("/api/v1/agents/enrolment-codes", json!({"labels": {"a": "b\n"}}))
+        .await;
+    bad.expect(422);
+}
+
 #[tokio::test]
 async fn a_poll_with_nothing_to_say_ends_in_its_time() {
     let app = TestApp::start().await;

@@ -78,16 +78,16 @@ pub async fn a_token_works_until_it_is_revoked(world: World) {
 
 pub async fn an_agent_comes_in_once_per_code(world: World) {
     let store = &world.store;
-    let code = agents::enrol_code(store, HOUR).await.unwrap();
-    let enrolled = agents::enrol(store, &code, "builder").await.unwrap();
-    assert!(is_bad_code(agents::enrol(store, &code, "rogue").await));
+    let code = agents::enrol_code(store, HOUR, None).await.unwrap();
+    let enrolled = agents::enrol(store, &code, ("builder", None)).await.unwrap();
+    assert!(is_bad_code(agents::enrol(store, &code, ("rogue", None)).await));
     assert_eq!(
         agents::authenticate(store, &enrolled.token).await.unwrap(),
         Some(enrolled.agent.clone())
     );
     assert_eq!(agents::authenticate(store, &code).await.unwrap(), None);
-    let code = agents::enrol_code(store, HOUR).await.unwrap();
-    agents::enrol(store, &code, "builder").await.unwrap();
+    let code = agents::enrol_code(store, HOUR, None).await.unwrap();
+    agents::enrol(store, &code, ("builder", None)).await.unwrap();
     let names: Vec<String> = agents::list(store)
         .await
         .unwrap()
@@ -181,8 +181,8 @@ pub async fn no_secret_stands_in_the_database(world: World) {
     let hook = repositories::hook_secret(store, repository).await.unwrap();
     assert_eq!(hook.0.len(), 64);
     let token = access::create_token(store, "t", None).await.unwrap();
-    let code = agents::enrol_code(store, HOUR).await.unwrap();
-    let agent = agents::enrol(store, &code, "a").await.unwrap().token;
+    let code = agents::enrol_code(store, HOUR, None).await.unwrap();
+    let agent = agents::enrol(store, &code, ("a", None)).await.unwrap().token;
     let db = Db::open(&world.config.url).await.unwrap();
     let none: [Value; 0] = [];
     let mut stored = Vec::new();

@@ -286,17 +286,7 @@ pub async fn a_waiting_job_says_why(world: World) {
     said.push(why(1).await);
     world.start(&hold(&agent, &claimed)).await.unwrap();
     said.push(why(0).await);
-    agents::seen(
-        &world.store,
-        &agent,
-        &Seen {
-            slots: 1,
-            labels: gpu,
-            ..Seen::default()
-        },
-    )
-    .await
-    .unwrap();
+    agents::set_labels(&world.store, &agent, &gpu).await.unwrap();
     said.push(why(2).await);
     agents::drain(&world.store, &agent, Draining::Yes).await.unwrap();
     said.push(why(1).await);
@@ -327,7 +317,7 @@ pub async fn a_draining_agent_takes_nothing(world: World) {
     assert!(world.claim(&agent, 1).await.is_empty());
     assert!(world.claim(&AgentId("stranger".into()), 1).await.is_empty());
     let seen = agents::seen(&world.store, &agent, &Seen::default()).await.unwrap();
-    assert_eq!(seen, Draining::Yes);
+    assert_eq!(seen.draining, Draining::Yes);
     agents::drain(&world.store, &agent, Draining::No).await.unwrap();
     assert_eq!(world.claim(&agent, 1).await.len(), 1);
 }

@@ -19,6 +19,7 @@ pub fn agents() -> AgentsPage {
         id: name.into(),
         name: name.into(),
         labels: [("arch".to_owned(), "amd64".to_owned())].into(),
+        asked_labels: None,
         slots: 4,
         running: Vec::new(),
         last_seen_at: Some(NOW - 2 * S),
@@ -46,6 +47,7 @@ pub fn agents() -> AgentsPage {
             },
             AgentRow {
                 online: false,
+                asked_labels: Some([("pool".into(), "secrets".into())].into()),
                 last_seen_at: Some(NOW - 4000 * S),
                 version: "0.0.9".into(),
                 ..agent("old-laptop")

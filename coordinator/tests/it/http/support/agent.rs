@@ -6,7 +6,7 @@ use protocol::attempt::{AttemptEvent, AttemptResult, EventKind, ReasonCode, Step
 use protocol::lease::{Enrolled, Events, Finish, Held, Lease, Poll, PollAnswer};
 use protocol::record::{Record, Source};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Answer, TestApp};
 
@@ -18,12 +18,17 @@ pub struct SimAgent {
 
 impl SimAgent {
     pub async fn enrol(app: &TestApp) -> SimAgent {
+        SimAgent::enrol_with(app, json!({}), json!(null)).await
+    }
+
+    /// With labels of the code, and those that it asks for.
+    pub async fn enrol_with(app: &TestApp, code: Value, labels: Value) -> SimAgent {
         let code = app
-            .post("/api/v1/agents/enrolment-codes", json!({}))
+            .post("/api/v1/agents/enrolment-codes", code)
             .await
             .expect(201)
             .json();
-        let body = json!({"code": code["code"], "name": "sim"});
+        let body = json!({"code": code["code"], "name": "sim", "labels": labels});
         let answer = app
             .send(app.anonymous(Method::POST, "/agent/v1/enrol").json(&body))
             .await
