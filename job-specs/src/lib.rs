@@ -44,6 +44,7 @@ mod suggest;
 mod words;
 mod yaml;
 
+pub use compose::secret_lines;
 pub use diagnostics::Diagnostic;
 pub use durations::parse_ms as duration_ms;
 pub use env::{Facts, builtin_env};
@@ -54,6 +55,7 @@ pub use parse::{Parsed, parse, parse_with};
 pub use render::{Look, render};
 pub use repository::{NoRepository, Repository};
 pub use schema::schema;
+pub use sizes::parse_bytes as size_bytes;
 
 /// One job file, as found in the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use crate::durations::times;
 
 /// Bytes of a size; a number without a unit is bytes. `None` when it is not one.
-pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
+pub fn parse_bytes(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
     let split = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')

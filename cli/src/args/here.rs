@@ -20,7 +20,7 @@ pub struct Run {
     /// Cells and jobs at once
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub slots: usize,
-    /// File with `NAME=value` lines for the steps' secrets
+    /// File with `NAME=value` lines for the secrets; a value of several lines stands in quotes
     #[arg(long, value_name = "FILE")]
     pub secrets_file: Option<PathBuf>,
     /// Run again whenever a file changes: the jobs whose paths the change touches

@@ -30,10 +30,10 @@ pub async fn secret(client: &Client, secret: &Secret) -> anyhow::Result<Exit> {
             anstream::println!("{}", table(&["name", "set"], rows));
         }
         Secret::Set { repository, name } => {
-            let value = value_from_stdin()?;
+            let (value, note) = value_from_stdin()?;
             let path = format!("/repositories/{}/secrets/{}", segment(repository), segment(name));
             client.tell(Method::PUT, &path, &json!({"value": value})).await?;
-            anstream::eprintln!("{name}: set; a step gets it when it says `secrets: [{name}]`");
+            anstream::eprintln!("{name}: set{note}; a step gets it when it says `secrets: [{name}]`");
         }
         Secret::Rm { repository, name } => {
             client
@@ -49,8 +49,9 @@ pub async fn secret(client: &Client, secret: &Secret) -> anyhow::Result<Exit> {
     Ok(Exit::Passed)
 }
 
-/// Everything on stdin, without one line end at its end.
-pub fn value_from_stdin() -> anyhow::Result<String> {
+/// What is on stdin, and what to say of it: one line without its end, several as they are (a key is no key without the
+/// last line's end).
+pub fn value_from_stdin() -> anyhow::Result<(String, String)> {
     if std::io::stdin().is_terminal() {
         anstream::eprintln!("type or paste the value, then Ctrl-D:");
     }
@@ -58,11 +59,40 @@ pub fn value_from_stdin() -> anyhow::Result<String> {
     std::io::stdin()
         .read_to_string(&mut value)
         .map_err(|error| Stop::new(Exit::Usage, format!("cannot read the value from stdin: {error}")))?;
-    let value = value
-        .strip_suffix('\n')
-        .map_or(value.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    let (value, note) = value_of(&value);
     if value.is_empty() {
         return Err(Stop::new(Exit::Usage, "there is no value on stdin").into());
     }
-    Ok(value.to_owned())
+    Ok((value.to_owned(), note))
+}
+
+fn value_of(text: &str) -> (&str, String) {
+    let Some(line) = text.strip_suffix('\n') else {
+        return (text, String::new());
+    };
+    match line.matches('\n').count() {
+        0 => (
+            line.strip_suffix('\r').unwrap_or(line),
+            " without its line end".to_owned(),
+        ),
+        ends => (text, format!(", {} lines with the last one's end", ends + 1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_loses_its_end_and_a_key_keeps_it() {
+        let read = |text: &'static str| {
+            let (value, note) = value_of(text);
+            format!("{value:?}{note}")
+        };
+        assert_eq!(read("token"), "\"token\"");
+        assert_eq!(read("token\r\n"), "\"token\" without its line end");
+        assert_eq!(read("a\nb\n"), "\"a\\nb\\n\", 2 lines with the last one's end");
+        assert_eq!(read("a\nb"), "\"a\\nb\"");
+        assert_eq!(read("\n"), "\"\" without its line end");
+    }
 }

@@ -45,7 +45,7 @@ pub async fn login(arguments: &Arguments) -> anyhow::Result<Exit> {
     })?;
     let token = match &arguments.token {
         Some(token) => token.clone(),
-        None => super::secrets::value_from_stdin()?,
+        None => super::secrets::value_from_stdin()?.0,
     };
     let access = Access {
         url: url.trim_end_matches('/').to_owned(),

@@ -70,6 +70,11 @@ fn check(name: &str, value: &SecretValue) -> Result<(), StoreError> {
             "a secret has at least one byte and at most 64 KiB".into(),
         ));
     }
+    if value.0.contains('\0') {
+        return Err(StoreError::Refused(
+            "a secret has no zero byte: no environment could hold it".into(),
+        ));
+    }
     Ok(())
 }
 

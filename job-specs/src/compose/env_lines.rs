@@ -15,8 +15,47 @@ pub(crate) struct EnvLine {
     pub(crate) at: Range<usize>,
 }
 
+/// The secrets of a file, by name, in the same form; a `$` is only itself. Else the number of each line that is wrong, and
+/// what is wrong with it: never the line, which may hold a secret.
+///
+/// # Errors
+/// See above.
+pub fn secret_lines(text: &str) -> Result<Vec<(String, String)>, Vec<(usize, &'static str)>> {
+    let (mut secrets, mut wrong) = (Vec::new(), Vec::new());
+    let mut no = |at: usize, why| wrong.push((text[..at].matches('\n').count() + 1, why));
+    for line in lines_of(text, Dollar::Literal) {
+        match line {
+            // A file from Windows: its line ends are no part of a value.
+            Ok(EnvLine {
+                name,
+                value: Some(value),
+                ..
+            }) => secrets.push((name, value.replace("\r\n", "\n"))),
+            Ok(line) => no(
+                line.at.start,
+                "expected NAME=value; a value of several lines stands in quotes",
+            ),
+            Err((at, why)) => no(at.start, why),
+        }
+    }
+    if wrong.is_empty() { Ok(secrets) } else { Err(wrong) }
+}
+
+/// What a `$` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dollar {
+    /// The beginning of a variable.
+    Variable,
+    /// Itself.
+    Literal,
+}
+
 /// The lines of a file; for each that cannot be read its place and what is wrong, in a few words.
-pub(crate) fn env_lines(text: &str) -> Vec<Result<EnvLine, (Range<usize>, &'static str)>> {
+pub(crate) fn env_lines(text: &str) -> Vec<Line> {
+    lines_of(text, Dollar::Variable)
+}
+
+fn lines_of(text: &str, dollar: Dollar) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut at = text.len() - text.trim_start_matches('\u{feff}').len();
     while at < text.len() {
@@ -27,7 +66,7 @@ pub(crate) fn env_lines(text: &str) -> Vec<Result<EnvLine, (Range<usize>, &'stat
             at = end + 1;
             continue;
         }
-        let (line, next) = env_line(text, start, end);
+        let (line, next) = env_line(text, (start, end), dollar);
         lines.push(line);
         at = next;
     }
@@ -38,10 +77,10 @@ fn line_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |length| at + length)
 }
 
-type Line = Result<EnvLine, (Range<usize>, &'static str)>;
+pub(crate) type Line = Result<EnvLine, (Range<usize>, &'static str)>;
 
 /// The line from `start`, and where the next one begins.
-fn env_line(text: &str, start: usize, end: usize) -> (Line, usize) {
+fn env_line(text: &str, (start, end): (usize, usize), dollar: Dollar) -> (Line, usize) {
     let whole = &text[start..end];
     let after_export = whole.strip_prefix("export ").map_or(whole, str::trim_start);
     let from = end - after_export.len();
@@ -75,11 +114,16 @@ fn env_line(text: &str, start: usize, end: usize) -> (Line, usize) {
         at: place.clone(),
     };
     match text[value_at..end].chars().next() {
-        Some(quote @ ('"' | '\'')) => match quoted(&text[value_at + 1..], quote) {
+        Some(quote @ ('"' | '\'')) => match quoted(&text[value_at + 1..], quote, dollar) {
             Some((value, length)) => {
                 let closed = value_at + 1 + length;
                 let next = line_end(text, closed);
-                (Ok(make(value, quote == '"')), next + 1)
+                let after = text[closed..next].trim();
+                let line = match after.is_empty() || after.starts_with('#') {
+                    true => Ok(make(value, quote == '"')),
+                    false => Err((place.clone(), "there is more after the closing quote")),
+                };
+                (line, next + 1)
             }
             None => (Err((place.clone(), "the quote is not closed")), end + 1),
         },
@@ -98,7 +142,7 @@ fn without_comment(value: &str) -> &str {
 }
 
 /// The value up to its quote, and how many bytes it and its quote take. A `$` that is escaped stays one.
-fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
+fn quoted(text: &str, quote: char, dollar: Dollar) -> Option<(String, usize)> {
     let mut value = String::new();
     let mut letters = text.char_indices();
     while let Some((at, letter)) = letters.next() {
@@ -110,7 +154,7 @@ fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
                 'r' if quote == '"' => value.push('\r'),
                 't' if quote == '"' => value.push('\t'),
                 '\\' if quote == '"' => value.push('\\'),
-                '$' if quote == '"' => value.push_str("$$"),
+                '$' if quote == '"' => value.push_str(if dollar == Dollar::Variable { "$$" } else { "$" }),
                 other => value.extend(['\\', other]),
             },
             other => value.push(other),
@@ -122,6 +166,44 @@ fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_have_any_line_and_any_sign() {
+        let text = "\
+# for the tests
+KEY=\"-----BEGIN KEY-----\r
+MIIE+/=\r
+-----END KEY-----\r
+\"\r
+export TOKEN=a=b#c$d\r
+SINGLE='two
+lines with \"quotes\"' # why
+JSON={\"a\": \"$b\"}
+ESCAPED=\"one\\ntwo \\$x \\\\\"
+";
+        let secrets = secret_lines(text).unwrap();
+        let shown: Vec<String> = secrets
+            .iter()
+            .map(|(name, value)| format!("{name}={value:?}"))
+            .collect();
+        insta::assert_snapshot!(shown.join("\n"), @r#"
+        KEY="-----BEGIN KEY-----\nMIIE+/=\n-----END KEY-----\n"
+        TOKEN="a=b#c$d"
+        SINGLE="two\nlines with \"quotes\""
+        JSON="{\"a\": \"$b\"}"
+        ESCAPED="one\ntwo $x \\"
+        "#);
+        let wrong = "A=1\nKEY=-----BEGIN KEY-----\nMIIE\n-----END KEY-----\nB=\"x\"y\nC=\"open\n";
+        assert_eq!(
+            secret_lines(wrong),
+            Err(vec![
+                (3, "expected NAME=value; a value of several lines stands in quotes"),
+                (4, "expected `=` after the name"),
+                (5, "there is more after the closing quote"),
+                (6, "the quote is not closed"),
+            ])
+        );
+    }
 
     #[test]
     fn env_files_are_read_as_compose_reads_them() {

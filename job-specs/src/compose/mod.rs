@@ -19,5 +19,6 @@ mod values;
 mod variables;
 
 pub(crate) use env_lines::env_lines;
+pub use env_lines::secret_lines;
 pub(crate) use import::Definitions;
 pub(crate) use variables::Variables;

@@ -45,22 +45,20 @@ fn facts_of(tree: &Path, branch: Option<String>, sha: String) -> Facts {
     }
 }
 
-/// `NAME=value` lines; empty ones and those that begin with `#` are passed over.
+/// A file of secrets, see [`job_specs::secret_lines`].
 pub fn secrets(file: Option<&Path>) -> anyhow::Result<BTreeMap<String, SecretValue>> {
     let Some(file) = file else { return Ok(BTreeMap::new()) };
     let text = std::fs::read_to_string(file)
         .map_err(|error| Stop::new(Exit::Usage, format!("cannot read {}: {error}", file.display())))?;
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
-    lines
-        .map(|(index, line)| match line.split_once('=') {
-            Some((name, value)) => Ok((name.trim().to_owned(), SecretValue(value.to_owned()))),
-            // The line itself may hold a secret, so only its place is told.
-            None => Err(Stop::new(Exit::Usage, format!("{}:{}: not NAME=value", file.display(), index + 1)).into()),
-        })
-        .collect()
+    let secrets = job_specs::secret_lines(&text).map_err(|wrong| {
+        let places: Vec<String> = wrong
+            .iter()
+            .map(|(line, why)| format!("{}:{line}: {why}", file.display()))
+            .collect();
+        Stop::new(Exit::Usage, places.join("\n"))
+    })?;
+    let secrets = secrets.into_iter().map(|(name, value)| (name, SecretValue(value)));
+    Ok(secrets.collect())
 }
 
 /// Where gates and running attempts are kept.
