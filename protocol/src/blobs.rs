@@ -15,6 +15,11 @@
 
 use serde::{Deserialize, Serialize};
 
+/// No archive has more files, folders and links: who packs refuses them, so that who unpacks can take all there are.
+pub const MOST_ENTRIES: usize = 1_000_000;
+/// No archive has more bytes of files, holes and zeros included.
+pub const MOST_CONTENT_BYTES: u64 = 100 << 30;
+
 /// The error's code when a blob is larger than there is room for.
 pub const OVER_QUOTA: &str = "over_quota";
 /// The error's code when the build may not write caches.

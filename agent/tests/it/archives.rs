@@ -14,7 +14,6 @@ const CAREFUL: Rules = Rules {
     limits: Limits {
         entries: 1000,
         bytes: 1 << 20,
-        ratio: 1000,
     },
 };
 
@@ -192,6 +191,56 @@ fn pack(root: &Path, globs: &[&str]) -> (Vec<u8>, Found) {
     let mut bytes = Vec::new();
     archive::pack(&sources, &found, u64::MAX, &mut bytes).unwrap();
     (bytes, found)
+}
+
+#[test]
+fn an_empty_disk_is_kept_and_had_back_without_taking_any() {
+    use std::os::unix::fs::{FileExt, MetadataExt};
+    const LEN: u64 = (1 << 30) + (1 << 29) + 12_345;
+    let tree = tempfile::tempdir().unwrap();
+    let disk = fs::File::create(tree.path().join("disk.img")).unwrap();
+    disk.set_len(LEN).unwrap();
+    disk.write_all_at(b"boot", 1 << 20).unwrap();
+    disk.write_all_at(b"end", LEN - 3).unwrap();
+    fs::File::create(tree.path().join("hole"))
+        .unwrap()
+        .set_len(1 << 20)
+        .unwrap();
+    let (bytes, _) = pack(tree.path(), &["*"]);
+    let place = Place::new();
+    let rules = Rules {
+        limits: Limits::default(),
+        ..CAREFUL
+    };
+    let unpacked = place.unpack(&bytes, rules).unwrap();
+    assert_eq!((unpacked.files, unpacked.content_bytes), (2, LEN + (1 << 20)));
+    let back = fs::File::open(place.folder().join("disk.img")).unwrap();
+    let (mut boot, mut end) = ([0; 5], [0; 4]);
+    back.read_exact_at(&mut boot, 1 << 20).unwrap();
+    back.read_exact_at(&mut end, LEN - 4).unwrap();
+    assert_eq!((&boot, &end), (b"boot\0", b"\0end"));
+    let metadata = back.metadata().unwrap();
+    assert_eq!(metadata.len(), LEN);
+    assert!(metadata.blocks() * 512 < 8 << 20, "{} blocks", metadata.blocks());
+    assert_eq!(fs::read(place.folder().join("hole")).unwrap(), vec![0; 1 << 20]);
+}
+
+#[test]
+fn what_nobody_would_unpack_is_not_packed() {
+    let tree = tempfile::tempdir().unwrap();
+    fs::write(tree.path().join("a"), "small").unwrap();
+    let huge = fs::File::create(tree.path().join("huge.img")).unwrap();
+    huge.set_len(Limits::default().bytes).unwrap();
+    let sources = [From::Globs {
+        root: tree.path().to_owned(),
+        globs: Globs::new(&["*".to_owned()]).unwrap(),
+    }];
+    let found = archive::walk(&sources).unwrap();
+    let refused = archive::pack(&sources, &found, u64::MAX, std::io::sink()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "its files have more than 100 GiB together, holes included, up to `huge.img`"
+    );
 }
 
 #[test]

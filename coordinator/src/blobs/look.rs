@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use protocol::blobs::{MOST_CONTENT_BYTES, MOST_ENTRIES};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
@@ -13,10 +14,8 @@ use tokio::task::spawn_blocking;
 
 use super::{BlobError, BlobStore, Opened};
 
-/// A list is never longer.
-const MOST_ITEMS: usize = 1_000_000;
-/// Bytes that are gone through at most.
-const MOST_BYTES: u64 = 100 << 30;
+/// Each entry has at most one more for a long name, and one for a long link.
+const MOST_HEADERS: usize = 3 * MOST_ENTRIES;
 /// A name is never longer.
 const LONGEST_NAME: u64 = 64 * 1024;
 /// Looks at once; each needs a thread.
@@ -147,7 +146,7 @@ fn go_through(reader: impl Read, visit: Visit<'_>) -> Result<(), BlobError> {
         let mut entry = entry.map_err(bad)?;
         count += 1;
         bytes = bytes.saturating_add(entry.size());
-        if count > MOST_ITEMS || bytes > MOST_BYTES {
+        if count > MOST_HEADERS || bytes > MOST_CONTENT_BYTES + LONGEST_NAME * MOST_ENTRIES as u64 {
             return Err(BlobError::BadArchive("the archive is too large to look into".into()));
         }
         let header = entry.header().clone();

@@ -20,4 +20,4 @@ pub use pack::{PackError, Packed, pack};
 pub use pipe::{ByteReader, ByteWriter, byte_pipe};
 pub use rules::{Into, Limits, Links, Modes, Rules, UnpackError, Unpacked};
 pub use unpack::{discard, unpack};
-pub use walk::{Found, From, MOST_ENTRIES, WalkError, walk};
+pub use walk::{Found, From, WalkError, walk};

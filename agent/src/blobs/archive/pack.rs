@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::thread::available_parallelism;
 
+use protocol::blobs::MOST_CONTENT_BYTES;
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
@@ -38,6 +39,15 @@ pub enum PackError {
         /// The limit.
         limit: u64,
     },
+    /// Its files have more bytes than anybody would unpack.
+    #[error(
+        "its files have more than {limit_gib} GiB together, holes included, up to `{path}`",
+        limit_gib = MOST_CONTENT_BYTES >> 30
+    )]
+    TooMuch {
+        /// The file that is too much, by its name in the archive.
+        path: String,
+    },
     /// A file cannot be read.
     #[error("`{path}` cannot be read: {error}")]
     Unreadable {
@@ -69,7 +79,8 @@ pub fn pack(sources: &[From], found: &Found, limit: u64, to: impl Write) -> Resu
     let mut content_bytes = 0;
     for entry in &found.entries {
         let keeps_owner = matches!(sources[entry.from], From::Path { .. });
-        let added = add(&mut tar, &mut roots[entry.from], entry, keeps_owner);
+        let left = MOST_CONTENT_BYTES.saturating_sub(content_bytes);
+        let added = add(&mut tar, &mut roots[entry.from], entry, (keeps_owner, left));
         match added {
             Ok(bytes) => content_bytes += bytes,
             Err(_) if tar.get_ref().get_ref().is_over => return Err(PackError::OverLimit { limit }),
@@ -90,8 +101,13 @@ pub fn pack(sources: &[From], found: &Found, limit: u64, to: impl Write) -> Resu
     })
 }
 
-/// Adds one; how many bytes its content has. What is gone by now is left out.
-fn add(tar: &mut Builder<impl Write>, root: &mut Beneath, entry: &Entry, keeps_owner: bool) -> Result<u64, PackError> {
+/// Adds one, of at most `left` bytes; how many bytes its content has. What is gone by now is left out.
+fn add(
+    tar: &mut Builder<impl Write>,
+    root: &mut Beneath,
+    entry: &Entry,
+    (keeps_owner, left): (bool, u64),
+) -> Result<u64, PackError> {
     let stat = match root.stat(&entry.path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         other => other.map_err(|error| unreadable(entry, error))?,
@@ -125,6 +141,10 @@ fn add(tar: &mut Builder<impl Write>, root: &mut Beneath, entry: &Entry, keeps_o
         Kind::File => {
             let file = root.read(&entry.path).map_err(|error| unreadable(entry, error))?;
             let len = file.metadata().map_err(|error| unreadable(entry, error))?.size();
+            if len > left {
+                let path = entry.name.display().to_string();
+                return Err(PackError::TooMuch { path });
+            }
             header.set_entry_type(EntryType::Regular);
             header.set_size(len);
             let whole = BufReader::with_capacity(READ_LEN, file).chain(io::repeat(0)).take(len);

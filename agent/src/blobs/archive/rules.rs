@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::MOST_ENTRIES;
+use protocol::blobs::{MOST_CONTENT_BYTES, MOST_ENTRIES};
 
 /// Where a part of an archive goes. What has no place is left out.
 #[derive(Debug, Clone)]
@@ -47,23 +47,20 @@ pub struct Rules {
     pub limits: Limits,
 }
 
-/// How much an archive may unpack to.
+/// How much an archive may unpack to: by default what [`super::pack`] takes, so that all that is kept can be had back.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Files, folders and links.
     pub entries: usize,
     /// Bytes of all files.
     pub bytes: u64,
-    /// Bytes of all files for each byte of the archive, from 1 GiB on.
-    pub ratio: u64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
             entries: MOST_ENTRIES,
-            bytes: 100 << 30,
-            ratio: 1_000,
+            bytes: MOST_CONTENT_BYTES,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -19,8 +19,9 @@ use super::rules::{Into, Links, Modes, Rules, UnpackError, Unpacked};
 
 /// A name or a link's target is never longer.
 const LONGEST_NAME: u64 = 64 * 1024;
-/// A small archive may be as dense as it likes, in bytes of files.
-const RATIO_COUNTS_FROM: u64 = 1 << 30;
+/// Bytes that are copied at once. So many zeros become a hole: a small archive of a large empty disk takes no disk.
+const COPY_LEN: usize = 128 * 1024;
+static ZEROS: [u8; COPY_LEN] = [0; COPY_LEN];
 
 /// Unpacks an archive. It blocks; memory is flat. Who knows the archive's SHA-256 compares it with [`Unpacked`]'s.
 pub fn unpack(from: impl Read, into: &[Into], rules: Rules) -> Result<Unpacked, UnpackError> {
@@ -32,7 +33,7 @@ pub fn unpack(from: impl Read, into: &[Into], rules: Rules) -> Result<Unpacked, 
     };
     let decoder = zstd::Decoder::new(tee).map_err(UnpackError::Damaged)?;
     let mut archive = Archive::new(decoder);
-    let mut unpacking = Unpacking::new(into, rules, read.clone())?;
+    let mut unpacking = Unpacking::new(into, rules)?;
     // Raw: long names are ours to read, with a limit.
     let entries = archive.entries().map_err(UnpackError::Damaged)?.raw(true);
     for entry in entries {
@@ -67,8 +68,6 @@ struct Unpacking<'a> {
     roots: Vec<Beneath>,
     rules: Rules,
     entries: usize,
-    /// Bytes of the archive so far.
-    read: Rc<Cell<u64>>,
     done: Unpacked,
     long_name: Option<PathBuf>,
     long_link: Option<PathBuf>,
@@ -84,7 +83,7 @@ struct Dress {
 }
 
 impl Unpacking<'_> {
-    fn new(into: &[Into], rules: Rules, read: Rc<Cell<u64>>) -> Result<Unpacking<'_>, UnpackError> {
+    fn new(into: &[Into], rules: Rules) -> Result<Unpacking<'_>, UnpackError> {
         let open = |into: &Into| {
             Beneath::open(&into.root).map_err(|error| UnpackError::Unwritable {
                 name: into.root.display().to_string(),
@@ -96,7 +95,6 @@ impl Unpacking<'_> {
             into,
             rules,
             entries: 0,
-            read,
             done: Unpacked::default(),
             long_name: None,
             long_link: None,
@@ -224,11 +222,9 @@ impl Unpacking<'_> {
         let size = entry.size();
         let (way, dress) = (self.way(), self.dress(entry));
         let mut file = self.roots[root].create(path, way).map_err(unwritable)?;
-        let before = self.done.content_bytes - size;
-        copy(entry, &mut file, size, |copied| self.check_ratio(before + copied)).map_err(|broken| match broken {
+        copy(entry, &mut file, size).map_err(|broken| match broken {
             Broken::Read(error) => UnpackError::Damaged(error),
             Broken::Write(error) => unwritable(error),
-            Broken::TooMuch(refused) => refused,
         })?;
         dress_file(&file, &dress).map_err(unwritable)?;
         self.done.files += 1;
@@ -243,17 +239,6 @@ impl Unpacking<'_> {
             true => Err(UnpackError::TooMuch(format!("{limit} bytes of files"))),
             false => Ok(()),
         }
-    }
-
-    /// Few bytes that become very many are a trap.
-    fn check_ratio(&self, content_bytes: u64) -> Result<(), UnpackError> {
-        let (ratio, read) = (self.rules.limits.ratio, self.read.get());
-        if content_bytes > RATIO_COUNTS_FROM && content_bytes / ratio > read {
-            return Err(UnpackError::TooMuch(format!(
-                "{ratio} bytes of files for each of its own"
-            )));
-        }
-        Ok(())
     }
 
     fn link<R: Read>(&mut self, root: usize, path: &Path, target: &Path, entry: &Entry<'_, R>) -> io::Result<()> {
@@ -310,29 +295,26 @@ fn long<R: Read>(entry: &mut Entry<'_, R>) -> Result<PathBuf, UnpackError> {
 enum Broken {
     Read(io::Error),
     Write(io::Error),
-    TooMuch(UnpackError),
 }
 
-/// Copies exactly `len` bytes; `check` is told how many there are so far.
-fn copy(
-    from: &mut impl Read,
-    to: &mut impl io::Write,
-    len: u64,
-    check: impl Fn(u64) -> Result<(), UnpackError>,
-) -> Result<(), Broken> {
-    let mut buffer = vec![0; 128 * 1024];
-    let mut left = len;
+/// Copies exactly `len` bytes into a new file.
+fn copy(from: &mut impl Read, to: &mut File, len: u64) -> Result<(), Broken> {
+    let mut buffer = vec![0; COPY_LEN];
+    let (mut left, mut hole) = (len, 0);
     while left > 0 {
-        let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        let read = from.read(&mut buffer[..most]).map_err(Broken::Read)?;
-        if read == 0 {
-            return Err(Broken::Read(io::ErrorKind::UnexpectedEof.into()));
+        let most = COPY_LEN.min(usize::try_from(left).unwrap_or(usize::MAX));
+        from.read_exact(&mut buffer[..most]).map_err(Broken::Read)?;
+        left -= most as u64;
+        if buffer[..most] == ZEROS {
+            hole += i64::try_from(most).unwrap_or(0);
+            continue;
         }
-        to.write_all(&buffer[..read]).map_err(Broken::Write)?;
-        left -= read as u64;
-        check(len - left).map_err(Broken::TooMuch)?;
+        to.seek_relative(hole).map_err(Broken::Write)?;
+        hole = 0;
+        to.write_all(&buffer[..most]).map_err(Broken::Write)?;
     }
-    Ok(())
+    // A hole at the end is made by the length alone.
+    to.set_len(len).map_err(Broken::Write)
 }
 
 /// Counts and hashes what goes through.

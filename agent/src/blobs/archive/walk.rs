@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use protocol::blobs::MOST_ENTRIES;
 use rustix::fs::{FileType, Stat};
 
 use super::beneath::Beneath;
 use super::{Globs, names};
-
-/// More files and folders than this are no artifact and no cache.
-pub const MOST_ENTRIES: usize = 1_000_000;
 
 /// Where files come from.
 #[derive(Debug)]
