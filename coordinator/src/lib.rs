@@ -11,6 +11,7 @@ mod builds;
 pub mod config;
 mod credentials;
 pub mod db;
+mod disk;
 pub mod git;
 pub mod http;
 pub mod logs;

@@ -8,6 +8,7 @@ use protocol::lease::ErrorBody;
 
 use crate::blobs::BlobError;
 use crate::builds::NoBuild;
+use crate::disk;
 use crate::git::GitError;
 use crate::logs::LogError;
 use crate::store::StoreError;
@@ -54,6 +55,9 @@ pub(crate) enum ApiError {
     /// Somebody that we need does not answer.
     #[error("{1}")]
     BadGateway(&'static str, String),
+    /// There is no room on our disk, for anybody.
+    #[error("the disk of the coordinator is full; nothing is lost, and it goes on once there is room")]
+    DiskFull(#[source] anyhow::Error),
     /// We broke. It is logged, never told.
     #[error("something went wrong on our side; the coordinator's log says what")]
     Internal(#[source] anyhow::Error),
@@ -76,14 +80,27 @@ impl ApiError {
             ApiError::Unprocessable(code, _) => (StatusCode::UNPROCESSABLE_ENTITY, code),
             ApiError::Outdated(_) => (StatusCode::UPGRADE_REQUIRED, "protocol_version"),
             ApiError::BadGateway(code, _) => (StatusCode::BAD_GATEWAY, code),
+            ApiError::DiskFull(_) => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
             ApiError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
 
     /// Logs what is ours to mend; everything else is the caller's business.
     pub fn log(&self) {
-        if let ApiError::Internal(error) = self {
-            tracing::error!(error = format!("{error:#}"), "a request failed");
+        match self {
+            ApiError::Internal(error) => tracing::error!(error = format!("{error:#}"), "a request failed"),
+            ApiError::DiskFull(error) => tracing::error!(error = format!("{error:#}"), "the disk is full"),
+            _ => {}
+        }
+    }
+
+    /// We broke; a full disk is called so.
+    pub fn broke(error: impl Into<anyhow::Error>) -> ApiError {
+        let error = error.into();
+        if disk::is_full(error.as_ref()) {
+            ApiError::DiskFull(error)
+        } else {
+            ApiError::Internal(error)
         }
     }
 }
@@ -113,7 +130,7 @@ impl From<StoreError> for ApiError {
             StoreError::BadCode => ApiError::Forbidden(error.to_string()),
             StoreError::Refused(sentence) => ApiError::Unprocessable("refused", sentence),
             StoreError::Illegal(_) => ApiError::Conflict("illegal_transition", error.to_string()),
-            StoreError::Key(_) | StoreError::Database(_) => ApiError::Internal(error.into()),
+            StoreError::Key(_) | StoreError::Database(_) => ApiError::broke(error),
         }
     }
 }
@@ -127,7 +144,7 @@ impl From<BlobError> for ApiError {
             BlobError::Busy => ApiError::Busy(error.to_string()),
             BlobError::BadArchive(sentence) => ApiError::Unprocessable("bad_archive", sentence),
             BlobError::Store(error) => error.into(),
-            BlobError::Place(_) | BlobError::Broken(_) => ApiError::Internal(error.into()),
+            BlobError::Place(_) | BlobError::Broken(_) => ApiError::broke(error),
         }
     }
 }
@@ -142,7 +159,7 @@ impl From<LogError> for ApiError {
             }
             LogError::Sealed => ApiError::Conflict("sealed", error.to_string()),
             LogError::WrongOffset { .. } => ApiError::Conflict("wrong_offset", error.to_string()),
-            LogError::Damaged(_) | LogError::Io { .. } => ApiError::Internal(error.into()),
+            LogError::Damaged(_) | LogError::Io { .. } => ApiError::broke(error),
         }
     }
 }

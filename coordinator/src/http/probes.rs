@@ -1,4 +1,4 @@
-//! What other programs look at: `/healthz`, `/metrics`, the badge, the JSON Schema of job files.
+//! What other programs look at: `/healthz`, `/readyz`, `/metrics`, the badge, the JSON Schema of job files.
 
 use std::sync::OnceLock;
 
@@ -14,6 +14,7 @@ use super::error::ApiError;
 use super::extract::Path;
 use super::routes::Routes;
 use crate::app::App;
+use crate::disk;
 use crate::store::{agents, builds, queue, repositories};
 
 /// Our numbers, rendered for Prometheus.
@@ -40,6 +41,7 @@ pub(super) fn router(metrics: Metrics) -> Routes {
     let render = move |State(app): State<App>| render(app, metrics.clone());
     Routes::new()
         .route("/healthz", [Method::GET], get(healthz))
+        .route("/readyz", [Method::GET], get(readyz))
         .route("/metrics", [Method::GET], get(render))
         .route("/badge/{file}", [Method::GET], get(badge))
         .route("/schema/v1.json", [Method::GET], get(schema))
@@ -70,6 +72,16 @@ async fn healthz(State(app): State<App>) -> Response {
     }
 }
 
+/// Able to take work: the store answers, and there is room for what it would bring. The sentence says what is missing,
+/// without the places of our insides.
+async fn readyz(State(app): State<App>) -> Response {
+    if let Some(trouble) = disk::trouble(&app.config.data) {
+        tracing::error!(folder = %app.config.data.display(), "{trouble}");
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {trouble}\n")).into_response();
+    }
+    healthz(State(app)).await
+}
+
 async fn render(app: App, metrics: Metrics) -> Result<Response, ApiError> {
     let waiting = queue::waiting(&app.store, 10_000).await?;
     let connected = agents::list(&app.store)
@@ -79,6 +91,9 @@ async fn render(app: App, metrics: Metrics) -> Result<Response, ApiError> {
         .count();
     metrics::gauge!("drover_jobs_waiting").set(waiting.len() as f64);
     metrics::gauge!("drover_agents_connected").set(connected as f64);
+    if let Some(free) = disk::free(&app.config.data) {
+        metrics::gauge!("drover_disk_free_bytes").set(free as f64);
+    }
     metrics.0.run_upkeep();
     Ok((
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],

@@ -202,7 +202,7 @@ fn is_page(uri: &Uri) -> bool {
         .query()
         .is_some_and(|query| query.split('&').any(|pair| pair == "live=1"));
     let programs = [
-        "/api/", "/agent/", "/hooks/", "/badge/", "/events", "/metrics", "/healthz", "/schema/", "/assets/",
+        "/api/", "/agent/", "/hooks/", "/badge/", "/events", "/metrics", "/healthz", "/readyz", "/schema/", "/assets/",
     ];
     !is_part && !programs.iter().any(|prefix| uri.path().starts_with(prefix))
 }

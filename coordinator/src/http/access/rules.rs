@@ -44,7 +44,7 @@ pub(crate) fn of(method: &Method, path: Option<&str>) -> Rule {
     };
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match path {
-        "/healthz" | "/schema/v1.json" | "/assets/{*path}" if reads => Rule::Public,
+        "/healthz" | "/readyz" | "/schema/v1.json" | "/assets/{*path}" if reads => Rule::Public,
         "/login" | "/hooks/{forge}/{repository}" | "/agent/v1/enrol" => Rule::Public,
         path if path.starts_with("/agent/") => Rule::Agent,
         "/builds/{number}" | "/api/v1/builds/{number}/logs" | "/api/v1/builds/{number}/artifacts" if reads => {

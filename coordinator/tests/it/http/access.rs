@@ -7,8 +7,9 @@ use serde_json::json;
 use super::support::{PASSING, SimAgent, TestApp, TestRepository, form};
 
 /// What answers without credentials; all else must not.
-const PUBLIC: [(&str, &str); 7] = [
+const PUBLIC: [(&str, &str); 8] = [
     ("GET", "/healthz"),
+    ("GET", "/readyz"),
     ("GET", "/schema/v1.json"),
     ("GET", "/assets/{*path}"),
     ("GET", "/login"),

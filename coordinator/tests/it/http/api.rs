@@ -266,8 +266,11 @@ async fn numbers_for_prometheus() {
         "{text}"
     );
     assert!(text.contains("drover_jobs_waiting 0"), "{text}");
-    assert_eq!(
-        app.send(app.anonymous(Method::GET, "/healthz")).await.expect(200).text,
-        "ok\n"
-    );
+    assert!(text.contains("drover_disk_free_bytes "), "{text}");
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(
+            app.send(app.anonymous(Method::GET, path)).await.expect(200).text,
+            "ok\n"
+        );
+    }
 }

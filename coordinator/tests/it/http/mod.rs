@@ -10,6 +10,7 @@ mod builds;
 mod deliveries;
 mod events;
 mod flow;
+mod full_disk;
 mod logs;
 mod order;
 mod pages;
