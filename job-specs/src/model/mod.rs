@@ -150,6 +150,19 @@ pub struct ArtifactSpec {
     pub when: WhenStatus,
 }
 
+impl ArtifactSpec {
+    /// Why a job that failed keeps it not, for people; `None`: it does keep it.
+    pub fn not_kept_of_failed(&self) -> Option<String> {
+        let name = &self.name;
+        (!self.when.failure).then(|| {
+            format!(
+                "artifact `{name}`: not kept, because the job failed (without `when: {{status: [success, failure]}}` an \
+                 artifact is kept of a success only)"
+            )
+        })
+    }
+}
+
 /// Reports of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportSpec {

@@ -20,6 +20,8 @@ pub struct JobPage {
     pub attempt: Option<AttemptView>,
     /// What the attempt that is shown kept.
     pub artifacts: Vec<ArtifactRow>,
+    /// What it did not keep because it failed: a sentence each.
+    pub not_kept: Vec<String>,
     /// What the tests of that attempt said; `None` without reports.
     pub tests: Option<TestSection>,
     /// What the reader may do.

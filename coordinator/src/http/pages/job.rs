@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use job_specs::model::{ArtifactSpec, JobSpec};
 use job_specs::status::JobStatus;
 use protocol::ids::JobId;
 use serde::Deserialize;
@@ -96,6 +97,9 @@ async fn page(
         .find_map(|attempt| app.shells.held_until(&attempt.id));
     let page = JobPage {
         artifacts: kept.map(super::artifact::row).collect(),
+        not_kept: shown
+            .map(|shown| not_kept(&found.spec, attempt::status(shown)))
+            .unwrap_or_default(),
         attempts: links.collect(),
         attempt: view,
         tests,
@@ -110,4 +114,15 @@ async fn page(
         held_until: held_until.filter(|_| user.is_some()),
     };
     Ok(framed.draw_part(part, &page, (web::pages::job, web::pages::job_live)))
+}
+
+/// What an attempt that ended so did not keep.
+fn not_kept(spec: &JobSpec, status: JobStatus) -> Vec<String> {
+    match status {
+        JobStatus::Failed | JobStatus::TimedOut => {
+            let artifacts = spec.artifacts.iter();
+            artifacts.filter_map(ArtifactSpec::not_kept_of_failed).collect()
+        }
+        _ => Vec::new(),
+    }
 }

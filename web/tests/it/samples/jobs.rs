@@ -248,6 +248,7 @@ pub fn job_page() -> JobPage {
             cursor: "job:2,service-db:39,step-0:60,step-1:20".into(),
         }),
         artifacts: Vec::new(),
+        not_kept: vec!["artifact `report`: not kept, because the job failed".into()],
         actions: JobActions {
             cancel: false,
             rerun: true,
@@ -310,6 +311,7 @@ pub fn waiting_job() -> JobPage {
         tests: None,
         attempt: None,
         artifacts: Vec::new(),
+        not_kept: Vec::new(),
         actions: JobActions {
             cancel: true,
             ..JobActions::default()
