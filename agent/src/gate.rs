@@ -2,6 +2,7 @@
 //! the gate's end: whatever happens to the socket, the `status` file has the last word.
 
 mod folder;
+mod state;
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
@@ -11,12 +12,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use ::gate::cap::{Admitted, Cap, is_full, most as most_of};
 pub use ::gate::exit::{self, ExitStatus};
-use ::gate::wire::{Event, MAX_MESSAGE, Probe, Request, State, take_message};
+use ::gate::wire::{Event, MAX_MESSAGE, Probe, Request, take_message};
 pub use ::gate::wire::{Go, Health, HealthCheck, HealthState, ProbeTarget};
 pub use ::gate::{FOLDER, LOG, OUTPUTS, SCRIPT, SECRETS, SESSION, SOCKET, STATUS};
 use folder::{connect_in, open_directory, status_in};
 pub use folder::{forget, open_log, read_file, read_status};
+pub use state::{GatePhase, GateState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -60,37 +63,6 @@ const DEAF: Duration = Duration::from_millis(100);
 
 /// A gate says what runs within a millisecond; a busy machine may need longer, and nobody waits long for a remark.
 const SAYS_WHAT_RUNS: Duration = Duration::from_millis(500);
-
-/// All that is known of a gate.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GateState {
-    /// Where it stands.
-    pub phase: GatePhase,
-    /// When the child was started, microseconds since 1970.
-    pub started_us: Option<i64>,
-    /// What its health command says, when it has one and it has said something.
-    pub health: Option<Health>,
-    /// It has said hello, or is over.
-    greeted: bool,
-    /// Version of its messages; 0 before it has said hello.
-    version: u32,
-    /// Its answers to what its child is at: how many, and the last one.
-    busy: (u64, Option<String>),
-}
-
-/// Where a gate stands, as its client sees it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum GatePhase {
-    /// It waits for `go`.
-    #[default]
-    Idle,
-    /// Its child runs.
-    Running,
-    /// Its child is over.
-    Exited(ExitStatus),
-    /// The gate is gone and left no status: its container was killed.
-    Lost,
-}
 
 /// What can go wrong with a gate.
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +122,8 @@ impl GateClient {
     }
 
     /// Starts the child. A second `go` changes nothing.
-    pub async fn go(&self, go: Go) -> Result<(), GateError> {
+    pub async fn go(&self, mut go: Go) -> Result<(), GateError> {
+        go.log_limit = if self.speaks(4) { go.log_limit } else { 0 };
         self.send(&Request::Go(go)).await
     }
 
@@ -171,14 +144,9 @@ impl GateClient {
 
     /// The command line that the child runs just now. `None`: only itself, or the gate does not say.
     pub async fn running(&self) -> Option<String> {
+        self.speaks(2).then_some(())?;
         let mut state = self.state();
-        let (version, asked) = {
-            let state = state.borrow();
-            (state.version, state.busy.0)
-        };
-        if version < 2 {
-            return None;
-        }
+        let asked = state.borrow().busy.0;
         self.send(&Request::WhatRuns).await.ok()?;
         let answered = state.wait_for(|state| state.busy.0 > asked);
         let state = tokio::time::timeout(SAYS_WHAT_RUNS, answered).await.ok()?.ok()?;
@@ -187,7 +155,7 @@ impl GateClient {
 
     /// Ends the processes of a shell session.
     pub async fn end_session(&self, session: &str) -> Result<(), GateError> {
-        if self.state.borrow().version < 2 {
+        if !self.speaks(2) {
             return Ok(());
         }
         self.send(&Request::EndSession(session.to_owned())).await
@@ -198,7 +166,7 @@ impl GateClient {
     pub async fn healthy_from_now(&self) -> Result<(), GateError> {
         let mut state = self.state();
         let mut round = 0; // an old gate knows of none: what it says holds
-        if state.borrow().version >= 3 {
+        if self.speaks(3) {
             let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
             round = since.map_or(1, |since| u64::try_from(since.as_micros()).unwrap_or(1)); // never one of before
             self.send(&Request::LookAgain(round)).await?;
@@ -206,6 +174,17 @@ impl GateClient {
         let is_it = |health: &Health| health.round == round && health.state == HealthState::Healthy;
         let healthy = state.wait_for(|state| state.health.as_ref().is_some_and(is_it));
         healthy.await.map(drop).map_err(|_| GateError::Gone)
+    }
+
+    /// Has all in the log that it will have: nothing more is written after this.
+    pub async fn end_log(&self) -> Result<(), GateError> {
+        if !self.speaks(4) {
+            return Ok(());
+        }
+        self.send(&Request::EndLog).await?;
+        let mut state = self.state();
+        let ended = state.wait_for(|state| state.log_ended).await;
+        ended.map(drop).map_err(|_| GateError::Gone)
     }
 
     /// Has an anchor try to reach `target` until it answers or `timeout` is over; `Ok(Err(words))` says what the last
@@ -231,6 +210,10 @@ impl GateClient {
         };
         self.send(&Request::Probe(probe)).await?;
         answered.await.map_err(|_| GateError::Gone)
+    }
+
+    fn speaks(&self, version: u32) -> bool {
+        self.state.borrow().version >= version
     }
 
     /// All that is known of the gate, now and whenever it changes.
@@ -319,40 +302,6 @@ impl Writer {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.reader.abort();
-    }
-}
-
-impl GateState {
-    fn end(&mut self, phase: GatePhase) {
-        if let GatePhase::Exited(status) = &phase {
-            self.started_us = Some(status.started_us);
-        }
-        self.greeted = true;
-        self.phase = phase;
-    }
-
-    fn apply(&mut self, event: Event) {
-        match event {
-            Event::Hello { version, state } => {
-                self.greeted = true;
-                self.version = version;
-                if state != State::Idle {
-                    self.phase = GatePhase::Running;
-                }
-            }
-            Event::Started { at } => {
-                self.started_us = Some(at);
-                self.phase = GatePhase::Running;
-            }
-            Event::Health(health) => self.health = Some(health),
-            Event::Exited(status) => self.end(GatePhase::Exited(status)),
-            Event::Busy { command, .. } => {
-                let (count, last) = &mut self.busy;
-                *count += 1;
-                *last = Some(command).filter(|command| !command.is_empty());
-            }
-            Event::ProbeDone { .. } => {}
-        }
     }
 }
 

@@ -9,8 +9,9 @@ use gate::wire::Go;
 use crate::cgroup;
 use crate::health::HealthRunner;
 use crate::launch::{LaunchError, Launcher};
-use crate::log::now_us;
+use crate::log::{Log, now_us};
 use crate::output::Output;
+use crate::rest::{Rest, Verdict};
 use crate::sys::{self, Dead};
 
 /// A running child.
@@ -31,8 +32,72 @@ pub struct Child {
 pub struct Ended {
     /// How.
     pub status: ExitStatus,
-    /// What it left in its pipes; `None` when it never ran.
-    pub output: Option<Output>,
+    /// What it left; `None` when it never ran, or when all of it is in the log.
+    pub left: Option<Left>,
+}
+
+/// What a child leaves.
+pub struct Left {
+    /// Its pipes.
+    pub output: Output,
+    /// The wait for what its processes still write; `None` once that is over.
+    pub rest: Option<Rest>,
+    /// The child's group.
+    group: i32,
+}
+
+impl Ended {
+    /// Its processes may still write something that counts.
+    pub fn is_waiting(&self) -> bool {
+        self.left.as_ref().is_some_and(|left| left.rest.is_some())
+    }
+
+    /// Reads what they write.
+    pub fn read_ready(&mut self, ready: [bool; 2], log: &mut Log, now: Instant) {
+        if let Some(left) = &mut self.left
+            && let Some(rest) = &mut left.rest
+            && left.output.read_ready(ready, log, now) > 0
+        {
+            rest.written(now);
+        }
+    }
+
+    /// Nothing that they still write counts.
+    pub fn wait_no_more(&mut self) {
+        if let Some(left) = &mut self.left
+            && left.rest.take().is_some()
+        {
+            left.output.close();
+        }
+    }
+}
+
+impl Left {
+    /// Whether nothing more counts than what is in the pipes. When a filter is cut short, the log says so.
+    pub fn is_over(&mut self, log: &mut Log, now: Instant) -> bool {
+        let Some(rest) = &mut self.rest else { return true };
+        let verdict = rest.look(&self.output.with_writers(), now);
+        if verdict == Verdict::Wait || log.waits().is_some() {
+            return false;
+        }
+        if let Verdict::Cut(waited) = verdict {
+            log.say(&format!(
+                "the command ended {} s ago, and a process that it left is still not done with its output: from here \
+                 on it is lost",
+                waited.as_secs()
+            ));
+        }
+        self.output.close();
+        self.rest = None;
+        true
+    }
+
+    /// Ends the processes, where the kernel does not do it at our end.
+    pub fn end_processes(&self) {
+        if std::process::id() != 1 {
+            sys::signal_group(self.group, libc::SIGKILL);
+        }
+    }
 }
 
 impl Child {
@@ -76,14 +141,9 @@ impl Child {
     }
 
     /// It is over.
-    pub fn end(mut self, dead: &Dead, started_us: i64) -> Ended {
+    pub fn end(mut self, dead: &Dead, started_us: i64, now: Instant) -> Ended {
         if let Some(health) = &mut self.health {
             health.stop();
-        }
-        self.output.child_is_over();
-        if std::process::id() != 1 {
-            // Where the kernel does not do it at our end.
-            sys::signal_group(self.pid, libc::SIGKILL);
         }
         let status = ExitStatus {
             exit_code: dead.how.ok(),
@@ -97,7 +157,11 @@ impl Child {
         };
         Ended {
             status,
-            output: Some(self.output),
+            left: Some(Left {
+                output: self.output,
+                rest: Some(Rest::new(now)),
+                group: self.pid,
+            }),
         }
     }
 }

@@ -2,11 +2,12 @@
 //! the names in the shared folder. Separate from the program so that the agent can use it: no dependency, no `unsafe`.
 #![forbid(unsafe_code)]
 
+pub mod cap;
 pub mod exit;
 pub mod wire;
 
 /// The version of the messages; told in [`wire::Event::Hello`].
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Where the gate finds its folder inside a container.
 pub const FOLDER: &str = "/.drover/run";

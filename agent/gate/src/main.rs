@@ -9,8 +9,10 @@ mod log;
 mod output;
 mod probe;
 mod processes;
+mod rest;
 mod supervisor;
 mod sys;
+mod waiting;
 
 use std::env;
 use std::fs::File;

@@ -18,6 +18,8 @@ const SMALL: usize = 8 * 1024;
 const COST: Duration = Duration::from_micros(250);
 /// Credit for 256 small reads in a row.
 const MAX_CREDIT: Duration = COST.saturating_mul(256);
+/// Reads of what was written so far, at most.
+const MOST_READS: u32 = 16;
 /// How long we look away when the credit is used up.
 const NAP: Duration = Duration::from_millis(1);
 
@@ -37,7 +39,7 @@ struct Pipe {
     source: Source,
     /// `None` once every writer has closed it.
     file: Option<File>,
-    /// After the child's end: what it left in the pipe. Background processes may hold the pipe for ever.
+    /// Once closed: what was in the pipe then. Background processes may hold the pipe for ever.
     left: Option<usize>,
 }
 
@@ -69,27 +71,42 @@ impl Output {
         ([out.file.as_ref(), err.file.as_ref()], None)
     }
 
-    /// Reads once from each pipe that is ready and appends it to the log.
-    pub fn read_ready(&mut self, ready: [bool; 2], log: &mut Log, now: Instant) {
+    /// Reads once from each pipe that is ready and appends it to the log; the number of bytes.
+    pub fn read_ready(&mut self, ready: [bool; 2], log: &mut Log, now: Instant) -> usize {
         let first = 1 - self.last;
+        let mut all = 0;
         for index in [first, 1 - first] {
             if ready[index] && log.waits().is_none() {
                 let bytes = self.read(index, log);
                 self.last = index;
                 self.charge(bytes, now);
+                all += bytes;
             }
         }
+        all
     }
 
-    /// The child is over: from here on only what is in the pipes now counts.
-    pub fn child_is_over(&mut self) {
+    /// Reads what was written so far; the child may write on.
+    pub fn read_so_far(&mut self, log: &mut Log, now: Instant) {
+        let mut reads = 0..MOST_READS;
+        while self.read_ready([true; 2], log, now) > 0 && reads.next().is_some() {}
+    }
+
+    /// The pipes that some process can still write to.
+    pub fn with_writers(&self) -> Vec<&File> {
+        let files = self.pipes.iter().filter_map(|pipe| pipe.file.as_ref());
+        files.filter(|file| !sys::is_hung_up(file.as_fd())).collect()
+    }
+
+    /// From here on only what is in the pipes now counts.
+    pub fn close(&mut self) {
         self.nap_until = None;
         for pipe in &mut self.pipes {
             pipe.left = Some(pipe.file.as_ref().map_or(0, |file| sys::readable_bytes(file.as_fd())));
         }
     }
 
-    /// Reads what the child left; false when the log could not take all of it yet.
+    /// Reads what was in the pipes when they were closed; false when the log could not take all of it yet.
     pub fn drain(&mut self, log: &mut Log) -> bool {
         let first = 1 - self.last;
         for index in [first, 1 - first] {

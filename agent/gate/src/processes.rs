@@ -1,5 +1,5 @@
-//! The processes of the container, as /proc shows them: what the child is at, and the end of a shell session, which the
-//! engine itself never ends.
+//! The processes of the container, as /proc shows them: what the child is at, what it leaves behind, and the end of a
+//! shell session, which the engine itself never ends.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,8 +16,26 @@ const COMMAND_LEN: usize = 300;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Process {
     parent: i32,
+    activity: Activity,
     /// Clock ticks since the machine started.
     started: u64,
+}
+
+/// Whether a process has something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// It runs, or waits for a processor or a disk.
+    Working,
+    /// It waits for anything else.
+    Asleep,
+}
+
+/// Every process that this one or one of its children started, and whose starter is not gone without a trace.
+pub fn below_this_one() -> Vec<(i32, Activity)> {
+    let own = i32::try_from(std::process::id()).unwrap_or(1);
+    let all = all();
+    let below = all.iter().filter(|(pid, _)| depth(&all, **pid, own).is_some());
+    below.map(|(pid, process)| (*pid, process.activity)).collect()
 }
 
 /// The innermost descendant of `child`, the last started of several, with its command line. `None`: it has none.
@@ -69,30 +87,35 @@ fn all() -> BTreeMap<i32, Process> {
 fn parse(stat: &str) -> Option<Process> {
     let (_, fields) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
-    if fields.first() == Some(&"Z") {
-        return None;
-    }
+    let activity = match *fields.first()? {
+        "Z" => return None,
+        "R" | "D" => Activity::Working,
+        _ => Activity::Asleep,
+    };
     Some(Process {
+        activity,
         parent: fields.get(1)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
     })
 }
 
 fn innermost_of(all: &BTreeMap<i32, Process>, child: i32) -> Option<i32> {
-    let depth = |pid: i32| {
-        let (mut at, mut depth) = (pid, 0);
-        while at != child {
-            at = all.get(&at)?.parent;
-            depth += 1;
-            if depth > all.len() {
-                return None;
-            }
-        }
-        Some(depth)
-    };
     let below = all.iter().filter(|(pid, _)| **pid != child);
-    let below = below.filter_map(|(pid, process)| Some((depth(*pid)?, process.started, *pid)));
+    let below = below.filter_map(|(pid, process)| Some((depth(all, *pid, child)?, process.started, *pid)));
     below.max().map(|(_, _, pid)| pid)
+}
+
+/// How far `pid` is below `top`. `None`: it is not.
+fn depth(all: &BTreeMap<i32, Process>, pid: i32, top: i32) -> Option<usize> {
+    let (mut at, mut depth) = (pid, 0);
+    while at != top {
+        at = all.get(&at)?.parent;
+        depth += 1;
+        if depth > all.len() {
+            return None;
+        }
+    }
+    Some(depth)
 }
 
 #[cfg(test)]
@@ -105,7 +128,12 @@ mod tests {
         let seven = parse(stat).unwrap();
         assert_eq!((seven.parent, seven.started), (3, 4242));
         assert_eq!(parse("8 (gone) Z 3"), None);
-        let process = |parent, started| Process { parent, started };
+        let activity = Activity::Asleep;
+        let process = |parent, started| Process {
+            parent,
+            activity,
+            started,
+        };
         // 2 is the child; 9 belongs to somebody else.
         let all = [
             (2, process(1, 1)),

@@ -17,6 +17,7 @@ use crate::log::{self, Log, now_us};
 use crate::probe::Probes;
 use crate::processes;
 use crate::sys::{self, PollFd};
+use crate::waiting::{Waiting, push};
 
 /// How long to wait before the status is written again after the disk refused it.
 const RETRY: Duration = Duration::from_millis(100);
@@ -103,7 +104,7 @@ impl Supervisor {
                 return Ok(code);
             }
             self.tick_health(now);
-            if let Some(code) = self.try_end() {
+            if let Some(code) = self.try_end(now) {
                 return Ok(code);
             }
         }
@@ -121,11 +122,7 @@ impl Supervisor {
             Phase::Running(child) => {
                 let now = Instant::now();
                 if timeout.is_none() {
-                    let (pipes, nap) = child.output.interest(now);
-                    timeout = nap;
-                    for (place, pipe) in waiting.pipes.iter_mut().zip(pipes) {
-                        *place = pipe.map(|pipe| push(fds, poll_fd(pipe, libc::POLLIN)));
-                    }
+                    timeout = waiting.watch(&mut child.output, fds, now);
                 }
                 if let Some(health) = &child.health {
                     waiting.health = health.pipe().map(|pipe| push(fds, poll_fd(pipe, libc::POLLIN)));
@@ -133,7 +130,17 @@ impl Supervisor {
                     timeout = [timeout, due].into_iter().flatten().min();
                 }
             }
-            Phase::Ending(_) => timeout = Some(RETRY),
+            Phase::Ending(ended) => match &mut ended.left {
+                Some(left) if timeout.is_none() && left.rest.is_some() => {
+                    let now = Instant::now();
+                    let nap = waiting.watch(&mut left.output, fds, now);
+                    timeout = [nap, left.rest.as_ref().map(|rest| rest.due(now))]
+                        .into_iter()
+                        .flatten()
+                        .min();
+                }
+                _ => timeout = Some(RETRY),
+            },
         }
         waiting.clients_from = fds.len();
         self.clients.interest(fds);
@@ -141,12 +148,15 @@ impl Supervisor {
     }
 
     fn read_output(&mut self, waiting: &Waiting, fds: &[PollFd], now: Instant) {
-        let (Phase::Running(child), Some(log)) = (&mut self.phase, &mut self.log) else {
-            return;
-        };
+        let Some(log) = &mut self.log else { return };
         let ready = waiting
             .pipes
             .map(|place| place.is_some_and(|place| fds[place].revents != 0));
+        let child = match &mut self.phase {
+            Phase::Idle => return,
+            Phase::Running(child) => child,
+            Phase::Ending(ended) => return ended.read_ready(ready, log, now),
+        };
         child.output.read_ready(ready, log, now);
         if waiting.health.is_some_and(|place| fds[place].revents != 0)
             && let Some(health) = &mut child.health
@@ -169,10 +179,18 @@ impl Supervisor {
                 (signal, _) if !sys::is_for_the_child(signal) => {}
                 (_, Phase::Running(child)) => child.forward(signal),
                 (libc::SIGTERM | libc::SIGINT | libc::SIGQUIT, Phase::Idle) => return Some(128 + signal),
+                (libc::SIGTERM | libc::SIGINT | libc::SIGQUIT, Phase::Ending(_)) => self.wait_no_more(),
                 (_, Phase::Idle | Phase::Ending(_)) => {}
             }
         }
         None
+    }
+
+    /// The child is over, and nothing that its processes still write counts.
+    fn wait_no_more(&mut self) {
+        if let Phase::Ending(ended) = &mut self.phase {
+            ended.wait_no_more();
+        }
     }
 
     /// Takes every process that is over: the child, its health command, orphans.
@@ -180,7 +198,7 @@ impl Supervisor {
         while let Some(dead) = sys::reap() {
             self.phase = match std::mem::replace(&mut self.phase, Phase::Idle) {
                 Phase::Running(child) if child.pid == dead.pid => {
-                    Phase::Ending(Box::new(child.end(&dead, self.started_us.unwrap_or_default())))
+                    Phase::Ending(Box::new(child.end(&dead, self.started_us.unwrap_or_default(), now)))
                 }
                 Phase::Running(mut child) => {
                     let told = child
@@ -203,19 +221,21 @@ impl Supervisor {
         for (client, request) in requests {
             match request {
                 Request::Go(go) => self.go(go, now),
-                Request::Signal(signal) => {
-                    if let Phase::Running(child) = &self.phase {
-                        sys::signal_group(child.pid, signal);
-                    }
-                }
+                Request::Signal(signal) => match &self.phase {
+                    Phase::Running(child) => sys::signal_group(child.pid, signal),
+                    Phase::Ending(_) => self.wait_no_more(),
+                    Phase::Idle => {}
+                },
                 Request::Kill => match &self.phase {
                     Phase::Running(child) => child.kill(),
                     Phase::Idle => return Some(128 + libc::SIGKILL),
+                    Phase::Ending(ended) if ended.is_waiting() => self.wait_no_more(),
                     Phase::Ending(ended) => return Some(ended.status.code()),
                 },
                 Request::Quit => match &self.phase {
                     Phase::Running(_) => {}
                     Phase::Idle => return Some(0),
+                    Phase::Ending(ended) if ended.is_waiting() => {}
                     Phase::Ending(ended) => return Some(ended.status.code()),
                 },
                 Request::WhatRuns => {
@@ -232,6 +252,10 @@ impl Supervisor {
                         health.look_again(round, now);
                     }
                 }
+                Request::EndLog => {
+                    self.end_log(now);
+                    self.clients.tell(client, &Event::LogEnded);
+                }
                 Request::Probe(probe) => match self.mode {
                     Mode::Anchor => self.probes.start(client, probe),
                     // Its threads and the forks of a gate with a child would not go together.
@@ -240,6 +264,15 @@ impl Supervisor {
             }
         }
         None
+    }
+
+    /// Ends the log with what the child has written so far.
+    fn end_log(&mut self, now: Instant) {
+        let Some(log) = &mut self.log else { return };
+        if let Phase::Running(child) = &mut self.phase {
+            child.output.read_so_far(log, now);
+        }
+        log.end();
     }
 
     fn refuse(&mut self, client: ClientId, id: u64) {
@@ -273,6 +306,9 @@ impl Supervisor {
         if self.mode == Mode::Anchor || !matches!(self.phase, Phase::Idle) {
             return;
         }
+        if let Some(log) = &mut self.log {
+            log.limit(go.log_limit);
+        }
         let started_us = now_us();
         self.started_us = Some(started_us);
         match self.start(go, now) {
@@ -288,7 +324,7 @@ impl Supervisor {
                     error: Some(error.sentence),
                     ..ExitStatus::default()
                 };
-                self.phase = Phase::Ending(Box::new(Ended { status, output: None }));
+                self.phase = Phase::Ending(Box::new(Ended { status, left: None }));
             }
         }
     }
@@ -319,16 +355,21 @@ impl Supervisor {
 
     /// Once the child is over: its last output, its status, the news; then the gate's exit code. `None`: not yet, the
     /// disk does not take it. A status that can never be written (the child made a folder in its place) is only told.
-    fn try_end(&mut self) -> Option<i32> {
+    fn try_end(&mut self, now: Instant) -> Option<i32> {
         let Phase::Ending(ended) = &mut self.phase else {
             return None;
         };
-        if let (Some(output), Some(log)) = (&mut ended.output, &mut self.log)
-            && !output.drain(log)
-        {
+        if let (Some(left), Some(log)) = (&mut ended.left, &mut self.log) {
+            if !left.is_over(log, now) || !left.output.drain(log) {
+                return None;
+            }
+            left.end_processes();
+            log.end();
+        }
+        ended.left = None;
+        if self.log.as_ref().is_some_and(|log| log.waits().is_some()) {
             return None;
         }
-        ended.output = None;
         let status = ended.status.clone();
         let written = fs::write(STATUS_DRAFT, status.to_text()).and_then(|()| fs::rename(STATUS_DRAFT, STATUS));
         if written.is_err_and(|error| log::means_later(&error)) {
@@ -338,18 +379,4 @@ impl Supervisor {
         self.clients.tell_all(&Event::Exited(status));
         Some(code)
     }
-}
-
-/// Where in the poll set what stands.
-#[derive(Default)]
-struct Waiting {
-    pipes: [Option<usize>; 2],
-    health: Option<usize>,
-    clients_from: usize,
-}
-
-/// Pushes and says where.
-fn push(fds: &mut Vec<PollFd>, fd: PollFd) -> usize {
-    fds.push(fd);
-    fds.len() - 1
 }

@@ -67,6 +67,16 @@ pub fn readable_bytes(fd: BorrowedFd<'_>) -> usize {
     }
 }
 
+/// Has a pipe no writer any more? It may still have bytes.
+pub fn is_hung_up(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd {
+        fd: fd.as_raw_fd(),
+        events: 0,
+        revents: 0,
+    }];
+    poll(&mut fds, Some(Duration::ZERO)).is_ok() && fds[0].revents & libc::POLLHUP != 0
+}
+
 /// What to wait for: see [`poll`].
 pub type PollFd = libc::pollfd;
 

@@ -32,6 +32,8 @@ pub enum Request {
     /// Forget what the health command has said: only tries that begin from now on count, and they begin at once.
     /// The number comes back in [`Health::round`]. From version 3 on.
     LookAgain(u64),
+    /// Write to the log what is kept of its end, and nothing more after that: [`Event::LogEnded`]. From version 4 on.
+    EndLog,
 }
 
 /// What to run. It has no `Debug`: the environment holds secrets.
@@ -51,6 +53,8 @@ pub struct Go {
     pub stop_signal: i32,
     /// Files to make first, for the container's user alone: path and content. From version 2 on.
     pub files: Vec<(String, Vec<u8>)>,
+    /// The most that the log may have, bytes; 0: no limit. See [`crate::cap`]. From version 4 on.
+    pub log_limit: u64,
 }
 
 /// How to know that a service is healthy. Times in milliseconds.
@@ -137,6 +141,8 @@ pub enum Event {
         /// Its command line.
         command: String,
     },
+    /// The log has all that it will have.
+    LogEnded,
     /// A probe is over.
     ProbeDone {
         /// [`Probe::id`].

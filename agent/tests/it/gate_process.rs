@@ -134,6 +134,100 @@ async fn a_background_process_does_not_hold_the_step() {
 }
 
 #[tokio::test]
+async fn a_filter_that_outlives_the_shell_passes_on_all_it_was_given() {
+    // Each ends with a shell that is gone before what it writes through is done.
+    let filters = [
+        "exec > >(tee copy) 2>&1",
+        "exec > >(sed s/x/y/ | tee copy) 2> >(tee errors >&2)",
+        "exec > >(while read line; do echo \"$line\"; done)",
+        "exec > >(sort -k2n)",
+        "mkfifo pipe; tee copy < pipe & exec > pipe",
+        "sleep 1000 & exec > >(tee copy)",
+    ];
+    for filter in filters {
+        let text = format!("{filter}\nfor n in {{1..2000}}; do echo line $n; done; exit 3\n");
+        let (gate, status) = run(|folder| Go {
+            cwd: Some(folder.to_str().unwrap().to_owned()),
+            ..command(&["bash", "-c", &text])
+        })
+        .await;
+        assert_eq!((status.exit_code, &status.error), (Some(3), &None), "{filter}");
+        let expected: String = (1..=2000).map(|n| format!("line {n}\n")).collect();
+        assert!(
+            gate.printed().0 == expected,
+            "{filter}: {} bytes",
+            gate.printed().0.len()
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_wait_for_a_filter_ends_when_the_step_is_to_stop() {
+    let mut gate = Gate::start("step");
+    let client = gate.client().await;
+    let mut follower = Follower::new(gate.folder.path());
+    let text = "exec > >(echo begun; cat > rest; while :; do :; done); echo x; exit 4";
+    let go = Go {
+        cwd: Some(gate.folder.path().to_str().unwrap().to_owned()),
+        ..command(&["bash", "-c", text])
+    };
+    client.go(go).await.unwrap();
+    assert!(follower.next().await, "the filter runs");
+    while !gate.folder.path().join("rest").exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    client.signal(15).await.unwrap();
+    let status = follower.finish(&client).await;
+    assert!(matches!(
+        (status.exit_code, status.signal),
+        (Some(4), None) | (None, Some(15))
+    ));
+    gate.wait();
+}
+
+#[tokio::test]
+async fn a_log_over_its_limit_keeps_its_beginning_and_its_end() {
+    let text = "i=0; while [ $i -lt 3000 ]; do echo \"line $i of many\"; i=$((i+1)); done; echo the end; exit 5\n";
+    let (gate, status) = run(|folder| Go {
+        log_limit: 16 * 1024,
+        ..script(folder, text)
+    })
+    .await;
+    assert_eq!(status.exit_code, Some(5), "it went on");
+    let log = gate.printed().0;
+    assert!(
+        log.starts_with("line 0 of many\n") && log.ends_with("line 2999 of many\nthe end\n"),
+        "{log}"
+    );
+    let said = ["the limit of this log is 16.0 KiB", "of output are missing here\n"];
+    assert!(said.iter().all(|said| log.contains(said)), "{log}");
+    let len = fs::metadata(gate.folder.path().join("log")).unwrap().len();
+    assert!(len < 16 * 1024 + 500, "{len}");
+}
+
+#[tokio::test]
+async fn the_end_of_a_full_log_can_be_had_while_the_child_runs() {
+    let mut gate = Gate::start("service");
+    let client = gate.client().await;
+    let text =
+        "i=0; while [ $i -lt 3000 ]; do echo \"line $i of many\"; i=$((i+1)); done; echo up; echo > up; sleep 1000\n";
+    let go = Go {
+        log_limit: 16 * 1024,
+        cwd: Some(gate.folder.path().to_str().unwrap().to_owned()),
+        ..script(gate.folder.path(), text)
+    };
+    client.go(go).await.unwrap();
+    while !gate.folder.path().join("up").exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    client.end_log().await.unwrap();
+    let log = gate.printed().0;
+    assert!(log.contains("missing here") && log.ends_with("many\nup\n"), "{log}");
+    client.kill().await.unwrap();
+    gate.wait();
+}
+
+#[tokio::test]
 async fn the_last_words_of_a_process_that_crashes_are_kept() {
     let (gate, status) = run(|folder| script(folder, "head -c 200000 /dev/zero | tr '\\0' x; kill -SEGV $$\n")).await;
     assert_eq!((status.signal, status.code()), (Some(11), 139));

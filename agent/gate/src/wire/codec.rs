@@ -32,6 +32,7 @@ impl Request {
                 out.push(8);
                 put_u64(out, *round);
             }
+            Request::EndLog => out.push(9),
         });
     }
 
@@ -47,6 +48,7 @@ impl Request {
             6 => Request::WhatRuns,
             7 => Request::EndSession(input.string()?),
             8 => Request::LookAgain(input.u64()?),
+            9 => Request::EndLog,
             _ => return Err(Malformed),
         };
         input.done().map(|()| request)
@@ -89,6 +91,7 @@ impl Event {
                 put_i32(out, *pid);
                 put_bytes(out, command.as_bytes());
             }
+            Event::LogEnded => out.push(7),
         });
     }
 
@@ -119,6 +122,7 @@ impl Event {
                 pid: input.i32()?,
                 command: input.string()?,
             },
+            7 => Event::LogEnded,
             _ => return Err(Malformed),
         };
         input.done().map(|()| event)
@@ -137,13 +141,16 @@ impl Go {
         put_option(out, self.script.as_ref(), |out, script| put_bytes(out, script));
         put_option(out, self.health.as_ref(), |out, health| health.encode(out));
         put_i32(out, self.stop_signal);
-        // Left out when there are none: a gate of version 1 may still wait for its *go*.
-        if !self.files.is_empty() {
+        // Left out when there are none: a gate of an earlier version may still wait for its *go*.
+        if !self.files.is_empty() || self.log_limit > 0 {
             put_u32(out, len_u32(self.files.len()));
             for (path, content) in &self.files {
                 put_bytes(out, path.as_bytes());
                 put_bytes(out, content);
             }
+        }
+        if self.log_limit > 0 {
+            put_u64(out, self.log_limit);
         }
     }
 
@@ -161,11 +168,15 @@ impl Go {
             health: input.option(HealthCheck::decode)?,
             stop_signal: input.i32()?,
             files: Vec::new(),
+            log_limit: 0,
         };
         if !input.0.is_empty() {
             for _ in 0..input.u32()? {
                 go.files.push((input.string()?, input.bytes()?.to_vec()));
             }
+        }
+        if !input.0.is_empty() {
+            go.log_limit = input.u64()?;
         }
         Ok(go)
     }

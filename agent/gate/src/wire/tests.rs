@@ -16,6 +16,7 @@ fn requests() -> Vec<Request> {
             health: Some(health),
             stop_signal: 15,
             files: Vec::new(),
+            log_limit: 0,
         }),
         Request::Go(Go::default()),
         Request::Signal(-3),
@@ -24,6 +25,7 @@ fn requests() -> Vec<Request> {
         Request::WhatRuns,
         Request::EndSession("s1".into()),
         Request::LookAgain(u64::MAX),
+        Request::EndLog,
         Request::Probe(Probe {
             id: u64::MAX,
             target: ProbeTarget::Http {
@@ -65,6 +67,7 @@ fn events() -> Vec<Event> {
             pid: 12,
             command: "sleep 1000".into(),
         },
+        Event::LogEnded,
         Event::ProbeDone {
             id: 7,
             ok: false,
@@ -124,4 +127,9 @@ fn files_travel_with_go_and_an_older_gate_is_not_told_of_none() {
     assert!(Request::decode(&bytes[4..]) == Ok(Request::Go(go)));
     let without = encoded(&Go::default());
     assert_eq!(without[without.len() - 4..], [0; 4], "it ends with the stop signal");
+    let limited = Go {
+        log_limit: 1 << 40,
+        ..Go::default()
+    };
+    assert!(Request::decode(&encoded(&limited)[4..]) == Ok(Request::Go(limited)));
 }
