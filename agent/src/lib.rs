@@ -6,6 +6,7 @@ pub mod blobs;
 pub mod build;
 pub mod checkout;
 pub mod daemon;
+pub mod disk;
 pub mod engine;
 pub mod gate;
 pub mod local;

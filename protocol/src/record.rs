@@ -1,6 +1,6 @@
 //! Log records, the one format from the gate's file to the browser's line: a header of 13 bytes (kind, time, length,
-//! little endian), then the bytes. In a gate's file a record is a chunk as read from the pipe; on the wire and in
-//! the store it is one line without its end.
+//! little endian), then the bytes. In a gate's file a record is a chunk as read from the pipe, never an empty one; on the
+//! wire and in the store it is one line without its line feed, so that the records of a log give back every byte.
 
 use crate::attempt::Micros;
 
@@ -47,7 +47,15 @@ pub struct BadRecord {
     pub offset: usize,
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    /// A whole line as people see it: a carriage return before its end is none of it.
+    pub fn shown(&self) -> &'a [u8] {
+        match self.bytes {
+            [line @ .., b'\r'] if !self.continues => line,
+            line => line,
+        }
+    }
+
     /// Appends the record to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let kind = match self.source {

@@ -20,7 +20,8 @@ use super::services::{self, tell_death};
 use super::standing::{self, Standing};
 use super::step;
 use super::words::{self, StepEnd};
-use super::{AttemptInput, Over, journal, keep, plan, reports};
+use super::{AttemptInput, Over, doing, journal, keep, plan, reports};
+use crate::disk;
 use crate::engine::ContainerId;
 
 /// Containers of steps that are over are kept until the result is known, but no more than these.
@@ -28,7 +29,8 @@ const USED_KEPT: usize = 8;
 
 /// Runs the job to its result.
 pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
-    let (mut result, ground) = conduct(&job, cancel).await;
+    let (result, ground) = conduct(&job, cancel).await;
+    let mut result = disk::explain(result, job.folder.path());
     if let Some(reason) = &mut result.reason {
         reason.sentence = job.masker.mask(&reason.sentence);
     }
@@ -147,12 +149,12 @@ impl Run<'_> {
     async fn ready(&mut self, ground: &Ground) -> Next {
         let ready = tokio::select! {
             ready = ground.ready(self.job) => ready,
-            interrupt = self.interrupts.next(None) => return self.interrupted(interrupt, None),
+            interrupt = self.interrupts.next(None) => return self.interrupted(interrupt, &doing::before_steps(self.job)),
         };
         match ready {
             Ok(()) => return Next::On,
             Err(NotReady::Code(result)) => return Next::Over(result),
-            Err(NotReady::Service(failure)) => self.interrupted(Interrupt::Service(failure), None),
+            Err(NotReady::Service(failure)) => self.interrupted(Interrupt::Service(failure), ""),
         };
         let steps = &self.job.input.spec.steps;
         if !steps.iter().any(|step| step.when.failure) {
@@ -160,7 +162,7 @@ impl Run<'_> {
         }
         tokio::select! {
             code = ground.code() => code.map_or_else(Next::Over, |()| Next::On),
-            interrupt = self.interrupts.next(None) => self.interrupted(interrupt, None),
+            interrupt = self.interrupts.next(None) => self.interrupted(interrupt, &doing::before_steps(self.job)),
         }
     }
 
@@ -272,8 +274,8 @@ impl Run<'_> {
         }
     }
 
-    fn interrupted(&mut self, interrupt: Interrupt, step: Option<usize>) -> Next {
-        let result = interrupt.result(step.map(|step| self.job.step(step)));
+    fn interrupted(&mut self, interrupt: Interrupt, when: &str) -> Next {
+        let result = interrupt.result(when);
         match interrupt {
             Interrupt::Cancelled | Interrupt::AgentStopped | Interrupt::JobTimeout { .. } => Next::Over(result),
             Interrupt::Service(failure) => {
@@ -313,6 +315,7 @@ impl Run<'_> {
 async fn conclude(job: &Job, result: &AttemptResult, ground: Option<&Ground>, held: Option<&Note>) {
     if let Some(services) = ground.and_then(|ground| ground.services.as_ref()) {
         services.flush().await;
+        services::end_full_logs(job).await;
         if held.is_none() {
             services::tell_stopped(job);
         }

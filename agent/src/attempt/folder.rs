@@ -104,7 +104,12 @@ impl AttemptFolder {
 
     /// The file of a log.
     pub fn log(&self, stream: &StreamId) -> PathBuf {
-        self.0.join(stream.as_str()).join(crate::gate::LOG)
+        self.run_of(stream).join(crate::gate::LOG)
+    }
+
+    /// The folder of the gate that writes it.
+    pub fn run_of(&self, stream: &StreamId) -> PathBuf {
+        self.0.join(stream.as_str())
     }
 
     /// Bytes in the file of a log; 0 when there is none. Never those of something that a step put in its place.

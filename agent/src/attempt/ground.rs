@@ -19,7 +19,7 @@ use super::interrupt::Interrupts;
 use super::job::{Found, Job, Place};
 use super::plan::{HOLD_LABEL, STEP_LABEL, TRY_LABEL};
 use super::services::Services;
-use super::{AttemptContext, Code, restore, words};
+use super::{AttemptContext, Code, doing, restore, words};
 use crate::checkout::{self, CheckoutError};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Engine, EngineError, Kept, Network, Owned, OwnedKind, Owner};
@@ -253,7 +253,7 @@ async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMa
     };
     let sandbox = tokio::select! {
         taken = pool.take_early(&want) => taken.map_err(|error| words::broken(format!("sandbox: {error}")))?,
-        interrupt = interrupts.next(None) => return Err(interrupt.result(None)),
+        interrupt = interrupts.next(None) => return Err(interrupt.result(&doing::before_steps(job))),
     };
     Ok((sandbox, BTreeMap::new()))
 }

@@ -13,7 +13,7 @@ use super::interrupt::Interrupts;
 use super::job::Job;
 use super::step::StepOver;
 use super::words::{self, StepEnd};
-use super::{journal, logins, outputs};
+use super::{doing, journal, logins, outputs};
 use crate::build::{Build, BuildError};
 use crate::engine::labels::Labels;
 use crate::engine::login::registry_of;
@@ -54,7 +54,7 @@ pub async fn run(
             StepOver::Ended(StepEnd { outcome, failure }, journal::now())
         }
         Err(interrupt) => {
-            let mut outcome = outcome(started, Some(&interrupt.result(Some(step))));
+            let mut outcome = outcome(started, Some(&interrupt.result(&doing::in_step(step))));
             outcome.tries = job.journal.tries(index);
             job.finish_step(index, journal::now(), outcome);
             StepOver::Interrupted(interrupt)
@@ -115,7 +115,7 @@ async fn make(job: &Job, index: usize, network: Network) -> Result<(), Trouble> 
         _ => job.folder.renew_step(index)?,
     };
     let stream = StreamId::step(index);
-    let log = JobLog::open(&job.folder.log(&stream))?;
+    let log = JobLog::limited(&job.folder.log(&stream), job.context.engine.log_limit())?;
     job.streams.open(&stream);
     if let Some(login) = &image.login
         && !job.input.secrets.contains_key(&login.secret)

@@ -122,6 +122,14 @@ impl Pulls {
         }
     }
 
+    /// The images that are on their way, by name.
+    pub fn under_way(&self) -> Vec<String> {
+        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut images: Vec<String> = under_way.keys().cloned().collect();
+        images.sort();
+        images
+    }
+
     fn phase(&self, begin: bool) {
         self.journal.tell_now(EventKind::Phase {
             phase: "pull".into(),

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use job_specs::model::StepSpec;
 use protocol::attempt::{AttemptResult, Micros};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -30,12 +29,12 @@ pub enum Interrupt {
 }
 
 impl Interrupt {
-    /// What it makes of the job, when it comes in that step (`None`: before the first).
-    pub fn result(&self, step: Option<&StepSpec>) -> AttemptResult {
+    /// What it makes of the job; `when` is one of [`super::doing`].
+    pub fn result(&self, when: &str) -> AttemptResult {
         match self {
-            Interrupt::Cancelled => words::cancelled(step),
-            Interrupt::AgentStopped => words::broken("the agent was stopped"),
-            Interrupt::JobTimeout { limit, running } => words::job_timeout(step, *limit, running.as_deref()),
+            Interrupt::Cancelled => words::cancelled(when),
+            Interrupt::AgentStopped => words::broken(format!("the agent was stopped{when}")),
+            Interrupt::JobTimeout { limit, running } => words::job_timeout(when, *limit, running.as_deref()),
             Interrupt::Service(failure) => words::of_service(failure),
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use job_specs::model::StepSpec;
 use protocol::attempt::{EventKind, StepOutcome, StepStatus};
 
+use super::doing::Doing;
 use super::folder::AttemptFolder;
 use super::hold;
 use super::images::{Images, Pulls};
@@ -33,6 +34,8 @@ pub struct Job {
     pub images: Images,
     pub pulls: Arc<Pulls>,
     pub streams: Streams,
+    /// What it is at besides its steps.
+    pub doing: Doing,
     /// An earlier life of the agent began this attempt.
     pub resumed: bool,
 }
@@ -125,6 +128,7 @@ impl Job {
 
     /// Tells that a phase begins or ends.
     pub fn phase(&self, phase: &str, begin: bool) {
+        self.doing.note(phase, begin);
         self.journal.tell_now(EventKind::Phase {
             phase: phase.to_owned(),
             begin,

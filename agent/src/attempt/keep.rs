@@ -9,6 +9,7 @@ use protocol::attempt::{ArtifactOutcome, AttemptResult, CacheOutcome, EventKind,
 use protocol::blobs::{Kept, Room};
 use tokio::task::spawn_blocking;
 
+use super::doing;
 use super::interrupt::Interrupts;
 use super::job::Job;
 use super::restore;
@@ -38,13 +39,17 @@ pub async fn keep(job: &Arc<Job>, interrupts: &Interrupts, result: AttemptResult
         .iter()
         .filter(|artifact| standing::runs(artifact.when, standing))
         .collect();
+    if standing == Standing::Broken {
+        let left = spec.artifacts.iter().filter_map(ArtifactSpec::not_kept_of_failed);
+        left.for_each(|sentence| job.voice.say(sentence));
+    }
     if artifacts.is_empty() && (spec.caches.is_empty() || standing == Standing::Broken) {
         return result;
     }
     job.phase("keep", true);
     let kept = tokio::select! {
         kept = all(job, &artifacts, standing) => kept,
-        interrupt = interrupts.next(None) => Some(interrupt.result(None)),
+        interrupt = interrupts.next(None) => Some(interrupt.result(&doing::after_steps(job))),
     };
     job.phase("keep", false);
     match (standing, kept) {
@@ -312,7 +317,9 @@ impl Archive {
         let packed = packing.await.map_err(|broken| BlobError::Refused(broken.to_string()))?;
         match (packed, sent) {
             (Err(PackError::OverLimit { .. }), _) => Ok(Err(NotKept::Users(self.too_large()))),
-            (Err(error @ PackError::Unreadable { .. }), _) => Ok(Err(NotKept::Users(error.to_string()))),
+            (Err(error @ (PackError::Unreadable { .. } | PackError::TooMuch { .. })), _) => {
+                Ok(Err(NotKept::Users(error.to_string())))
+            }
             (_, Err(error)) => Err(error),
             (Err(error), Ok(_)) => Err(BlobError::Away(error.to_string())),
             (Ok(packed), Ok(kept)) if packed.sha256 == kept.sha256 => Ok(Ok(kept)),

@@ -10,6 +10,7 @@
 //! `images`, `voice` progress · `image` steps that build one · `logins` who asks registries.
 
 mod conduct;
+mod doing;
 pub mod folder;
 pub(crate) mod ground;
 mod held;
@@ -52,6 +53,7 @@ use crate::checkout::Mirrors;
 use crate::engine::Engine;
 use crate::logs::mask::Masker;
 use crate::sandbox::Pool;
+use doing::Doing;
 use folder::{AttemptFolder, Ended};
 use hold::{HoldEnd, Holds};
 use images::{Images, Pulls};
@@ -174,7 +176,10 @@ pub async fn run(context: &AttemptContext, input: AttemptInput, outlet: Outlet, 
     match open(context, input, folder, outlet).await {
         Ok(job) => conduct::run(job, cancel).await,
         Err(error) => Over {
-            result: words::broken(format!("the agent cannot keep the attempt's folder: {error}")),
+            result: words::broken(format!(
+                "the agent cannot keep the attempt's folder: {}",
+                crate::disk::told(&error, &context.attempts)
+            )),
             outputs: Outputs::new(),
             held_until: None,
             removal: context.tasks.spawn(async {}),
@@ -225,6 +230,7 @@ async fn open(
         voice,
         pulls,
         streams: Streams::new(folder.clone(), outlet.streams),
+        doing: Doing::default(),
         folder,
     }))
 }

@@ -97,11 +97,12 @@ fn limits(resources: &Resources) -> Limits {
         memory_bytes: resources.memory_bytes,
         cpu_millis: resources.cpu_millis,
         pids: resources.pids,
+        log_bytes: None,
     }
 }
 
 /// What the gate of that step is told to run.
-pub fn go(input: &AttemptInput, index: usize) -> gate::Go {
+pub fn go(input: &AttemptInput, index: usize, log_limit: u64) -> gate::Go {
     let step = &input.spec.steps[index];
     let (argv, script) = match &step.action {
         StepAction::Entrypoint(argv) => (argv.clone(), None),
@@ -122,6 +123,7 @@ pub fn go(input: &AttemptInput, index: usize) -> gate::Go {
         cwd: Some(working_folder(step.workdir.as_deref())),
         script,
         files: secret_file_contents(step, &input.secrets),
+        log_limit,
         ..gate::Go::default()
     }
 }
@@ -285,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_step_gets_its_own_secrets_and_cannot_change_where_it_is() {
-        let go = go(&input(), 0);
+        let go = go(&input(), 0, 7);
         let env: Vec<String> = go.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
         insta::assert_snapshot!(env.join("\n"), @"
         ALSO=job

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use job_specs::model::ServiceSpec;
 use protocol::attempt::{EventKind, ServiceState};
@@ -11,8 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::job::Job;
 use super::{logins, words};
 use crate::engine::labels;
+use crate::gate::{self, GateClient};
 use crate::sandbox::Sandbox;
 use crate::stack::{Stack, StackEvent, StackFailure, StackSpec, Workspace};
+
+/// A gate writes the end of its log in milliseconds.
+const ENDS_LOG: Duration = Duration::from_secs(5);
 
 /// The services of a job, running.
 pub struct Services {
@@ -47,6 +52,24 @@ impl Services {
         let (done, flushed) = oneshot::channel();
         if self.flush.send(done).is_ok() && flushed.await.is_err() {
             tracing::debug!("the stack's events ended before they were asked for");
+        }
+    }
+}
+
+/// Has every log that is full end with what its gate has held back: no more of it counts.
+pub async fn end_full_logs(job: &Job) {
+    let limit = job.context.engine.log_limit();
+    let names = job.input.spec.services.iter().flat_map(ServiceSpec::replicas);
+    let full = names
+        .map(|name| StreamId::service(&name))
+        .filter(|stream| gate::is_full(limit, job.folder.log_len(stream)));
+    for stream in full {
+        let ended = async {
+            let gate = GateClient::connect(&job.folder.run_of(&stream), ENDS_LOG).await?;
+            gate.end_log().await
+        };
+        if !matches!(tokio::time::timeout(ENDS_LOG, ended).await, Ok(Ok(()))) {
+            tracing::warn!(attempt.id = %job.input.attempt, %stream, "the end of a service's log is lost");
         }
     }
 }
@@ -127,7 +150,7 @@ fn note(job: &Job, event: StackEvent) {
             probe,
             warning,
         } => {
-            let after = words::span(std::time::Duration::from_millis(*after_ms));
+            let after = words::span(Duration::from_millis(*after_ms));
             job.voice
                 .say(format!("service {name} is ready after {after} ({probe})"));
             if let Some(warning) = warning {

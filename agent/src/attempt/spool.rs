@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use protocol::record;
 
+use crate::gate;
 use crate::logs::lines::LineAssembler;
 use crate::logs::mask::Masker;
 use crate::logs::tail::{Tail, Tailed, Watcher};
@@ -23,6 +24,8 @@ pub struct Spool {
     base: u64,
     /// Bytes of the file that count, once that is known.
     file_len: Option<u64>,
+    /// Bytes of the file that count at most: the job can write to it, too.
+    most: u64,
 }
 
 /// The file, and the lines that are made of it.
@@ -48,8 +51,8 @@ pub struct Part {
 }
 
 impl Spool {
-    /// Follows `file` from its beginning.
-    pub fn open(watcher: &Watcher, file: PathBuf, masker: Arc<Masker>) -> io::Result<Spool> {
+    /// Follows `file` from its beginning; a `limit` of 0 is none.
+    pub fn open(watcher: &Watcher, file: PathBuf, masker: Arc<Masker>, limit: u64) -> io::Result<Spool> {
         Ok(Spool {
             source: Source::open(watcher, &file, &masker)?,
             watcher: watcher.clone(),
@@ -58,6 +61,10 @@ impl Spool {
             records: Vec::new(),
             base: 0,
             file_len: None,
+            most: match gate::most_of(limit) {
+                0 => u64::MAX,
+                most => most,
+            },
         })
     }
 
@@ -77,11 +84,16 @@ impl Spool {
     pub async fn pull(&mut self) -> io::Result<()> {
         let source = &mut self.source;
         let tailed = source.tail.next(&mut source.chunks).await?;
-        if let Some(len) = self.file_len {
-            let rest = usize::try_from(len.saturating_sub(source.file_offset)).unwrap_or(usize::MAX);
-            source.chunks.truncate(rest);
-        }
+        let counts = self.file_len.unwrap_or(u64::MAX).min(self.most);
+        let rest = usize::try_from(counts.saturating_sub(source.file_offset)).unwrap_or(usize::MAX);
+        source.chunks.truncate(rest);
         source.make_records(&mut self.records, self.base);
+        if source.file_offset >= self.most {
+            source.cut_off(self.most, &mut self.records, self.base);
+        }
+        if source.lines.is_damaged() {
+            source.end(&mut self.records, self.base);
+        }
         match (tailed, self.file_len) {
             (Tailed::Eof, _) => source.end(&mut self.records, self.base),
             (Tailed::More, Some(len)) => source.end_if_read(len, &mut self.records, self.base),
@@ -165,6 +177,19 @@ impl Source {
         self.keep(records, before, base);
     }
 
+    /// No gate writes so much.
+    fn cut_off(&mut self, most: u64, records: &mut Vec<u8>, base: u64) {
+        if !self.is_over && !self.lines.is_damaged() {
+            let before = records.len();
+            let text = format!(
+                "This log is larger than {}: what comes after that is left out.",
+                super::words::bytes(most)
+            );
+            self.lines.cut_off(&text, records);
+            self.keep(records, before, base);
+        }
+    }
+
     fn end_if_read(&mut self, len: u64, records: &mut Vec<u8>, base: u64) {
         if self.file_offset >= len {
             self.end(records, base);
@@ -246,7 +271,7 @@ mod tests {
         let file = folder.path().join("log");
         let text: String = (0..100).map(|n| format!("line {n}\n")).collect();
         fs::write(&file, chunk(&text)).unwrap();
-        let mut spool = Spool::open(&Watcher::new(), file.clone(), Arc::default()).unwrap();
+        let mut spool = Spool::open(&Watcher::new(), file.clone(), Arc::default(), 0).unwrap();
         spool.end_at(fs::metadata(&file).unwrap().len());
         over(&mut spool).await;
 
@@ -267,7 +292,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("log");
         fs::write(&file, chunk("one\ntwo\nthree\n")).unwrap();
-        let mut spool = Spool::open(&Watcher::new(), file.clone(), Arc::default()).unwrap();
+        let mut spool = Spool::open(&Watcher::new(), file.clone(), Arc::default(), 0).unwrap();
         // It had two lines before this agent was started.
         assert!(spool.go_to(2 * (13 + 3)).unwrap());
         spool.end_at(fs::metadata(&file).unwrap().len());
@@ -276,12 +301,42 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_file_that_no_gate_wrote_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("log");
+        let sparse = |len: u64| {
+            fs::File::options()
+                .append(true)
+                .open(&file)
+                .unwrap()
+                .set_len(len)
+                .unwrap()
+        };
+        // Made longer than any disk, with nothing in it; nobody has said that it is over.
+        fs::write(&file, chunk("one\n")).unwrap();
+        sparse(26 << 30);
+        let mut spool = Spool::open(&Watcher::new(), file.clone(), Arc::default(), 1 << 20).unwrap();
+        over(&mut spool).await;
+        let told = lines(&spool.part(1 << 20).unwrap());
+        assert!(told.len() == 2 && told[1].contains("damaged at byte 17"), "{told:?}");
+
+        // Well formed, and more than a gate may write.
+        let many = chunk(&"x".repeat(63 * 1024)).repeat(60);
+        fs::write(&file, many).unwrap();
+        let mut spool = Spool::open(&Watcher::new(), file.clone(), Arc::default(), 1 << 20).unwrap();
+        over(&mut spool).await;
+        let told = lines(&spool.part(8 << 20).unwrap());
+        let last = told.iter().find(|line| line.contains("larger than 3 MiB"));
+        assert!(last.is_some(), "{} records", told.len());
+    }
+
+    #[tokio::test]
     async fn what_a_service_says_after_the_end_does_not_count() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("log");
         let counted = chunk("in time\nhalf");
         fs::write(&file, [counted.clone(), chunk(" a line\nlate\n")].concat()).unwrap();
-        let mut spool = Spool::open(&Watcher::new(), file, Arc::default()).unwrap();
+        let mut spool = Spool::open(&Watcher::new(), file, Arc::default(), 0).unwrap();
         spool.end_at(counted.len() as u64);
         over(&mut spool).await;
         assert_eq!(lines(&spool.part(1 << 20).unwrap()), ["in time", "half"]);

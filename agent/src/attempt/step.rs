@@ -10,7 +10,8 @@ use super::held::HeldStep;
 use super::interrupt::{Interrupt, Interrupts, rest_of};
 use super::job::Job;
 use super::words::{self, StepEnd};
-use super::{journal, outputs, plan};
+use super::{doing, journal, outputs, plan};
+use crate::disk;
 use crate::gate::{ExitStatus, GateError, GatePhase};
 use crate::stack::Stack;
 
@@ -37,6 +38,7 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
     let over = tokio::select! {
         ended = until_end(job, index, held) => ended,
         interrupt = interrupts.next(stack) => End::Interrupted(interrupt),
+        () = disk::until_full(job.folder.path()) => End::DiskFull,
     };
     let over = match over {
         End::Exited(status) => {
@@ -49,19 +51,37 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
                 .say(format!("step `{}` is stopped after {}", step.name, words::span(limit)));
             let running = running_command(job, index, held).await;
             let status = stop(job, held).await;
-            let (word, failure) = words::step_timeout(step, limit, running.as_deref());
-            let end = StepEnd {
-                outcome: stopped(status, word, &failure),
-                failure: Some(failure),
-            };
-            StepOver::Ended(end, journal::now())
+            match &status {
+                Some(status) if was_in_time(status, limit) => {
+                    let end = words::of_exit(step, status, job.memory_limit());
+                    StepOver::Ended(end, status.ended_us)
+                }
+                _ => {
+                    let (word, failure) = words::step_timeout(step, limit, running.as_deref());
+                    let end = StepEnd {
+                        outcome: stopped(status, word, &failure),
+                        failure: Some(failure),
+                    };
+                    StepOver::Ended(end, journal::now())
+                }
+            }
+        }
+        End::DiskFull => {
+            let failure = words::broken(format!(
+                "step `{}` was stopped: {}",
+                step.name,
+                disk::full_at(job.folder.path())
+            ));
+            let outcome = stopped(stop(job, held).await, StepStatus::Failed, &failure);
+            let failure = Some(failure);
+            StepOver::Ended(StepEnd { outcome, failure }, journal::now())
         }
         End::Interrupted(mut interrupt) => {
             if let Interrupt::JobTimeout { running, .. } = &mut interrupt {
                 *running = running_command(job, index, held).await;
             }
             let status = stop(job, held).await;
-            let mut outcome = stopped(status, word_of(&interrupt), &interrupt.result(Some(step)));
+            let mut outcome = stopped(status, word_of(&interrupt), &interrupt.result(&doing::in_step(step)));
             outcome.tries = job.journal.tries(index);
             job.finish_step(index, journal::now(), outcome);
             StepOver::Interrupted(interrupt)
@@ -69,6 +89,12 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
     };
     outputs::take(job, index);
     over
+}
+
+/// Its command ended before its limit; what was stopped was only the wait for its output.
+fn was_in_time(status: &ExitStatus, limit: Duration) -> bool {
+    let took = u64::try_from(status.ended_us - status.started_us).unwrap_or(0);
+    took < u64::try_from(limit.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// What an interrupt makes of the step in which it comes.
@@ -100,6 +126,8 @@ enum End {
     Exited(ExitStatus),
     TimedOut(Duration),
     Lost(GateError),
+    /// Its output, and perhaps what it writes itself, waits for room.
+    DiskFull,
     Interrupted(Interrupt),
 }
 
@@ -107,7 +135,9 @@ async fn until_end(job: &Job, index: usize, held: &HeldStep) -> End {
     let ended = async {
         let idle = held.gate.state().borrow().phase == GatePhase::Idle;
         if idle {
-            held.gate.go(plan::go(&job.input, index)).await?;
+            held.gate
+                .go(plan::go(&job.input, index, job.context.engine.log_limit()))
+                .await?;
         }
         let started = held.gate.started().await?;
         job.journal.tell(started, EventKind::StepStarted { step: index });

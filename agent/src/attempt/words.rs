@@ -149,25 +149,19 @@ pub fn step_timeout(step: &StepSpec, limit: Duration, running: Option<&str>) -> 
     )
 }
 
-/// The job ran into its limit, in that step if one ran, at work on that command.
-pub fn job_timeout(step: Option<&StepSpec>, limit: Duration, running: Option<&str>) -> AttemptResult {
-    let place = step.map_or(" before its first step".into(), |step| {
-        format!(" in step `{}`", step.name)
-    });
+/// The job ran into its limit, at work on that command if a step ran; `when` is one of [`super::doing`].
+pub fn job_timeout(when: &str, limit: Duration, running: Option<&str>) -> AttemptResult {
     let sentence = format!(
-        "the job ran longer than its timeout of {} and was stopped{place}{}",
+        "the job ran longer than its timeout of {} and was stopped{when}{}",
         span(limit),
         running_then(running)
     );
     AttemptResult::because(Verdict::TimedOut, ReasonCode::Timeout, sentence)
 }
 
-/// Somebody stopped it, in that step if one ran.
-pub fn cancelled(step: Option<&StepSpec>) -> AttemptResult {
-    let place = step.map_or(" before its first step".into(), |step| {
-        format!(" in step `{}`", step.name)
-    });
-    AttemptResult::because(Verdict::Cancelled, ReasonCode::Cancelled, format!("cancelled{place}"))
+/// Somebody stopped it.
+pub fn cancelled(when: &str) -> AttemptResult {
+    AttemptResult::because(Verdict::Cancelled, ReasonCode::Cancelled, format!("cancelled{when}"))
 }
 
 /// A step names secrets that do not exist.

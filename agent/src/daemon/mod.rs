@@ -59,6 +59,8 @@ pub struct AgentConfig {
     pub name: String,
     /// Take one job, end when it is over.
     pub once: bool,
+    /// Bytes that the log of a step or service may have, 0 for any number; `None`: the usual.
+    pub log_limit: Option<u64>,
 }
 
 /// How an agent is asked to end.
@@ -82,7 +84,10 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
         agent: own_label(&config.data).context("read the agent's label")?,
         data: config.data.clone(),
         socket: None,
-        limits: Limits::default(),
+        limits: Limits {
+            log_bytes: config.log_limit,
+            ..Limits::default()
+        },
     };
     let engine = Engine::connect(engine_config, tasks.clone(), engine_stop.clone()).await?;
     let left = records::find(&attempts).context("look for attempts of an earlier run")?;

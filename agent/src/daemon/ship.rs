@@ -39,6 +39,8 @@ pub struct Shipping {
     pub masker: Arc<Masker>,
     /// Follows files.
     pub watcher: Watcher,
+    /// Bytes that a log may have; 0: no limit.
+    pub log_limit: u64,
     /// No more streams come: the attempt is over.
     pub ended: CancellationToken,
 }
@@ -84,7 +86,7 @@ impl Shipping {
         file: PathBuf,
         closed: watch::Receiver<Option<u64>>,
     ) -> Result<(), CallError> {
-        let spool = match Spool::open(&self.watcher, file, self.masker.clone()) {
+        let spool = match Spool::open(&self.watcher, file, self.masker.clone(), self.log_limit) {
             Ok(spool) => spool,
             Err(error) => return self.unreadable(&stream, 0, &error).await,
         };

@@ -182,6 +182,7 @@ async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signa
         held: held.clone(),
         masker: masker.clone(),
         watcher: shop.watcher.clone(),
+        log_limit: shop.context.engine.log_limit(),
         ended: ended.clone(),
     };
     let stop = signals.cancel.child_token();

@@ -13,7 +13,7 @@ use super::error::EngineError;
 use super::events::{self, Watched};
 use super::images::Images;
 use super::live::Live;
-use super::plan::Limits;
+use super::plan::{LOG_BYTES, Limits};
 use super::raw::Raw;
 use super::{anchor, anchor::Anchor};
 
@@ -95,6 +95,11 @@ impl Engine {
     /// As it was given.
     pub fn config(&self) -> &EngineConfig {
         &self.inner.config
+    }
+
+    /// Bytes that the log of a step or service may have; 0: no limit.
+    pub fn log_limit(&self) -> u64 {
+        self.config().limits.log_bytes.unwrap_or(LOG_BYTES)
     }
 
     /// The gate binary on the host; to be bound read-only at `/.drover/gate`.

@@ -195,7 +195,13 @@ pub struct Limits {
     pub cpu_millis: Option<u64>,
     /// Processes and threads.
     pub pids: Option<u64>,
+    /// Bytes of the log of a step or a service; 0: no limit.
+    pub log_bytes: Option<u64>,
 }
+
+/// The log of a step or a service has at most this, unless the agent is told otherwise: a million lines, which a page
+/// and a reader still take in seconds.
+pub const LOG_BYTES: u64 = 64 << 20;
 
 impl Limits {
     /// What keeps a container from taking the whole machine down with it: seven eighths of its memory. Nothing, where
@@ -218,6 +224,7 @@ impl Limits {
             memory_bytes: self.memory_bytes.or(default.memory_bytes),
             cpu_millis: self.cpu_millis.or(default.cpu_millis),
             pids: self.pids.or(default.pids),
+            log_bytes: self.log_bytes.or(default.log_bytes),
         }
     }
 }

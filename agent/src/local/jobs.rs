@@ -157,6 +157,7 @@ impl One<'_> {
             job: self.job,
             masker: Arc::new(input.masker()),
             watcher: self.watcher.clone(),
+            log_limit: self.context.engine.log_limit(),
             events: self.events.clone(),
             ended: ended.clone(),
         };

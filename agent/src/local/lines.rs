@@ -23,6 +23,8 @@ pub struct Lines {
     pub masker: Arc<Masker>,
     /// Follows its files.
     pub watcher: Watcher,
+    /// Bytes that a log may have; 0: no limit.
+    pub log_limit: u64,
     /// Where the lines go.
     pub events: mpsc::UnboundedSender<LocalEvent>,
     /// No more streams come: the attempt is over.
@@ -68,7 +70,7 @@ impl Lines {
         file: PathBuf,
         mut closed: watch::Receiver<Option<u64>>,
     ) -> std::io::Result<()> {
-        let mut spool = Spool::open(&self.watcher, file, self.masker.clone())?;
+        let mut spool = Spool::open(&self.watcher, file, self.masker.clone(), self.log_limit)?;
         while !spool.is_over() {
             tokio::select! {
                 pulled = spool.pull() => pulled?,

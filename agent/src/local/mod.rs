@@ -162,7 +162,10 @@ pub async fn run(
         agent,
         data: folder.clone(),
         socket: None,
-        limits: Limits::default(),
+        limits: Limits {
+            log_bytes: Some(0), // a laptop's disk is its owner's
+            ..Limits::default()
+        },
     };
     let engine = Engine::connect(config, tasks.clone(), stop.clone()).await?;
     let pool_config = PoolConfig {

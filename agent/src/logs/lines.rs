@@ -10,7 +10,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 use protocol::attempt::Micros;
 use protocol::record::{self, HEADER_LEN, MAX_LEN, Record, Source};
 
-use crate::logs::mask::Masker;
+use crate::logs::mask::{MASK, Masker, Next};
 
 /// Makes lines of chunks; see [`protocol::record`] for both.
 pub struct LineAssembler {
@@ -31,10 +31,12 @@ struct Line {
     source: Source,
     /// The time of its first byte; `None` when it has none.
     at: Option<Micros>,
-    /// What may still be part of a secret, or of `\r\n`.
+    /// What may still be part of a secret.
     raw: Vec<u8>,
     /// What is masked already and waits to be a record.
     masked: Vec<u8>,
+    /// Short lines of secrets that may come next.
+    expected: Vec<Next>,
 }
 
 impl LineAssembler {
@@ -69,6 +71,11 @@ impl LineAssembler {
         }
     }
 
+    /// Nothing that still comes will be taken.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged
+    }
+
     /// The file is at its end: appends what was held, marked as without a line end. A chunk record that was cut short
     /// (its writer was killed) counts as far as it goes.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
@@ -90,6 +97,11 @@ impl LineAssembler {
         let mut taken = 0;
         loop {
             match record::decode(&bytes[taken..]) {
+                // Nobody writes an empty one: it is a hole in the file.
+                Ok(Some((chunk, _))) if chunk.bytes.is_empty() => {
+                    self.damage(0, out);
+                    return bytes.len();
+                }
                 Ok(Some((chunk, len))) => {
                     self.chunk(&chunk, out);
                     taken += len;
@@ -116,10 +128,16 @@ impl LineAssembler {
 
     /// Somebody wrote into the file: says where, and takes no more.
     fn damage(&mut self, offset: usize, out: &mut Vec<u8>) {
-        self.damaged = true;
         let place = self.taken + offset as u64;
-        let text =
-            format!("This log was damaged at byte {place}, probably by the job itself; the rest cannot be read.");
+        self.cut_off(
+            &format!("This log was damaged at byte {place}, probably by the job itself; the rest cannot be read."),
+            out,
+        );
+    }
+
+    /// Takes no more, and says why.
+    pub fn cut_off(&mut self, text: &str, out: &mut Vec<u8>) {
+        self.damaged = true;
         let record = Record {
             source: Source::System,
             at: self.last_at,
@@ -144,6 +162,7 @@ impl Line {
             at: None,
             raw: Vec::new(),
             masked: Vec::new(),
+            expected: Vec::new(),
         }
     }
 
@@ -167,14 +186,13 @@ impl Line {
 
     /// Lines that begin and end here: nothing of them needs to be copied but into their records.
     fn whole_lines(&mut self, at: Micros, bytes: &[u8], masker: &Masker, out: &mut Vec<u8>) {
-        let clean = !masker.finds_in(bytes);
+        let clean = !masker.finds_in(bytes) && self.expected.is_empty() && !masker.knows_short_lines();
         let mut start = 0;
         for end in memchr_iter(b'\n', bytes) {
             let line = &bytes[start..end];
             start = end + 1;
             if clean && line.len() <= MAX_LEN {
-                let bytes = line.strip_suffix(b"\r").unwrap_or(line);
-                self.record(at, bytes, LineEnd::Newline, out);
+                self.record(at, line, LineEnd::Newline, out);
             } else {
                 self.at = Some(at);
                 self.hold(line, masker, out);
@@ -202,10 +220,12 @@ impl Line {
     /// The line is over, if there is one: what is held becomes its last record.
     fn end(&mut self, masker: &Masker, end: LineEnd, out: &mut Vec<u8>) {
         let Some(at) = self.at else { return };
-        if end == LineEnd::Newline && self.raw.last() == Some(&b'\r') {
-            self.raw.pop();
+        if masker.hides_short(&self.raw, &mut self.expected) {
+            self.masked.extend_from_slice(MASK.as_bytes());
+            self.masked.extend(self.raw.last().filter(|&&last| last == b'\r'));
+        } else {
+            masker.mask_whole(&self.raw, &mut self.masked);
         }
-        masker.mask_whole(&self.raw, &mut self.masked);
         self.cut(out);
         self.record(at, &self.masked, end, out);
         self.raw.clear();

@@ -20,18 +20,29 @@ pub struct Masker {
     automaton: Option<AhoCorasick>,
     longest: usize,
     skipped: Vec<String>,
+    /// The lines of each secret that has short ones among several, without empty ones.
+    keys: Vec<Vec<String>>,
 }
+
+/// A line of a secret that may come next: which secret of several lines, and which line of it.
+pub(crate) type Next = (usize, usize);
 
 impl Masker {
     /// For these secrets, by name and value.
     pub fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, &'a str)>) -> Masker {
         let mut skipped = Vec::new();
         let mut patterns = BTreeSet::new();
+        let mut keys = Vec::new();
         for (name, value) in secrets {
             if value.trim().chars().count() < MIN_CHARS {
                 skipped.push(name.to_owned());
             } else {
                 patterns.extend(shapes::of(value));
+                let lines = value.lines().map(|line| line.trim_end_matches('\r'));
+                let lines: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+                if lines.len() > 1 && lines.iter().any(|line| is_short(line)) {
+                    keys.push(lines);
+                }
             }
         }
         patterns.retain(|pattern| pattern.len() >= MIN_CHARS);
@@ -52,7 +63,39 @@ impl Masker {
             automaton: (!patterns.is_empty())
                 .then(|| automaton.expect("secrets are at most a few MiB, the limit is 2 GiB of states")),
             skipped,
+            keys,
         }
+    }
+
+    /// Whether a line that begins nowhere in `expected` can be part of a secret although [`Masker::finds_in`] says no.
+    pub(crate) fn knows_short_lines(&self) -> bool {
+        self.keys.iter().any(|key| is_short(&key[0]))
+    }
+
+    /// Whether the whole line is a line of a secret, too short to be masked anywhere but behind the one before it, which
+    /// `expected` knows; `expected` is then what may come next.
+    pub(crate) fn hides_short(&self, line: &[u8], expected: &mut Vec<Next>) -> bool {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() || self.keys.is_empty() {
+            return false;
+        }
+        let is_expected = |next: Next| expected.contains(&next);
+        let (mut hides, mut after) = (false, Vec::new());
+        for (which, key) in self.keys.iter().enumerate() {
+            for (nth, of_key) in key.iter().enumerate() {
+                let begins = nth == 0 && line.ends_with(of_key.as_bytes());
+                let goes_on = line == of_key.as_bytes() && (!is_short(of_key) || is_expected((which, nth)));
+                if !begins && !goes_on {
+                    continue;
+                }
+                hides |= is_short(of_key) && goes_on;
+                if nth + 1 < key.len() {
+                    after.push((which, nth + 1));
+                }
+            }
+        }
+        *expected = after;
+        hides
     }
 
     /// Names of the secrets that are too short to be masked (under 4 characters), to be told to people.
@@ -100,6 +143,10 @@ impl Masker {
         out.extend_from_slice(&bytes[done..end]);
         end
     }
+}
+
+fn is_short(line: &str) -> bool {
+    line.chars().count() < MIN_CHARS
 }
 
 #[cfg(test)]

@@ -9,9 +9,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use protocol::attempt::Micros;
 use protocol::record::{MAX_LEN, Record, Source};
 
+use crate::gate::{Admitted, Cap};
+
 /// A log file that the agent itself writes; clones of an `Arc` may write at once.
 pub struct JobLog {
-    file: Mutex<File>,
+    file: Mutex<(File, Cap)>,
 }
 
 impl JobLog {
@@ -20,11 +22,22 @@ impl JobLog {
     /// # Errors
     /// Whatever the disk says.
     pub fn open(file: &Path) -> io::Result<JobLog> {
+        JobLog::limited(file, 0)
+    }
+
+    /// The same for what others say: at most `limit` bytes, 0 for any number. Its end comes when the last clone goes.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn limited(file: &Path, limit: u64) -> io::Result<JobLog> {
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder)?;
         }
         let file = OpenOptions::new().append(true).create(true).open(file)?;
-        Ok(JobLog { file: Mutex::new(file) })
+        let cap = Cap::new(limit, file.metadata()?.len());
+        Ok(JobLog {
+            file: Mutex::new((file, cap)),
+        })
     }
 
     /// Appends one line (or several) in Drover's own voice.
@@ -42,23 +55,45 @@ impl JobLog {
     /// Whatever the disk says; then nothing of `bytes` is in the file.
     pub fn append(&self, source: Source, bytes: &[u8]) -> io::Result<()> {
         let at = now();
-        let mut records = Vec::with_capacity(bytes.len() + 64);
+        let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, cap) = &mut *held;
+        let (mut records, mut record) = (Vec::with_capacity(bytes.len() + 64), Vec::new());
         for chunk in bytes.chunks(MAX_LEN) {
-            let record = Record {
+            record.clear();
+            let made = Record {
                 source,
                 at,
                 continues: false,
                 bytes: chunk,
             };
-            record.encode(&mut records);
+            made.encode(&mut record);
+            match cap.admit(&record, at) {
+                Admitted::Yes => records.extend_from_slice(&record),
+                Admitted::No(instead) => records.extend(instead),
+            }
         }
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = file.metadata()?.len();
-        file.write_all(&records).inspect_err(|_| {
-            // Half a record would spoil all that follow. If this fails too, the disk is beyond help.
-            let _ = file.set_len(before);
-        })
+        write_whole(file, &records)
     }
+}
+
+impl Drop for JobLog {
+    /// Adds what its limit has held back.
+    fn drop(&mut self) {
+        let (file, cap) = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let rest = cap.end(now());
+        if let Err(error) = write_whole(file, &rest) {
+            tracing::warn!(%error, "the end of a log cannot be written");
+        }
+    }
+}
+
+/// All of it or nothing.
+fn write_whole(file: &mut File, records: &[u8]) -> io::Result<()> {
+    let before = file.metadata()?.len();
+    file.write_all(records).inspect_err(|_| {
+        // Half a record would spoil all that follow. If this fails too, the disk is beyond help.
+        let _ = file.set_len(before);
+    })
 }
 
 /// Microseconds since 1970.

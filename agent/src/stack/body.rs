@@ -81,7 +81,7 @@ impl Body {
     /// Lets it run; when it runs already nothing changes. Since when it runs.
     pub(super) async fn go(&self, engine: &Engine, launch: &Launch) -> Result<Micros, FailureKind> {
         match self {
-            Body::Gated { gate, .. } => match gate.go(launch.go()).await {
+            Body::Gated { gate, .. } => match gate.go(launch.go(engine.log_limit())).await {
                 Ok(()) | Err(GateError::Gone) => Ok(gate.started().await.unwrap_or_else(|_| now())),
                 Err(error) => Err(EngineError::Gate(error.to_string()).into()),
             },
@@ -198,8 +198,9 @@ fn words_of(health: &Health) -> String {
 pub(super) async fn write_output(
     mut output: impl Stream<Item = Result<LogOutput, EngineError>> + Send + Unpin,
     log: &Path,
+    limit: u64,
 ) {
-    let file = match JobLog::open(log) {
+    let file = match JobLog::limited(log, limit) {
         Ok(file) => Arc::new(file),
         Err(error) => {
             tracing::warn!(%error, log = %log.display(), "a service's log cannot be written");

@@ -33,6 +33,7 @@ pub(super) fn limits(service: &ServiceSpec) -> Limits {
         memory_bytes: service.mem_limit_bytes,
         cpu_millis: service.cpu_millis,
         pids: service.pids_limit,
+        log_bytes: None,
     }
 }
 

@@ -56,7 +56,10 @@ fn read_last(log: &Path) -> std::io::Result<Vec<String>> {
     let mut last = LastLines::default();
     let (mut bytes, mut lines) = (vec![0; READ], Vec::new());
     loop {
-        let len = file.read(&mut bytes)?;
+        let len = match assembler.is_damaged() {
+            true => 0,
+            false => file.read(&mut bytes)?,
+        };
         if len == 0 {
             assembler.finish(&mut lines);
         } else {
@@ -162,14 +165,14 @@ pub(super) async fn wait_for_line(watcher: &Watcher, log: &Path, from: u64, patt
 
 fn text_of(lines: &[u8]) -> impl Iterator<Item = String> + '_ {
     let records = record::records(lines).filter_map(Result::ok);
-    records.map(|line| String::from_utf8_lossy(line.bytes).into_owned())
+    records.map(|line| String::from_utf8_lossy(line.shown()).into_owned())
 }
 
 /// Without what was said about it: the output of its build.
 fn own_text_of(lines: &[u8]) -> impl Iterator<Item = String> + '_ {
     let records = record::records(lines).filter_map(Result::ok);
     let own = records.filter(|line| line.source != Source::System);
-    own.map(|line| String::from_utf8_lossy(line.bytes).into_owned())
+    own.map(|line| String::from_utf8_lossy(line.shown()).into_owned())
 }
 
 #[cfg(test)]

@@ -94,12 +94,13 @@ impl Launch {
     }
 
     /// What the gate is told.
-    pub(super) fn go(&self) -> Go {
+    pub(super) fn go(&self, log_limit: u64) -> Go {
         Go {
             argv: self.argv.clone(),
             env: self.env.clone().into_iter().collect(),
             health: self.health.as_ref().map(|health| self.gate_health(health)),
             stop_signal: self.stop_signal,
+            log_limit,
             ..Go::default()
         }
     }

@@ -95,7 +95,8 @@ impl Service {
         match self.shared.engine.attach(&id).await {
             Ok(output) => {
                 let log = self.log();
-                let writer = tokio::spawn(async move { body::write_output(output, &log).await });
+                let limit = self.shared.engine.log_limit();
+                let writer = tokio::spawn(async move { body::write_output(output, &log, limit).await });
                 Ok(Body::Plain {
                     id,
                     output: tokio::sync::Mutex::new(writer),

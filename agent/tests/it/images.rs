@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use agent::engine::EngineError;
 use bollard::Docker;
+use protocol::ids::StreamId;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::registry::Registry;
+use crate::stage::{Stage, job, step};
 use crate::world::{World, soon};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,6 +52,29 @@ async fn an_image_that_two_want_at_once_is_pulled_once_and_each_sees_it_come() {
 
     remove(&image).await;
     world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_while_an_image_is_pulled_says_so() {
+    let stage = Stage::new(1).await;
+    let registry = Registry::start().await;
+    let image = format!("{}/app:1", registry.address);
+    let mut spec = job(vec![step("echo never")]);
+    spec.steps[0].image = image.clone();
+    let (input, cancel) = (stage.input(spec), CancellationToken::new());
+    let (story, ()) = tokio::join!(stage.run_input(input.clone(), cancel.clone()), async {
+        stage.said(&input, &StreamId::job(), "pulling image").await;
+        cancel.cancel();
+        registry.let_go();
+    });
+    assert_eq!(
+        story.told(),
+        format!("Cancelled Cancelled: cancelled while the image `{image}` was being pulled")
+    );
+    // Its pull goes on for whoever wants it next.
+    stage.context.engine.ensure_image(&image, |_| ()).await.unwrap();
+    remove(&image).await;
+    stage.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

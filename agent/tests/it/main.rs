@@ -10,6 +10,7 @@ mod coordinator;
 mod daemon;
 mod docker_registry;
 mod engine;
+mod full_disk;
 mod gate_in_container;
 mod gate_process;
 mod gate_service;

@@ -160,7 +160,10 @@ async fn a_cancel_does_not_wait_for_a_service() {
         stage.said(&input, &StreamId::service("db"), "up").await;
         cancel.cancel();
     });
-    assert_eq!(story.told(), "Cancelled Cancelled: cancelled before its first step");
+    assert_eq!(
+        story.told(),
+        "Cancelled Cancelled: cancelled while its services were starting"
+    );
     assert_eq!(story.steps(), [(0, StepStatus::Skipped)]);
     stage.close().await;
 }

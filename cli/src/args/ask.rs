@@ -164,7 +164,7 @@ pub struct Logs {
     /// Go on until the build ends
     #[arg(long, short)]
     pub follow: bool,
-    /// The text alone
+    /// The text alone: the bytes as they were written
     #[arg(long, conflicts_with = "json")]
     pub raw: bool,
     /// One JSON object a line

@@ -198,6 +198,11 @@ pub struct Json {
     pub json: bool,
 }
 
+/// `64m`, `1.5g`
+fn size(text: &str) -> Result<u64, String> {
+    job_specs::size_bytes(text).ok_or_else(|| format!("`{text}` is no size: 64m, 1.5g"))
+}
+
 pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Json, key_value};
+use super::{Json, key_value, size};
 
 /// `drover up`
 #[derive(Debug, Args)]
@@ -21,6 +21,9 @@ pub struct Up {
     /// The address that people and forges use [default: the one it listens on]
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
+    /// The most that the log of a step or service may have; of more its begin and end are kept [default: 64m; 0: any]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub log_limit: Option<u64>,
 }
 
 /// `drover coordinator`
@@ -52,6 +55,9 @@ pub struct Agent {
     /// Take one job, then end
     #[arg(long)]
     pub once: bool,
+    /// The most that the log of a step or service may have; of more its begin and end are kept [default: 64m; 0: any]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub log_limit: Option<u64>,
     /// Look after agents instead
     #[command(subcommand)]
     pub look: Option<Agents>,

@@ -19,12 +19,22 @@ pub async fn logs(client: &Client, logs: &Logs) -> anyhow::Result<Exit> {
     if logs.follow {
         query.push(("follow", "1".to_owned()));
     }
+    if logs.raw {
+        query.push(("raw", "1".to_owned()));
+    }
     let response = client.stream(&format!("/builds/{}/logs", logs.number), &query).await?;
     let mut out = Lines::new(std::io::stdout().lock());
     let mut body = response.bytes_stream();
     let mut pending = Vec::new();
     while let Some(chunk) = body.next().await {
-        pending.extend_from_slice(&chunk.context("the log broke off; call again to see the rest")?);
+        let chunk = chunk.context("the log broke off; call again to see the rest")?;
+        if logs.raw {
+            if !out.print_bytes(&chunk)? {
+                return Ok(Exit::Passed);
+            }
+            continue;
+        }
+        pending.extend_from_slice(&chunk);
         let whole = pending.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         for line in pending[..whole]
             .split(|byte| *byte == b'\n')
@@ -58,21 +68,23 @@ impl<W: std::io::Write> Lines<W> {
             self.out.write_all(json).and_then(|()| self.out.write_all(b"\n"))
         } else {
             let line: LogLine = serde_json::from_slice(json).context("read a line of the log")?;
-            if logs.raw {
-                writeln!(self.out, "{}", line.text)
-            } else {
-                writeln!(
-                    self.out,
-                    "{} {} {} {} {}",
-                    render::clock(line.t),
-                    line.job,
-                    place(&line),
-                    bar(&line),
-                    line.text
-                )
-            }
+            writeln!(
+                self.out,
+                "{} {} {} {} {}",
+                render::clock(line.t),
+                line.job,
+                place(&line),
+                bar(&line),
+                line.text
+            )
         };
         gone_is_fine(written)
+    }
+
+    /// Prints bytes as they came; false when nobody reads any more.
+    fn print_bytes(&mut self, bytes: &[u8]) -> anyhow::Result<bool> {
+        use std::io::Write;
+        gone_is_fine(self.out.write_all(bytes).and_then(|()| self.out.flush()))
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {
@@ -98,11 +110,23 @@ pub fn place(line: &LogLine) -> String {
     ) {
         (Some(service), _) => format!("service:{service}"),
         (None, Some(index)) => match &line.step {
-            Some(name) => format!("{}:{name}", index + 1),
+            Some(name) => format!("{}:{}", index + 1, cut(name)),
             None => format!("step:{}", index + 1),
         },
         (None, None) => "drover".to_owned(),
     }
+}
+
+/// A name before each line is no longer than this, characters.
+const NAME: usize = 24;
+
+/// A step without a name is called like the first line of its script, which is too long to stand before every line.
+fn cut(name: &str) -> String {
+    if name.chars().count() <= NAME {
+        return name.to_owned();
+    }
+    let begin: String = name.chars().take(NAME - 1).collect();
+    format!("{}…", begin.trim_end())
 }
 
 /// What stands before a line's text: standard error is told apart.
@@ -111,5 +135,30 @@ pub fn bar(line: &LogLine) -> &'static str {
         "e" => "!",
         "s" => "·",
         _ => "|",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_before_a_line_is_short() {
+        let named = |name: &str| {
+            place(&LogLine {
+                job: "test".into(),
+                stream: "step-1".into(),
+                step: Some(name.into()),
+                service: None,
+                t: 0,
+                s: "o".into(),
+                text: String::new(),
+            })
+        };
+        assert_eq!(named("unit tests"), "2:unit tests");
+        assert_eq!(
+            named("printf 'é%s' a long; head -c 100000 /dev/zero"),
+            "2:printf 'é%s' a long; he…"
+        );
     }
 }

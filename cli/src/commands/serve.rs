@@ -39,6 +39,7 @@ pub async fn up(arguments: &Arguments, up: &Up) -> anyhow::Result<Exit> {
         labels: BTreeMap::new(),
         name: host_name(),
         once: false,
+        log_limit: up.log_limit,
     };
     let agent = daemon::run(config, stop.clone()).await;
     if let Err(error) = &agent {
@@ -98,6 +99,7 @@ pub async fn agent(arguments: &Arguments, command: &Agent) -> anyhow::Result<Exi
         labels,
         name,
         once: command.once,
+        log_limit: command.log_limit,
     };
     daemon::run(config, signals()?).await?;
     Ok(Exit::Passed)

@@ -11,4 +11,5 @@ mod push;
 mod same;
 mod shell;
 mod stage;
+mod text;
 mod whole;

@@ -74,21 +74,15 @@ impl Follower {
     }
 
     /// The next lines of one stream, at most [`PIECE`].
-    pub async fn take(&mut self, stream: &StreamId) -> Result<Vec<LogLine>, LogError> {
+    pub async fn take(&mut self, stream: &StreamId) -> Result<Vec<Line>, LogError> {
         let from = self.positions.get(stream).copied().unwrap_or(0);
         let key = LogKey {
             attempt: self.attempt.clone(),
             stream: stream.clone(),
         };
-        let lines: Vec<LogLine> = self
-            .logs
-            .lines(&key, from, PIECE)
-            .await?
-            .into_iter()
-            .map(wire)
-            .collect();
+        let lines = self.logs.lines(&key, from, PIECE).await?;
         if let Some(last) = lines.last() {
-            self.positions.insert(stream.clone(), last.n);
+            self.positions.insert(stream.clone(), last.number + 1);
         }
         Ok(lines)
     }
@@ -104,7 +98,7 @@ impl Follower {
         let mut pieces = Vec::new();
         for (stream, behind) in self.streams() {
             if behind == Behind::Yes {
-                let lines = self.take(&stream).await?;
+                let lines = self.take(&stream).await?.iter().map(wire).collect();
                 pieces.push(Piece { stream, lines });
             }
         }
@@ -130,7 +124,7 @@ impl Follower {
 }
 
 /// A line as pages and API show it: numbered from 1.
-pub(crate) fn wire(line: Line) -> LogLine {
+pub(crate) fn wire(line: &Line) -> LogLine {
     LogLine {
         n: line.number + 1,
         t: line.at,
@@ -139,6 +133,6 @@ pub(crate) fn wire(line: Line) -> LogLine {
             Source::Stderr => LogSource::Stderr,
             Source::System => LogSource::System,
         },
-        text: line.text,
+        text: line.text().into_owned(),
     }
 }

@@ -39,10 +39,11 @@ pub(super) fn search(snapshot: &Snapshot, query: &Regex, from: u64, to: &mpsc::S
             if line < from {
                 continue;
             }
-            for found in query.find_iter(record.bytes).filter(|found| !found.is_empty()) {
+            let shown = record.shown();
+            for found in query.find_iter(shown).filter(|found| !found.is_empty()) {
                 let hit = Hit {
                     line,
-                    column: characters(&record.bytes[..found.start()]),
+                    column: characters(&shown[..found.start()]),
                     len: characters(found.as_bytes()),
                 };
                 if to.blocking_send(Ok(hit)).is_err() {

@@ -176,7 +176,7 @@ impl LogStore {
         Ok(receiver)
     }
 
-    /// The text alone, a line end after each line, in pieces.
+    /// The bytes that a step or service wrote, in pieces; of the job's own log, Drover's lines.
     ///
     /// # Errors
     /// `NotFound`, `Removed`; what breaks later comes through the receiver.
@@ -185,7 +185,8 @@ impl LogStore {
             .blocking(key, |inner, key| inner.read(key, |stream| stream.snapshot(0, u64::MAX)))
             .await?;
         let (sender, receiver) = mpsc::channel(WAITING);
-        spawn_blocking(move || read::text(&snapshot, &sender));
+        let ours = key.stream == StreamId::job();
+        spawn_blocking(move || read::text(&snapshot, ours, &sender));
         Ok(receiver)
     }
 

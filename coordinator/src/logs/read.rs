@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::FileExt;
 
-use protocol::record::{self, Record};
+use protocol::record::{self, Record, Source};
 use tokio::sync::mpsc;
 
 use super::files::io;
@@ -73,16 +73,19 @@ fn line(number: u64, record: Record<'_>) -> Line {
         at: record.at,
         source: record.source,
         continues: record.continues,
-        text: String::from_utf8_lossy(record.bytes).into_owned(),
+        bytes: record.bytes.to_vec(),
     }
 }
 
-/// Sends the text of all lines, a frame's at a time, until nobody listens.
-pub(super) fn text(snapshot: &Snapshot, to: &mpsc::Sender<Result<Vec<u8>, LogError>>) {
+/// Sends the bytes of all lines, a frame's at a time, until nobody listens; Drover's own lines only when `ours`.
+pub(super) fn text(snapshot: &Snapshot, ours: bool, to: &mpsc::Sender<Result<Vec<u8>, LogError>>) {
     let sent = snapshot.blocks(|first, block| {
         let mut text = Vec::with_capacity(block.len());
         for numbered in numbered(first, block) {
             let (_, record) = numbered?;
+            if record.source == Source::System && !ours {
+                continue;
+            }
             text.extend_from_slice(record.bytes);
             if !record.continues {
                 text.push(b'\n');

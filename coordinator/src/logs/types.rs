@@ -1,10 +1,11 @@
 //! What the log store takes and gives.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use protocol::attempt::Micros;
 use protocol::ids::{AttemptId, StreamId};
-use protocol::record::Source;
+use protocol::record::{Record, Source};
 use serde::Serialize;
 
 /// Names one log.
@@ -64,8 +65,21 @@ pub struct Line {
     pub source: Source,
     /// The next line of the same source goes on with it.
     pub continues: bool,
-    /// What; bytes that are no UTF-8 are replaced.
-    pub text: String,
+    /// What, without its line feed.
+    pub bytes: Vec<u8>,
+}
+
+impl Line {
+    /// It as people see it; bytes that are no UTF-8 are replaced.
+    pub fn text(&self) -> Cow<'_, str> {
+        let record = Record {
+            source: self.source,
+            at: self.at,
+            continues: self.continues,
+            bytes: &self.bytes,
+        };
+        String::from_utf8_lossy(record.shown())
+    }
 }
 
 /// What to look for.

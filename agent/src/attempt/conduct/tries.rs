@@ -13,7 +13,7 @@ use super::super::interrupt::Interrupt;
 use super::super::job::Job;
 use super::super::step::{self, StepOver};
 use super::super::words::{self, StepEnd};
-use super::super::{image, journal, standing};
+use super::super::{doing, image, journal, standing};
 use super::{Next, Run};
 use crate::gate;
 
@@ -68,7 +68,7 @@ impl Run<'_> {
             StepOver::Ended(end, at) => (end, at),
             StepOver::Interrupted(interrupt) => {
                 job.streams.close(&StreamId::step(index));
-                return Some(self.interrupted(interrupt, Some(index)));
+                return Some(self.interrupted(interrupt, &doing::in_step(job.step(index))));
             }
         };
         if is_tried_again(&job.step(index).retry, number, &end) {
@@ -92,7 +92,8 @@ impl Run<'_> {
         outcome.tries = number;
         self.job.finish_step(index, journal::now(), outcome);
         self.job.streams.close(&StreamId::step(index));
-        self.interrupted(interrupt, Some(index))
+        let when = doing::before_step(self.job, self.job.step(index));
+        self.interrupted(interrupt, &when)
     }
 
     /// Tells that there is another try, and clears the place for it.

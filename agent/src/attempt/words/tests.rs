@@ -98,9 +98,9 @@ fn limits_and_stops_name_the_step() {
     let test = script(Shell::Sh);
     let results = [
         step_timeout(&test, Duration::from_secs(90), Some("cargo test --all")).1,
-        job_timeout(Some(&test), Duration::from_secs(3600), Some("make")),
-        job_timeout(None, Duration::from_secs(5), None),
-        cancelled(Some(&test)),
+        job_timeout(" in step `test`", Duration::from_secs(3600), Some("make")),
+        job_timeout(" before its first step", Duration::from_secs(5), None),
+        cancelled(" in step `test`"),
         secrets_missing(&[("deploy", "TOKEN"), ("deploy", "KEY")]),
     ];
     let sentences: Vec<_> = results.map(|result| result.reason.unwrap().sentence).into();

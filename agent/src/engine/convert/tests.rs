@@ -9,6 +9,7 @@ const MAKER: Maker<'_> = Maker {
         memory_bytes: Some(1 << 30),
         cpu_millis: None,
         pids: None,
+        log_bytes: None,
     },
 };
 

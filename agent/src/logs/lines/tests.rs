@@ -90,7 +90,7 @@ fn a_line_has_the_time_of_its_first_byte_and_stands_where_it_ends() {
             "0 out one",
             "1 err warn •••",
             "3 err ",
-            "0 out two, still two",
+            "0 out two, still two\r",
             "5 sys bye",
             "4 out+ last"
         ]
@@ -128,6 +128,54 @@ fn a_damaged_file_says_where_and_ends_the_log() {
         shown(&all)
     );
     assert_eq!(shown(&all).len(), 2);
+
+    // A hole: zeros look like empty records.
+    bytes.truncate(place);
+    bytes.extend_from_slice(&[0; 1000]);
+    let all = shown(&assemble(&bytes, &[5]));
+    assert!(
+        all.len() == 2 && all[1].contains(&format!("damaged at byte {place}")),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn a_short_line_of_a_key_is_hidden_behind_the_line_before_it() {
+    let key = "-----BEGIN-----\nMIIEabcdef\nxy\n\n=Q\n-----END-----\n";
+    let masker = Arc::new(Masker::new([("KEY", key), ("PIN", "12\n34\n56\n")]));
+    let all = |text: &str, at_most: usize| {
+        let mut out = Vec::new();
+        let mut lines = LineAssembler::new(masker.clone());
+        lines.push(&file(&[run(Source::Stdout, text)], at_most), &mut out);
+        lines.finish(&mut out);
+        let lines = records(&out).map(|record| String::from_utf8_lossy(record.unwrap().bytes).into_owned());
+        lines.collect::<Vec<_>>().join("|")
+    };
+    for at_most in [usize::MAX, 3] {
+        assert_eq!(
+            all(&format!("xy\nkey: {key}xy\n"), at_most),
+            "xy|key: •••|•••|•••||•••|•••|xy"
+        );
+        assert_eq!(
+            all("56\n12\n34\n56\n", at_most),
+            "56|12|•••|•••",
+            "its first is only known by the next"
+        );
+        let dos = key.replace('\n', "\r\n");
+        assert_eq!(all(&dos, at_most), "•••\r|•••\r|•••\r|\r|•••\r|•••\r");
+    }
+}
+
+#[test]
+fn a_secret_is_found_wherever_a_chunk_or_a_record_ends() {
+    for before in (MAX_LEN - 8)..(MAX_LEN + 2) {
+        let text = format!("{}hunter2-tail{}\n", "x".repeat(before), "y".repeat(MAX_LEN));
+        for at_most in [7, 1000, usize::MAX] {
+            let all = assemble(&file(&[run(Source::Stdout, &text)], at_most), &[usize::MAX]);
+            let whole = text_of(&all, Source::Stdout);
+            assert!(whole.len() == text.len() - 12 + 9, "{before} {at_most}");
+        }
+    }
 }
 
 #[test]
@@ -222,7 +270,7 @@ proptest! {
             let mut expected = Vec::new();
             for line in said.split_inclusive(|&byte| byte == b'\n') {
                 let (line, end) = match line.strip_suffix(b"\n") {
-                    Some(line) => (line.strip_suffix(b"\r").unwrap_or(line), "\n"),
+                    Some(line) => (line, "\n"),
                     None => (line, ""),
                 };
                 masker().mask_whole(line, &mut expected);

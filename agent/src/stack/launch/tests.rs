@@ -138,11 +138,11 @@ fn a_health_command_is_tried_as_often_as_its_author_wants() {
     };
     let launch = |service: &ServiceSpec| Launch::of(service, &image(), Role::Server).unwrap();
     let intervals = |service: &ServiceSpec| {
-        let health = launch(service).go().health.unwrap();
+        let health = launch(service).go(0).health.unwrap();
         (health.starting_interval_ms, health.interval_ms)
     };
     assert_eq!(
-        launch(&service).go().health.unwrap().argv,
+        launch(&service).go(0).health.unwrap().argv,
         ["/bin/sh", "-c", "pg_isready -q"]
     );
     assert_eq!(
@@ -175,7 +175,7 @@ fn a_health_command_is_tried_as_often_as_its_author_wants() {
     service.ready = ready(ReadyProbe::Tcp(1));
     assert_eq!(intervals(&service), (30_000, 30_000), "nobody waits for it");
     service.ready = ready(ReadyProbe::Cmd(HealthTest::Exec(words("redis-cli ping"))));
-    assert_eq!(launch(&service).go().health.unwrap().argv, ["redis-cli", "ping"]);
+    assert_eq!(launch(&service).go(0).health.unwrap().argv, ["redis-cli", "ping"]);
     assert_eq!(intervals(&service), (50, 1_000));
 }
 

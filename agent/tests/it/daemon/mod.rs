@@ -51,6 +51,7 @@ impl Site {
             labels: Default::default(),
             name: "tester".into(),
             once: false,
+            log_limit: None,
         }
     }
 

@@ -19,7 +19,7 @@ pub fn print(out: &mut impl Write, jobs: &[JobSpec], event: &LocalEvent) -> anyh
                     Source::Stderr => "stderr",
                     Source::System => "drover",
                 };
-                let text = String::from_utf8_lossy(record.bytes);
+                let text = String::from_utf8_lossy(record.shown());
                 let line = json!({
                     "v": 1, "type": "line", "job": jobs[*job].title(), "stream": stream, "source": source,
                     "at": record.at, "text": text, "continues": record.continues,

@@ -25,9 +25,10 @@ pub async fn show(
     mut events: mpsc::UnboundedReceiver<LocalEvent>,
     progress: Progress,
 ) -> anyhow::Result<()> {
-    let mut batch = Vec::new();
+    let (mut batch, mut open) = (Vec::new(), None);
     while events.recv_many(&mut batch, 256).await > 0 {
-        let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+        // Not through a filter of colours: what a step writes is its own, byte for byte.
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         for event in batch.drain(..) {
             if let LocalEvent::Expanded { job, spec } = event {
                 know(&mut jobs, job, *spec);
@@ -35,7 +36,16 @@ pub async fn show(
             }
             match progress {
                 Progress::Json => json::print(&mut out, &jobs, &event)?,
-                _ => print(&mut out, &jobs, event, progress)?,
+                Progress::Quiet if matches!(event, LocalEvent::Lines { .. }) => {}
+                _ => print(
+                    &mut Screen {
+                        out: &mut out,
+                        open: &mut open,
+                    },
+                    &jobs,
+                    event,
+                    progress,
+                )?,
             }
         }
         out.flush().context("print the log")?;
@@ -51,12 +61,22 @@ fn know(jobs: &mut Vec<JobSpec>, job: usize, spec: JobSpec) {
     }
 }
 
-fn print(out: &mut impl Write, jobs: &[JobSpec], event: LocalEvent, progress: Progress) -> anyhow::Result<()> {
+/// Where lines go.
+struct Screen<'a, W> {
+    out: &'a mut W,
+    /// Whose line has no end yet.
+    open: &'a mut Option<(usize, StreamId)>,
+}
+
+fn print(
+    screen: &mut Screen<'_, impl Write>,
+    jobs: &[JobSpec],
+    event: LocalEvent,
+    progress: Progress,
+) -> anyhow::Result<()> {
+    let out = &mut *screen.out;
     match event {
-        LocalEvent::Lines { job, stream, records } if progress != Progress::Quiet => {
-            lines(out, jobs, job, &stream, &records)
-        }
-        LocalEvent::Lines { .. } => Ok(()),
+        LocalEvent::Lines { job, stream, records } => screen.lines(jobs, (job, stream), &records),
         LocalEvent::Attempt { job, event } => {
             out.flush()?;
             if let Some(words) = words(&jobs[job], &event.kind).filter(|_| progress != Progress::Quiet) {
@@ -108,25 +128,35 @@ fn tests(job: &JobSpec, report: &TestReport, progress: Progress) -> anyhow::Resu
     Ok(())
 }
 
-fn lines(out: &mut impl Write, jobs: &[JobSpec], job: usize, stream: &StreamId, records: &[u8]) -> anyhow::Result<()> {
-    let place = match stream.service_name() {
-        Some(service) => format!("{}{service} | ", prefix(jobs, job)),
-        None => prefix(jobs, job),
-    };
-    for record in record::records(records) {
-        let record = record.context("read a log record")?;
-        if record.source == Source::System {
-            out.flush()?;
-            anstream::eprintln!("{DIM}{place}{}{DIM:#}", String::from_utf8_lossy(record.bytes));
-            continue;
+impl<W: Write> Screen<'_, W> {
+    fn lines(&mut self, jobs: &[JobSpec], of: (usize, StreamId), records: &[u8]) -> anyhow::Result<()> {
+        let place = match of.1.service_name() {
+            Some(service) => format!("{}{service} | ", prefix(jobs, of.0)),
+            None => prefix(jobs, of.0),
+        };
+        for record in record::records(records) {
+            let record = record.context("read a log record")?;
+            if record.source == Source::System {
+                self.out.flush()?;
+                anstream::eprintln!("{DIM}{place}{}{DIM:#}", String::from_utf8_lossy(record.bytes));
+                continue;
+            }
+            let open = self.open.take();
+            if open.as_ref().is_some_and(|open| *open != of) {
+                self.out.write_all(b"\n")?;
+            }
+            if open.as_ref() != Some(&of) {
+                self.out.write_all(place.as_bytes())?;
+            }
+            self.out.write_all(record.bytes)?;
+            if record.continues {
+                *self.open = Some(of.clone());
+            } else {
+                self.out.write_all(b"\n")?;
+            }
         }
-        out.write_all(place.as_bytes())?;
-        out.write_all(record.bytes)?;
-        if !record.continues {
-            out.write_all(b"\n")?;
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Which job a line is of, when there are several.

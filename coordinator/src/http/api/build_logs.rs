@@ -9,6 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use job_specs::model::JobSpec;
 use protocol::ids::{AttemptId, JobId, StreamId};
+use protocol::record::Source;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc};
 use utoipa::{IntoParams, ToSchema};
@@ -21,8 +22,8 @@ use crate::app::App;
 use crate::http::access::Reader;
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
-use crate::http::follow::{Behind, Follower, Positions};
-use crate::logs::LogError;
+use crate::http::follow::{Behind, Follower, Positions, wire};
+use crate::logs::{Line, LogError};
 use crate::store::{Change, StoreError, builds, jobs};
 
 /// A piece of the answer, in bytes.
@@ -47,6 +48,8 @@ struct LogsQuery {
     step: Option<String>,
     /// Of this service only.
     service: Option<String>,
+    /// `1`: no JSON, but the bytes that steps and services wrote, one for one; of a whole job, Drover's lines too.
+    raw: Option<u8>,
 }
 
 /// One line of a build.
@@ -84,9 +87,14 @@ async fn build_logs(
     let changes = app.store.changes();
     builds::show(&app.store, number).await?;
     let (out, body) = mpsc::channel(16);
+    let content_type = match query.raw {
+        Some(1) => "application/octet-stream",
+        _ => "application/x-ndjson",
+    };
     let teller = Teller {
         app: app.clone(),
         number,
+        mid_line: None,
         follows: query.follow == Some(1),
         query,
         out,
@@ -102,7 +110,7 @@ async fn build_logs(
             }
         }
     });
-    Ok(streamed("application/x-ndjson", body))
+    Ok(streamed(content_type, body))
 }
 
 /// What a job is called, and what its steps are.
@@ -118,6 +126,8 @@ struct Teller {
     follows: bool,
     out: mpsc::Sender<Bytes>,
     known: HashMap<JobId, Known>,
+    /// In raw bytes: whose line has no end yet.
+    mid_line: Option<(AttemptId, StreamId)>,
     /// How far each attempt was told.
     told: HashMap<AttemptId, Positions>,
 }
@@ -183,11 +193,10 @@ impl Teller {
         let mut heads = Heads::new();
         loop {
             self.fill(&mut heads, &mut follower, job).await?;
-            let text = self.text(&mut heads, &mut follower, (job, number));
-            if text.is_empty() {
+            let Some(text) = self.text(&mut heads, &mut follower, (job, number)) else {
                 break;
-            }
-            if !send(&self.out, text).await {
+            };
+            if !text.is_empty() && !send(&self.out, text).await {
                 return Err(Ended::ReaderGone);
             }
         }
@@ -208,30 +217,57 @@ impl Teller {
         Ok(())
     }
 
-    /// Lines by time across the streams, until one of them must be filled again, or a piece is full.
-    fn text(&self, heads: &mut Heads, follower: &mut Follower, (job, attempt): (&JobId, u32)) -> String {
-        let known = &self.known[job];
-        let mut text = String::new();
+    /// Lines by time across the streams, until one of them must be filled again, or a piece is full. `None`: there are
+    /// none.
+    fn text(&mut self, heads: &mut Heads, follower: &mut Follower, (job, attempt): (&JobId, u32)) -> Option<Vec<u8>> {
+        let (mut text, mut is_any) = (Vec::new(), false);
         while let Some((stream, line)) = next_by_time(heads) {
-            let step = stream.step_index().and_then(|index| known.spec.steps.get(index));
-            let said = BuildLine {
-                job: &known.title,
-                job_id: job.as_str(),
-                attempt,
-                stream: stream.as_str(),
-                step: step.map(|step| step.name.as_str()),
-                service: stream.service_name(),
-                line: &line,
-            };
-            text.push_str(&serde_json::to_string(&said).expect("strings and numbers"));
-            text.push('\n');
+            is_any = true;
+            if self.query.raw == Some(1) {
+                self.put_raw(&mut text, (follower.attempt(), &stream), &line);
+            } else {
+                self.put_json(&mut text, (job, attempt), &stream, &line);
+            }
             let is_empty = heads.get(&stream).is_none_or(VecDeque::is_empty);
             let must_fill = is_empty && follower.streams().contains(&(stream, Behind::Yes));
             if must_fill || text.len() > PIECE_BYTES {
                 break;
             }
         }
-        text
+        is_any.then_some(text)
+    }
+
+    fn put_json(&self, text: &mut Vec<u8>, (job, attempt): (&JobId, u32), stream: &StreamId, line: &Line) {
+        let known = &self.known[job];
+        let step = stream.step_index().and_then(|index| known.spec.steps.get(index));
+        let said = BuildLine {
+            job: &known.title,
+            job_id: job.as_str(),
+            attempt,
+            stream: stream.as_str(),
+            step: step.map(|step| step.name.as_str()),
+            service: stream.service_name(),
+            line: &wire(line),
+        };
+        serde_json::to_writer(&mut *text, &said).expect("strings and numbers");
+        text.push(b'\n');
+    }
+
+    /// Only between two streams is a line end put where none was.
+    fn put_raw(&mut self, text: &mut Vec<u8>, of: (&AttemptId, &StreamId), line: &Line) {
+        if line.source == Source::System && *of.1 != StreamId::job() {
+            return;
+        }
+        let is_of_another = |(attempt, stream): &(AttemptId, StreamId)| (attempt, stream) != of;
+        if self.mid_line.take().is_some_and(|open| is_of_another(&open)) {
+            text.push(b'\n');
+        }
+        text.extend_from_slice(&line.bytes);
+        if line.continues {
+            self.mid_line = Some((of.0.clone(), of.1.clone()));
+        } else {
+            text.push(b'\n');
+        }
     }
 
     fn wants_stream(&self, stream: &StreamId, spec: &JobSpec) -> bool {
@@ -253,13 +289,13 @@ impl Teller {
 }
 
 /// The next lines of each stream.
-type Heads = BTreeMap<StreamId, VecDeque<LogLine>>;
+type Heads = BTreeMap<StreamId, VecDeque<Line>>;
 
 /// Takes the line with the earliest time among the first of each stream.
-fn next_by_time(heads: &mut Heads) -> Option<(StreamId, LogLine)> {
+fn next_by_time(heads: &mut Heads) -> Option<(StreamId, Line)> {
     let firsts = heads
         .iter()
-        .filter_map(|(stream, lines)| Some((lines.front()?.t, stream)));
+        .filter_map(|(stream, lines)| Some((lines.front()?.at, stream)));
     let stream = firsts.min().map(|(_, stream)| stream.clone())?;
     let line = heads.get_mut(&stream)?.pop_front()?;
     Some((stream, line))

@@ -198,13 +198,7 @@ async fn lines(
     let meta = app.logs.meta(&key).await?;
     let from = query.from.unwrap_or(1).max(1);
     let count = query.n.unwrap_or(500).min(MAX_LINES);
-    let found: Vec<LogLine> = app
-        .logs
-        .lines(&key, from - 1, count)
-        .await?
-        .into_iter()
-        .map(wire)
-        .collect();
+    let found: Vec<LogLine> = app.logs.lines(&key, from - 1, count).await?.iter().map(wire).collect();
     let is_whole = found.len() == count || meta.eof;
     let answer = Lines {
         stream,
@@ -264,7 +258,8 @@ async fn find(
     Ok(streamed("application/x-ndjson", body))
 }
 
-/// The text of a log.
+/// The bytes that a step or service wrote, one for one, its secrets masked; of `job`, Drover's own lines. With `ts` or
+/// `ansi`: its lines as text.
 #[utoipa::path(get, path = "/api/v1/attempts/{attempt}/logs/{stream}/raw",
     params(("attempt", description = "The attempt"), ("stream", description = "`job`, `step-0`…, `service-db`"),
         RawQuery),
@@ -309,8 +304,8 @@ async fn write_lines(app: App, key: LogKey, query: RawQuery, out: mpsc::Sender<B
                 text.push_str(&format!("{at:.6} "));
             }
             match query.ansi {
-                Some(0) => text.push_str(&super::plain::without_escapes(&line.text)),
-                _ => text.push_str(&line.text),
+                Some(0) => text.push_str(&super::plain::without_escapes(&line.text())),
+                _ => text.push_str(&line.text()),
             }
             text.push('\n');
         }

@@ -170,7 +170,7 @@ impl Logs<'_> {
             bytes: meta.bytes,
             eof: meta.eof,
             errors: meta.marks.iter().take(300).map(|mark| mark.line + 1).collect(),
-            shown: shown.into_iter().map(wire).collect(),
+            shown: shown.iter().map(wire).collect(),
         })
     }
 }

@@ -225,7 +225,7 @@ async fn last_lines(app: &App, job: &Job, stream: &StreamId) -> Result<Vec<web::
         .logs
         .lines(&key, from, FAILURE_LINES)
         .await?
-        .into_iter()
+        .iter()
         .map(wire)
         .collect())
 }

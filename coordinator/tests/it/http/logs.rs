@@ -2,6 +2,7 @@
 
 use protocol::attempt::EventKind;
 use protocol::lease::Lease;
+use protocol::record::{self, Record, Source};
 use serde_json::{Value, json};
 
 use super::support::{PASSING, SimAgent, TestApp, TestRepository, within};
@@ -74,6 +75,63 @@ async fn a_log_is_read_in_pages_searched_and_downloaded() {
         true,
         "its end seals its logs"
     );
+}
+
+#[tokio::test]
+async fn raw_is_every_byte_that_was_written_and_no_other() {
+    let (app, _repository, agent, lease) = running_job().await;
+    let long = vec![b'x'; record::MAX_LEN];
+    let lines: [(Source, bool, &[u8]); 7] = [
+        (Source::Stdout, false, b"dos\r"),
+        (Source::System, false, b"try 2 of 3: it exited with 1"),
+        (Source::Stderr, false, b"zero \0 bad \xff\xfe"),
+        (Source::Stdout, true, &long),
+        (Source::Stdout, false, b"y"),
+        (Source::Stdout, false, b""),
+        (Source::Stdout, true, b"no end\r"),
+    ];
+    let mut raw = Vec::new();
+    for (at, (source, continues, bytes)) in (1..).zip(lines) {
+        Record {
+            source,
+            at,
+            continues,
+            bytes,
+        }
+        .encode(&mut raw);
+    }
+    agent
+        .upload(&app, &lease, ("step-0", "offset=0"), &raw)
+        .await
+        .expect(200);
+    let next = super::support::records(99, &["next"]);
+    agent
+        .upload(&app, &lease, ("step-1", "offset=0"), &next)
+        .await
+        .expect(200);
+    let written = [
+        b"dos\r\nzero \0 bad \xff\xfe\n".to_vec(),
+        long,
+        b"y\n\nno end\r".to_vec(),
+    ]
+    .concat();
+    let get = async |path: String| {
+        let answer = app.request(reqwest::Method::GET, &path).send().await.unwrap();
+        answer.bytes().await.unwrap().to_vec()
+    };
+    assert!(get(format!("/api/v1/attempts/{}/logs/step-0/raw", lease.attempt)).await == written);
+    let of_build = format!("/api/v1/builds/{}/logs?raw=1", lease.build);
+    assert!(get(format!("{of_build}&step=1")).await == written);
+    assert!(
+        get(of_build).await == [written.as_slice(), b"\nnext\n"].concat(),
+        "one line end between two streams"
+    );
+    let page = app
+        .get(&format!("/api/v1/attempts/{}/logs/step-0/lines", lease.attempt))
+        .await
+        .json();
+    assert_eq!(page["lines"][0]["text"], "dos");
+    assert_eq!(page["lines"][2]["text"], "zero \0 bad \u{fffd}\u{fffd}");
 }
 
 fn said(text: &str) -> Vec<String> {

@@ -100,7 +100,7 @@ fn assert_begins_like(records: &[u8], lines: &[Line]) {
             (line.number, line.at, line.source),
             (number as u64, record.at, record.source)
         );
-        assert_eq!(line.text.as_bytes(), record.bytes);
+        assert_eq!(line.bytes, record.bytes);
     }
     assert!(lines.len() <= record::records(records).count());
 }

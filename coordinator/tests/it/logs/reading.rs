@@ -43,7 +43,7 @@ async fn any_line_of_many_is_read() {
         across
             .iter()
             .enumerate()
-            .all(|(n, line)| line.text.starts_with(&format!("{n}: ")))
+            .all(|(n, line)| line.text().starts_with(&format!("{n}: ")))
     );
 }
 

@@ -1,0 +1,118 @@
+//! What a job is at besides its steps, as a fact: every sentence that says when something happened (a timeout, a cancel,
+//! the agent's stop) takes its words from here.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use job_specs::model::StepSpec;
+
+use super::job::Job;
+
+/// The phases that have begun and not ended.
+#[derive(Default)]
+pub struct Doing(Mutex<BTreeSet<String>>);
+
+impl Doing {
+    /// A phase begins or ends.
+    pub fn note(&self, phase: &str, begin: bool) {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if begin {
+            open.insert(phase.to_owned());
+        } else {
+            open.remove(phase);
+        }
+    }
+
+    fn words(&self) -> Vec<String> {
+        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.iter()
+            .filter_map(|phase| words_of(phase))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+fn words_of(phase: &str) -> Option<&'static str> {
+    Some(match phase {
+        "sandbox" => "its network was being made",
+        "checkout" => "the code was being checked out",
+        "restore" => "its caches and artifacts were being unpacked",
+        "services" => "its services were starting",
+        "keep" => "its artifacts and caches were being kept",
+        _ => return None,
+    })
+}
+
+/// When something happened in a job, to follow `cancelled` or `was stopped`.
+pub fn before_steps(job: &Job) -> String {
+    when(
+        pulls(&job.pulls.under_way()),
+        job.doing.words(),
+        " before its first step",
+    )
+}
+
+/// The same, once it was this step's turn and before it ran.
+pub fn before_step(job: &Job, step: &StepSpec) -> String {
+    let own: Vec<String> = job
+        .pulls
+        .under_way()
+        .into_iter()
+        .filter(|image| *image == step.image)
+        .collect();
+    when(pulls(&own), Vec::new(), &format!(" before step `{}` began", step.name))
+}
+
+/// The same, while that step ran.
+pub fn in_step(step: &StepSpec) -> String {
+    format!(" in step `{}`", step.name)
+}
+
+/// The same, once the last step was over.
+pub fn after_steps(job: &Job) -> String {
+    when(None, job.doing.words(), " after its last step")
+}
+
+fn pulls(images: &[String]) -> Option<String> {
+    match images {
+        [] => None,
+        [image] => Some(format!("the image `{image}` was being pulled")),
+        images => Some(format!("the images `{}` were being pulled", images.join("`, `"))),
+    }
+}
+
+fn when(pulls: Option<String>, others: Vec<String>, otherwise: &str) -> String {
+    let all: Vec<String> = pulls.into_iter().chain(others).collect();
+    match all.split_last() {
+        None => otherwise.to_owned(),
+        Some((only, [])) => format!(" while {only}"),
+        Some((last, first)) => format!(" while {} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_under_way_is_said() {
+        let doing = Doing::default();
+        let said = |images: &[&str]| {
+            let images: Vec<String> = images.iter().map(|&image| image.to_owned()).collect();
+            when(pulls(&images), doing.words(), " before its first step")
+        };
+        assert_eq!(said(&[]), " before its first step");
+        doing.note("services", true);
+        doing.note("steps", true);
+        assert_eq!(said(&[]), " while its services were starting");
+        doing.note("checkout", true);
+        assert_eq!(
+            said(&["a:1", "b:2"]),
+            " while the images `a:1`, `b:2` were being pulled, the code was being checked out and its services were \
+             starting"
+        );
+        doing.note("services", false);
+        doing.note("checkout", false);
+        assert_eq!(said(&["a:1"]), " while the image `a:1` was being pulled");
+    }
+}
