@@ -10,7 +10,7 @@ use crate::blobs::BlobStore;
 use crate::blobs::scope::DefaultBranches;
 use crate::config::Config;
 use crate::git::Mirrors;
-use crate::http::{Cancels, Shells};
+use crate::http::{Cancels, Public, Refusals, Shells};
 use crate::logs::LogStore;
 use crate::store::Store;
 
@@ -37,15 +37,12 @@ pub(crate) struct App {
     pub cancels: Cancels,
     /// Shells that are being opened, and jobs that are held.
     pub shells: Shells,
+    /// What callers without credentials may take of us.
+    pub public: Public,
+    /// Refused webhooks that are not written down yet.
+    pub refusals: Refusals,
     /// Cancelled when we stop: every wait also waits for it.
     pub stop: CancellationToken,
     /// Every task that we spawn.
     pub tasks: TaskTracker,
-}
-
-impl App {
-    /// People reach us by https, so cookies can insist on it.
-    pub fn is_https(&self) -> bool {
-        self.url.starts_with("https://")
-    }
 }

@@ -1,10 +1,13 @@
 //! What the coordinator can be told, from TOML (`drover coordinator --config FILE`) or from flags (`drover up`).
 //! An unknown key is an error, so a misspelt limit is never silently the default.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
+
+use crate::http::Network;
 
 /// Everything the coordinator needs to start. Every field has a default, so `drover up` needs no file.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,6 +25,8 @@ pub struct Config {
     pub retention: Retention,
     /// How much a request may send.
     pub limits: Limits,
+    /// How many connections there may be, and how slow.
+    pub connections: Connections,
     /// How git talks to repositories.
     pub git: Git,
     /// Where caches and artifacts are kept, and how much of them.
@@ -50,6 +55,50 @@ pub struct Limits {
     pub request_bytes: usize,
     /// A log upload after decompression.
     pub log_bytes: usize,
+    /// Everything that callers without credentials are sending at once.
+    pub public_bytes: usize,
+}
+
+/// How many connections there may be, and how slow.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Connections {
+    /// At once. When all are taken, the oldest that has sent no request makes room; those of agents and users stay.
+    pub most: usize,
+    /// Of one address (of IPv6: one /64), unless it is a trusted proxy.
+    pub per_address: usize,
+    /// Requests a second of one address without credentials.
+    pub requests_per_address: u32,
+    /// Seconds until a request's head is there.
+    pub header_secs: u64,
+    /// Seconds that a connection may rest between two requests.
+    pub idle_secs: u64,
+    /// Seconds that somebody without credentials may take less than 64 KiB of an answer.
+    pub stall_secs: u64,
+    /// Reverse proxies: their `X-Forwarded-For` says whose request it is.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl Connections {
+    /// Whether its `X-Forwarded-For` is believed.
+    pub fn is_proxy(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.has(address))
+    }
+
+    /// How long a request's head may take.
+    pub fn head(&self) -> Duration {
+        Duration::from_secs(self.header_secs)
+    }
+
+    /// How long a connection may rest.
+    pub fn idle(&self) -> Duration {
+        Duration::from_secs(self.idle_secs)
+    }
+
+    /// How long an answer may be left lying.
+    pub fn stall(&self) -> Duration {
+        Duration::from_secs(self.stall_secs)
+    }
 }
 
 /// How git talks to repositories.
@@ -111,6 +160,7 @@ impl Default for Config {
             public_url: None,
             retention: Retention::default(),
             limits: Limits::default(),
+            connections: Connections::default(),
             git: Git::default(),
             blobs: Blobs::default(),
         }
@@ -133,6 +183,22 @@ impl Default for Limits {
             webhook_bytes: 5 << 20,
             request_bytes: 1 << 20,
             log_bytes: 4 << 20,
+            public_bytes: 32 << 20,
+        }
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        let loopback = ["127.0.0.0/8", "::1"].map(|network| network.parse().expect("these are networks"));
+        Connections {
+            most: 4_096,
+            per_address: 512,
+            requests_per_address: 200,
+            header_secs: 10,
+            idle_secs: 75,
+            stall_secs: 30,
+            trusted_proxies: loopback.to_vec(),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The credentials that a coordinator makes for its own machine: the administrator's token, a login link, the token of
 //! the agent in the same process. Files are readable by their owner only.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,11 +15,6 @@ use crate::store::{access, agents};
 
 /// The agent in the same process enrols at once.
 const LOCAL_CODE: Duration = Duration::from_secs(60);
-
-/// Makes a folder that only its owner can read, unless it is there.
-pub(crate) fn private_folder(path: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
 
 /// Writes the administrator's token on the first start, and again when its file or its worth is gone.
 pub(crate) async fn administrator(app: &App) -> anyhow::Result<()> {

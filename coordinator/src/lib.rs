@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`config`] and [`start`] (what runs), [`webhooks`] -> `builds` (from push to queued jobs), [`git`]
 //! (how a commit is read), [`blobs`] (what jobs kept), `http` (everything that answers a request), [`store`] on [`db`] (what is true), [`logs`]
-//! (what jobs printed).
+//! (what jobs printed); [`private`] (who may read the files of all that).
 
 mod app;
 pub mod blobs;
@@ -15,6 +15,7 @@ mod disk;
 pub mod git;
 pub mod http;
 pub mod logs;
+pub mod private;
 mod serve;
 pub mod store;
 mod ticks;

@@ -18,7 +18,7 @@ use crate::git::Mirrors;
 use crate::http::{self, Metrics};
 use crate::logs::LogStore;
 use crate::store::{Store, StoreConfig, deliveries};
-use crate::{builds, credentials, ticks};
+use crate::{builds, credentials, private, ticks};
 
 /// After the stop, what has not ended by then is left behind.
 const LAST_WAIT: Duration = Duration::from_secs(10);
@@ -29,8 +29,6 @@ pub struct Running {
     pub address: SocketAddr,
     /// How people reach it: `public_url`, or `http://<address>`.
     pub url: String,
-    /// A link that logs the administrator in, once, within the hour.
-    pub login_link: String,
     /// The file with the administrator's API token, readable by its owner only.
     pub admin_token_file: PathBuf,
     app: App,
@@ -45,6 +43,14 @@ impl Running {
     /// When the store or the data folder cannot be used.
     pub async fn local_agent_token(&self) -> anyhow::Result<String> {
         credentials::local_agent(&self.app).await
+    }
+
+    /// A new link that logs the administrator in, once, within the hour.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub async fn login_link(&self) -> anyhow::Result<String> {
+        credentials::login_link(&self.app).await
     }
 
     /// Cancelled when the coordinator stops.
@@ -62,6 +68,9 @@ impl Running {
         if tokio::time::timeout(LAST_WAIT, self.app.tasks.wait()).await.is_err() {
             tracing::warn!("some tasks did not end in time");
         }
+        if let Err(error) = self.app.refusals.write(&self.app.store).await {
+            tracing::warn!(%error, "cannot write down how many webhooks were refused");
+        }
         self.app.store.close().await;
     }
 }
@@ -77,7 +86,6 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let address = listener.local_addr().context("ask for the port")?;
     let app = open(config, address).await?;
     credentials::administrator(&app).await?;
-    let login_link = credentials::login_link(&app).await?;
     if app.config.has_own_database() {
         deliveries::recover(&app.store)
             .await
@@ -86,7 +94,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let router = http::router(app.clone(), Metrics::install());
     let served = tokio::spawn(http::listen::serve(
         listener,
-        router,
+        (router, app.config.connections.clone()),
         app.tasks.clone(),
         app.stop.clone(),
     ));
@@ -96,7 +104,6 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     Ok(Running {
         address,
         url: app.url.to_string(),
-        login_link,
         admin_token_file: app.config.admin_token_file(),
         app,
         served,
@@ -116,7 +123,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
 
 async fn open(config: Config, address: SocketAddr) -> anyhow::Result<App> {
     let data = config.data.clone();
-    credentials::private_folder(&data).with_context(|| format!("make the data folder {}", data.display()))?;
+    private::data_folder(&data)?;
+    private::of_coordinator(&data, &config.database_url())?;
     let url = match &config.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => format!("http://{address}"),
@@ -132,6 +140,8 @@ async fn open(config: Config, address: SocketAddr) -> anyhow::Result<App> {
         default_branches: Default::default(),
         mirrors: Mirrors::new(config.mirrors(), config.git.clone()),
         url: Arc::from(url),
+        public: http::Public::new(&config),
+        refusals: http::Refusals::default(),
         config: Arc::new(config),
         delivered: Arc::default(),
         cancels: http::Cancels::default(),

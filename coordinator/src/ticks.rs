@@ -15,7 +15,8 @@ const LEASES: Duration = Duration::from_secs(1);
 const SCHEDULES: Duration = Duration::from_secs(1);
 /// How often to look for logs to remove and mirrors to tidy.
 const RETENTION: Duration = Duration::from_secs(3_600);
-
+/// How often to write down how many webhooks were refused.
+const REFUSALS: Duration = Duration::from_secs(30);
 /// How often to look for caches and artifacts to remove.
 const BLOBS: Duration = Duration::from_secs(600);
 
@@ -25,6 +26,7 @@ pub(crate) fn start(app: &App) {
     every(SCHEDULES, app, "schedules", builds::schedules);
     every(RETENTION, app, "retention", retention);
     every(BLOBS, app, "blobs", blobs);
+    every(REFUSALS, app, "refusals", refusals);
 }
 
 fn every<F>(pause: Duration, app: &App, name: &'static str, tick: fn(App) -> F)
@@ -64,6 +66,11 @@ pub(crate) async fn leases(app: App) -> anyhow::Result<()> {
 async fn blobs(app: App) -> anyhow::Result<()> {
     let now = app.store.now();
     crate::blobs::sweep(&app, now).await
+}
+
+/// Writes down how many webhooks were refused.
+async fn refusals(app: App) -> anyhow::Result<()> {
+    app.refusals.write(&app.store).await.context("count refused webhooks")
 }
 
 /// Removes logs by age and size, and packs the mirrors.

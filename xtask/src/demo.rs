@@ -70,7 +70,9 @@ fn farewell(stage: Stage, number: &str, keep: bool) {
     say::heading("the same build in the browser");
     if keep {
         say::line(say::bold(&page));
-        say::line(format_args!("log in first, once: {}", stage.login));
+        if let Ok(link) = stage.login_link() {
+            say::line(format_args!("log in first, once: {link}"));
+        }
         let folder = stage.folder().to_owned();
         if let Some(pid) = stage.release() {
             say::line(format_args!(

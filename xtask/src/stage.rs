@@ -19,8 +19,6 @@ pub struct Stage {
     server: Keeper,
     /// Where its pages are.
     pub url: String,
-    /// A link that logs in once.
-    pub login: String,
 }
 
 /// Builds `drover` in a profile (`dev` or `release`) and says where it is.
@@ -54,11 +52,10 @@ impl Stage {
         };
         let server = Keeper::start(&kept)?;
         let said = |word: &str| said(&log, word);
-        server.wait_until(READY, || said("ready").is_some() && said("log in").is_some())?;
+        server.wait_until(READY, || said("ready").is_some())?;
         let stage = Stage {
             binary: binary.to_owned(),
             url: said("ready").context("read the address")?,
-            login: said("log in").context("read the link to log in")?,
             folder: folder.clone(),
             server,
         };
@@ -94,6 +91,15 @@ impl Stage {
     pub fn json(&self, words: &[&str]) -> anyhow::Result<Value> {
         let text = process::output(&mut self.drover(words))?;
         serde_json::from_str(&text).with_context(|| format!("read the JSON of `drover {}`", words.join(" ")))
+    }
+
+    /// A link that logs in once.
+    ///
+    /// # Errors
+    /// When `drover login-link` says no.
+    pub fn login_link(&self) -> anyhow::Result<String> {
+        let text = process::output(&mut self.drover(&["login-link"]))?;
+        Ok(text.trim().to_owned())
     }
 
     /// Makes a bare repository, tells Drover of it, and installs the printed hook; gives a clone's folder.

@@ -80,6 +80,8 @@ impl Coordinator {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TAKES)
+            // It would lead the token and what jobs wrote to somewhere that nobody named.
+            .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("drover/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Coordinator {

@@ -3,12 +3,13 @@
 //!
 //! # Layout
 //! [`run`] start and end · `office` the loop of polls · `desk` what is in hand, pure · `work` one lease · `report` its
-//! events · `ship` its logs · `shells` people in it · `records` what is written down · `client`, `backoff` the calls.
+//! events · `ship` its logs · `shells` people in it · `records` what is written down · `client`, `backoff` the calls · `plaintext` to whom without TLS.
 
 mod backoff;
 pub(crate) mod client;
 mod desk;
 mod office;
+mod plaintext;
 mod records;
 mod report;
 mod shells;
@@ -39,6 +40,7 @@ pub(crate) use backoff::Backoff;
 use client::Coordinator;
 use desk::{Desk, Once};
 use office::Office;
+pub use plaintext::{InTheClear, Plaintext};
 use shells::Masks;
 use work::Shop;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use agent::blobs::archive::{self, Found, From, Globs, Into, Limits, Links, Modes, Rules, UnpackError};
+use agent::blobs::archive::{self, Found, From, Globs, Into, Limits, Links, Modes, Rules, UnpackError, WalkError};
 use proptest::prelude::*;
 use tar::{Builder, EntryType, Header};
 
@@ -166,7 +166,7 @@ fn too_much_is_refused() {
     let name = packed(&[entry(EntryType::GNULongName, "n", "", &vec![b'a'; 100_000])]);
     assert_eq!(
         place.refusal(&name, CAREFUL),
-        "the archive is refused: it has more than 65536 bytes in a name"
+        "the archive is refused: it has more than 4096 bytes in a name"
     );
     assert!(
         place
@@ -323,4 +323,48 @@ fn a_plain_tar_of_another_tool_is_taken() {
     let place = Place::new();
     assert_eq!(place.unpack(&bytes, CAREFUL).unwrap().files, 1);
     assert!(place.folder().join("bin/app").is_file());
+}
+
+/// A folder `depth` folders of 100 bytes deep, open; a path this long can only be gone step by step.
+fn deep(root: &Path, depth: usize) -> std::os::fd::OwnedFd {
+    use rustix::fs::{Mode, OFlags, mkdirat, openat};
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+    let mut folder = rustix::fs::open(root, flags, Mode::empty()).unwrap();
+    for _ in 0..depth {
+        let name = "d".repeat(100);
+        mkdirat(&folder, &name, Mode::RWXU).unwrap();
+        folder = openat(&folder, &name, flags, Mode::empty()).unwrap();
+    }
+    folder
+}
+
+fn put_empty(folder: &std::os::fd::OwnedFd, name: &str) {
+    use rustix::fs::{Mode, OFlags, openat};
+    openat(folder, name, OFlags::WRONLY | OFlags::CREATE, Mode::RUSR | Mode::WUSR).unwrap();
+}
+
+fn everything_in(root: &Path) -> Result<Found, WalkError> {
+    archive::walk(&[From::Globs {
+        root: root.to_owned(),
+        globs: Globs::new(&["**".to_owned()]).unwrap(),
+    }])
+}
+
+#[test]
+fn long_names_are_refused_in_words_and_never_held() {
+    let tree = tempfile::tempdir().unwrap();
+    put_empty(&deep(tree.path(), 45), "file");
+    let refused = everything_in(tree.path()).unwrap_err().to_string();
+    assert!(
+        refused.contains("more than 4096 bytes") && refused.len() < 300,
+        "{refused}"
+    );
+
+    let tree = tempfile::tempdir().unwrap();
+    let folder = deep(tree.path(), 38);
+    for number in 0..18_000 {
+        put_empty(&folder, &number.to_string());
+    }
+    let refused = everything_in(tree.path()).unwrap_err().to_string();
+    assert!(refused.contains("more than 64 MiB"), "{refused}");
 }

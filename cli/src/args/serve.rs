@@ -18,6 +18,9 @@ pub struct Up {
     /// `sqlite:FILE` or `postgres://…` [default: SQLite in the data folder]
     #[arg(long, env = "DROVER_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<String>,
+    /// File with that URL, so that its password is not in the arguments
+    #[arg(long, value_name = "FILE", conflicts_with = "database")]
+    pub database_file: Option<PathBuf>,
     /// The address that people and forges use [default: the one it listens on]
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
@@ -58,6 +61,9 @@ pub struct Agent {
     /// The most that the log of a step or service may have; of more its begin and end are kept [default: 64m; 0: any]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub log_limit: Option<u64>,
+    /// Speak to a coordinator on another machine without TLS: token and secrets can be read on the way
+    #[arg(long)]
+    pub insecure_http: bool,
     /// Look after agents instead
     #[command(subcommand)]
     pub look: Option<Agents>,

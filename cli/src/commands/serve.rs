@@ -2,11 +2,12 @@
 //! Ctrl-C asks for a calm end, the second for one at once.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::io::IsTerminal;
+use std::path::Path;
 
-use agent::daemon::{self, AgentConfig, Stop as AgentStop};
+use agent::daemon::{self, AgentConfig, Plaintext, Stop as AgentStop};
 use anyhow::Context;
-use coordinator::{Config, Running};
+use coordinator::{Config, Running, private};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -18,19 +19,18 @@ use crate::settings::{self, URL_FILE};
 pub async fn up(arguments: &Arguments, up: &Up) -> anyhow::Result<Exit> {
     log_to_stderr();
     let data = settings::data_folder(arguments)?;
-    make_private_folder(&data)?;
     let stop = signals()?;
     let config = Config {
         listen: up.listen,
         data: data.clone(),
-        database: up.database.clone(),
+        database: database(up)?,
         public_url: up.public_url.clone(),
         ..Config::default()
     };
     let running = announce(config).await?;
     let token = SecretString::from(running.local_agent_token().await?);
     let folder = data.join("agent");
-    make_private_folder(&folder)?;
+    private::make_folder(&folder).with_context(|| format!("make {}", folder.display()))?;
     let config = AgentConfig {
         coordinator_url: format!("http://{}", running.address),
         token,
@@ -57,7 +57,8 @@ pub async fn coordinator(command: &Coordinator) -> anyhow::Result<Exit> {
     log_to_stderr();
     let config = Config::read(&command.config).map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
     let data = config.data.clone();
-    make_private_folder(&data)?;
+    // What is made inside the closed folders too; `up` must not, since containers share files with its agent.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let stop = signals()?;
     let running = announce(config).await?;
     stop.drain.cancelled().await;
@@ -70,10 +71,43 @@ pub async fn coordinator(command: &Coordinator) -> anyhow::Result<Exit> {
 async fn announce(config: Config) -> anyhow::Result<Running> {
     let data = config.data.clone();
     let running = coordinator::start(config).await?;
-    std::fs::write(data.join(URL_FILE), &running.url).context("note the address in the data folder")?;
+    write_private(&data.join(URL_FILE), &running.url).context("note the address in the data folder")?;
     anstream::eprintln!("ready   {}", running.url);
-    anstream::eprintln!("log in  {}   (one use, within one hour)", running.login_link);
+    // Whoever reads a log later is not who started it.
+    if std::io::stderr().is_terminal() {
+        let link = running.login_link().await?;
+        anstream::eprintln!("log in  {link}   (one use, within one hour)");
+    } else {
+        anstream::eprintln!(
+            "log in  with the link that `drover login-link --data {}` prints",
+            data.display()
+        );
+    }
     Ok(running)
+}
+
+/// The database that `up` was told; other users of the machine see its arguments.
+fn database(up: &Up) -> anyhow::Result<Option<String>> {
+    if let Some(file) = &up.database_file {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Stop::new(Exit::Usage, format!("cannot read {}: {error}", file.display())))?;
+        return Ok(Some(text.trim().to_owned()));
+    }
+    if std::env::args().any(|argument| has_password(&argument)) {
+        tracing::warn!(
+            "the database's password stands in the arguments, where everybody on this machine can read it: use \
+             --database-file, or the environment variable DROVER_DATABASE"
+        );
+    }
+    Ok(up.database.clone())
+}
+
+/// Whether it is a URL with a password.
+fn has_password(argument: &str) -> bool {
+    let address = argument.split_once("://").map(|(_, rest)| rest);
+    let user = address.and_then(|rest| rest.split('/').next()?.rsplit_once('@'));
+    let in_user = user.is_some_and(|(user, _)| user.split_once(':').is_some_and(|(_, password)| !password.is_empty()));
+    in_user || (address.is_some() && argument.contains("password="))
 }
 
 /// The note is only a convenience; when it cannot be removed, the next start writes it anew.
@@ -86,8 +120,19 @@ pub async fn agent(arguments: &Arguments, command: &Agent) -> anyhow::Result<Exi
     log_to_stderr();
     let url = command.coordinator.clone().context("--coordinator is needed")?;
     let token_file = command.token_file.as_deref().context("--token-file is needed")?;
-    let data = settings::data_folder(arguments)?.join("agent");
-    make_private_folder(&data)?;
+    let plaintext = if command.insecure_http {
+        Plaintext::Allowed
+    } else {
+        Plaintext::LoopbackOnly
+    };
+    plaintext.check(&url).map_err(|refused| {
+        Stop::new(Exit::Usage, refused.to_string())
+            .help("use https://, or say --insecure-http where nobody else can listen")
+    })?;
+    let data = settings::data_folder(arguments)?;
+    private::data_folder(&data)?;
+    let data = data.join("agent");
+    private::make_folder(&data).with_context(|| format!("make {}", data.display()))?;
     let name = command.name.clone().unwrap_or_else(host_name);
     let labels = command.labels.iter().cloned().collect();
     let token = token_of(&url, token_file, (&name, &labels)).await?;
@@ -177,15 +222,6 @@ fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-fn make_private_folder(folder: &PathBuf) -> anyhow::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .with_context(|| format!("make the data folder {}", folder.display()))
-}
-
 fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
@@ -198,4 +234,29 @@ fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
     written
         .and_then(|mut open| open.write_all(text.as_bytes()))
         .with_context(|| format!("write {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_password;
+
+    #[test]
+    fn a_password_in_an_argument_is_noticed() {
+        for shows in [
+            "postgres://drover:secret@db/drover",
+            "--database=postgresql://drover:s%40x@db:5432/drover",
+            "postgres://db/drover?user=drover&password=secret",
+        ] {
+            assert!(has_password(shows), "{shows}");
+        }
+        for hides in [
+            "postgres://drover@db/drover",
+            "postgres:///drover",
+            "sqlite:/var/lib/a@b:c.db",
+            "https://ci.example:8443",
+            "127.0.0.1:7878",
+        ] {
+            assert!(!has_password(hides), "{hides}");
+        }
+    }
 }

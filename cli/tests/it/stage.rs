@@ -21,7 +21,6 @@ pub struct Stage {
 struct Up {
     process: Child,
     url: String,
-    login: String,
 }
 
 impl Stage {
@@ -62,23 +61,15 @@ impl Stage {
             let mut log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 let _ = writeln!(log, "{line}");
-                let word = |name: &str| line.strip_prefix(name).map(|rest| rest.trim().to_owned());
-                let _ = send.send((word("ready  "), word("log in ")));
+                if let Some(url) = line.strip_prefix("ready  ") {
+                    let _ = send.send(url.trim().to_owned());
+                }
             }
         });
-        let (mut url, mut login) = (None, None);
-        while url.is_none() || login.is_none() {
-            let Ok((ready, link)) = said.recv_timeout(PATIENCE) else {
-                panic!("drover up is not ready; it said:\n{}", self.said());
-            };
-            url = url.or(ready);
-            login = login.or(link.map(|link| link.split_whitespace().next().unwrap().to_owned()));
-        }
-        self.up = Some(Up {
-            process,
-            url: url.unwrap(),
-            login: login.unwrap(),
-        });
+        let Ok(url) = said.recv_timeout(PATIENCE) else {
+            panic!("drover up is not ready; it said:\n{}", self.said());
+        };
+        self.up = Some(Up { process, url });
         // What the agent marks everything with that it makes.
         let label = self.data().join("agent/agent-label");
         self.agent = eventually("the agent's label", || {
@@ -91,9 +82,9 @@ impl Stage {
         &self.up.as_ref().unwrap().url
     }
 
-    /// The one-time link of this start.
-    pub fn login_link(&self) -> &str {
-        &self.up.as_ref().unwrap().login
+    /// A one-time link.
+    pub fn login_link(&self) -> String {
+        self.ok(&["login-link"]).trim().to_owned()
     }
 
     /// What `drover up` wrote so far.

@@ -1,7 +1,9 @@
 //! What is in an archive: the list of its files, and one of them. An archive is gone through from its start; the list is
-//! kept beside it, so that the second look is quick. Nothing is ever unpacked here, and no name in it is believed.
+//! kept beside it while it is not large beside the archive itself, so that the second look is quick. Nothing is ever
+//! unpacked here, no name in it is believed, and the names are never all in memory.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -9,17 +11,24 @@ use futures_util::stream::BoxStream;
 use protocol::blobs::{MOST_CONTENT_BYTES, MOST_ENTRIES};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
+use super::looks::{LOOKS, Turn};
 use super::{BlobError, BlobStore, Opened};
 
 /// Each entry has at most one more for a long name, and one for a long link.
 const MOST_HEADERS: usize = 3 * MOST_ENTRIES;
-/// A name is never longer.
-const LONGEST_NAME: u64 = 64 * 1024;
-/// Looks at once; each needs a thread.
-static LOOKS: Semaphore = Semaphore::const_new(8);
+/// A name or a link's target is never longer.
+const LONGEST_NAME: usize = 4_096;
+/// Bytes of all names and targets of an archive.
+const MOST_NAME_BYTES: usize = 64 << 20;
+/// A list that is kept is not larger than its archive; a small one is kept in any case,
+const SMALL_LIST: u64 = 64 << 10;
+/// and a very large one never.
+const LARGE_LIST: u64 = 16 << 20;
+/// Bytes of names on one page.
+const PAGE_BYTES: usize = 1 << 20;
 
 /// One file or link of an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +44,21 @@ pub struct Item {
     pub link: Option<String>,
 }
 
+impl Item {
+    fn name_bytes(&self) -> usize {
+        self.name.len() + self.link.as_ref().map_or(0, String::len)
+    }
+}
+
+/// Some files of an archive, in its order.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// They themselves.
+    pub items: Vec<Item>,
+    /// How many come before the next page; `None`: there is none.
+    pub next: Option<usize>,
+}
+
 /// One file's bytes.
 pub struct File {
     /// How many.
@@ -43,71 +67,149 @@ pub struct File {
     pub bytes: BoxStream<'static, io::Result<Bytes>>,
 }
 
-/// Where the list of an archive is kept.
-pub(super) fn index_name(sha: &str) -> String {
-    format!("{sha}.index")
+/// Where the list of an archive is kept, in lines of JSON.
+fn list_name(sha: &str) -> String {
+    format!("{sha}.list")
 }
 
-/// The files of an archive, in its order.
+/// What is kept beside an archive and goes with it; earlier versions had a list of another form.
+pub(super) fn beside(sha: &str) -> [String; 2] {
+    [list_name(sha), format!("{sha}.index")]
+}
+
+/// At most `limit` files of an archive that come after the first `after`.
 ///
 /// # Errors
-/// `NotFound`; `BadArchive`; the place breaks.
-pub async fn list(store: &BlobStore, sha: &str) -> Result<Vec<Item>, BlobError> {
-    match store.read(&index_name(sha), None).await {
-        Ok(index) => {
-            if let Ok(items) = serde_json::from_slice(&index.bytes().await?) {
-                return Ok(items);
+/// As [`fold`].
+pub async fn page(store: &BlobStore, sha: &str, after: usize, limit: usize) -> Result<Page, BlobError> {
+    let (mut at, mut bytes) = (0, 0);
+    fold(store, sha, Page::default(), move |page, item| {
+        at += 1;
+        if at <= after {
+            return ControlFlow::Continue(());
+        }
+        if page.items.len() >= limit || bytes >= PAGE_BYTES {
+            page.next = Some(after + page.items.len());
+            return ControlFlow::Break(());
+        }
+        bytes += item.name_bytes();
+        page.items.push(item);
+        ControlFlow::Continue(())
+    })
+    .await
+}
+
+/// Shows every file of an archive to `step`, in its order, until that has seen enough.
+///
+/// # Errors
+/// `NotFound`; `BadArchive`; `Crowded`; the place breaks.
+pub async fn fold<T, F>(store: &BlobStore, sha: &str, state: T, step: F) -> Result<T, BlobError>
+where
+    T: Send + 'static,
+    F: FnMut(&mut T, Item) -> ControlFlow<()> + Send + 'static,
+{
+    let turn = LOOKS.turn().await?;
+    match store.read(&list_name(sha), None).await {
+        Ok(list) => {
+            let reader = StreamReader::new(list);
+            let folded = blocking(turn, move || fold_list(reader, state, step)).await;
+            if folded.is_err() {
+                // It is damaged; the next look makes it anew.
+                store.remove(&list_name(sha)).await?;
             }
+            return folded;
         }
         Err(BlobError::NotFound) => {}
         Err(error) => return Err(error),
     }
-    let _permit = LOOKS
-        .acquire()
-        .await
-        .map_err(|error| BlobError::Broken(error.to_string()))?;
-    let reader = StreamReader::new(store.read(sha, None).await?);
-    let items = spawn_blocking(move || {
-        let mut items = Vec::new();
-        go_through(reader, &mut |item, _| {
-            items.push(item);
-            Ok(Go::On)
-        })?;
-        Ok::<_, BlobError>(items)
+    let opened = store.read(sha, None).await?;
+    let room = opened.size.clamp(SMALL_LIST, LARGE_LIST);
+    let reader = StreamReader::new(opened);
+    let (state, list) = blocking(turn, move || fold_archive(reader, room, state, step)).await?;
+    if let Some(list) = list {
+        store.write_beside(&list_name(sha), list).await?;
+    }
+    Ok(state)
+}
+
+async fn blocking<T: Send + 'static>(
+    turn: Turn,
+    work: impl FnOnce() -> Result<T, BlobError> + Send + 'static,
+) -> Result<T, BlobError> {
+    let done = spawn_blocking(move || {
+        let _turn = turn;
+        work()
     });
-    let items = items.await.map_err(|error| BlobError::Broken(error.to_string()))??;
-    let index = serde_json::to_vec(&items).map_err(|error| BlobError::Broken(error.to_string()))?;
-    store.write_beside(&index_name(sha), index).await?;
-    Ok(items)
+    done.await.map_err(|error| BlobError::Broken(error.to_string()))?
+}
+
+fn fold_list<T>(
+    reader: impl Read,
+    mut state: T,
+    mut step: impl FnMut(&mut T, Item) -> ControlFlow<()>,
+) -> Result<T, BlobError> {
+    let broken = |error: &dyn std::fmt::Display| BlobError::Broken(format!("the list of an archive: {error}"));
+    for line in BufReader::new(reader).lines() {
+        let line = line.map_err(|error| broken(&error))?;
+        let item = serde_json::from_str(&line).map_err(|error| broken(&error))?;
+        if step(&mut state, item).is_break() {
+            break;
+        }
+    }
+    Ok(state)
+}
+
+/// Goes through the archive itself; the list too, unless it needs more than `room`.
+fn fold_archive<T>(
+    reader: impl Read,
+    room: u64,
+    mut state: T,
+    mut step: impl FnMut(&mut T, Item) -> ControlFlow<()>,
+) -> Result<(T, Option<Vec<u8>>), BlobError> {
+    let (mut list, mut wants_more) = (Some(Vec::new()), true);
+    go_through(reader, &mut |item, _| {
+        if let Some(lines) = &mut list {
+            serde_json::to_writer(&mut *lines, &item)?;
+            lines.push(b'\n');
+            if lines.len() as u64 > room {
+                list = None;
+            }
+        }
+        wants_more = wants_more && step(&mut state, item).is_continue();
+        Ok(if wants_more || list.is_some() { Go::On } else { Go::Stop })
+    })?;
+    Ok((state, list))
 }
 
 /// One file of an archive.
 ///
 /// # Errors
-/// As [`list`]; `NotFound` too when it is not in it, or is a link.
+/// As [`fold`]; `NotFound` too when it is not in it, or is a link.
 pub async fn file(store: &BlobStore, sha: &str, name: &str) -> Result<File, BlobError> {
-    let items = list(store, sha).await?;
-    let item = items.into_iter().find(|item| item.name == name && item.link.is_none());
-    let size = item.ok_or(BlobError::NotFound)?.size;
-    let permit = LOOKS
-        .acquire()
-        .await
-        .map_err(|error| BlobError::Broken(error.to_string()))?;
+    let wanted = name.to_owned();
+    let size = fold(store, sha, None, move |size, item| {
+        if item.name != wanted || item.link.is_some() {
+            return ControlFlow::Continue(());
+        }
+        *size = Some(item.size);
+        ControlFlow::Break(())
+    });
+    let size = size.await?.ok_or(BlobError::NotFound)?;
+    let turn = LOOKS.turn().await?;
     let reader = StreamReader::new(store.read(sha, None).await?);
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
     let wanted = name.to_owned();
     spawn_blocking(move || {
-        let _permit = permit;
         let gone = go_through(reader, &mut |item, content| {
             if item.name != wanted || item.link.is_some() {
                 return Ok(Go::On);
             }
-            copy(content, &sender)?;
+            copy(content, &turn, &sender)?;
             Ok(Go::Stop)
         });
         if let Err(error) = gone {
             // Who reads sees that it broke off.
-            let _ = sender.blocking_send(Err(io::Error::other(error.to_string())));
+            turn.send(&sender, Err(io::Error::other(error.to_string())));
         }
     });
     let stream = futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
@@ -117,12 +219,12 @@ pub async fn file(store: &BlobStore, sha: &str, name: &str) -> Result<File, Blob
     })
 }
 
-fn copy(content: &mut dyn Read, to: &mpsc::Sender<io::Result<Bytes>>) -> io::Result<()> {
+fn copy(content: &mut dyn Read, turn: &Turn, to: &mpsc::Sender<io::Result<Bytes>>) -> io::Result<()> {
     loop {
         let mut chunk = vec![0; 64 * 1024];
         let read = content.read(&mut chunk)?;
         chunk.truncate(read);
-        if read == 0 || to.blocking_send(Ok(chunk.into())).is_err() {
+        if read == 0 || !turn.send(to, Ok(chunk.into())) {
             return Ok(());
         }
     }
@@ -140,21 +242,30 @@ fn go_through(reader: impl Read, visit: Visit<'_>) -> Result<(), BlobError> {
     let bad = |error: io::Error| BlobError::BadArchive(format!("the archive cannot be read: {error}"));
     let mut archive = tar::Archive::new(zstd::Decoder::new(reader).map_err(bad)?);
     let (mut long_name, mut long_link) = (None, None);
-    let (mut count, mut bytes) = (0, 0_u64);
+    let (mut count, mut bytes, mut name_bytes) = (0, 0_u64, 0);
+    let too_large = || BlobError::BadArchive("the archive is too large to look into".into());
     // Raw: long names are ours to read, with a limit.
     for entry in archive.entries().map_err(bad)?.raw(true) {
         let mut entry = entry.map_err(bad)?;
         count += 1;
         bytes = bytes.saturating_add(entry.size());
-        if count > MOST_HEADERS || bytes > MOST_CONTENT_BYTES + LONGEST_NAME * MOST_ENTRIES as u64 {
-            return Err(BlobError::BadArchive("the archive is too large to look into".into()));
+        if count > MOST_HEADERS || bytes > MOST_CONTENT_BYTES + MOST_NAME_BYTES as u64 {
+            return Err(too_large());
         }
         let header = entry.header().clone();
         let kind = header.entry_type();
         if kind.is_gnu_longname() || kind.is_gnu_longlink() {
             let mut text = Vec::new();
-            (&mut entry).take(LONGEST_NAME).read_to_end(&mut text).map_err(bad)?;
-            let text = String::from_utf8_lossy(&text).trim_end_matches('\0').to_owned();
+            (&mut entry)
+                .take(LONGEST_NAME as u64 + 2)
+                .read_to_end(&mut text)
+                .map_err(bad)?;
+            let text = text.strip_suffix(b"\0").unwrap_or(&text);
+            if text.len() > LONGEST_NAME {
+                let why = format!("a name in the archive has more than {LONGEST_NAME} bytes");
+                return Err(BlobError::BadArchive(why));
+            }
+            let text = String::from_utf8_lossy(text).trim_end_matches('\0').to_owned();
             *(if kind.is_gnu_longname() {
                 &mut long_name
             } else {
@@ -176,6 +287,10 @@ fn go_through(reader: impl Read, visit: Visit<'_>) -> Result<(), BlobError> {
             mode: header.mode().unwrap_or(0) & 0o777,
             link: target.filter(|_| kind.is_symlink()),
         };
+        name_bytes += item.name_bytes();
+        if name_bytes > MOST_NAME_BYTES {
+            return Err(too_large());
+        }
         if let Go::Stop = visit(item, &mut entry).map_err(bad)? {
             return Ok(());
         }

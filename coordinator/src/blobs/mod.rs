@@ -3,9 +3,10 @@
 //!
 //! # Layout
 //! [`BlobStore`] the place · `receive` an upload until it is whole · `scope` who may read and write which cache ·
-//! `look` what is in an archive · `sweep` what goes.
+//! `look` what is in an archive, `looks` for how many at once · `sweep` what goes.
 
 pub mod look;
+mod looks;
 mod place;
 mod receive;
 pub mod scope;
@@ -30,6 +31,9 @@ pub enum BlobError {
     /// The same archive is just being removed.
     #[error("the archive is just being removed; try again")]
     Busy,
+    /// Too many look into archives.
+    #[error("too many archives are being looked into; try again")]
+    Crowded,
     /// What was kept is no archive of ours.
     #[error("{0}")]
     BadArchive(String),

@@ -31,10 +31,9 @@ pub(crate) async fn sweep(app: &App, now: i64) -> anyhow::Result<()> {
         .context("look for unnamed blobs")?;
     for sha in &doomed {
         app.blobs.remove(sha).await.context("remove a blob")?;
-        app.blobs
-            .remove(&super::look::index_name(sha))
-            .await
-            .context("remove a blob's index")?;
+        for beside in super::look::beside(sha) {
+            app.blobs.remove(&beside).await.context("remove the list of a blob")?;
+        }
         blobs::forget(&app.store, sha).await.context("forget a blob")?;
     }
     let broken = now / 1_000_000 - i64::try_from(UPLOAD_TAKES.as_secs()).unwrap_or(0);

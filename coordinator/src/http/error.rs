@@ -43,6 +43,9 @@ pub(crate) enum ApiError {
     /// There is no room for it; the word tells programs of which kind.
     #[error("{1}")]
     OverQuota(&'static str, String),
+    /// The caller asks too often.
+    #[error("too many requests from your address; try again in a few seconds")]
+    TooMany,
     /// It cannot be done right now.
     #[error("{0}")]
     Busy(String),
@@ -76,6 +79,7 @@ impl ApiError {
             ApiError::Conflict(code, _) => (StatusCode::CONFLICT, code),
             ApiError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             ApiError::OverQuota(code, _) => (StatusCode::PAYLOAD_TOO_LARGE, code),
+            ApiError::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             ApiError::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             ApiError::Unprocessable(code, _) => (StatusCode::UNPROCESSABLE_ENTITY, code),
             ApiError::Outdated(_) => (StatusCode::UPGRADE_REQUIRED, "protocol_version"),
@@ -118,6 +122,10 @@ impl IntoResponse for ApiError {
             let scheme = header::HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            let seconds = header::HeaderValue::from_static("2");
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
         response
     }
 }
@@ -141,7 +149,7 @@ impl From<BlobError> for ApiError {
             BlobError::NotFound => ApiError::NotFound("file or archive"),
             BlobError::TooLarge(_) => ApiError::OverQuota("over_quota", error.to_string()),
             BlobError::BrokenOff(_) => ApiError::BadRequest(error.to_string()),
-            BlobError::Busy => ApiError::Busy(error.to_string()),
+            BlobError::Busy | BlobError::Crowded => ApiError::Busy(error.to_string()),
             BlobError::BadArchive(sentence) => ApiError::Unprocessable("bad_archive", sentence),
             BlobError::Store(error) => error.into(),
             BlobError::Place(_) | BlobError::Broken(_) => ApiError::broke(error),

@@ -1,32 +1,25 @@
-//! `/hooks/{forge}/{repository}`: limit, signature, store, answer; nothing else happens before the answer. Whoever
-//! cannot sign learns nothing, not even whether the repository exists.
+//! `/hooks/{forge}/{repository}`: signature, limit, store, answer; nothing else happens before the answer. Whoever
+//! cannot sign learns nothing, not even whether the repository exists: what comes for none is read and hashed as any
+//! other, and forgotten part by part.
 
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::routing::post;
 use secrecy::SecretString;
 use serde::Serialize;
 
 use super::error::ApiError;
 use super::extract::Path;
+use super::public::Client;
 use super::routes::Routes;
 use crate::app::App;
+use crate::store::deliveries;
 use crate::store::deliveries::{NewDelivery, Stored};
-use crate::store::repositories::Repository;
-use crate::store::{StoreError, counters, deliveries, repositories};
+use crate::store::repositories::{self, Repository};
 use crate::webhooks;
-
-/// The counter of refused deliveries.
-pub(crate) const REFUSED: &str = "webhooks_refused";
-
-/// The counter of refused deliveries of one repository.
-pub(crate) fn refused_for(repository: &str) -> String {
-    format!("{REFUSED}:{repository}")
-}
 
 /// The answer to a delivery.
 #[derive(Serialize)]
@@ -44,15 +37,12 @@ pub(super) fn router() -> Routes {
 
 async fn receive(
     State(app): State<App>,
+    client: Client,
     Path((forge, name)): Path<(String, String)>,
     request: Request,
 ) -> Result<(StatusCode, Json<Accepted>), ApiError> {
     let headers = request.headers().clone();
-    let body = read(request, app.config.limits.webhook_bytes).await?;
-    let Some(repository) = signed_for(&app, (&forge, &name), &headers, &body).await? else {
-        metrics::counter!("drover_webhooks_refused_total").increment(1);
-        return Err(ApiError::Unsigned);
-    };
+    let (repository, body) = signed(&app, (&forge, &name), client, request).await?;
     let event = webhooks::event(repository.forge, &headers);
     let new = NewDelivery {
         external_id: webhooks::delivery_id(repository.forge, &headers),
@@ -60,7 +50,7 @@ async fn receive(
         event,
         repository: repository.id,
         headers: kept(&headers),
-        body: body.to_vec(),
+        body,
     };
     let (id, duplicate) = match deliveries::store(&app.store, new).await? {
         Stored::New(id) => (id, false),
@@ -75,57 +65,41 @@ async fn receive(
     Ok((StatusCode::ACCEPTED, Json(accepted)))
 }
 
-/// The body, up to the limit; a length that is announced too large is refused unread.
-async fn read(request: Request, limit: usize) -> Result<Bytes, ApiError> {
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > limit) {
-        return Err(ApiError::TooLarge(limit));
-    }
-    axum::body::to_bytes(request.into_body(), limit)
-        .await
-        .map_err(|_| ApiError::TooLarge(limit))
-}
-
-/// The repository, when it exists, belongs to that forge, and its secret signs the body. Otherwise only a counter
-/// moves, and it takes as long.
-async fn signed_for(
+/// The repository and the body, when the repository exists, belongs to that forge, and its secret signs the body.
+/// Otherwise only a count moves, and it takes as long. Without anything that could be a signature no body is read.
+async fn signed(
     app: &App,
     (forge, name): (&str, &str),
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Option<Repository>, StoreError> {
-    let found = match repositories::by_name(&app.store, name).await {
-        Ok(repository) => Some(repository),
-        Err(StoreError::NotFound(_)) => None,
-        Err(error) => return Err(error),
+    client: Client,
+    request: Request,
+) -> Result<(Repository, Vec<u8>), ApiError> {
+    let hook = repositories::hook(&app.store, name).await?;
+    let hook = hook.filter(|(repository, _)| webhooks::word(repository.forge) == Some(forge));
+    let (repository, secrets) = match hook {
+        Some((repository, secret)) => (Some(repository), vec![SecretString::from(secret.0)]),
+        None => (None, Vec::new()),
     };
-    let known = found.filter(|repository| webhooks::word(repository.forge) == Some(forge));
-    let secrets = match &known {
-        Some(repository) => vec![SecretString::from(
-            repositories::hook_secret(&app.store, &repository.id).await?.0,
-        )],
-        None => Vec::new(),
+    let refuse = || {
+        app.refusals.count(repository.as_ref().map(|repository| &repository.id));
+        ApiError::Unsigned
     };
-    let sender = known
-        .as_ref()
-        .map_or(webhooks::Forge::Generic, |repository| repository.forge);
-    if webhooks::verify(sender, &secrets, headers, body).is_ok() {
-        return Ok(known);
-    }
-    counters::bump(&app.store, REFUSED).await?;
-    if let Some(repository) = known {
-        // Apart from the answer, whose time would otherwise tell that the repository exists.
-        let store = app.store.clone();
-        app.tasks.spawn(async move {
-            if let Err(error) = counters::bump(&store, &refused_for(repository.id.as_str())).await {
-                tracing::warn!(%error, "cannot count a refused webhook");
-            }
-        });
-    }
-    Ok(None)
+    let sender = webhooks::forge(forge).map_err(|_| refuse())?;
+    let (parts, incoming) = request.into_parts();
+    let mut check = webhooks::Check::new(sender, &secrets, &parts.headers).map_err(|_| refuse())?;
+    let mut body = Vec::new();
+    let take = |part: &axum::body::Bytes| {
+        check.update(part);
+        if repository.is_some() {
+            body.extend_from_slice(part);
+        }
+    };
+    let limit = app.config.limits.webhook_bytes;
+    app.public.read(client, (&parts.headers, incoming), limit, take).await?;
+    check.finish().map_err(|_| refuse())?;
+    // Without a repository no check says yes.
+    repository
+        .map(|repository| (repository, body))
+        .ok_or(ApiError::Unsigned)
 }
 
 /// The headers that help to see later what came; signatures and cookies are not among them.

@@ -3,6 +3,7 @@
 
 pub(crate) mod access;
 mod api;
+mod connections;
 pub(crate) mod error;
 mod events;
 mod extract;
@@ -12,6 +13,7 @@ pub(crate) mod listen;
 mod pages;
 mod probes;
 mod protocol;
+mod public;
 mod routes;
 mod shell;
 
@@ -31,7 +33,9 @@ use error::ApiError;
 
 pub(crate) use self::protocol::Cancels;
 pub(crate) use api::tokens::LOGIN_LINK;
+pub use connections::Network;
 pub(crate) use probes::Metrics;
+pub(crate) use public::{Public, Refusals};
 pub use routes::{Route, routes};
 pub(crate) use shell::Shells;
 

@@ -1,5 +1,7 @@
 //! Counters of what is not worth a row of its own: webhooks with a wrong signature, and the like.
 
+use std::collections::BTreeMap;
+
 use super::{Store, StoreError};
 use crate::db::{DbError, Tx, args};
 
@@ -11,6 +13,25 @@ pub async fn bump(store: &Store, name: &str) -> Result<(), StoreError> {
     let name = name.to_owned();
     store
         .write(move |tx| Box::pin(async move { Ok(next(tx, &name).await.map(drop)?) }))
+        .await
+}
+
+/// Adds to several, in one write.
+///
+/// # Errors
+/// The database.
+pub async fn add(store: &Store, counts: BTreeMap<String, i64>) -> Result<(), StoreError> {
+    let sql = "insert into counters (name, value) values ($1, $2)
+               on conflict (name) do update set value = counters.value + excluded.value";
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                for (name, count) in counts {
+                    tx.run(sql, args![name, count]).await?;
+                }
+                Ok(())
+            })
+        })
         .await
 }
 

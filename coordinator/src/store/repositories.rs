@@ -178,6 +178,23 @@ pub async fn by_id(store: &Store, id: &RepositoryId) -> Result<Repository, Store
     Ok(from_row(&row)?)
 }
 
+/// The one of that name with its webhook secret, in one look; `None`: there is none.
+///
+/// # Errors
+/// `Key` when the secret was sealed with another key.
+pub async fn hook(store: &Store, name: &str) -> Result<Option<(Repository, SecretValue)>, StoreError> {
+    let sql = "select id, name, git, forge, public, created_at, hook_secret from repositories
+               where removed_at is null and name = $1";
+    let Some(row) = store.db.first(sql, args![name]).await? else {
+        return Ok(None);
+    };
+    let repository = from_row(&row)?;
+    let secret = store
+        .key
+        .open(&place(&repository.id), &row.get::<String>("hook_secret")?)?;
+    Ok(Some((repository, SecretValue(secret))))
+}
+
 /// The secret that its webhooks are signed with.
 ///
 /// # Errors

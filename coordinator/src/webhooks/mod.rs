@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 pub use crate::store::repositories::Forge;
 pub use payload::{Malformed, Message, Push, parse};
 pub use pull_request::{Origin, PullRequest};
-pub use signature::{Refused, sign, verify};
+pub use signature::{Check, Refused, sign};
 
 /// The word of the hook's URL; `None` for a forge whose webhooks we do not take yet.
 pub fn word(forge: Forge) -> Option<&'static str> {

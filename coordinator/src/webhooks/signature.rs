@@ -7,33 +7,71 @@ use sha2::Sha256;
 
 use super::{Forge, first};
 
+/// Bytes of a signature.
+const SIGNATURE: usize = 32;
+
 /// The signature is wrong or missing. It never says which, and neither does the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("wrong or missing signature")]
 pub struct Refused;
 
-/// Checks the delivery against each of the repository's secrets (two while one is being rotated). Without a secret,
-/// as for a repository that does not exist, it takes as long and says no.
-///
-/// # Errors
-/// When no secret signs these bytes.
-pub fn verify(forge: Forge, secrets: &[SecretString], headers: &HeaderMap, body: &[u8]) -> Result<(), Refused> {
-    let given = given(forge, headers);
-    let none = [SecretString::from("")];
-    let (secrets, known) = match secrets {
-        [] => (&none[..], false),
-        some => (some, true),
-    };
-    let mut right = false;
-    for secret in secrets {
-        right |= mac(secret, body).verify_slice(given.as_deref().unwrap_or(&[])).is_ok();
+/// A delivery's signature and what it is checked with, while the body comes in. Without a secret, as for a repository
+/// that does not exist, it takes as long and says no.
+pub struct Check {
+    given: Vec<u8>,
+    macs: Vec<Hmac<Sha256>>,
+    is_known: bool,
+}
+
+impl Check {
+    /// Of a delivery with these headers, against each of the repository's secrets (two while one is being rotated).
+    ///
+    /// # Errors
+    /// When there is no signature, or what is there cannot be one: the body need not be read.
+    pub fn new(forge: Forge, secrets: &[SecretString], headers: &HeaderMap) -> Result<Check, Refused> {
+        let given = given(forge, headers)
+            .filter(|given| given.len() == SIGNATURE)
+            .ok_or(Refused)?;
+        let none = [SecretString::from("")];
+        let (secrets, is_known) = match secrets {
+            [] => (&none[..], false),
+            some => (some, true),
+        };
+        Ok(Check {
+            given,
+            macs: secrets.iter().map(mac).collect(),
+            is_known,
+        })
     }
-    if right && known { Ok(()) } else { Err(Refused) }
+
+    /// The next part of the body.
+    pub fn update(&mut self, part: &[u8]) {
+        self.macs.iter_mut().for_each(|mac| mac.update(part));
+    }
+
+    /// The body is whole.
+    ///
+    /// # Errors
+    /// When no secret signs these bytes.
+    pub fn finish(self) -> Result<(), Refused> {
+        let mut is_right = false;
+        for mac in self.macs {
+            is_right |= mac.verify_slice(&self.given).is_ok();
+        }
+        if is_right && self.is_known {
+            Ok(())
+        } else {
+            Err(Refused)
+        }
+    }
 }
 
 /// The header that signs `body` for a generic delivery: `sha256=<hex>`.
 pub fn sign(secret: &SecretString, body: &[u8]) -> String {
-    format!("sha256={}", hex::encode(mac(secret, body).finalize().into_bytes()))
+    format!(
+        "sha256={}",
+        hex::encode(mac(secret).chain_update(body).finalize().into_bytes())
+    )
 }
 
 fn given(forge: Forge, headers: &HeaderMap) -> Option<Vec<u8>> {
@@ -47,10 +85,8 @@ fn given(forge: Forge, headers: &HeaderMap) -> Option<Vec<u8>> {
     hex::decode(digits).ok()
 }
 
-fn mac(secret: &SecretString, body: &[u8]) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).expect("HMAC takes any key length");
-    mac.update(body);
-    mac
+fn mac(secret: &SecretString) -> Hmac<Sha256> {
+    Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).expect("HMAC takes any key length")
 }
 
 #[cfg(test)]
@@ -65,6 +101,15 @@ mod tests {
 
     fn secrets(values: &[&str]) -> Vec<SecretString> {
         values.iter().map(|value| SecretString::from(*value)).collect()
+    }
+
+    /// In two parts, as a body may come.
+    fn verify(forge: Forge, secrets: &[SecretString], headers: &HeaderMap, body: &[u8]) -> Result<(), Refused> {
+        let mut check = Check::new(forge, secrets, headers)?;
+        let (first, rest) = body.split_at(body.len() / 2);
+        check.update(first);
+        check.update(rest);
+        check.finish()
     }
 
     /// The example of GitHub's own documentation.

@@ -48,7 +48,7 @@ fn start_s3() -> (String, Child) {
 struct World {
     place: BlobStore,
     store: Store,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl World {
@@ -61,7 +61,7 @@ impl World {
         World {
             place: BlobStore::open(&config, folder.path()).unwrap(),
             store: Store::open(names).await.unwrap(),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -201,7 +201,7 @@ async fn an_archive_is_looked_into(world: World) {
     }
     let blob = world.keep(tar.into_inner().unwrap().finish().unwrap()).await;
     for _ in 0..2 {
-        let items = look::list(&world.place, &blob.sha).await.unwrap();
+        let items = look::page(&world.place, &blob.sha, 0, 10).await.unwrap().items;
         let seen: Vec<(&str, u64, u32)> = items
             .iter()
             .map(|item| (item.name.as_str(), item.size, item.mode))
@@ -217,7 +217,59 @@ async fn an_archive_is_looked_into(world: World) {
     ));
     let nonsense = world.keep(b"no archive at all".to_vec()).await;
     assert!(matches!(
-        look::list(&world.place, &nonsense.sha).await,
+        look::page(&world.place, &nonsense.sha, 0, 10).await,
         Err(BlobError::BadArchive(_))
     ));
+}
+
+/// An archive of empty files.
+fn archive(names: impl Iterator<Item = String>) -> Vec<u8> {
+    let mut tar = tar::Builder::new(zstd::Encoder::new(Vec::new(), 1).unwrap());
+    for name in names {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        tar.append_data(&mut header, name, std::io::empty()).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_are_too_long_or_too_many_are_no_list() {
+    let world = World::on_folder().await;
+    let long = world.keep(archive(["x/".repeat(2_100)].into_iter())).await;
+    let Err(BlobError::BadArchive(why)) = look::page(&world.place, &long.sha, 0, 10).await else {
+        panic!("a name of 4,200 bytes was taken");
+    };
+    assert!(why.contains("4096 bytes"), "{why}");
+    let folder = "d/".repeat(2_000);
+    let many = world.keep(archive((0..17_000).map(|n| format!("{folder}{n}")))).await;
+    assert!(many.bytes < 2 << 20, "it is small: {}", many.bytes);
+    assert!(matches!(
+        look::page(&world.place, &many.sha, 16_990, 10).await,
+        Err(BlobError::BadArchive(_))
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_comes_in_pages_and_is_kept_only_while_it_is_small_beside_its_archive() {
+    let world = World::on_folder().await;
+    let folder = "d/".repeat(1_000);
+    let blob = world.keep(archive((0..1_500).map(|n| format!("{folder}{n:04}")))).await;
+    for _ in 0..2 {
+        let (mut seen, mut after, mut pages) = (Vec::new(), Some(0), 0);
+        while let Some(from) = after {
+            let page = look::page(&world.place, &blob.sha, from, 400).await.unwrap();
+            assert!(page.items.len() <= 400);
+            seen.extend(page.items.into_iter().map(|item| item.name));
+            (after, pages) = (page.next, pages + 1);
+        }
+        assert_eq!((seen.len(), pages), (1_500, 4));
+        assert!(
+            seen.iter()
+                .enumerate()
+                .all(|(n, name)| name.ends_with(&format!("/{n:04}")))
+        );
+    }
+    let kept = std::fs::read_dir(world.folder.path().join("blobs").join("sha256").join(&blob.sha[..2])).unwrap();
+    assert_eq!(kept.count(), 1, "3 MB of names are not kept beside a few kilobytes");
 }

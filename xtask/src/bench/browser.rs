@@ -56,7 +56,7 @@ new MutationObserver((records) => {
 /// When the browser does not start, or fewer than nine in ten lines are seen.
 pub fn print_to_visible(stage: &Stage, ticks: usize) -> anyhow::Result<Samples> {
     let browser = Browser::open()?;
-    browser.log_in(&login_link(stage)?)?;
+    browser.log_in(&stage.login_link()?)?;
     let clone = stage.repository("ticks")?;
     std::fs::write(clone.join(".drover.yml"), FILE.replace("TICKS", &ticks.to_string()))
         .context("write the job file")?;
@@ -82,12 +82,6 @@ pub fn print_to_visible(stage: &Stage, ticks: usize) -> anyhow::Result<Samples> 
         samples.len()
     );
     Ok(samples)
-}
-
-fn login_link(stage: &Stage) -> anyhow::Result<String> {
-    let text = process::output(&mut stage.drover(&["login-link"]))?;
-    let link = text.split_whitespace().find(|word| word.starts_with("http"));
-    Ok(link.context("read the link to log in")?.to_owned())
 }
 
 /// The id of the build's job, once there is one.

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 mod archives;
 mod browser;
+mod flood;
 mod race;
 mod samples;
 mod servers;
@@ -41,6 +42,20 @@ pub struct Arguments {
     /// Archives of caches and artifacts too; needs 4 GB of disk.
     #[arg(long)]
     blobs: bool,
+    /// Measure only this
+    #[command(subcommand)]
+    only: Option<Only>,
+}
+
+/// What can be measured alone.
+#[derive(clap::Subcommand)]
+enum Only {
+    /// What strangers can take of a coordinator: memory and connections.
+    Flood {
+        /// Cargo's profile of the binary.
+        #[arg(long, default_value = "release")]
+        profile: String,
+    },
 }
 
 impl Arguments {
@@ -58,6 +73,10 @@ impl Arguments {
 /// # Errors
 /// When something cannot be built or started, or a workload does not end well or loses a line.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(Only::Flood { profile }) = &arguments.only {
+        let measured = flood::run(&stage::build(profile)?)?;
+        return write(arguments, &measured);
+    }
     let needs = Needs {
         begin: Begin::AsItIs,
         images: IMAGES.to_vec(),
@@ -80,6 +99,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     drop(prepared);
     report["leftovers"] = the_end(&before)?;
+    write(arguments, &report)
+}
+
+fn write(arguments: &Arguments, report: &Value) -> anyhow::Result<ExitCode> {
     if let Some(file) = &arguments.json {
         std::fs::write(file, format!("{report:#}\n")).with_context(|| format!("write {}", file.display()))?;
         say::line(format_args!("written to {}", file.display()));

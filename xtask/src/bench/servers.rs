@@ -66,17 +66,7 @@ fn start(binary: &Path, home: &Path) -> anyhow::Result<Duration> {
 /// When they do not start.
 pub fn memory(binary: &Path, rest: Duration) -> anyhow::Result<Memory> {
     let home = tempfile::tempdir().context("make a folder")?;
-    let data = home.path().join("data");
-    let file = home.path().join("coordinator.toml");
-    let text = format!("listen = \"127.0.0.1:0\"\ndata = {:?}\n", data.display().to_string());
-    std::fs::write(&file, text).context("write the coordinator's configuration")?;
-    let mut command = at_home(binary, home.path());
-    let coordinator = keep("coordinator", command.arg("coordinator").arg("--config").arg(&file))?;
-    coordinator
-        .keeper
-        .wait_until(LIMIT, || said(&coordinator.log, "ready").is_some())?;
-    let url = said(&coordinator.log, "ready").context("read the coordinator's address")?;
-
+    let (coordinator, url) = coordinator(binary, home.path())?;
     let token = home.path().join("agent.token");
     let code = process::output(at_home(binary, home.path()).args(["agent", "token"]))?;
     std::fs::write(&token, code).context("write the agent's code")?;
@@ -95,6 +85,24 @@ pub fn memory(binary: &Path, rest: Duration) -> anyhow::Result<Memory> {
         coordinator: resident(coordinator.keeper.pid())?,
         agent: resident(agent.keeper.pid())?,
     })
+}
+
+/// Starts a coordinator that keeps everything in `home`; it, and its address.
+///
+/// # Errors
+/// When it does not say that it is ready.
+pub fn coordinator(binary: &Path, home: &Path) -> anyhow::Result<(Running, String)> {
+    let data = home.join("data");
+    let file = home.join("coordinator.toml");
+    let text = format!("listen = \"127.0.0.1:0\"\ndata = {:?}\n", data.display().to_string());
+    std::fs::write(&file, text).context("write the coordinator's configuration")?;
+    let mut command = at_home(binary, home);
+    let coordinator = keep("coordinator", command.arg("coordinator").arg("--config").arg(&file))?;
+    coordinator
+        .keeper
+        .wait_until(LIMIT, || said(&coordinator.log, "ready").is_some())?;
+    let url = said(&coordinator.log, "ready").context("read the coordinator's address")?;
+    Ok((coordinator, url))
 }
 
 /// Megabytes that a process holds.
@@ -122,8 +130,9 @@ pub fn size(binary: &Path) -> anyhow::Result<f64> {
 }
 
 /// A server that goes when this goes.
-struct Running {
-    keeper: Keeper,
+pub struct Running {
+    /// Holds its process.
+    pub keeper: Keeper,
     log: PathBuf,
 }
 

@@ -14,11 +14,9 @@ use sha2::{Digest, Sha256};
 use tar::{Archive, Entry, EntryType};
 
 use super::beneath::{Beneath, Way};
-use super::names;
+use super::names::{self, LONGEST_NAME};
 use super::rules::{Into, Links, Modes, Rules, UnpackError, Unpacked};
 
-/// A name or a link's target is never longer.
-const LONGEST_NAME: u64 = 64 * 1024;
 /// Bytes that are copied at once. So many zeros become a hole: a small archive of a large empty disk takes no disk.
 const COPY_LEN: usize = 128 * 1024;
 static ZEROS: [u8; COPY_LEN] = [0; COPY_LEN];
@@ -281,7 +279,8 @@ fn times(mtime: i64) -> Timestamps {
 
 /// A name or target that is longer than a header has room for.
 fn long<R: Read>(entry: &mut Entry<'_, R>) -> Result<PathBuf, UnpackError> {
-    if entry.size() > LONGEST_NAME {
+    // The name ends with a zero byte.
+    if entry.size() > LONGEST_NAME as u64 + 1 {
         return Err(UnpackError::TooMuch(format!("{LONGEST_NAME} bytes in a name")));
     }
     let mut bytes = Vec::new();

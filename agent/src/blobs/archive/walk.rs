@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use protocol::blobs::MOST_ENTRIES;
 use rustix::fs::{FileType, Stat};
 
+use super::Globs;
 use super::beneath::Beneath;
-use super::{Globs, names};
+use super::names::{self, LONGEST_NAME, MOST_NAME_BYTES};
 
 /// Where files come from.
 #[derive(Debug)]
@@ -90,6 +91,12 @@ pub enum WalkError {
     /// There are more than [`MOST_ENTRIES`].
     #[error("there are more than {MOST_ENTRIES} files")]
     TooMany,
+    /// A name is longer than [`LONGEST_NAME`].
+    #[error("the name of a file has more than {LONGEST_NAME} bytes: `{0}…`")]
+    LongName(String),
+    /// All names together are longer than [`MOST_NAME_BYTES`].
+    #[error("the names of the files have more than {} MiB together", MOST_NAME_BYTES >> 20)]
+    LongNames,
     /// A folder cannot be read.
     #[error("`{path}` cannot be read: {error}")]
     Unreadable {
@@ -118,9 +125,26 @@ pub fn walk(sources: &[From]) -> Result<Found, WalkError> {
 #[derive(Default)]
 struct Walk {
     found: Found,
+    /// Bytes of the names and sentences that are held in memory.
+    held: usize,
 }
 
 impl Walk {
+    fn hold(&mut self, bytes: usize) -> Result<(), WalkError> {
+        self.held += bytes;
+        if self.held > MOST_NAME_BYTES {
+            Err(WalkError::LongNames)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn leave_out(&mut self, sentence: String) -> Result<(), WalkError> {
+        self.hold(sentence.len())?;
+        self.found.left_out.push(sentence);
+        Ok(())
+    }
+
     fn path(&mut self, from: usize, root: &Path, at: &Path, name: &Path) -> Result<(), WalkError> {
         let mut folder = Beneath::open(root).map_err(|error| unreadable(root, error))?;
         let stat = match folder.stat(at) {
@@ -170,8 +194,7 @@ impl Walk {
         self.found
             .entries
             .retain(|entry| entry.from != from || entry.kind != Kind::Folder);
-        self.leave_out_links(from, &mut folder);
-        Ok(())
+        self.leave_out_links(from, &mut folder)
     }
 
     /// Goes down from one place; `take` gives each its name, or leaves it out with all below.
@@ -182,25 +205,35 @@ impl Walk {
         take: &mut dyn FnMut(&Path, &Stat) -> Option<PathBuf>,
     ) -> Result<(), WalkError> {
         let mut open = vec![(start, stat)];
+        self.hold(open[0].0.as_os_str().len())?;
         while let Some((path, stat)) = open.pop() {
+            self.held -= path.as_os_str().len();
             let Some(name) = take(&path, &stat) else {
                 continue;
             };
+            if name.as_os_str().len() > LONGEST_NAME {
+                let begin = name.display().to_string().chars().take(100).collect();
+                return Err(WalkError::LongName(begin));
+            }
             let kind = match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => Kind::Folder,
                 FileType::RegularFile => Kind::File,
                 FileType::Symlink => Kind::Link,
                 _ => {
-                    let name = name.display();
-                    self.found.left_out.push(format!("`{name}` is no file, folder or link"));
+                    self.leave_out(format!("`{}` is no file, folder or link", name.display()))?;
                     continue;
                 }
             };
             if kind == Kind::Folder {
                 let inside = folder.list(&path).map_err(|error| unreadable(&name, error))?;
-                open.extend(inside.into_iter().map(|(name, stat)| (path.join(name), stat)));
+                for (name, stat) in inside {
+                    let path = path.join(name);
+                    self.hold(path.as_os_str().len())?;
+                    open.push((path, stat));
+                }
             }
             if !name.as_os_str().is_empty() {
+                self.hold(name.as_os_str().len())?;
                 self.found.entries.push(Entry { name, path, from, kind });
             }
             if self.found.entries.len() + open.len() > 2 * MOST_ENTRIES || self.found.entries.len() > MOST_ENTRIES {
@@ -211,22 +244,23 @@ impl Walk {
     }
 
     /// An artifact is unpacked elsewhere: a link out of its tree would lead to another's files there.
-    fn leave_out_links(&mut self, from: usize, folder: &mut Beneath) {
-        let left_out = &mut self.found.left_out;
-        self.found.entries.retain(|entry| {
-            if entry.from != from || entry.kind != Kind::Link {
-                return true;
+    fn leave_out_links(&mut self, from: usize, folder: &mut Beneath) -> Result<(), WalkError> {
+        let (entries, mut kept) = (std::mem::take(&mut self.found.entries), Vec::new());
+        for entry in entries {
+            if entry.from == from && entry.kind == Kind::Link {
+                let target = folder.read_link(&entry.path).unwrap_or_default();
+                if !names::link_stays_inside(&entry.name, &target) {
+                    let (name, target) = (entry.name.display(), target.display());
+                    self.leave_out(format!(
+                        "`{name}` is a link that leads out of the workspace (to `{target}`)"
+                    ))?;
+                    continue;
+                }
             }
-            let target = folder.read_link(&entry.path).unwrap_or_default();
-            let stays = names::link_stays_inside(&entry.name, &target);
-            if !stays {
-                let (name, target) = (entry.name.display(), target.display());
-                left_out.push(format!(
-                    "`{name}` is a link that leads out of the workspace (to `{target}`)"
-                ));
-            }
-            stays
-        });
+            kept.push(entry);
+        }
+        self.found.entries = kept;
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Cookies: the session's token, and one word about what was just done. Under https the names carry `__Host-`, so
-//! that no other site of the domain can set them.
+//! that no other site of the domain can set them; under http the port, since browsers keep one jar for all servers of
+//! a host.
 
 use std::time::Duration;
 
@@ -18,22 +19,32 @@ const NOTICE_SECS: u64 = 60;
 pub(crate) enum Scheme {
     /// Cookies go over https only.
     Https,
-    /// A loopback address, or a network that somebody trusts.
-    Http,
+    /// A loopback address, or a network that somebody trusts; with the port.
+    Http(u16),
 }
 
 impl Scheme {
+    /// Of the address that people use.
+    pub fn of(url: &str) -> Scheme {
+        let Some(rest) = url.strip_prefix("http://") else {
+            return Scheme::Https;
+        };
+        let host = rest.split('/').next().unwrap_or_default();
+        let port = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        Scheme::Http(port.unwrap_or(80))
+    }
+
     fn name(self, name: &str) -> String {
         match self {
             Scheme::Https => format!("__Host-{name}"),
-            Scheme::Http => name.to_owned(),
+            Scheme::Http(port) => format!("{name}_{port}"),
         }
     }
 
     fn cookie(self, name: &str, value: &str, secs: u64) -> HeaderValue {
         let secure = match self {
             Scheme::Https => "; Secure",
-            Scheme::Http => "",
+            Scheme::Http(_) => "",
         };
         let text = format!(
             "{}={value}; Path=/; Max-Age={secs}; HttpOnly; SameSite=Lax{secure}",
@@ -106,18 +117,32 @@ mod tests {
     fn a_session_cookie_is_as_strict_as_the_scheme_allows() {
         let https = Scheme::Https.session("abc");
         insta::assert_snapshot!(https.to_str().unwrap(), @"__Host-drover_session=abc; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax; Secure");
-        let http = Scheme::Http.session("abc");
-        insta::assert_snapshot!(http.to_str().unwrap(), @"drover_session=abc; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax");
+        let http = Scheme::Http(7878).session("abc");
+        insta::assert_snapshot!(http.to_str().unwrap(), @"drover_session_7878=abc; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax");
     }
 
     #[test]
     fn a_cookie_is_found_among_others() {
         let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, "a=1; drover_session=abc".parse().unwrap());
-        headers.append(header::COOKIE, "drover_notice=cancelled.4".parse().unwrap());
-        assert_eq!(Scheme::Http.session_of(&headers), Some("abc"));
-        assert_eq!(Scheme::Http.notice_of(&headers), Some("cancelled.4"));
+        headers.append(header::COOKIE, "a=1; drover_session_7878=abc".parse().unwrap());
+        headers.append(header::COOKIE, "drover_notice_7878=cancelled.4".parse().unwrap());
+        let http = Scheme::Http(7878);
+        assert_eq!(http.session_of(&headers), Some("abc"));
+        assert_eq!(http.notice_of(&headers), Some("cancelled.4"));
+        assert_eq!(
+            Scheme::Http(8080).session_of(&headers),
+            None,
+            "another server of this host"
+        );
         assert_eq!(Scheme::Https.session_of(&headers), None, "another name under https");
+    }
+
+    #[test]
+    fn the_address_says_which_cookies() {
+        assert_eq!(Scheme::of("https://ci.example:8443"), Scheme::Https);
+        assert_eq!(Scheme::of("http://127.0.0.1:7878"), Scheme::Http(7878));
+        assert_eq!(Scheme::of("http://[::1]:7878"), Scheme::Http(7878));
+        assert_eq!(Scheme::of("http://ci.internal/drover"), Scheme::Http(80));
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub(crate) mod cookies;
 mod readers;
 pub(crate) mod rules;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,8 +17,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use protocol::ids::AgentId;
 use serde::Deserialize;
 
+use super::connections::Connection;
 use super::error::ApiError;
 use super::pages::refusal;
+use super::public::Client;
 use crate::app::App;
 use crate::store::{access, agents};
 use cookies::Scheme;
@@ -25,6 +28,8 @@ use rules::Rule;
 
 /// What anybody may ask is quick; who sends it byte by byte wants something else.
 const PUBLIC_LIMIT: Duration = Duration::from_secs(60);
+/// Bytes of a login or an enrolment.
+const PUBLIC_BODY: usize = 16 * 1024;
 
 /// Who calls, as far as the route's rule asked.
 #[derive(Debug, Clone)]
@@ -50,17 +55,20 @@ pub(crate) struct User {
 
 /// The scheme by which people reach us.
 pub(crate) fn scheme(app: &App) -> Scheme {
-    if app.is_https() { Scheme::Https } else { Scheme::Http }
+    Scheme::of(&app.url)
 }
 
 /// The middleware. Nothing is answered without passing it.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_page = is_page(request.uri());
     match admit(&app, request).await {
-        Ok(request) if is_anybody(&request) => match tokio::time::timeout(PUBLIC_LIMIT, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
-        },
+        Ok(request) if is_anybody(&request) => {
+            match tokio::time::timeout(PUBLIC_LIMIT, public(&app, request, next)).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(refused)) => refused.into_response(),
+                Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+            }
+        }
         Ok(request) => next.run(request).await,
         Err(refused) => match (refused.error, is_page) {
             (ApiError::Unauthorized, true) => to_login(&refused.wanted),
@@ -68,6 +76,18 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
             (error, false) => error.into_response(),
         },
     }
+}
+
+/// Answers a public route. Its body is small and counted; a webhook's own handler reads it.
+async fn public(app: &App, request: Request, next: Next) -> Result<Response, ApiError> {
+    let is_hook = request.uri().path().starts_with("/hooks/");
+    if is_hook || matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(next.run(request).await);
+    }
+    let (parts, body) = request.into_parts();
+    let client = Client::of(&parts, &app.config);
+    let body = app.public.whole(client, (&parts.headers, body), PUBLIC_BODY).await?;
+    Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
 
 fn is_anybody(request: &Request) -> bool {
@@ -91,7 +111,8 @@ async fn admit(app: &App, request: Request) -> Result<Request, Refused> {
     };
     let (mut parts, body) = request.into_parts();
     let refuse = |error| Refused { error, wanted };
-    let caller = match identify(app, &mut parts).await {
+    let caller = identify(app, &mut parts).await;
+    let caller = match count(app, &parts, &caller).and(caller) {
         Ok(caller) => caller,
         Err(error) => return Err(refuse(error)),
     };
@@ -121,6 +142,17 @@ async fn identify(app: &App, parts: &mut Parts) -> Result<Caller, ApiError> {
             None => Err(ApiError::Unauthorized),
         },
     }
+}
+
+/// Strangers are counted by address; a connection of an agent or a user is kept before all others.
+fn count(app: &App, parts: &Parts, caller: &Result<Caller, ApiError>) -> Result<(), ApiError> {
+    if !matches!(caller, Ok(Caller::User(_) | Caller::Agent(_))) {
+        return app.public.request(Client::of(parts, &app.config));
+    }
+    if let Some(connection) = parts.extensions.get::<Arc<Connection>>() {
+        connection.is_known_caller();
+    }
+    Ok(())
 }
 
 async fn agent(app: &App, headers: &HeaderMap) -> Result<AgentId, ApiError> {

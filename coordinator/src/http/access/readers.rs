@@ -45,7 +45,11 @@ async fn is_public_if_there(app: &App, subject: Subject, parts: &mut Parts) -> R
             is_build_public(app, artifact.build).await
         }
         Subject::Repository => is_repository_public(app, &named("name")?).await,
-        Subject::Badge => is_repository_public(app, named("file")?.trim_end_matches(".svg")).await,
+        Subject::Badge => {
+            let file = named("file")?;
+            let name = file.strip_suffix(".svg").ok_or(StoreError::NotFound("badge"))?;
+            is_repository_public(app, name).await
+        }
         Subject::Topic => match Topic::of(&parts.uri) {
             Ok(Topic::Build(number)) => is_build_public(app, number).await,
             Ok(Topic::Job(watched)) => is_job_public(app, watched.job).await,

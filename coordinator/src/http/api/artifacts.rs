@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use object_store::GetRange;
 use protocol::ids::JobId;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::blobs::look;
 use crate::http::access::{Reader, User};
 use crate::http::error::ApiError;
-use crate::http::extract::Path;
+use crate::http::extract::{Path, Query};
 use crate::store::{Micros, artifacts, builds, jobs};
 
 /// The routes of this file.
@@ -156,19 +156,42 @@ fn range_of(text: &str) -> Option<GetRange> {
     }
 }
 
-/// What is in an artifact.
-#[utoipa::path(get, path = "/api/v1/artifacts/{artifact}/files", params(("artifact", description = "Its id")),
-    responses((status = 200, body = Vec<File>)))]
-async fn files(State(app): State<App>, _: Reader, Path(id): Path<String>) -> Result<Json<Vec<File>>, ApiError> {
+/// Which files.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    /// Leave out so many.
+    #[serde(default)]
+    after: usize,
+    /// At most so many, 1,000 by default, 10,000 at most; fewer when their names are long.
+    limit: Option<usize>,
+}
+
+/// What is in an artifact, in pages. The header `Link: <…>; rel="next"` leads to the next one; without it there is none.
+#[utoipa::path(get, path = "/api/v1/artifacts/{artifact}/files",
+    params(("artifact", description = "Its id"), Which), responses((status = 200, body = Vec<File>)))]
+async fn files(
+    State(app): State<App>,
+    _: Reader,
+    Path(id): Path<String>,
+    Query(which): Query<Which>,
+) -> Result<Response, ApiError> {
     let artifact = artifacts::show(&app.store, &id).await?;
-    let items = look::list(&app.blobs, &artifact.sha256).await?.into_iter();
-    let files = items.map(|item| File {
+    let limit = which.limit.unwrap_or(1_000).clamp(1, 10_000);
+    let page = look::page(&app.blobs, &artifact.sha256, which.after, limit).await?;
+    let files = page.items.into_iter().map(|item| File {
         name: item.name,
         size: item.size,
         mode: item.mode,
         link: item.link,
     });
-    Ok(Json(files.collect()))
+    let mut answer = Json(files.collect::<Vec<_>>()).into_response();
+    if let Some(after) = page.next
+        && let Ok(link) = format!("</api/v1/artifacts/{id}/files?after={after}&limit={limit}>; rel=\"next\"").parse()
+    {
+        answer.headers_mut().insert(header::LINK, link);
+    }
+    Ok(answer)
 }
 
 /// One file of an artifact.

@@ -1,6 +1,7 @@
 //! `/artifacts/{artifact}`: what is in an artifact, one folder at a time.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -35,11 +36,15 @@ pub(super) async fn page(
 ) -> Result<Response, PageError> {
     let artifact = artifacts::show(&app.store, &id).await?;
     let build = builds::show(&app.store, artifact.build).await?;
-    let items = look::list(&app.blobs, &artifact.sha256).await?;
     let at = at.trim_matches('/').to_owned();
-    let mut entries = folder(&items, &at);
-    let more = entries.len().saturating_sub(MOST_SHOWN) as u64;
-    entries.truncate(MOST_SHOWN);
+    let inside = at.clone();
+    let folder = look::fold(&app.blobs, &artifact.sha256, Folder::default(), move |folder, item| {
+        folder.add(&inside, item);
+        ControlFlow::Continue(())
+    });
+    let folder = folder.await?;
+    let more = folder.more;
+    let entries = folder.entries(&at);
     let view = ArtifactPage {
         build: rows::build(build.build),
         sha256: artifact.sha256.clone(),
@@ -64,38 +69,53 @@ pub(super) fn row(artifact: artifacts::Artifact) -> ArtifactRow {
     }
 }
 
-/// What is in one folder: folders first, then the rest, by name.
-fn folder(items: &[Item], at: &str) -> Vec<ArtifactEntry> {
-    let inside = |path: &str| match at {
-        "" => path.to_owned(),
-        at => format!("{at}/{path}"),
-    };
-    let mut folders: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut rest = Vec::new();
-    for item in items {
+/// What is in one folder, as far as it is shown.
+#[derive(Default)]
+struct Folder {
+    folders: BTreeMap<String, u64>,
+    rest: Vec<(String, ArtifactEntryKind)>,
+    more: u64,
+}
+
+impl Folder {
+    /// Adds a file of the archive, if it is in the folder `at`.
+    fn add(&mut self, at: &str, item: Item) {
         let name = match at {
             "" => Some(item.name.as_str()),
             at => item.name.strip_prefix(at).and_then(|name| name.strip_prefix('/')),
         };
         let Some(name) = name else {
-            continue;
+            return;
         };
-        match name.split_once('/') {
-            Some((folder, _)) => *folders.entry(folder).or_default() += 1,
-            None => rest.push(ArtifactEntry {
-                name: name.to_owned(),
-                path: inside(name),
-                kind: match &item.link {
-                    Some(target) => ArtifactEntryKind::Link(target.clone()),
-                    None => ArtifactEntryKind::File(item.size),
-                },
-            }),
+        let folder = name.split_once('/').map(|(folder, _)| folder);
+        if let Some(files) = folder.and_then(|folder| self.folders.get_mut(folder)) {
+            *files += 1;
+        } else if self.folders.len() + self.rest.len() >= MOST_SHOWN {
+            self.more += 1;
+        } else if let Some(folder) = folder {
+            self.folders.insert(folder.to_owned(), 1);
+        } else {
+            let name = name.to_owned();
+            let kind = match item.link {
+                Some(target) => ArtifactEntryKind::Link(target),
+                None => ArtifactEntryKind::File(item.size),
+            };
+            self.rest.push((name, kind));
         }
     }
-    let folders = folders.into_iter().map(|(name, files)| ArtifactEntry {
-        name: name.to_owned(),
-        path: inside(name),
-        kind: ArtifactEntryKind::Folder(files),
-    });
-    folders.chain(rest).collect()
+
+    /// Folders first, by name, then the rest.
+    fn entries(self, at: &str) -> Vec<ArtifactEntry> {
+        let folders = self.folders.into_iter();
+        let folders = folders.map(|(name, files)| (name, ArtifactEntryKind::Folder(files)));
+        let all = folders.chain(self.rest).map(|(name, kind)| ArtifactEntry {
+            path: match at {
+                "" => name.clone(),
+                at => format!("{at}/{name}"),
+            },
+            name,
+            kind,
+        });
+        all.collect()
+    }
 }

@@ -12,11 +12,10 @@ use crate::app::App;
 use crate::http::access::{Reader, User};
 use crate::http::api::hooks;
 use crate::http::extract::Path;
-use crate::http::hooks::refused_for;
 use crate::store::builds::{self, Build, Filter};
 use crate::store::deliveries::{Delivery, DeliveryStatus};
 use crate::store::repositories::{self, Repository};
-use crate::store::{StoreError, counters, deliveries, schedules, secrets};
+use crate::store::{StoreError, deliveries, schedules, secrets};
 use crate::webhooks;
 
 /// Builds on a repository's page.
@@ -77,7 +76,7 @@ pub(super) async fn page(
 }
 
 async fn fill_private(app: &App, repository: &Repository, view: &mut RepositoryPage) -> Result<(), StoreError> {
-    let refused = counters::read(&app.store, &refused_for(repository.id.as_str())).await?;
+    let refused = app.refusals.of(&app.store, &repository.id).await?;
     view.hook = Some(Hook {
         url: hooks::url(app, repository),
         refused: u64::try_from(refused).unwrap_or(0),

@@ -161,15 +161,11 @@ async fn an_enrolment_code_lets_one_agent_in() {
     agent.poll_with(&app, &agent.poll_body(1)).await.expect(401);
 }
 
-/// Logs in by the link; gives the session's cookie.
-async fn log_in(app: &TestApp) -> String {
-    let path = app
-        .running
-        .login_link
-        .strip_prefix(&app.running.url)
-        .unwrap()
-        .to_owned();
-    let page = app.send(app.anonymous(Method::GET, &path)).await.expect(200).text;
+/// Logs in by a link; gives the session's cookie and the link's code.
+async fn log_in(app: &TestApp) -> (String, String) {
+    let link = app.running.login_link().await.unwrap();
+    let path = link.strip_prefix(&app.running.url).unwrap();
+    let page = app.send(app.anonymous(Method::GET, path)).await.expect(200).text;
     let code = path.split_once("code=").unwrap().1;
     assert!(page.contains(code), "the link shows a button and uses nothing up");
     let post = form(
@@ -187,21 +183,20 @@ async fn log_in(app: &TestApp) -> String {
         .collect();
     let session = cookies
         .iter()
-        .find(|cookie| cookie.starts_with("drover_session="))
+        .find(|cookie| cookie.starts_with(&format!("drover_session_{}=", app.running.address.port())))
         .unwrap();
     assert!(session.contains("HttpOnly") && session.contains("SameSite=Lax") && !session.contains("Secure"));
-    session.split(';').next().unwrap().to_owned()
+    (session.split(';').next().unwrap().to_owned(), code.to_owned())
 }
 
 #[tokio::test]
 async fn a_login_link_logs_one_browser_in() {
     let app = TestApp::start().await;
-    let session = log_in(&app).await;
+    let (session, code) = log_in(&app).await;
     let page = app.anonymous(Method::GET, "/agents").header("cookie", &session);
     let page = app.send(page).await.expect(200).text;
     assert!(page.contains("administrator"));
-    let code = app.running.login_link.split_once("code=").unwrap().1;
-    let again = form(app.anonymous(Method::POST, "/login"), &[("code", code)]);
+    let again = form(app.anonymous(Method::POST, "/login"), &[("code", &code)]);
     let again = app.send(again).await.expect(403).text;
     assert!(again.contains("does not work any more"));
     let link = app.post("/api/v1/login-links", json!({})).await.expect(201).json();
@@ -216,7 +211,7 @@ async fn a_login_link_logs_one_browser_in() {
 #[tokio::test]
 async fn a_session_writes_only_with_its_form_token() {
     let app = TestApp::start().await;
-    let session = log_in(&app).await;
+    let (session, _) = log_in(&app).await;
     let page = app.anonymous(Method::GET, "/tokens").header("cookie", &session);
     let page = app.send(page).await.expect(200).text;
     let token = page
@@ -374,4 +369,18 @@ async fn every_answer_tells_browsers_to_be_careful() {
             "{path}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_badge_is_of_exactly_the_repository_that_is_public() {
+    let app = TestApp::start().await;
+    for name in ["app", "app.svg"] {
+        app.add(&mut TestRepository::new(name)).await;
+    }
+    let change = app.request(Method::PATCH, "/api/v1/repositories/app");
+    app.send(change.json(&json!({"public": true}))).await.expect(200);
+    let badge = async |file: &str| app.send(app.anonymous(Method::GET, &format!("/badge/{file}"))).await;
+    badge("app.svg").await.expect(200);
+    badge("app.svg.svg").await.expect(401);
+    badge("app").await.expect(401);
 }

@@ -4,8 +4,9 @@ use protocol::blobs::{CacheFound, Kept, NeededArtifact};
 use protocol::lease::Lease;
 use reqwest::Method;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::support::{Answer, PASSING, SimAgent, TestApp, TestRepository};
+use super::support::{Answer, PASSING, SimAgent, TestApp, TestRepository, within};
 
 const TWO_JOBS: &str = "jobs:
   build: {image: busybox, steps: [make]}
@@ -115,6 +116,19 @@ async fn an_artifact_is_listed_fetched_and_looked_into() {
     );
     assert_eq!(part.bytes().await.unwrap(), bytes[4..8]);
 
+    let first = app.request(Method::GET, &format!("/api/v1/artifacts/{id}/files?limit=1"));
+    let first = first.send().await.unwrap();
+    assert_eq!(
+        first.headers()["link"].to_str().unwrap(),
+        format!("</api/v1/artifacts/{id}/files?after=1&limit=1>; rel=\"next\"")
+    );
+    let last = format!("/api/v1/artifacts/{id}/files?after=1&limit=1");
+    let last = app.request(Method::GET, &last).send().await.unwrap();
+    assert!(!last.headers().contains_key("link"));
+    assert_eq!(
+        last.json::<serde_json::Value>().await.unwrap()[0]["name"],
+        "out/page.html"
+    );
     let files = app
         .get(&format!("/api/v1/artifacts/{id}/files"))
         .await
@@ -279,4 +293,45 @@ async fn a_job_is_told_the_artifacts_that_it_needs_and_no_others() {
     )
     .await
     .expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_who_do_not_read_keep_nobody_from_reading() {
+    let (app, _repository, number) = app_with(PASSING).await;
+    let mut agent = SimAgent::enrol(&app).await;
+    let lease = agent.take(&app).await;
+    agent.started(&app, &lease).await;
+    // Nothing that a socket's buffers could hold, and nothing that a compressor makes small.
+    let noise: String = (0_u64..3_000_000)
+        .map(|n| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31)))
+        .collect();
+    let bytes = archive(&[("noise", &noise), ("small", "read me")]);
+    put(&app, &agent, &lease, "artifacts/a?files=2", bytes)
+        .await
+        .expect(200);
+    agent.pass(&app, &lease).await;
+    let listed = app.get(&format!("/api/v1/builds/{number}/artifacts")).await.json();
+    let id = listed[0]["id"].as_str().unwrap();
+    let request = format!(
+        "GET /api/v1/artifacts/{id}/files/noise HTTP/1.1\r\nhost: drover\r\nauthorization: Bearer {}\r\n\r\n",
+        app.token
+    );
+    let mut stalled = Vec::new();
+    for _ in 0..10 {
+        let mut stream = tokio::net::TcpStream::connect(app.running.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut first = [0; 15];
+        within("an answer", stream.read_exact(&mut first)).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200 OK");
+        stalled.push(stream);
+    }
+    let small = app
+        .get(&format!("/api/v1/artifacts/{id}/files/small"))
+        .await
+        .expect(200);
+    assert_eq!(small.text, "read me");
+    // Whoever lost its turn sees that its file broke off.
+    let mut rest = Vec::new();
+    let _ = within("the end", stalled[0].read_to_end(&mut rest)).await;
+    assert!(rest.len() < noise.len(), "{} of {}", rest.len(), noise.len());
 }

@@ -1,5 +1,6 @@
 //! Stories over HTTP.
 
+mod strangers;
 mod support;
 
 mod access;
