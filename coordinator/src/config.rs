@@ -33,7 +33,7 @@ pub struct Config {
     pub blobs: Blobs,
 }
 
-/// How long logs and test reports are kept; of logs the first limit that is reached counts.
+/// How long logs, test reports, webhooks and builds are kept; of several limits the first that is reached counts.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
@@ -43,6 +43,12 @@ pub struct Retention {
     pub max_bytes: u64,
     /// Days that test reports are kept.
     pub test_days: u32,
+    /// Days that the bodies of webhooks are kept.
+    pub webhook_days: u32,
+    /// Days that builds are kept. One that runs, that has artifacts, or that is the newest of its branch stays.
+    pub build_days: u32,
+    /// Builds of one repository.
+    pub builds: u64,
 }
 
 /// The largest bodies that are read, in bytes.
@@ -173,6 +179,9 @@ impl Default for Retention {
             days: 90,
             max_bytes: 20 << 30,
             test_days: 90,
+            webhook_days: 30,
+            build_days: 365,
+            builds: 20_000,
         }
     }
 }

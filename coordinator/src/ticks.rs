@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::app::App;
-use crate::store::{attempts, queue, reports, repositories};
+use crate::store::{Micros, attempts, queue, reports, repositories, retention as old};
 use crate::{builds, logs};
 
 /// How often to look for agents that fell silent.
@@ -90,15 +90,47 @@ pub(crate) async fn retention(app: App) -> anyhow::Result<()> {
     if !removed.is_empty() {
         tracing::info!(attempts = removed.len(), "old logs were removed");
     }
-    let oldest = app.store.now() - i64::from(limits.test_days) * 24 * 3_600 * 1_000_000;
-    let pruned = reports::prune(&app.store, oldest)
+    let pruned = reports::prune(&app.store, days_ago(&app, limits.test_days))
         .await
         .context("remove old test reports")?;
     if pruned > 0 {
         tracing::info!(attempts = pruned, "old test reports were removed");
     }
+    old_rows(&app).await?;
     for repository in repositories::list(&app.store).await.context("list repositories")? {
         app.mirrors.tidy(repository.id.as_str()).await;
     }
     Ok(())
+}
+
+/// Removes what webhooks said, and old builds.
+async fn old_rows(app: &App) -> anyhow::Result<()> {
+    let limits = &app.config.retention;
+    let emptied = old::empty_deliveries(&app.store, days_ago(app, limits.webhook_days))
+        .await
+        .context("remove bodies of old webhooks")?;
+    let before = days_ago(app, limits.build_days);
+    let rule = old::Old {
+        before,
+        most: limits.builds,
+    };
+    let builds = old::remove_builds(&app.store, rule)
+        .await
+        .context("remove old builds")?;
+    let deliveries = old::remove_deliveries(&app.store, before)
+        .await
+        .context("remove old webhooks")?;
+    if emptied + builds + deliveries > 0 {
+        tracing::info!(
+            bodies = emptied,
+            builds,
+            webhooks = deliveries,
+            "old builds and webhooks were removed"
+        );
+    }
+    Ok(())
+}
+
+fn days_ago(app: &App, days: u32) -> Micros {
+    app.store.now() - i64::from(days) * 24 * 3_600 * 1_000_000
 }

@@ -268,8 +268,13 @@ pub async fn failed(store: &Store, id: &DeliveryId, why: &str) -> Result<(), Sto
 /// one that made none.
 ///
 /// # Errors
-/// `NotFound`.
+/// `NotFound`; `Refused` when what it said is not kept any more.
 pub async fn redeliver(store: &Store, id: &DeliveryId) -> Result<(), StoreError> {
+    let emptied = "select id from deliveries where id = $1 and body = ''";
+    if store.db.first(emptied, args![id]).await?.is_some() {
+        let why = "what this webhook said is not kept any more; use `drover trigger` to build its commit";
+        return Err(StoreError::Refused(why.into()));
+    }
     let sql = "update deliveries set status = 'pending', next_at = $2, tries = 0, message = null where id = $1";
     update(store, sql, vec![id.into(), store.now().into()]).await
 }

@@ -31,6 +31,7 @@ mod new_jobs;
 pub mod origins;
 mod pages;
 mod reruns;
+pub mod retention;
 pub mod schedules;
 mod why;
 

@@ -2,7 +2,7 @@
 
 use coordinator::db::{Db, DbError, SCHEMA, Value};
 use coordinator::store::builds::{self, Filter, NewBuild, Rerun};
-use coordinator::store::{Store, StoreError, counters, testing};
+use coordinator::store::{Store, StoreError, counters, retention, testing};
 use job_specs::diagnostics::{Diagnostic, Severity};
 use job_specs::status::JobStatus;
 use protocol::attempt::Verdict;
@@ -241,4 +241,51 @@ pub async fn counters_count(world: World) {
     counters::bump(&world.store, "hooks_refused").await.unwrap();
     assert_eq!(counters::read(&world.store, "hooks_refused").await.unwrap(), 2);
     world.store.ping().await.unwrap();
+}
+
+pub async fn old_builds_go_and_what_is_needed_stays(world: World) {
+    let store = &world.store;
+    let agent = world.agent("a").await;
+    let year = 365 * 24 * 3_600 * 1_000_000;
+    testing::pass_time(store, -2 * year);
+    let mut old = Vec::new();
+    for _ in 0..30 {
+        old.push(world.build(vec![job("lint"), needing("test", &["lint"])]).await);
+    }
+    world.work_off(&agent, |_| Verdict::Passed).await;
+    let open = world.build(vec![job("lint")]).await;
+    let mut other_branch = testing::build(&world.repository, Vec::new());
+    other_branch.cause.branch = Some("release/1".into());
+    let newest_of_branch = builds::create(store, other_branch).await.unwrap();
+    testing::pass_time(store, 2 * year);
+    let young = world.build(Vec::new()).await;
+    let rule = |before, most| retention::Old { before, most };
+    assert_eq!(
+        retention::remove_builds(store, rule(store.now() - year, 1_000))
+            .await
+            .unwrap(),
+        30
+    );
+    for number in old {
+        assert!(matches!(
+            builds::show(store, number).await,
+            Err(StoreError::NotFound(_))
+        ));
+    }
+    for number in [open, newest_of_branch, young] {
+        builds::show(store, number).await.unwrap();
+    }
+    world.work_off(&agent, |_| Verdict::Passed).await;
+    assert_eq!(
+        retention::remove_builds(store, rule(store.now() - year, 1_000))
+            .await
+            .unwrap(),
+        1
+    );
+    // By number: all but the newest three.
+    for _ in 0..5 {
+        world.build(Vec::new()).await;
+    }
+    assert_eq!(retention::remove_builds(store, rule(0, 3)).await.unwrap(), 3);
+    builds::show(store, newest_of_branch).await.unwrap();
 }

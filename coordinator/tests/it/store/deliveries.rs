@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use coordinator::store::deliveries::{self, CLAIM_US, DeliveryStatus, NewDelivery, Outcome, Stored};
-use coordinator::store::{StoreError, builds, testing};
+use coordinator::store::{StoreError, builds, retention, testing};
+
+/// In microseconds.
+const DAY: i64 = 24 * 3_600 * 1_000_000;
 
 use super::world::World;
 
@@ -115,4 +118,40 @@ pub async fn a_delivery_makes_one_build(world: World) {
             .len(),
         1
     );
+}
+
+pub async fn what_an_old_webhook_said_goes(world: World) {
+    let store = &world.store;
+    let mut ids = Vec::new();
+    for (n, age) in [("done", 40), ("pending", 40), ("young", 20)] {
+        testing::pass_time(store, -age * DAY);
+        let Stored::New(id) = deliveries::store(store, push(&world, Some(n))).await.unwrap() else {
+            panic!("it is new");
+        };
+        testing::pass_time(store, age * DAY);
+        if n != "pending" {
+            deliveries::done(store, &id, Outcome::default()).await.unwrap();
+        }
+        ids.push(id);
+    }
+    let month_ago = store.now() - 30 * DAY;
+    assert_eq!(retention::empty_deliveries(store, month_ago).await.unwrap(), 1);
+    let mut lengths = Vec::new();
+    for id in &ids {
+        lengths.push(deliveries::get(store, id).await.unwrap().body.len());
+    }
+    assert_eq!(
+        lengths,
+        [0, 4, 4],
+        "one that is still to be processed keeps what it says"
+    );
+    let refused = deliveries::redeliver(store, &ids[0]).await.unwrap_err().to_string();
+    assert!(refused.contains("not kept any more"), "{refused}");
+    let again = deliveries::store(store, push(&world, Some("done"))).await.unwrap();
+    assert_eq!(again, Stored::Duplicate(ids[0].clone()), "it is still known");
+    assert_eq!(retention::remove_deliveries(store, month_ago).await.unwrap(), 1);
+    assert!(matches!(
+        deliveries::get(store, &ids[0]).await,
+        Err(StoreError::NotFound(_))
+    ));
 }
