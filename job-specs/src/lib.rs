@@ -8,11 +8,11 @@
 //! tree into model, one cell at a time, collecting `problems`; `check` looks at several things at once.
 
 pub mod codes;
+pub mod cron;
 pub mod diagnostics;
 pub mod env;
 pub mod file;
 pub mod fix;
-
 pub mod globs;
 pub mod import;
 pub mod model;

@@ -1,21 +1,16 @@
-//! The times of a schedule, pure. By the clock on the wall of its time zone: an hour that is skipped runs its times
-//! once, right after; an hour that comes twice runs them once.
+//! The times of a schedule as the store has them, pure.
 
-use croner::parser::{CronParser, Seconds, Year};
 use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;
+use job_specs::cron::Cron;
 
 use crate::store::Micros;
 
 /// The first time after `after`. `None`: there is none, or the line or the zone is not valid any more.
 pub(crate) fn next(cron: &str, timezone: &str, after: Micros) -> Option<Micros> {
-    let parser = CronParser::builder()
-        .seconds(Seconds::Disallowed)
-        .year(Year::Disallowed)
-        .build();
     let zone = TimeZoneDatabase::bundled().get(timezone).ok()?;
-    let from = Timestamp::from_microsecond(after).ok()?.to_zoned(zone);
-    let next = parser.parse(cron).ok()?.find_next_occurrence(&from, false).ok()?;
+    let after = Timestamp::from_microsecond(after).ok()?.to_zoned(zone);
+    let next = cron.parse::<Cron>().ok()?.next(&after)?;
     Some(next.timestamp().as_microsecond())
 }
 

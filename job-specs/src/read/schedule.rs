@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
-use jiff::civil::{Date, time};
 use jiff::tz::TimeZoneDatabase;
 
 use crate::codes;
+use crate::cron::{self, Cron, CronError};
 use crate::keys::SCHEDULE;
 use crate::problems::Problem;
 use crate::read::{Reader, Slot};
@@ -20,10 +18,6 @@ use crate::yaml::Value;
 const MAX_SCHEDULES: usize = 50;
 /// Schedules of all files.
 const MAX_ALL_SCHEDULES: usize = 100;
-/// A year to begin at.
-const FIRST_YEAR: i16 = 2024;
-/// Bytes of a cron line.
-const MAX_CRON_BYTES: usize = 200;
 /// What other systems call some cron lines.
 const NICKNAMES: [(&str, &str); 7] = [
     ("@hourly", "0 * * * *"),
@@ -115,21 +109,21 @@ impl Reader<'_> {
         let bad = |message: String| Problem::at(&codes::BAD_CRON, slot.place(), message);
         let fields = text.split_whitespace().count();
         let nickname = NICKNAMES.iter().find(|(name, _)| *name == text.trim());
-        let problem = if text.len() > MAX_CRON_BYTES {
-            bad(format!("a cron line has at most {MAX_CRON_BYTES} bytes"))
+        let problem = if text.len() > cron::MAX_BYTES {
+            bad(format!("a cron line has at most {} bytes", cron::MAX_BYTES))
         } else if let Some((name, line)) = nickname {
             bad(format!("`{name}` is not a cron line")).help(format!("write `{line}`"))
         } else if fields != 5 {
             let problem = bad(format!("`{text}` has {fields} fields; a cron line has 5"));
             problem.label("minute, hour, day, month, weekday")
         } else {
-            match parse_cron(&text) {
-                Ok(cron) if fires(&cron) => return Some(text),
-                Ok(_) => {
-                    let message = format!("`{text}` never fires: no day is like that");
+            match text.parse::<Cron>() {
+                Ok(_) => return Some(text),
+                Err(never @ CronError::NeverFires) => {
+                    let message = format!("`{text}` never fires: {never}");
                     Problem::at(&codes::NEVER_FIRES, slot.place(), message)
                 }
-                Err(fault) => bad(format!("`{text}` is not a cron line")).label(fault),
+                Err(CronError::Syntax(fault)) => bad(format!("`{text}` is not a cron line")).label(fault),
             }
         };
         self.add(problem);
@@ -172,37 +166,4 @@ fn meant_zone<'n>(name: &str, names: &'n [String]) -> Option<&'n str> {
     let found = names.iter().find(same).or_else(|| names.iter().find(city));
     let near = || nearest(name, names.iter().map(String::as_str)).filter(|_| name.len() > 4);
     found.map(String::as_str).or_else(near)
-}
-
-fn parse_cron(text: &str) -> Result<Cron, String> {
-    let parser = CronParser::builder()
-        .seconds(Seconds::Disallowed)
-        .year(Year::Disallowed)
-        .build();
-    parser.parse(text).map_err(|fault| {
-        let words = fault.to_string();
-        let words = words.split_once(": ").map_or(words.as_str(), |(_, words)| words);
-        words
-            .trim_end_matches('.')
-            .replace("CronPattern contains", "there is an")
-    })
-}
-
-/// Whether there is any such time. In 28 years every date has been on every day of the week. Looking at days is much
-/// less work than letting the library search until the year 5000.
-fn fires(cron: &Cron) -> bool {
-    let first = |limit: u32, matches: &dyn Fn(u32) -> bool| (0..limit).find(|at| matches(*at));
-    let hour = first(24, &|hour| cron.pattern.hour_match(hour).unwrap_or(false));
-    let minute = first(60, &|minute| cron.pattern.minute_match(minute).unwrap_or(false));
-    let (Some(hour), Some(minute)) = (hour, minute) else {
-        return false;
-    };
-    let time = time(i8::try_from(hour).unwrap_or(0), i8::try_from(minute).unwrap_or(0), 0, 0);
-    let months = (1..=12).filter(|month| cron.pattern.month_match(*month).unwrap_or(false));
-    let mut days = months.flat_map(|month| (FIRST_YEAR..FIRST_YEAR + 28).map(move |year| (year, month)));
-    days.any(|(year, month)| {
-        let days = (1..=31).filter_map(|day| Date::new(year, i8::try_from(month).ok()?, day).ok());
-        days.into_iter()
-            .any(|day| cron.is_time_matching(&day.to_datetime(time)).unwrap_or(false))
-    })
 }
