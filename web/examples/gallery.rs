@@ -54,6 +54,8 @@ fn drawn() -> Vec<(&'static str, String)> {
         ("job-running", pages::job(&frame, &samples::running_job())),
         ("job-running-live", pages::job_live(&frame, &samples::running_job())),
         ("job-waiting", pages::job(&frame, &samples::waiting_job())),
+        ("artifact", pages::artifact(&frame, &samples::artifact())),
+        ("shell", pages::shell(&frame, &samples::shell())),
         ("agents", pages::agents(&frame, &samples::agents())),
         ("agents-empty", pages::agents(&frame, &AgentsPage::default())),
         ("repositories", pages::repository_list(&frame, &samples::repositories())),

@@ -46,7 +46,7 @@ part!(Chips { cell: &'a [AxisValue] } r##"{% for part in cell %}<span class="chi
 part!(Marks { marks: Vec<(Look, usize)>, words: String } r##"<span class="marks" role="img" aria-label="{{ words }}" title="{{ words }}">
     {%- for (look, count) in marks -%}<span class="{{ look.tone }}">{{ self::shape(look.icon) }}{{ count }}</span>{%- endfor -%}</span>"##);
 part!(Post { frame: &'a Frame, action: String, label: &'a str, class: &'a str } r##"<form method="post" action="{{ action }}"><input type="hidden" name="csrf" value="{{ frame.csrf }}"><button{% if !class.is_empty() %} class="{{ class }}"{% endif %}>{{ label }}</button></form>"##);
-part!(LaneLine { segments: &'a [Segment] } r##"<svg class="lane" role="img" aria-label="{% for segment in segments %}{% if !loop.first %}, {% endif %}{{ segment.title }}{% endfor %}"><path class="base" d="M0 8h9999"/>
+part!(LaneLine { segments: &'a [Segment] } r##"<svg class="lane"{% if segments.is_empty() %} aria-hidden="true"{% else %} role="img" aria-label="{% for segment in segments %}{% if !loop.first %}, {% endif %}{{ segment.title }}{% endfor %}"{% endif %}><path class="base" d="M0 8h9999"/>
     {%- for segment in segments -%}<rect class="s-{{ segment.class }}" x="{{ segment.x }}%" width="{{ segment.width }}%" y="3" height="10" rx="1.5"><title>{{ segment.title }}</title></rect>{%- endfor -%}</svg>"##);
 part!(Axis { ticks: &'a [Tick] } r##"<svg class="ticks" aria-hidden="true"><path class="base" d="M0 .5h9999"/>
     {%- for tick in ticks -%}<rect x="{{ tick.x }}%" width="1" height="5"/><text x="{{ tick.x }}%" dx="3" y="14">{{ tick.label }}</text>{%- endfor -%}</svg>"##);

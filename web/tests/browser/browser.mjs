@@ -33,8 +33,11 @@ export async function start() {
   const session = `/session/${sessionId}`;
   /** @param {string} script @param {unknown[]} args */
   const run = (script, ...args) => call("POST", `${session}/execute/sync`, { script, args });
+  /** Waits for what the script's promise gives. @param {string} script @param {unknown[]} args */
+  const wait = (script, ...args) => run(`return (async () => { ${script} })()`, ...args);
   return {
     run,
+    wait,
     open: (/** @type {string} */ url) => call("POST", `${session}/url`, { url }),
     /** Waits until the script gives something true, and gives that. @param {string} script @param {unknown[]} args */
     async until(script, ...args) {
@@ -49,6 +52,11 @@ export async function start() {
     async complaints() {
       const entries = await call("POST", `${session}/se/log`, { type: "browser" });
       return entries.filter((/** @type {any} */ entry) => entry.level === "SEVERE" && !entry.message.includes("/events?")).map((/** @type {any} */ entry) => entry.message);
+    },
+    /** Makes the window of a page so wide, smaller than a window on a screen can be. @param {number} width */
+    async width(width) {
+      const metrics = { width, height: 800, deviceScaleFactor: 1, mobile: width < 500 };
+      await call("POST", `${session}/goog/cdp/execute`, { cmd: "Emulation.setDeviceMetricsOverride", params: metrics });
     },
     picture: () => call("GET", `${session}/screenshot`),
     async stop() {

@@ -41,6 +41,8 @@ pub fn all(frame: &Frame) -> Vec<(&'static str, String)> {
         ("job", pages::job(frame, &samples::job_page())),
         ("job, running", pages::job(frame, &samples::running_job())),
         ("job, waiting", pages::job(frame, &samples::waiting_job())),
+        ("artifact", pages::artifact(frame, &samples::artifact())),
+        ("shell", pages::shell(frame, &samples::shell())),
         ("agents", pages::agents(frame, &code)),
         ("agents, empty", pages::agents(frame, &AgentsPage::default())),
         ("repositories", pages::repository_list(frame, &samples::repositories())),

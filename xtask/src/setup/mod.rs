@@ -7,6 +7,7 @@ use images::names::Policy;
 use std::fmt;
 use std::path::PathBuf;
 
+pub mod axe;
 mod broker;
 pub mod chromium;
 pub mod engine;

@@ -40,6 +40,12 @@ pub const PYTHON: Package = Package {
     debian: &["python3-venv"],
     is_here: || process::says_yes(Command::new("python3").args(["-c", "import venv, ensurepip"])),
 };
+/// What brings the checker of accessibility.
+pub const NPM: Package = Package {
+    what: "npm",
+    debian: &["npm"],
+    is_here: || process::find("npm").is_some(),
+};
 const REGISTRY: Package = Package {
     what: "an image registry and its password tool",
     debian: &["docker-registry", "apache2-utils"],

@@ -2,6 +2,7 @@
 //! a Node of this decade; where the system's is older they are left out, aloud.
 
 use super::tally::Tally;
+use crate::setup::axe;
 use crate::{process, say};
 use anyhow::Context;
 use std::io::{BufRead, BufReader};
@@ -14,7 +15,7 @@ const NODE: u32 = 20;
 /// Runs them and counts.
 ///
 /// # Errors
-/// When the shell cannot be started.
+/// When the shell cannot be started, or what checks accessibility cannot be had.
 pub fn run(tally: &mut Tally) -> anyhow::Result<()> {
     say::heading(format_args!("the pages' scripts: {RUN}"));
     if node_version().is_none_or(|version| version < NODE) {
@@ -25,6 +26,7 @@ pub fn run(tally: &mut Tally) -> anyhow::Result<()> {
     tests
         .arg(RUN)
         .current_dir(process::workspace())
+        .env("AXE", axe::script()?)
         .env("CARGO_TERM_QUIET", "true");
     let mut tests = tests
         .stdin(Stdio::null())

@@ -1,10 +1,12 @@
 //! Rich sample views: what the tests check and what `cargo run -p web --example gallery` draws.
 
+mod artifacts;
 mod builds;
 mod jobs;
 mod places;
 mod reports;
 
+pub use artifacts::*;
 pub use builds::*;
 pub use jobs::*;
 pub use places::*;
