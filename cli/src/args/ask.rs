@@ -1,5 +1,6 @@
 //! What is asked of a coordinator: repositories, builds, logs, secrets, tokens.
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use super::Json;
@@ -84,7 +85,7 @@ pub struct Trigger {
     /// Repository
     pub repository: String,
     /// Branch, tag, full reference or commit [default: the default branch]
-    #[arg(long = "ref", value_name = "REF")]
+    #[arg(long = "ref", value_name = "REF", value_parser = any_bytes())]
     pub reference: Option<String>,
     /// Value of an input of the job file; may be given several times
     #[arg(long = "input", value_name = "NAME=VALUE", value_parser = pair)]
@@ -95,6 +96,11 @@ pub struct Trigger {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// A name in git may have any bytes; the coordinator knows it with a sign in the place of those that are not UTF-8.
+fn any_bytes() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().map(|text| text.to_string_lossy().into_owned())
 }
 
 /// `NAME=VALUE`

@@ -194,25 +194,8 @@ fn print_added(name: &str, forge: &str, hook: &Hook) {
 /// A hook that signs what it sends and never holds up or fails a push. The secret stands in the script, so the file is
 /// for its owner alone.
 fn post_receive_script(hook: &Hook) -> String {
-    format!(
-        r#"#!/bin/sh
-# Tells Drover of every pushed reference. Made by `drover repo hook --post-receive`; keep it readable by its owner only.
-url='{url}'
-secret='{secret}'
-while read -r old new ref; do
-  body="{{\"ref\":\"$ref\",\"before\":\"$old\",\"after\":\"$new\"}}"
-  # The key goes to perl by its environment, never by an argument list that others can read.
-  signature=$(printf %s "$body" | DROVER_HOOK_SECRET="$secret" perl -MDigest::SHA=hmac_sha256_hex -0777 -ne \
-    'print hmac_sha256_hex($_, $ENV{{DROVER_HOOK_SECRET}})')
-  curl -fsS --max-time 10 -o /dev/null -X POST "$url" -H 'Content-Type: application/json' \
-    -H "X-Drover-Delivery: $(date +%s)-$$-$new" -H "X-Drover-Signature-256: sha256=$signature" \
-    --data-binary "$body" || echo "drover: the push of $ref was not announced (is the coordinator up?)" >&2
-done
-exit 0
-"#,
-        url = hook.url,
-        secret = hook.secret
-    )
+    let script = include_str!("post-receive.sh").replace("@URL@", &hook.url);
+    script.replace("@SECRET@", &hook.secret)
 }
 
 /// Asks on the terminal; without one, says that `--yes` is needed.

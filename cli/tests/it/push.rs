@@ -1,5 +1,7 @@
 //! The whole road: a push, a build, its logs and its exit code; and every way in which it can be said no to.
 
+use std::os::unix::ffi::OsStrExt;
+
 use crate::stage::{Stage, told};
 
 const MATRIX: &str = r#"
@@ -218,6 +220,45 @@ fn a_running_build_can_be_cancelled_and_run_again() {
     stage.ok(&["cancel", "2"]);
     assert_eq!(stage.watch(2).0, 1);
     assert_eq!(stage.json(&["build", "show", "2", "--json"])["rerun_of"], 1);
+    stage.stop();
+    stage.nothing_left();
+}
+
+#[test]
+fn every_reference_of_one_push_is_announced_whatever_its_name_is() {
+    let mut stage = Stage::up();
+    let copy = stage.repository("app");
+    copy.write(
+        ".drover.yml",
+        "jobs:\n  test:\n    image: busybox\n    steps:\n      - name: names\n        \
+         run: printf '%s|%s' \"$DROVER_BRANCH\" \"$DROVER_TAG\"\n",
+    );
+    copy.push("First words");
+    assert_eq!(stage.watch(1).0, 0);
+    let odd = "a\"b$(id)`id`'c;d";
+    copy.git(&["branch", odd]);
+    copy.git(&["tag", "v1"]);
+    let latin = std::ffi::OsStr::from_bytes(b"HEAD:refs/heads/caf\xe9");
+    let pushed = std::process::Command::new("git")
+        .args(["push", "-q", "origin", "v1"])
+        .arg(odd)
+        .arg(latin)
+        .current_dir(&copy.folder)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&pushed.stderr), "");
+    let mut told: Vec<String> = (2..=4)
+        .map(|number| {
+            stage.build(number);
+            assert_eq!(stage.watch(number).0, 0);
+            stage
+                .ok(&["logs", &number.to_string(), "--raw", "--step", "names"])
+                .trim()
+                .to_owned()
+        })
+        .collect();
+    told.sort();
+    assert_eq!(told, ["a\"b$(id)`id`'c;d|", "caf\u{fffd}|", "|v1"]);
     stage.stop();
     stage.nothing_left();
 }

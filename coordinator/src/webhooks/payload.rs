@@ -88,6 +88,9 @@ impl Person {
 /// When a push is not of the forge's shape.
 pub fn parse(forge: Forge, event: &str, body: &[u8]) -> Result<Message, Malformed> {
     let body = unwrap_form(body);
+    // Names in git may have any bytes, and a sender may pass them on as they are.
+    let body = String::from_utf8_lossy(&body);
+    let body = body.as_bytes();
     let malformed = |error: serde_json::Error| Malformed {
         forge: word(forge).unwrap_or("unknown"),
         event: event.to_owned(),
@@ -96,9 +99,9 @@ pub fn parse(forge: Forge, event: &str, body: &[u8]) -> Result<Message, Malforme
     match event {
         "ping" => Ok(Message::Ping),
         // A generic sender may say in the body what it is.
-        "push" | "pull_request" if forge == Forge::Generic => generic(event, &body).map_err(malformed),
-        "push" => push(&body).map(Message::Push).map_err(malformed),
-        "pull_request" => pull_request::of_forge(&body)
+        "push" | "pull_request" if forge == Forge::Generic => generic(event, body).map_err(malformed),
+        "push" => push(body).map(Message::Push).map_err(malformed),
+        "pull_request" => pull_request::of_forge(body)
             .map(Message::PullRequest)
             .map_err(malformed),
         other => Ok(Message::Other(other.to_owned())),
