@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::app::App;
+use crate::git::Address;
 use crate::store::{Micros, attempts, queue, reports, repositories, retention as old};
 use crate::{builds, logs};
 
@@ -98,7 +99,10 @@ pub(crate) async fn retention(app: App) -> anyhow::Result<()> {
     }
     old_rows(&app).await?;
     for repository in repositories::list(&app.store).await.context("list repositories")? {
-        app.mirrors.tidy(repository.id.as_str()).await;
+        // An address that is no longer allowed has nothing to tell.
+        if let Ok(address) = Address::parse(&repository.git, &app.config.git.protocols) {
+            app.mirrors.tidy(repository.id.as_str(), &address).await;
+        }
     }
     Ok(())
 }

@@ -151,6 +151,9 @@ pub struct Source {
     pub commit: String,
     /// `refs/heads/main`: where a fetch finds it.
     pub reference: String,
+    /// The transports that it and its submodules may use. Empty: [`crate::git::PROTOCOLS`].
+    #[serde(default)]
+    pub protocols: Vec<String>,
 }
 
 /// A secret's value. `Debug` never shows it.

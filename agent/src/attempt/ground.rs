@@ -2,7 +2,6 @@
 //! waits for all of it, its container does not.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use super::job::{Found, Job, Place};
 use super::plan::{HOLD_LABEL, STEP_LABEL, TRY_LABEL};
 use super::services::Services;
 use super::{AttemptContext, Code, doing, restore, words};
-use crate::checkout::{self, CheckoutError};
+use crate::checkout::{self, CheckoutError, ObjectsMount};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Engine, EngineError, Kept, Network, Owned, OwnedKind, Owner};
 use crate::gate;
@@ -315,7 +314,12 @@ async fn check_out(job: &Job, stop: &CancellationToken) -> Result<(), CheckoutEr
         Code::Git(source) => {
             let voice = job.voice.clone();
             let say: checkout::Say = Arc::new(move |words| voice.say(words));
-            checkout::commit(&job.context.mirrors, source, &workspace, say, stop).await?;
+            let build = checkout::Build {
+                source,
+                trusted: job.input.trusted,
+                workspace: &workspace,
+            };
+            checkout::commit(&job.context.mirrors, build, say, stop).await?;
             let short = source.commit.get(..12).unwrap_or(&source.commit);
             job.voice.say(format!("checked out {short} ({})", source.reference));
         }
@@ -331,12 +335,12 @@ async fn check_out(job: &Job, stop: &CancellationToken) -> Result<(), CheckoutEr
 }
 
 /// Where the objects of the code's repository are on the host.
-async fn objects(job: &Job) -> Result<Option<PathBuf>, CheckoutError> {
+async fn objects(job: &Job) -> Result<Vec<ObjectsMount>, CheckoutError> {
     match &job.input.code {
-        Code::Git(source) => checkout::objects_of_commit(&job.context.mirrors, source)
+        Code::Git(source) => checkout::objects_of_commit(&job.context.mirrors, source, job.input.trusted)
             .await
-            .map(Some),
-        Code::Tree(tree) => checkout::objects_of_tree(tree).await,
+            .map(|mount| vec![mount]),
+        Code::Tree(tree) => checkout::objects_of_tree(tree, job.folder.path().join("nothing")).await,
     }
 }
 

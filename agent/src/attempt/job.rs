@@ -1,7 +1,7 @@
 //! What the parts of one running attempt share.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::journal::Journal;
 use super::streams::Streams;
 use super::voice::Voice;
 use super::{AttemptContext, AttemptInput};
+use crate::checkout::ObjectsMount;
 use crate::engine::labels::Labels;
 use crate::engine::{ContainerId, ContainerPlan, Network};
 use crate::logs::mask::Masker;
@@ -48,8 +49,8 @@ pub struct Place {
     pub standing: Standing,
     /// The sandbox's labels.
     pub labels: Labels,
-    /// The objects of the code's repository on the host, if it is one.
-    pub objects: Option<PathBuf>,
+    /// Where the objects of the code's repository are, if it is one.
+    pub objects: Vec<ObjectsMount>,
     /// Containers of steps that an earlier life of the agent left, by step.
     pub found: BTreeMap<usize, Found>,
 }
@@ -81,7 +82,7 @@ impl Job {
             gate,
             run,
             workspace: &workspace,
-            objects: place.objects.as_deref(),
+            objects: &place.objects,
         };
         let spec = &self.input.spec;
         let mut container = plan::container(self.step(index), image, &spec.resources, &places, place.network.clone());

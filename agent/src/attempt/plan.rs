@@ -8,7 +8,7 @@ use job_specs::model::{Env, JobSpec, Resources, SecretInto, Shell, StepAction, S
 use protocol::lease::SecretValue;
 
 use super::AttemptInput;
-use crate::checkout::OBJECTS_MOUNT;
+use crate::checkout::ObjectsMount;
 use crate::engine::labels::{self, Labels};
 use crate::engine::plan::{Access, Bind};
 use crate::engine::{ContainerPlan, Limits, Network};
@@ -35,8 +35,8 @@ pub struct StepPlaces<'a> {
     pub run: &'a Path,
     /// The code.
     pub workspace: &'a Path,
-    /// The objects of the code's repository, if it is one.
-    pub objects: Option<&'a Path>,
+    /// Where the objects of the code's repository are, if it is one.
+    pub objects: &'a [ObjectsMount],
 }
 
 /// The container of a step; `image` is the id of an image that is here.
@@ -60,7 +60,8 @@ pub fn container(
     binds.extend(
         places
             .objects
-            .map(|objects| bind(objects, OBJECTS_MOUNT, Access::ReadOnly)),
+            .iter()
+            .map(|objects| bind(&objects.host, &objects.inside, Access::ReadOnly)),
     );
     let tmpfs = match secret_files(step).next() {
         Some(_) => [(

@@ -1,11 +1,12 @@
-//! The git program, for transport only: libgit2 speaks no protocol v2 and cannot fetch a bare commit id. Every call
-//! is closed in: no prompt, no hooks, no system configuration, an allow-list of protocols, a limit in time, and its
-//! whole process group is killed when it is given up.
+//! The git program: libgit2 speaks no protocol v2 and cannot fetch a bare commit id. Every call is closed in as
+//! [`protocol::git`] says, has a limit in time, and its whole process group is killed when it is given up.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use protocol::git::{Address, KEPT, PROTOCOLS, SETTINGS, Trouble, environment, reason, trouble, without_credentials};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -13,39 +14,92 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CheckoutError, Say};
 
-/// A fetch may take this long.
-const FETCH_LIMIT: Duration = Duration::from_secs(15 * 60);
-/// A fetch that takes long says so this often.
+/// One call may take this long.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+/// A call that takes long says so this often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
-/// What a user may name as a repository: no helper programs.
-const PROTOCOLS: &str = "http:https:ssh:git:file";
+/// What git prints to standard output is kept up to this many bytes.
+const OUTPUT_LIMIT: u64 = 16 << 20;
 
-/// One fetch into a bare repository.
-pub struct Fetch<'a> {
-    /// The bare repository.
-    pub mirror: &'a Path,
-    /// From where.
-    pub url: &'a str,
-    /// What.
-    pub refspecs: &'a [String],
-    /// Global configuration for this call.
-    pub config: &'a Path,
+/// How git is called on behalf of one build.
+#[derive(Debug, Clone)]
+pub struct Git {
+    /// The file with [`protocol::git::GLOBAL_CONFIG`].
+    global: PathBuf,
+    /// The transports that it may use.
+    protocols: Vec<String>,
+    /// A folder without credentials that stands in for our home.
+    home: Option<PathBuf>,
 }
 
-impl Fetch<'_> {
-    /// Runs it; `say` hears how it goes while it takes long.
-    pub async fn run(&self, say: &Say, cancel: &CancellationToken) -> Result<(), CheckoutError> {
-        let mut child = self.command().spawn().map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => CheckoutError::NoGit,
-            _ => super::io("start", Path::new("git"))(error),
-        })?;
+/// How a call ended.
+pub enum Ended {
+    /// Exit code 0; what it printed.
+    Well(Vec<u8>),
+    /// Another exit code; what it said.
+    Badly(String),
+}
+
+impl Git {
+    /// With these transports; a coordinator that does not say which allows [`PROTOCOLS`].
+    pub fn new(global: PathBuf, protocols: &[String]) -> Git {
+        let protocols = match protocols {
+            [] => PROTOCOLS.map(str::to_owned).to_vec(),
+            given => given.to_vec(),
+        };
+        Git {
+            global,
+            protocols,
+            home: None,
+        }
+    }
+
+    /// The same for what a stranger asks for: over the web only, and without any credential of ours.
+    pub fn anonymous(&self) -> Git {
+        let web = |protocol: &&String| matches!(protocol.as_str(), "http" | "https");
+        Git {
+            global: self.global.clone(),
+            protocols: self.protocols.iter().filter(web).cloned().collect(),
+            home: self.global.parent().map(Path::to_owned),
+        }
+    }
+
+    /// The transports that it may use.
+    pub fn protocols(&self) -> &[String] {
+        &self.protocols
+    }
+
+    /// Runs `git <arguments>` in a bare repository. `what` is what `say` hears about while it takes long.
+    pub async fn run<A: AsRef<OsStr>>(
+        &self,
+        folder: &Path,
+        arguments: &[A],
+        (what, say): (&str, &Say),
+        cancel: &CancellationToken,
+    ) -> Result<Ended, CheckoutError> {
+        let mut child = self
+            .command(folder, arguments)
+            .spawn()
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => CheckoutError::NoGit,
+                _ => super::io("start", Path::new("git"))(error),
+            })?;
         let group = ProcessGroup::of(&child);
         let stderr = child.stderr.take().expect("stderr is piped");
-        let told = tokio::select! {
-            told = listen(stderr, self.url, say) => told,
-            () = tokio::time::sleep(FETCH_LIMIT) => {
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let output = async {
+            let mut bytes = Vec::new();
+            let mut stdout = stdout.take(OUTPUT_LIMIT);
+            // A stream that breaks gives what it gave; the exit code tells the rest.
+            let _ = stdout.read_to_end(&mut bytes).await;
+            let _ = tokio::io::copy(&mut stdout.into_inner(), &mut tokio::io::sink()).await;
+            bytes
+        };
+        let (output, told) = tokio::select! {
+            both = async { tokio::join!(output, listen(stderr, what, say)) } => both,
+            () = tokio::time::sleep(LIMIT) => {
                 group.end(child).await;
-                return Err(CheckoutError::TimedOut { url: without_credentials(self.url), limit_secs: FETCH_LIMIT.as_secs() });
+                return Err(CheckoutError::TimedOut { what: what.to_owned(), limit_secs: LIMIT.as_secs() });
             }
             () = cancel.cancelled() => {
                 group.end(child).await;
@@ -53,55 +107,79 @@ impl Fetch<'_> {
             }
         };
         let status = child.wait().await.map_err(super::io("wait for", Path::new("git")))?;
-        if status.success() {
-            return Ok(());
-        }
-        Err(CheckoutError::Unreachable {
-            url: without_credentials(self.url),
-            message: complaint(&told, self.url),
+        Ok(if status.success() {
+            Ended::Well(output)
+        } else {
+            Ended::Badly(told)
         })
     }
 
-    fn command(&self) -> Command {
+    fn command<A: AsRef<OsStr>>(&self, folder: &Path, arguments: &[A]) -> Command {
         let mut command = Command::new("git");
+        command.env_clear();
+        for name in KEPT {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        let global = self.global.to_string_lossy();
+        for (name, value) in environment(&self.protocols.join(":"), &global) {
+            command.env(name, value.as_ref());
+        }
+        if let Some(home) = &self.home {
+            command.env("HOME", home).env_remove("SSH_AUTH_SOCK");
+        }
+        for setting in SETTINGS {
+            command.arg("-c").arg(setting);
+        }
+        command.arg("--git-dir").arg(folder).args(arguments);
         command
-            .args([
-                "-c",
-                "core.hooksPath=/dev/null",
-                "-c",
-                "protocol.version=2",
-                "-c",
-                "fetch.unpackLimit=1",
-            ])
-            .arg("--git-dir")
-            .arg(self.mirror)
-            .args([
-                "fetch",
-                "--force",
-                "--no-tags",
-                "--no-write-fetch-head",
-                "--no-auto-maintenance",
-                "--progress",
-            ])
-            .args(["--end-of-options", self.url])
-            .args(self.refspecs)
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_CONFIG_GLOBAL", self.config)
-            .env("GIT_ALLOW_PROTOCOL", PROTOCOLS)
-            .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
-            .env("LC_ALL", "C")
-            .env_remove("GIT_DIR")
-            .env_remove("GIT_WORK_TREE")
-            .env_remove("GIT_INDEX_FILE")
-            .env_remove("GIT_CONFIG_COUNT")
-            .env_remove("GIT_CONFIG_PARAMETERS")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
         command
+    }
+}
+
+/// One fetch into a bare repository.
+pub struct Fetch<'a> {
+    /// How git is called.
+    pub git: &'a Git,
+    /// The bare repository.
+    pub mirror: &'a Path,
+    /// From where.
+    pub address: &'a Address,
+    /// What.
+    pub refspecs: &'a [String],
+}
+
+impl Fetch<'_> {
+    /// Runs it, and drops what matches the refspecs and is no more; `say` hears how it goes while it takes long.
+    pub async fn run(&self, say: &Say, cancel: &CancellationToken) -> Result<(), CheckoutError> {
+        let url = self.address.as_str();
+        let mut arguments = vec!["-c", "fetch.unpackLimit=1", "fetch", "--force", "--prune", "--no-tags"];
+        arguments.extend([
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+        ]);
+        arguments.extend(["--progress", "--end-of-options", url]);
+        arguments.extend(self.refspecs.iter().map(String::as_str));
+        let shown = without_credentials(url);
+        let what = format!("fetching {shown}");
+        match self.git.run(self.mirror, &arguments, (&what, say), cancel).await? {
+            Ended::Well(_) => Ok(()),
+            Ended::Badly(said) => {
+                let message = reason(&said).replace(url, &shown);
+                Err(match trouble(&said) {
+                    Trouble::Remote => CheckoutError::Unreachable { url: shown, message },
+                    Trouble::References => CheckoutError::References(message),
+                    Trouble::Mirror => CheckoutError::Mirror(message),
+                })
+            }
+        }
     }
 }
 
@@ -119,7 +197,7 @@ impl ProcessGroup {
         if let Some(group) = self.0
             && let Err(error) = rustix::process::kill_process_group(group, rustix::process::Signal::KILL)
         {
-            tracing::debug!(%error, "the fetch had ended by itself");
+            tracing::debug!(%error, "the call had ended by itself");
         }
         if let Err(error) = child.wait().await {
             tracing::warn!(%error, "wait for a git that was killed");
@@ -128,7 +206,7 @@ impl ProcessGroup {
 }
 
 /// Reads what git says until it says no more; tells `say` where it stands now and then.
-async fn listen(mut stderr: ChildStderr, url: &str, say: &Say) -> String {
+async fn listen(mut stderr: ChildStderr, what: &str, say: &Say) -> String {
     let mut told = Vec::new();
     let mut tick = interval_at(Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -148,56 +226,8 @@ async fn listen(mut stderr: ChildStderr, url: &str, say: &Say) -> String {
             _ = tick.tick() => {
                 let text = String::from_utf8_lossy(&told);
                 let now = text.split(['\r', '\n']).rev().find(|line| !line.trim().is_empty()).unwrap_or("no answer yet");
-                say(format!("fetching {}: {}", without_credentials(url), now.trim()));
+                say(format!("{what}: {}", now.trim()));
             }
         }
-    }
-}
-
-/// What matters in what git said.
-fn complaint(told: &str, url: &str) -> String {
-    let lines: Vec<&str> = told
-        .split(['\r', '\n'])
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    let said = ["fatal: ", "error: ", "ERROR: ", "remote: "]
-        .iter()
-        .find_map(|prefix| lines.iter().find_map(|line| line.strip_prefix(prefix)))
-        .or(lines.last().copied())
-        .unwrap_or("git ended without a word");
-    said.replace(url, &without_credentials(url))
-}
-
-/// The URL as it may be shown: `https://user:token@host/x` is `https://host/x`.
-pub fn without_credentials(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let host_end = rest.find('/').unwrap_or(rest.len());
-            let (host, path) = rest.split_at(host_end);
-            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
-        }
-        None => url.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_in_a_url_is_never_shown() {
-        let url = "https://bot:s3cret@git.example/a/b.git";
-        assert_eq!(without_credentials(url), "https://git.example/a/b.git");
-        assert_eq!(
-            without_credentials("git@git.example:a/b.git"),
-            "git@git.example:a/b.git"
-        );
-        let told = format!("remote: hello\nfatal: unable to access '{url}/': Could not resolve host: git.example\n");
-        assert_eq!(
-            complaint(&told, url),
-            "unable to access 'https://git.example/a/b.git/': Could not resolve host: git.example"
-        );
     }
 }

@@ -1,17 +1,19 @@
 //! The bare mirrors that the agent keeps, one per repository: a job at a commit that was seen before needs no network
-//! and no process. A fetch only adds objects; running jobs have them mounted.
+//! and no process. A fetch only adds objects; running jobs have them mounted. Builds that are not trusted have mirrors
+//! of their own.
 
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use protocol::git::{Address, GLOBAL_CONFIG, without_credentials};
 use protocol::lease::Source;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::git_cli::{Fetch, without_credentials};
-use super::{CheckoutError, Say, blocking, io};
+use super::git_cli::{Fetch, Git};
+use super::{CheckoutError, Say, blocking, io, mend};
 
 /// The global configuration of our git calls, beside the mirrors.
 const CONFIG: &str = "gitconfig";
@@ -23,6 +25,33 @@ pub struct Mirrors {
     locks: Arc<Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
+/// The mirror of one repository, for one build.
+#[derive(Debug, Clone)]
+pub struct Mirror {
+    /// The bare repository.
+    pub folder: PathBuf,
+    /// Where the repository is.
+    pub address: Address,
+    /// How git is called for it.
+    pub git: Git,
+    /// The build's code is trusted.
+    pub trusted: bool,
+}
+
+/// What to bring into a mirror.
+pub struct Wanted<'a> {
+    /// From where.
+    pub address: &'a Address,
+    /// How git is called.
+    pub git: &'a Git,
+    /// The commit.
+    pub commit: &'a str,
+    /// Where it had been.
+    pub reference: &'a str,
+    /// Under which name its branches and tags are kept: `refs`.
+    pub space: &'a str,
+}
+
 impl Mirrors {
     /// Mirrors under `root`, which is made when it is first needed.
     pub fn new(root: PathBuf) -> Mirrors {
@@ -32,45 +61,74 @@ impl Mirrors {
         }
     }
 
-    /// The mirror of that repository, there or not.
-    pub fn folder(&self, url: &str) -> PathBuf {
-        let digest = Sha256::digest(url.as_bytes());
-        self.root.join(hex::encode(&digest[..12]))
-    }
-
     /// The mirror of the source; made when it is not there yet.
-    pub(super) async fn open(&self, source: &Source) -> Result<PathBuf, CheckoutError> {
-        check(source)?;
-        let mirror = self.folder(&source.git);
-        if !mirror.join("HEAD").is_file() {
-            let lock = self.lock_of(&mirror);
+    pub(super) async fn open(&self, source: &Source, trusted: bool) -> Result<Mirror, CheckoutError> {
+        let git = Git::new(self.root.join(CONFIG), &source.protocols);
+        let address = check(source, git.protocols())?;
+        let mirror = Mirror {
+            folder: self.folder(source, trusted),
+            address,
+            git,
+            trusted,
+        };
+        if !mirror.folder.join("HEAD").is_file() {
+            let lock = self.lock_of(&mirror.folder);
             let _one_at_a_time = lock.lock().await;
-            self.prepare(&mirror).await?;
+            self.prepare(&mirror.folder, is_long(&source.commit)).await?;
         }
         Ok(mirror)
     }
 
-    /// The mirror of the source, with its commit in it.
-    pub(super) async fn with_commit(
-        &self,
-        source: &Source,
-        say: Say,
-        cancel: &CancellationToken,
-    ) -> Result<PathBuf, CheckoutError> {
-        let mirror = self.open(source).await?;
-        if has_commit(&mirror, &source.commit).await? {
-            return Ok(mirror);
+    fn folder(&self, source: &Source, trusted: bool) -> PathBuf {
+        let mut digest = Sha256::new();
+        digest.update(source.git.as_bytes());
+        if !trusted {
+            digest.update(b"\0not trusted");
         }
-        let lock = self.lock_of(&mirror);
+        if is_long(&source.commit) {
+            digest.update(b"\0sha256");
+        }
+        self.root.join(hex::encode(&digest.finalize()[..12]))
+    }
+
+    /// Brings the commit, unless it is there.
+    pub(super) async fn bring(
+        &self,
+        mirror: &Path,
+        wanted: &Wanted<'_>,
+        say: &Say,
+        cancel: &CancellationToken,
+    ) -> Result<(), CheckoutError> {
+        if has_commit(mirror, wanted.commit).await? {
+            return Ok(());
+        }
+        let lock = self.lock_of(mirror);
         let _one_at_a_time = tokio::select! {
             guard = lock.lock() => guard,
             () = cancel.cancelled() => return Err(CheckoutError::Cancelled),
         };
-        if has_commit(&mirror, &source.commit).await? {
-            return Ok(mirror);
+        if has_commit(mirror, wanted.commit).await? {
+            return Ok(());
         }
-        self.fetch(&mirror, source, &say, cancel).await?;
-        Ok(mirror)
+        match fetch(mirror, wanted, say, cancel).await {
+            Err(CheckoutError::References(message)) => {
+                say(format!("references of the mirror are mended: {message}"));
+                let of = mirror.to_owned();
+                blocking(move || mend::references(&of).map_err(io("mend", &of))).await?;
+                fetch(mirror, wanted, say, cancel).await
+            }
+            other => other,
+        }
+    }
+
+    /// Makes a mirror anew that turned out to be broken. Its folder of objects stays the same one: containers have it
+    /// mounted.
+    pub(super) async fn remake(&self, mirror: &Path, commit: &str) -> Result<(), CheckoutError> {
+        let lock = self.lock_of(mirror);
+        let _one_at_a_time = lock.lock().await;
+        let of = mirror.to_owned();
+        blocking(move || mend::empty_but_objects(&of).map_err(io("empty", &of))).await?;
+        self.prepare(mirror, is_long(commit)).await
     }
 
     fn lock_of(&self, mirror: &Path) -> Arc<tokio::sync::Mutex<()>> {
@@ -78,47 +136,8 @@ impl Mirrors {
         locks.entry(mirror.to_owned()).or_default().clone()
     }
 
-    /// Branches and tags first (the usual case, and later commits profit), then the reference, then the commit itself.
-    async fn fetch(
-        &self,
-        mirror: &Path,
-        source: &Source,
-        say: &Say,
-        cancel: &CancellationToken,
-    ) -> Result<(), CheckoutError> {
-        let config = self.root.join(CONFIG);
-        let url = without_credentials(&source.git);
-        say(format!("fetching {url}"));
-        let tries = [
-            vec!["+refs/heads/*:refs/heads/*".into(), "+refs/tags/*:refs/tags/*".into()],
-            vec![format!("+{0}:{0}", source.reference)],
-            vec![format!("+{0}:refs/drover/{0}", source.commit)],
-        ];
-        for (nth, refspecs) in tries.iter().enumerate() {
-            let fetch = Fetch {
-                mirror,
-                url: &source.git,
-                refspecs,
-                config: &config,
-            };
-            match fetch.run(say, cancel).await {
-                // Only the first tells of the repository; the others may just not find what they ask for.
-                Err(CheckoutError::Unreachable { .. }) if nth > 0 => {}
-                other => other?,
-            }
-            if has_commit(mirror, &source.commit).await? {
-                return Ok(());
-            }
-        }
-        Err(CheckoutError::UnknownCommit {
-            commit: source.commit.clone(),
-            url,
-            reference: source.reference.clone(),
-        })
-    }
-
     /// Makes the mirror and the configuration of its git calls.
-    async fn prepare(&self, mirror: &Path) -> Result<(), CheckoutError> {
+    async fn prepare(&self, mirror: &Path, is_long: bool) -> Result<(), CheckoutError> {
         let (root, mirror) = (self.root.clone(), mirror.to_owned());
         blocking(move || {
             // Its parent in the containers is another folder; on the host the code is the agent's alone.
@@ -128,35 +147,93 @@ impl Mirrors {
                 .create(&root)
                 .map_err(io("make", &root))?;
             let config = root.join(CONFIG);
-            // A repository on this machine may belong to another user; the administrator named it.
-            let text = "[include]\n\tpath = ~/.gitconfig\n[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n";
-            std::fs::write(&config, text).map_err(io("write", &config))?;
+            std::fs::write(&config, GLOBAL_CONFIG).map_err(io("write", &config))?;
             let mut options = git2::RepositoryInitOptions::new();
             // 0644: steps of any user read the objects.
             options
                 .bare(true)
                 .external_template(false)
                 .mode(git2::RepositoryInitMode::from_bits_retain(0o755));
+            if is_long {
+                options.object_format(git2::ObjectFormat::Sha256);
+            }
             let repository = git2::Repository::init_opts(&mirror, &options)?;
             repository.config()?.set_str("core.sharedRepository", "0644")?;
-            Ok(())
+            // No branch that may come is the mirror's own.
+            let head = mirror.join("HEAD");
+            std::fs::write(&head, "ref: refs/drover/none\n").map_err(io("write", &head))
         })
         .await
     }
 }
 
-/// Whether the mirror is there and has the commit.
+/// Branches and tags first (the usual case, and later commits profit), then the reference, then the commit itself:
+/// trouble with one reference does not keep the commit away.
+async fn fetch(mirror: &Path, wanted: &Wanted<'_>, say: &Say, cancel: &CancellationToken) -> Result<(), CheckoutError> {
+    let (address, space) = (wanted.address, wanted.space);
+    let url = without_credentials(address.as_str());
+    say(format!("fetching {url}"));
+    let mut tries = vec![vec![
+        format!("+refs/heads/*:{space}/heads/*"),
+        format!("+refs/tags/*:{space}/tags/*"),
+    ]];
+    let kept = wanted.reference.strip_prefix("refs/");
+    tries.extend(kept.map(|kept| vec![format!("+{}:{space}/{kept}", wanted.reference)]));
+    tries.push(vec![format!("+{0}:refs/drover/{0}", wanted.commit)]);
+    let mut first_error = None;
+    for (nth, refspecs) in tries.iter().enumerate() {
+        let fetch = Fetch {
+            git: wanted.git,
+            mirror,
+            address,
+            refspecs,
+        };
+        match fetch.run(say, cancel).await {
+            Ok(()) => {}
+            Err(error @ (CheckoutError::TimedOut { .. } | CheckoutError::Cancelled | CheckoutError::NoGit)) => {
+                return Err(error);
+            }
+            // Only the first tells of the repository; the others may just not find what they ask for.
+            Err(error) if nth == 0 => first_error = Some(error),
+            Err(_) => {}
+        }
+        if has_commit(mirror, wanted.commit).await? {
+            return Ok(());
+        }
+    }
+    Err(first_error.unwrap_or_else(|| CheckoutError::UnknownCommit {
+        commit: wanted.commit.to_owned(),
+        url,
+        reference: wanted.reference.to_owned(),
+    }))
+}
+
+/// Whether the mirror has the commit.
 async fn has_commit(mirror: &Path, commit: &str) -> Result<bool, CheckoutError> {
     let (mirror, commit) = (mirror.to_owned(), commit.to_owned());
     blocking(move || {
         let repository = git2::Repository::open_bare(&mirror)?;
-        Ok(repository.odb()?.exists(git2::Oid::from_str(&commit)?))
+        Ok(repository.odb()?.exists(oid(&commit)?))
     })
     .await
 }
 
+/// An id as libgit2 has it; its length says by which algorithm it was made.
+pub fn oid(id: &str) -> Result<git2::Oid, git2::Error> {
+    let format = match is_long(id) {
+        true => git2::ObjectFormat::Sha256,
+        false => git2::ObjectFormat::Sha1,
+    };
+    git2::Oid::from_str_ext(id, format)
+}
+
+/// The id was made by SHA-256.
+fn is_long(id: &str) -> bool {
+    id.len() == 64
+}
+
 /// Refuses what git could take for an option, a helper program, or something that is no commit.
-fn check(source: &Source) -> Result<(), CheckoutError> {
+fn check(source: &Source, protocols: &[String]) -> Result<Address, CheckoutError> {
     let bad = |what: String| Err(CheckoutError::BadSource(what));
     let hex = source
         .commit
@@ -171,54 +248,40 @@ fn check(source: &Source) -> Result<(), CheckoutError> {
             source.reference
         ));
     }
-    if source.git.is_empty()
-        || source.git.starts_with('-')
-        || names_a_helper(&source.git)
-        || source.git.chars().any(char::is_control)
-    {
-        return bad("the repository's address is not one that git may be given".into());
-    }
-    Ok(())
-}
-
-/// `ext::sh -c …`: git would start the program `git-remote-ext`.
-fn names_a_helper(url: &str) -> bool {
-    url.split_once("::")
-        .is_some_and(|(helper, _)| !helper.is_empty() && helper.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+    Address::parse(&source.git, protocols).or_else(|error| bad(error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn source(git: &str, commit: &str, reference: &str) -> Source {
-        Source {
-            git: git.into(),
-            commit: commit.into(),
-            reference: reference.into(),
-        }
-    }
-
     #[test]
     fn nothing_that_git_could_misread_gets_through() {
         let sha = "0123456789abcdef0123456789abcdef01234567";
-        assert!(check(&source("https://git.example/a.git", sha, "refs/heads/main")).is_ok());
-        assert!(check(&source("http://[::1]:3000/a.git", sha, "refs/heads/main")).is_ok());
-        assert!(check(&source("git@git.example:a.git", sha, "refs/pull/1/head")).is_ok());
+        let refused = |git: &str, commit: &str, reference: &str| {
+            let source = Source {
+                git: git.into(),
+                commit: commit.into(),
+                reference: reference.into(),
+                protocols: ["https", "ssh", "http"].map(str::to_owned).to_vec(),
+            };
+            check(&source, &source.protocols).is_err()
+        };
+        assert!(!refused("https://git.example/a.git", sha, "refs/heads/main"));
+        assert!(!refused("http://[::1]:3000/a.git", sha, "refs/heads/main"));
+        assert!(!refused("git@git.example:a.git", sha, "refs/pull/1/head"));
         for (git, commit, reference) in [
             ("--upload-pack=touch /tmp/x", sha, "refs/heads/main"),
             ("ext::sh -c id", sha, "refs/heads/main"),
-            ("/srv/a\nb", sha, "refs/heads/main"),
-            ("/srv/a", "--help", "refs/heads/main"),
-            ("/srv/a", "0123", "refs/heads/main"),
-            ("/srv/a", sha, "--upload-pack=x"),
-            ("/srv/a", sha, "refs/heads/../../x"),
-            ("/srv/a", sha, "main"),
+            ("https://a\nb", sha, "refs/heads/main"),
+            ("/srv/a", sha, "refs/heads/main"),
+            ("https://a/b", "--help", "refs/heads/main"),
+            ("https://a/b", "0123", "refs/heads/main"),
+            ("https://a/b", sha, "--upload-pack=x"),
+            ("https://a/b", sha, "refs/heads/../../x"),
+            ("https://a/b", sha, "main"),
         ] {
-            assert!(
-                check(&source(git, commit, reference)).is_err(),
-                "{git} {commit} {reference}"
-            );
+            assert!(refused(git, commit, reference), "{git} {commit} {reference}");
         }
     }
 }

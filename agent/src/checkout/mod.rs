@@ -3,8 +3,12 @@
 //! process is started and only the files of the commit are written.
 
 mod git_cli;
+mod lfs;
+mod local;
+mod mend;
 mod mirrors;
 mod shell;
+mod submodules;
 mod tree;
 mod workspace;
 
@@ -14,12 +18,24 @@ use std::sync::Arc;
 use protocol::lease::Source;
 use tokio_util::sync::CancellationToken;
 
+pub use local::{Head, LocalRepository};
+use mirrors::Mirror;
 pub use mirrors::Mirrors;
+pub use shell::objects_mount;
 pub use tree::files;
 
 /// Where a step finds the objects of the repository: the mirror's own, mounted read-only, so that no step can spoil
 /// them for the next job.
 pub const OBJECTS_MOUNT: &str = "/.drover/objects";
+
+/// A folder or file of this machine that git in a step looks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectsMount {
+    /// Where it is on the host.
+    pub host: PathBuf,
+    /// Where it is to be in the container.
+    pub inside: String,
+}
 
 /// Takes the words about a checkout that takes long.
 pub type Say = Arc<dyn Fn(String) + Send + Sync>;
@@ -48,11 +64,17 @@ pub enum CheckoutError {
         /// What git said.
         message: String,
     },
+    /// References of our mirror cannot be written.
+    #[error("the mirror's references cannot be written: {0}")]
+    References(String),
+    /// Our mirror is broken.
+    #[error("the mirror is broken: {0}")]
+    Mirror(String),
     /// It took too long.
-    #[error("fetching {url} took longer than {limit_secs} s")]
+    #[error("{what} took longer than {limit_secs} s")]
     TimedOut {
-        /// Which, without credentials.
-        url: String,
+        /// What, without credentials.
+        what: String,
         /// The limit.
         limit_secs: u64,
     },
@@ -86,12 +108,27 @@ impl CheckoutError {
         match self {
             CheckoutError::BadSource(_) | CheckoutError::UnknownCommit { .. } => true,
             CheckoutError::Unreachable { .. }
+            | CheckoutError::References(_)
+            | CheckoutError::Mirror(_)
             | CheckoutError::TimedOut { .. }
             | CheckoutError::Cancelled
             | CheckoutError::NoGit
             | CheckoutError::Io { .. }
             | CheckoutError::Broken(_)
             | CheckoutError::Git(_) => false,
+        }
+    }
+
+    /// Whether the mirror is at fault, and one that is made anew may be better.
+    fn is_of_mirror(&self) -> bool {
+        use git2::ErrorClass::{Config, Index, Indexer, Object, Odb, Reference, Repository, Tree, Zlib};
+        match self {
+            CheckoutError::Mirror(_) | CheckoutError::References(_) => true,
+            CheckoutError::Git(error) => matches!(
+                error.class(),
+                Config | Index | Indexer | Object | Odb | Reference | Repository | Tree | Zlib
+            ),
+            _ => false,
         }
     }
 }
@@ -102,31 +139,100 @@ fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Check
     move |source| CheckoutError::Io { action, path, source }
 }
 
-/// The folder to mount at [`OBJECTS_MOUNT`], known before the checkout is done. `None`: the workspace will be no git
-/// repository.
-pub async fn objects_of_commit(mirrors: &Mirrors, source: &Source) -> Result<PathBuf, CheckoutError> {
-    Ok(mirrors.open(source).await?.join("objects"))
-}
-
-/// Puts `source` into `workspace`, which exists and is empty (or has the rest of a checkout that was interrupted).
-/// Fetches only when the mirror does not have the commit.
-pub async fn commit(
+/// What is to be mounted for a commit, known before the checkout is done.
+pub async fn objects_of_commit(
     mirrors: &Mirrors,
     source: &Source,
-    workspace: &Path,
+    trusted: bool,
+) -> Result<ObjectsMount, CheckoutError> {
+    Ok(ObjectsMount {
+        host: mirrors.open(source, trusted).await?.folder.join("objects"),
+        inside: OBJECTS_MOUNT.to_owned(),
+    })
+}
+
+/// A commit for a build.
+#[derive(Debug, Clone, Copy)]
+pub struct Build<'a> {
+    /// The commit.
+    pub source: &'a Source,
+    /// The code is trusted.
+    pub trusted: bool,
+    /// Where it goes.
+    pub workspace: &'a Path,
+}
+
+/// Puts a commit into the workspace, with its submodules and the files of Git LFS. A mirror that turns out to be broken
+/// is made anew, once.
+pub async fn commit(
+    mirrors: &Mirrors,
+    build: Build<'_>,
     say: Say,
     cancel: &CancellationToken,
 ) -> Result<(), CheckoutError> {
-    let mirror = mirrors.with_commit(source, say, cancel).await?;
-    let (source, workspace) = (source.clone(), workspace.to_owned());
-    blocking(move || workspace::fill(&mirror, &source, &workspace)).await
+    let mirror = mirrors.open(build.source, build.trusted).await?;
+    match commit_once(mirrors, &mirror, build, &say, cancel).await {
+        Err(error) if error.is_of_mirror() => {
+            say(format!("the mirror of the repository is made anew: {error}"));
+            mirrors.remake(&mirror.folder, &build.source.commit).await?;
+            commit_once(mirrors, &mirror, build, &say, cancel).await
+        }
+        other => other,
+    }
 }
 
-/// The folder to mount at [`OBJECTS_MOUNT`] for a copy of the working tree at `from`. `None`: it is no repository of
-/// its own.
-pub async fn objects_of_tree(from: &Path) -> Result<Option<PathBuf>, CheckoutError> {
+async fn commit_once(
+    mirrors: &Mirrors,
+    mirror: &Mirror,
+    build: Build<'_>,
+    say: &Say,
+    cancel: &CancellationToken,
+) -> Result<(), CheckoutError> {
+    let source = build.source;
+    let wanted = mirrors::Wanted {
+        address: &mirror.address,
+        git: &mirror.git,
+        commit: &source.commit,
+        reference: &source.reference,
+        space: "refs",
+    };
+    mirrors.bring(&mirror.folder, &wanted, say, cancel).await?;
+    let (of, owned, workspace) = (mirror.clone(), source.clone(), build.workspace.to_owned());
+    let mut filled = blocking(move || {
+        let wanted = workspace::Wanted {
+            mirror: &of.folder,
+            address: &of.address,
+            commit: &owned.commit,
+            reference: Some(&owned.reference),
+            space: "refs",
+        };
+        workspace::fill(&wanted, &workspace)
+    })
+    .await?;
+    let content = lfs::Content {
+        mirror: &mirror.folder,
+        git: &mirror.git,
+        address: &mirror.address,
+        trusted: mirror.trusted,
+        commit: &source.commit,
+        folder: build.workspace,
+    };
+    content.bring(std::mem::take(&mut filled.pointers), say, cancel).await?;
+    let submodules = submodules::Checkout {
+        mirrors,
+        mirror,
+        workspace: build.workspace,
+        say,
+        cancel,
+    };
+    submodules.all(&source.commit, filled).await
+}
+
+/// What is to be mounted for a copy of the working tree at `from`; nothing when it is no repository. `nothing` is the
+/// place for an empty file.
+pub async fn objects_of_tree(from: &Path, nothing: PathBuf) -> Result<Vec<ObjectsMount>, CheckoutError> {
     let from = from.to_owned();
-    blocking(move || Ok(tree::objects(&from))).await
+    blocking(move || tree::objects(&from, &nothing)).await
 }
 
 /// Copies the working tree at `from` into `workspace`: what git tracks, and what it does not track and does not

@@ -1,62 +1,109 @@
-//! Fills a workspace with a commit of a mirror, by libgit2: no process, and only the files of the commit are written.
+//! Fills a folder of the workspace with a commit of a mirror, by libgit2: no process, and only the files of the commit
+//! are written.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use git2::build::CheckoutBuilder;
-use git2::{ObjectType, Oid, Repository};
-use protocol::lease::Source;
+use git2::{IndexEntry, ObjectType, Oid, Repository};
+use protocol::git::{Address, without_credentials};
 
-use super::git_cli::without_credentials;
+use super::lfs::{self, Pointer};
+use super::mirrors::oid;
 use super::shell::{FOLDER_MODE, Shell, chmod, empty};
 use super::{CheckoutError, io};
 
-/// Empties `workspace`, then puts the commit and its repository there.
-pub fn fill(mirror: &Path, source: &Source, workspace: &Path) -> Result<(), CheckoutError> {
-    empty(workspace)?;
-    let commit = Oid::from_str(&source.commit)?;
-    let bare = Repository::open_bare(mirror)?;
-    let origin = without_credentials(&source.git);
+/// A commit to put into a folder.
+pub struct Wanted<'a> {
+    /// The bare repository that has it.
+    pub mirror: &'a Path,
+    /// Where it comes from.
+    pub address: &'a Address,
+    /// The commit.
+    pub commit: &'a str,
+    /// A reference that is neither branch nor tag, and is to stand in the repository.
+    pub reference: Option<&'a str>,
+    /// Under which name the mirror keeps branches and tags: `refs`.
+    pub space: &'a str,
+}
+
+/// What a commit has beside its own files.
+#[derive(Debug, Default)]
+pub struct Filled {
+    /// Submodules: path and commit.
+    pub submodules: Vec<(PathBuf, Oid)>,
+    /// Files whose content is elsewhere.
+    pub pointers: Vec<Pointer>,
+}
+
+/// Empties the folder, then puts the commit and its repository there.
+pub fn fill(wanted: &Wanted<'_>, folder: &Path) -> Result<Filled, CheckoutError> {
+    empty(folder)?;
+    let commit = oid(wanted.commit)?;
+    let bare = Repository::open_bare(wanted.mirror)?;
+    let origin = without_credentials(wanted.address.as_str());
     let shell = Shell {
-        head: commit,
-        references: references(&bare, source, commit)?,
-        origin: Some(&origin),
+        head: format!("{commit}\n").into_bytes(),
+        references: references(&bare, wanted, commit)?,
+        config: format!(
+            "[remote \"origin\"]\n\turl = {}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n",
+            super::shell::quoted(&origin)
+        ),
+        long_ids: commit.object_format() == git2::ObjectFormat::Sha256,
+        stores: 1,
     };
-    shell.write(workspace)?;
-    let repository = Repository::open(workspace)?;
-    let objects = mirror.join("objects");
+    shell.write(folder)?;
+    let repository = Repository::open(folder)?;
+    let objects = wanted.mirror.join("objects");
     repository.odb()?.add_disk_alternate(&objects.to_string_lossy())?;
     let tree = repository.find_object(commit, None)?.peel(ObjectType::Tree)?;
     repository.checkout_tree(&tree, Some(CheckoutBuilder::new().force()))?;
-    open_to_all(&repository, workspace)
+    let entries: Vec<IndexEntry> = repository.index()?.iter().collect();
+    open_to_all(&entries, folder)?;
+    Ok(Filled {
+        pointers: lfs::pointers(&repository, &entries, folder)?,
+        submodules: entries
+            .iter()
+            .filter(|entry| entry.mode == 0o160_000)
+            .map(|entry| (path(entry), entry.id))
+            .collect(),
+    })
+}
+
+/// A path as git has it: any bytes.
+pub fn path(entry: &IndexEntry) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(&entry.path))
 }
 
 /// Tags as they are, branches as those of `origin`, and the reference that was built under its own name.
-fn references(bare: &Repository, source: &Source, commit: Oid) -> Result<Vec<(String, Oid)>, CheckoutError> {
+fn references(bare: &Repository, wanted: &Wanted<'_>, commit: Oid) -> Result<Vec<(Vec<u8>, Oid)>, CheckoutError> {
+    let (heads, tags) = (format!("{}/heads/", wanted.space), format!("{}/tags/", wanted.space));
     let mut found = Vec::new();
     for reference in bare.references()? {
         let reference = reference?;
-        let (Ok(name), Some(id)) = (reference.name(), reference.target()) else {
+        let (name, Some(id)) = (reference.name_bytes(), reference.target()) else {
             continue;
         };
-        if name.starts_with("refs/tags/") {
-            found.push((name.to_owned(), id));
-        } else if let Some(branch) = name.strip_prefix("refs/heads/") {
-            found.push((format!("refs/remotes/origin/{branch}"), id));
+        if let Some(tag) = name.strip_prefix(tags.as_bytes()) {
+            found.push(([b"refs/tags/", tag].concat(), id));
+        } else if let Some(branch) = name.strip_prefix(heads.as_bytes()) {
+            found.push(([b"refs/remotes/origin/", branch].concat(), id));
         }
     }
-    let own = !source.reference.starts_with("refs/heads/") && !source.reference.starts_with("refs/tags/");
-    if own {
-        found.push((source.reference.clone(), commit));
-    }
+    let own = wanted
+        .reference
+        .filter(|name| !name.starts_with("refs/heads/") && !name.starts_with("refs/tags/"));
+    found.extend(own.map(|name| (name.as_bytes().to_vec(), commit)));
     Ok(found)
 }
 
 /// Steps run as any user: files become writable for all, folders too; the executable bit stays.
-fn open_to_all(repository: &Repository, workspace: &Path) -> Result<(), CheckoutError> {
+fn open_to_all(entries: &[IndexEntry], workspace: &Path) -> Result<(), CheckoutError> {
     let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
-    for entry in repository.index()?.iter() {
-        let path = PathBuf::from(String::from_utf8_lossy(&entry.path).into_owned());
+    for entry in entries {
+        let path = path(entry);
         folders.extend(path.ancestors().skip(1).map(Path::to_owned));
         match entry.mode {
             0o100_755 => chmod(&workspace.join(&path), 0o777)?,

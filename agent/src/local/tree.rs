@@ -1,13 +1,14 @@
 //! A working folder as the repository that a job file refers to: what `compose`, `env_file` and `hash('…')` see on a
 //! laptop is what the job's own copy of the folder will have.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use git2::{ObjectType, Oid};
+use git2::{ObjectFormat, ObjectType, Oid};
 use job_specs::Repository;
 
-use crate::checkout;
+use crate::checkout::{self, Head, LocalRepository};
 
 /// Bigger files are not read as text.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -16,21 +17,29 @@ const MAX_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct WorkingTree {
     root: PathBuf,
+    head: Head,
+    long_ids: bool,
 }
 
 impl WorkingTree {
     /// The repository around a folder, or the folder itself when there is none.
     pub fn around(folder: &Path) -> WorkingTree {
-        let found = git2::Repository::discover(folder).ok();
-        let root = found.and_then(|repository| repository.workdir().map(Path::to_path_buf));
+        let repository = LocalRepository::around(folder);
         WorkingTree {
-            root: root.unwrap_or_else(|| folder.to_path_buf()),
+            root: repository.as_ref().map_or(folder, |found| &found.root).to_path_buf(),
+            long_ids: repository.as_ref().is_some_and(|found| found.long_ids),
+            head: repository.map(|found| found.head()).unwrap_or_default(),
         }
     }
 
     /// The top folder.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Its branch and commit; nothing when it is no repository.
+    pub fn head(&self) -> &Head {
+        &self.head
     }
 
     /// Where a path of the repository is on disk; it may be a link, but never one that leads out of the folder.
@@ -79,17 +88,21 @@ impl Repository for WorkingTree {
 impl WorkingTree {
     /// A file and the id of its blob; `None` for what is no file, or gone by now.
     fn listed(&self, path: &Path) -> Option<(String, String)> {
-        let (name, real) = (path.to_str()?, self.root.join(path));
+        let (name, real) = (path.to_string_lossy().into_owned(), self.root.join(path));
+        let format = match self.long_ids {
+            true => ObjectFormat::Sha256,
+            false => ObjectFormat::Sha1,
+        };
         let metadata = real.symlink_metadata().ok()?;
         let id = if metadata.is_symlink() {
             let target = std::fs::read_link(&real).ok()?;
-            Oid::hash_object(ObjectType::Blob, target.to_str()?.as_bytes()).ok()?
+            Oid::hash_object_ext(ObjectType::Blob, target.as_os_str().as_bytes(), format).ok()?
         } else if metadata.is_file() {
-            Oid::hash_file(ObjectType::Blob, &real).ok()?
+            Oid::hash_file_ext(ObjectType::Blob, &real, format).ok()?
         } else {
             return None;
         };
-        Some((name.to_owned(), id.to_string()))
+        Some((name, id.to_string()))
     }
 }
 
@@ -104,9 +117,7 @@ mod tests {
         std::fs::write(folder.path().join("binary"), [0xff, 0xfe]).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", folder.path().join("out")).unwrap();
         std::os::unix::fs::symlink("a/b/c.yml", folder.path().join("in")).unwrap();
-        let tree = WorkingTree {
-            root: folder.path().to_owned(),
-        };
+        let tree = WorkingTree::around(folder.path());
         (folder, tree)
     }
 

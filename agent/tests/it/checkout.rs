@@ -16,14 +16,20 @@ pub struct Repository(PathBuf);
 impl Repository {
     /// Made in a folder of its own under `parent`.
     pub fn new(parent: &Path) -> Repository {
-        let folder = parent.join("repository");
+        Repository::with(parent, "repository", &[])
+    }
+
+    /// The same under another name, with further options of `git init`.
+    pub fn with(parent: &Path, name: &str, options: &[&str]) -> Repository {
+        let folder = parent.join(name);
         fs::create_dir(&folder).unwrap();
         let repository = Repository(folder);
-        repository.git(&["init", "-q", "-b", "main"]);
+        repository.git(&[&["init", "-q", "-b", "main"], options].concat());
         fs::write(repository.0.join("code"), "first\n").unwrap();
         fs::write(repository.0.join("run.sh"), "#!/bin/sh\n").unwrap();
         fs::set_permissions(repository.0.join("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
         std::os::unix::fs::symlink("code", repository.0.join("link")).unwrap();
+        fs::write(repository.0.join("name"), name).unwrap();
         fs::create_dir(repository.0.join("deep")).unwrap();
         fs::write(repository.0.join("deep/file"), "x").unwrap();
         repository.commit("first");
@@ -37,15 +43,27 @@ impl Repository {
 
     pub fn commit(&self, message: &str) {
         self.git(&["add", "-A"]);
+        self.commit_index(message);
+    }
+
+    /// Commits what is in the index.
+    pub fn commit_index(&self, message: &str) {
+        let author = ["-c", "user.name=a", "-c", "user.email=a@b"];
+        self.git(&[&author[..], &["commit", "-q", "--allow-empty", "-m", message]].concat());
+    }
+
+    /// Adds a submodule that is on this machine, without a commit.
+    pub fn add_submodule(&self, url: &str, path: &str) {
+        // A relative address is relative to where the repository is said to be.
+        self.git(&["config", "remote.origin.url", self.0.to_str().unwrap()]);
         self.git(&[
             "-c",
-            "user.name=a",
-            "-c",
-            "user.email=a@b",
-            "commit",
-            "-q",
-            "-m",
-            message,
+            "protocol.file.allow=always",
+            "submodule",
+            "--quiet",
+            "add",
+            url,
+            path,
         ]);
     }
 
@@ -54,27 +72,48 @@ impl Repository {
             git: self.0.to_str().unwrap().to_owned(),
             commit: self.git(&["rev-parse", "HEAD"]),
             reference: "refs/heads/main".into(),
+            protocols: Vec::new(),
         }
     }
 }
 
-fn git(folder: &Path, args: &[&str]) -> String {
+pub fn git(folder: &Path, args: &[&str]) -> String {
     let output = Command::new("git").args(args).current_dir(folder).output().unwrap();
     assert!(
         output.status.success(),
         "git {args:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
 async fn check_out(mirrors: &Mirrors, source: &Source, workspace: &Path) -> Result<(), CheckoutError> {
+    build(mirrors, source, workspace, true).await.1
+}
+
+/// Checks out for a build, and gives what the log says.
+pub async fn build(
+    mirrors: &Mirrors,
+    source: &Source,
+    workspace: &Path,
+    trusted: bool,
+) -> (Vec<String>, Result<(), CheckoutError>) {
     fs::create_dir_all(workspace).unwrap();
-    checkout::commit(mirrors, source, workspace, Arc::new(|_| ()), &CancellationToken::new()).await
+    let said = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = said.clone();
+    let say: checkout::Say = Arc::new(move |words| log.lock().unwrap().push(words));
+    let build = checkout::Build {
+        source,
+        trusted,
+        workspace,
+    };
+    let done = checkout::commit(mirrors, build, say, &CancellationToken::new()).await;
+    let said = said.lock().unwrap().clone();
+    (said, done)
 }
 
 /// Git as a step sees it: the mirror's objects where the workspace expects them.
-fn git_inside(workspace: &Path, objects: &Path, args: &[&str]) -> String {
+pub fn git_inside(workspace: &Path, objects: &Path, args: &[&str]) -> String {
     let alternates = workspace.join(".git/objects/info/alternates");
     assert_eq!(fs::read_to_string(&alternates).unwrap().trim(), OBJECTS_MOUNT);
     fs::write(&alternates, format!("{}\n", objects.display())).unwrap();
@@ -91,7 +130,7 @@ async fn a_workspace_is_a_clean_repository_at_the_commit() {
     let (source, workspace) = (repository.source(), folder.path().join("workspace"));
     check_out(&mirrors, &source, &workspace).await.unwrap();
 
-    let objects = checkout::objects_of_commit(&mirrors, &source).await.unwrap();
+    let objects = checkout::objects_of_commit(&mirrors, &source, true).await.unwrap().host;
     let inside = |args: &[&str]| git_inside(&workspace, &objects, args);
     assert_eq!(inside(&["describe"]), "v1");
     assert_eq!(inside(&["status", "--porcelain"]), "");
@@ -201,10 +240,11 @@ async fn a_working_tree_comes_as_it_is() {
     assert!(!workspace.join("target").exists() && !workspace.join("deep/file").exists());
     assert_eq!(fs::read_link(workspace.join("link")).unwrap(), Path::new("code"));
     assert_eq!(fs::metadata(workspace.join("run.sh")).unwrap().mode() & 0o777, 0o777);
-    let objects = checkout::objects_of_tree(&tree)
+    let mounts = checkout::objects_of_tree(&tree, folder.path().join("nothing"))
         .await
-        .unwrap()
-        .expect("it is a repository");
+        .unwrap();
+    assert_eq!(mounts.len(), 1);
+    let objects = mounts[0].host.clone();
     let inside = git_inside(&workspace, &objects, &["status", "--porcelain"]);
     assert_eq!(inside, repository.git(&["status", "--porcelain"]));
     assert_eq!(git_inside(&workspace, &objects, &["describe"]), "v1");
@@ -218,5 +258,10 @@ async fn a_working_tree_comes_as_it_is() {
     checkout::tree(&plain, &copy).await.unwrap();
     assert_eq!(fs::read_to_string(copy.join("a/b/c")).unwrap(), "c");
     assert!(!copy.join(".git").exists());
-    assert_eq!(checkout::objects_of_tree(&plain).await.unwrap(), None);
+    assert_eq!(
+        checkout::objects_of_tree(&plain, folder.path().join("nothing"))
+            .await
+            .unwrap(),
+        []
+    );
 }

@@ -4,12 +4,12 @@
 
 use std::path::Path;
 
-use git2::{Oid, Repository};
+use git2::Repository;
 use tokio::task::spawn_blocking;
 
 use super::command::{Ended, git};
 use super::mirror::{Mirrors, kept_as};
-use super::{Address, GitError, ObjectId, Reference};
+use super::{Address, GitError, ObjectId, Reference, oid};
 
 /// More paths than this are not worth a look: everything counts as changed.
 const MAX_PATHS: usize = 5_000;
@@ -75,7 +75,7 @@ impl Mirrors {
     async fn one_commit(&self, what: &Comparison<'_>, id: &ObjectId) -> Result<Option<ObjectId>, GitError> {
         let busy = self.lock_of(what.repository);
         let _one_at_a_time = busy.lock().await;
-        let mirror = self.open(what.repository).await?;
+        let mirror = self.open(what.repository, what.address).await?;
         if has(&mirror, id).await? {
             return Ok(Some(id.clone()));
         }
@@ -96,7 +96,7 @@ impl Mirrors {
     async fn meeting_point(&self, what: &Comparison<'_>, base: &Reference) -> Result<Option<ObjectId>, GitError> {
         let busy = self.lock_of(what.repository);
         let _one_at_a_time = busy.lock().await;
-        let mirror = self.open(what.repository).await?;
+        let mirror = self.open(what.repository, what.address).await?;
         let (kept_base, kept) = (kept_as(base.as_str()), kept_as(what.reference.as_str()));
         let refspecs = [
             format!("+{}:{kept_base}", base.as_str()),
@@ -126,7 +126,7 @@ async fn has(mirror: &Path, id: &ObjectId) -> Result<bool, GitError> {
     let (mirror, id) = (mirror.to_owned(), id.clone());
     let look = move || {
         let repository = Repository::open_bare(mirror)?;
-        Ok(repository.find_commit(Oid::from_str(id.as_str())?).is_ok())
+        Ok(repository.find_commit(oid(&id)?).is_ok())
     };
     let looked = spawn_blocking(look).await;
     looked
@@ -137,12 +137,7 @@ async fn has(mirror: &Path, id: &ObjectId) -> Result<bool, GitError> {
 fn differing(mirror: &Path, before: &ObjectId, after: &ObjectId) -> Result<Option<Vec<String>>, GitError> {
     let paths = || {
         let repository = Repository::open_bare(mirror)?;
-        let tree = |id: &ObjectId| {
-            repository
-                .find_object(Oid::from_str(id.as_str())?, None)?
-                .peel_to_commit()?
-                .tree()
-        };
+        let tree = |id: &ObjectId| repository.find_object(oid(id)?, None)?.peel_to_commit()?.tree();
         let diff = repository.diff_tree_to_tree(Some(&tree(before)?), Some(&tree(after)?), None)?;
         let mut paths = Vec::new();
         for delta in diff.deltas() {

@@ -1,48 +1,17 @@
-//! Running git: no prompt, no hook, no configuration but ours, a list of transports, an end in time. The process gets
-//! its own group, so that its helpers (ssh, git-remote-https) end with it.
+//! Running git, closed in as [`protocol::git`] says, with an end in time. The process gets its own group, so that its
+//! helpers (ssh, git-remote-https) end with it.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
+use protocol::git::{KEPT, SETTINGS, environment};
+
 use crate::config;
-
-/// What of our own environment git and its helpers need: to be found, to find ssh keys, to pass proxies, to trust.
-const KEPT: [&str; 17] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "TMPDIR",
-    "SSH_AUTH_SOCK",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "GIT_SSL_CAINFO",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "all_proxy",
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
-];
-
-/// Settings of every run; our own, since no file is read.
-const SETTINGS: [&str; 8] = [
-    "protocol.version=2",
-    "core.hooksPath=/dev/null",
-    "core.askPass=false",
-    "credential.helper=",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "http.followRedirects=false",
-    "fetch.writeCommitGraph=false",
-];
 
 /// What git prints to either stream is kept up to this many bytes.
 const OUTPUT_LIMIT: u64 = 4 << 20;
@@ -85,15 +54,10 @@ fn command<A: AsRef<OsStr>>(settings: &config::Git, folder: &Path, arguments: &[
             command.env(name, value);
         }
     }
-    command
-        .env("LC_ALL", "C")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_ASKPASS", "false")
-        .env("SSH_ASKPASS", "false")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=20")
-        .env("GIT_ALLOW_PROTOCOL", settings.protocols.join(":"));
+    let global = global_config(folder).to_string_lossy().into_owned();
+    for (name, value) in environment(&settings.protocols.join(":"), &global) {
+        command.env(name, value.as_ref());
+    }
     for setting in SETTINGS {
         command.arg("-c").arg(setting);
     }
@@ -104,6 +68,11 @@ fn command<A: AsRef<OsStr>>(settings: &config::Git, folder: &Path, arguments: &[
         .stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
     command
+}
+
+/// Where the global configuration of our calls is: beside the mirrors.
+pub(super) fn global_config(mirror: &Path) -> PathBuf {
+    mirror.with_file_name("gitconfig")
 }
 
 async fn text(stream: Option<impl AsyncRead + Unpin>) -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 use git2::{ObjectType, Oid, Repository, Tree};
 use job_specs::SourceFile;
 
-use super::{GitError, ObjectId};
+use super::{GitError, ObjectId, oid};
 
 /// The one job file that suffices.
 const SINGLE: &str = ".drover.yml";
@@ -27,6 +27,17 @@ pub struct Commit {
     pub author: String,
     /// Its message says that nothing is to be built: the mark, as it stands there.
     pub skip_mark: Option<&'static str>,
+    /// Author and message are UTF-8 as they stand; else git must translate them: see [`Commit::say`].
+    pub(super) is_utf8: bool,
+}
+
+impl Commit {
+    /// Takes what the commit says, in UTF-8.
+    pub(super) fn say(&mut self, author: &str, message: &str) {
+        self.title = title(message);
+        self.author = printable(author).take(200).collect();
+        self.skip_mark = skip_mark(message);
+    }
 }
 
 /// What in a commit's message says that a push or a pull request builds nothing.
@@ -41,7 +52,10 @@ pub type JobFiles = Vec<SourceFile>;
 /// When the mirror is broken, or the object is no commit.
 pub(super) fn read(mirror: &Path, id: &ObjectId) -> Result<Option<(Commit, JobFiles)>, GitError> {
     let repository = Repository::open_bare(mirror).map_err(broken)?;
-    let oid = Oid::from_str(id.as_str()).map_err(broken)?;
+    let oid = oid(id).map_err(broken)?;
+    if oid.object_format() != repository.object_format() {
+        return Ok(None);
+    }
     let object = match repository.find_object(oid, None) {
         Ok(object) => object,
         Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
@@ -52,15 +66,31 @@ pub(super) fn read(mirror: &Path, id: &ObjectId) -> Result<Option<(Commit, JobFi
         .map_err(|_| GitError::NoSuchCommit(id.short().to_owned()))?;
     let tree = commit.tree().map_err(broken)?;
     let files = job_files(&repository, &tree)?;
-    let title = commit.summary().ok().flatten().unwrap_or_default();
-    let author = String::from_utf8_lossy(commit.author().name_bytes()).into_owned();
-    let read = Commit {
+    let author = commit.author();
+    let (author, message) = (author.name_bytes(), commit.message_bytes());
+    let named_encoding = matches!(commit.message_encoding(), Ok(Some(name)) if !name.eq_ignore_ascii_case("utf-8"));
+    let mut read = Commit {
         sha: commit.id().to_string(),
-        title: title.chars().take(500).collect(),
-        author: author.chars().take(200).collect(),
-        skip_mark: skip_mark(commit.message_bytes()),
+        title: String::new(),
+        author: String::new(),
+        skip_mark: None,
+        is_utf8: !named_encoding && str::from_utf8(author).is_ok() && str::from_utf8(message).is_ok(),
     };
+    read.say(&String::from_utf8_lossy(author), &String::from_utf8_lossy(message));
     Ok(Some((read, files)))
+}
+
+/// The first paragraph of a message, in one line, as `git log --oneline` shows it.
+fn title(message: &str) -> String {
+    let lines = message.lines().map(str::trim).skip_while(|line| line.is_empty());
+    let first: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+    printable(&first.join(" ")).take(500).collect()
+}
+
+/// Without what could move the cursor of a terminal.
+fn printable(text: &str) -> impl Iterator<Item = char> {
+    let shown = |c: char| if c == '\t' { ' ' } else { c };
+    text.chars().map(shown).filter(|c| !c.is_control())
 }
 
 fn job_files(repository: &Repository, tree: &Tree<'_>) -> Result<JobFiles, GitError> {
@@ -90,8 +120,8 @@ fn job_files(repository: &Repository, tree: &Tree<'_>) -> Result<JobFiles, GitEr
     Ok(files)
 }
 
-fn skip_mark(message: &[u8]) -> Option<&'static str> {
-    let message = String::from_utf8_lossy(message).to_lowercase();
+fn skip_mark(message: &str) -> Option<&'static str> {
+    let message = message.to_lowercase();
     SKIP_MARKS.into_iter().find(|mark| message.contains(mark))
 }
 

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use protocol::git::{GLOBAL_CONFIG, Trouble, reason, trouble};
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
-use super::command::{Ended, git};
+use super::command::{Ended, git, global_config};
 use super::commit::{self, Commit, JobFiles};
 use super::{Address, CommitTree, GitError, ObjectId, Reference};
 use crate::config;
@@ -51,19 +52,57 @@ impl Mirrors {
     pub async fn fetch(&self, wanted: Wanted<'_>) -> Result<(Commit, JobFiles), GitError> {
         let busy = self.lock_of(wanted.repository);
         let _one_at_a_time = busy.lock().await;
-        let mirror = self.open(wanted.repository).await?;
+        match self.fetch_once(&wanted).await {
+            Err(GitError::Mirror(why)) => {
+                tracing::warn!(
+                    repository.id = wanted.repository,
+                    why,
+                    "a mirror is broken and made anew"
+                );
+                remove(&self.path(wanted.repository)).await?;
+                self.fetch_once(&wanted).await
+            }
+            other => other,
+        }
+    }
+
+    async fn fetch_once(&self, wanted: &Wanted<'_>) -> Result<(Commit, JobFiles), GitError> {
+        let mirror = self.open(wanted.repository, wanted.address).await?;
         if let Some(id) = wanted.id
-            && let Some(found) = read(&mirror, id.clone()).await?
+            && let Some(found) = self.read(&mirror, id.clone()).await?
         {
             return Ok(found);
         }
         let kept = kept_as(wanted.reference.as_str());
-        self.bring(&mirror, &wanted, &kept).await?;
+        self.bring(&mirror, wanted, &kept).await?;
         let tip = spawn_blocking(move || tip(&mirror, &kept).map(|id| (mirror, id)));
         let (mirror, tip) = tip.await.map_err(|error| GitError::Mirror(error.to_string()))??;
-        read(&mirror, tip)
-            .await?
-            .ok_or_else(|| GitError::Mirror("what was fetched is not there".into()))
+        let found = self.read(&mirror, tip).await?;
+        found.ok_or_else(|| GitError::Mirror("what was fetched is not there".into()))
+    }
+
+    /// A commit as libgit2 reads it; git translates what it says from another encoding.
+    async fn read(&self, mirror: &Path, id: ObjectId) -> Result<Option<(Commit, JobFiles)>, GitError> {
+        let of = mirror.to_owned();
+        let read = spawn_blocking(move || commit::read(&of, &id)).await;
+        let mut read = read.map_err(|error| GitError::Mirror(error.to_string()))??;
+        if let Some((commit, _)) = read.as_mut().filter(|(commit, _)| !commit.is_utf8) {
+            let format = "--format=%an%x00%B";
+            let ask = [
+                "log",
+                "-1",
+                "--encoding=UTF-8",
+                "--no-show-signature",
+                format,
+                &commit.sha,
+            ];
+            if let Ok(Ended::Well(said)) = git(&self.settings, mirror, &ask).await
+                && let Some((author, message)) = said.split_once('\0')
+            {
+                commit.say(author, message);
+            }
+        }
+        Ok(read)
     }
 
     /// The branch that the repository's `HEAD` names.
@@ -73,7 +112,7 @@ impl Mirrors {
     pub async fn default_branch(&self, repository: &str, address: &Address) -> Result<Reference, GitError> {
         let busy = self.lock_of(repository);
         let _one_at_a_time = busy.lock().await;
-        let mirror = self.open(repository).await?;
+        let mirror = self.open(repository, address).await?;
         let list = ["ls-remote", "--symref", "--end-of-options", address.as_str(), "HEAD"];
         match git(&self.settings, &mirror, &list).await {
             Ok(Ended::Well(said)) => {
@@ -98,7 +137,7 @@ impl Mirrors {
         if !mirror.join("HEAD").exists() {
             return Ok(None);
         }
-        Ok(read(&mirror, sha.clone()).await?.map(|(_, files)| files))
+        Ok(self.read(&mirror, sha.clone()).await?.map(|(_, files)| files))
     }
 
     /// Deletes a repository's mirror.
@@ -114,12 +153,13 @@ impl Mirrors {
         }
     }
 
-    /// Packs what small fetches left behind and drops old tips; to be called now and then.
-    pub async fn tidy(&self, repository: &str) {
+    /// Packs what small fetches left behind and drops tips of branches that are gone; to be called now and then.
+    pub async fn tidy(&self, repository: &str, address: &Address) {
         let busy = self.lock_of(repository);
         let _one_at_a_time = busy.lock().await;
         let mirror = self.path(repository);
         if mirror.join("HEAD").exists() {
+            self.prune(&mirror, address).await;
             // A mirror that could not be tidied is only larger than it need be.
             let _ = git(
                 &self.settings,
@@ -156,14 +196,22 @@ impl Mirrors {
         busy.entry(repository.to_owned()).or_default().clone()
     }
 
-    pub(super) async fn open(&self, repository: &str) -> Result<PathBuf, GitError> {
+    pub(super) async fn open(&self, repository: &str, address: &Address) -> Result<PathBuf, GitError> {
         let path = self.path(repository);
         if path.join("HEAD").exists() {
             return Ok(path);
         }
+        let broken = |error: std::io::Error| GitError::Mirror(format!("{}: {error}", self.folder.display()));
+        std::fs::create_dir_all(&path).map_err(broken)?;
+        std::fs::write(global_config(&path), GLOBAL_CONFIG).map_err(broken)?;
+        let format = self.format_of(&path, address).await?;
         let made = path.clone();
-        let made = spawn_blocking(move || git2::Repository::init_bare(made).map(|_| ())).await;
-        match made {
+        let made = spawn_blocking(move || {
+            let mut options = git2::RepositoryInitOptions::new();
+            options.bare(true).external_template(false).object_format(format);
+            git2::Repository::init_opts(made, &options).map(|_| ())
+        });
+        match made.await {
             Ok(Ok(())) => Ok(path),
             Ok(Err(error)) => Err(GitError::Mirror(error.message().to_owned())),
             Err(error) => Err(GitError::Mirror(error.to_string())),
@@ -171,9 +219,21 @@ impl Mirrors {
     }
 
     async fn bring(&self, mirror: &Path, wanted: &Wanted<'_>, kept: &str) -> Result<(), GitError> {
+        let name = wanted.reference.as_str();
+        if let Some(id) = wanted.id {
+            self.check_format(mirror, wanted.address, id).await?;
+        }
         let source = match wanted.id {
-            Some(id) => id.as_str(),
-            None => wanted.reference.as_str(),
+            Some(id) => id.as_str().to_owned(),
+            // Not UTF-8 where it is, so git does not find it by this name.
+            None if name.contains(char::REPLACEMENT_CHARACTER) => {
+                let all = self.references_of(mirror, wanted.address).await?;
+                let named = all.into_iter().find(|(_, other)| other == name);
+                named
+                    .ok_or_else(|| GitError::NoSuchReference(wanted.reference.to_string()))?
+                    .0
+            }
+            None => name.to_owned(),
         };
         let refspec = format!("+{source}:{kept}");
         match self
@@ -217,6 +277,9 @@ impl Mirrors {
 
     /// Why a fetch failed. A missing commit of a missing branch is told as the missing branch.
     async fn explain(&self, mirror: &Path, wanted: &Wanted<'_>, said: &str) -> GitError {
+        if trouble(said) != Trouble::Remote {
+            return GitError::Mirror(reason(said));
+        }
         let missing_reference = GitError::NoSuchReference(wanted.reference.to_string());
         if said.contains("couldn't find remote ref") {
             return missing_reference;
@@ -245,10 +308,14 @@ impl Mirrors {
     }
 }
 
-async fn read(mirror: &Path, id: ObjectId) -> Result<Option<(Commit, JobFiles)>, GitError> {
-    let mirror = mirror.to_owned();
-    let read = spawn_blocking(move || commit::read(&mirror, &id)).await;
-    read.map_err(|error| GitError::Mirror(error.to_string()))?
+/// Removes a mirror, so that the next use makes it.
+pub(super) async fn remove(mirror: &Path) -> Result<(), GitError> {
+    match tokio::fs::remove_dir_all(mirror).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(GitError::Mirror(format!("{}: {error}", mirror.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn tip(mirror: &Path, kept: &str) -> Result<ObjectId, GitError> {
@@ -261,17 +328,4 @@ fn tip(mirror: &Path, kept: &str) -> Result<ObjectId, GitError> {
 pub(super) fn kept_as(reference: &str) -> String {
     let hash = hex::encode(Sha256::digest(reference));
     format!("refs/drover/{}", &hash[..32])
-}
-
-/// What git says is wrong, for people: its `fatal:` line, without its prefix.
-pub(super) fn reason(said: &str) -> String {
-    let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
-    let chosen = lines()
-        .find(|line| line.starts_with("fatal:"))
-        .or_else(|| lines().next());
-    let text = chosen
-        .unwrap_or("git gave no reason")
-        .trim_start_matches("fatal:")
-        .trim();
-    text.chars().take(300).collect()
 }

@@ -2,20 +2,20 @@
 //! v2, credentials of the system), libgit2 reads them there. Names and ids from outside are checked types before they
 //! come near a command line.
 
-mod address;
 mod changes;
 mod command;
 mod commit;
 mod mirror;
 mod names;
 mod reach;
+mod remote;
 mod tree;
 
-pub use address::{Address, BadAddress};
 pub use changes::{Compare, Comparison};
 pub use commit::{Commit, JobFiles};
 pub use mirror::{Mirrors, Wanted};
 pub use names::{BadName, ObjectId, Reference};
+pub use protocol::git::{Address, BadAddress};
 pub use reach::{Asked, Place};
 pub use tree::{CommitTree, KeptFiles, ReadFiles};
 
@@ -40,6 +40,15 @@ pub enum GitError {
     /// The mirror on our side is broken.
     #[error("the mirror of the repository cannot be used: {0}")]
     Mirror(String),
+}
+
+/// An id as libgit2 has it; its length says by which algorithm it was made.
+fn oid(id: &ObjectId) -> Result<git2::Oid, git2::Error> {
+    let format = match id.as_str().len() {
+        64 => git2::ObjectFormat::Sha256,
+        _ => git2::ObjectFormat::Sha1,
+    };
+    git2::Oid::from_str_ext(id.as_str(), format)
 }
 
 impl GitError {

@@ -5,8 +5,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use protocol::git::{Trouble, reason, trouble};
+
 use super::command::{Ended, git};
-use super::mirror::Mirrors;
+use super::mirror::{Mirrors, remove};
 use super::{Address, GitError, ObjectId, Reference};
 
 /// How much history is fetched to find a commit in it, in steps.
@@ -54,7 +56,7 @@ impl Mirrors {
     pub async fn place(&self, asked: &Asked<'_>) -> Result<Place, GitError> {
         let busy = self.lock_of(asked.repository);
         let _one_at_a_time = busy.lock().await;
-        let mirror = self.open(asked.repository).await?;
+        let mirror = self.open(asked.repository, asked.address).await?;
         let named: Vec<&Reference> = [Some(asked.reference), asked.branch].into_iter().flatten().collect();
         let tips = self.tips(&mirror, asked.address, &named).await?;
         let is_own = |reference: &&Reference| reference.branch().is_some() || reference.tag().is_some();
@@ -91,7 +93,7 @@ impl Mirrors {
     ) -> Result<Option<String>, GitError> {
         let busy = self.lock_of(repository);
         let _one_at_a_time = busy.lock().await;
-        let mirror = self.open(repository).await?;
+        let mirror = self.open(repository, address).await?;
         Ok(self
             .tips(&mirror, address, &[reference])
             .await?
@@ -105,8 +107,13 @@ impl Mirrors {
         address: &Address,
         named: &[&Reference],
     ) -> Result<HashMap<String, String>, GitError> {
+        // A name that is not UTF-8 where it is cannot be asked for: then all are listed.
+        let all = named
+            .iter()
+            .any(|name| name.as_str().contains(char::REPLACEMENT_CHARACTER));
         let patterns = named
             .iter()
+            .filter(|_| !all)
             .flat_map(|name| [name.as_str().to_owned(), format!("{}^{{}}", name.as_str())]);
         let mut list = vec![
             "ls-remote".to_owned(),
@@ -117,7 +124,7 @@ impl Mirrors {
         let said = self.run(mirror, &list).await?;
         let said = match said {
             Ended::Well(said) => said,
-            Ended::Badly(said) => return Err(GitError::Unreachable(super::mirror::reason(&said))),
+            Ended::Badly(said) => return Err(GitError::Unreachable(reason(&said))),
             Ended::TimedOut => return Err(self.timed_out()),
         };
         let mut tips = HashMap::new();
@@ -188,7 +195,12 @@ impl Mirrors {
         match self.bring_refs(mirror, asked.address, (options, refspecs)).await? {
             Ended::Well(_) => Ok(()),
             Ended::Badly(said) if said.contains("--unshallow on a complete repository") => Ok(()),
-            Ended::Badly(said) => Err(GitError::Unreachable(super::mirror::reason(&said))),
+            // The next try makes the mirror anew.
+            Ended::Badly(said) if trouble(&said) != Trouble::Remote => {
+                remove(mirror).await?;
+                Err(GitError::Mirror(reason(&said)))
+            }
+            Ended::Badly(said) => Err(GitError::Unreachable(reason(&said))),
             Ended::TimedOut => Err(self.timed_out()),
         }
     }

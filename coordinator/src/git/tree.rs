@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
+use git2::{ObjectType, Oid, Repository};
 
 use super::commit::is_link;
-use super::{GitError, ObjectId};
+use super::{GitError, ObjectId, oid};
 
 /// A file beyond this is not read.
 const MAX_FILE: usize = 1 << 20;
@@ -30,7 +30,7 @@ impl CommitTree {
     /// Of a commit that was fetched before. `None`: it is not in the mirror.
     pub(super) fn open(mirror: &Path, id: &ObjectId) -> Result<Option<CommitTree>, GitError> {
         let repository = Repository::open_bare(mirror).map_err(broken)?;
-        let oid = Oid::from_str(id.as_str()).map_err(broken)?;
+        let oid = oid(id).map_err(broken)?;
         let tree = match repository.find_commit(oid) {
             Ok(commit) => commit.tree_id(),
             Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
@@ -83,23 +83,23 @@ impl job_specs::Repository for CommitTree {
     }
 
     fn list(&self) -> Result<Vec<(String, String)>, String> {
-        let told = |error: git2::Error| error.message().to_owned();
-        let tree = self.repository.find_tree(self.tree).map_err(told)?;
         let mut files = Vec::new();
-        let walked = tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
-            if files.len() > MAX_LISTED {
-                return TreeWalkResult::Abort;
+        // Not libgit2's own walk: it ends at a folder whose name is not UTF-8.
+        let mut folders = vec![(String::new(), self.tree)];
+        while let Some((folder, id)) = folders.pop() {
+            let tree = self.repository.find_tree(id);
+            for entry in &tree.map_err(|error| error.message().to_owned())? {
+                let path = format!("{folder}{}", String::from_utf8_lossy(entry.name_bytes()));
+                match entry.kind() {
+                    Some(ObjectType::Blob) => files.push((path, entry.id().to_string())),
+                    Some(ObjectType::Tree) => folders.push((path + "/", entry.id())),
+                    _ => {}
+                }
+                if files.len() + folders.len() > MAX_LISTED {
+                    return Err(format!("the repository has more than {MAX_LISTED} files"));
+                }
             }
-            if entry.kind() == Some(ObjectType::Blob) {
-                let name = String::from_utf8_lossy(entry.name_bytes());
-                files.push((format!("{folder}{name}"), entry.id().to_string()));
-            }
-            TreeWalkResult::Ok
-        });
-        if files.len() > MAX_LISTED {
-            return Err(format!("the repository has more than {MAX_LISTED} files"));
         }
-        walked.map_err(told)?;
         Ok(files)
     }
 }

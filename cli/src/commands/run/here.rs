@@ -14,19 +14,8 @@ use crate::exit::{Exit, Stop};
 pub fn working_tree() -> anyhow::Result<(WorkingTree, Facts)> {
     let here = std::env::current_dir().context("find this folder")?;
     let tree = WorkingTree::around(&here);
-    let Ok(repository) = git2::Repository::discover(&here) else {
-        let facts = facts_of(tree.root(), None, String::new());
-        return Ok((tree, facts));
-    };
-    let head = repository.head().ok();
-    let branch = head
-        .as_ref()
-        .filter(|head| head.is_branch())
-        .and_then(|head| head.shorthand().ok().map(str::to_owned));
-    let commit = head
-        .and_then(|head| head.target())
-        .map_or(String::new(), |commit| commit.to_string());
-    let facts = facts_of(tree.root(), branch, commit);
+    let head = tree.head().clone();
+    let facts = facts_of(tree.root(), head.branch, head.commit.unwrap_or_default());
     Ok((tree, facts))
 }
 

@@ -250,6 +250,7 @@ impl Caller<'_> {
                 git: claimed.git,
                 commit: claimed.cause.commit,
                 reference: claimed.cause.reference,
+                protocols: self.app.config.git.protocols.clone(),
             },
             spec,
             secrets,

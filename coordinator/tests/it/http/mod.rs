@@ -15,6 +15,7 @@ mod full_disk;
 mod logs;
 mod order;
 mod pages;
+mod repositories;
 mod restart;
 mod shared;
 mod signatures;

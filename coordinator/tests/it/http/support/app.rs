@@ -149,8 +149,12 @@ impl TestApp {
     }
 
     pub fn delivery(&self, repository: &TestRepository, body: &Value) -> RequestBuilder {
-        let body = body.to_string();
-        let signature = webhooks::sign(&SecretString::from(repository.secret.as_str()), body.as_bytes());
+        self.delivery_of(repository, body.to_string().into_bytes())
+    }
+
+    /// A signed delivery of any bytes.
+    pub fn delivery_of(&self, repository: &TestRepository, body: Vec<u8>) -> RequestBuilder {
+        let signature = webhooks::sign(&SecretString::from(repository.secret.as_str()), &body);
         let request = self.anonymous(Method::POST, &repository.hook);
         request.header("x-drover-signature-256", signature).body(body)
     }

@@ -1,0 +1,90 @@
+//! What a repository says of itself without giving objects: its references and the algorithm of its ids; and the mirror
+//! brought in line with that.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use git2::{ObjectFormat, Repository};
+use protocol::git::reason;
+use tokio::task::spawn_blocking;
+
+use super::command::{Ended, git};
+use super::mirror::{Mirrors, kept_as};
+use super::{Address, GitError, ObjectId, oid};
+
+impl Mirrors {
+    /// By which algorithm the ids of the repository are made. One without any commit has SHA-1 until it says more.
+    pub(super) async fn format_of(&self, folder: &Path, address: &Address) -> Result<ObjectFormat, GitError> {
+        let names = self.references_of(folder, address).await?;
+        let is_long = names.first().is_some_and(|(id, _)| id.len() == 64);
+        Ok(if is_long {
+            ObjectFormat::Sha256
+        } else {
+            ObjectFormat::Sha1
+        })
+    }
+
+    /// Every reference of the repository with its id.
+    pub(super) async fn references_of(
+        &self,
+        folder: &Path,
+        address: &Address,
+    ) -> Result<Vec<(String, String)>, GitError> {
+        match git(
+            self.settings(),
+            folder,
+            &["ls-remote", "--end-of-options", address.as_str()],
+        )
+        .await
+        {
+            Ok(Ended::Well(said)) => {
+                let lines = said.lines().filter_map(|line| line.split_once('\t'));
+                Ok(lines.map(|(id, name)| (id.to_owned(), name.to_owned())).collect())
+            }
+            Ok(Ended::Badly(said)) => Err(GitError::Unreachable(reason(&said))),
+            Ok(Ended::TimedOut) => Err(self.timed_out()),
+            Err(error) => Err(GitError::Mirror(format!("git cannot be started: {error}"))),
+        }
+    }
+
+    /// Drops the tips of references that the repository does not have any more. One that does not answer is left.
+    pub(super) async fn prune(&self, mirror: &Path, address: &Address) {
+        let Ok(references) = self.references_of(mirror, address).await else {
+            return;
+        };
+        let names = references.iter().map(|(_, name)| name);
+        let wanted: HashSet<String> = names
+            .flat_map(|name| [kept_as(name), kept_as(&format!("before {name}"))])
+            .collect();
+        let mirror = mirror.to_owned();
+        let dropped = spawn_blocking(move || drop_others(&mirror, &wanted)).await;
+        if let Ok(Err(error)) = dropped {
+            tracing::warn!(%error, "old tips of a mirror cannot be dropped");
+        }
+    }
+
+    /// Refuses an id that the mirror cannot have. A repository that was made again with other ids gets another mirror.
+    pub(super) async fn check_format(&self, mirror: &Path, address: &Address, id: &ObjectId) -> Result<(), GitError> {
+        let broken = |error: git2::Error| GitError::Mirror(error.message().to_owned());
+        let wanted = oid(id).map_err(broken)?.object_format();
+        if Repository::open_bare(mirror).map_err(broken)?.object_format() == wanted {
+            return Ok(());
+        }
+        if self.format_of(mirror, address).await? == wanted {
+            return Err(GitError::Mirror("the repository has ids of another kind now".into()));
+        }
+        Err(GitError::NoSuchCommit(id.short().to_owned()))
+    }
+}
+
+/// Drops every reference of ours that is not wanted.
+fn drop_others(mirror: &Path, wanted: &HashSet<String>) -> Result<(), git2::Error> {
+    let repository = Repository::open_bare(mirror)?;
+    for reference in repository.references_glob("refs/drover/*")? {
+        let mut reference = reference?;
+        if !reference.name().is_ok_and(|name| wanted.contains(name)) {
+            reference.delete()?;
+        }
+    }
+    Ok(())
+}
