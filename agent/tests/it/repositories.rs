@@ -34,10 +34,10 @@ impl Stage {
 
     /// The mirror, of which there is one.
     fn mirror(&self) -> PathBuf {
-        let folders = fs::read_dir(self.path("mirrors"))
+        let mut folders = fs::read_dir(self.path("mirrors"))
             .unwrap()
             .map(|entry| entry.unwrap().path());
-        folders.filter(|path| path.is_dir()).next().expect("a mirror")
+        folders.find(|path| path.is_dir()).expect("a mirror")
     }
 
     /// Commits everything and checks it out of the mirror; gives the workspace and what the log says.
@@ -128,11 +128,14 @@ async fn what_a_killed_git_left_in_a_mirror_is_mended() {
     assert_eq!(read(workspace.join("code")), "third\n");
 }
 
+/// What is done to a mirror.
+type Breakage = Box<dyn Fn(&Path)>;
+
 #[tokio::test]
 async fn a_broken_mirror_is_made_anew_and_the_log_says_so() {
     let stage = Stage::new(&[]);
     let (first, _) = stage.commit_and_build("first").await;
-    let mut breakages: Vec<(&str, Box<dyn Fn(&Path)>)> = Vec::new();
+    let mut breakages: Vec<(&str, Breakage)> = Vec::new();
     breakages.push((
         "objects",
         Box::new(|mirror| {

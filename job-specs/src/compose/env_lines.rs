@@ -15,12 +15,15 @@ pub(crate) struct EnvLine {
     pub(crate) at: Range<usize>,
 }
 
+/// The number of a line and what is wrong with it.
+pub type WrongLine = (usize, &'static str);
+
 /// The secrets of a file, by name, in the same form; a `$` is only itself. Else the number of each line that is wrong, and
 /// what is wrong with it: never the line, which may hold a secret.
 ///
 /// # Errors
 /// See above.
-pub fn secret_lines(text: &str) -> Result<Vec<(String, String)>, Vec<(usize, &'static str)>> {
+pub fn secret_lines(text: &str) -> Result<Vec<(String, String)>, Vec<WrongLine>> {
     let (mut secrets, mut wrong) = (Vec::new(), Vec::new());
     let mut no = |at: usize, why| wrong.push((text[..at].matches('\n').count() + 1, why));
     for line in lines_of(text, Dollar::Literal) {

@@ -67,7 +67,7 @@ pub fn reason(said: &str) -> String {
     let chosen = ["fatal:", "error:", "ERROR:", "remote:"]
         .iter()
         .find_map(|prefix| lines().find_map(|line| line.strip_prefix(prefix)))
-        .or(lines().last());
+        .or(lines().next_back());
     let text = chosen.unwrap_or("git gave no reason").trim();
     text.chars().filter(|c| !c.is_control()).take(300).collect()
 }

@@ -103,7 +103,11 @@ fn posts(coordinator: &Running, address: &str) -> anyhow::Result<(f64, BTreeMap<
 /// A webhook that nobody signed: with and without something that looks like a signature, for a repository that exists and
 /// for one that does not.
 fn post(address: &str, number: usize, body: &[u8]) -> u16 {
-    let name = if number % 2 == 0 { "app" } else { "nothing-here" };
+    let name = if number.is_multiple_of(2) {
+        "app"
+    } else {
+        "nothing-here"
+    };
     let signature = match number % 4 {
         0 | 1 => format!("x-drover-signature-256: sha256={}\r\n", "0".repeat(64)),
         _ => String::new(),

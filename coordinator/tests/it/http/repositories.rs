@@ -212,7 +212,8 @@ async fn a_mirror_that_broke_is_made_anew() {
         .map(|entry| entry.unwrap().path())
         .find(|path| path.is_dir())
         .unwrap();
-    let breakages: [(&str, fn(&Path)); 5] = [
+    type Breakage = fn(&Path);
+    let breakages: [(&str, Breakage); 5] = [
         ("a lock file", |mirror| {
             std::fs::write(mirror.join("shallow.lock"), "").unwrap()
         }),
