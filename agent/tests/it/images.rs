@@ -67,10 +67,10 @@ async fn what_comes_while_an_image_is_pulled_says_so() {
         cancel.cancel();
         registry.let_go();
     });
-    assert_eq!(
-        story.told(),
-        format!("Cancelled Cancelled: cancelled while the image `{image}` was being pulled")
-    );
+    // Its network may still be under way, too, and is then told behind the image.
+    let told = story.told();
+    let expected = format!("Cancelled Cancelled: cancelled while the image `{image}` was being pulled");
+    assert!(told.starts_with(&expected), "{told}");
     // Its pull goes on for whoever wants it next.
     stage.context.engine.ensure_image(&image, |_| ()).await.unwrap();
     remove(&image).await;

@@ -50,7 +50,7 @@ async fn a_step_finds_its_service_ready_under_its_name() {
     }];
     let story = stage.run(with_redis).await;
     assert_eq!(story.told(), "Passed", "{:?}", story.log(&StreamId::job()));
-    assert_eq!(story.step(0), ["+PONG"]);
+    assert_eq!(story.step(0), ["+PONG\r"]);
     assert_eq!(
         states(&story, "db"),
         ["Starting", "Running", "ready by healthcheck", "Stopped"]

@@ -52,7 +52,7 @@ async fn services_outlive_a_killed_agent_too() {
     let mut spec = job(vec![step(&wait), step(ping)]);
     spec.services = vec![service("db", "redis:7")];
     let attempt = site.queue(spec);
-    site.coordinator.said(&attempt, &StreamId::step(0), "+PONG").await;
+    site.coordinator.said(&attempt, &StreamId::step(0), "+PONG\r").await;
     agent.kill().await;
 
     let folder = site.data().join("attempts").join(attempt.as_str());
@@ -62,8 +62,8 @@ async fn services_outlive_a_killed_agent_too() {
     agent.drain().await;
     {
         let truth = site.coordinator.truth();
-        assert_eq!(truth.lines(&attempt, &StreamId::step(0)), ["+PONG", "+PONG"]);
-        assert_eq!(truth.lines(&attempt, &StreamId::step(1)), ["+PONG"]);
+        assert_eq!(truth.lines(&attempt, &StreamId::step(0)), ["+PONG\r", "+PONG\r"]);
+        assert_eq!(truth.lines(&attempt, &StreamId::step(1)), ["+PONG\r"]);
         let log = truth.lines(&attempt, &StreamId::service("db"));
         let starts = log
             .iter()

@@ -122,14 +122,17 @@ async fn an_agent_for_one_job_takes_one_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_is_stopped_at_once_blames_no_step() {
+async fn an_agent_that_is_stopped_at_once_says_what_ran_and_fails_no_step() {
     let site = Site::new().await;
     let agent = site.agent(site.config());
     let attempt = site.queue(job(vec![step("sleep 1000")]));
     site.coordinator.step_started(&attempt, 0).await;
     agent.stop.now.cancel();
     let result = site.coordinator.finished(&attempt).await;
-    assert_eq!(told(&result), "Errored Infrastructure: the agent was stopped");
+    assert_eq!(
+        told(&result),
+        "Errored Infrastructure: the agent was stopped in step `sleep 1000`"
+    );
     agent.end().await.unwrap();
     site.assert_clean().await;
 }
