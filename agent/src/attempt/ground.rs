@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, join_all};
-use job_specs::model::StepAction;
 use protocol::attempt::AttemptResult;
 use protocol::ids::AttemptId;
 use tokio::sync::oneshot;
@@ -16,14 +15,13 @@ use tokio_util::sync::CancellationToken;
 use super::held::Ahead;
 use super::interrupt::Interrupts;
 use super::job::{Found, Job, Place};
-use super::plan::{HOLD_LABEL, STEP_LABEL, TRY_LABEL};
+use super::plan::{STEP_LABEL, TRY_LABEL};
 use super::services::Services;
-use super::{AttemptContext, Code, doing, restore, words};
+use super::{AttemptContext, Code, doing, hold, restore, words};
 use crate::checkout::{self, CheckoutError, ObjectsMount};
 use crate::engine::labels::{self, Labels};
-use crate::engine::{ContainerId, Engine, EngineError, Kept, Network, Owned, OwnedKind, Owner};
-use crate::gate;
-use crate::sandbox::{Reuse, Sandbox, Want, open_folder};
+use crate::engine::{ContainerId, Engine, Kept, Network, Owned, OwnedKind, Owner};
+use crate::sandbox::{Reuse, Sandbox, Want};
 use crate::stack::{StackFailure, Workspace};
 
 /// A container whose gate is over is gone after this, or is ended by force.
@@ -135,7 +133,7 @@ impl Ground {
     /// script beside the gate.
     pub async fn hold_step(&mut self, job: &Job) {
         let index = job.failed_step();
-        match hold_container(job, index, self.ahead.place()).await {
+        match hold::step_container(job, index, self.ahead.place()).await {
             Ok(container) => self.used.push(container),
             Err(error) => tracing::warn!(%error, attempt.id = %job.input.attempt, "a failed step cannot be held"),
         }
@@ -170,27 +168,6 @@ impl Ground {
             tracing::debug!("the pool is gone before its sandbox is back");
         }
     }
-}
-
-async fn hold_container(job: &Job, index: usize, place: &Place) -> Result<ContainerId, EngineError> {
-    let engine = &job.context.engine;
-    let io = |source| EngineError::Io {
-        what: "make the folder of a held step",
-        source,
-    };
-    let run = job.folder.path().join("hold");
-    open_folder(&run).map_err(io)?;
-    if let StepAction::Run { script, .. } = &job.step(index).action {
-        std::fs::write(run.join(gate::SCRIPT), script).map_err(io)?;
-    }
-    let image = engine.ensure_image(&job.step(index).image, |_| {}).await?;
-    let mut plan = job.container_in(&run, index, image.id.clone(), place);
-    plan.labels.insert(HOLD_LABEL.to_owned(), "true".to_owned());
-    plan.tmpfs.clear();
-    let container = engine.create(&plan).await?;
-    place.standing.gate().await?;
-    engine.start(&container).await?;
-    Ok(container)
 }
 
 /// Ends the steps that were started ahead and never had their turn; their containers.

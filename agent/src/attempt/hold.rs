@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use job_specs::model::StepAction;
 use protocol::attempt::{AttemptResult, Micros, Verdict};
 use protocol::ids::AttemptId;
 use protocol::shell::HeldJob;
@@ -19,7 +20,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::folder::{AttemptFolder, write_whole};
+use super::job::{Job, Place};
 use super::journal::now;
+use super::plan::HOLD_LABEL;
+use crate::engine::{ContainerId, EngineError};
+use crate::gate;
+use crate::sandbox::open_folder;
 
 /// However often it is used, a job is not held longer than this after its end: its containers' labels, which no engine
 /// lets us change, name this time as their last.
@@ -240,4 +246,27 @@ impl AttemptFolder {
             },
         }
     }
+}
+
+/// Makes and starts the container of a step once more, for people to look around in: no secret, no command, the script
+/// beside the gate.
+pub(super) async fn step_container(job: &Job, index: usize, place: &Place) -> Result<ContainerId, EngineError> {
+    let engine = &job.context.engine;
+    let io = |source| EngineError::Io {
+        what: "make the folder of a held step",
+        source,
+    };
+    let run = job.folder.path().join("hold");
+    open_folder(&run).map_err(io)?;
+    if let StepAction::Run { script, .. } = &job.step(index).action {
+        std::fs::write(run.join(gate::SCRIPT), script).map_err(io)?;
+    }
+    let image = engine.ensure_image(&job.step(index).image, |_| {}).await?;
+    let mut plan = job.container_in(&run, index, image.id.clone(), place);
+    plan.labels.insert(HOLD_LABEL.to_owned(), "true".to_owned());
+    plan.tmpfs.clear();
+    let container = engine.create(&plan).await?;
+    place.standing.gate().await?;
+    engine.start(&container).await?;
+    Ok(container)
 }
