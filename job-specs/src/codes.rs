@@ -256,7 +256,8 @@ pub(crate) const UNKNOWN_EVENT: Code = error(
 pub(crate) const BAD_IMAGE: Code = error(
     "DRV0130",
     "the value is not an image's name",
-    "An image's name is `[registry/]name[:tag][@digest]`, with a name in small letters.",
+    "An image's name is `[registry/]name[:tag][@digest]`, with a name in small letters. Names that begin with \
+     `drover/` are those of agents.",
 );
 pub(crate) const COMPOSE_VARIABLE: Code = warning(
     "DRV0131",

@@ -257,9 +257,18 @@ impl Reader<'_> {
     /// The name of an image.
     pub(crate) fn image(&mut self, slot: Slot<'_>) -> Option<String> {
         let name = self.text(slot)?;
-        if let Some(fault) = crate::image::fault(&name) {
+        if let Some(fault) = crate::images::fault(&name) {
             let problem = self.bad_value(slot, &codes::BAD_IMAGE, format!("`{name}` is not an image's name"));
             self.add(problem.label(fault));
+            return None;
+        }
+        if crate::images::is_reserved(&name) {
+            let problem = self.bad_value(
+                slot,
+                &codes::BAD_IMAGE,
+                format!("`{name}` is a name of the agents' own"),
+            );
+            self.add(problem.help("give the image a name that does not begin with `drover/`"));
             return None;
         }
         Some(name)

@@ -167,12 +167,20 @@ impl Reader<'_> {
         let path = self.inside(item, path)?;
         let file = self.repository_file(&path, item.place())?;
         let text = self.sources[file].text.clone();
-        if serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|profile| profile.is_object()) {
-            return Some(text);
+        if !serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|profile| profile.is_object()) {
+            let message = format!("`{path}` is not a seccomp profile");
+            let problem = self.bad_value(item, &codes::BAD_VALUE, message);
+            self.add(problem.label("expected a file with a JSON object"));
+            return None;
         }
-        let message = format!("`{path}` is not a seccomp profile");
-        let problem = self.bad_value(item, &codes::BAD_VALUE, message);
-        self.add(problem.label("expected a file with a JSON object"));
+        let Some(fault) = crate::seccomp::fault(&text) else {
+            return Some(text);
+        };
+        let message = format!("the seccomp profile `{path}` is refused: {fault}");
+        let problem = self.bad_value(item, &codes::REFUSED, message);
+        let note = "a service keeps the protection that every container has; its own profile may only add to it";
+        let help = "begin with `defaultAction: SCMP_ACT_ERRNO`, and allow only what the engine's own profile allows";
+        self.add(problem.note(note).help(help));
         None
     }
 }

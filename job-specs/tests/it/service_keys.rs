@@ -9,8 +9,13 @@ use crate::story::push;
 const FILES: &[(&str, &str)] = &[
     ("app.env", "A=1\n# no\nexport B=\"two words\"\nC='$x'\nD=${A}0\n"),
     ("conf/app.conf", "listen 80\n"),
-    ("profile.json", "{\"defaultAction\": \"SCMP_ACT_ALLOW\"}"),
+    ("profile.json", "{\"defaultAction\": \"SCMP_ACT_ERRNO\"}"),
     ("not.json", "no"),
+    ("open.json", "{\"defaultAction\": \"SCMP_ACT_ALLOW\"}"),
+    (
+        "mount.json",
+        "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"syscalls\": [{\"names\": [\"mount\"], \"action\": \"SCMP_ACT_ALLOW\"}]}",
+    ),
 ];
 
 fn job(keys: &str) -> String {
@@ -181,7 +186,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "security_opt: [\"seccomp=./profile.json\"]",
         "seccomp",
-        r#""{\"defaultAction\": \"SCMP_ACT_ALLOW\"}""#,
+        r#""{\"defaultAction\": \"SCMP_ACT_ERRNO\"}""#,
     ),
     ("read_only: true", "read_only", "true"),
     ("working_dir: /srv", "working_dir", "\"/srv\""),

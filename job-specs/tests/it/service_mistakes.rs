@@ -83,6 +83,16 @@ const CASES: &[(&str, &str)] = &[
         "security_opt: [\"seccomp=not.json\"]",
         "DRV0112 `not.json` is not a seccomp profile",
     ),
+    (
+        "security_opt: [\"seccomp=open.json\"]",
+        "DRV0118 the seccomp profile `open.json` is refused: its `defaultAction` is `SCMP_ACT_ALLOW`: what it does not \
+         name would be allowed",
+    ),
+    (
+        "security_opt: [\"seccomp=mount.json\"]",
+        "DRV0118 the seccomp profile `mount.json` is refused: it says `SCMP_ACT_ALLOW` to `mount`, which the engine's \
+         own profile does not allow so",
+    ),
     ("working_dir: srv", "DRV0112 `srv` is not a path inside the container"),
     (
         "labels: {drover.job: x}",
@@ -169,6 +179,28 @@ fn what_is_wrong_with_a_key_is_said() {
         assert!(
             found.split(" | ").any(|found| found == *expected),
             "{keys}\n found {found}"
+        );
+    }
+}
+
+#[test]
+fn names_of_the_agents_own_images_are_refused_everywhere() {
+    let own = "docker.io/drover/anchor:1";
+    for job in [
+        format!("image: {own}, steps: [x]"),
+        format!("image: i, steps: [{{run: x, image: {own}}}]"),
+        format!("image: i, steps: [{{image: {{build: ., tags: [i, {own}]}}}}]"),
+        format!("image: i, steps: [x], services: {{s: {{image: {own}}}}}"),
+        format!("image: i, steps: [x], services: {{s: {{image: {own}, build: .}}}}"),
+    ] {
+        let text = format!("jobs: {{t: {{{job}}}}}\n");
+        let parsed = crate::compose::read(&text, &crate::compose::Files::new([]));
+        let found = parsed.diagnostics.iter();
+        let found: Vec<String> = found.map(|found| format!("{} {}", found.code, found.message)).collect();
+        assert_eq!(
+            found,
+            [format!("DRV0130 `{own}` is a name of the agents' own")],
+            "{job}"
         );
     }
 }

@@ -1,4 +1,43 @@
-//! Names of images: enough of the grammar to catch a typing error before an agent tries to pull it.
+//! Names of images: enough of the grammar to catch a typing error before an agent tries to pull it, and what two names
+//! have in common.
+
+/// The registry of names without a host.
+const HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
+/// Names under these are the agents' own.
+const RESERVED: &str = "drover";
+
+/// The same text for two names of one image: `redis`, `docker.io/library/redis:latest`. A digest counts, a tag before it
+/// does not.
+pub fn familiar(name: &str) -> String {
+    let (rest, digest) = match name.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest)),
+        None => (name, None),
+    };
+    let (path, tag) = path_and_tag(rest);
+    let path = match path.split_once('/') {
+        Some((host, below)) if HUB.contains(&host) => below.strip_prefix("library/").unwrap_or(below),
+        Some(("library", below)) if !below.contains('/') => below,
+        _ => path,
+    };
+    match digest {
+        Some(digest) => format!("{path}@{digest}"),
+        None => format!("{path}:{}", tag.unwrap_or("latest")),
+    }
+}
+
+/// The name is one of those that agents give: nobody may build, fetch or run an image under it.
+pub fn is_reserved(name: &str) -> bool {
+    familiar(name)
+        .split_once('/')
+        .is_some_and(|(first, _)| first == RESERVED)
+}
+
+fn path_and_tag(rest: &str) -> (&str, Option<&str>) {
+    match rest.rsplit_once(':') {
+        Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
+        _ => (rest, None),
+    }
+}
 
 /// What is wrong with the name, in a few words; `None` when it can be one.
 pub(crate) fn fault(name: &str) -> Option<&'static str> {
@@ -17,10 +56,7 @@ pub(crate) fn fault(name: &str) -> Option<&'static str> {
     if digest.is_some_and(|digest| !is_digest(digest)) {
         return Some("after `@` comes a digest: sha256 and 64 hex digits");
     }
-    let (path, tag) = match rest.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
-        _ => (rest, None),
-    };
+    let (path, tag) = path_and_tag(rest);
     if tag.is_some_and(|tag| !is_tag(tag)) {
         return Some("after `:` comes a tag: letters, digits, `_`, `.` and `-`");
     }
@@ -85,12 +121,49 @@ mod tests {
             "registry.example:443/x",
             "library/redis",
             "rust:1.90-slim_x",
-            "drover/anchor:abc",
+            "team/drover:abc",
             &digest,
         ] {
             let expected = name.contains("Owner").then_some("names of images are in small letters");
             assert_eq!(fault(name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn the_agents_own_names_are_reserved_however_they_are_written() {
+        for name in [
+            "drover/anchor:1",
+            "docker.io/drover/anchor",
+            "drover/a@sha256:0",
+            "index.docker.io/drover/a/b",
+        ] {
+            assert!(is_reserved(name), "{name}");
+        }
+        for name in [
+            "drover",
+            "drover-test/x",
+            "r.example/drover/x",
+            "team/drover",
+            "localhost:5000/drover/x",
+        ] {
+            assert!(!is_reserved(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_one_image_are_the_same() {
+        for name in [
+            "redis",
+            "redis:latest",
+            "library/redis",
+            "docker.io/redis",
+            "docker.io/library/redis:latest",
+        ] {
+            assert_eq!(familiar(name), "redis:latest", "{name}");
+        }
+        assert_eq!(familiar("localhost:5000/a/b"), "localhost:5000/a/b:latest");
+        assert_eq!(familiar("r.example/library/x:2"), "r.example/library/x:2");
+        assert_eq!(familiar("redis:7@sha256:ab"), "redis@sha256:ab");
     }
 
     #[test]
