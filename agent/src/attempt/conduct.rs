@@ -6,7 +6,7 @@ mod tries;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::attempt::{AttemptResult, EventKind, StepOutcome, StepStatus, Verdict};
+use protocol::attempt::{AttemptResult, EventKind, ReasonCode, StepOutcome, StepStatus, Verdict};
 use protocol::ids::StreamId;
 use tokio_util::sync::CancellationToken;
 
@@ -19,10 +19,12 @@ use super::job::Job;
 use super::services::{self, tell_death};
 use super::standing::{self, Standing};
 use super::step;
+use super::trust::{self, Refusal};
 use super::words::{self, StepEnd};
 use super::{AttemptInput, Over, doing, journal, keep, plan, reports};
 use crate::disk;
 use crate::engine::ContainerId;
+use crate::engine::firewall;
 
 /// Containers of steps that are over are kept until the result is known, but no more than these.
 const USED_KEPT: usize = 8;
@@ -35,8 +37,7 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
         reason.sentence = job.masker.mask(&reason.sentence);
     }
     let outputs = job.outputs();
-    let held = job.input.spec.hold_on_failure_secs.map(Note::new);
-    let held = held.filter(|_| ground.is_some() && job.context.holds.is_due(&result));
+    let held = ground.as_ref().and_then(|_| hold(&job, &result));
     conclude(&job, &result, ground.as_ref(), held.as_ref()).await;
     let tasks = job.context.tasks.clone();
     let removal = tasks.spawn(async move {
@@ -54,6 +55,23 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
     }
 }
 
+/// Whether what the job leaves is held, and for how long.
+fn hold(job: &Job, result: &AttemptResult) -> Option<Note> {
+    let secs = job.input.spec.hold_on_failure_secs?;
+    if !job.context.holds.is_due(result) {
+        return None;
+    }
+    let held = match job.input.trusted {
+        true => job.context.holds.claim(&job.input.attempt, &job.input.repository),
+        false => Err("its code is not trusted".to_owned()),
+    };
+    if let Err(why) = held {
+        job.voice.say(format!("the job is not held: {why}"));
+        return None;
+    }
+    Some(Note::new(secs))
+}
+
 /// Keeps what a failed job leaves, for its time; then removes it.
 async fn stay(job: Arc<Job>, mut ground: Ground, note: Note) {
     ground.hold_step(&job).await;
@@ -68,6 +86,9 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
     job.streams.open(&StreamId::job());
     job.journal.tell_now(EventKind::Started);
     greet(job);
+    if let Some(refusal) = refusal(job) {
+        return (refusal, None);
+    }
     let missing = plan::missing_secrets(&job.input);
     if !missing.is_empty() {
         return (words::secrets_missing(&missing), None);
@@ -89,6 +110,25 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
     reports::collect(job, &mut result).await;
     let result = keep::keep(job, &interrupts, result).await;
     (result, Some(ground))
+}
+
+/// What a job may not do here; what it gets less of is only said.
+fn refusal(job: &Job) -> Option<AttemptResult> {
+    let engine = &job.context.engine;
+    let policy = &engine.config().policy;
+    let standing = engine.firewall();
+    for line in trust::cut(&job.input.spec, policy.most) {
+        job.voice.say(line);
+    }
+    if let (false, firewall::Standing::Missing(why)) = (job.input.trusted, &standing) {
+        job.voice
+            .say(format!("this job can reach addresses of the agent's machine: {why}"));
+    }
+    let refusal = trust::refusal(&job.input, policy.firewall, &standing)?;
+    Some(match refusal {
+        Refusal::Job(why) => AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, why),
+        Refusal::Agent(why) => words::broken(why),
+    })
 }
 
 fn greet(job: &Job) {

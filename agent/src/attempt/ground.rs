@@ -17,8 +17,8 @@ use super::interrupt::Interrupts;
 use super::job::{Found, Job, Place};
 use super::plan::{STEP_LABEL, TRY_LABEL};
 use super::services::Services;
-use super::{AttemptContext, Code, doing, hold, restore, words};
-use crate::checkout::{self, CheckoutError, ObjectsMount};
+use super::{AttemptContext, Code, doing, hold, own, restore, words};
+use crate::checkout::{self, CheckoutError};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Engine, Kept, Network, Owned, OwnedKind, Owner};
 use crate::sandbox::{Reuse, Sandbox, Want};
@@ -159,6 +159,7 @@ impl Ground {
         if job.resumed {
             remove_owned(&context.engine, &job.input.attempt).await;
         }
+        own::remove(&job).await;
         let reuse = if whole && job.input.trusted {
             Reuse::Allowed
         } else {
@@ -186,7 +187,7 @@ async fn let_go(ahead: Ahead) -> Vec<ContainerId> {
 
 /// A sandbox, and where the containers of the steps go in it.
 async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place), AttemptResult> {
-    let objects = objects(job).await.map_err(|error| words::of_checkout(&error))?;
+    let objects = job.objects().await.map_err(|error| words::of_checkout(&error))?;
     job.phase("sandbox", true);
     let (sandbox, found) = sandbox(job, interrupts).await?;
     job.phase("sandbox", false);
@@ -309,16 +310,6 @@ async fn check_out(job: &Job, stop: &CancellationToken) -> Result<(), CheckoutEr
     })?;
     job.phase("checkout", false);
     Ok(())
-}
-
-/// Where the objects of the code's repository are on the host.
-async fn objects(job: &Job) -> Result<Vec<ObjectsMount>, CheckoutError> {
-    match &job.input.code {
-        Code::Git(source) => checkout::objects_of_commit(&job.context.mirrors, source, job.input.trusted)
-            .await
-            .map(|mount| vec![mount]),
-        Code::Tree(tree) => checkout::objects_of_tree(tree, job.folder.path().join("nothing")).await,
-    }
 }
 
 /// Removes what an attempt left in the engine, and gives up its sandbox.

@@ -102,7 +102,7 @@ async fn hold(job: Arc<Job>, place: Arc<Place>, index: usize) -> Result<HeldStep
     {
         return Ok(held);
     }
-    let image = job.images.get(&job.step(index).image).await.map_err(HoldError::Image)?;
+    let image = job.image_of(index).await.map_err(HoldError::Image)?;
     let folder = match job.journal.tries(index) {
         1 => job.folder.create_step(index),
         _ => job.folder.renew_step(index),

@@ -44,6 +44,27 @@ struct Inner {
     left: Mutex<Vec<Box<dyn Any + Send>>>,
     /// Jobs are held however they ended.
     always: bool,
+    most: HoldLimits,
+    /// Whose jobs are held or will be in a moment, by attempt.
+    places: Mutex<BTreeMap<AttemptId, String>>,
+}
+
+/// How many jobs are held at once: each keeps its containers, its memory and a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldLimits {
+    /// By the agent.
+    pub agent: usize,
+    /// Of one repository.
+    pub repository: usize,
+}
+
+impl Default for HoldLimits {
+    fn default() -> HoldLimits {
+        HoldLimits {
+            agent: 8,
+            repository: 3,
+        }
+    }
 }
 
 struct Hold {
@@ -94,6 +115,40 @@ impl Holds {
             always,
             ..Inner::default()
         }))
+    }
+
+    /// No more at once than that.
+    pub fn limited(most: HoldLimits) -> Holds {
+        Holds(Arc::new(Inner {
+            most,
+            ..Inner::default()
+        }))
+    }
+
+    /// There is room for that attempt, and it is the attempt's from now on, until it is over.
+    ///
+    /// # Errors
+    /// Why there is none, as the end of a sentence.
+    pub(super) fn claim(&self, attempt: &AttemptId, repository: &str) -> Result<(), String> {
+        let mut places = self.0.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let HoldLimits { agent, repository: own } = self.0.most;
+        let of_repository = places.values().filter(|held| *held == repository).count();
+        if self.0.always || places.contains_key(attempt) {
+            return Ok(());
+        }
+        if of_repository >= own {
+            return Err(format!(
+                "{of_repository} jobs of `{repository}` are held on this agent, which is the most"
+            ));
+        }
+        if places.len() >= agent {
+            return Err(format!(
+                "{} jobs are held on this agent, which is the most",
+                places.len()
+            ));
+        }
+        places.insert(attempt.clone(), repository.to_owned());
+        Ok(())
     }
 
     /// Whether a job that ended so is held.
@@ -153,6 +208,10 @@ impl Holds {
             over: Mutex::new(false),
         });
         self.change(|held| drop(held.insert(attempt.clone(), hold.clone())));
+        // one of an earlier life has no place yet
+        self.places(|places| {
+            places.entry(attempt.clone()).or_default();
+        });
         let end = loop {
             let until = *ends.borrow_and_update();
             let rest = Duration::from_micros(u64::try_from(until - now()).unwrap_or(0));
@@ -168,6 +227,7 @@ impl Holds {
             }
         };
         self.change(|held| drop(held.remove(attempt)));
+        self.places(|places| drop(places.remove(attempt)));
         let mut over = hold.over.lock().unwrap_or_else(PoisonError::into_inner);
         *over = true;
         if end == HoldEnd::Over
@@ -187,6 +247,10 @@ impl Holds {
     fn find(&self, attempt: &AttemptId) -> Option<Arc<Hold>> {
         let held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.get(attempt).cloned()
+    }
+
+    fn places(&self, change: impl FnOnce(&mut BTreeMap<AttemptId, String>)) {
+        change(&mut self.0.places.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn change(&self, change: impl FnOnce(&mut BTreeMap<AttemptId, Arc<Hold>>)) {
@@ -261,7 +325,10 @@ pub(super) async fn step_container(job: &Job, index: usize, place: &Place) -> Re
     if let StepAction::Run { script, .. } = &job.step(index).action {
         std::fs::write(run.join(gate::SCRIPT), script).map_err(io)?;
     }
-    let image = engine.ensure_image(&job.step(index).image, |_| {}).await?;
+    let image = job.image_of(index).await.map_err(|error| EngineError::Other {
+        what: "find the image of a held step",
+        detail: error.to_string(),
+    })?;
     let mut plan = job.container_in(&run, index, image.id.clone(), place);
     plan.labels.insert(HOLD_LABEL.to_owned(), "true".to_owned());
     plan.tmpfs.clear();

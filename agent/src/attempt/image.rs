@@ -1,4 +1,4 @@
-//! A step that builds an image, names it and perhaps pushes it: the engine does it, no container of the step's own.
+//! A step that builds an image, names it for its job and perhaps pushes it: the engine does it, no container of the step's own.
 
 use std::io;
 use std::path::Path;
@@ -13,9 +13,10 @@ use super::interrupt::Interrupts;
 use super::job::Job;
 use super::step::StepOver;
 use super::words::{self, StepEnd};
-use super::{doing, journal, logins, outputs};
+use super::{doing, journal, logins, outputs, own, plan};
+use crate::build::built::Builder;
 use crate::build::{Build, BuildError};
-use crate::engine::labels::Labels;
+use crate::engine::labels::{self, Labels};
 use crate::engine::login::registry_of;
 use crate::engine::pull::name_and_tag;
 use crate::engine::{EngineError, Network, Pushed};
@@ -91,6 +92,8 @@ fn outcome(started: Micros, failure: Option<&AttemptResult>) -> StepOutcome {
 enum Trouble {
     /// Its secret does not exist.
     Secret(String),
+    /// The code is not trusted, and it would push.
+    Untrusted,
     /// It cannot be built.
     Build(BuildError),
     /// It cannot be named so, or not be pushed.
@@ -117,24 +120,20 @@ async fn make(job: &Job, index: usize, network: Network) -> Result<(), Trouble> 
     let stream = StreamId::step(index);
     let log = JobLog::limited(&job.folder.log(&stream), job.context.engine.log_limit())?;
     job.streams.open(&stream);
+    if image.push && !job.input.trusted {
+        return Err(Trouble::Untrusted);
+    }
     if let Some(login) = &image.login
         && !job.input.secrets.contains_key(&login.secret)
     {
         return Err(Trouble::Secret(login.secret.clone()));
     }
-    let id = build(job, image, network, &log).await.map_err(Trouble::Build)?;
-    let engine = &job.context.engine;
-    for tag in &image.tags {
-        let named = engine.tag(&id, tag).await;
-        named.map_err(|error| Trouble::Push {
-            tag: tag.clone(),
-            error,
-        })?;
-        log.say(&format!("named {tag}"))?;
-    }
-    let mut outputs = vec![format!("IMAGE_ID={id}")];
+    let id = build(job, index, image, network, &log).await.map_err(Trouble::Build)?;
+    job.built.set(Builder::Step(index), &id);
+    log.say(&format!("named {} for this job", image.tags.join(", ")))?;
+    let mut outputs = vec![format!("{}={id}", own::IMAGE_ID)];
     for tag in image.tags.iter().filter(|_| image.push) {
-        let pushed = push(job, tag, &log).await?;
+        let pushed = push(job, &id, tag, &log).await?;
         if outputs.len() == 1 {
             let (name, _) = name_and_tag(tag);
             outputs.push(format!("DIGEST={}", pushed.digest));
@@ -145,14 +144,31 @@ async fn make(job: &Job, index: usize, network: Network) -> Result<(), Trouble> 
     Ok(())
 }
 
-async fn build(job: &Job, image: &ImageBuild, network: Network, log: &JobLog) -> Result<String, BuildError> {
+async fn build(
+    job: &Job,
+    index: usize,
+    image: &ImageBuild,
+    network: Network,
+    log: &JobLog,
+) -> Result<String, BuildError> {
     let workspace = job.folder.workspace();
+    // that of trusted code is the user's: it goes out, and must not say whose agent made it
+    let owner = match job.input.trusted {
+        true => Labels::new(),
+        false => Labels::from([
+            (labels::ATTEMPT.to_owned(), job.input.attempt.0.clone()),
+            (labels::EXPIRES.to_owned(), job.expires().to_string()),
+        ]),
+    };
     let build = Build {
         spec: &image.build,
         workspace: &workspace,
-        owner: Labels::new(), // it is the user's: it goes out, and must not say whose agent made it
+        owner,
         network,
         logins: logins::of(&job.input),
+        who: job.input.who(),
+        own: own::before(&job.input.spec, index, &job.built),
+        limits: plan::limits(&job.input.spec.resources),
     };
     let built = build.run(&job.context.engine, |output| {
         if let Err(error) = log.append(Source::Stdout, output.as_bytes()) {
@@ -162,10 +178,10 @@ async fn build(job: &Job, image: &ImageBuild, network: Network, log: &JobLog) ->
     built.await
 }
 
-async fn push(job: &Job, tag: &str, log: &JobLog) -> Result<Pushed, Trouble> {
+async fn push(job: &Job, id: &str, tag: &str, log: &JobLog) -> Result<Pushed, Trouble> {
     log.say(&format!("pushing {tag}"))?;
     let logins = logins::of(&job.input);
-    let pushed = job.context.engine.push(tag, logins.of(tag)).await;
+    let pushed = job.context.engine.push_as(id, tag, logins.of(tag)).await;
     let pushed = pushed.map_err(|error| Trouble::Push {
         tag: tag.to_owned(),
         error,
@@ -188,6 +204,10 @@ impl Trouble {
         let failed = |sentence: String| AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, sentence);
         match self {
             Trouble::Secret(secret) => words::secrets_missing(&[(name, &secret)]),
+            Trouble::Untrusted => failed(format!(
+                "step `{name}`: a build of code that is not trusted (a pull request from a fork) pushes no image; leave the \
+                 step out there: `when: {{event: [push, tag]}}`"
+            )),
             Trouble::Build(BuildError::Failed(why)) => {
                 failed(format!("step `{name}`: the image cannot be built: {why}"))
             }
@@ -224,6 +244,7 @@ fn refusal(step: &StepSpec, tag: &str, error: &EngineError) -> Option<String> {
         EngineError::ImageRefused { detail, .. } | EngineError::ImageNotFound { detail, .. } => Some(format!(
             "step `{name}`: the registry `{registry}` refuses `{tag}`: {detail}; {advice}"
         )),
+        EngineError::NotAllowed { detail } => Some(format!("step `{name}`: {detail}")),
         EngineError::CannotStart { detail } | EngineError::BuildFailed { detail } => {
             Some(format!("step `{name}`: the image cannot be named `{tag}`: {detail}"))
         }

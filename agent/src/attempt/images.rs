@@ -9,12 +9,11 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use protocol::attempt::EventKind;
 
-use tokio_util::task::TaskTracker;
-
 use super::journal::Journal;
 use super::voice::Voice;
 use super::words::{bytes, span};
-use crate::engine::{Engine, EngineError, ImageInfo, ImageWant, Logins, PullProgress};
+use super::{AttemptContext, AttemptInput, logins};
+use crate::engine::{EngineError, ImageInfo, ImageWant, PullProgress};
 
 /// Between two words about a pull.
 const SAY_EVERY: Duration = Duration::from_secs(10);
@@ -28,19 +27,19 @@ pub struct Images(HashMap<String, Shared<BoxFuture<'static, Pulled>>>);
 impl Images {
     /// Sends for all of them.
     pub fn send_for(
-        engine: &Engine,
-        tasks: &TaskTracker,
+        context: &AttemptContext,
+        input: &AttemptInput,
         wanted: BTreeSet<String>,
-        logins: &Logins,
         pulls: &Arc<Pulls>,
     ) -> Images {
+        let logins = logins::of(input);
         let fetch = |image: String| {
-            let (engine, pulls, reference) = (engine.clone(), pulls.clone(), image.clone());
-            let login = logins.of(&image).cloned();
-            let pull = tasks.spawn(async move {
+            let (engine, pulls, reference) = (context.engine.clone(), pulls.clone(), image.clone());
+            let (who, login) = (input.who(), logins.of(&image).cloned());
+            let pull = context.tasks.spawn(async move {
                 let want = ImageWant::of(&reference);
                 let note = |progress| pulls.note(&reference, progress);
-                let result = engine.obtain_image(&want, login.as_ref(), note).await;
+                let result = engine.image_for(&who, &want, login.as_ref(), note).await;
                 pulls.done(&reference, result.is_ok());
                 result.map_err(Arc::new)
             });
@@ -57,10 +56,10 @@ impl Images {
         Images(wanted.into_iter().map(fetch).collect())
     }
 
-    /// Waits for that image.
-    pub async fn get(&self, image: &str) -> Pulled {
-        let pull = self.0.get(image).expect("every step's image was sent for").clone();
-        pull.await
+    /// Waits for that image; `None`: it was not sent for.
+    pub async fn get(&self, image: &str) -> Option<Pulled> {
+        let pull = self.0.get(image)?.clone();
+        Some(pull.await)
     }
 
     /// The error of that image, if it is known by now that it cannot be had.

@@ -11,14 +11,15 @@ use protocol::attempt::{EventKind, StepOutcome, StepStatus};
 use super::doing::Doing;
 use super::folder::AttemptFolder;
 use super::hold;
-use super::images::{Images, Pulls};
+use super::images::{Images, Pulled, Pulls};
 use super::journal::Journal;
 use super::streams::Streams;
 use super::voice::Voice;
-use super::{AttemptContext, AttemptInput};
-use crate::checkout::ObjectsMount;
+use super::{AttemptContext, AttemptInput, Code, logins, own};
+use crate::build::built::{Builder, BuiltImages};
+use crate::checkout::{self, CheckoutError, ObjectsMount};
 use crate::engine::labels::Labels;
-use crate::engine::{ContainerId, ContainerPlan, Network};
+use crate::engine::{ContainerId, ContainerPlan, ImageWant, Network};
 use crate::logs::mask::Masker;
 use crate::sandbox::Standing;
 use crate::{attempt::plan, engine};
@@ -33,6 +34,8 @@ pub struct Job {
     pub journal: Journal,
     pub voice: Voice,
     pub images: Images,
+    /// What it builds itself.
+    pub built: BuiltImages,
     pub pulls: Arc<Pulls>,
     pub streams: Streams,
     /// What it is at besides its steps.
@@ -67,6 +70,35 @@ impl Job {
     /// The step at that place.
     pub fn step(&self, index: usize) -> &StepSpec {
         &self.input.spec.steps[index]
+    }
+
+    /// The image of a step: what the job built under that name, else what a registry has.
+    pub async fn image_of(&self, index: usize) -> Pulled {
+        let engine = &self.context.engine;
+        let image = &self.step(index).image;
+        if let Some(builder) = own::builder_of(&self.input.spec, index)
+            && let Some(id) = self.built.get(builder).await
+        {
+            return engine.image(&id).await.map_err(Arc::new);
+        }
+        if let Some(pulled) = self.images.get(image).await {
+            return pulled;
+        }
+        let login = logins::of(&self.input).of(image).cloned();
+        let want = ImageWant::of(image);
+        let who = self.input.who();
+        let image = engine.image_for(&who, &want, login.as_ref(), |_| ()).await;
+        image.map_err(Arc::new)
+    }
+
+    /// Where the objects of the code's repository are on the host.
+    pub async fn objects(&self) -> Result<Vec<ObjectsMount>, CheckoutError> {
+        match &self.input.code {
+            Code::Git(source) => checkout::objects_of_commit(&self.context.mirrors, source, self.input.trusted)
+                .await
+                .map(|mount| vec![mount]),
+            Code::Tree(tree) => checkout::objects_of_tree(tree, self.folder.path().join("nothing")).await,
+        }
     }
 
     /// The plan of a step's container, of an image that is here.
@@ -139,5 +171,6 @@ impl Job {
     /// Notes how a step ended.
     pub fn finish_step(&self, step: usize, at: i64, outcome: StepOutcome) {
         self.journal.tell(at, EventKind::StepFinished { step, outcome });
+        self.built.over(Builder::Step(step));
     }
 }

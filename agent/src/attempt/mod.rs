@@ -5,9 +5,9 @@
 //! # Layout
 //! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
 //! services · `held` steps started ahead · [`hold`] what stays after a failure · `step` one step · `interrupt` what
-//! ends a job from outside · `standing`, `plan`, `words` pure decisions · `restore`, `keep` caches and artifacts ·
+//! ends a job from outside · `standing`, `plan`, `trust`, `words` pure decisions · `restore`, `keep` caches and artifacts ·
 //! `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `reports` what tests said · `streams`, [`spool`] logs on their way ·
-//! `images`, `voice` progress · `image` steps that build one · `logins` who asks registries.
+//! `images`, `voice` progress · `image` steps that build one · `own` what names such images · `logins` who asks registries.
 
 mod conduct;
 mod doing;
@@ -23,6 +23,7 @@ pub mod journal;
 mod keep;
 mod logins;
 pub mod outputs;
+mod own;
 pub(crate) mod plan;
 mod reports;
 mod restore;
@@ -31,6 +32,7 @@ pub mod spool;
 mod standing;
 mod step;
 mod streams;
+pub(crate) mod trust;
 pub(crate) mod voice;
 pub mod words;
 
@@ -50,7 +52,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::blobs::Blobs;
 use crate::checkout::Mirrors;
-use crate::engine::Engine;
+use crate::engine::{Engine, Who};
 use crate::logs::mask::Masker;
 use crate::sandbox::Pool;
 use doing::Doing;
@@ -87,6 +89,14 @@ pub struct AttemptInput {
 }
 
 impl AttemptInput {
+    /// For whom it is done what is done in the engine.
+    pub fn who(&self) -> Who {
+        Who {
+            repository: self.repository.clone(),
+            trusted: self.trusted,
+        }
+    }
+
     /// Hides the secrets of this attempt in its logs.
     pub fn masker(&self) -> Masker {
         Masker::new(
@@ -219,11 +229,13 @@ async fn open(
         .iter()
         .filter(|step| step.skip.is_none() && !image::builds(step));
     let wanted: BTreeSet<String> = steps.map(|step| step.image.clone()).collect();
-    let logins = logins::of(&input);
+    let built = own::of_earlier_life(&input.spec, &folder, &journal);
+    let wanted = own::without_own(&input.spec, wanted);
     Ok(Arc::new(Job {
         context: context.clone(),
         resumed: journal.started_at().is_some(),
-        images: Images::send_for(&context.engine, &context.tasks, wanted, &logins, &pulls),
+        images: Images::send_for(context, &input, wanted, &pulls),
+        built,
         input,
         masker,
         journal,

@@ -93,7 +93,8 @@ pub fn step_labels(attempt: &str, index: usize, expires: i64) -> Labels {
     ])
 }
 
-fn limits(resources: &Resources) -> Limits {
+/// What a container or a build of the job may use.
+pub fn limits(resources: &Resources) -> Limits {
     Limits {
         memory_bytes: resources.memory_bytes,
         cpu_millis: resources.cpu_millis,

@@ -87,6 +87,8 @@ fn spec(job: &Arc<Job>, code: Workspace) -> StackSpec {
     .into();
     spec.secrets = job.input.secrets.clone();
     spec.logins = logins::of(&job.input);
+    spec.who = job.input.who();
+    spec.built = job.built.clone();
     spec.workspace = Some(code);
     spec.mask = Some(Arc::new(move |line| masker.mask(line)));
     spec.on_pull = Some(Arc::new(move |service, progress| {

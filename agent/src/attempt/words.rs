@@ -198,6 +198,7 @@ pub fn of_engine(step: &StepSpec, error: &EngineError) -> AttemptResult {
         EngineError::ImageNotFound { .. } | EngineError::ImageRefused { .. } => {
             (ReasonCode::ImageNotFound, format!("step `{name}`: {error}"))
         }
+        EngineError::NotAllowed { detail } => (ReasonCode::StepFailed, format!("step `{name}`: {detail}")),
         EngineError::CannotStart { detail } => (
             ReasonCode::StepFailed,
             format!("step `{name}` cannot be started: {detail}"),

@@ -27,17 +27,18 @@ impl Progress {
         self.step.as_ref().is_some_and(from)
     }
 
-    /// The place in words: ``line 3 of `Dockerfile` (`RUN make`)``. `None`: it never came to a step.
-    pub(super) fn place(&self, dockerfile: &str, text: &str) -> Option<String> {
+    /// The place in words: ``line 3 of `Dockerfile` (`RUN make`)``; `written` are the instructions that the builder
+    /// has, each with its line. `None`: it never came to one.
+    pub(super) fn place(&self, dockerfile: &str, written: &[(usize, String)]) -> Option<String> {
         let (number, instruction) = self.step.as_ref()?;
         let first_word = |text: &str| text.split_whitespace().next().map(str::to_ascii_uppercase);
-        let line = instructions(text)
-            .nth(number - 1)
-            .filter(|(_, written)| first_word(written) == first_word(instruction));
-        Some(match line {
-            Some((line, _)) => format!("line {line} of `{dockerfile}` (`{instruction}`)"),
-            None => format!("step {number} of `{dockerfile}` (`{instruction}`)"),
-        })
+        let found = written.get(number - 1);
+        Some(
+            match found.filter(|(_, text)| first_word(text) == first_word(instruction)) {
+                Some((line, _)) => format!("line {line} of `{dockerfile}` (`{instruction}`)"),
+                None => format!("step {number} of `{dockerfile}` (`{instruction}`)"),
+            },
+        )
     }
 }
 
@@ -48,27 +49,14 @@ fn step_of(line: &str) -> Option<(usize, String)> {
     Some((number, instruction.trim().to_owned()))
 }
 
-/// Each instruction with the number of the line on which it begins.
-fn instructions(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let escape = if text.to_ascii_lowercase().starts_with("# escape=`") {
-        '`'
-    } else {
-        '\\'
-    };
-    let mut continued = false;
-    text.lines().enumerate().filter_map(move |(nth, line)| {
-        let trimmed = line.trim();
-        if trimmed.is_empty() || trimmed.starts_with('#') {
-            return None; // also in the middle of an instruction
-        }
-        let begins = !std::mem::replace(&mut continued, trimmed.ends_with(escape));
-        begins.then_some((nth + 1, trimmed))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn written() -> Vec<(usize, String)> {
+        let all = crate::build::words::instructions(FILE).into_iter();
+        all.map(|one| (one.line, one.text)).collect()
+    }
 
     const FILE: &str = "# syntax\nARG BASE=busybox\nFROM $BASE\n\nRUN one && \\\n    # why\n    two\nRUN three\n";
 
@@ -84,7 +72,7 @@ mod tests {
             progress.note(output);
             told.push(format!(
                 "{:?} {}",
-                progress.place("Dockerfile", FILE),
+                progress.place("Dockerfile", &written()),
                 progress.is_at_base()
             ));
         }
@@ -99,11 +87,11 @@ mod tests {
     fn a_step_that_the_file_does_not_have_keeps_its_number() {
         let mut progress = Progress::default();
         progress.note("Step 5/5 : LABEL drover.agent=a\n");
-        let place = progress.place("Dockerfile", FILE);
+        let place = progress.place("Dockerfile", &written());
         assert_eq!(
             place.as_deref(),
             Some("step 5 of `Dockerfile` (`LABEL drover.agent=a`)")
         );
-        assert_eq!(Progress::default().place("Dockerfile", FILE), None);
+        assert_eq!(Progress::default().place("Dockerfile", &written()), None);
     }
 }

@@ -2,12 +2,18 @@
 //! an image. The engine does the building; here is decided what it is sent and what its answer means.
 //!
 //! # Layout
-//! `context` what is sent · `ignore` what is not · `dockerfile` where in it the build stands.
+//! `context` what is sent · `ignore` what is not · `sources` what a Dockerfile fetches · `fetch` whether it may ·
+//! `words` its words · `dockerfile` where in it the build stands · [`built`] what an attempt has built.
 
+pub mod built;
 mod context;
 mod dockerfile;
+mod fetch;
 mod ignore;
+mod sources;
+mod words;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +24,7 @@ use self::dockerfile::Progress;
 use self::ignore::Ignore;
 use crate::beneath;
 use crate::engine::labels::Labels;
-use crate::engine::{BuildNews, BuildPlan, Engine, EngineError, Logins, Network};
+use crate::engine::{BuildNews, BuildPlan, Engine, EngineError, Limits, Logins, Network, Who};
 
 /// An image to be built.
 #[derive(Debug, Clone)]
@@ -29,10 +35,16 @@ pub struct Build<'a> {
     pub workspace: &'a Path,
     /// Whose it is, when it is to go with its owner; empty: nobody's.
     pub owner: Labels,
-    /// What its commands are connected to.
+    /// What its commands are connected to, when the code is trusted; else they have a network of their own, or none.
     pub network: Network,
     /// For base images.
     pub logins: Logins,
+    /// Whose code it is.
+    pub who: Who,
+    /// Images that the same attempt has built, by their familiar names.
+    pub own: BTreeMap<String, String>,
+    /// What it may use.
+    pub limits: Limits,
 }
 
 /// Why there is no image.
@@ -49,12 +61,19 @@ pub enum BuildError {
 impl Build<'_> {
     /// Builds it; its id. What the builder says is told as it comes. Dropping the future stops the build.
     pub async fn run(&self, engine: &Engine, mut say: impl FnMut(&str) + Send) -> Result<String, BuildError> {
-        let (context, text) = self.context().map_err(BuildError::Failed)?;
+        let (mut context, text) = self.context().map_err(BuildError::Failed)?;
         let name = match &self.spec.dockerfile_inline {
             Some(_) => "dockerfile_inline".to_owned(),
             None => context.dockerfile.display().to_string(),
         };
-        let plan = self.plan(&context);
+        let written = self.check(engine, &text, &name, &mut say).await?;
+        if let Some(text) = written.text {
+            context.inline = Some(text);
+            context.dockerfile = PathBuf::from(context::INLINE);
+        }
+        let network = self.network(engine).await?;
+        let mut plan = self.plan(&context);
+        plan.network = network.as_network();
         let (stream, packing) = context.stream();
         let mut progress = Progress::default();
         let built = engine.build(&plan, stream, |news| match news {
@@ -67,8 +86,9 @@ impl Build<'_> {
             BuildNews::Note(note) => say(&format!("{note}\n")),
         });
         let built = built.await;
+        drop(network);
         let error = match built {
-            Ok(id) if self.owner.is_empty() => return Ok(id),
+            Ok(id) if self.owner.is_empty() || !self.who.trusted => return Ok(id),
             Ok(id) => return Ok(engine.mark(&id, &self.owner).await?),
             Err(error) => error,
         };
@@ -79,7 +99,7 @@ impl Build<'_> {
                     "its context `{context}` cannot be read: {packed}"
                 )))
             }
-            _ => Err(judge(error, &progress, &name, &text)),
+            _ => Err(judge(error, &progress, &name, &written.instructions)),
         }
     }
 
@@ -130,14 +150,15 @@ impl Build<'_> {
         let theirs = spec.labels.iter().filter(|(name, _)| !name.starts_with("drover."));
         BuildPlan {
             dockerfile: context.dockerfile.to_string_lossy().into_owned(),
-            args: spec.args.clone(),
+            args: self.arguments(),
             target: spec.target.clone(),
             labels: theirs.map(|(name, value)| (name.clone(), value.clone())).collect(),
-            no_cache: spec.no_cache,
-            pull: spec.pull,
+            no_cache: spec.no_cache || !self.who.trusted,
+            pull: spec.pull && self.own.is_empty(),
             platform: spec.platform.clone(),
             network: self.network.clone(),
             logins: self.logins.clone(),
+            limits: self.limits,
         }
     }
 }
@@ -159,12 +180,12 @@ fn plain(path: &Path) -> PathBuf {
 }
 
 /// The builder's no is the user's, unless a registry could not be reached.
-fn judge(error: EngineError, progress: &Progress, dockerfile: &str, text: &str) -> BuildError {
+fn judge(error: EngineError, progress: &Progress, dockerfile: &str, written: &[(usize, String)]) -> BuildError {
     let EngineError::BuildFailed { detail } = error else {
         return BuildError::Engine(error);
     };
     let detail = detail.trim();
-    let place = progress.place(dockerfile, text);
+    let place = progress.place(dockerfile, written);
     if progress.is_at_base()
         && let Some(unreachable) = EngineError::of_base_image(detail)
     {

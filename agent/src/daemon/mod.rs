@@ -31,9 +31,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::AttemptContext;
-use crate::attempt::hold::Holds;
+use crate::attempt::hold::{HoldLimits, Holds};
 use crate::checkout::Mirrors;
-use crate::engine::{Engine, EngineConfig, Kept, Limits, Owner};
+use crate::engine::{Engine, EngineConfig, Kept, Limits, LocalAccess, LocalPlace, Owner, Policy};
 use crate::logs::tail::Watcher;
 use crate::sandbox::{Pool, PoolConfig};
 pub(crate) use backoff::Backoff;
@@ -63,6 +63,10 @@ pub struct AgentConfig {
     pub once: bool,
     /// Bytes that the log of a step or service may have, 0 for any number; `None`: the usual.
     pub log_limit: Option<u64>,
+    /// What jobs may do on this machine.
+    pub policy: Policy,
+    /// How many failed jobs stay for people at once.
+    pub holds: HoldLimits,
 }
 
 /// How an agent is asked to end.
@@ -88,10 +92,12 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
         socket: None,
         limits: Limits {
             log_bytes: config.log_limit,
-            ..Limits::default()
+            ..Limits::for_slots(config.slots, config.policy.most)
         },
+        policy: policy(&config),
     };
     let engine = Engine::connect(engine_config, tasks.clone(), engine_stop.clone()).await?;
+    engine.raise_firewall().await;
     let left = records::find(&attempts).context("look for attempts of an earlier run")?;
     let kept = keep(&engine, &left);
     let pool = Pool::start(&engine, pool_config(&config, &left), tasks.clone(), engine_stop.clone()).await?;
@@ -104,7 +110,7 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
         attempts: attempts.clone(),
         tasks: tasks.clone(),
         shutdown: stop.now.child_token(),
-        holds: Holds::default(),
+        holds: Holds::limited(config.holds),
     };
     let shop = Shop {
         coordinator,
@@ -118,10 +124,27 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
     let ended = Office::new(config, shop, desk, kept).open(hears, &stop).await;
     pool.stop().await;
     sweep_last(&engine, &attempts).await;
+    engine.lower_firewall().await;
     engine_stop.cancel();
     tasks.close();
     tasks.wait().await;
     ended
+}
+
+/// The machine's owner's, and what everybody on the internet reaches: the coordinator's public address.
+fn policy(config: &AgentConfig) -> Policy {
+    let mut policy = config.policy.clone();
+    if let LocalAccess::Only(places) = &mut policy.local
+        && let Ok(url) = reqwest::Url::parse(&config.coordinator_url)
+        && url.scheme() == "https"
+        && let Some(host) = url.host_str()
+    {
+        places.push(LocalPlace {
+            host: host.to_owned(),
+            port: url.port_or_known_default(),
+        });
+    }
+    policy
 }
 
 /// What could not be removed in its time is tried once more. Attempts that are left for the next start keep theirs.

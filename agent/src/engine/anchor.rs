@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use bollard::Docker;
+use bollard::models::ImageInspect;
 use bollard::query_parameters::CreateImageOptions;
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
@@ -19,7 +20,7 @@ const HASH_LEN: usize = 16;
 pub(crate) struct Anchor {
     /// On the host, executable by all.
     pub(crate) gate_file: PathBuf,
-    /// The anchor image's reference.
+    /// The anchor image's id.
     pub(crate) image: String,
 }
 
@@ -31,14 +32,14 @@ pub(crate) async fn provide(docker: &Docker, data: &Path) -> Result<Anchor, Engi
     let gate_file = data.join(format!("gate-{hash}"));
     write_gate(&gate_file, gate).map_err(EngineError::io("write the gate binary"))?;
     let image = format!("{REPOSITORY}:{hash}");
-    import_once(docker, &image, gate).await?;
+    let image = import_once(docker, &image, gate).await?;
     Ok(Anchor { gate_file, image })
 }
 
-/// By rename, so that a reader never sees half of it, and with the length as the check that it is whole.
+/// By rename, so that a reader never sees half of it.
 fn write_gate(file: &Path, gate: &[u8]) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    if std::fs::metadata(file).is_ok_and(|there| there.len() == gate.len() as u64) {
+    if std::fs::read(file).is_ok_and(|there| there == gate) {
         return Ok(());
     }
     let folder = file.parent().unwrap_or(Path::new("."));
@@ -50,15 +51,19 @@ fn write_gate(file: &Path, gate: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn import_once(docker: &Docker, image: &str, gate: &[u8]) -> Result<(), EngineError> {
+/// The id of an image with this content alone: the one of that name if that is it, else one that is made now. A name
+/// can be given to anything.
+async fn import_once(docker: &Docker, image: &str, gate: &[u8]) -> Result<String, EngineError> {
+    let tar = image_tar(gate).map_err(EngineError::io("pack the anchor image"))?;
+    let layer = format!("sha256:{}", hex::encode(Sha256::digest(&tar)));
     match docker.inspect_image(image).await {
-        Ok(_) => return Ok(()),
+        Ok(found) if is_anchor(&found, &layer) => return Ok(found.id.unwrap_or_default()),
+        Ok(found) => tracing::warn!(image, id = found.id, "something else has the name of the anchor image"),
         Err(error) => match EngineError::of("look for the anchor image", error) {
             error if error.is_gone() => {}
             other => return Err(other),
         },
     }
-    let tar = image_tar(gate).map_err(EngineError::io("pack the anchor image"))?;
     let (repo, tag) = image.split_once(':').unwrap_or((image, "latest"));
     let options = CreateImageOptions {
         from_src: Some("-".into()),
@@ -66,11 +71,26 @@ async fn import_once(docker: &Docker, image: &str, gate: &[u8]) -> Result<(), En
         tag: Some(tag.into()),
         ..CreateImageOptions::default()
     };
+    let mut id = None;
     let mut steps = docker.create_image(Some(options), Some(bollard::body_full(tar.into())), None);
     while let Some(step) = steps.next().await {
-        step.map_err(|error| EngineError::of("import the anchor image", error))?;
+        let step = step.map_err(|error| EngineError::of("import the anchor image", error))?;
+        id = step.status.filter(|status| status.starts_with("sha256:")).or(id);
     }
-    Ok(())
+    id.ok_or_else(|| EngineError::Other {
+        what: "import the anchor image",
+        detail: "the engine does not say its id".into(),
+    })
+}
+
+/// It holds what we put in, and says nothing about how it is to be run.
+fn is_anchor(image: &ImageInspect, layer: &str) -> bool {
+    let layers = image.root_fs.as_ref().and_then(|files| files.layers.as_deref());
+    let says = image.config.as_ref().is_some_and(|config| {
+        let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
+        some(&config.volumes) || some(&config.on_build) || some(&config.entrypoint) || some(&config.cmd)
+    });
+    layers == Some(&[layer.to_owned()]) && !says
 }
 
 /// A root file system with the gate alone, and the folder that each anchor's own is bound over.
@@ -112,5 +132,43 @@ mod tests {
             })
             .collect();
         assert_eq!(entries, [".drover/ 755 0", ".drover/run/ 755 0", ".drover/gate 755 6"]);
+    }
+
+    #[test]
+    fn only_an_image_with_our_content_and_no_will_of_its_own_is_an_anchor() {
+        use bollard::models::{ImageConfig, ImageInspectRootFs};
+        let image = |layers: &[&str], config: ImageConfig| ImageInspect {
+            root_fs: Some(ImageInspectRootFs {
+                layers: Some(layers.iter().map(|layer| (*layer).to_owned()).collect()),
+                ..ImageInspectRootFs::default()
+            }),
+            config: Some(config),
+            ..ImageInspect::default()
+        };
+        let plain = ImageConfig::default;
+        let words = || Some(vec!["x".to_owned()]);
+        assert!(is_anchor(&image(&["sha256:1"], plain()), "sha256:1"));
+        for other in [
+            image(&["sha256:2"], plain()),
+            image(&["sha256:1", "sha256:2"], plain()),
+            image(&[], plain()),
+            image(
+                &["sha256:1"],
+                ImageConfig {
+                    entrypoint: words(),
+                    ..plain()
+                },
+            ),
+            image(
+                &["sha256:1"],
+                ImageConfig {
+                    volumes: words(),
+                    ..plain()
+                },
+            ),
+            ImageInspect::default(),
+        ] {
+            assert!(!is_anchor(&other, "sha256:1"), "{other:?}");
+        }
     }
 }

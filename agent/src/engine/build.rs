@@ -1,20 +1,22 @@
 //! Building an image by the engine's own builder: the context goes in as a tar stream, what the builder says comes out
 //! as it comes. What is built is said by [`crate::build`].
 
-use std::collections::HashMap;
 use std::io;
 
 use bollard::models::BuildInfo;
-use bollard::query_parameters::BuildImageOptions;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use serde::Serialize;
 
 use super::connect::Engine;
 use super::error::EngineError;
 use super::labels::{self, Labels};
 use super::login::Logins;
-use super::plan::Network;
+use super::plan::{Limits, Network};
 use super::raw::Credentials;
+
+/// Over this time processors are shared out.
+const CPU_PERIOD_US: u64 = 100_000;
 
 /// An image to be built.
 #[derive(Debug, Clone)]
@@ -37,6 +39,8 @@ pub struct BuildPlan {
     pub network: Network,
     /// For base images.
     pub logins: Logins,
+    /// What its commands may use.
+    pub limits: Limits,
 }
 
 /// What the builder says.
@@ -59,19 +63,17 @@ impl Engine {
         context: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
         mut on_news: impl FnMut(BuildNews<'_>) + Send,
     ) -> Result<String, EngineError> {
-        let options = build_options(plan);
-        let mut told = match plan.logins.credentials() {
-            None => {
-                let body = bollard::body_try_stream(context);
-                self.docker().build_image(options, None, Some(body)).boxed()
-            }
-            Some(logins) => {
-                let body = reqwest::Body::wrap_stream(context);
-                let raw = &self.inner.raw;
-                raw.post("/build", &options, &Credentials::Several(logins), Some(body))
-                    .boxed()
-            }
-        };
+        let limits = plan.limits.or(self.inner.config.limits);
+        let query = Query::of(plan, limits.at_most(self.inner.config.policy.most));
+        let credentials = plan
+            .logins
+            .credentials()
+            .map_or(Credentials::Nobody, Credentials::Several);
+        let body = reqwest::Body::wrap_stream(context);
+        let mut told = self
+            .inner
+            .raw
+            .post::<BuildInfo>("/build", &query, &credentials, Some(body));
         let mut id = None;
         while let Some(news) = told.next().await {
             let news = news.map_err(of_build)?;
@@ -90,28 +92,19 @@ impl Engine {
         let mut labels = owner.clone();
         labels.insert(labels::AGENT.into(), self.inner.config.agent.clone());
         // the builder's own way to set labels makes an image for each
-        let quoted = |text: &str| {
-            format!(
-                "\"{}\"",
-                text.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$")
-            )
-        };
-        let pairs: Vec<String> = labels
-            .iter()
-            .map(|(name, value)| format!("{}={}", quoted(name), quoted(value)))
-            .collect();
-        let dockerfile = format!("FROM {image}\nLABEL {}\n", pairs.join(" "));
+        let dockerfile = format!("FROM {image}\n{}\n", labels::instruction(&labels));
         let context = tar_of("Dockerfile", &dockerfile).map_err(EngineError::io("pack a context"))?;
         let plan = BuildPlan {
             dockerfile: "Dockerfile".into(),
             args: Labels::new(),
             target: None,
             labels: Labels::new(),
-            no_cache: false,
+            no_cache: true,
             pull: false,
             platform: None,
             network: Network::None,
             logins: Logins::default(),
+            limits: Limits::default(),
         };
         let context = futures_util::stream::iter([Ok(Bytes::from(context))]);
         self.build(&plan, context, |_| ()).await
@@ -127,26 +120,57 @@ fn tar_of(name: &str, text: &str) -> io::Result<Vec<u8>> {
     tar.into_inner()
 }
 
-fn build_options(plan: &BuildPlan) -> BuildImageOptions {
-    let map = |map: &Labels| -> Option<HashMap<String, String>> {
-        Some(map.clone().into_iter().collect()).filter(|map: &HashMap<_, _>| !map.is_empty())
-    };
-    BuildImageOptions {
-        dockerfile: plan.dockerfile.clone(),
-        buildargs: map(&plan.args),
-        labels: map(&plan.labels),
-        target: plan.target.clone().unwrap_or_default(),
-        nocache: plan.no_cache,
-        pull: plan.pull.then(|| "1".to_owned()),
-        platform: plan.platform.clone().unwrap_or_default(),
-        networkmode: Some(match &plan.network {
-            Network::Join(container) => format!("container:{}", container.0),
-            Network::On { network, .. } => network.0.clone(),
-            Network::None => "none".into(),
-        }),
-        rm: true,
-        forcerm: true,
-        ..BuildImageOptions::default()
+/// What the engine is asked, by our own hand: the client library has no room for more than 2 GiB of memory.
+#[derive(Serialize)]
+struct Query {
+    dockerfile: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    buildargs: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<String>,
+    target: String,
+    nocache: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pull: Option<&'static str>,
+    platform: String,
+    networkmode: String,
+    rm: bool,
+    forcerm: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memswap: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpuperiod: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpuquota: Option<u64>,
+}
+
+impl Query {
+    fn of(plan: &BuildPlan, limits: Limits) -> Query {
+        let map = |map: &Labels| (!map.is_empty()).then(|| serde_json::to_string(map).unwrap_or_default());
+        Query {
+            dockerfile: plan.dockerfile.clone(),
+            buildargs: map(&plan.args),
+            labels: map(&plan.labels),
+            target: plan.target.clone().unwrap_or_default(),
+            nocache: plan.no_cache,
+            pull: plan.pull.then_some("1"),
+            platform: plan.platform.clone().unwrap_or_default(),
+            networkmode: match &plan.network {
+                Network::Join(container) => format!("container:{}", container.0),
+                Network::On { network, .. } => network.0.clone(),
+                Network::None => "none".into(),
+            },
+            rm: true,
+            forcerm: true,
+            memory: limits.memory_bytes,
+            memswap: limits.memory_bytes, // the sum of both: no swap
+            cpuperiod: limits.cpu_millis.map(|_| CPU_PERIOD_US),
+            cpuquota: limits
+                .cpu_millis
+                .map(|millis| millis.saturating_mul(CPU_PERIOD_US / 1000)),
+        }
     }
 }
 

@@ -11,10 +11,14 @@ use tokio_util::task::TaskTracker;
 
 use super::error::EngineError;
 use super::events::{self, Watched};
+use super::firewall::Wall;
 use super::images::Images;
 use super::live::Live;
+use super::names::Names;
 use super::plan::{LOG_BYTES, Limits};
+use super::policy::Policy;
 use super::raw::Raw;
+use super::rights::Fetched;
 use super::{anchor, anchor::Anchor};
 
 /// One request may take this long, seconds, until its answer begins; pulls and starts included.
@@ -34,6 +38,8 @@ pub struct EngineConfig {
     pub socket: Option<PathBuf>,
     /// For containers whose plan does not say.
     pub limits: Limits,
+    /// What jobs may do here.
+    pub policy: Policy,
 }
 
 /// One container engine. Clones share everything.
@@ -48,6 +54,9 @@ pub(crate) struct Inner {
     pub(crate) raw: Raw,
     pub(crate) watched: Watched,
     pub(crate) images: Images,
+    pub(crate) fetched: Fetched,
+    pub(crate) names: Names,
+    pub(crate) wall: Wall,
     pub(crate) live: Live,
     pub(crate) networks: Semaphore,
     pub(crate) tasks: TaskTracker,
@@ -72,12 +81,16 @@ impl Engine {
             detail,
         })?;
         let anchor = anchor::provide(&docker, &config.data).await?;
+        let fetched = Fetched::open(&config.data);
         let inner = Arc::new(Inner {
             config,
             docker,
             raw,
             watched: Watched::default(),
             images: Images::default(),
+            fetched,
+            names: Names::default(),
+            wall: Wall::default(),
             live: Live::default(),
             networks: Semaphore::new(NETWORKS_AT_ONCE),
             tasks: tasks.clone(),
@@ -89,7 +102,9 @@ impl Engine {
             let agent = follower.config.agent.clone();
             events::follow(follower.docker.clone(), agent, &follower.watched, stop).await;
         });
-        Ok(Engine { inner })
+        let engine = Engine { inner };
+        engine.take_names_back().await;
+        Ok(engine)
     }
 
     /// As it was given.
@@ -122,7 +137,7 @@ impl Engine {
         self.inner.tasks.spawn(work);
     }
 
-    /// The image that holds the gate and nothing else.
+    /// The id of the image that holds the gate and nothing else.
     pub(crate) fn anchor_image(&self) -> &str {
         &self.inner.anchor.image
     }

@@ -13,7 +13,7 @@ use super::convert::{self, Maker};
 use super::error::EngineError;
 use super::events::{self, Entry, Exit, Seen};
 use super::labels::Labels;
-use super::plan::{ContainerId, ContainerPlan, Limits};
+use super::plan::{ContainerId, ContainerPlan, Limits, processors};
 
 /// How long somebody else's removal of the same container may take, and how often we look.
 const REMOVAL_CHECKS: u32 = 50;
@@ -30,7 +30,11 @@ impl Engine {
             limits: self.inner.config.limits,
         };
         let plan = ContainerPlan {
-            limits: within_this_machine(plan.limits),
+            limits: within_this_machine(
+                plan.limits
+                    .or(self.inner.config.limits)
+                    .at_most(self.inner.config.policy.most),
+            ),
             ..plan.clone()
         };
         let body = convert::container_body(&plan, maker);
@@ -211,7 +215,7 @@ pub(crate) async fn remove(docker: &bollard::Docker, id: &str) -> Result<(), Eng
 
 /// The engine refuses more processors than there are; a job that asks for more gets them all.
 fn within_this_machine(limits: Limits) -> Limits {
-    let processors = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let processors = processors();
     Limits {
         cpu_millis: limits.cpu_millis.map(|millis| millis.min(processors * 1000)),
         ..limits

@@ -61,11 +61,15 @@ pub fn volume_body(name: &str, labels: &Labels, agent: &str) -> VolumeCreateRequ
     }
 }
 
-/// The request that makes a bridge network.
-pub fn network_body(name: &str, labels: &Labels, agent: &str) -> NetworkCreateRequest {
+/// The option that names a network's bridge.
+const BRIDGE_NAME: &str = "com.docker.network.bridge.name";
+
+/// The request that makes a bridge network; `bridge` is how the machine calls it.
+pub fn network_body(name: &str, labels: &Labels, agent: &str, bridge: Option<&str>) -> NetworkCreateRequest {
     NetworkCreateRequest {
         name: name.to_owned(),
         driver: Some("bridge".into()),
+        options: bridge.map(|bridge| HashMap::from([(BRIDGE_NAME.to_owned(), bridge.to_owned())])),
         labels: Some(with_agent(labels, agent)),
         ..NetworkCreateRequest::default()
     }

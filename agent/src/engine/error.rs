@@ -68,6 +68,12 @@ pub enum EngineError {
         /// The builder's words.
         detail: String,
     },
+    /// The machine's owner does not let jobs have it.
+    #[error("{detail}")]
+    NotAllowed {
+        /// What, why, and what to do.
+        detail: String,
+    },
     /// Another answer of the engine, or none.
     #[error("{what}: {detail}")]
     Other {
@@ -112,6 +118,7 @@ impl EngineError {
             EngineError::ImageNotFound { .. }
             | EngineError::ImageRefused { .. }
             | EngineError::BuildFailed { .. }
+            | EngineError::NotAllowed { .. }
             | EngineError::CannotStart { .. } => true,
             EngineError::Unreachable { .. }
             | EngineError::Registry { .. }

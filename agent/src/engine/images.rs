@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use bollard::models::{HealthConfig, ImageInspect};
 use bollard::query_parameters::CreateImageOptions;
 use futures_util::StreamExt;
+use job_specs::images::familiar;
 use tokio::sync::watch;
 
 use super::connect::Engine;
@@ -38,6 +39,8 @@ pub struct ImageInfo {
     pub health: Option<ImageHealth>,
     /// What it runs on: `linux/amd64`, `linux/arm/v7`.
     pub platform: String,
+    /// ONBUILD: what a build does first that begins with it.
+    pub on_build: Vec<String>,
 }
 
 /// An image that somebody needs, and how it may be had. `ImageWant::of(reference)` is the usual.
@@ -116,9 +119,7 @@ impl Engine {
         login: Option<&Login>,
         mut on_progress: impl FnMut(PullProgress) + Send,
     ) -> Result<Arc<ImageInfo>, EngineError> {
-        let here = self.local_image(&want.reference).await?;
-        let fits = here.filter(|image| image.runs_on(want.platform.as_deref()));
-        match (fits, want.fetch) {
+        match (self.fitting_image(want).await?, want.fetch) {
             (Some(image), Fetch::Missing | Fetch::Never) => return Ok(image),
             (None, Fetch::Never) => {
                 return Err(EngineError::ImageNotFound {
@@ -140,7 +141,7 @@ impl Engine {
                 return Err(EngineError::Stopping);
             }
         }
-        let pulled = self.local_image(&want.reference).await?;
+        let pulled = self.named_image(&want.reference).await?;
         pulled.ok_or_else(|| EngineError::Registry {
             image: want.reference.clone(),
             detail: "it was pulled and is gone again".into(),
@@ -155,8 +156,33 @@ impl Engine {
         })
     }
 
+    /// The image of that name when it is here for the platform that is wanted.
+    pub(crate) async fn fitting_image(&self, want: &ImageWant) -> Result<Option<Arc<ImageInfo>>, EngineError> {
+        let here = self.named_image(&want.reference).await?;
+        Ok(here.filter(|image| image.runs_on(want.platform.as_deref())))
+    }
+
+    /// The image of that name when it is here. Engines take the beginning of an id for a name as well: that is none.
+    pub(crate) async fn named_image(&self, reference: &str) -> Result<Option<Arc<ImageInfo>>, EngineError> {
+        let inspected = self.inspected(reference).await?;
+        Ok(inspected
+            .filter(|image| has_name(image, reference))
+            .map(|image| self.noted(image)))
+    }
+
     /// The image when it is here.
-    async fn local_image(&self, reference: &str) -> Result<Option<Arc<ImageInfo>>, EngineError> {
+    async fn local_image(&self, id: &str) -> Result<Option<Arc<ImageInfo>>, EngineError> {
+        Ok(self.inspected(id).await?.map(|image| self.noted(image)))
+    }
+
+    fn noted(&self, inspected: ImageInspect) -> Arc<ImageInfo> {
+        let mut by_id = self.inner.images.by_id.lock().expect("no panic while held");
+        let id = inspected.id.clone().unwrap_or_default();
+        let image = by_id.entry(id).or_insert_with(|| Arc::new(image_info(inspected)));
+        image.clone()
+    }
+
+    async fn inspected(&self, reference: &str) -> Result<Option<ImageInspect>, EngineError> {
         let inspected = match self.docker().inspect_image(reference).await {
             Ok(inspected) => inspected,
             Err(error) => {
@@ -170,10 +196,7 @@ impl Engine {
                 };
             }
         };
-        let mut by_id = self.inner.images.by_id.lock().expect("no panic while held");
-        let id = inspected.id.clone().unwrap_or_default();
-        let image = by_id.entry(id).or_insert_with(|| Arc::new(image_info(inspected)));
-        Ok(Some(image.clone()))
+        Ok(Some(inspected))
     }
 
     /// The pull of that image that is under way, or a new one.
@@ -275,7 +298,17 @@ fn image_info(image: ImageInspect) -> ImageInfo {
         stop_signal: config.stop_signal,
         health: config.healthcheck.and_then(image_health),
         platform,
+        on_build: config.on_build.unwrap_or_default(),
     }
+}
+
+/// Among the image's names is that one. Some engines write out what others leave away.
+fn has_name(image: &ImageInspect, reference: &str) -> bool {
+    let wanted = familiar(reference);
+    let names = image.repo_tags.iter().chain(&image.repo_digests).flatten();
+    names
+        .map(|name| name.strip_prefix("localhost/").unwrap_or(name))
+        .any(|name| familiar(name) == wanted)
 }
 
 /// `5432/tcp` or `5432`.

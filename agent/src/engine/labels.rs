@@ -18,6 +18,9 @@ pub const SERVICE: &str = "drover.service";
 /// Unix seconds; from then on any agent of this machine may remove it.
 pub const EXPIRES: &str = "drover.expires";
 
+/// On images of code that is not trusted: they go with all that they were built from.
+pub const UNTRUSTED: &str = "drover.untrusted";
+
 /// [`ROLE`] of a sandbox's anchor.
 pub const ROLE_ANCHOR: &str = "anchor";
 /// [`ROLE`] of a service.
@@ -31,4 +34,16 @@ pub type Labels = BTreeMap<String, String>;
 /// `key=value` as an engine's filter wants it.
 pub fn filter(key: &str, value: &str) -> String {
     format!("{key}={value}")
+}
+
+/// The instruction by which a Dockerfile sets them.
+pub(crate) fn instruction(labels: &Labels) -> String {
+    let quoted = |text: &str| {
+        let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$");
+        format!("\"{escaped}\"")
+    };
+    let pairs = labels
+        .iter()
+        .map(|(name, value)| format!("{}={}", quoted(name), quoted(value)));
+    format!("LABEL {}", pairs.collect::<Vec<_>>().join(" "))
 }

@@ -7,8 +7,8 @@
 //! is marked with · [`connect`] the [`Engine`] · [`anchor`] the gate's file and image · [`containers`], [`networks`] the
 //! verbs, [`plain`] those for containers without a gate · [`exec`] further commands in a container ·
 //! [`events`] one stream instead of a wait per container · [`images`], [`pull`] · [`links`] in a container ·
-//! [`login`] who asks registries (`raw`: by our own hand) · [`build`], [`push`] images made here · [`volumes`],
-//! [`private`] what services share and find · [`live`], [`sweep`] cleaning up.
+//! [`login`] who asks registries (`raw`: by our own hand) · [`build`], [`push`], `names` images made here · [`policy`],
+//! [`local`], [`firewall`], [`rights`] what jobs may reach and run · [`volumes`], [`private`] what services share and find · [`live`], [`sweep`] cleaning up.
 
 pub mod anchor;
 pub mod build;
@@ -18,18 +18,23 @@ pub mod convert;
 pub mod error;
 pub mod events;
 pub mod exec;
+pub mod firewall;
 pub mod images;
 pub mod labels;
 pub mod links;
 pub mod live;
+pub mod local;
 pub mod login;
+mod names;
 pub mod networks;
 pub mod plain;
 pub mod plan;
+pub mod policy;
 pub mod private;
 pub mod pull;
 pub mod push;
 mod raw;
+pub mod rights;
 pub mod sweep;
 pub mod volumes;
 
@@ -42,6 +47,8 @@ pub use images::{Fetch, ImageHealth, ImageInfo, ImageWant};
 pub use live::{Kept, Owner};
 pub use login::{Login, Logins};
 pub use plan::{ContainerId, ContainerPlan, Limits, LogDriver, Network, NetworkId};
+pub use policy::{Firewall, HostImages, LocalAccess, LocalPlace, Policy};
 pub use pull::PullProgress;
 pub use push::Pushed;
+pub use rights::Who;
 pub use sweep::{Owned, OwnedKind, Swept, reap};

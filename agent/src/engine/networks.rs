@@ -18,9 +18,13 @@ impl Engine {
     /// Makes a bridge network of that name.
     pub async fn create_network(&self, name: &str, labels: &Labels) -> Result<NetworkId, EngineError> {
         let _turn = self.network_turn().await?;
-        let body = convert::network_body(name, labels, &self.inner.config.agent);
+        let bridge = self.bridge_name();
+        let body = convert::network_body(name, labels, &self.inner.config.agent, bridge.as_deref());
         let created = self.docker().create_network(body).await;
         let created = created.map_err(|error| EngineError::of("create a network", error))?;
+        if let Some(bridge) = &bridge {
+            self.look_for_bridge(bridge);
+        }
         Ok(NetworkId(created.id))
     }
 

@@ -6,6 +6,14 @@ use std::path::PathBuf;
 
 use super::labels::Labels;
 
+/// Processes and threads of one container, whatever its job asks for.
+const MOST_PIDS: u64 = 65_536;
+
+/// Those of this machine.
+pub(crate) fn processors() -> u64 {
+    std::thread::available_parallelism().map_or(1, |n| n.get() as u64)
+}
+
 /// A container's id, as the engine gave it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContainerId(pub String);
@@ -204,9 +212,10 @@ pub struct Limits {
 pub const LOG_BYTES: u64 = 64 << 20;
 
 impl Limits {
-    /// What keeps a container from taking the whole machine down with it: seven eighths of its memory. Nothing, where
-    /// the kernel does not say how much that is.
-    pub fn of_this_machine() -> Limits {
+    /// What one container gets at most, so that it cannot take the whole machine down with it: seven eighths of its
+    /// memory (all that it likes, where the kernel does not say how much there is) and far more processes than any build
+    /// has.
+    pub fn most_of_this_machine() -> Limits {
         let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
         let total = meminfo
             .lines()
@@ -214,7 +223,36 @@ impl Limits {
         let kibibytes: Option<u64> = total.and_then(|text| text.parse().ok());
         Limits {
             memory_bytes: kibibytes.map(|kibibytes| kibibytes * 1024 / 8 * 7),
-            ..Limits::default()
+            cpu_millis: Some(processors() * 1000),
+            pids: Some(MOST_PIDS),
+            log_bytes: None,
+        }
+    }
+
+    /// What a container gets that asks for nothing, where so many jobs run at once: its share of the memory, but not
+    /// less than 2 GiB while there is so much; all processors, since a share would leave some idle.
+    pub fn for_slots(slots: u32, most: Limits) -> Limits {
+        const ENOUGH: u64 = 2 << 30;
+        let share = |most: u64| (most / u64::from(slots.max(1))).max(most.min(ENOUGH));
+        Limits {
+            memory_bytes: most.memory_bytes.map(share),
+            cpu_millis: most.cpu_millis,
+            pids: Some(super::convert::DEFAULT_PIDS),
+            log_bytes: None,
+        }
+    }
+
+    /// Never more than `most`.
+    pub fn at_most(self, most: Limits) -> Limits {
+        let least = |own: Option<u64>, most: Option<u64>| match (own, most) {
+            (Some(own), Some(most)) => Some(own.min(most)),
+            (own, most) => own.or(most),
+        };
+        Limits {
+            memory_bytes: least(self.memory_bytes, most.memory_bytes),
+            cpu_millis: least(self.cpu_millis, most.cpu_millis),
+            pids: least(self.pids, most.pids),
+            log_bytes: self.log_bytes,
         }
     }
 

@@ -70,15 +70,15 @@ impl Engine {
         Ok(pushed)
     }
 
-    /// Removes the images that were built for that stack, except those that have a name. What they were built from
-    /// stays, for the next build.
-    pub async fn remove_images_of(&self, stack: &str) -> Result<(), EngineError> {
+    /// Removes the images that were built for the owner that this label names, except those that have a name. What they
+    /// were built from stays, for the next build, unless the code was not trusted.
+    pub async fn remove_images_of(&self, label: &str, value: &str) -> Result<(), EngineError> {
         let mine = vec![
             labels::filter(labels::AGENT, &self.inner.config.agent),
-            labels::filter(labels::STACK, stack),
+            labels::filter(label, value),
         ];
         for owned in nameless(self.docker(), mine).await? {
-            remove(self.docker(), &owned.id).await?;
+            remove(self.docker(), &owned).await?;
         }
         Ok(())
     }
@@ -124,14 +124,14 @@ pub(crate) async fn nameless(
     Ok(owned.collect())
 }
 
-/// Removes an image, not what it was built from; one that is gone is fine.
-pub(crate) async fn remove(docker: &bollard::Docker, id: &str) -> Result<(), EngineError> {
+/// Removes an image, and what it was built from only when nobody else may use that; one that is gone is fine.
+pub(crate) async fn remove(docker: &bollard::Docker, image: &super::sweep::Owned) -> Result<(), EngineError> {
     let options = RemoveImageOptions {
         force: false,
-        noprune: true,
+        noprune: !image.labels.contains_key(labels::UNTRUSTED),
         platforms: None,
     };
-    let removed = docker.remove_image(id, Some(options), None).await;
+    let removed = docker.remove_image(&image.id, Some(options), None).await;
     match removed.map_err(|error| EngineError::of("remove an image", error)) {
         Err(error) if error.is_gone() => Ok(()),
         other => other.map(drop),

@@ -19,6 +19,7 @@ pub(crate) struct Raw(Client);
 
 /// The header for one registry, or for several.
 pub(crate) enum Credentials {
+    Nobody,
     One(DockerCredentials),
     Several(HashMap<String, DockerCredentials>),
 }
@@ -53,12 +54,10 @@ impl Raw {
         credentials: &Credentials,
         body: Option<Body>,
     ) -> BoxStream<'static, Result<T, ClientError>> {
-        let (name, value) = credentials.header();
-        let mut request = self
-            .0
-            .post(format!("http://engine{path}"))
-            .query(query)
-            .header(name, value);
+        let mut request = self.0.post(format!("http://engine{path}")).query(query);
+        if let Some((name, value)) = credentials.header() {
+            request = request.header(name, value);
+        }
         if let Some(body) = body {
             request = request.header("Content-Type", "application/x-tar").body(body);
         }
@@ -130,11 +129,12 @@ fn broken(error: reqwest::Error) -> ClientError {
 }
 
 impl Credentials {
-    fn header(&self) -> (&'static str, String) {
+    fn header(&self) -> Option<(&'static str, String)> {
         let encoded = |json: Result<Vec<u8>, serde_json::Error>| URL_SAFE.encode(json.unwrap_or_default());
         match self {
-            Credentials::One(one) => ("X-Registry-Auth", encoded(serde_json::to_vec(one))),
-            Credentials::Several(several) => ("X-Registry-Config", encoded(serde_json::to_vec(several))),
+            Credentials::Nobody => None,
+            Credentials::One(one) => Some(("X-Registry-Auth", encoded(serde_json::to_vec(one)))),
+            Credentials::Several(several) => Some(("X-Registry-Config", encoded(serde_json::to_vec(several)))),
         }
     }
 }
@@ -153,7 +153,7 @@ mod tests {
             })
         };
         for password in ["~~~", "???", ">>>", "ÿÿÿ", "x~?>ÿ"] {
-            let (_, value) = one(password).header();
+            let (_, value) = one(password).header().unwrap();
             assert!(!value.contains(['+', '/']), "{value}");
             let read: DockerCredentials = serde_json::from_slice(&URL_SAFE.decode(value).unwrap()).unwrap();
             assert_eq!(read.password.as_deref(), Some(password));

@@ -180,12 +180,12 @@ async fn remove_all(docker: &Docker, mut due: Vec<Owned>) -> Swept {
 }
 
 async fn try_remove(docker: &Docker, owned: Owned) -> bool {
-    let Owned { kind, id, .. } = owned;
+    let Owned { kind, id, .. } = &owned;
     let removed = match kind {
-        OwnedKind::Container => containers::remove(docker, &id).await,
-        OwnedKind::Network => networks::remove(docker, &id).await,
-        OwnedKind::Volume => volumes::remove(docker, &id).await,
-        OwnedKind::Image => push::remove(docker, &id).await,
+        OwnedKind::Container => containers::remove(docker, id).await,
+        OwnedKind::Network => networks::remove(docker, id).await,
+        OwnedKind::Volume => volumes::remove(docker, id).await,
+        OwnedKind::Image => push::remove(docker, &owned).await,
     };
     if let Err(error) = &removed {
         tracing::warn!(?kind, id, %error, "cannot be removed yet");

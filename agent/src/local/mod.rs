@@ -29,7 +29,7 @@ use crate::attempt::AttemptContext;
 use crate::attempt::hold::Holds;
 use crate::attempt::journal::now;
 use crate::checkout::Mirrors;
-use crate::engine::{Engine, EngineConfig, Limits};
+use crate::engine::{Engine, EngineConfig, Limits, Policy};
 use crate::sandbox::{Pool, PoolConfig};
 use reaper::Reaper;
 
@@ -158,14 +158,16 @@ pub async fn run(
         .with_context(|| format!("make {}", attempts.display()))?;
     let _reaper = Reaper::start(&run.reaper, &agent, &folder)?;
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let policy = Policy::own_machine();
     let config = EngineConfig {
         agent,
         data: folder.clone(),
         socket: None,
         limits: Limits {
             log_bytes: Some(0), // a laptop's disk is its owner's
-            ..Limits::default()
+            ..Limits::for_slots(u32::try_from(run.slots).unwrap_or(1), policy.most)
         },
+        policy,
     };
     let engine = Engine::connect(config, tasks.clone(), stop.clone()).await?;
     let pool_config = PoolConfig {

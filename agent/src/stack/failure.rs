@@ -108,7 +108,9 @@ impl From<EngineError> for FailureKind {
             EngineError::ImageNotFound { .. } | EngineError::ImageRefused { .. } => {
                 FailureKind::ImageNotFound { detail }
             }
-            EngineError::CannotStart { detail } => FailureKind::CannotStart { detail },
+            EngineError::CannotStart { detail } | EngineError::NotAllowed { detail } => {
+                FailureKind::CannotStart { detail }
+            }
             EngineError::BuildFailed { detail } => FailureKind::BuildFailed { detail },
             _ => FailureKind::Engine { detail },
         }

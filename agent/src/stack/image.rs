@@ -1,17 +1,20 @@
 //! What a service's container is made of: the code, if it needs some, and its image, fetched or built.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use job_specs::model::{BuildSpec, PullPolicy};
+use job_specs::model::{BuildSpec, PullPolicy, ServiceSpec};
 use protocol::attempt::ServiceState;
 use protocol::record::Source;
 
+use super::container;
 use super::failure::FailureKind;
 use super::service::Service;
 use super::spec::now;
 use crate::build::Build;
+use crate::build::built::Builder;
 use crate::engine::{EngineError, Fetch, ImageInfo, ImageWant, Network};
 use crate::logs::writer::JobLog;
 use crate::sandbox::open_folder;
@@ -29,7 +32,10 @@ impl Service {
         let workspace = self.workspace().await?;
         let image = match (&self.spec.build, &workspace) {
             (Some(build), Some(workspace)) => self.built(build, workspace).await?,
-            _ => self.fetched().await?,
+            _ => match self.image_of_another().await? {
+                Some(image) => image,
+                None => self.fetched().await?,
+            },
         };
         Ok(Material { image, workspace })
     }
@@ -62,7 +68,8 @@ impl Service {
         };
         let mut pulling = false;
         let login = self.shared.spec.logins.of(&spec.image);
-        let image = self.shared.engine.obtain_image(&want, login, |progress| {
+        let who = &self.shared.spec.who;
+        let image = self.shared.engine.image_for(who, &want, login, |progress| {
             if !std::mem::replace(&mut pulling, true) {
                 self.tell(now(), ServiceState::Pulling);
             }
@@ -77,12 +84,29 @@ impl Service {
         Ok(image)
     }
 
+    /// The image that another service of the stack is built into, when this one names it.
+    async fn image_of_another(&self) -> Result<Option<Arc<ImageInfo>>, FailureKind> {
+        let spec = &self.shared.spec;
+        let builder = Builder::service(&self.spec.image);
+        let builds = |other: &ServiceSpec| {
+            other.build.is_some() && !other.image.is_empty() && Builder::service(&other.image) == builder
+        };
+        if !spec.services.iter().any(builds) {
+            return Ok(None);
+        }
+        match spec.built.get(builder).await {
+            Some(id) => Ok(Some(self.shared.engine.image(&id).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// Built anew each time; what is still right of an earlier build is used again by the engine.
     async fn built(&self, build: &BuildSpec, workspace: &Path) -> Result<Arc<ImageInfo>, FailureKind> {
         let engine = &self.shared.engine;
         if let Some(container) = self.earlier_container() {
-            let image = engine.image_of(container).await?;
-            return Ok(engine.image(&image).await?);
+            let image = engine.image(&engine.image_of(container).await?).await?;
+            self.tell_built(&image.id);
+            return Ok(image);
         }
         let log = self.open_log()?;
         self.tell(now(), ServiceState::Pulling);
@@ -95,6 +119,9 @@ impl Service {
                 alias: String::new(),
             },
             logins: self.shared.spec.logins.clone(),
+            who: self.shared.spec.who.clone(),
+            own: BTreeMap::new(),
+            limits: container::limits(&self.spec),
         };
         let id = build.run(engine, |output| {
             if let Err(error) = log.append(Source::System, output.as_bytes()) {
@@ -102,11 +129,16 @@ impl Service {
             }
         });
         let id = id.await?;
-        if !self.spec.image.is_empty() {
-            engine.tag(&id, &self.spec.image).await?;
-        }
+        self.tell_built(&id);
         self.tell(now(), ServiceState::Starting);
         Ok(engine.image(&id).await?)
+    }
+
+    /// In the engine it gets no name: all jobs look images up there.
+    fn tell_built(&self, id: &str) {
+        if !self.spec.image.is_empty() {
+            self.shared.spec.built.set(Builder::service(&self.spec.image), id);
+        }
     }
 
     /// The log, before its gate writes to it as whatever user the container has.

@@ -104,7 +104,7 @@ impl Stack {
             tracing::warn!(stack = spec.id, %error, "the volumes of a stack cannot be removed yet");
         }
         if all.iter().any(|service| service.build.is_some())
-            && let Err(error) = engine.remove_images_of(&spec.id).await
+            && let Err(error) = engine.remove_images_of(labels::STACK, &spec.id).await
         {
             tracing::warn!(stack = spec.id, %error, "the images of a stack cannot be removed yet");
         }

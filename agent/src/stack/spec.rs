@@ -10,7 +10,8 @@ use job_specs::model::ServiceSpec;
 use protocol::attempt::{Micros, ServiceState};
 use protocol::lease::SecretValue;
 
-use crate::engine::{Logins, PullProgress};
+use crate::build::built::BuiltImages;
+use crate::engine::{Logins, PullProgress, Who};
 use crate::logs::tail::Watcher;
 
 /// Hides secrets in a line that is about to be shown.
@@ -43,6 +44,10 @@ pub struct StackSpec {
     pub secrets: BTreeMap<String, SecretValue>,
     /// Who asks registries for images.
     pub logins: Logins,
+    /// Whose code the services are of.
+    pub who: Who,
+    /// Where images that services are built into are told, for what names them.
+    pub built: BuiltImages,
     /// For services that are built from the owner's code or mount some of it. `None`: there is no code.
     pub workspace: Option<Workspace>,
     /// The agent's watcher, for services whose log says that they are ready. `None`: one of its own.
@@ -62,6 +67,11 @@ impl StackSpec {
             on_pull: None,
             secrets: BTreeMap::new(),
             logins: Logins::default(),
+            who: Who {
+                repository: String::new(),
+                trusted: true,
+            },
+            built: BuiltImages::default(),
             workspace: None,
             watcher: None,
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use agent::engine::labels::{self, Labels};
-use agent::engine::{ContainerPlan, Engine, EngineConfig, EngineError, Exit, Limits, Network, Owner};
+use agent::engine::{ContainerPlan, Engine, EngineConfig, EngineError, Exit, Limits, Network, Owner, Policy};
 
 use crate::wire::Wire;
 use crate::world::{World, soon, text};
@@ -211,6 +211,7 @@ async fn where_no_engine_answers_the_error_says_where_it_was_looked_for() {
         data: folder.path().to_owned(),
         socket: Some(folder.path().join("no.sock")),
         limits: Limits::default(),
+        policy: Policy::default(),
     };
     let error = Engine::connect(config, tasks, stop).await.err().unwrap();
     assert!(matches!(error, EngineError::Unreachable { .. }), "{error}");

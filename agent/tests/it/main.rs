@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
 
 mod archives;
+mod attacks;
 mod attempts;
 mod blobs;
 mod checkout;

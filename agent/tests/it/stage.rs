@@ -10,7 +10,7 @@ use agent::attempt::hold::Holds;
 use agent::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, StreamNews};
 use agent::blobs::{Blobs, Folder};
 use agent::checkout::Mirrors;
-use agent::engine::{Engine, EngineConfig, Limits};
+use agent::engine::{Engine, EngineConfig, Limits, LocalAccess, Policy};
 use agent::logs::lines::LineAssembler;
 use agent::logs::tail::Watcher;
 use agent::sandbox::{Pool, PoolConfig};
@@ -44,6 +44,17 @@ pub struct Story {
 impl Stage {
     /// With so many warm sandboxes.
     pub async fn new(slots: usize) -> Stage {
+        // where tests have their registries
+        let registries = LocalAccess::Only(vec!["127.0.0.1".parse().unwrap()]);
+        let policy = Policy {
+            local: registries,
+            ..Policy::default()
+        };
+        Stage::under(slots, policy).await
+    }
+
+    /// On a machine whose owner says what jobs may do there.
+    pub async fn under(slots: usize, policy: Policy) -> Stage {
         let folder = tempfile::tempdir().unwrap();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let config = EngineConfig {
@@ -51,6 +62,7 @@ impl Stage {
             data: folder.path().join("data"),
             socket: None,
             limits: Limits::default(),
+            policy,
         };
         let engine = Engine::connect(config, tasks.clone(), stop.clone()).await.unwrap();
         let pool_config = PoolConfig {

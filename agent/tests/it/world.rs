@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use agent::engine::{Engine, EngineConfig, Limits, reap};
+use agent::engine::{Engine, EngineConfig, Limits, LocalAccess, Policy, reap};
 use agent::sandbox::{Pool, PoolConfig, Want};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -44,7 +44,11 @@ impl World {
             agent: agent.clone(),
             data: data.path().to_owned(),
             socket,
-            limits: Limits::of_this_machine(),
+            limits: Limits::for_slots(1, Limits::most_of_this_machine()),
+            policy: Policy {
+                local: LocalAccess::Only(vec!["127.0.0.1".parse().unwrap()]), // where tests have their registries
+                ..Policy::default()
+            },
         };
         let engine = Engine::connect(config, tasks.clone(), stop.clone()).await.unwrap();
         World {

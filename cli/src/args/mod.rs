@@ -3,6 +3,7 @@
 mod ask;
 mod here;
 mod kept;
+mod machine;
 mod reports;
 mod serve;
 mod shell;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::machine::Machine;
 use super::{Json, key_value, size};
 
 /// `drover up`
@@ -27,6 +28,8 @@ pub struct Up {
     /// The most that the log of a step or service may have; of more its begin and end are kept [default: 64m; 0: any]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub log_limit: Option<u64>,
+    #[command(flatten)]
+    pub machine: Machine,
 }
 
 /// `drover coordinator`
@@ -64,6 +67,8 @@ pub struct Agent {
     /// Speak to a coordinator on another machine without TLS: token and secrets can be read on the way
     #[arg(long)]
     pub insecure_http: bool,
+    #[command(flatten)]
+    pub machine: Machine,
     /// Look after agents instead
     #[command(subcommand)]
     pub look: Option<Agents>,

@@ -27,6 +27,7 @@ pub async fn doctor(arguments: &Arguments, json: bool) -> anyhow::Result<Exit> {
     let data = settings::data_folder(arguments)?;
     let findings = vec![
         engine().await,
+        firewall().await,
         git(),
         disk(&data),
         clock(),
@@ -61,6 +62,27 @@ async fn engine() -> Finding {
             says: error.to_string(),
             help: Some("install and start one (Debian: apt-get install docker.io), or set DOCKER_HOST".to_owned()),
         },
+    }
+}
+
+/// A machine without rules works; whoever runs jobs of strangers on it should know.
+async fn firewall() -> Finding {
+    let looked = agent::engine::firewall::look().await;
+    let (says, help) = match looked {
+        Ok(()) => (
+            "an agent can keep jobs from this machine's own addresses".to_owned(),
+            None,
+        ),
+        Err(why) => (
+            format!("jobs can reach this machine's own addresses: {why}"),
+            Some("run the agent as root (or with NET_ADMIN) where iptables is installed, beside the engine".to_owned()),
+        ),
+    };
+    Finding {
+        what: "firewall",
+        ok: true,
+        says,
+        help,
     }
 }
 

@@ -40,6 +40,8 @@ pub async fn up(arguments: &Arguments, up: &Up) -> anyhow::Result<Exit> {
         name: host_name(),
         once: false,
         log_limit: up.log_limit,
+        policy: up.machine.policy(),
+        holds: up.machine.holds(),
     };
     let agent = daemon::run(config, stop.clone()).await;
     if let Err(error) = &agent {
@@ -145,6 +147,8 @@ pub async fn agent(arguments: &Arguments, command: &Agent) -> anyhow::Result<Exi
         name,
         once: command.once,
         log_limit: command.log_limit,
+        policy: command.machine.policy(),
+        holds: command.machine.holds(),
     };
     daemon::run(config, signals()?).await?;
     Ok(Exit::Passed)

@@ -1,5 +1,5 @@
 //! The pushes that were processed, reference by reference: what tells a delivery that is late, or comes again, from a
-//! new one. A decision counts only if nothing came in between since the repository was asked ([`Admitted::Moved`]).
+//! new one. A decision counts only if nothing came in between since the repository was asked (`Admitted::Moved`).
 
 use protocol::ids::RepositoryId;
 

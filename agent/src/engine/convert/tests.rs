@@ -253,6 +253,6 @@ fn an_anchor_can_do_nothing_but_stand() {
 #[test]
 fn a_network_is_a_bridge_with_our_labels() {
     let labels = Labels::from([(labels::SANDBOX.into(), "s1".into())]);
-    let body = serde_json::to_value(network_body("drover-s1", &labels, "a1")).unwrap();
+    let body = serde_json::to_value(network_body("drover-s1", &labels, "a1", None)).unwrap();
     insta::assert_snapshot!(sorted(body).to_string(), @r#"{"Driver":"bridge","Labels":{"drover.agent":"a1","drover.sandbox":"s1"},"Name":"drover-s1"}"#);
 }

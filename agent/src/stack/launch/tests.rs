@@ -25,6 +25,7 @@ fn image() -> ImageInfo {
         stop_signal: Some("SIGINT".into()),
         health: None,
         platform: "linux/amd64".into(),
+        on_build: Vec::new(),
     }
 }
 

@@ -6,8 +6,9 @@ mod work;
 
 use std::path::PathBuf;
 
+use agent::attempt::hold::HoldLimits;
 use agent::daemon::{self, AgentConfig, Stop};
-use agent::engine;
+use agent::engine::{self, Policy};
 use job_specs::model::JobSpec;
 use protocol::ids::AttemptId;
 use protocol::lease::Lease;
@@ -52,6 +53,8 @@ impl Site {
             name: "tester".into(),
             once: false,
             log_limit: None,
+            policy: Policy::default(),
+            holds: HoldLimits::default(),
         }
     }
 

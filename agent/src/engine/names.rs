@@ -1,0 +1,159 @@
+//! Names that images have for the time of a push. All jobs share one engine, and everybody looks images up by name
+//! there; so what is built has no name but while it is sent, and then the name means again what it meant before.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+
+use bollard::query_parameters::RemoveImageOptions;
+use job_specs::images::{familiar, is_reserved};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::connect::Engine;
+use super::error::EngineError;
+use super::login::Login;
+use super::push::Pushed;
+
+/// Notes of names that are given away just now, in the agent's data folder.
+const FOLDER: &str = "pushing";
+
+/// Who holds a name.
+#[derive(Default)]
+pub(crate) struct Names(StdMutex<BTreeMap<String, Arc<Mutex<()>>>>);
+
+/// A name that is given away.
+#[derive(Debug, Serialize, Deserialize)]
+struct Lent {
+    reference: String,
+    /// What it is given to.
+    image: String,
+    /// What it meant before.
+    before: Option<String>,
+}
+
+impl Names {
+    /// Waits until nobody else gives the name away.
+    async fn hold(&self, name: &str) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            names.retain(|_, lock| Arc::strong_count(lock) > 1);
+            names.entry(name.to_owned()).or_default().clone()
+        };
+        lock.lock_owned().await
+    }
+}
+
+impl Engine {
+    /// Sends the image to a registry under that name, which it has here no longer than that takes.
+    ///
+    /// # Errors
+    /// As [`Engine::push`]; `NotAllowed`: the name is not one that a job may push to from here.
+    pub async fn push_as(&self, image: &str, reference: &str, login: Option<&Login>) -> Result<Pushed, EngineError> {
+        if is_reserved(reference) {
+            return Err(EngineError::NotAllowed {
+                detail: format!("`{reference}` is a name of the agent's own"),
+            });
+        }
+        self.may_ask_registry(reference).await?;
+        // in a task of its own: whoever gives the push up must not leave the name behind
+        let (engine, image, reference) = (self.clone(), image.to_owned(), reference.to_owned());
+        let login = login.cloned();
+        let (given_up, gone) = tokio::sync::oneshot::channel::<()>();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        self.spawn(async move {
+            let _held = engine.inner.names.hold(&familiar(&reference)).await;
+            let pushed = engine.push_lent(&image, &reference, login.as_ref(), gone).await;
+            let _ = tell.send(pushed); // whoever asked may be gone
+        });
+        let pushed = told.await.map_err(|_| EngineError::Stopping)?;
+        drop(given_up);
+        pushed
+    }
+
+    async fn push_lent(
+        &self,
+        image: &str,
+        reference: &str,
+        login: Option<&Login>,
+        given_up: tokio::sync::oneshot::Receiver<()>,
+    ) -> Result<Pushed, EngineError> {
+        let lent = Lent {
+            reference: reference.to_owned(),
+            image: image.to_owned(),
+            before: self.id_of(reference).await?,
+        };
+        let note = self
+            .inner
+            .config
+            .data
+            .join(FOLDER)
+            .join(uuid::Uuid::now_v7().simple().to_string());
+        write_note(&note, &lent).map_err(EngineError::io("note a name that is given away"))?;
+        let push = async {
+            self.tag(image, reference).await?;
+            self.push(reference, login).await
+        };
+        let pushed = tokio::select! {
+            pushed = push => pushed,
+            _ = given_up => Err(EngineError::Stopping),
+        };
+        match self.take_back(&lent).await {
+            Ok(()) => {
+                let _ = std::fs::remove_file(&note); // read again at the next start, it does no harm
+            }
+            Err(error) => tracing::warn!(reference, %error, "a name cannot be taken back from an image yet"),
+        }
+        pushed
+    }
+
+    /// Names that an earlier life of the agent gave away mean again what they meant before.
+    pub(crate) async fn take_names_back(&self) {
+        let folder = self.inner.config.data.join(FOLDER);
+        for note in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let lent: Option<Lent> = std::fs::read(note.path())
+                .ok()
+                .and_then(|text| serde_json::from_slice(&text).ok());
+            if let Some(lent) = lent
+                && let Err(error) = self.take_back(&lent).await
+            {
+                tracing::warn!(reference = lent.reference, %error, "a name cannot be taken back from an image");
+                continue;
+            }
+            let _ = std::fs::remove_file(note.path());
+        }
+    }
+
+    async fn take_back(&self, lent: &Lent) -> Result<(), EngineError> {
+        if self.id_of(&lent.reference).await?.as_deref() != Some(lent.image.as_str()) {
+            return Ok(()); // it was never given, or somebody else has it by now
+        }
+        match &lent.before {
+            Some(before) if *before == lent.image => Ok(()),
+            Some(before) => self.tag(before, &lent.reference).await,
+            None => {
+                // an image that loses its last name is removed, and with it what the next build would use again; one
+                // that loses it to another image is not
+                self.tag(self.anchor_image(), &lent.reference).await?;
+                let options = RemoveImageOptions {
+                    noprune: true,
+                    ..RemoveImageOptions::default()
+                };
+                let removed = self.docker().remove_image(&lent.reference, Some(options), None).await;
+                removed.map_err(|error| EngineError::of("take a name from an image", error))?;
+                Ok(())
+            }
+        }
+    }
+
+    async fn id_of(&self, reference: &str) -> Result<Option<String>, EngineError> {
+        Ok(self.named_image(reference).await?.map(|image| image.id.clone()))
+    }
+}
+
+fn write_note(note: &Path, lent: &Lent) -> std::io::Result<()> {
+    if let Some(folder) = note.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    crate::attempt::folder::write_whole(note, &serde_json::to_vec(lent)?)
+}

@@ -1,0 +1,79 @@
+//! What the owner of an agent's machine decides: the options that `up` and `agent` share.
+
+use agent::attempt::hold::HoldLimits;
+use agent::engine::{Firewall, HostImages, Limits, LocalAccess, LocalPlace, Policy};
+use clap::{Args, ValueEnum};
+
+/// What jobs may do on this machine
+#[derive(Debug, Args)]
+pub struct Machine {
+    /// An address of this machine or its network that jobs, builds and pulls may reach all the same; may be repeated
+    #[arg(long, env = "DROVER_ALLOW_LOCAL", value_name = "HOST[:PORT]", value_delimiter = ',')]
+    pub allow_local: Vec<LocalPlace>,
+    /// Who may use images that were put on this machine by hand
+    #[arg(long, value_name = "WHO", default_value = "all")]
+    pub host_images: WhoseImages,
+    /// Whether rules of the firewall keep jobs from this machine: `required` runs no untrusted job without them
+    #[arg(long, env = "DROVER_FIREWALL", value_name = "HOW", default_value = "auto")]
+    pub firewall: Rules,
+    /// Memory of one container at most [default: seven eighths of the machine's]
+    #[arg(long, value_name = "SIZE", value_parser = super::size)]
+    pub max_memory: Option<u64>,
+    /// Failed jobs that are held at once
+    #[arg(long, value_name = "N", default_value_t = HoldLimits::default().agent)]
+    pub max_held: usize,
+}
+
+/// `--host-images`
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum WhoseImages {
+    /// Every job
+    All,
+    /// Jobs of trusted builds
+    Trusted,
+    /// No job
+    Nobody,
+}
+
+/// `--firewall`
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Rules {
+    /// Set where that is possible
+    Auto,
+    /// Needed for untrusted jobs
+    Required,
+    /// None
+    Off,
+}
+
+impl Machine {
+    /// As the agent wants it.
+    pub fn policy(&self) -> Policy {
+        let most = Limits::most_of_this_machine();
+        Policy {
+            local: LocalAccess::Only(self.allow_local.clone()),
+            host_images: match self.host_images {
+                WhoseImages::All => HostImages::All,
+                WhoseImages::Trusted => HostImages::Trusted,
+                WhoseImages::Nobody => HostImages::Nobody,
+            },
+            firewall: match self.firewall {
+                Rules::Auto => Firewall::Auto,
+                Rules::Required => Firewall::Required,
+                Rules::Off => Firewall::Off,
+            },
+            most: Limits {
+                memory_bytes: self.max_memory.or(most.memory_bytes),
+                ..most
+            },
+        }
+    }
+
+    /// How many failed jobs stay.
+    pub fn holds(&self) -> HoldLimits {
+        HoldLimits {
+            agent: self.max_held,
+            ..HoldLimits::default()
+        }
+    }
+}
