@@ -91,10 +91,10 @@ pub enum WalkError {
     /// There are more than [`MOST_ENTRIES`].
     #[error("there are more than {MOST_ENTRIES} files")]
     TooMany,
-    /// A name is longer than [`LONGEST_NAME`].
+    /// A name is longer than `LONGEST_NAME`.
     #[error("the name of a file has more than {LONGEST_NAME} bytes: `{0}…`")]
     LongName(String),
-    /// All names together are longer than [`MOST_NAME_BYTES`].
+    /// All names together are longer than `MOST_NAME_BYTES`.
     #[error("the names of the files have more than {} MiB together", MOST_NAME_BYTES >> 20)]
     LongNames,
     /// A folder cannot be read.
