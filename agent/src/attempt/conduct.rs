@@ -120,7 +120,7 @@ fn refusal(job: &Job) -> Option<AttemptResult> {
     for line in trust::cut(&job.input.spec, policy.most) {
         job.voice.say(line);
     }
-    if let (false, firewall::Standing::Missing(why)) = (job.input.trusted, &standing) {
+    if let (false, firewall::FirewallState::Missing(why)) = (job.input.trusted, &standing) {
         job.voice
             .say(format!("this job can reach addresses of the agent's machine: {why}"));
     }

@@ -4,7 +4,7 @@
 use job_specs::model::{JobSpec, ServiceSpec};
 
 use super::AttemptInput;
-use crate::engine::firewall::Standing;
+use crate::engine::firewall::FirewallState;
 use crate::engine::{Firewall, Limits};
 
 /// Capabilities that every container has, less those that we take away: a service may name them.
@@ -33,11 +33,11 @@ pub enum Refusal {
 }
 
 /// Why the job is not run here.
-pub fn refusal(input: &AttemptInput, firewall: Firewall, standing: &Standing) -> Option<Refusal> {
+pub fn refusal(input: &AttemptInput, firewall: Firewall, standing: &FirewallState) -> Option<Refusal> {
     if input.trusted {
         return None;
     }
-    if let (Firewall::Required, Standing::Missing(why)) = (firewall, standing) {
+    if let (Firewall::Required, FirewallState::Missing(why)) = (firewall, standing) {
         return Some(Refusal::Agent(format!(
             "this agent runs no code that is not trusted, because it cannot keep jobs from its machine's own addresses: {why}"
         )));
@@ -114,11 +114,11 @@ mod tests {
 
     #[test]
     fn without_rules_no_code_runs_that_is_not_trusted_where_they_are_required() {
-        let missing = Standing::Missing("there is no iptables".into());
+        let missing = FirewallState::Missing("there is no iptables".into());
         let told = refusal(&input(false), Firewall::Required, &missing);
         assert!(matches!(told, Some(Refusal::Agent(why)) if why.contains("no iptables")));
         assert_eq!(refusal(&input(true), Firewall::Required, &missing), None);
         assert_eq!(refusal(&input(false), Firewall::Auto, &missing), None);
-        assert_eq!(refusal(&input(false), Firewall::Required, &Standing::Set), None);
+        assert_eq!(refusal(&input(false), Firewall::Required, &FirewallState::Set), None);
     }
 }

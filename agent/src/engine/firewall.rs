@@ -29,11 +29,11 @@ const LINK_LOCAL: [&str; 2] = ["169.254.0.0/16", "fe80::/10"];
 
 /// Whether the rules stand.
 #[derive(Debug, Default)]
-pub(crate) struct Wall(Mutex<Standing>);
+pub(crate) struct Wall(Mutex<FirewallState>);
 
 /// How the rules stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Standing {
+pub enum FirewallState {
     /// Nobody asked for them.
     #[default]
     Off,
@@ -85,7 +85,7 @@ impl Engine {
 
     /// Takes the rules away when nothing of this agent is left that they are for.
     pub async fn lower_firewall(&self) {
-        if self.firewall() != Standing::Set || bridges(&agent_digits(&self.inner.config.agent)) {
+        if self.firewall() != FirewallState::Set || bridges(&agent_digits(&self.inner.config.agent)) {
             return;
         }
         let rules = self.rules().await;
@@ -97,13 +97,13 @@ impl Engine {
     }
 
     /// How the rules stand.
-    pub fn firewall(&self) -> Standing {
+    pub fn firewall(&self) -> FirewallState {
         self.inner.wall.get()
     }
 
     /// The name of a new network's bridge, when the rules are to find it.
     pub(crate) fn bridge_name(&self) -> Option<String> {
-        if self.firewall() == Standing::Off {
+        if self.firewall() == FirewallState::Off {
             return None;
         }
         let random = uuid::Uuid::now_v7().simple().to_string();
@@ -118,8 +118,8 @@ impl Engine {
     /// A network was made: where its bridge is not to be seen the rules do not count.
     pub(crate) fn look_for_bridge(&self, bridge: &str) {
         let here = std::path::Path::new("/sys/class/net").join(bridge);
-        if self.firewall() == Standing::Set && std::fs::symlink_metadata(here).is_err() {
-            self.note_standing(Standing::Missing(
+        if self.firewall() == FirewallState::Set && std::fs::symlink_metadata(here).is_err() {
+            self.note_standing(FirewallState::Missing(
                 "the agent is not in the network namespace of the engine (run its container with `network_mode: host`)"
                     .into(),
             ));
@@ -127,15 +127,15 @@ impl Engine {
     }
 
     async fn set_rules(&self) {
-        if let Standing::Missing(why) = self.firewall()
+        if let FirewallState::Missing(why) = self.firewall()
             && why.contains("network namespace")
         {
             return; // nothing that we do changes that
         }
         let rules = self.rules().await;
         let standing = match rules.set(Family::V4).await {
-            Ok(()) => Standing::Set,
-            Err(error) => Standing::Missing(error.to_string()),
+            Ok(()) => FirewallState::Set,
+            Err(error) => FirewallState::Missing(error.to_string()),
         };
         if has_ipv6()
             && let Err(error) = rules.set(Family::V6).await
@@ -145,15 +145,15 @@ impl Engine {
         self.note_standing(standing);
     }
 
-    fn note_standing(&self, standing: Standing) {
+    fn note_standing(&self, standing: FirewallState) {
         let before = self.inner.wall.replace(standing.clone());
         if before == standing {
             return;
         }
         match standing {
-            Standing::Set => tracing::info!("the firewall keeps jobs from this machine's own addresses"),
-            Standing::Off => {}
-            Standing::Missing(why) => tracing::warn!(
+            FirewallState::Set => tracing::info!("the firewall keeps jobs from this machine's own addresses"),
+            FirewallState::Off => {}
+            FirewallState::Missing(why) => tracing::warn!(
                 why,
                 "jobs can reach this machine's own addresses and a cloud's metadata: the firewall has no rules for them"
             ),
@@ -180,11 +180,11 @@ impl Engine {
 }
 
 impl Wall {
-    fn get(&self) -> Standing {
+    fn get(&self) -> FirewallState {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn replace(&self, standing: Standing) -> Standing {
+    fn replace(&self, standing: FirewallState) -> FirewallState {
         std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), standing)
     }
 }

@@ -178,7 +178,7 @@ pub enum Draining {
 
 /// What an agent that calls is to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct AgentSettings {
     /// Whether it takes new work.
     pub draining: Draining,
     /// Its labels, whatever it asks for.
@@ -189,7 +189,7 @@ pub struct Standing {
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn seen(store: &Store, agent: &AgentId, seen: &Seen) -> Result<Standing, StoreError> {
+pub async fn seen(store: &Store, agent: &AgentId, seen: &Seen) -> Result<AgentSettings, StoreError> {
     let sql = "select labels, asked_labels, slots, software, version, capabilities, draining, seen_at from agents
                where id = $1 and removed_at is null";
     let row = store
@@ -210,7 +210,7 @@ pub async fn seen(store: &Store, agent: &AgentId, seen: &Seen) -> Result<Standin
         true => Draining::Yes,
         false => Draining::No,
     };
-    Ok(Standing { draining, labels })
+    Ok(AgentSettings { draining, labels })
 }
 
 fn said(row: &Row) -> Result<Seen, DbError> {

@@ -138,7 +138,7 @@ async fn a_job_reaches_the_world_and_its_services_but_not_the_machine() {
     let stage = Stage::under(0, policy(&[&format!("{own}:{}", open.port)])).await;
     let rules_of = Rules::of(&stage.context.engine.config().agent);
     stage.context.engine.raise_firewall().await;
-    assert_eq!(stage.context.engine.firewall(), firewall::Standing::Set);
+    assert_eq!(stage.context.engine.firewall(), firewall::FirewallState::Set);
     let gateway = "$(ip route | sed -n 's/^default via \\([0-9.]*\\).*/\\1/p')";
     let mut spec = job(vec![
         asks(&bridge, victim.port),

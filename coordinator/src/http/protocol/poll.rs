@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::http::access::AgentCaller;
 use crate::http::error::ApiError;
 use crate::http::extract::Json as Body;
-use crate::store::agents::{Draining, Seen, Standing};
+use crate::store::agents::{AgentSettings, Draining, Seen};
 use crate::store::queue::{Claim, Claimed, Hold};
 use crate::store::{Change, Store, StoreError, agents, artifacts, queue, secrets};
 
@@ -168,7 +168,7 @@ impl Caller<'_> {
     }
 
     /// Renews what it holds and looks for more.
-    async fn ask(&mut self, standing: &Standing) -> Result<PollAnswer, ApiError> {
+    async fn ask(&mut self, standing: &AgentSettings) -> Result<PollAnswer, ApiError> {
         let store = &self.app.store;
         let (resumed, held): (Vec<Held>, Vec<Held>) = self.poll.held.iter().cloned().partition(|held| held.resume);
         // From the second time on, what was asked for again is held like the rest.
