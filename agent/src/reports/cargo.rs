@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::lines::{micros, records};
 use super::text::gather;
-use super::{Parsed, Problem};
+use super::{Cases, Parsed, Problem};
 
 #[derive(Deserialize)]
 struct Record {
@@ -30,7 +30,7 @@ pub fn parse(file: &str, bytes: &[u8]) -> Parsed {
     let mut report = Report {
         file,
         seen: 0,
-        cases: Vec::new(),
+        cases: Cases::default(),
         started: HashMap::new(),
     };
     let problem = records(bytes, |record| report.take(record));
@@ -40,7 +40,7 @@ pub fn parse(file: &str, bytes: &[u8]) -> Parsed {
 struct Report<'a> {
     file: &'a str,
     seen: usize,
-    cases: Vec<TestCase>,
+    cases: Cases,
     /// Tests that began, by name, each with its place in the order.
     started: HashMap<String, usize>,
 }
@@ -111,9 +111,6 @@ impl Report<'_> {
             self.cases.push(case);
         }
         let nothing = || Problem::new("has JSON, but nothing of a test: was libtest's JSON meant?");
-        Parsed {
-            problem: problem.or_else(|| (self.seen == 0).then(nothing)),
-            cases: self.cases,
-        }
+        self.cases.parsed(problem.or_else(|| (self.seen == 0).then(nothing)))
     }
 }

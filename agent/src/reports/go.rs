@@ -1,14 +1,14 @@
 //! `go test -json` (test2json): one event a line. A package that does not build, or whose process dies, is a case of its
 //! own, so that no failure is lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::reports::{TestCase, TestStatus};
 use serde::Deserialize;
 
 use super::lines::{micros, records};
 use super::text::gather;
-use super::{Parsed, Problem};
+use super::{Cases, Parsed, Problem};
 
 /// The case that stands for a package.
 const PACKAGE: &str = "(the package itself)";
@@ -33,20 +33,17 @@ pub fn parse(bytes: &[u8]) -> Parsed {
     let problem = records(bytes, |record| report.take(record));
     let nothing = || Problem::new("has JSON, but no event of `go test -json`");
     let problem = problem.or_else(|| (report.seen == 0).then(nothing));
-    let left: Vec<String> = report.open.keys().map(|(package, _)| package.clone()).collect();
+    let left: BTreeSet<String> = report.open.keys().map(|(package, _)| package.clone()).collect();
     for package in left {
         report.lost(&package);
     }
-    Parsed {
-        cases: report.cases,
-        problem,
-    }
+    report.cases.parsed(problem)
 }
 
 #[derive(Default)]
 struct Report {
     seen: usize,
-    cases: Vec<TestCase>,
+    cases: Cases,
     /// What tests (and, under no name, packages) that are not over have printed.
     open: BTreeMap<(String, String), String>,
     /// Failed cases of the package that runs.

@@ -12,7 +12,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
 use super::text::gather;
-use super::{Parsed, Problem};
+use super::{Cases, Parsed, Problem};
 use values::{Attributes, referenced, seconds};
 
 /// Elements in each other; real reports have six.
@@ -45,10 +45,7 @@ pub fn parse(bytes: &[u8]) -> Parsed {
             Err(error) => break at(reader.error_position(), not_xml(&error)),
         }
     };
-    Parsed {
-        cases: report.cases,
-        problem,
-    }
+    report.cases.parsed(problem)
 }
 
 fn not_xml(error: &Error) -> String {
@@ -114,7 +111,7 @@ struct OpenCase {
 /// What has been read.
 #[derive(Default)]
 struct Report {
-    cases: Vec<TestCase>,
+    cases: Cases,
     open: Vec<Element>,
     case: Option<OpenCase>,
     has_root: bool,
@@ -247,7 +244,10 @@ impl Report {
         let of_suite =
             ended == Element::Outcome && !self.open.contains(&Element::Case) && !self.open.contains(&Element::Outcome);
         if ended == Element::Case || of_suite {
-            self.cases.extend(self.case.take().map(OpenCase::close));
+            self.case
+                .take()
+                .into_iter()
+                .for_each(|case| self.cases.push(case.close()));
         }
     }
 

@@ -26,13 +26,66 @@ pub const MAX_FILE: u64 = 30 * 1024 * 1024;
 /// Bytes of all reports of a job that are read.
 pub const MAX_BYTES: u64 = 200 * 1024 * 1024;
 
+/// Bytes of the cases of one report: the name of a suite is repeated in each of its cases, so a small file could fill the
+/// memory.
+pub const MAX_CASE_BYTES: usize = 64 * 1024 * 1024;
+
 /// What a parser makes of one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parsed {
-    /// What could be read; also what stood before the place of a problem.
+    /// What could be read; also what stood before the place of a problem. The first [`MAX_CASES`].
     pub cases: Vec<TestCase>,
+    /// Cases beyond that number, or beyond [`MAX_CASE_BYTES`].
+    pub left_out: usize,
     /// Why that is not all.
     pub problem: Option<Problem>,
+}
+
+/// Room for the cases of one file.
+#[derive(Debug, Default)]
+struct Room {
+    cases: usize,
+    bytes: usize,
+    left_out: usize,
+}
+
+impl Room {
+    /// Whether a case of so many bytes of text is kept; else it is counted. Once one is left out, so are all that follow.
+    fn takes(&mut self, text: usize) -> bool {
+        let bytes = self.bytes.saturating_add(text).saturating_add(size_of::<TestCase>());
+        if self.left_out > 0 || self.cases == MAX_CASES || bytes > MAX_CASE_BYTES {
+            self.left_out += 1;
+            return false;
+        }
+        self.cases += 1;
+        self.bytes = bytes;
+        true
+    }
+}
+
+/// The cases of one file, as far as there is room.
+#[derive(Debug, Default)]
+struct Cases {
+    kept: Vec<TestCase>,
+    room: Room,
+}
+
+impl Cases {
+    fn push(&mut self, case: TestCase) {
+        let message = case.message.as_ref().map_or(0, String::len);
+        let file = case.file.as_ref().map_or(0, String::len);
+        if self.room.takes(case.suite.len() + case.name.len() + message + file) {
+            self.kept.push(case);
+        }
+    }
+
+    fn parsed(self, problem: Option<Problem>) -> Parsed {
+        Parsed {
+            cases: self.kept,
+            left_out: self.room.left_out,
+            problem,
+        }
+    }
 }
 
 /// Why a report cannot be read, or not to its end.
@@ -130,20 +183,28 @@ impl Reader<'_> {
                 MAX_BYTES >> 20
             ));
         }
-        let Parsed { cases, problem } = parse(format, file, &bytes);
-        self.add(file, cases);
-        if let Some(Problem { at, what }) = problem {
+        let parsed = parse(format, file, &bytes);
+        self.add(file, parsed.cases, parsed.left_out);
+        if let Some(Problem { at, what }) = parsed.problem {
             let place = at.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
             self.trouble(format!("report {file}{place} {what}"));
         }
     }
 
-    fn add(&mut self, file: &str, cases: Vec<TestCase>) {
+    fn add(&mut self, file: &str, cases: Vec<TestCase>, left_out: usize) {
         let room = MAX_CASES - self.report.cases.len();
-        if cases.len() > room {
-            let count = cases.len();
+        let (count, kept) = (cases.len() + left_out, cases.len().min(room));
+        if count > kept {
+            let why = if kept == room {
+                format!("{MAX_CASES} are kept of one job")
+            } else {
+                format!(
+                    "{} MB of names and messages are kept of one report",
+                    MAX_CASE_BYTES >> 20
+                )
+            };
             self.trouble(format!(
-                "report {file} is cut off: of its {count} test cases {room} are kept, because {MAX_CASES} are kept of one job"
+                "report {file} is cut off: of its {count} test cases {kept} are kept, because {why}"
             ));
         }
         let masker = self.masker;

@@ -5,7 +5,7 @@ use protocol::reports::{TestCase, TestStatus};
 
 use super::lines::micros;
 use super::text::gather;
-use super::{Parsed, Problem};
+use super::{MAX_CASE_BYTES, Parsed, Problem, Room};
 
 /// Subtests in each other; deeper ones count as the deepest.
 const MAX_DEPTH: usize = 32;
@@ -50,6 +50,7 @@ struct Report {
     is_tap: bool,
     bail_out: Option<String>,
     problem: Option<Problem>,
+    room: Room,
 }
 
 impl Report {
@@ -108,15 +109,24 @@ impl Report {
         let skipped = below.iter().find_map(|level| level.skipped.clone());
         let mut inner: Vec<Open> = below.into_iter().flat_map(|level| level.cases).collect();
         let explained = inner.iter().any(|open| open.case.status == TestStatus::Failed);
+        let is_leaf = inner.is_empty();
+        self.room.bytes = self
+            .room
+            .bytes
+            .saturating_add(inner.len().saturating_mul(line.name.len()));
+        if self.room.bytes > MAX_CASE_BYTES {
+            self.room.left_out += std::mem::take(&mut inner).len();
+        }
         for open in &mut inner {
             open.path.push(line.name.clone());
             open.failed = false;
         }
+        let counts = is_leaf || line.status == TestStatus::Failed && !explained;
+        let kept = counts && self.room.takes(line.name.len());
         let level = self.level(depth);
         level.lines += 1;
-        let is_leaf = inner.is_empty();
         level.cases.extend(inner);
-        if is_leaf || line.status == TestStatus::Failed && !explained {
+        if kept {
             let mut open = line.open();
             if is_leaf && let Some(why) = skipped {
                 open.case.status = TestStatus::Skipped;
@@ -128,7 +138,8 @@ impl Report {
 
     /// Remarks after a failed test are its message.
     fn comment(&mut self, depth: usize, comment: &str) {
-        if comment.starts_with("Subtest") {
+        // Once tests are left out, a remark is mostly about one of those.
+        if comment.starts_with("Subtest") || self.room.left_out > 0 {
             return;
         }
         let Some(open) = self.levels.get_mut(depth).and_then(|level| level.cases.last_mut()) else {
@@ -141,7 +152,9 @@ impl Report {
 
     fn yaml_line(&mut self, line: &str) {
         let last = self.levels.iter_mut().rev().find_map(|level| level.cases.last_mut());
-        let Some(open) = last else { return };
+        let Some(open) = last.filter(|_| self.room.left_out == 0) else {
+            return;
+        };
         if let Some(millis) = line.trim().strip_prefix("duration_ms:") {
             let millis: Option<f64> = millis.trim().parse().ok();
             open.case.duration_us = micros(millis.map(|millis| millis / 1e3));
@@ -154,8 +167,8 @@ impl Report {
         if !self.is_tap {
             let what = "is not TAP: it has no test line and no plan";
             return Parsed {
-                cases: Vec::new(),
                 problem: Some(Problem::new(what)),
+                ..Parsed::default()
             };
         }
         let top = &self.levels[0];
@@ -181,6 +194,7 @@ impl Report {
         }
         Parsed {
             cases,
+            left_out: self.room.left_out,
             problem: self.problem,
         }
     }

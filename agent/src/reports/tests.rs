@@ -74,6 +74,21 @@ fn the_reports_of_a_job_are_read_and_what_is_wrong_is_said() {
     assert_eq!(summary(&report), "reports: 3 tests, 1 failed");
 }
 
+/// The name of a suite comes again in each of its cases.
+#[test]
+fn a_small_report_does_not_fill_the_memory() {
+    let suite = "s".repeat(1 << 20);
+    let cases = "<testcase name=\"a\"/>".repeat(1_000);
+    let junit = format!("<testsuite name=\"{suite}\">{cases}</testsuite>");
+    let tap = format!("{}ok - {suite}\n", "    ok - a\n".repeat(1_000));
+    for (format, text) in [(ReportFormat::Junit, junit), (ReportFormat::Tap, tap)] {
+        let parsed = parse(format, "a", text.as_bytes());
+        let bytes: usize = parsed.cases.iter().map(|case| case.suite.len()).sum();
+        assert!(bytes <= MAX_CASE_BYTES, "{bytes}");
+        assert_eq!(parsed.cases.len() + parsed.left_out, 1_000);
+    }
+}
+
 #[test]
 fn what_is_more_than_can_be_kept_is_said() {
     let folder = tempfile::tempdir().unwrap();
