@@ -38,7 +38,7 @@ enum Task {
     Tidy,
     /// Write `docs/reference` from the tables of keys, the list of codes and the command line.
     Docs,
-    /// Read a great many mutilated job files: none may panic, be slow or take much memory.
+    /// Read a great many mutated files, payloads, archives and messages: none may panic, be slow or take much memory.
     Fuzz(fuzz::Arguments),
     /// Make the images that tests and demo use.
     Images(setup::images::Arguments),

@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("web", &["job-specs"]),
     ("protocol", &["job-specs"]),
     ("job-specs", &[]),
-    ("job-specs/fuzz", &["job-specs"]),
+    ("fuzz", &["agent", "coordinator", "gate", "protocol", "job-specs"]),
     ("xtask", &[]),
 ];
 /// Crates that compute and nothing else.

@@ -27,5 +27,4 @@ mod service_keys;
 mod service_mistakes;
 mod services;
 mod story;
-mod stress;
 mod triggers;

@@ -1,0 +1,58 @@
+//! Deliveries of forges: the body, under every forge and event.
+
+use coordinator::webhooks::{Forge, about, parse};
+
+use super::{Target, files, filled};
+use crate::mutate::Examples;
+use crate::random::Random;
+
+const FORGES: [Forge; 4] = [Forge::Generic, Forge::Github, Forge::Gitea, Forge::Forgejo];
+const EVENTS: [&str; 8] = [
+    "push",
+    "pull_request",
+    "create",
+    "delete",
+    "ping",
+    "pull_request_sync",
+    "release",
+    "",
+];
+
+pub(super) fn target() -> anyhow::Result<Target> {
+    let examples = files(&["coordinator/tests/fixtures/webhooks", "fuzz/corpus/webhook"])?;
+    let nested = |open: &str, close: &str| {
+        let half = 120 * 1024 / open.len();
+        (open.repeat(half) + &close.repeat(half)).into_bytes()
+    };
+    Ok(Target {
+        name: "webhook",
+        examples: Examples::new(examples.into_iter().map(|(_, text)| text).collect()),
+        worst: vec![
+            ("lists inside lists", nested("[", "]")),
+            ("maps inside maps", nested("{\"ref\":", "}")),
+            (
+                "commits",
+                filled(
+                    255 * 1024,
+                    "{\"ref\":\"refs/heads/a\",\"commits\":[{}",
+                    &|_| ",{}".into(),
+                    "]}",
+                ),
+            ),
+            (
+                "one key",
+                filled(255 * 1024, "{\"ref\":\"a\"", &|_| ",\"ref\":\"a\"".into(), "}"),
+            ),
+        ],
+        read: Box::new(read),
+    })
+}
+
+fn read(bytes: &[u8]) {
+    let mut random = Random::of_bytes(bytes);
+    let forge = random.pick(&FORGES);
+    let _ = about(forge, random.pick(&EVENTS), bytes);
+    for name in ["push", "pull_request", random.pick(&EVENTS)] {
+        let _ = parse(forge, name, bytes);
+    }
+}
