@@ -1,11 +1,15 @@
 //! A full disk by its name: which errors mean one, and what is said of it to people, with place and room.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use protocol::attempt::{AttemptResult, Verdict};
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
+use walkdir::WalkDir;
 
 /// With less room than this nothing works, bytes.
 const FULL: u64 = 1 << 20;
@@ -24,6 +28,31 @@ pub fn free(path: &Path) -> Option<u64> {
         stat.f_bavail
     };
     Some(blocks.saturating_mul(stat.f_frsize))
+}
+
+/// What one job may take by default: half of the disk at that path, shared among so many jobs, but not less than 10 GiB.
+/// `None` where nobody can say.
+pub fn share(path: &Path, jobs: u32) -> Option<u64> {
+    const LEAST: u64 = 10 << 30;
+    let stat = rustix::fs::statvfs(path).ok()?;
+    let half = stat.f_blocks.saturating_mul(stat.f_frsize) / 2;
+    Some((half / u64::from(jobs.max(1))).max(LEAST))
+}
+
+/// Bytes that the folders take on their disks: holes in files take nothing, a file with several names counts once, other
+/// file systems below do not count, and no link is followed. What cannot be looked at, or goes meanwhile, is left out.
+pub async fn used(folders: Vec<PathBuf>) -> u64 {
+    let counted = spawn_blocking(move || folders.iter().map(|folder| used_by(folder)).sum());
+    counted.await.unwrap_or(0)
+}
+
+fn used_by(folder: &Path) -> u64 {
+    const BLOCK: u64 = 512;
+    let mut several = BTreeSet::new();
+    let entries = WalkDir::new(folder).same_file_system(true).into_iter();
+    let metadata = entries.filter_map(|entry| entry.ok()?.metadata().ok());
+    let counts = metadata.filter(|found| found.is_dir() || found.nlink() < 2 || several.insert(found.ino()));
+    counts.map(|found| found.blocks() * BLOCK).sum()
 }
 
 /// Whether a sentence tells of a full disk or quota: ours, git's and the engine's errors end in these words.
@@ -98,6 +127,22 @@ mod tests {
     use protocol::attempt::ReasonCode;
 
     use super::*;
+
+    #[test]
+    fn what_folders_take_is_what_they_take_on_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let empty = used_by(folder.path());
+        std::fs::create_dir(at("below")).unwrap();
+        std::fs::write(at("below/one"), vec![1; 1 << 20]).unwrap();
+        std::fs::hard_link(at("below/one"), at("same")).unwrap();
+        std::fs::File::create(at("holes")).unwrap().set_len(1 << 40).unwrap();
+        std::os::unix::fs::symlink("/", at("link")).unwrap();
+        let taken = used_by(folder.path()) - empty;
+        assert!((1 << 20..(1 << 20) + (64 << 10)).contains(&taken), "{taken}");
+        assert_eq!(used_by(&at("no such folder")), 0);
+        assert!(share(folder.path(), 1_000_000) == Some(10 << 30));
+    }
 
     #[test]
     fn a_full_disk_is_told_from_other_troubles() {

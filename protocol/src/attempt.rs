@@ -281,6 +281,8 @@ pub enum ReasonCode {
     CommandNotFound,
     /// A step or service used more memory than it may.
     OutOfMemory,
+    /// The job took more of the agent's disk than it may.
+    DiskLimit,
     /// A step or the job ran longer than it may.
     Timeout,
     /// The image does not exist, or the registry refuses it.

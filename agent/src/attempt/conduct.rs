@@ -317,7 +317,9 @@ impl Run<'_> {
     fn interrupted(&mut self, interrupt: Interrupt, when: &str) -> Next {
         let result = interrupt.result(when);
         match interrupt {
-            Interrupt::Cancelled | Interrupt::AgentStopped | Interrupt::JobTimeout { .. } => Next::Over(result),
+            Interrupt::Cancelled | Interrupt::AgentStopped | Interrupt::JobTimeout { .. } | Interrupt::DiskLimit(_) => {
+                Next::Over(result)
+            }
             Interrupt::Service(failure) => {
                 tell_death(self.job, &failure);
                 self.service_lost = true;

@@ -1,11 +1,13 @@
-//! What ends an attempt from outside its steps: a cancel, the job's limit in time, a service's death.
+//! What ends an attempt from outside its steps: a cancel, the job's limits in time and on the disk, a service's death.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::attempt::{AttemptResult, Micros};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::disk_use::DiskWatch;
 use super::job::Job;
 use super::{journal, words};
 use crate::stack::{Stack, StackFailure};
@@ -24,6 +26,8 @@ pub enum Interrupt {
         /// The command that ran then, if a step did.
         running: Option<String>,
     },
+    /// It takes more of the disk than it may; what is said of it.
+    DiskLimit(String),
     /// A service that the job needs is gone.
     Service(Box<StackFailure>),
 }
@@ -35,6 +39,7 @@ impl Interrupt {
             Interrupt::Cancelled => words::cancelled(when),
             Interrupt::AgentStopped => words::broken(format!("the agent was stopped{when}")),
             Interrupt::JobTimeout { limit, running } => words::job_timeout(when, *limit, running.as_deref()),
+            Interrupt::DiskLimit(how) => words::disk_limit(when, how),
             Interrupt::Service(failure) => words::of_service(failure),
         }
     }
@@ -46,17 +51,19 @@ pub struct Interrupts {
     shutdown: CancellationToken,
     limit: Duration,
     deadline: Instant,
+    disk: DiskWatch,
 }
 
 impl Interrupts {
     /// For that job, which began at `started`.
-    pub fn new(job: &Job, cancel: CancellationToken, started: Micros) -> Interrupts {
+    pub fn new(job: &Arc<Job>, cancel: CancellationToken, started: Micros) -> Interrupts {
         let limit = Duration::from_secs(job.input.spec.timeout_secs);
         Interrupts {
             cancel,
             shutdown: job.context.shutdown.clone(),
             limit,
             deadline: Instant::now() + rest_of(limit, started),
+            disk: DiskWatch::start(job),
         }
     }
 
@@ -76,6 +83,7 @@ impl Interrupts {
                 limit: self.limit,
                 running: None,
             },
+            how = self.disk.over() => Interrupt::DiskLimit(how),
             failure = death => Interrupt::Service(Box::new(failure)),
         }
     }

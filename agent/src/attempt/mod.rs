@@ -10,6 +10,7 @@
 //! `images`, `voice` progress · `image` steps that build one · `own` what names such images · `logins` who asks registries.
 
 mod conduct;
+mod disk_use;
 mod doing;
 pub mod folder;
 pub(crate) mod ground;

@@ -100,6 +100,7 @@ pub fn limits(resources: &Resources) -> Limits {
         cpu_millis: resources.cpu_millis,
         pids: resources.pids,
         log_bytes: None,
+        disk_bytes: None,
     }
 }
 

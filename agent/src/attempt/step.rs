@@ -102,7 +102,7 @@ pub fn word_of(interrupt: &Interrupt) -> StepStatus {
     match interrupt {
         Interrupt::Cancelled | Interrupt::AgentStopped => StepStatus::Cancelled,
         Interrupt::JobTimeout { .. } => StepStatus::TimedOut,
-        Interrupt::Service(_) => StepStatus::Failed,
+        Interrupt::DiskLimit(_) | Interrupt::Service(_) => StepStatus::Failed,
     }
 }
 

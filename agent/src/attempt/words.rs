@@ -159,6 +159,12 @@ pub fn job_timeout(when: &str, limit: Duration, running: Option<&str>) -> Attemp
     AttemptResult::because(Verdict::TimedOut, ReasonCode::Timeout, sentence)
 }
 
+/// It takes more of the agent's disk than it may: `how` says what and how much.
+pub fn disk_limit(when: &str, how: &str) -> AttemptResult {
+    let sentence = format!("the job was stopped{when}: {how}");
+    AttemptResult::because(Verdict::Failed, ReasonCode::DiskLimit, sentence)
+}
+
 /// Somebody stopped it.
 pub fn cancelled(when: &str) -> AttemptResult {
     AttemptResult::because(Verdict::Cancelled, ReasonCode::Cancelled, format!("cancelled{when}"))

@@ -33,6 +33,7 @@ use tokio_util::task::TaskTracker;
 use crate::attempt::AttemptContext;
 use crate::attempt::hold::{HoldLimits, Holds};
 use crate::checkout::Mirrors;
+use crate::disk;
 use crate::engine::{Engine, EngineConfig, Kept, Limits, LocalAccess, LocalPlace, Owner, Policy};
 use crate::logs::tail::Watcher;
 use crate::sandbox::{Pool, PoolConfig};
@@ -92,6 +93,7 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
         socket: None,
         limits: Limits {
             log_bytes: config.log_limit,
+            disk_bytes: (config.policy.most.disk_bytes).or_else(|| disk::share(&config.data, config.slots)),
             ..Limits::for_slots(config.slots, config.policy.most)
         },
         policy: policy(&config),

@@ -205,6 +205,8 @@ pub struct Limits {
     pub pids: Option<u64>,
     /// Bytes of the log of a step or a service; 0: no limit.
     pub log_bytes: Option<u64>,
+    /// Bytes that a job with all its containers may have on the disk; 0 or `None`: no limit.
+    pub disk_bytes: Option<u64>,
 }
 
 /// The log of a step or a service has at most this, unless the agent is told otherwise: a million lines, which a page
@@ -226,6 +228,7 @@ impl Limits {
             cpu_millis: Some(processors() * 1000),
             pids: Some(MOST_PIDS),
             log_bytes: None,
+            disk_bytes: None,
         }
     }
 
@@ -239,6 +242,7 @@ impl Limits {
             cpu_millis: most.cpu_millis,
             pids: Some(super::convert::DEFAULT_PIDS),
             log_bytes: None,
+            disk_bytes: None,
         }
     }
 
@@ -253,6 +257,7 @@ impl Limits {
             cpu_millis: least(self.cpu_millis, most.cpu_millis),
             pids: least(self.pids, most.pids),
             log_bytes: self.log_bytes,
+            disk_bytes: self.disk_bytes,
         }
     }
 
@@ -263,6 +268,7 @@ impl Limits {
             cpu_millis: self.cpu_millis.or(default.cpu_millis),
             pids: self.pids.or(default.pids),
             log_bytes: self.log_bytes.or(default.log_bytes),
+            disk_bytes: self.disk_bytes.or(default.disk_bytes),
         }
     }
 }

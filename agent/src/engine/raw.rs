@@ -1,5 +1,6 @@
-//! Requests that carry logins, by our own hand: the client library writes them in an alphabet in which engines do not
-//! read them as soon as a password has the wrong letters (`~`, `?`, anything beyond ASCII).
+//! Requests by our own hand. Those that carry logins: the client library writes them in an alphabet in which engines do
+//! not read them as soon as a password has the wrong letters (`~`, `?`, anything beyond ASCII). And what it reads in the
+//! form of one version of the engine only.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -44,6 +45,13 @@ impl Raw {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().unix_socket(socket.to_owned()).no_proxy().build();
         client.map(Raw).map_err(|error| error.to_string())
+    }
+
+    /// What the engine answers to a question for which the client library has another form than some engines.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let request = self.0.get(format!("http://engine{path}"));
+        let bytes = begin(request).await?.bytes().await.map_err(broken)?;
+        serde_json::from_slice(&bytes).map_err(ClientError::from)
     }
 
     /// Posts, and reads the answer line by line as it comes. Dropping the stream gives the request up.

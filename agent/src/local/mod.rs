@@ -164,7 +164,7 @@ pub async fn run(
         data: folder.clone(),
         socket: None,
         limits: Limits {
-            log_bytes: Some(0), // a laptop's disk is its owner's
+            log_bytes: Some(0), // a laptop's disk is its owner's, so there is no limit of the disk either
             ..Limits::for_slots(u32::try_from(run.slots).unwrap_or(1), policy.most)
         },
         policy,

@@ -23,6 +23,7 @@ const ANCHOR_LIMITS: Limits = Limits {
     cpu_millis: None,
     pids: Some(16),
     log_bytes: None,
+    disk_bytes: None,
 };
 
 /// A network with a running anchor on it, in the hands of one holder. Give it back with [`super::Pool::put_back`].

@@ -34,6 +34,7 @@ pub(super) fn limits(service: &ServiceSpec) -> Limits {
         cpu_millis: service.cpu_millis,
         pids: service.pids_limit,
         log_bytes: None,
+        disk_bytes: None,
     }
 }
 

@@ -61,7 +61,10 @@ impl Stage {
             agent: format!("test-{}", AttemptId::generate()),
             data: folder.path().join("data"),
             socket: None,
-            limits: Limits::default(),
+            limits: Limits {
+                disk_bytes: policy.most.disk_bytes,
+                ..Limits::default()
+            },
             policy,
         };
         let engine = Engine::connect(config, tasks.clone(), stop.clone()).await.unwrap();

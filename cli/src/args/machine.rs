@@ -19,6 +19,10 @@ pub struct Machine {
     /// Memory of one container at most [default: seven eighths of the machine's]
     #[arg(long, value_name = "SIZE", value_parser = super::size)]
     pub max_memory: Option<u64>,
+    /// Disk of one job at most: workspace, containers, volumes [default: its share of half of the disk, at least 10g;
+    /// 0: any]
+    #[arg(long, value_name = "SIZE", value_parser = super::size)]
+    pub max_disk: Option<u64>,
     /// Failed jobs that are held at once
     #[arg(long, value_name = "N", default_value_t = HoldLimits::default().agent)]
     pub max_held: usize,
@@ -64,6 +68,7 @@ impl Machine {
             },
             most: Limits {
                 memory_bytes: self.max_memory.or(most.memory_bytes),
+                disk_bytes: self.max_disk,
                 ..most
             },
         }

@@ -1,7 +1,7 @@
 //! Memory, processors and processes: what nobody asked for, and who asks for too much.
 
 use agent::engine::{Limits, Policy};
-use job_specs::model::ServiceSpec;
+use job_specs::model::{JobSpec, ServiceSpec, VolumeMount, VolumeSource};
 use protocol::ids::StreamId;
 
 use super::{building, fork, run, trusted};
@@ -18,7 +18,7 @@ async fn every_container_and_build_has_limits_and_nobody_gets_more_than_the_most
             memory_bytes: Some(256 * MIB),
             cpu_millis: None,
             pids: Some(200),
-            log_bytes: None,
+            ..Limits::default()
         },
         ..Policy::default()
     };
@@ -48,6 +48,54 @@ async fn every_container_and_build_has_limits_and_nobody_gets_more_than_the_most
         said.contains("service `greedy` asks for 500 GiB of memory and gets 256 MiB"),
         "{said}"
     );
+    stage.close().await;
+}
+
+/// Wherever a job writes, it is its own end and nobody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_takes_too_much_of_the_disk_is_stopped() {
+    let policy = Policy {
+        most: Limits {
+            disk_bytes: Some(48 * MIB),
+            ..Limits::default()
+        },
+        ..Policy::default()
+    };
+    let stage = Stage::under(1, policy).await;
+    let fill = |folder: &str| format!("head -c 100000000 /dev/urandom > {folder}/big; sleep 600");
+    let filled_by_a_service = ServiceSpec {
+        command: Some(vec!["sh".into(), "-c".into(), fill("/data")]),
+        volumes: vec![VolumeMount {
+            source: VolumeSource::Nameless,
+            target: "/data".into(),
+            read_only: false,
+            create: true,
+        }],
+        ..service("db", "busybox")
+    };
+    let of_a_service = JobSpec {
+        services: vec![filled_by_a_service],
+        ..job(vec![step("sleep 600")])
+    };
+    let build = format!("FROM busybox\nRUN {} # {}\n", fill("/"), uuid::Uuid::now_v7().simple());
+    let jobs = [
+        ("workspace 9", job(vec![step(&fill("."))])),
+        ("other files of its containers 9", job(vec![step(&fill("/tmp"))])),
+        ("volumes 9", of_a_service),
+        (
+            "other files of its containers 9",
+            job(vec![building(&build, &["drover-test/disk:1"], false)]),
+        ),
+    ];
+    for (what, spec) in jobs {
+        for input in [trusted(&stage, "app", spec.clone()), fork(&stage, "app", spec)] {
+            let told = run(&stage, input).await.told();
+            assert!(told.starts_with("Failed DiskLimit: the job was stopped in step `"), "{told}");
+            assert!(told.contains(" and may take 48 MiB (") && told.contains(what), "{told}");
+        }
+    }
+    let story = run(&stage, trusted(&stage, "app", job(vec![step("echo others go on")]))).await;
+    assert_eq!(story.told(), "Passed");
     stage.close().await;
 }
 
