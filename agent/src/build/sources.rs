@@ -36,7 +36,10 @@ pub(super) struct Dockerfile {
 #[derive(Default)]
 struct Stage {
     name: String,
+    /// All that its instructions can use.
     variables: Variables,
+    /// Those that ENV says: they stay whatever ARG says, and stages that begin with this one have them.
+    env: Variables,
     triggers: Vec<String>,
 }
 
@@ -183,17 +186,21 @@ impl Dockerfile {
     ) -> Result<(), String> {
         let (command, rest) = words::parts(text);
         match command.as_str() {
-            "ARG" => self.argument(line, rest, globals, &mut stage.variables)?,
+            "ARG" => {
+                self.argument(line, rest, globals, &mut stage.variables)?;
+                stage.variables.extend(stage.env.clone());
+            }
             "ENV" => {
                 let before = stage.variables.clone();
-                for (name, value) in words::assignments(rest) {
-                    let value = self.expand(line, &value, &before)?;
+                for (name, value) in words::assignments(rest, self.escape) {
+                    let (name, value) = (self.expand(line, &name, &before)?, self.expand(line, &value, &before)?);
+                    stage.env.insert(name.clone(), value.clone());
                     stage.variables.insert(name, value);
                 }
             }
             "ADD" => {
                 let (_, rest) = words::flags(rest);
-                let mut arguments = words::arguments(rest);
+                let mut arguments = words::arguments(rest).map_err(|why| format!("line {line}: {why}"))?;
                 arguments.pop(); // where to
                 for argument in arguments {
                     let what = self.expand(line, &argument, &stage.variables)?;
@@ -209,15 +216,18 @@ impl Dockerfile {
     }
 
     fn argument(&self, line: usize, rest: &str, globals: &Variables, known: &mut Variables) -> Result<(), String> {
-        for word in words::split(rest) {
+        let before = known.clone();
+        for word in words::split(rest, self.escape) {
             let (name, default) = match word.split_once('=') {
-                Some((name, default)) => (name.to_owned(), Some(self.expand(line, default, known)?)),
-                None => (word, None),
+                Some((name, default)) => (name, Some(self.expand(line, default, &before)?)),
+                None => (word.as_str(), None),
             };
+            let name = self.expand(line, name, &before)?;
             let given = self.args.get(&name).cloned().or(default);
-            if let Some(value) = given.or_else(|| globals.get(&name).cloned()) {
-                known.insert(name, value);
-            }
+            match given.or_else(|| globals.get(&name).cloned()) {
+                Some(value) => known.insert(name, value),
+                None => known.remove(&name), // what an earlier ARG said of it
+            };
         }
         Ok(())
     }
@@ -252,14 +262,16 @@ fn begin(image: &str, stages: &[Stage], bases: &BTreeMap<String, Base>) -> Stage
         .find(|stage| stage.name == image.to_ascii_lowercase());
     if let Some(stage) = earlier.filter(|stage| !stage.name.is_empty()) {
         return Stage {
-            variables: stage.variables.clone(),
+            variables: stage.env.clone(),
+            env: stage.env.clone(),
             triggers: stage.triggers.clone(),
             ..Stage::default()
         };
     }
     let base = bases.get(image).cloned().unwrap_or_default();
     Stage {
-        variables: base.env,
+        variables: base.env.clone(),
+        env: base.env,
         triggers: base.triggers,
         ..Stage::default()
     }
@@ -285,94 +297,4 @@ fn is_url(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn args(pairs: &[(&str, &str)]) -> Variables {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
-    }
-
-    fn told(fetched: Vec<Fetch>) -> Vec<String> {
-        fetched
-            .into_iter()
-            .map(|one| format!("{} {}", one.line, one.what))
-            .collect()
-    }
-
-    #[test]
-    fn base_images_are_found_however_they_are_written() {
-        let text = "ARG BASE=one:1\nARG OTHER\nFROM $BASE AS first\nfrom --platform=linux/amd64 ${OTHER:-two} as second\n\
-                    COPY --from=first /a /b\nCOPY --from=0 /a /b\nCOPY --chown=1 --from=three:3 /a /b\n\
-                    FR\\\nOM \"four\"\nONBUILD COPY --from=five /a /b\nFROM scratch\nFROM second AS last\nFROM six\n";
-        let read = |target| {
-            Dockerfile::read(text, &args(&[("BASE", "mine")]), target)
-                .unwrap()
-                .images()
-                .unwrap()
-        };
-        assert_eq!(
-            told(read(None)),
-            ["3 mine", "4 two", "7 three:3", "8 four", "10 five", "13 six"]
-        );
-        assert_eq!(told(read(Some("first"))), ["3 mine"]);
-        assert_eq!(
-            told(read(Some("LAST"))),
-            ["3 mine", "4 two", "7 three:3", "8 four", "10 five"]
-        );
-        assert!(
-            Dockerfile::read("ARG A=x\nFROM ${A%y}\n", &args(&[]), None)
-                .unwrap()
-                .images()
-                .is_err()
-        );
-    }
-
-    #[test]
-    fn urls_are_found_however_they_are_written() {
-        let text = "ARG HOST=a.example\nFROM base AS one\nADD http://plain.example/x /x\n\
-                    ADD [\"https://list.example/x\", \"/x\"]\nARG HOST\nENV PLACE=http://$HOST/x SECOND='b c'\n\
-                    ADD --chown=1 local $PLACE /x\nadd h\"tt\"p:\\\n//split.example/ /x\nONBUILD ADD http://later.example/ /x\n\
-                    FROM one\nCOPY http://not.fetched /x\nADD http-file /x\n";
-        let base = Base {
-            env: args(&[("U", "http://env.example/")]),
-            triggers: vec!["ADD $U /x".into()],
-        };
-        let bases = BTreeMap::from([("base".to_owned(), base)]);
-        let file = Dockerfile::read(text, &args(&[]), None).unwrap();
-        assert_eq!(
-            told(file.urls(&bases).unwrap()),
-            [
-                "2 http://env.example/",
-                "3 http://plain.example/x",
-                "4 https://list.example/x",
-                "7 http://a.example/x",
-                "8 http://split.example/",
-                "11 http://later.example/",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_file_is_written_anew_with_what_is_put_in() {
-        let text = "# escape=`\n\nARG B=app:1\nFROM --platform=x $B AS web\nRUN a `\n  b\nFROM web\n";
-        let file = Dockerfile::read(text, &args(&[]), None).unwrap();
-        let bases = BTreeMap::from([("app:1".to_owned(), "sha256:7".to_owned())]);
-        let (text, lines) = file.rewritten(&bases, Some("LABEL a=b")).unwrap();
-        assert_eq!(
-            text,
-            "# escape=`\nARG B=app:1\nFROM sha256:7 AS web\nLABEL a=b\nRUN a   b\nFROM web\nLABEL a=b\n"
-        );
-        let lines: Vec<usize> = lines.into_iter().map(|(line, _)| line).collect();
-        assert_eq!(lines, [3, 4, 4, 5, 7, 7]);
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_said_with_its_line() {
-        let file = Dockerfile::read("FROM base\nADD ${U#x} /x\n", &args(&[]), None).unwrap();
-        let why = file.urls(&BTreeMap::new()).unwrap_err();
-        assert!(why.starts_with("line 2: `${U#x}`"), "{why}");
-    }
-}
+mod tests;

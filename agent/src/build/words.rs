@@ -42,9 +42,10 @@ pub(super) fn instructions(text: &str) -> Vec<Instruction> {
             continue; // also in the middle of an instruction
         }
         let line = if continued { line.trim_end() } else { trimmed };
+        // two of them are one that is meant
         let (line, goes_on) = match line.strip_suffix(escape) {
-            Some(line) => (line, true),
-            None => (line, false),
+            Some(line) if !line.ends_with(escape) => (line, true),
+            Some(_) | None => (line, false),
         };
         match all.last_mut().filter(|_| continued) {
             Some(begun) => {
@@ -83,15 +84,31 @@ pub(super) fn flags(rest: &str) -> (Vec<String>, &str) {
     let mut found = Vec::new();
     let mut rest = rest.trim_start();
     while rest.starts_with("--") {
-        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        let (flag, after) = rest.split_at(end);
-        found.push(flag.replace(['"', '\'', '\\'], ""));
+        let (flag, after) = first_word(rest);
         rest = after.trim_start();
         if flag == "--" {
             break;
         }
+        found.push(flag);
     }
     (found, rest)
+}
+
+/// The first word, without its quotes and escapes, and what comes after it. Before the arguments the escape is always
+/// a backslash.
+fn first_word(text: &str) -> (String, &str) {
+    let (mut word, mut quote) = (String::new(), None);
+    let mut characters = text.char_indices();
+    while let Some((at, c)) = characters.next() {
+        match (c, quote) {
+            ('\\', _) => word.extend(characters.next().map(|(_, c)| c)),
+            ('"' | '\'', None) => quote = Some(c),
+            (c, Some(open)) if c == open => quote = None,
+            (c, None) if c.is_whitespace() => return (word, &text[at..]),
+            _ => word.push(c),
+        }
+    }
+    (word, "")
 }
 
 /// The value of that flag.
@@ -100,22 +117,25 @@ pub(super) fn flag<'a>(flags: &'a [String], name: &str) -> Option<&'a str> {
     flags.iter().find_map(value)
 }
 
-/// The arguments: a JSON list, or words.
-pub(super) fn arguments(rest: &str) -> Vec<String> {
-    match serde_json::from_str::<Vec<String>>(rest) {
-        Ok(list) => list,
-        Err(_) => split(rest),
+/// The arguments of ADD and COPY: a JSON list, or what stands between spaces; no quote and no escape keeps a space in.
+///
+/// # Errors
+/// It begins like a list and is none: a builder that is less strict would read a list.
+pub(super) fn arguments(rest: &str) -> Result<Vec<String>, String> {
+    if !rest.starts_with('[') {
+        return Ok(rest.split_whitespace().map(str::to_owned).collect());
     }
+    serde_json::from_str(rest).map_err(|error| format!("`{rest}` is no list of texts: {error}"))
 }
 
-/// Words between spaces; quotes and escapes keep spaces in, and stay.
-pub(super) fn split(text: &str) -> Vec<String> {
+/// Words between spaces; quotes and escapes keep spaces in, and stay. In single quotes nothing is escaped.
+pub(super) fn split(text: &str, escape: char) -> Vec<String> {
     let (mut words, mut word) = (Vec::new(), String::new());
     let mut quote = None;
     let mut characters = text.chars();
     while let Some(c) = characters.next() {
         match (c, quote) {
-            ('\\', _) => {
+            (c, within) if c == escape && within != Some('\'') => {
                 word.push(c);
                 word.extend(characters.next());
             }
@@ -142,8 +162,8 @@ pub(super) fn split(text: &str) -> Vec<String> {
 }
 
 /// `A=1 B="two words"`, or `A one value`.
-pub(super) fn assignments(rest: &str) -> Vec<(String, String)> {
-    let words = split(rest);
+pub(super) fn assignments(rest: &str, escape: char) -> Vec<(String, String)> {
+    let words = split(rest, escape);
     if words.first().is_some_and(|word| !word.contains('=')) {
         let (name, value) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         return vec![(name.to_owned(), value.trim().to_owned())];
@@ -195,24 +215,28 @@ fn variable<'a>(
     out: &mut String,
 ) -> Result<&'a str, String> {
     let value = |name: &str| variables.get(name).filter(|value| !value.is_empty());
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    // others are names to the builder, too, and end elsewhere
+    let is_plain = |name: &str| name.is_ascii() && !name.starts_with(|c: char| c.is_ascii_digit());
+    let unread =
+        || format!("`{word}` has a form of variable that is not read here; write `$NAME` or `${{NAME:-value}}`");
     let Some(inner) = rest.strip_prefix('{') else {
         let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
         match name {
+            "" if after.starts_with(['@', '*', '#', '?', '-', '$', '!']) => return Err(unread()),
             "" => out.push('$'),
-            name => out.extend(value(name).map(String::as_str)),
+            name if is_plain(name) => out.extend(value(name).map(String::as_str)),
+            _ => return Err(unread()),
         }
         return Ok(after);
     };
-    let unread =
-        || format!("`{word}` has a form of variable that is not read here; write `$NAME` or `${{NAME:-value}}`");
     let end = inner.find('}').ok_or_else(unread)?;
     let (body, after) = (&inner[..end], &inner[end + 1..]);
     let name_end = body.find(|c| !is_name(c)).unwrap_or(body.len());
     let (name, form) = body.split_at(name_end);
     let other = form.get(2..).unwrap_or_default();
-    if name.is_empty() || other.contains(['$', '{', '"', '\'', escape]) {
+    if name.is_empty() || !is_plain(name) || other.contains(['$', '{', '"', '\'', escape]) {
         return Err(unread());
     }
     match (form.get(..2).unwrap_or(form), value(name)) {
@@ -231,12 +255,21 @@ mod tests {
 
     #[test]
     fn lines_are_put_together_as_the_builder_does() {
-        let text = "\u{feff}# a\nFR\\\nOM busybox\n\nRUN one && \\  \n  # why\n\n    two\nADD a b\n";
+        let text = "\u{feff}# a\nFR\\\nOM busybox\n\nRUN one && \\  \n  # why\n\n    two\nADD a b\nRUN \\\\\nADD c d\n";
         let told: Vec<String> = instructions(text)
             .iter()
             .map(|one| format!("{}+{} {}", one.line, one.lines, one.text))
             .collect();
-        assert_eq!(told, ["2+2 FROM busybox", "5+4 RUN one &&     two", "9+1 ADD a b"]);
+        assert_eq!(
+            told,
+            [
+                "2+2 FROM busybox",
+                "5+4 RUN one &&     two",
+                "9+1 ADD a b",
+                "10+1 RUN \\\\",
+                "11+1 ADD c d"
+            ]
+        );
     }
 
     #[test]
@@ -256,7 +289,7 @@ mod tests {
         ] {
             assert_eq!(expand(word).as_deref(), Ok(expected), "{word}");
         }
-        for word in ["${A#o}", "${A", "'x", "${B:-$A}", "${A/o/x}"] {
+        for word in ["${A#o}", "${A", "'x", "${B:-$A}", "${A/o/x}", "$1x", "$é", "${é}", "$@"] {
             assert!(expand(word).is_err(), "{word}");
         }
     }
@@ -268,8 +301,16 @@ mod tests {
             (flag(&found, "from"), flag(&found, "chown"), rest),
             (Some("x"), Some("1"), "a b")
         );
-        assert_eq!(arguments(r#"["a b", "c"]"#), ["a b", "c"]);
-        assert_eq!(arguments(r#"a\ b "c d" e"#), [r"a\ b", "\"c d\"", "e"]);
+        let (found, rest) = flags("--chown='a b' --fr\\om=x -- --y");
+        assert_eq!(
+            (flag(&found, "from"), flag(&found, "chown"), rest),
+            (Some("x"), Some("a b"), "--y")
+        );
+        assert_eq!(arguments(r#"["a b", "c"]"#).unwrap(), ["a b", "c"]);
+        assert_eq!(arguments(r#"a\ b "c d""#).unwrap(), [r"a\", "b", "\"c", "d\""]);
+        assert!(arguments(r#"["\ud800", "c"]"#).is_err());
+        assert_eq!(split(r"a\ b 'c\' d", '\\'), [r"a\ b", r"'c\'", "d"]);
+        assert_eq!(split(r"a\ b` c", '`'), [r"a\", "b` c"]);
         assert_eq!(escape_of("# syntax=x\n#Escape = `\nFROM a"), '`');
         assert_eq!(escape_of("FROM a\n# escape=`"), '\\');
     }
