@@ -21,7 +21,7 @@ use super::standing::{self, Standing};
 use super::step;
 use super::trust::{self, Refusal};
 use super::words::{self, StepEnd};
-use super::{AttemptInput, Over, doing, journal, keep, plan, reports};
+use super::{AttemptInput, Over, doing, journal, keep, own, plan, reports};
 use crate::disk;
 use crate::engine::ContainerId;
 use crate::engine::firewall;
@@ -175,7 +175,9 @@ impl Run<'_> {
         ground
             .ahead
             .start(standing::ahead(steps, first.unwrap_or(steps.len()), Standing::Well));
-        if let Next::Over(result) = self.ready(ground).await {
+        let ready = self.ready(ground).await;
+        own::services_over(self.job);
+        if let Next::Over(result) = ready {
             self.skip_rest(0);
             return result;
         }

@@ -69,6 +69,13 @@ pub fn of_earlier_life(spec: &JobSpec, folder: &AttemptFolder, journal: &Journal
     built
 }
 
+/// No service is built from now on: who waits for the image of one that was not built need not wait any longer.
+pub fn services_over(job: &Job) {
+    for image in services(&job.input.spec) {
+        job.built.over(Builder::service(image));
+    }
+}
+
 /// Removes what steps of code that is not trusted built. Images of services go with their stack.
 pub async fn remove(job: &Job) {
     let builds = job.input.spec.steps.iter().any(super::image::builds);

@@ -31,7 +31,10 @@ impl Service {
     pub(super) async fn material(&self) -> Result<Material, FailureKind> {
         let workspace = self.workspace().await?;
         let image = match (&self.spec.build, &workspace) {
-            (Some(build), Some(workspace)) => self.built(build, workspace).await?,
+            (Some(build), Some(workspace)) => {
+                let built = self.built(build, workspace).await;
+                built.inspect_err(|_| self.tell_not_built())?
+            }
             _ => match self.image_of_another().await? {
                 Some(image) => image,
                 None => self.fetched().await?,
@@ -138,6 +141,13 @@ impl Service {
     fn tell_built(&self, id: &str) {
         if !self.spec.image.is_empty() {
             self.shared.spec.built.set(Builder::service(&self.spec.image), id);
+        }
+    }
+
+    /// Nobody needs to wait for its image.
+    fn tell_not_built(&self) {
+        if !self.spec.image.is_empty() {
+            self.shared.spec.built.over(Builder::service(&self.spec.image));
         }
     }
 

@@ -1,11 +1,12 @@
 //! Jobs with services: ready before the first step, and what their ends make of the job.
 
-use job_specs::model::{BuildSpec, HealthTest, Healthcheck, Ready, ReadyProbe, ServiceSpec};
+use job_specs::model::{BuildSpec, HealthTest, Healthcheck, Ready, ReadyProbe, ServiceSpec, StepSpec};
 use protocol::attempt::{EventKind, ServiceState, StepStatus};
 use protocol::ids::StreamId;
 use tokio_util::sync::CancellationToken;
 
 use crate::stage::{Stage, Story, after_failure, env, job, service, step};
+use crate::world::soon;
 
 fn states(story: &Story, name: &str) -> Vec<String> {
     let states = story.events.iter().filter_map(|event| match &event.kind {
@@ -213,5 +214,30 @@ async fn replicas_and_builds_are_told_under_their_names() {
     let log = story.log(&StreamId::service("web-2"));
     assert_eq!(log.first(), Some(&"Step 1/2 : FROM busybox"), "{log:?}");
     assert_eq!(log.last(), Some(&"hello from the tree"), "{log:?}");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_the_image_of_a_service_that_cannot_be_built() {
+    const IMAGE: &str = "127.0.0.1:1/app:1"; // and no registry has it
+    let stage = Stage::new(1).await;
+    // its container would be made ahead, of the image that the service is built into
+    let mut broken = job(vec![StepSpec {
+        image: IMAGE.into(),
+        ..step("echo never")
+    }]);
+    let build = BuildSpec {
+        context: ".".into(),
+        dockerfile_inline: Some("FROM busybox\nRUN exit 9\n".into()),
+        ..BuildSpec::default()
+    };
+    broken.services = vec![ServiceSpec {
+        build: Some(build),
+        ..service("app", IMAGE)
+    }];
+    let story = soon(stage.run(broken)).await;
+    let told = story.told();
+    assert!(told.starts_with("Failed ") && told.contains("`RUN exit 9`"), "{told}");
+    assert_eq!(story.steps(), [(0, StepStatus::Skipped)]);
     stage.close().await;
 }
