@@ -2,6 +2,7 @@
 //! apart from the reading of services, because it is a comparison with a fixed list.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// What a Docker-compatible engine's own profile allows every container (those of `io_uring` not, as in newer ones).
 const ALLOWED: &str = "\
@@ -77,6 +78,33 @@ const VSOCK: u64 = 40;
 /// What `personality` may be set to.
 const PERSONALITIES: [u64; 5] = [0, 8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF];
 
+/// The keys of a profile, all that an engine knows.
+const KEYS: [&str; 23] = [
+    "action",
+    "archMap",
+    "architecture",
+    "architectures",
+    "arches",
+    "args",
+    "caps",
+    "comment",
+    "defaultAction",
+    "defaultErrnoRet",
+    "errnoRet",
+    "excludes",
+    "flags",
+    "includes",
+    "index",
+    "minKernel",
+    "name",
+    "names",
+    "op",
+    "subArchitectures",
+    "syscalls",
+    "value",
+    "valueTwo",
+];
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Profile {
@@ -122,6 +150,9 @@ pub(crate) fn fault(text: &str) -> Option<String> {
         Ok(profile) => profile,
         Err(error) => return Some(format!("it cannot be read: {error}")),
     };
+    if let Some(key) = serde_json::from_str::<Value>(text).ok().as_ref().and_then(almost_a_key) {
+        return Some(format!("its key `{key}` is not spelt as engines spell it"));
+    }
     if !denies(&profile.default_action) {
         return Some(format!(
             "its `defaultAction` is `{}`: what it does not name would be allowed",
@@ -129,6 +160,25 @@ pub(crate) fn fault(text: &str) -> Option<String> {
         ));
     }
     profile.syscalls.iter().flatten().find_map(looser)
+}
+
+/// A key that we do not know and that an engine may take for one that it knows: engines do not mind capital letters, nor
+/// letters that are other forms of ours.
+fn almost_a_key(value: &Value) -> Option<String> {
+    let is_almost = |key: &str| {
+        !key.is_ascii()
+            || KEYS
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(key) && *known != key)
+    };
+    match value {
+        Value::Object(entries) => entries.iter().find_map(|(key, value)| match is_almost(key) {
+            true => Some(key.clone()),
+            false => almost_a_key(value),
+        }),
+        Value::Array(items) => items.iter().find_map(almost_a_key),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
 }
 
 /// What the rule allows and the engine's own profile does not.
@@ -236,6 +286,11 @@ mod tests {
             r#"{"defaultAction":"SCMP_ACT_ALLOW"}"#.to_owned(),
             r#"{"defaultAction":"SCMP_ACT_LOG"}"#.to_owned(),
             r#"{"defaultAction":7}"#.to_owned(),
+            r#"{"defaultAction":"SCMP_ACT_ERRNO","DefaultAction":"SCMP_ACT_ALLOW"}"#.to_owned(),
+            r#"{"defaultAction":"SCMP_ACT_ERRNO","defaultAction":"SCMP_ACT_ALLOW"}"#.to_owned(),
+            r#"{"defaultAction":"SCMP_ACT_ERRNO","Syscalls":[{"names":["mount"],"action":"SCMP_ACT_ALLOW"}]}"#
+                .to_owned(),
+            "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"\u{17f}yscalls\":[]}".to_owned(),
             "{}".to_owned(),
         ];
         for text in looser {
@@ -244,6 +299,10 @@ mod tests {
         for (rules, name) in [
             (r#"{"names":["read","unshare"],"action":"SCMP_ACT_ALLOW"}"#, "unshare"),
             (r#"{"name":"mount","action":"SCMP_ACT_LOG"}"#, "mount"),
+            (
+                r#"{"names":["mount"],"action":"SCMP_ACT_ERRNO","Action":"SCMP_ACT_ALLOW"}"#,
+                "Action",
+            ),
             (r#"{"names":["setns"],"action":"SCMP_ACT_TRACE"}"#, "setns"),
             (r#"{"names":["bpf"],"action":"SCMP_ACT_NOTIFY"}"#, "bpf"),
             (
