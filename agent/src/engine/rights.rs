@@ -73,7 +73,10 @@ impl Fetched {
 
     fn of(&self, name: &str, id: &str) -> Option<Entry> {
         let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-        images.get(name).filter(|entry| entry.id == id).cloned()
+        let named = images.get(name).filter(|entry| entry.id == id);
+        // a digest is another name of what was fetched by a tag
+        let by_digest = || images.values().find(|entry| name.contains('@') && entry.id == id);
+        named.or_else(by_digest).cloned()
     }
 
     fn note(&self, name: &str, id: &str, who: &Who, login: Option<&Login>) -> std::io::Result<()> {
@@ -228,6 +231,12 @@ mod tests {
             ask(&who("b", true), None, "sha256:2", missing),
             Verdict::Have,
             "the owner's"
+        );
+        let by_digest = fetched.of("r.example/app@sha256:2", "sha256:1");
+        assert_eq!(
+            judge(by_digest.as_ref(), &who("b", true), None, HostImages::All, missing),
+            Verdict::Ask,
+            "by its digest"
         );
         let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
         assert!(!text.contains("mine"), "{text}");
