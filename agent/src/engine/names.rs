@@ -90,13 +90,13 @@ impl Engine {
             .join(FOLDER)
             .join(uuid::Uuid::now_v7().simple().to_string());
         write_note(&note, &lent).map_err(EngineError::io("note a name that is given away"))?;
-        let push = async {
-            self.tag(image, reference).await?;
-            self.push(reference, login).await
-        };
-        let pushed = tokio::select! {
-            pushed = push => pushed,
-            _ = given_up => Err(EngineError::Stopping),
+        // never given up half-way: the engine could give the name after we took it back
+        let pushed = match self.tag(image, reference).await {
+            Ok(()) => tokio::select! {
+                pushed = self.push(reference, login) => pushed,
+                _ = given_up => Err(EngineError::Stopping),
+            },
+            Err(error) => Err(error),
         };
         match self.take_back(&lent).await {
             Ok(()) => {
