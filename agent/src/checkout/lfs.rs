@@ -133,11 +133,16 @@ impl Content<'_> {
             Ok(place) => place,
             Err(why) => return Ok(Err(why)),
         };
+        // a place of the commit's own choice gets no credential of ours
+        let git = match place.is_some() && !self.trusted {
+            true => self.git.anonymous(),
+            false => self.git.clone(),
+        };
         let remote = format!("remote.origin.url={}", self.address);
         let mut arguments = vec!["-c", &remote];
         arguments.extend(place.iter().flat_map(|place| ["-c", place]));
         arguments.extend(["lfs", "fetch", "origin", self.commit]);
-        Ok(match self.git.run(self.mirror, &arguments, progress, cancel).await? {
+        Ok(match git.run(self.mirror, &arguments, progress, cancel).await? {
             Ended::Well(_) => Ok(()),
             Ended::Badly(said) => Err(reason(&said)),
         })
