@@ -142,7 +142,7 @@ fn policy(config: &AgentConfig) -> Policy {
         && let Some(host) = url.host_str()
     {
         places.push(LocalPlace {
-            host: host.to_owned(),
+            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             port: url.port_or_known_default(),
         });
     }
