@@ -63,7 +63,8 @@ impl Mirrors {
 
     /// The mirror of the source; made when it is not there yet.
     pub(super) async fn open(&self, source: &Source, trusted: bool) -> Result<Mirror, CheckoutError> {
-        let git = Git::new(self.root.join(CONFIG), &source.protocols);
+        let config = self.root.join(CONFIG);
+        let git = Git::new(config.clone(), &source.protocols);
         let address = check(source, git.protocols())?;
         let mirror = Mirror {
             folder: self.folder(source, trusted),
@@ -75,6 +76,9 @@ impl Mirrors {
             let lock = self.lock_of(&mirror.folder);
             let _one_at_a_time = lock.lock().await;
             self.prepare(&mirror.folder, is_long(&source.commit)).await?;
+        } else if std::fs::read(&config).ok().as_deref() != Some(GLOBAL_CONFIG.as_bytes()) {
+            // as an earlier version wrote it
+            std::fs::write(&config, GLOBAL_CONFIG).map_err(io("write", &config))?;
         }
         Ok(mirror)
     }

@@ -92,6 +92,7 @@ async fn store(
     }
     Err(NoBuild::Moving)
 }
+
 /// Takes over what the job file of the default branch says about schedules and inputs, and builds nothing.
 pub(super) async fn look(app: &App, repository: &Repository, branch: Reference) -> Result<(), NoBuild> {
     let address = Address::parse(&repository.git, &app.config.git.protocols)?;

@@ -198,12 +198,17 @@ impl Mirrors {
 
     pub(super) async fn open(&self, repository: &str, address: &Address) -> Result<PathBuf, GitError> {
         let path = self.path(repository);
+        let broken = |error: std::io::Error| GitError::Mirror(format!("{}: {error}", self.folder.display()));
+        let config = global_config(&path);
         if path.join("HEAD").exists() {
+            // a mirror of an earlier version has none beside it
+            if !config.exists() {
+                std::fs::write(&config, GLOBAL_CONFIG).map_err(broken)?;
+            }
             return Ok(path);
         }
-        let broken = |error: std::io::Error| GitError::Mirror(format!("{}: {error}", self.folder.display()));
         std::fs::create_dir_all(&path).map_err(broken)?;
-        std::fs::write(global_config(&path), GLOBAL_CONFIG).map_err(broken)?;
+        std::fs::write(&config, GLOBAL_CONFIG).map_err(broken)?;
         let format = self.format_of(&path, address).await?;
         let made = path.clone();
         let made = spawn_blocking(move || {
