@@ -11,6 +11,7 @@ use super::body::Body;
 use super::excerpt;
 use super::failure::{FailureKind, Over};
 use super::launch::{Probe, listed};
+use super::patience::Patience;
 use super::service::{Prepared, Service};
 use crate::engine::EngineError;
 use crate::gate::{HealthState, ProbeTarget};
@@ -99,22 +100,28 @@ async fn any_port(
 ) -> Result<Probed, FailureKind> {
     let began = Instant::now();
     let opened = within(timeout, open_port(service, body, ports)).await.transpose()?;
-    // one that is started again and again has only the rest of the time
-    let has_run_so_long = began.elapsed() + A_MOMENT >= launch.patience.ports;
     Ok(match opened {
         Some(port) => Probed::Ready {
             probe: format!("tcp {port}"),
             warning: None,
         },
-        None if has_run_so_long => Probed::Ready {
-            probe: Probe::Running.name(),
-            warning: Some(unserved(ports, launch.patience.ports, "that it runs counts as ready")),
-        },
-        None => Probed::Late {
-            over: Over::Time(launch.patience.allowed_by),
-            last_probe: None,
-        },
+        None => without_port(ports, launch.patience, began.elapsed()),
     })
+}
+
+/// What a service is that has run so long, and serves none of its ports.
+fn without_port(ports: &[u16], patience: Patience, ran: Duration) -> Probed {
+    // one that is started again and again has only the rest of the time
+    if ran + A_MOMENT < patience.ports {
+        return Probed::Late {
+            over: Over::Time(patience.allowed_by),
+            last_probe: None,
+        };
+    }
+    Probed::Ready {
+        probe: Probe::Running.name(),
+        warning: Some(unserved(ports, patience.ports, "that it runs counts as ready")),
+    }
 }
 
 /// Ready by its health command, in tries that began when a port was open.
@@ -248,6 +255,37 @@ async fn within<T>(timeout: Option<Duration>, work: impl Future<Output = T>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stack::AllowedBy;
+
+    #[test]
+    fn a_service_that_serves_no_port_is_ready_once_it_has_run_for_all_its_time() {
+        let minute = Duration::from_secs(60);
+        let patience = Patience {
+            timeout: Some(minute),
+            allowed_by: AllowedBy::Ready,
+            ports: minute,
+            least: None,
+        };
+        let Probed::Ready { probe, warning } = without_port(&[443, 8080], patience, minute) else {
+            panic!("it has run for all its time")
+        };
+        assert_eq!(probe, "running");
+        assert!(
+            warning
+                .as_ref()
+                .is_some_and(|warning| warning.starts_with("none of the exposed ports 443, 8080 took a connection")),
+            "{warning:?}"
+        );
+        // It was started again.
+        let started_again = without_port(&[443, 8080], patience, minute / 2);
+        assert!(matches!(
+            started_again,
+            Probed::Late {
+                over: Over::Time(AllowedBy::Ready),
+                ..
+            }
+        ));
+    }
 
     #[test]
     fn ports_that_nobody_serves_are_said_with_what_to_do() {
