@@ -167,3 +167,32 @@ async fn a_build_that_is_not_trusted_writes_no_cache_and_a_failure_keeps_its_own
     );
     stage.close().await;
 }
+
+#[tokio::test]
+async fn names_of_any_bytes_are_kept_and_come_back() {
+    let stage = Stage::new(1).await;
+    // a name in Latin-1
+    let with_name = |script: &str| step(&format!("name=$(printf 'testu\\347\\365es.txt'); {script}"));
+    let caches = || vec![cache("names-1", &[], &["target"])];
+    let mut make = job(vec![with_name(
+        "mkdir -p out target; echo artifact > out/$name; echo cache > target/$name",
+    )]);
+    make.name = "make".into();
+    make.artifacts = vec![artifact("names", &["out/**"])];
+    make.caches = caches();
+    let story = stage.run(make).await;
+    assert_eq!(story.told(), "Passed", "{}", said(&story));
+
+    let mut take = job(vec![with_name("cat out/$name target/$name")]);
+    take.name = "take".into();
+    take.needs = vec![Need {
+        job: "make".into(),
+        artifacts: true,
+        ..Need::default()
+    }];
+    take.caches = caches();
+    let story = stage.run(take).await;
+    assert_eq!(story.told(), "Passed", "{} {:?}", said(&story), story.step(0));
+    assert_eq!(story.step(0), ["artifact", "cache"]);
+    stage.close().await;
+}
