@@ -19,6 +19,10 @@ use serde::{Deserialize, Serialize};
 pub const MOST_ENTRIES: usize = 1_000_000;
 /// No archive has more bytes of files, holes and zeros included.
 pub const MOST_CONTENT_BYTES: u64 = 100 << 30;
+/// No archive has a longer name or target of a link, in bytes: no system opens a longer path.
+pub const LONGEST_NAME: usize = 4_096;
+/// Bytes of all names of an archive: who looks into it must be able to hold them.
+pub const MOST_NAME_BYTES: usize = 64 << 20;
 
 /// The error's code when a blob is larger than there is room for.
 pub const OVER_QUOTA: &str = "over_quota";

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use protocol::blobs::{MOST_CONTENT_BYTES, MOST_ENTRIES};
+use protocol::blobs::{LONGEST_NAME, MOST_CONTENT_BYTES, MOST_ENTRIES, MOST_NAME_BYTES};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -19,10 +19,6 @@ use super::{BlobError, BlobStore, Opened};
 
 /// Each entry has at most one more for a long name, and one for a long link.
 const MOST_HEADERS: usize = 3 * MOST_ENTRIES;
-/// A name or a link's target is never longer.
-const LONGEST_NAME: usize = 4_096;
-/// Bytes of all names and targets of an archive.
-const MOST_NAME_BYTES: usize = 64 << 20;
 /// A list that is kept is not larger than its archive; a small one is kept in any case,
 const SMALL_LIST: u64 = 64 << 10;
 /// and a very large one never.

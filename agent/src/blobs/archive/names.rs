@@ -3,11 +3,6 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-/// A name or a link's target is never longer, in bytes: no system opens a longer path.
-pub const LONGEST_NAME: usize = 4_096;
-/// Bytes of all names of an archive; who looks into it must be able to hold them.
-pub const MOST_NAME_BYTES: usize = 64 << 20;
-
 /// The name as plain components under a folder; empty for the folder itself. `Err`: what is wrong with it, for people.
 pub fn inside(name: &Path) -> Result<PathBuf, &'static str> {
     let mut clean = PathBuf::new();

@@ -9,12 +9,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use protocol::blobs::LONGEST_NAME;
 use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid};
 use sha2::{Digest, Sha256};
 use tar::{Archive, Entry, EntryType};
 
 use super::beneath::{Beneath, Way};
-use super::names::{self, LONGEST_NAME};
+use super::names;
 use super::rules::{Into, Links, Modes, Rules, UnpackError, Unpacked};
 
 /// Bytes that are copied at once. So many zeros become a hole: a small archive of a large empty disk takes no disk.

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use protocol::blobs::MOST_ENTRIES;
+use protocol::blobs::{LONGEST_NAME, MOST_ENTRIES, MOST_NAME_BYTES};
 use rustix::fs::{FileType, Stat};
 
 use super::Globs;
 use super::beneath::Beneath;
-use super::names::{self, LONGEST_NAME, MOST_NAME_BYTES};
+use super::names;
 
 /// Where files come from.
 #[derive(Debug)]
