@@ -39,6 +39,7 @@ pub mod rights;
 pub mod sweep;
 pub mod volumes;
 
+pub use bollard::container::LogOutput;
 pub use build::{BuildNews, BuildPlan};
 pub use connect::{Engine, EngineConfig, describe};
 pub use error::EngineError;

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bollard::container::LogOutput;
 use futures_util::{Stream, StreamExt};
 use protocol::attempt::Micros;
 use protocol::record::Source;
@@ -14,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::failure::FailureKind;
 use super::launch::Launch;
 use super::spec::now;
-use crate::engine::{ContainerId, Engine, EngineError, Exit};
+use crate::engine::{ContainerId, Engine, EngineError, Exit, LogOutput};
 use crate::gate::{GateClient, GateError, GateState, Health, HealthState, exit};
 use crate::logs::writer::JobLog;
 
