@@ -37,6 +37,14 @@ fn field(value: &Value, path: &str) -> Value {
         })
 }
 
+/// Each of the keys gives, at the path, what is expected as JSON.
+fn all_become(cases: &[(&str, &str, &str)]) {
+    for (keys, path, expected) in cases {
+        let (found, findings) = service(keys);
+        assert_eq!(field(&found, path).to_string(), *expected, "{keys} {findings:?}");
+    }
+}
+
 #[test]
 fn what_is_empty_is_not_set() {
     let plain = service("x-nothing: 1").0;
@@ -107,7 +115,7 @@ fn what_is_empty_is_not_set() {
         }
         assert_eq!((found, findings), (plain.clone(), Vec::new()), "{keys}");
     }
-    let filled = [
+    all_become(&[
         (
             "healthcheck: {test: x, interval: \"${EMPTY:-}\"}",
             "healthcheck.interval_ms",
@@ -135,16 +143,12 @@ fn what_is_empty_is_not_set() {
             "depends_on.0.condition",
             "\"service_started\"",
         ),
-    ];
-    for (keys, path, expected) in filled {
-        let (found, findings) = service(keys);
-        assert_eq!(field(&found, path).to_string(), expected, "{keys} {findings:?}");
-    }
+    ]);
 }
 
 #[test]
 fn texts_are_taken_for_what_compose_takes_them() {
-    let cases = [
+    all_become(&[
         ("read_only: \"true\"", "read_only", "true"),
         ("read_only: yes", "read_only", "true"),
         ("read_only: On", "read_only", "true"),
@@ -218,11 +222,7 @@ fn texts_are_taken_for_what_compose_takes_them() {
         ),
         ("links: [other]", "depends_on.0.service", "\"other\""),
         ("container_name: my-db", "aliases", "[\"my-db\"]"),
-    ];
-    for (keys, path, expected) in cases {
-        let (found, findings) = service(keys);
-        assert_eq!(field(&found, path).to_string(), expected, "{keys} {findings:?}");
-    }
+    ]);
 }
 
 #[test]
