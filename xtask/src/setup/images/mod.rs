@@ -120,7 +120,7 @@ pub fn provide(names: &[&str], policy: Policy) -> anyhow::Result<Pointed> {
                 in_use: Some(lock),
                 put_back: None,
             };
-            if needs_setting_aside(&recipes)? {
+            if needs_putting_back(&recipes)? {
                 pointed.put_back = Some(start_put_back()?);
             }
             point(&recipes, policy)?;
@@ -129,9 +129,12 @@ pub fn provide(names: &[&str], policy: Policy) -> anyhow::Result<Pointed> {
     }
 }
 
-fn needs_setting_aside(recipes: &[&Recipe]) -> anyhow::Result<bool> {
+/// Whether something will have to be put back: what this run sets aside, or what one that goes on beside it did, for
+/// the last of them does it.
+fn needs_putting_back(recipes: &[&Recipe]) -> anyhow::Result<bool> {
     for recipe in recipes {
-        if whose(&Names::of(recipe).name, recipe)? == Whose::Somebodys {
+        let names = Names::of(recipe);
+        if names.has_set_aside() || whose(&names.name, recipe)? == Whose::Somebodys {
             return Ok(true);
         }
     }

@@ -102,6 +102,11 @@ impl Names {
         Ok(())
     }
 
+    /// True while somebody's image waits aside.
+    pub fn has_set_aside(&self) -> bool {
+        id_of(&self.aside).is_some()
+    }
+
     /// Puts back what was set aside; true when there was something. It stays aside when somebody has meanwhile put
     /// another image under the name.
     ///
