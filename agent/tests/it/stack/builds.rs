@@ -12,10 +12,11 @@ use super::{Running, start_in};
 use crate::layers::{Layers, docker};
 use crate::world::World;
 
+// key: services.build
 fn built(name: &str, build: BuildSpec) -> ServiceSpec {
     ServiceSpec {
         name: name.into(),
-        build: Some(build), // key: services.build
+        build: Some(build),
         run_once: true,
         ..ServiceSpec::default()
     }

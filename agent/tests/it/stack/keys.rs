@@ -48,7 +48,7 @@ fn everything() -> (ServiceSpec, Vec<Row>) {
         working_dir: Some("/tmp".into()),
         labels,
         stop_signal: Some("SIGUSR1".into()),
-        platform: Some("linux/amd64".into()), // key: services.platform
+        platform: Some("linux/amd64".into()),
         pull_policy: PullPolicy::Never,
         restart: Restart::OnFailure(Some(3)),
         volumes: vec![
@@ -61,38 +61,36 @@ fn everything() -> (ServiceSpec, Vec<Row>) {
         ..shell("web", "echo up; sleep 1000")
     };
     let rows = vec![
-        ("user", "/Config/User", json!("0:0")), // key: services.user
-        ("tmpfs", "/HostConfig/Tmpfs", json!({"/scratch": "size=64m"})), // key: services.tmpfs
-        ("mem_limit", "/HostConfig/Memory", json!(64 << 20)), // key: services.mem_limit
-        ("cpus", "/HostConfig/NanoCpus", json!(500_000_000)), // key: services.cpus
-        ("pids_limit", "/HostConfig/PidsLimit", json!(100)), // key: services.pids_limit
-        ("shm_size", "/HostConfig/ShmSize", json!(16 << 20)), // key: services.shm_size
-        // key: services.ulimits
+        ("user", "/Config/User", json!("0:0")),
+        ("tmpfs", "/HostConfig/Tmpfs", json!({"/scratch": "size=64m"})),
+        ("mem_limit", "/HostConfig/Memory", json!(64 << 20)),
+        ("cpus", "/HostConfig/NanoCpus", json!(500_000_000)),
+        ("pids_limit", "/HostConfig/PidsLimit", json!(100)),
+        ("shm_size", "/HostConfig/ShmSize", json!(16 << 20)),
         (
             "ulimits",
             "/HostConfig/Ulimits",
             json!([{"Name": "nofile", "Soft": 123, "Hard": 456}]),
         ),
-        ("sysctls", "/HostConfig/Sysctls", json!({"net.core.somaxconn": "321"})), // key: services.sysctls
-        ("hostname", "/Config/Hostname", json!("box")),                           // key: services.hostname
-        ("expose", "/Config/ExposedPorts", json!({"8080/tcp": {}})),              // key: services.expose
-        ("extra_hosts", "/HostConfig/ExtraHosts", json!(["legacy:10.1.2.3"])),    // key: services.extra_hosts
-        ("dns", "/HostConfig/Dns", json!(["10.9.9.9"])),                          // key: services.dns
-        ("dns_search", "/HostConfig/DnsSearch", json!(["corp.example"])),         // key: services.dns_search
-        ("dns_opt", "/HostConfig/DnsOptions", json!(["ndots:3"])),                // key: services.dns_opt
-        ("cap_add", "/HostConfig/CapAdd", json!(["NET_RAW", "SYS_NICE"])),        // key: services.cap_add
-        ("cap_drop", "/HostConfig/CapDrop", json!(["CHOWN", "MKNOD"])),           // key: services.cap_drop
-        // key: services.security_opt
+        ("sysctls", "/HostConfig/Sysctls", json!({"net.core.somaxconn": "321"})),
+        ("hostname", "/Config/Hostname", json!("box")),
+        ("expose", "/Config/ExposedPorts", json!({"8080/tcp": {}})),
+        ("extra_hosts", "/HostConfig/ExtraHosts", json!(["legacy:10.1.2.3"])),
+        ("dns", "/HostConfig/Dns", json!(["10.9.9.9"])),
+        ("dns_search", "/HostConfig/DnsSearch", json!(["corp.example"])),
+        ("dns_opt", "/HostConfig/DnsOptions", json!(["ndots:3"])),
+        ("cap_add", "/HostConfig/CapAdd", json!(["NET_RAW", "SYS_NICE"])),
+        ("cap_drop", "/HostConfig/CapDrop", json!(["CHOWN", "MKNOD"])),
         ("security_opt", "/HostConfig/SecurityOpt/0", json!("no-new-privileges")),
         (
             "seccomp",
             "/HostConfig/SecurityOpt/1",
             json!(r#"seccomp={"defaultAction":"SCMP_ACT_ALLOW"}"#),
         ),
-        ("read_only", "/HostConfig/ReadonlyRootfs", json!(true)), // key: services.read_only
-        ("working_dir", "/Config/WorkingDir", json!("/tmp")),     // key: services.working_dir
-        ("labels", "/Config/Labels/team", json!("blue")),         // key: services.labels
-        ("stop_signal", "/Config/StopSignal", json!("SIGUSR1")),  // key: services.stop_signal
+        ("read_only", "/HostConfig/ReadonlyRootfs", json!(true)),
+        ("working_dir", "/Config/WorkingDir", json!("/tmp")),
+        ("labels", "/Config/Labels/team", json!("blue")),
+        ("stop_signal", "/Config/StopSignal", json!("SIGUSR1")),
         ("restart is ours", "/HostConfig/RestartPolicy/Name", json!("no")),
         ("never", "/HostConfig/Privileged", json!(false)),
     ];
@@ -138,6 +136,11 @@ fn inspect(running: &Running, service: &str) -> Value {
     all[0].clone()
 }
 
+// key: services.ulimits, services.security_opt, services.platform, services.user, services.tmpfs
+// key: services.mem_limit, services.cpus, services.pids_limit, services.shm_size, services.sysctls
+// key: services.hostname, services.expose, services.extra_hosts, services.dns, services.dns_search
+// key: services.dns_opt, services.cap_add, services.cap_drop, services.read_only, services.working_dir
+// key: services.labels, services.stop_signal, services.networks, services.volumes, services.configs
 #[tokio::test(flavor = "multi_thread")]
 async fn each_key_stands_in_the_engine_s_configuration() {
     let (web, rows) = everything();
@@ -162,11 +165,11 @@ async fn each_key_stands_in_the_engine_s_configuration() {
     assert!(
         aliases.contains(&json!("shop")) && aliases.contains(&json!("web")),
         "{aliases:?}"
-    ); // key: services.networks
+    );
 
     let mounts: Vec<String> = is["Mounts"].as_array().unwrap().iter().map(shown).collect();
     let id = &running.world.agent;
-    let named = format!("volume drover-{id}-data /data ro"); // key: services.volumes
+    let named = format!("volume drover-{id}-data /data ro");
     assert!(mounts.contains(&named), "{mounts:#?}");
     assert!(
         mounts
@@ -175,7 +178,7 @@ async fn each_key_stands_in_the_engine_s_configuration() {
         "{mounts:#?}"
     );
     assert!(mounts.contains(&"bind /conf ro".into()), "{mounts:#?}");
-    assert!(mounts.contains(&"bind /etc/app.conf ro".into()), "{mounts:#?}"); // key: services.configs
+    assert!(mounts.contains(&"bind /etc/app.conf ro".into()), "{mounts:#?}");
     running.close().await;
 }
 
@@ -197,10 +200,12 @@ fn shown(mount: &Value) -> String {
     }
 }
 
+// key: services.init, services.gate, services.environment, services.entrypoint, services.command
+// key: services.healthcheck
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_gate_the_rest_stands_there_too() {
     let plain = ServiceSpec {
-        gate: false, // key: services.gate
+        gate: false,
         environment: BTreeMap::from([("WHO".into(), "me".into())]),
         entrypoint: Some(text(&["sleep"])),
         command: Some(text(&["1000"])),
@@ -212,11 +217,11 @@ async fn without_a_gate_the_rest_stands_there_too() {
     running.ready().await;
     let is = inspect(&running, "plain");
     let rows: [Row; 5] = [
-        ("environment", "/Config/Env/0", json!("WHO=me")), // key: services.environment
-        ("entrypoint", "/Config/Entrypoint", json!(["sleep"])), // key: services.entrypoint
-        ("command", "/Config/Cmd", json!(["1000"])),       // key: services.command
-        ("healthcheck", "/Config/Healthcheck/Test", json!(["CMD-SHELL", "true"])), // key: services.healthcheck
-        // key: services.init: PID 1 is the image's own program here, and the gate everywhere else
+        ("environment", "/Config/Env/0", json!("WHO=me")),
+        ("entrypoint", "/Config/Entrypoint", json!(["sleep"])),
+        ("command", "/Config/Cmd", json!(["1000"])),
+        ("healthcheck", "/Config/Healthcheck/Test", json!(["CMD-SHELL", "true"])),
+        // PID 1 is the image's own program here, and the gate everywhere else.
         ("init", "/HostConfig/Init", Value::Null),
     ];
     for (key, path, expected) in rows {

@@ -10,9 +10,9 @@ use tokio::sync::mpsc;
 use super::{Running, after, healthcheck, ready, service, shell, start, start_in};
 use crate::world::{World, soon};
 
+// key: services.run_once
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_must_exit_with_0() {
-    // key: services.run_once
     let task = |name: &str, script: &str| ServiceSpec {
         run_once: true,
         ..shell(name, script)
@@ -131,9 +131,9 @@ async fn ids(world: &World) -> Vec<String> {
     ids
 }
 
+// key: services.stop_grace_period
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_asks_for_time_to_end_has_it() {
-    // key: services.stop_grace_period
     let db = ServiceSpec {
         stop_signal: Some("SIGUSR1".into()),
         stop_grace_period_ms: Some(60_000),
@@ -154,9 +154,9 @@ async fn a_service_that_asks_for_time_to_end_has_it() {
     running.close().await;
 }
 
+// key: services.pull_policy
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_is_fetched_when_the_service_says_so() {
-    // key: services.pull_policy
     let registry = crate::registry::Registry::start().await;
     registry.let_go();
     let image = format!("{}/app:1", registry.address);

@@ -8,12 +8,12 @@ use protocol::attempt::ServiceState;
 use super::{after, ready, shell, start};
 use crate::world::soon;
 
+// key: services.scale, services.ports
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_answer_to_their_own_names_and_to_their_service_s() {
-    // key: services.scale
     let web = ServiceSpec {
         scale: 2,
-        expose: vec![81], // key: services.ports
+        expose: vec![81],
         ..shell("web", "nc -ll -p 81 -e hostname")
     };
     let off = ServiceSpec {
@@ -46,9 +46,9 @@ async fn replicas_answer_to_their_own_names_and_to_their_service_s() {
     assert_eq!(told["web-2"], "starting running ready(tcp 81) stopped");
 }
 
+// key: services.depends_on
 #[tokio::test(flavor = "multi_thread")]
 async fn eleven_services_start_in_the_order_of_their_graph() {
-    // key: services.depends_on
     let graph: [(&str, &[&str]); 11] = [
         ("zoo", &[]),
         ("db", &[]),
@@ -96,9 +96,9 @@ async fn eleven_services_start_in_the_order_of_their_graph() {
     running.close().await;
 }
 
+// key: services.depends_on
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_required_may_be_missing_or_fail() {
-    // key: services.depends_on
     let optional = |name: &str| job_specs::model::Dependency {
         required: false,
         ..after(name, Condition::ServiceHealthy)
@@ -120,9 +120,9 @@ async fn what_is_not_required_may_be_missing_or_fail() {
     assert_eq!(running.close().await["app"], "starting running ready(running) stopped");
 }
 
+// key: services.restart
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_is_started_again_as_often_as_it_says_and_no_line_is_lost() {
-    // key: services.restart
     for gate in [true, false] {
         let script = "n=$(cat /count 2>/dev/null || echo 0); echo life $n; echo $((n+1)) > /count; test $n -ge 2 && echo up && sleep 1000; exit 3";
         let flaky = |most| ServiceSpec {

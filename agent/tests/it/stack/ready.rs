@@ -26,9 +26,9 @@ async fn two_redis_are_ready_by_both_forms_of_a_healthcheck() {
     assert_eq!(told["shell"], "starting running ready(healthcheck) stopped");
 }
 
+// key: services.image
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_healthcheck_an_exposed_port_says_it() {
-    // key: services.image
     let running = start(vec![service("redis", "redis:7")]).await;
     running.ready().await;
     assert_eq!(
@@ -206,9 +206,9 @@ async fn services_start_while_the_anchor_of_a_cold_sandbox_does() {
     running.close().await;
 }
 
+// key: services.ready
 #[tokio::test(flavor = "multi_thread")]
 async fn every_probe_finds_a_small_web_server() {
-    // key: services.ready
     let server = "mkdir /tmp/www; echo hi > /tmp/www/index.html; echo serving; exec httpd -f -p 8080 -h /tmp/www";
     let by = |name: &str, probe| ServiceSpec {
         ready: ready(probe, 30_000),

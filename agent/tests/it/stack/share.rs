@@ -110,9 +110,9 @@ fn secrets() -> BTreeMap<String, SecretValue> {
     BTreeMap::from([("TOKEN".into(), SecretValue("s3cr3t-value".into()))])
 }
 
+// key: services.secrets
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_a_file_and_stands_in_no_configuration() {
-    // key: services.secrets
     let reader = ServiceSpec {
         files: vec![secret_file("TOKEN", 0o440, 7)],
         ..task(
@@ -196,9 +196,9 @@ async fn a_folder_of_the_workspace_is_waited_for_and_others_are_not_held_up() {
     ");
 }
 
+// key: bind.create_host_path
 #[tokio::test(flavor = "multi_thread")]
 async fn folders_that_are_not_in_the_repository_are_made_and_said() {
-    // key: bind.create_host_path
     let mount = |path: &str| volume(VolumeSource::Workspace(path.into()), "/var/lib/db");
     let db = ServiceSpec {
         volumes: mount("data/db"),
