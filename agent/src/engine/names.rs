@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bollard::query_parameters::RemoveImageOptions;
 use job_specs::images::{familiar, is_reserved};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use super::connect::Engine;
 use super::error::EngineError;
@@ -18,9 +18,9 @@ use super::push::Pushed;
 /// Notes of names that are given away just now, in the agent's data folder.
 const FOLDER: &str = "pushing";
 
-/// Who holds a name.
+/// Who holds a name: one who gives it away, or any number who look it up.
 #[derive(Default)]
-pub(crate) struct Names(StdMutex<BTreeMap<String, Arc<Mutex<()>>>>);
+pub(crate) struct Names(Mutex<BTreeMap<String, Arc<RwLock<()>>>>);
 
 /// A name that is given away.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,14 +33,20 @@ struct Lent {
 }
 
 impl Names {
-    /// Waits until nobody else gives the name away.
-    async fn hold(&self, name: &str) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            names.retain(|_, lock| Arc::strong_count(lock) > 1);
-            names.entry(name.to_owned()).or_default().clone()
-        };
-        lock.lock_owned().await
+    /// Waits until nobody else holds the name, to give it away.
+    async fn give(&self, name: &str) -> OwnedRwLockWriteGuard<()> {
+        self.lock(name).write_owned().await
+    }
+
+    /// Waits until nobody gives the name away: meanwhile it means an image that is not for everybody.
+    pub(crate) async fn look_up(&self, name: &str) -> OwnedRwLockReadGuard<()> {
+        self.lock(name).read_owned().await
+    }
+
+    fn lock(&self, name: &str) -> Arc<RwLock<()>> {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        names.retain(|_, lock| Arc::strong_count(lock) > 1);
+        names.entry(name.to_owned()).or_default().clone()
     }
 }
 
@@ -62,7 +68,7 @@ impl Engine {
         let (given_up, gone) = tokio::sync::oneshot::channel::<()>();
         let (tell, told) = tokio::sync::oneshot::channel();
         self.spawn(async move {
-            let _held = engine.inner.names.hold(&familiar(&reference)).await;
+            let _held = engine.inner.names.give(&familiar(&reference)).await;
             let pushed = engine.push_lent(&image, &reference, login.as_ref(), gone).await;
             let _ = tell.send(pushed); // whoever asked may be gone
         });
@@ -156,4 +162,25 @@ fn write_note(note: &Path, lent: &Lent) -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
     }
     crate::attempt::folder::write_whole(note, &serde_json::to_vec(lent)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_looks_a_name_up_while_it_is_given_away() {
+        let names = Names::default();
+        let given = names.give("app:1").await;
+        assert!(names.look_up("app:1").now_or_never().is_none());
+        assert!(names.look_up("app:2").now_or_never().is_some());
+        drop(given);
+        let looked_up = names.look_up("app:1").await;
+        assert!(names.look_up("app:1").now_or_never().is_some());
+        assert!(names.give("app:1").now_or_never().is_none());
+        drop(looked_up);
+        assert!(names.give("app:1").now_or_never().is_some());
+    }
 }

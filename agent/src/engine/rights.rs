@@ -156,6 +156,8 @@ impl Engine {
             });
         }
         let name = familiar(reference);
+        // what is pushed under this name just now is not what the name means
+        let _held = self.inner.names.look_up(&name).await;
         if let Some(here) = self.fitting_image(want).await? {
             let entry = self.inner.fetched.of(&name, &here.id);
             let policy = self.inner.config.policy.host_images;
