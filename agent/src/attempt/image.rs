@@ -1,4 +1,5 @@
-//! A step that builds an image, names it for its job and perhaps pushes it: the engine does it, no container of the step's own.
+//! A step that builds an image, names it for its job and perhaps pushes it: the engine does it, no container of the
+//! step's own.
 
 use std::io;
 use std::path::Path;

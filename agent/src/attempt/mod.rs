@@ -5,9 +5,10 @@
 //! # Layout
 //! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
 //! services · `held` steps started ahead · [`hold`] what stays after a failure · `step` one step · `interrupt` what
-//! ends a job from outside · `standing`, `plan`, `trust`, `words` pure decisions · `restore`, `keep` caches and artifacts ·
-//! `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `reports` what tests said · `streams`, [`spool`] logs on their way ·
-//! `images`, `voice` progress · `image` steps that build one · `own` what names such images · `logins` who asks registries.
+//! ends a job from outside · `standing`, `plan`, `trust`, `words` pure decisions · `restore`, `keep` caches and
+//! artifacts · `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `reports` what tests said ·
+//! `streams`, [`spool`] logs on their way · `images`, `voice` progress · `image` steps that build one · `own` what
+//! names such images · `logins` who asks registries.
 
 mod conduct;
 mod disk_use;

@@ -3,7 +3,8 @@
 //!
 //! # Layout
 //! [`run`] start and end · `office` the loop of polls · `desk` what is in hand, pure · `work` one lease · `report` its
-//! events · `ship` its logs · `shells` people in it · `records` what is written down · `client`, `backoff` the calls · `plaintext` to whom without TLS.
+//! events · `ship` its logs · `shells` people in it · `records` what is written down · `client`, `backoff` the calls ·
+//! `plaintext` to whom without TLS.
 
 mod backoff;
 pub(crate) mod client;

@@ -4,11 +4,12 @@
 //!
 //! # Layout
 //! [`plan`] what to make · [`convert`] plan to request, pure · [`error`] what can go wrong · [`labels`] what everything
-//! is marked with · [`connect`] the [`Engine`] · [`anchor`] the gate's file and image · [`containers`], [`networks`] the
-//! verbs, [`plain`] those for containers without a gate · [`exec`] further commands in a container ·
-//! [`events`] one stream instead of a wait per container · [`images`], [`pull`] · [`links`] in a container ·
-//! [`login`] who asks registries (`raw`: by our own hand) · [`build`], [`push`], `names` images made here · [`policy`],
-//! [`local`], [`firewall`], [`rights`] what jobs may reach and run · [`volumes`], [`private`] what services share and find · [`disk_use`] what it all takes · [`live`], [`sweep`] cleaning up.
+//! is marked with · [`connect`] the [`Engine`] · [`anchor`] the gate's file and image · [`containers`], [`networks`]
+//! the verbs, [`plain`] those for containers without a gate · [`exec`] further commands in a container · [`events`] one
+//! stream instead of a wait per container · [`images`], [`pull`] · [`links`] in a container · [`login`] who asks
+//! registries (`raw`: by our own hand) · [`build`], [`push`], `names` images made here · [`policy`], [`local`],
+//! [`firewall`], [`rights`] what jobs may reach and run · [`volumes`], [`private`] what services share and find ·
+//! [`disk_use`] what it all takes · [`live`], [`sweep`] cleaning up.
 
 pub mod anchor;
 pub mod build;

@@ -2,11 +2,11 @@
 //! ready and until it dies. Knows nothing of jobs: a job, an environment or a database owns it.
 //!
 //! # Layout
-//! `spec` what to run · `failure` what went wrong, in words · `launch` service and image to what the gate is told
-//! and how readiness is known, pure · `patience` how long that may take, pure · `board` how the services stand, for each other and for the owner · `body` a
-//! service's container, with or without a gate · `image`, `container`, `files`, `workspace` what it is made of ·
-//! `prepare` how it is made · `ready` the probes · `excerpt` a log's lines · `scale`, `restart` how many and how often ·
-//! `service` the life of one service · `run` the `Stack`.
+//! `spec` what to run · `failure` what went wrong, in words · `launch` service and image to what the gate is told and
+//! how readiness is known, pure · `patience` how long that may take, pure · `board` how the services stand, for each
+//! other and for the owner · `body` a service's container, with or without a gate · `image`, `container`, `files`,
+//! `workspace` what it is made of · `prepare` how it is made · `ready` the probes · `excerpt` a log's lines · `scale`,
+//! `restart` how many and how often · `service` the life of one service · `run` the `Stack`.
 
 mod board;
 mod body;

@@ -1,7 +1,8 @@
-//! Who may read and write which cache. A cache belongs to the reference whose builds wrote it; a build whose commit is not
-//! on the reference that it names has caches of its own (`builds/standing.rs`). A build reads those of its own, then of the branch that it is to be merged into, then of the default branch; it writes those of
-//! its own only, and only when its code is trusted. So nothing that a fork or a side branch writes is ever
-//! read by a build of the default branch.
+//! Who may read and write which cache. A cache belongs to the reference whose builds wrote it; a build whose commit is
+//! not on the reference that it names has caches of its own (`builds/standing.rs`). A build reads those of its own,
+//! then of the branch that it is to be merged into, then of the default branch; it writes those of its own only, and
+//! only when its code is trusted. So nothing that a fork or a side branch writes is ever read by a build of the default
+//! branch.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
