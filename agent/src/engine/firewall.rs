@@ -24,6 +24,9 @@ const EVERY: Duration = Duration::from_secs(60);
 const AGENT_DIGITS: usize = 6;
 /// The chain that engines leave to others.
 const USERS_CHAIN: &str = "DOCKER-USER";
+/// Why rules of ours do not count, for people.
+const ELSEWHERE: &str =
+    "the agent is not in the network namespace of the engine (run its container with `network_mode: host`)";
 /// Addresses that are on no network but this one.
 const LINK_LOCAL: [&str; 2] = ["169.254.0.0/16", "fe80::/10"];
 
@@ -119,21 +122,16 @@ impl Engine {
     pub(crate) fn look_for_bridge(&self, bridge: &str) {
         let here = std::path::Path::new("/sys/class/net").join(bridge);
         if self.firewall() == FirewallState::Set && std::fs::symlink_metadata(here).is_err() {
-            self.note_standing(FirewallState::Missing(
-                "the agent is not in the network namespace of the engine (run its container with `network_mode: host`)"
-                    .into(),
-            ));
+            self.note_state(FirewallState::Missing(ELSEWHERE.into()));
         }
     }
 
     async fn set_rules(&self) {
-        if let FirewallState::Missing(why) = self.firewall()
-            && why.contains("network namespace")
-        {
+        if self.firewall() == FirewallState::Missing(ELSEWHERE.into()) {
             return; // nothing that we do changes that
         }
         let rules = self.rules().await;
-        let standing = match rules.set(Family::V4).await {
+        let state = match rules.set(Family::V4).await {
             Ok(()) => FirewallState::Set,
             Err(error) => FirewallState::Missing(error.to_string()),
         };
@@ -142,15 +140,15 @@ impl Engine {
         {
             tracing::debug!(%error, "the firewall has no rules for IPv6; networks of jobs have none either");
         }
-        self.note_standing(standing);
+        self.note_state(state);
     }
 
-    fn note_standing(&self, standing: FirewallState) {
-        let before = self.inner.wall.replace(standing.clone());
-        if before == standing {
+    fn note_state(&self, state: FirewallState) {
+        let before = self.inner.wall.replace(state.clone());
+        if before == state {
             return;
         }
-        match standing {
+        match state {
             FirewallState::Set => tracing::info!("the firewall keeps jobs from this machine's own addresses"),
             FirewallState::Off => {}
             FirewallState::Missing(why) => tracing::warn!(
@@ -184,8 +182,8 @@ impl Wall {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn replace(&self, standing: FirewallState) -> FirewallState {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), standing)
+    fn replace(&self, state: FirewallState) -> FirewallState {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), state)
     }
 }
 
