@@ -85,8 +85,8 @@ impl Address {
             None if transport(text) == Ok("ssh") => text.split_once(':')?.1.trim_start_matches('/'),
             None => return None,
         };
-        let name = |host: &str| host.split(':').next().unwrap_or_default().to_ascii_lowercase();
-        (name(host(text)) == name(host(&self.0))).then(|| format!("{scheme}://{}/{path}", host(&self.0)))
+        let is_same = without_port(host(text)).eq_ignore_ascii_case(without_port(host(&self.0)));
+        is_same.then(|| format!("{scheme}://{}/{path}", host(&self.0)))
     }
 
     /// The text, as git takes it.
@@ -152,6 +152,13 @@ fn host(text: &str) -> &str {
         None => text.split(':').next().unwrap_or_default(),
     };
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
+/// The host alone; an address of IPv6 has colons of its own, in brackets.
+fn without_port(host: &str) -> &str {
+    let address = host.find(']').map_or(0, |at| at + 1);
+    let end = host[address..].find(':').map_or(host.len(), |at| address + at);
+    &host[..end]
 }
 
 /// As git resolves a submodule's address; `None`: it leads above everything.
@@ -253,6 +260,14 @@ mod tests {
             ("https://git.example:444/a/app.git", "git@git.example:b/lib.git"),
             ("https://git.example/a/app.git", "ssh://git@git.example:22/b/lib.git"),
             ("https://git.example/a/app.git", "git@other.example:b/lib.git"),
+            (
+                "https://[2001:db8::1]:444/a/app.git",
+                "ssh://git@[2001:db8::1]/b/lib.git",
+            ),
+            (
+                "https://[2001:db8::1]:444/a/app.git",
+                "ssh://git@[2001:db8::2]/b/lib.git",
+            ),
             ("https://git.example/a/app.git", "/srv/lib.git"),
             ("https://git.example/a/app.git", "file:///srv/lib.git"),
             ("https://git.example/a/app.git", "ext::sh -c id"),
@@ -275,6 +290,8 @@ mod tests {
         https://git.example:444/b/lib.git
         https://git.example/b/lib.git
         git@other.example:b/lib.git
+        https://[2001:db8::1]:444/b/lib.git
+        ssh://git@[2001:db8::2]/b/lib.git
         `/srv/lib.git` is a path of this machine, and the repository itself is not on it
         `file:///srv/lib.git` is a path of this machine, and the repository itself is not on it
         `ext::sh -c id` is no address of a repository; give a URL or an absolute path
