@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
@@ -128,18 +128,23 @@ async fn respond(
     connection.begins();
     request.extensions_mut().insert(Arc::clone(&connection));
     let response = router.oneshot(request).await?;
+    // a WebSocket has this one answer for as long as it is there
+    let ends = response.status() != StatusCode::SWITCHING_PROTOCOLS;
+    let connection = ends.then_some(connection);
     Ok(response.map(|body| Answer { body, connection }))
 }
 
-/// An answer's body; when it is gone, the connection rests.
+/// An answer's body; when it is gone, the connection rests, if it is to have another request.
 struct Answer {
     body: Body,
-    connection: Arc<Connection>,
+    connection: Option<Arc<Connection>>,
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.connection.ends();
+        if let Some(connection) = &self.connection {
+            connection.ends();
+        }
     }
 }
 
