@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::reports::{TestCase, TestStatus};
+use protocol::reports::{MAX_CASES, TestCase, TestStatus};
 use serde::Deserialize;
 
 use super::lines::{micros, records};
@@ -32,7 +32,13 @@ pub fn parse(bytes: &[u8]) -> Parsed {
     let mut report = Report::default();
     let problem = records(bytes, |record| report.take(record));
     let nothing = || Problem::new("has JSON, but no event of `go test -json`");
+    let crowded = || {
+        Problem::new(format!(
+            "has more than {MAX_CASES} tests that began before any of them ended"
+        ))
+    };
     let problem = problem.or_else(|| (report.seen == 0).then(nothing));
+    let problem = problem.or_else(|| report.crowded.then(crowded));
     let left: BTreeSet<String> = report.open.keys().map(|(package, _)| package.clone()).collect();
     for package in left {
         report.lost(&package);
@@ -50,6 +56,8 @@ struct Report {
     failed: BTreeMap<String, usize>,
     /// What builds printed, by import path.
     builds: BTreeMap<String, String>,
+    /// More tests began than can be kept track of.
+    crowded: bool,
 }
 
 impl Report {
@@ -57,16 +65,13 @@ impl Report {
         let status = match record.action.as_str() {
             "run" | "start" => {
                 self.seen += 1;
-                let test = record.test.unwrap_or_default();
-                self.open.entry((record.package, test)).or_default();
+                self.open(record.package, record.test);
                 return;
             }
             "output" => {
-                let printed = self
-                    .open
-                    .entry((record.package, record.test.unwrap_or_default()))
-                    .or_default();
-                gather(printed, &record.output.unwrap_or_default());
+                if let Some(printed) = self.open(record.package, record.test) {
+                    gather(printed, &record.output.unwrap_or_default());
+                }
                 return;
             }
             "build-output" => {
@@ -84,6 +89,16 @@ impl Report {
             Some(test) => self.test(record.package, test, status, record.elapsed),
             None => self.package(record.package, status, record.failed_build),
         }
+    }
+
+    /// What a test or package has printed; `None` when too many have not ended yet.
+    fn open(&mut self, package: String, test: Option<String>) -> Option<&mut String> {
+        let key = (package, test.unwrap_or_default());
+        if self.open.len() >= MAX_CASES && !self.open.contains_key(&key) {
+            self.crowded = true;
+            return None;
+        }
+        Some(self.open.entry(key).or_default())
     }
 
     fn test(&mut self, package: String, test: String, status: TestStatus, elapsed: Option<f64>) {

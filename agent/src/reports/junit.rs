@@ -165,6 +165,9 @@ impl Report {
     }
 
     fn case_of(&self, attributes: &Attributes) -> OpenCase {
+        if self.cases.is_full() {
+            return OpenCase::default(); // a long name of a suite is not copied a million times
+        }
         let (name, class) = (attributes.get("name"), attributes.get("classname"));
         let suite = self.suite();
         // jest-junit gives a case's own name as its class.

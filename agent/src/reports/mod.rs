@@ -79,6 +79,11 @@ impl Cases {
         }
     }
 
+    /// Whatever comes is only counted.
+    fn is_full(&self) -> bool {
+        self.room.left_out > 0
+    }
+
     fn parsed(self, problem: Option<Problem>) -> Parsed {
         Parsed {
             cases: self.kept,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::looks::{LOOKS, Turn};
 use super::{BlobError, BlobStore, Opened};
@@ -105,9 +106,10 @@ where
     F: FnMut(&mut T, Item) -> ControlFlow<()> + Send + 'static,
 {
     let turn = LOOKS.turn().await?;
+    let (left, _waits) = nobody_waits();
     match store.read(&list_name(sha), None).await {
         Ok(list) => {
-            let reader = StreamReader::new(list);
+            let reader = StreamReader::new(list, left);
             let folded = blocking(turn, move || fold_list(reader, state, step)).await;
             if folded.is_err() {
                 // It is damaged; the next look makes it anew.
@@ -120,7 +122,7 @@ where
     }
     let opened = store.read(sha, None).await?;
     let room = opened.size.clamp(SMALL_LIST, LARGE_LIST);
-    let reader = StreamReader::new(opened);
+    let reader = StreamReader::new(opened, left);
     let (state, list) = blocking(turn, move || fold_archive(reader, room, state, step)).await?;
     if let Some(list) = list {
         store.write_beside(&list_name(sha), list).await?;
@@ -192,7 +194,8 @@ pub async fn file(store: &BlobStore, sha: &str, name: &str) -> Result<File, Blob
     });
     let size = size.await?.ok_or(BlobError::NotFound)?;
     let turn = LOOKS.turn().await?;
-    let reader = StreamReader::new(store.read(sha, None).await?);
+    let (left, waits) = nobody_waits();
+    let reader = StreamReader::new(store.read(sha, None).await?, left);
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
     let wanted = name.to_owned();
     spawn_blocking(move || {
@@ -208,7 +211,9 @@ pub async fn file(store: &BlobStore, sha: &str, name: &str) -> Result<File, Blob
             turn.send(&sender, Err(io::Error::other(error.to_string())));
         }
     });
-    let stream = futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+    let stream = futures_util::stream::unfold((receiver, waits), async |(mut receiver, waits)| {
+        Some((receiver.recv().await?, (receiver, waits)))
+    });
     Ok(File {
         size,
         bytes: stream.boxed(),
@@ -294,25 +299,36 @@ fn go_through(reader: impl Read, visit: Visit<'_>) -> Result<(), BlobError> {
     Ok(())
 }
 
-/// An archive that is read by blocking code.
+/// A token that is cancelled when the guard goes, with whoever waits for the look.
+fn nobody_waits() -> (CancellationToken, DropGuard) {
+    let left = CancellationToken::new();
+    (left.clone(), left.drop_guard())
+}
+
+/// An archive that is read by blocking code, as long as somebody waits for what is in it.
 struct StreamReader {
     stream: BoxStream<'static, Result<Bytes, object_store::Error>>,
     chunk: Bytes,
     runtime: Handle,
+    left: CancellationToken,
 }
 
 impl StreamReader {
-    fn new(opened: Opened) -> StreamReader {
+    fn new(opened: Opened, left: CancellationToken) -> StreamReader {
         StreamReader {
             stream: opened.stream,
             chunk: Bytes::new(),
             runtime: Handle::current(),
+            left,
         }
     }
 }
 
 impl Read for StreamReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left.is_cancelled() {
+            return Err(io::Error::other("nobody waits for it any more"));
+        }
         while self.chunk.is_empty() {
             match self.runtime.block_on(self.stream.next()) {
                 None => return Ok(0),

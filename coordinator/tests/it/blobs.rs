@@ -273,3 +273,33 @@ async fn a_list_comes_in_pages_and_is_kept_only_while_it_is_small_beside_its_arc
     let kept = std::fs::read_dir(world.folder.path().join("blobs").join("sha256").join(&blob.sha[..2])).unwrap();
     assert_eq!(kept.count(), 1, "3 MB of names are not kept beside a few kilobytes");
 }
+
+/// A file of that many GiB of zeros.
+fn zeros(gibibytes: usize) -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.set_path("zeros").unwrap();
+    header.set_mode(0o644);
+    header.set_size((gibibytes as u64) << 30);
+    header.set_cksum();
+    let frame = zstd::encode_all(&vec![0; 256 << 20][..], 1).unwrap();
+    [
+        zstd::encode_all(&header.as_bytes()[..], 1).unwrap(),
+        frame.repeat(4 * gibibytes),
+    ]
+    .concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_ends_with_who_waits_for_it() {
+    let world = World::on_folder().await;
+    let large = world.keep(zeros(60)).await;
+    let small = world.keep(archive(["a".to_owned()].into_iter())).await;
+    for _ in 0..8 {
+        let look = look::page(&world.place, &large.sha, 0, 10);
+        let gone = tokio::time::timeout(Duration::from_millis(100), look).await;
+        assert!(gone.is_err(), "60 GiB take longer");
+    }
+    // All turns are free again: else it is told to come back later.
+    let page = look::page(&world.place, &small.sha, 0, 10).await.unwrap();
+    assert_eq!(page.items.len(), 1);
+}

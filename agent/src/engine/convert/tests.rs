@@ -10,6 +10,7 @@ const MAKER: Maker<'_> = Maker {
         cpu_millis: None,
         pids: None,
         log_bytes: None,
+        disk_bytes: None,
     },
 };
 

@@ -90,7 +90,10 @@ async fn a_job_that_takes_too_much_of_the_disk_is_stopped() {
     for (what, spec) in jobs {
         for input in [trusted(&stage, "app", spec.clone()), fork(&stage, "app", spec)] {
             let told = run(&stage, input).await.told();
-            assert!(told.starts_with("Failed DiskLimit: the job was stopped in step `"), "{told}");
+            assert!(
+                told.starts_with("Failed DiskLimit: the job was stopped in step `"),
+                "{told}"
+            );
             assert!(told.contains(" and may take 48 MiB (") && told.contains(what), "{told}");
         }
     }
