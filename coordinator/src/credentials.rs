@@ -11,7 +11,7 @@ use anyhow::Context;
 
 use crate::app::App;
 use crate::http::LOGIN_LINK;
-use crate::store::{access, agents};
+use crate::store::{StoreError, access, agents};
 
 /// The agent in the same process enrols at once.
 const LOCAL_CODE: Duration = Duration::from_secs(60);
@@ -19,11 +19,14 @@ const LOCAL_CODE: Duration = Duration::from_secs(60);
 /// Writes the administrator's token on the first start, and again when its file or its worth is gone.
 pub(crate) async fn administrator(app: &App) -> anyhow::Result<()> {
     let file = app.config.admin_token_file();
-    if let Some(token) = read(&file)?
-        && access::authenticate(&app.store, &token).await?.is_some()
-    {
-        return Ok(());
+    if let Some(token) = read(&file)? {
+        match access::authenticate(&app.store, &token).await {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) | Err(StoreError::Expired) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    // Without an end: whoever reads the file may do anything to this folder, and nobody would renew it.
     let token = access::create_token(&app.store, "administrator", None)
         .await
         .context("make a token")?;

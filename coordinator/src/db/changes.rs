@@ -21,6 +21,8 @@ pub enum Change {
     Attempt(AttemptId),
     /// An agent came, went, or drains.
     Agents,
+    /// A session or API token was revoked.
+    Access,
     /// Wake-ups may have been missed: look at everything.
     All,
 }
@@ -39,6 +41,7 @@ impl Change {
             Change::Build(number) => format!("build:{number}"),
             Change::Attempt(id) => format!("attempt:{id}"),
             Change::Agents => "agents".into(),
+            Change::Access => "access".into(),
             Change::All => "all".into(),
         }
     }
@@ -49,6 +52,7 @@ impl Change {
             Some(("attempt", id)) => Change::Attempt(AttemptId(id.to_owned())),
             _ if text == "queue" => Change::Queue,
             _ if text == "agents" => Change::Agents,
+            _ if text == "access" => Change::Access,
             // A newer coordinator's word.
             _ => Change::All,
         }

@@ -22,6 +22,12 @@ pub(crate) enum ApiError {
     /// No credentials, or wrong ones.
     #[error("log in, or send a valid token as `Authorization: Bearer …`")]
     Unauthorized,
+    /// An API token that was right, and is too old.
+    #[error(
+        "this API token has expired: make another in the browser (Tokens and sessions), or with `drover token add` on the \
+         coordinator's machine"
+    )]
+    Expired,
     /// A webhook whose signature is wrong or missing, or whose repository does not exist: the answer is the same.
     #[error("wrong or missing signature")]
     Unsigned,
@@ -72,6 +78,7 @@ impl ApiError {
         match self {
             ApiError::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
             ApiError::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            ApiError::Expired => (StatusCode::UNAUTHORIZED, "token_expired"),
             ApiError::Unsigned => (StatusCode::UNAUTHORIZED, "unsigned"),
             ApiError::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             ApiError::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
@@ -135,6 +142,7 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound(what) => ApiError::NotFound(what),
             StoreError::StaleLease => ApiError::Conflict("stale_epoch", error.to_string()),
+            StoreError::Expired => ApiError::Expired,
             StoreError::BadCode => ApiError::Forbidden(error.to_string()),
             StoreError::Refused(sentence) => ApiError::Unprocessable("refused", sentence),
             StoreError::Illegal(_) => ApiError::Conflict("illegal_transition", error.to_string()),

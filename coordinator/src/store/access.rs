@@ -32,6 +32,19 @@ pub struct ApiToken {
     pub last_used_at: Option<Micros>,
 }
 
+/// A browser's session, without its token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Session {
+    /// Its id, for [`revoke_session`].
+    pub id: String,
+    /// When the browser logged in.
+    pub created_at: Micros,
+    /// From when on it is worth nothing.
+    pub expires_at: Option<Micros>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Micros>,
+}
+
 /// What a session is called: there is one administrator.
 const ADMINISTRATOR: &str = "administrator";
 
@@ -80,9 +93,58 @@ pub async fn open_session(store: &Store, code: &str, valid_for: Duration) -> Res
 /// # Errors
 /// The database.
 pub async fn session(store: &Store, token: &str) -> Result<Option<Person>, StoreError> {
-    Ok(tokens::authenticate(store, Kind::Session, token)
-        .await?
-        .map(Person::from))
+    match tokens::authenticate(store, Kind::Session, token).await {
+        Err(StoreError::Expired) => Ok(None),
+        found => Ok(found?.map(Person::from)),
+    }
+}
+
+/// All sessions that still work, newest first.
+///
+/// # Errors
+/// The database.
+pub async fn list_sessions(store: &Store) -> Result<Vec<Session>, StoreError> {
+    let sql = "select id, created_at, expires_at, used_at from credentials
+               where kind = 'session' and expires_at > $1 order by id desc";
+    let mut sessions = Vec::new();
+    for row in store.db.all(sql, args![store.now()]).await? {
+        sessions.push(Session {
+            id: row.get("id")?,
+            created_at: row.get("created_at")?,
+            expires_at: row.get("expires_at")?,
+            last_used_at: row.get("used_at")?,
+        });
+    }
+    Ok(sessions)
+}
+
+/// Ends a session, and what its browser has open.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn revoke_session(store: &Store, id: &str) -> Result<(), StoreError> {
+    let sql = "delete from credentials where id = $1 and kind = 'session' and expires_at > $2";
+    match tokens::revoke(store, sql, args![id, store.now()]).await? {
+        0 => Err(StoreError::NotFound("session")),
+        _ => Ok(()),
+    }
+}
+
+/// Ends all sessions but that of this id (which may be none), and counts them.
+///
+/// # Errors
+/// The database.
+pub async fn revoke_other_sessions(store: &Store, own: &str) -> Result<u64, StoreError> {
+    let sql = "delete from credentials where id <> $1 and kind = 'session' and expires_at > $2";
+    tokens::revoke(store, sql, args![own, store.now()]).await
+}
+
+/// Whether a session or API token of that id still works.
+///
+/// # Errors
+/// The database.
+pub async fn is_valid(store: &Store, id: &str) -> Result<bool, StoreError> {
+    tokens::is_valid(store, id).await
 }
 
 /// Ends a session; one that does not exist is fine.
@@ -90,10 +152,11 @@ pub async fn session(store: &Store, token: &str) -> Result<Option<Person>, Store
 /// # Errors
 /// The database.
 pub async fn close_session(store: &Store, token: &str) -> Result<(), StoreError> {
-    tokens::destroy(store, Kind::Session, token).await
+    let sql = "delete from credentials where hash = $1 and kind = 'session'";
+    tokens::revoke(store, sql, args![tokens::hash(token)]).await.map(drop)
 }
 
-/// Makes an API token; it is shown only here.
+/// Makes an API token, without an end if `valid_for` is `None`; it is shown only here.
 ///
 /// # Errors
 /// The database.
@@ -137,17 +200,13 @@ pub async fn list_tokens(store: &Store) -> Result<Vec<ApiToken>, StoreError> {
     Ok(tokens)
 }
 
-/// Makes an API token worthless.
+/// Makes an API token worthless, and ends what was opened with it.
 ///
 /// # Errors
 /// `NotFound`.
 pub async fn revoke_token(store: &Store, id: &str) -> Result<(), StoreError> {
-    let id = id.to_owned();
     let sql = "delete from credentials where id = $1 and kind = 'api'";
-    match store
-        .write(move |tx| Box::pin(async move { Ok(tx.run(sql, args![id]).await?) }))
-        .await?
-    {
+    match tokens::revoke(store, sql, args![id]).await? {
         0 => Err(StoreError::NotFound("token")),
         _ => Ok(()),
     }
@@ -156,7 +215,7 @@ pub async fn revoke_token(store: &Store, id: &str) -> Result<(), StoreError> {
 /// Whose API token it is. `None`: nobody's.
 ///
 /// # Errors
-/// The database.
+/// `Expired`.
 pub async fn authenticate(store: &Store, token: &str) -> Result<Option<Person>, StoreError> {
     Ok(tokens::authenticate(store, Kind::Api, token).await?.map(Person::from))
 }

@@ -154,6 +154,9 @@ pub enum StoreError {
     /// A one-time code or token is wrong, too old, or was used before.
     #[error("the code is wrong, too old, or was used already")]
     BadCode,
+    /// A token was right, and is too old.
+    #[error("the token has expired")]
+    Expired,
     /// What was asked is not allowed; a plain sentence for the one who asked.
     #[error("{0}")]
     Refused(String),

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{Micros, Store, StoreError, keys};
-use crate::db::{DbError, Row, Tx, args};
+use crate::db::{Change, DbError, Row, Tx, Value, args};
 
 /// What a credential is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,12 +66,19 @@ pub(super) struct Credential {
     expires_at: Option<Micros>,
 }
 
+impl Credential {
+    fn is_expired(&self, now: Micros) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+}
+
 /// `used_at` is right to the minute: a write for each request would cost more than it tells.
 const USED_GRAIN_US: i64 = 60_000_000;
-/// Expired ones are forgotten after a day.
-const FORGET_US: i64 = 86_400_000_000;
+/// Expired ones are forgotten after 30 days; until then whoever sends one is told that it has expired.
+const FORGET_US: i64 = 30 * 86_400_000_000;
 
-fn hash(secret: &str) -> String {
+/// What the store knows a secret by.
+pub(super) fn hash(secret: &str) -> String {
     hex::encode(Sha256::digest(secret.as_bytes()))
 }
 
@@ -118,8 +125,8 @@ fn micros(duration: Duration) -> i64 {
 const FIND: &str = "select hash, id, name, agent, expires_at, used_at from credentials
                     where hash = $1 and kind = $2 for update";
 
-/// The row of a secret, if it is there, is right, and is not too old.
-fn check(row: Option<Row>, secret_hash: &str, now: Micros) -> Result<Option<Credential>, DbError> {
+/// The row of a secret, if it is there and is right.
+fn check(row: Option<Row>, secret_hash: &str) -> Result<Option<Credential>, DbError> {
     let Some(row) = row else { return Ok(None) };
     let stored: String = row.get("hash")?;
     let credential = Credential {
@@ -130,15 +137,15 @@ fn check(row: Option<Row>, secret_hash: &str, now: Micros) -> Result<Option<Cred
         expires_at: row.get("expires_at")?,
     };
     let is_right = bool::from(stored.as_bytes().ct_eq(secret_hash.as_bytes()));
-    let is_fresh = credential.expires_at.is_none_or(|expires_at| now < expires_at);
-    Ok((is_right && is_fresh).then_some(credential))
+    Ok(is_right.then_some(credential))
 }
 
 /// Uses a one-time code up.
 pub(super) async fn use_up(tx: &mut Tx, now: Micros, kind: Kind, code: &str) -> Result<Credential, StoreError> {
     let hash = hash(code);
     let row = tx.first(FIND, args![&hash, kind.name()]).await?;
-    let credential = check(row, &hash, now)?.filter(|credential| credential.used_at.is_none());
+    let credential =
+        check(row, &hash)?.filter(|credential| credential.used_at.is_none() && !credential.is_expired(now));
     let credential = credential.ok_or(StoreError::BadCode)?;
     tx.run(
         "update credentials set used_at = $2 where id = $1",
@@ -148,16 +155,19 @@ pub(super) async fn use_up(tx: &mut Tx, now: Micros, kind: Kind, code: &str) -> 
     Ok(credential)
 }
 
-/// Whose it is. `None`: nobody's, or too old.
+/// Whose it is; `Expired` if it was right once. `None`: nobody's.
 pub(super) async fn authenticate(store: &Store, kind: Kind, secret: &str) -> Result<Option<Credential>, StoreError> {
     if !secret.starts_with(kind.prefix()) {
         return Ok(None);
     }
     let (hash, now) = (hash(secret), store.now());
     let find = "select hash, id, name, agent, expires_at, used_at from credentials where hash = $1 and kind = $2";
-    let Some(credential) = check(store.db.first(find, args![&hash, kind.name()]).await?, &hash, now)? else {
+    let Some(credential) = check(store.db.first(find, args![&hash, kind.name()]).await?, &hash)? else {
         return Ok(None);
     };
+    if credential.is_expired(now) {
+        return Err(StoreError::Expired);
+    }
     if credential.used_at.is_none_or(|used_at| now - used_at > USED_GRAIN_US) {
         let id = credential.id.clone();
         let touch = "update credentials set used_at = $2 where id = $1";
@@ -168,12 +178,21 @@ pub(super) async fn authenticate(store: &Store, kind: Kind, secret: &str) -> Res
     Ok(Some(credential))
 }
 
-/// Destroys one by its secret.
-pub(super) async fn destroy(store: &Store, kind: Kind, secret: &str) -> Result<(), StoreError> {
-    let hash = hash(secret);
-    let delete = "delete from credentials where hash = $1 and kind = $2";
+/// Whether the one of that id still exists and has not expired.
+pub(super) async fn is_valid(store: &Store, id: &str) -> Result<bool, StoreError> {
+    let sql = "select id from credentials where id = $1 and (expires_at is null or expires_at > $2)";
+    Ok(store.db.first(sql, args![id, store.now()]).await?.is_some())
+}
+
+/// Deletes the credentials that `delete` names, and counts them; what was opened with one of them ends.
+pub(super) async fn revoke(store: &Store, delete: &'static str, arguments: &[Value]) -> Result<u64, StoreError> {
+    let arguments = arguments.to_vec();
     store
-        .write(move |tx| Box::pin(async move { Ok(tx.run(delete, args![hash, kind.name()]).await?) }))
-        .await?;
-    Ok(())
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.tell(Change::Access);
+                Ok(tx.run(delete, &arguments).await?)
+            })
+        })
+        .await
 }

@@ -16,13 +16,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use protocol::ids::AgentId;
 use serde::Deserialize;
+use tokio::sync::broadcast::error::RecvError;
 
 use super::connections::Connection;
 use super::error::ApiError;
 use super::pages::refusal;
 use super::public::Client;
 use crate::app::App;
-use crate::store::{access, agents};
+use crate::store::{Change, access, agents};
 use cookies::Scheme;
 use rules::Rule;
 
@@ -47,6 +48,8 @@ pub(crate) enum Caller {
 /// A user who is logged in.
 #[derive(Debug, Clone)]
 pub(crate) struct User {
+    /// Id of the session or API token.
+    pub id: String,
     /// How people call them.
     pub name: String,
     /// The session's form token; `None` with an API token, which no browser sends by itself.
@@ -163,7 +166,7 @@ async fn agent(app: &App, headers: &HeaderMap) -> Result<AgentId, ApiError> {
 }
 
 /// The user by token or session; `None` without credentials or with a session that is over. A token that is wrong
-/// is an error: who sends one does not want to be a visitor.
+/// or too old is an error: who sends one does not want to be a visitor.
 async fn user(app: &App, headers: &HeaderMap) -> Result<Option<User>, ApiError> {
     if headers.contains_key(header::AUTHORIZATION) {
         let token = bearer(headers).ok_or(ApiError::Unauthorized)?;
@@ -171,6 +174,7 @@ async fn user(app: &App, headers: &HeaderMap) -> Result<Option<User>, ApiError> 
             .await?
             .ok_or(ApiError::Unauthorized)?;
         return Ok(Some(User {
+            id: person.id,
             name: person.name,
             csrf: None,
         }));
@@ -180,9 +184,29 @@ async fn user(app: &App, headers: &HeaderMap) -> Result<Option<User>, ApiError> 
     };
     let person = access::session(&app.store, session).await?;
     Ok(person.map(|person| User {
+        id: person.id,
         name: person.name,
         csrf: Some(cookies::csrf_token(session)),
     }))
+}
+
+/// Completes when the session or token of a user is revoked: what was opened with it ends then. Never for a visitor.
+pub(crate) async fn revoked(app: &App, user: Option<&User>) {
+    let Some(user) = user else {
+        return std::future::pending().await;
+    };
+    // Before the look, so that nothing happens unseen in between.
+    let mut changes = app.store.changes();
+    // A database that does not answer revokes nothing.
+    while access::is_valid(&app.store, &user.id).await.unwrap_or(true) {
+        loop {
+            match changes.recv().await {
+                Ok(Change::Access | Change::All) | Err(RecvError::Lagged(_)) => break,
+                Ok(_) => {}
+                Err(RecvError::Closed) => return std::future::pending().await,
+            }
+        }
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

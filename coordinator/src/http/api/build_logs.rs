@@ -19,7 +19,7 @@ use web::views::LogLine;
 
 use super::logs::{send, streamed};
 use crate::app::App;
-use crate::http::access::Reader;
+use crate::http::access::{self, Reader};
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
 use crate::http::follow::{Behind, Follower, Positions, wire};
@@ -79,7 +79,7 @@ struct BuildLine<'a> {
     responses((status = 200, body = BuildLine<'static>, content_type = "application/x-ndjson")))]
 async fn build_logs(
     State(app): State<App>,
-    _: Reader,
+    Reader(user): Reader,
     Path(number): Path<i64>,
     Query(query): Query<LogsQuery>,
 ) -> Result<Response, ApiError> {
@@ -101,10 +101,11 @@ async fn build_logs(
         known: HashMap::new(),
         told: HashMap::new(),
     };
-    app.tasks.spawn(async move {
-        let stop = teller.app.stop.clone();
+    let tasks = app.tasks.clone();
+    tasks.spawn(async move {
         tokio::select! {
-            () = stop.cancelled() => {}
+            () = app.stop.cancelled() => {}
+            () = access::revoked(&app, user.as_ref()) => {}
             told = teller.tell(changes) => if let Err(error) = told {
                 tracing::warn!(build = number, %error, "logs cannot be told to their end");
             }

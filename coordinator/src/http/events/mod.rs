@@ -38,7 +38,12 @@ pub(super) fn router() -> Routes {
     Routes::new().route("/events", [Method::GET], get(events))
 }
 
-async fn events(State(app): State<App>, _: Reader, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+async fn events(
+    State(app): State<App>,
+    Reader(user): Reader,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let resumed = headers
         .get("last-event-id")
         .and_then(|id| Cursor::parse(id.to_str().ok()?));
@@ -54,7 +59,7 @@ async fn events(State(app): State<App>, _: Reader, uri: Uri, headers: HeaderMap)
     let (out, coming) = mpsc::channel(AHEAD);
     // Told first, so that the browser knows how to come back even when nothing happens for long.
     let _ = out.try_send(Event::default().retry(RETRY));
-    app.tasks.spawn(watch::watch(app.clone(), topic, out));
+    app.tasks.spawn(watch::watch(app.clone(), user, topic, out));
     let events = stream::unfold(coming, async |mut coming| {
         let event: Event = coming.recv().await?;
         Some((Ok::<Event, Infallible>(event), coming))

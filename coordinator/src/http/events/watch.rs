@@ -1,5 +1,5 @@
 //! The task behind one stream of events: it waits for wake-ups of the store and growth of logs, and tells them in
-//! batches. It ends when the browser is gone or the coordinator stops.
+//! batches. It ends when the browser is gone, its session is revoked, or the coordinator stops.
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use web::views::LogLine;
 use super::topic::WatchedJob;
 use super::{Cursor, Topic};
 use crate::app::App;
+use crate::http::access::{self, User};
 use crate::http::follow::{Follower, Piece, Positions};
 use crate::logs::LogError;
 use crate::store::attempts::Attempt;
@@ -33,8 +34,8 @@ struct LinesData<'a> {
     lines: &'a [LogLine],
 }
 
-/// Tells everything about `topic`, until the browser is gone or the coordinator stops.
-pub(super) async fn watch(app: App, topic: Topic, out: mpsc::Sender<Event>) {
+/// Tells everything about `topic`, until the browser is gone, its session is revoked, or the coordinator stops.
+pub(super) async fn watch(app: App, user: Option<User>, topic: Topic, out: mpsc::Sender<Event>) {
     let stop = app.stop.clone();
     let watching = async {
         match topic {
@@ -45,6 +46,7 @@ pub(super) async fn watch(app: App, topic: Topic, out: mpsc::Sender<Event>) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = out.closed() => {}
+        () = access::revoked(&app, user.as_ref()) => {}
         Gone = watching => {}
     }
 }
@@ -186,7 +188,7 @@ impl About {
             Change::All => true,
             Change::Build(number) => *number == self.build,
             Change::Attempt(changed) => self.attempt.as_ref() == Some(changed),
-            Change::Queue | Change::Agents => false,
+            Change::Queue | Change::Agents | Change::Access => false,
         }
     }
 }

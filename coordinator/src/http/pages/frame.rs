@@ -8,7 +8,7 @@ use web::views::Frame;
 
 use super::{Draw, Part, notice};
 use crate::app::App;
-use crate::http::access::{self, Caller, User};
+use crate::http::access::{self, Caller};
 
 /// The frame without anybody in it.
 pub(super) fn bare() -> Frame {
@@ -56,17 +56,13 @@ impl FromRequestParts<App> for Framed {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Framed, Self::Rejection> {
-        let user = match parts.extensions.get::<Caller>() {
-            Some(Caller::User(user)) => Some(user.clone()),
-            _ => None,
+        let (name, csrf) = match parts.extensions.get::<Caller>() {
+            Some(Caller::User(user)) => (Some(user.name.clone()), user.csrf.clone()),
+            _ => (None, None),
         };
         let notice = access::scheme(app).notice_of(&parts.headers).and_then(notice::sentence);
-        let User { name, csrf } = user.clone().unwrap_or(User {
-            name: String::new(),
-            csrf: None,
-        });
         let frame = Frame {
-            user: user.map(|_| name),
+            user: name,
             csrf: csrf.unwrap_or_default(),
             notice,
             url: app.url.to_string(),

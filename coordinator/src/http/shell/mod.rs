@@ -17,7 +17,7 @@ use protocol::shell::{ShellCall, ShellWish, ShellWord};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::access::{AgentCaller, User};
+use super::access::{self, AgentCaller, User};
 use super::error::ApiError;
 use super::extract::Path;
 use super::routes::Routes;
@@ -62,7 +62,7 @@ async fn open(
     let attempt = enterable(&app, &JobId(job)).await?;
     let request = upgrade(request)?;
     let tasks = app.tasks.clone();
-    Ok(request.on_upgrade(move |person| tasks.track_future(serve(app, user.name, attempt, person))))
+    Ok(request.on_upgrade(move |person| tasks.track_future(serve(app, user, attempt, person))))
 }
 
 /// Browsers send cookies along with whatever page asks: only our own may.
@@ -116,7 +116,7 @@ pub(super) async fn release(app: &App, which: impl Fn(&Attempt) -> bool) -> Resu
 }
 
 /// From the person's first word to their last.
-async fn serve(app: App, by: String, attempt: Attempt, mut person: WebSocket) {
+async fn serve(app: App, user: User, attempt: Attempt, mut person: WebSocket) {
     let Some(wish) = first_word(&mut person).await else {
         return;
     };
@@ -126,7 +126,7 @@ async fn serve(app: App, by: String, attempt: Attempt, mut person: WebSocket) {
         place: wish.place,
         command: wish.command,
         terminal: wish.terminal,
-        by,
+        by: user.name.clone(),
     };
     tracing::info!(attempt.id = %attempt.id, by = call.by, place = ?call.place, "a shell is asked for");
     let id = call.id.clone();
@@ -139,7 +139,7 @@ async fn serve(app: App, by: String, attempt: Attempt, mut person: WebSocket) {
     };
     app.shells.give_up(&id);
     match agent {
-        Some(agent) => pair::copy(person, agent, early, &app.stop).await,
+        Some(agent) => pair::copy(person, agent, early, must_end(&app, &user)).await,
         None => {
             let message = format!(
                 "agent {} did not answer; `drover agent ls` shows whether it is there",
@@ -147,6 +147,14 @@ async fn serve(app: App, by: String, attempt: Attempt, mut person: WebSocket) {
             );
             pair::end(&mut person, &ShellWord::Failed { message }).await;
         }
+    }
+}
+
+/// Completes when a shell must end though both its ends are there; says why.
+async fn must_end(app: &App, user: &User) -> &'static str {
+    tokio::select! {
+        () = app.stop.cancelled() => "the coordinator is being restarted; open the shell again in a moment",
+        () = access::revoked(app, Some(user)) => "the session or API token that opened this shell was revoked",
     }
 }
 

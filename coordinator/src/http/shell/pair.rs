@@ -8,7 +8,6 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use protocol::shell::ShellWord;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
-use tokio_util::sync::CancellationToken;
 
 /// An agent hears of a shell within a poll's answer; it is there by then, or it is not there at all.
 pub(super) const AGENT_COMES: Duration = Duration::from_secs(20);
@@ -17,8 +16,13 @@ const EARLY: usize = 16;
 /// Proxies drop a connection that is silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(25);
 
-/// Copies until one end closes; `early` is what the person said before.
-pub(super) async fn copy(person: WebSocket, mut agent: WebSocket, early: Vec<Message>, stop: &CancellationToken) {
+/// Copies until one end closes, or until it must end and why; `early` is what the person said before.
+pub(super) async fn copy(
+    person: WebSocket,
+    mut agent: WebSocket,
+    early: Vec<Message>,
+    must_end: impl Future<Output = &'static str>,
+) {
     for message in early {
         if agent.send(message).await.is_err() {
             break; // the reader below finds out
@@ -27,17 +31,12 @@ pub(super) async fn copy(person: WebSocket, mut agent: WebSocket, early: Vec<Mes
     let (mut to_person, from_person) = person.split();
     let (mut to_agent, from_agent) = agent.split();
     let (mut last, mut of_person) = (None, None);
-    tokio::select! {
-        () = forward(from_agent, &mut to_person, &mut last) => {}
-        () = forward(from_person, &mut to_agent, &mut of_person) => {}
-        () = stop.cancelled() => {}
-    }
+    let message = tokio::select! {
+        () = forward(from_agent, &mut to_person, &mut last) => "the agent is gone",
+        () = forward(from_person, &mut to_agent, &mut of_person) => "the agent is gone",
+        why = must_end => why,
+    };
     if !last.as_deref().is_some_and(is_last_word) {
-        let message = if stop.is_cancelled() {
-            "the coordinator is being restarted; open the shell again in a moment"
-        } else {
-            "the agent is gone"
-        };
         let word = ShellWord::Failed {
             message: message.to_owned(),
         };

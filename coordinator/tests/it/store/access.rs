@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use coordinator::db::{Db, Value};
 use coordinator::store::repositories::{self, Forge, NewRepository, Visibility};
-use coordinator::store::{Store, StoreConfig, StoreError, access, agents, builds, queue, secrets, testing};
+use coordinator::store::{Change, Store, StoreConfig, StoreError, access, agents, builds, queue, secrets, testing};
 use protocol::attempt::Verdict;
 use protocol::ids::RepositoryId;
 use protocol::lease::SecretValue;
@@ -62,7 +62,14 @@ pub async fn a_token_works_until_it_is_revoked(world: World) {
         access::authenticate(store, &token).await.unwrap().unwrap().name,
         "deploy"
     );
-    assert!(access::authenticate(store, &old).await.unwrap().is_none());
+    assert!(matches!(
+        access::authenticate(store, &old).await,
+        Err(StoreError::Expired)
+    ));
+    assert!(
+        access::authenticate(store, "drv_guess").await.unwrap().is_none(),
+        "a token that never was is not said to be old"
+    );
     assert!(access::authenticate(store, &token[..46]).await.unwrap().is_none());
     let listed = access::list_tokens(store).await.unwrap();
     let names: Vec<&str> = listed.iter().map(|token| token.name.as_str()).collect();
@@ -74,6 +81,74 @@ pub async fn a_token_works_until_it_is_revoked(world: World) {
         access::revoke_token(store, &listed[1].id).await,
         Err(StoreError::NotFound("token"))
     ));
+}
+
+async fn session(store: &Store, valid_for: Duration) -> String {
+    let code = access::login_link(store, HOUR).await.unwrap();
+    access::open_session(store, &code, valid_for).await.unwrap()
+}
+
+pub async fn sessions_end_one_by_one_or_together(world: World) {
+    let store = &world.store;
+    let old = session(store, Duration::ZERO).await;
+    let tokens = [
+        session(store, HOUR).await,
+        session(store, HOUR).await,
+        session(store, HOUR).await,
+    ];
+    assert!(access::session(store, &old).await.unwrap().is_none());
+    assert!(access::session(store, &tokens[1]).await.unwrap().is_some());
+    let listed = access::list_sessions(store).await.unwrap();
+    let used: Vec<bool> = listed.iter().map(|session| session.last_used_at.is_some()).collect();
+    assert_eq!(used, [false, true, false], "newest first, and none that is over");
+    assert!(listed[0].expires_at.unwrap() > listed[0].created_at);
+    let mut changes = store.changes();
+    access::revoke_session(store, &listed[1].id).await.unwrap();
+    assert_eq!(changes.recv().await.unwrap(), Change::Access);
+    assert!(access::session(store, &tokens[1]).await.unwrap().is_none());
+    assert!(!access::is_valid(store, &listed[1].id).await.unwrap());
+    for id in [listed[1].id.as_str(), "", "%", "' or '1' = '1"] {
+        let nothing = access::revoke_session(store, id).await;
+        assert!(matches!(nothing, Err(StoreError::NotFound("session"))), "{id}");
+    }
+    assert!(access::is_valid(store, &listed[0].id).await.unwrap());
+    let ended = access::revoke_other_sessions(store, &listed[0].id).await.unwrap();
+    assert_eq!(ended, 1, "the one that is over does not count");
+    assert!(access::session(store, &tokens[2]).await.unwrap().is_some());
+    assert_eq!(access::revoke_other_sessions(store, "no session").await.unwrap(), 1);
+    assert!(access::list_sessions(store).await.unwrap().is_empty());
+}
+
+pub async fn what_ends_sessions_ends_nothing_else(world: World) {
+    let store = &world.store;
+    let browser = session(store, HOUR).await;
+    let token = access::create_token(store, "deploy", None).await.unwrap();
+    let login = access::login_link(store, HOUR).await.unwrap();
+    let code = agents::enrol_code(store, HOUR, None).await.unwrap();
+    let agent = agents::enrol(store, &code, ("builder", None)).await.unwrap();
+    let code = agents::enrol_code(store, HOUR, None).await.unwrap();
+    let db = Db::open(&world.config.url).await.unwrap();
+    let none: [Value; 0] = [];
+    let rows = db.all("select id, kind from credentials", &none).await.unwrap();
+    let mut kinds = Vec::new();
+    for row in rows {
+        let (id, kind): (String, String) = (row.get("id").unwrap(), row.get("kind").unwrap());
+        if kind != "session" {
+            assert!(access::revoke_session(store, &id).await.is_err(), "{kind}");
+        }
+        if kind != "api" {
+            assert!(access::revoke_token(store, &id).await.is_err(), "{kind}");
+        }
+        kinds.push(kind);
+    }
+    kinds.sort();
+    assert_eq!(kinds, ["agent", "api", "enrol", "enrol", "login", "login", "session"]);
+    assert!(access::session(store, &browser).await.unwrap().is_some());
+    assert_eq!(access::revoke_other_sessions(store, "").await.unwrap(), 1);
+    assert!(access::authenticate(store, &token).await.unwrap().is_some());
+    assert!(agents::authenticate(store, &agent.token).await.unwrap().is_some());
+    assert!(access::open_session(store, &login, HOUR).await.is_ok());
+    assert!(agents::enrol(store, &code, ("builder", None)).await.is_ok());
 }
 
 pub async fn an_agent_comes_in_once_per_code(world: World) {

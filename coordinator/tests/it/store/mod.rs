@@ -38,6 +38,7 @@ macro_rules! on_both {
 
 on_both! {
     access: a_login_link_opens_one_session, a_token_works_until_it_is_revoked, an_agent_comes_in_once_per_code,
+        sessions_end_one_by_one_or_together, what_ends_sessions_ends_nothing_else,
         secrets_are_write_only, no_secret_stands_in_the_database, a_removed_agent_gives_its_work_back,
         a_repository_can_be_removed;
     builds: a_build_is_listed_and_shown, lists_are_filtered_and_paged, a_build_without_jobs_has_failed,
