@@ -93,6 +93,11 @@ pub fn revoke_token(id: &str) -> String {
     format!("/tokens/{}/revoke", encode(id))
 }
 
+/// `/sessions/{id}/revoke` (POST).
+pub fn revoke_session(id: &str) -> String {
+    format!("/sessions/{}/revoke", encode(id))
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -93,9 +93,21 @@ impl<'a> Tokens<'a> {
     pub fn new(frame: &'a Frame, view: &'a TokensPage) -> Tokens<'a> {
         Tokens {
             frame,
-            head: Head::new("API tokens", Place::Nowhere),
+            head: Head::new("Tokens and sessions", Place::Nowhere),
             view,
         }
+    }
+
+    /// `2026-11-22`, or that it is over.
+    fn expiry(&self, at: &Micros) -> String {
+        match *at <= self.frame.now {
+            true => "expired".to_owned(),
+            false => words::utc(*at).chars().take(10).collect(),
+        }
+    }
+
+    fn has_others(&self) -> bool {
+        self.view.sessions.iter().any(|session| !session.is_current)
     }
 }
 

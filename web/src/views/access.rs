@@ -1,4 +1,4 @@
-//! Coming in and being kept out: login, API tokens, errors.
+//! Coming in and being kept out: login, API tokens, sessions, errors.
 
 use serde::Serialize;
 
@@ -39,11 +39,13 @@ pub struct ErrorPage {
     pub request_id: Option<String>,
 }
 
-/// The reader's API tokens.
+/// API tokens and sessions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TokensPage {
     /// Newest first.
     pub tokens: Vec<TokenRow>,
+    /// The browsers that are logged in, newest first.
+    pub sessions: Vec<SessionRow>,
     /// A token that was just made; shown once.
     pub fresh: Option<String>,
 }
@@ -57,6 +59,23 @@ pub struct TokenRow {
     pub name: String,
     /// When it was made.
     pub created_at: Micros,
+    /// From when on it is worth nothing.
+    pub expires_at: Option<Micros>,
     /// When it was last used.
     pub last_used_at: Option<Micros>,
+}
+
+/// One browser that is logged in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionRow {
+    /// Its id, for its actions.
+    pub id: String,
+    /// When it logged in.
+    pub created_at: Micros,
+    /// From when on it is logged out.
+    pub expires_at: Option<Micros>,
+    /// When it was last used.
+    pub last_used_at: Option<Micros>,
+    /// It is the reader's own.
+    pub is_current: bool,
 }

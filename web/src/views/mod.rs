@@ -14,7 +14,7 @@ mod reports;
 mod repositories;
 mod shell;
 
-pub use access::{ErrorPage, LoginPage, LoginState, TokenRow, TokensPage};
+pub use access::{ErrorPage, LoginPage, LoginState, SessionRow, TokenRow, TokensPage};
 pub use agents::{AgentRow, AgentsPage, JobLink, QueueRow};
 pub use artifacts::{ArtifactEntry, ArtifactEntryKind, ArtifactPage, ArtifactRow};
 pub use builds::{

@@ -264,7 +264,15 @@ fn the_rest() {
         id: evil(),
         name: evil(),
         created_at: 0,
+        expires_at: None,
         last_used_at: None,
+    };
+    let session = SessionRow {
+        id: evil(),
+        created_at: 0,
+        expires_at: None,
+        last_used_at: None,
+        is_current: false,
     };
     assert_harmless(
         "tokens",
@@ -272,6 +280,7 @@ fn the_rest() {
             &frame,
             &TokensPage {
                 tokens: vec![token],
+                sessions: vec![session],
                 fresh: Some(evil()),
             },
         ),

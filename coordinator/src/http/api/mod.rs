@@ -14,6 +14,7 @@ mod logs;
 mod plain;
 mod repositories;
 mod secrets;
+mod sessions;
 mod shapes;
 mod system;
 mod test_reports;
@@ -56,6 +57,7 @@ pub(crate) fn router() -> (Router<App>, Description) {
         .merge(caches::router())
         .merge(agents::router())
         .merge(tokens::router())
+        .merge(sessions::router())
         .merge(test_reports::router())
         .merge(system::router())
         .split_for_parts()

@@ -14,8 +14,12 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, Path};
-use crate::store::{Micros, access};
+use crate::store::{Micros, StoreError, access};
 
+/// Days that an API token works when nobody says how many.
+const TOKEN_DAYS: u32 = 90;
+/// The most days that an API token with an end works.
+const MOST_TOKEN_DAYS: u32 = 3_650;
 /// How long a login link can be used.
 pub(crate) const LOGIN_LINK: Duration = Duration::from_secs(3600);
 
@@ -48,9 +52,11 @@ struct Token {
 struct NewToken {
     /// What it is for.
     name: String,
-    /// Days until it is worth nothing; without end when left out.
-    #[serde(default)]
+    /// Days until it is worth nothing, up to 3650; 90 when left out.
     days: Option<u32>,
+    /// Whether it works until it is revoked.
+    #[serde(default)]
+    no_expiry: bool,
 }
 
 /// A token that was just made.
@@ -60,6 +66,8 @@ struct Made {
     name: String,
     /// The token; it is shown only here.
     token: String,
+    /// From when on it is worth nothing.
+    expires_at: Option<Micros>,
 }
 
 /// A link that logs a browser in.
@@ -82,17 +90,38 @@ async fn list(State(app): State<App>, _: User) -> Result<Json<Vec<Token>>, ApiEr
     Ok(Json(all.collect()))
 }
 
-/// Makes an API token.
-#[utoipa::path(post, path = "/api/v1/tokens", request_body = NewToken, responses((status = 201, body = Made)))]
+/// Makes an API token, for 90 days if nothing else is said.
+#[utoipa::path(post, path = "/api/v1/tokens", request_body = NewToken,
+    responses((status = 201, body = Made), (status = 400)))]
 async fn create(
     State(app): State<App>,
     _: User,
     Body(new): Body<NewToken>,
 ) -> Result<(StatusCode, Json<Made>), ApiError> {
-    let valid_for = new.days.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
-    let token = access::create_token(&app.store, &new.name, valid_for).await?;
-    let made = Made { name: new.name, token };
+    let days = token_days(new.days, new.no_expiry)?;
+    let made = Made {
+        token: create_token(&app, &new.name, days).await?,
+        name: new.name,
+        expires_at: days.map(|days| app.store.now() + i64::from(days) * 86_400_000_000),
+    };
     Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// How many days a new token works. `None`: until it is revoked, which is said and never left out.
+pub(crate) fn token_days(days: Option<u32>, no_expiry: bool) -> Result<Option<u32>, ApiError> {
+    match (days, no_expiry) {
+        (None, false) => Ok(Some(TOKEN_DAYS)),
+        (None, true) => Ok(None),
+        (Some(1..=MOST_TOKEN_DAYS), false) => Ok(days),
+        (Some(_), false) => Err(ApiError::BadRequest(format!("`days` is 1 to {MOST_TOKEN_DAYS}"))),
+        (Some(_), true) => Err(ApiError::BadRequest("give `days` or `no_expiry`, not both".into())),
+    }
+}
+
+/// Makes an API token that works so many days.
+pub(crate) async fn create_token(app: &App, name: &str, days: Option<u32>) -> Result<String, StoreError> {
+    let valid_for = days.map(|days| Duration::from_secs(u64::from(days) * 86_400));
+    access::create_token(&app.store, name, valid_for).await
 }
 
 /// Makes an API token worthless.

@@ -75,6 +75,12 @@ pub(super) fn router() -> Routes {
         )
         .route("/tokens/{id}/revoke", post_only.clone(), post(tokens::revoke))
         .route(
+            "/sessions/revoke",
+            post_only.clone(),
+            post(tokens::revoke_other_sessions),
+        )
+        .route("/sessions/{id}/revoke", post_only.clone(), post(tokens::revoke_session))
+        .route(
             "/login",
             [Method::GET, Method::POST],
             get(login::page).post(login::log_in),

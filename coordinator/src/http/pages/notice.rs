@@ -21,6 +21,8 @@ pub(super) enum Notice {
     AgentRemoved,
     Labelled,
     TokenRevoked,
+    SessionRevoked,
+    SessionsRevoked,
     LoggedIn,
 }
 
@@ -38,6 +40,8 @@ impl Notice {
             Notice::AgentRemoved => "agent-removed".into(),
             Notice::Labelled => "labelled".into(),
             Notice::TokenRevoked => "token-revoked".into(),
+            Notice::SessionRevoked => "session-revoked".into(),
+            Notice::SessionsRevoked => "sessions-revoked".into(),
             Notice::LoggedIn => "logged-in".into(),
         }
     }
@@ -59,6 +63,8 @@ pub(super) fn sentence(word: &str) -> Option<String> {
         "agent-removed" => "The agent was removed; its token is worth nothing any more.".into(),
         "labelled" => "The agent has these labels now.".into(),
         "token-revoked" => "The token is worth nothing any more.".into(),
+        "session-revoked" => "That browser is logged out.".into(),
+        "sessions-revoked" => "All other browsers are logged out.".into(),
         "logged-in" => "You are logged in.".into(),
         _ => return None,
     })
@@ -96,6 +102,8 @@ mod tests {
             Notice::AgentRemoved,
             Notice::Labelled,
             Notice::TokenRevoked,
+            Notice::SessionRevoked,
+            Notice::SessionsRevoked,
             Notice::LoggedIn,
         ] {
             assert!(sentence(&notice.word()).is_some(), "{notice:?}");

@@ -162,7 +162,7 @@ async fn an_enrolment_code_lets_one_agent_in() {
 }
 
 /// Logs in by a link; gives the session's cookie and the link's code.
-async fn log_in(app: &TestApp) -> (String, String) {
+pub(super) async fn log_in(app: &TestApp) -> (String, String) {
     let link = app.running.login_link().await.unwrap();
     let path = link.strip_prefix(&app.running.url).unwrap();
     let page = app.send(app.anonymous(Method::GET, path)).await.expect(200).text;
@@ -189,6 +189,14 @@ async fn log_in(app: &TestApp) -> (String, String) {
     (session.split(';').next().unwrap().to_owned(), code.to_owned())
 }
 
+/// The form token of a session.
+pub(super) async fn csrf(app: &TestApp, session: &str) -> String {
+    let page = app.anonymous(Method::GET, "/tokens").header("cookie", session);
+    let page = app.send(page).await.expect(200).text;
+    let (_, token) = page.split_once("name=\"csrf\" value=\"").unwrap();
+    token.split('"').next().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn a_login_link_logs_one_browser_in() {
     let app = TestApp::start().await;
@@ -212,16 +220,7 @@ async fn a_login_link_logs_one_browser_in() {
 async fn a_session_writes_only_with_its_form_token() {
     let app = TestApp::start().await;
     let (session, _) = log_in(&app).await;
-    let page = app.anonymous(Method::GET, "/tokens").header("cookie", &session);
-    let page = app.send(page).await.expect(200).text;
-    let token = page
-        .split_once("name=\"csrf\" value=\"")
-        .unwrap()
-        .1
-        .split('"')
-        .next()
-        .unwrap()
-        .to_owned();
+    let token = csrf(&app, &session).await;
     let post = |fields: &[(&str, &str)]| {
         form(
             app.anonymous(Method::POST, "/tokens").header("cookie", &session),

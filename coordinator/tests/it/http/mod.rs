@@ -17,6 +17,7 @@ mod order;
 mod pages;
 mod repositories;
 mod restart;
+mod sessions;
 mod shared;
 mod signatures;
 mod test_reports;

@@ -1,6 +1,6 @@
 //! A reader of `/events`, as a browser is one.
 
-use reqwest::{Method, Response};
+use reqwest::{Method, RequestBuilder, Response};
 
 use super::{TestApp, within};
 
@@ -34,6 +34,11 @@ impl Live {
         if let Some(id) = last {
             request = request.header("last-event-id", id);
         }
+        Live::of(request).await
+    }
+
+    /// Of any caller.
+    pub async fn of(request: RequestBuilder) -> Live {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");

@@ -1,0 +1,73 @@
+//! Sessions: the browsers that are logged in, and how they are logged out from elsewhere.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::http::access::User;
+use crate::http::error::ApiError;
+use crate::http::extract::Path;
+use crate::store::{Micros, access};
+
+/// The routes of this file.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list, revoke_others))
+        .routes(routes!(revoke))
+}
+
+/// A browser's session, without its token.
+#[derive(Debug, Serialize, ToSchema)]
+struct Session {
+    /// Its id.
+    id: String,
+    /// When the browser logged in.
+    created_at: Micros,
+    /// From when on it is worth nothing.
+    expires_at: Option<Micros>,
+    /// When it was last used, to the minute.
+    last_used_at: Option<Micros>,
+    /// Whether it is the caller's own.
+    current: bool,
+}
+
+/// How many sessions ended.
+#[derive(Debug, Serialize, ToSchema)]
+struct Revoked {
+    /// So many.
+    revoked: u64,
+}
+
+/// All sessions that still work, newest first.
+#[utoipa::path(get, path = "/api/v1/sessions", responses((status = 200, body = Vec<Session>)))]
+async fn list(State(app): State<App>, user: User) -> Result<Json<Vec<Session>>, ApiError> {
+    let all = access::list_sessions(&app.store).await?.into_iter();
+    let all = all.map(|session| Session {
+        current: session.id == user.id,
+        id: session.id,
+        created_at: session.created_at,
+        expires_at: session.expires_at,
+        last_used_at: session.last_used_at,
+    });
+    Ok(Json(all.collect()))
+}
+
+/// Ends all sessions but the caller's own; with an API token, all.
+#[utoipa::path(delete, path = "/api/v1/sessions", responses((status = 200, body = Revoked)))]
+async fn revoke_others(State(app): State<App>, user: User) -> Result<Json<Revoked>, ApiError> {
+    let revoked = access::revoke_other_sessions(&app.store, &user.id).await?;
+    Ok(Json(Revoked { revoked }))
+}
+
+/// Ends a session, with the streams and shells that its browser has open.
+#[utoipa::path(delete, path = "/api/v1/sessions/{id}", params(("id", description = "Its id")),
+    responses((status = 204), (status = 404)))]
+async fn revoke(State(app): State<App>, _: User, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+    access::revoke_session(&app.store, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
