@@ -243,13 +243,40 @@ pub enum Token {
     /// List tokens (never their values)
     Ls(Json),
     /// Make a token; it is shown once
+    #[command(after_help = "Examples:\n  drover token add laptop\n  drover token add nightly --days 365")]
     Add {
         /// What it is for
         name: String,
+        /// Days that it works [default: 90]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: Option<u32>,
+        /// It works until it is revoked
+        #[arg(long, conflicts_with = "days")]
+        no_expiry: bool,
     },
     /// Revoke a token
     Rm {
-        /// Its name or id
+        /// Its id
         token: String,
+    },
+}
+
+/// `drover session …`
+#[derive(Debug, Subcommand)]
+pub enum Session {
+    /// List the browsers that are logged in
+    #[command(after_help = "Examples:\n  drover session ls\n  drover session ls --json")]
+    Ls(Json),
+    /// Log a browser out
+    #[command(after_help = "Examples:
+  drover session rm 019abf5e2c3d7e8f9a0b1c2d3e4f5a6b
+  drover session rm --all")]
+    Rm {
+        /// Its id
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        session: Option<String>,
+        /// Log all browsers out
+        #[arg(long)]
+        all: bool,
     },
 }

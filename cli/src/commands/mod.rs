@@ -57,6 +57,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Artifact(artifact) => artifacts::artifact(&client()?, artifact).await,
         Command::Cache(cache) => artifacts::cache(&client()?, cache).await,
         Command::Token(token) => tokens::token(&client()?, token).await,
+        Command::Session(session) => tokens::session(&client()?, session).await,
         Command::Login => tokens::login(&arguments).await,
         Command::LoginLink => tokens::login_link(&client()?).await,
         Command::Doctor(json) => doctor::doctor(&arguments, json.json).await,

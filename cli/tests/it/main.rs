@@ -10,6 +10,7 @@ mod matrices;
 mod private;
 mod push;
 mod same;
+mod sessions;
 mod shell;
 mod stage;
 mod text;

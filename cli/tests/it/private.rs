@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A `drover coordinator` over a folder, ended when it is dropped.
-struct Coordinator {
+pub struct Coordinator {
     process: Child,
     said: BufReader<std::process::ChildStderr>,
     /// Every line until it was ready.
     lines: Vec<String>,
 }
 
-fn drover(home: &Path) -> Command {
+pub fn drover(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drover"));
     for name in ["DROVER_URL", "DROVER_TOKEN", "DROVER_DATABASE", "DROVER_LOG"] {
         command.env_remove(name);
@@ -27,7 +27,7 @@ fn drover(home: &Path) -> Command {
 }
 
 impl Coordinator {
-    fn start(home: &Path) -> Coordinator {
+    pub fn start(home: &Path) -> Coordinator {
         let config = home.join("coordinator.toml");
         let data = home.join("data");
         std::fs::write(
@@ -60,6 +60,14 @@ impl Coordinator {
         self.said.read_to_string(&mut rest).unwrap();
         self.process.wait().unwrap();
         format!("{}{rest}", self.lines.concat())
+    }
+}
+
+impl Drop for Coordinator {
+    fn drop(&mut self) {
+        // It may have been stopped already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
