@@ -158,8 +158,8 @@ impl Child {
         Ended {
             status,
             left: Some(Left {
+                rest: Some(Rest::new(now, self.output.active())),
                 output: self.output,
-                rest: Some(Rest::new(now)),
                 group: self.pid,
             }),
         }

@@ -82,7 +82,7 @@ impl ExitStatus {
                 "ended_us" => status.ended_us = value.parse().ok()?,
                 "peak_memory_bytes" => status.peak_memory_bytes = value.parse().ok()?,
                 "cpu_us" => status.cpu_us = value.parse().ok()?,
-                "error" => status.error = Some(value.to_owned()),
+                "error" => status.error = Some(value.replace('\r', " ")),
                 _ => {}
             }
         }

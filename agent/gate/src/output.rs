@@ -32,6 +32,8 @@ pub struct Output {
     credit: Duration,
     earned_until: Instant,
     nap_until: Option<Instant>,
+    /// When something was last read, or the child started.
+    active: Instant,
 }
 
 /// One pipe.
@@ -55,6 +57,7 @@ impl Output {
             credit: MAX_CREDIT,
             earned_until: now,
             nap_until: None,
+            active: now,
         };
         Ok((output, [child_out, child_err]))
     }
@@ -83,7 +86,15 @@ impl Output {
                 all += bytes;
             }
         }
+        if all > 0 {
+            self.active = now;
+        }
         all
+    }
+
+    /// When something was last read; the child's start before that.
+    pub fn active(&self) -> Instant {
+        self.active
     }
 
     /// Reads what was written so far; the child may write on.

@@ -1,6 +1,6 @@
 //! What may still come through the output's pipes after the child's end, from processes that it left. A filter such as
 //! `tee` that has not yet passed on what it was given is waited for; a process that was left running on purpose
-//! (`server &`) is not. /proc tells which is which, and the step's result never depends on it.
+//! (`server &`) is not, unless it has just written something: then until it pauses. /proc tells which is which, and the step's result never depends on it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -15,7 +15,11 @@ use crate::sys;
 /// The longest that anything is waited for.
 const MOST: Duration = Duration::from_secs(10);
 /// A filter at the end of its input that sleeps and writes nothing for so long is a server with a closed input.
-const SILENCE: Duration = Duration::from_secs(2);
+const SILENCE: Duration = Duration::from_secs(5);
+/// A process that the child left, and that has written something, may write more until it was silent for so long,
+const PAUSE: Duration = Duration::from_millis(250);
+/// and never longer than this: it may have been left running on purpose.
+const LEFT: Duration = Duration::from_secs(2);
 /// A filter whose input has other writers, too, may pass on for so long what it was given.
 const FED: Duration = Duration::from_secs(1);
 /// A process that is at work, or whose files we may not see, has so long.
@@ -49,7 +53,7 @@ pub enum Verdict {
 /// What the processes that hold the output are at; the later, the more may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Owed {
-    /// They sleep, and it is not for input from the child.
+    /// They sleep, and it is not for input from the child: servers, and what writes from time to time.
     Nothing,
     /// One is at work, or cannot be looked into.
     Perhaps,
@@ -62,11 +66,11 @@ enum Owed {
 }
 
 impl Rest {
-    /// The child ended now.
-    pub fn new(now: Instant) -> Rest {
+    /// The child ended now; something was last written at `active`.
+    pub fn new(now: Instant, active: Instant) -> Rest {
         Rest {
             ended: now,
-            active: now,
+            active,
             next_look: now,
             pause: LOOK,
         }
@@ -102,8 +106,8 @@ impl Rest {
         let waited = now.saturating_duration_since(self.ended);
         let silent = now.saturating_duration_since(self.active);
         let is_over = match owed {
-            Owed::Nothing => true,
-            Owed::Perhaps => waited >= BUSY,
+            Owed::Nothing => silent >= PAUSE || waited >= LEFT,
+            Owed::Perhaps => waited >= BUSY && silent >= PAUSE || waited >= LEFT,
             Owed::Fed => waited >= FED,
             Owed::Silent => silent >= SILENCE || waited >= MOST,
             Owed::Output => waited >= MOST,
@@ -244,18 +248,23 @@ mod tests {
     #[test]
     fn the_wait_is_as_long_as_something_is_owed_and_no_longer_than_its_limit() {
         let begin = Instant::now();
-        let after = |owed, millis| Rest::new(begin).judge(owed, begin + Duration::from_millis(millis));
-        assert_eq!(after(Owed::Nothing, 0), Verdict::Over);
-        assert_eq!(
-            (after(Owed::Perhaps, 249), after(Owed::Perhaps, 250)),
-            (Verdict::Wait, Verdict::Over)
-        );
+        let after = |owed, millis| Rest::new(begin, begin).judge(owed, begin + Duration::from_millis(millis));
+        for owed in [Owed::Nothing, Owed::Perhaps] {
+            assert_eq!((after(owed, 249), after(owed, 250)), (Verdict::Wait, Verdict::Over));
+        }
+        // What has said nothing for long is not waited for; what says something all the time, only so long.
+        let long_ago = begin.checked_sub(Duration::from_secs(1)).unwrap();
+        assert_eq!(Rest::new(begin, long_ago).judge(Owed::Nothing, begin), Verdict::Over);
+        for (millis, verdict) in [(1_999, Verdict::Wait), (2_000, Verdict::Over)] {
+            let now = begin + Duration::from_millis(millis);
+            assert_eq!(Rest::new(begin, now).judge(Owed::Nothing, now), verdict);
+        }
         assert_eq!(
             (after(Owed::Fed, 999), after(Owed::Fed, 1_000)),
             (Verdict::Wait, Verdict::Over)
         );
         assert_eq!(
-            (after(Owed::Silent, 1_999), after(Owed::Silent, 2_000)),
+            (after(Owed::Silent, 4_999), after(Owed::Silent, 5_000)),
             (Verdict::Wait, Verdict::Over)
         );
         let cut = Verdict::Cut(Duration::from_secs(10));
@@ -265,10 +274,10 @@ mod tests {
         );
 
         // It is only silent since it last wrote something.
-        let mut rest = Rest::new(begin);
-        rest.written(begin + Duration::from_secs(5));
-        assert_eq!(rest.judge(Owed::Silent, begin + Duration::from_secs(6)), Verdict::Wait);
-        assert_eq!(rest.judge(Owed::Silent, begin + Duration::from_secs(7)), Verdict::Over);
+        let mut rest = Rest::new(begin, begin);
+        rest.written(begin + Duration::from_secs(3));
+        assert_eq!(rest.judge(Owed::Silent, begin + Duration::from_secs(7)), Verdict::Wait);
+        assert_eq!(rest.judge(Owed::Silent, begin + Duration::from_secs(8)), Verdict::Over);
     }
 
     #[test]
