@@ -202,6 +202,9 @@ pub enum ServiceState {
         code: Option<i32>,
         /// It was ended for using more memory than it may.
         oom: bool,
+        /// What its author should know, when the job goes on all the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        warning: Option<String>,
     },
     /// We ended it: the job is over.
     Stopped,

@@ -163,6 +163,9 @@ fn note(job: &Job, event: StackEvent) {
             job.voice.say(format!("service {name} is unhealthy: {}", output.trim()));
         }
         ServiceState::Pulling if is_built => job.voice.say(format!("building the image of service {name}")),
+        ServiceState::Exited {
+            warning: Some(warning), ..
+        } => job.voice.say(format!("warning: service {name}: {warning}")),
         ServiceState::Exited { .. } | ServiceState::Pulling | ServiceState::Stopped => {}
         ServiceState::Starting | ServiceState::Running => {
             if let Some(image) = image {

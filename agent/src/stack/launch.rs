@@ -211,7 +211,9 @@ fn probe_of(
             Ok(regex) => Probe::Log(Box::new(regex)),
             Err(error) => return refused(format!("`ready: log` is no regular expression: {error}")),
         },
-        Some(ReadyProbe::Cmd(test)) => return Ok((Probe::Health(CMD, Vec::new()), Some(ready_command(test)))),
+        Some(ReadyProbe::Cmd(test)) => {
+            return Ok((Probe::Health(CMD, ports(service, image)), Some(ready_command(test))));
+        }
         Some(ReadyProbe::Docker) if health.is_none() => {
             return refused(
                 "`ready: docker` needs a healthcheck, and neither the service nor its image has one".into(),

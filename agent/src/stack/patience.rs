@@ -48,7 +48,14 @@ impl Patience {
             !by_healthcheck || ready.own_timeout
         });
         match (own, role, health) {
-            (Some(ready), _, _) => usual(Some(Duration::from_millis(ready.timeout_ms))),
+            (Some(ready), _, _) => {
+                let timeout = Duration::from_millis(ready.timeout_ms);
+                Patience {
+                    // what is left is for the command alone
+                    ports: (timeout / 2).min(USUAL),
+                    ..usual(Some(timeout))
+                }
+            }
             (None, Role::Task, _) => usual(None),
             (None, Role::Server, None) => usual(Some(USUAL)),
             (None, Role::Server, Some(health)) => {
@@ -156,8 +163,8 @@ mod tests {
         every 30000, None times, after 20000: Some(125s) by Healthcheck, ports 110s, used-up retries from Some(60s)
         every 18446744073709551615, Some(1000) times, after 18446744073709551615: Some(18446744073709551.615s) by Healthcheck, ports 18446744073709551.615s, used-up retries from Some(0ns)
         Some(Docker) false: Some(450s) by Healthcheck, ports 300s, used-up retries from Some(0ns)
-        Some(Docker) true: Some(60s) by Ready, ports 60s, used-up retries from None
-        Some(Tcp(1)) false: Some(60s) by Ready, ports 60s, used-up retries from None
+        Some(Docker) true: Some(60s) by Ready, ports 30s, used-up retries from None
+        Some(Tcp(1)) false: Some(60s) by Ready, ports 30s, used-up retries from None
         no health command: Some(60s) by Ready, ports 60s, used-up retries from None
         task: None by Ready, ports 60s, used-up retries from None
         ");

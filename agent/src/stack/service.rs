@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use job_specs::model::{DependencyCondition, ServiceSpec};
+use job_specs::model::{Dependency, DependencyCondition, ServiceSpec};
 use protocol::attempt::{Micros, ServiceState};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ use super::board::{Board, Standing};
 use super::body::{Body, Ended};
 use super::excerpt;
 use super::failure::{FailureKind, Over, StackFailure, Stage};
-use super::launch::{Launch, Role};
+use super::launch::{Launch, Probe, Role};
 use super::ready::{self, Probed};
 use super::restart::Restarts;
 use super::spec::{StackEvent, StackSpec, now};
@@ -71,6 +71,12 @@ enum Life {
     Done,
     /// It ended while it was needed.
     Over(Ended, Stage),
+}
+
+/// An end after which the job goes on.
+struct RightEnd {
+    /// What the service's author should know of it.
+    warning: Option<String>,
 }
 
 impl Service {
@@ -164,14 +170,15 @@ impl Service {
                 Body::Gated { .. } | Body::Plain { .. } => restarts.after(&ended),
             };
             let Some(pause) = pause else {
-                if ended.code == Some(0) && !ended.ours && self.may_end(stage) {
-                    self.completed(ended.at);
+                if let Some(end) = self.right_end(&ended, stage, &prepared.launch.probe) {
+                    self.completed(ended.at, ended.code, end.warning);
                     return Ok(());
                 }
                 return Err(self.died(ended, stage, restarts.done()));
             };
             let Ended { at, code, oom, .. } = ended;
-            self.tell(at, ServiceState::Exited { code, oom });
+            let warning = None;
+            self.tell(at, ServiceState::Exited { code, oom, warning });
             self.shared.board.set(&self.spec.name, Standing::Pending);
             tokio::time::sleep(pause).await;
             self.tell(now(), ServiceState::Starting);
@@ -179,17 +186,34 @@ impl Service {
         }
     }
 
-    /// Whether an end with 0 is what it was there for: so it is in a Compose file, unless somebody still waits until it is
-    /// healthy.
-    fn may_end(&self, stage: Stage) -> bool {
-        let is_awaited = |other: &ServiceSpec| {
-            let mut edges = other.depends_on.iter();
-            edges.any(|edge| {
-                edge.service == self.spec.name && edge.required && edge.condition == DependencyCondition::ServiceHealthy
-            })
+    /// Whether the job goes on after that end. With 0: in a Compose file, unless somebody still waits until it is
+    /// healthy; elsewhere, when nothing is there to say that it is ready. With another code as Compose has it: only when
+    /// nobody and nothing waits for it.
+    fn right_end(&self, ended: &Ended, stage: Stage, probe: &Probe) -> Option<RightEnd> {
+        let code = ended
+            .code
+            .filter(|_| !ended.ours && !ended.oom && ended.error.is_none())?;
+        let in_compose = self.spec.may_end;
+        let has_probe = !matches!(probe, Probe::Running);
+        let edges = || {
+            let others = self.shared.spec.services.iter().flat_map(|other| &other.depends_on);
+            others.filter(|edge| edge.service == self.spec.name && edge.required)
         };
-        let has_been_ready = stage == Stage::Ready;
-        self.spec.may_end && (has_been_ready || !self.shared.spec.services.iter().any(is_awaited))
+        let awaits_health = |edge: &Dependency| edge.condition == DependencyCondition::ServiceHealthy;
+        let is_right = match code {
+            0 if in_compose => stage == Stage::Ready || !edges().any(awaits_health),
+            0 => !has_probe,
+            _ => in_compose && !has_probe && edges().next().is_none(),
+        };
+        is_right.then(|| RightEnd {
+            warning: match code {
+                0 if in_compose => None,
+                0 => Some("it exited with 0; with `run_once: true` the steps wait for its end".into()),
+                code => Some(format!(
+                    "it exited with {code}; nothing waits for it, so the job goes on"
+                )),
+            },
+        })
     }
 
     /// One run, from its start to its end.
@@ -239,17 +263,18 @@ impl Service {
             Role::Task if ended.code != Some(0) => Ok(Life::Over(ended, Stage::Task)),
             Role::Task => {
                 self.tell_ready(launch.probe.name(), None, began);
-                self.completed(ended.at);
+                self.completed(ended.at, Some(0), None);
                 Ok(Life::Done)
             }
         }
     }
 
-    /// It has exited with 0, as it may.
-    fn completed(&self, at: Micros) {
+    /// It has exited, as it may.
+    fn completed(&self, at: Micros, code: Option<i32>, warning: Option<String>) {
         let exited = ServiceState::Exited {
-            code: Some(0),
+            code,
             oom: false,
+            warning,
         };
         self.tell(at, exited);
         self.shared.board.set(&self.spec.name, Standing::Completed);
@@ -263,7 +288,8 @@ impl Service {
             error,
             ours,
         } = ended;
-        self.tell(at, ServiceState::Exited { code, oom });
+        let warning = None;
+        self.tell(at, ServiceState::Exited { code, oom, warning });
         if ours {
             return FailureKind::Engine {
                 detail: error.unwrap_or_default(),
@@ -305,7 +331,12 @@ impl Service {
     async fn fail(&self, kind: FailureKind) {
         let never_ran = !matches!(kind, FailureKind::Exited { .. } | FailureKind::NotReady { .. });
         if never_ran {
-            self.tell(now(), ServiceState::Exited { code: None, oom: false });
+            let exited = ServiceState::Exited {
+                code: None,
+                oom: false,
+                warning: None,
+            };
+            self.tell(now(), exited);
         }
         let last_lines = excerpt::last_lines(self.log(), self.shared.spec.mask.clone()).await;
         self.shared.board.fail(StackFailure {

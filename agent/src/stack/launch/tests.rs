@@ -124,6 +124,8 @@ fn a_healthcheck_is_looked_at_together_with_the_ports_of_the_service() {
     assert_eq!(probe(&service), r#"Health("healthcheck", [8080, 9000, 443])"#);
     service.ready = ready(ReadyProbe::Docker);
     assert_eq!(probe(&service), r#"Health("healthcheck", [])"#, "its author's word");
+    service.ready = ready(ReadyProbe::Cmd(HealthTest::Shell("pg_isready".into())));
+    assert!(probe(&service).ends_with(", [8080, 9000, 443])"));
     service.ready = None;
     service.healthcheck = None;
     assert_eq!(probe(&service), "AnyPort([8080, 9000, 443])");

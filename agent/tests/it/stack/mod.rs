@@ -113,7 +113,7 @@ impl Running {
                 ServiceState::Running => "running".to_owned(),
                 ServiceState::Ready { probe, .. } => format!("ready({probe})"),
                 ServiceState::Unhealthy { .. } => "unhealthy".to_owned(),
-                ServiceState::Exited { code, oom } => format!("exited({code:?}{})", if oom { " oom" } else { "" }),
+                ServiceState::Exited { code, oom, .. } => format!("exited({code:?}{})", if oom { " oom" } else { "" }),
                 ServiceState::Stopped => "stopped".to_owned(),
             };
             if !line.is_empty() {

@@ -57,12 +57,17 @@ async fn a_server_that_only_initialises_the_image_is_not_the_service() {
         run_once: true,
         ..shell("client", "nc db 5432 </dev/null || exit 9")
     };
-    let running = start(vec![client, db]).await;
-    running.ready().await;
-    assert_eq!(
-        running.close().await["db"],
-        "starting running ready(healthcheck) stopped"
-    );
+    let by_command = ServiceSpec {
+        healthcheck: None,
+        ready: ready(ReadyProbe::Cmd(HealthTest::Shell("test -e /tmp/socket".into())), 60_000),
+        ..db.clone()
+    };
+    for (db, probe) in [(db, "healthcheck"), (by_command, "cmd")] {
+        let running = start(vec![client.clone(), db]).await;
+        running.ready().await;
+        let told = format!("starting running ready({probe}) stopped");
+        assert_eq!(running.close().await["db"], told);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,6 +119,53 @@ async fn used_up_retries_end_the_wait_and_its_noise_pushes_nothing_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_end_of_what_nobody_and_nothing_waits_for_is_said_and_no_death() {
+    let of_compose = |name: &str, script: &str| ServiceSpec {
+        may_end: true,
+        ..shell(name, script)
+    };
+    let mut running = start(vec![
+        shell("own", "nc -l -p 81 -e true"),
+        of_compose("refused", "exit 9"),
+    ])
+    .await;
+    running.ready().await;
+    for (name, expected) in [
+        ("refused", "it exited with 9; nothing waits for it, so the job goes on"),
+        (
+            "own",
+            "it exited with 0; with `run_once: true` the steps wait for its end",
+        ),
+    ] {
+        if name == "own" {
+            running.knock(name).await;
+        }
+        let exited = running
+            .until(name, |state| matches!(state, ServiceState::Exited { .. }))
+            .await;
+        let ServiceState::Exited { warning, .. } = exited else {
+            unreachable!()
+        };
+        assert_eq!(warning.as_deref(), Some(expected));
+    }
+    assert!(running.stack.death().now_or_never().is_none());
+    running.close().await;
+
+    // In the job's own file an end with another code is a death, and so it is where somebody waits.
+    let awaited = of_compose("awaited", "exit 9");
+    let waiting = ServiceSpec {
+        depends_on: vec![after("awaited", DependencyCondition::ServiceStarted)],
+        ..shell("waiting", "sleep 1000")
+    };
+    for services in [vec![shell("own", "sleep 0.3; exit 9")], vec![awaited, waiting]] {
+        let running = start(services).await;
+        let failure = soon(running.stack.death()).await;
+        assert!(failure.sentence().contains("exited with 9"), "{}", failure.sentence());
+        running.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_of_a_compose_file_may_end_with_0_at_any_time() {
     let once = |name: &str, script: &str| ServiceSpec {
         may_end: true,
@@ -147,13 +199,10 @@ async fn a_service_of_a_compose_file_may_end_with_0_at_any_time() {
         depends_on: vec![after("waited", DependencyCondition::ServiceHealthy)],
         ..once("waiting", "sleep 1000")
     };
-    for (services, sentence) in [
-        (vec![once("bad", "exit 3")], "service `bad` exited with 3"),
-        (
-            vec![waited, waiting],
-            "service `waited` exited with 0 before it was ready",
-        ),
-    ] {
+    for (services, sentence) in [(
+        vec![waited, waiting],
+        "service `waited` exited with 0 before it was ready",
+    )] {
         let running = start(services).await;
         let failure = soon(running.stack.death()).await.sentence();
         assert!(failure.starts_with(sentence), "{failure}");

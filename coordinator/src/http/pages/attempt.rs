@@ -321,12 +321,19 @@ fn moment(spec: &ServiceSpec, state: &ServiceState) -> (ServicePhase, String) {
         ServiceState::Exited { code: Some(0), .. } if spec.run_once || spec.may_end => {
             (ServicePhase::Completed, String::new())
         }
-        ServiceState::Exited { code, oom } => {
+        ServiceState::Exited {
+            code: Some(0),
+            warning: Some(warning),
+            ..
+        } => (ServicePhase::Completed, warning.clone()),
+        ServiceState::Exited { code, oom, warning } => {
             let code = code.map_or_else(|| "no exit code".to_owned(), |code| format!("exit {code}"));
-            (
-                ServicePhase::Exited,
-                if *oom { format!("{code}, out of memory") } else { code },
-            )
+            let words = match (oom, warning) {
+                (true, _) => format!("{code}, out of memory"),
+                (false, Some(warning)) => format!("{code}; {warning}"),
+                (false, None) => code,
+            };
+            (ServicePhase::Exited, words)
         }
         ServiceState::Stopped => (ServicePhase::Stopped, String::new()),
     }
