@@ -40,7 +40,7 @@ pub use tree::WorkingTree;
 pub struct LocalRun {
     /// The working tree; each job gets its own copy of it.
     pub tree: PathBuf,
-    /// How people call it.
+    /// How people call it; images that jobs fetch with a login are theirs alone, by this name.
     pub repository: String,
     /// The cells to run. A need that is not among them counts as met.
     pub jobs: Vec<JobSpec>,

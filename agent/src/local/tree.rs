@@ -1,12 +1,14 @@
 //! A working folder as the repository that a job file refers to: what `compose`, `env_file` and `hash('…')` see on a
 //! laptop is what the job's own copy of the folder will have.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use git2::{ObjectFormat, ObjectType, Oid};
 use job_specs::Repository;
+use sha2::{Digest, Sha256};
 
 use crate::checkout::{self, Head, LocalRepository};
 
@@ -35,6 +37,14 @@ impl WorkingTree {
     /// The top folder.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// What its caches and artifacts are kept under: its name, and what tells it from others of that name.
+    pub fn key(&self) -> String {
+        let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
+        let name = root.file_name().unwrap_or_else(|| OsStr::new("local"));
+        let sum = hex::encode(Sha256::digest(root.as_os_str().as_bytes()));
+        format!("{}-{}", name.to_string_lossy(), &sum[..8])
     }
 
     /// Its branch and commit; nothing when it is no repository.

@@ -53,7 +53,7 @@ pub struct Arguments {
     )]
     #[arg(help_heading = "Coordinator", hide = true)]
     pub token: Option<String>,
-    /// Data folder of this machine's Drover [default: ~/.local/share/drover]
+    /// Data folder of this machine's Drover [default: ~/.local/share/drover; for `drover run`: ~/.cache/drover]
     #[arg(
         long,
         global = true,

@@ -35,7 +35,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
             Some(look) => agents::look(&client()?, look).await,
             None => serve::agent(&arguments, agent).await,
         },
-        Command::Run(run) => run::run(run, arguments.progress).await,
+        Command::Run(run) => run::run(run, arguments.progress, arguments.data.as_deref()).await,
         Command::Lint(lint) => lint::lint(lint),
         Command::Init(init) => init::init(init, arguments.url.as_deref()),
         Command::Explain { code } => lint::explain(code),

@@ -23,11 +23,12 @@ use crate::args::{Progress, Run};
 use crate::exit::Exit;
 
 /// Runs the jobs; exits as the worst of them. With `--watch` again and again, until Ctrl-C.
-pub async fn run(run: &Run, progress: Progress) -> anyhow::Result<Exit> {
+pub async fn run(run: &Run, progress: Progress, data: Option<&Path>) -> anyhow::Result<Exit> {
+    let data = &here::data_folder(data)?;
     let progress = if run.json { Progress::Json } else { progress };
     let (tree, facts) = here::working_tree()?;
     if !run.watch {
-        return match prepare(run, &tree, facts)? {
+        return match prepare(run, data, &tree, facts)? {
             Some(ready) => Ok(round(ready, progress, None).await?.exit),
             None => Ok(Exit::InvalidJobFile),
         };
@@ -43,7 +44,7 @@ pub async fn run(run: &Run, progress: Progress) -> anyhow::Result<Exit> {
         // A file that is wrong is waited for like any other.
         let mut cut_short = None;
         let mut last = Exit::InvalidJobFile;
-        if let Some(ready) = prepare(run, &tree, facts.clone())? {
+        if let Some(ready) = prepare(run, data, &tree, facts.clone())? {
             let ended = round(ready, progress, Some(&mut changes)).await?;
             if ended.exit == Exit::Interrupted {
                 return Ok(Exit::Interrupted);
@@ -80,7 +81,7 @@ pub fn reap() -> Exit {
 }
 
 /// What one round runs, or `None` when a file is invalid (which has then been said).
-fn prepare(run: &Run, tree: &WorkingTree, mut facts: Facts) -> anyhow::Result<Option<LocalRun>> {
+fn prepare(run: &Run, data: &Path, tree: &WorkingTree, mut facts: Facts) -> anyhow::Result<Option<LocalRun>> {
     let files = match &run.file {
         Some(file) => read_all(std::slice::from_ref(file))?,
         None => job_files(Path::new("."))?,
@@ -91,11 +92,11 @@ fn prepare(run: &Run, tree: &WorkingTree, mut facts: Facts) -> anyhow::Result<Op
     let me = std::env::current_exe().context("find this program")?;
     Ok(Some(LocalRun {
         tree: tree.root().to_path_buf(),
-        repository: facts.repository.clone(),
+        repository: tree.key(),
         env: job_specs::builtin_env(&facts),
         secrets: here::secrets(run.secrets_file.as_deref())?,
         slots: run.slots.max(1),
-        data: here::cache_folder()?,
+        data: data.to_owned(),
         reaper: vec![me.display().to_string(), "__reap".to_owned()],
         jobs: choose::choose(jobs, run)?,
         hold: run.hold.map(|hold| Hold {

@@ -32,6 +32,28 @@ fn a_local_run_sees_the_working_tree_and_prints_the_log() {
 }
 
 #[test]
+fn folders_of_the_same_name_share_no_cache() {
+    let stage = Stage::new();
+    let visit = |place: &str| {
+        let folder = stage.folder.path().join(place).join("app");
+        std::fs::create_dir_all(&folder).unwrap();
+        let script = "cat c/who 2>/dev/null || echo nobody; mkdir -p c; echo seen > c/who";
+        let file = format!(
+            "jobs:\n  a: {{image: busybox, cache: {{key: k, paths: [c]}}, steps: [{script:?}, \"echo {place} >> c/who\"]}}\n"
+        );
+        std::fs::write(folder.join(".drover.yml"), file).unwrap();
+        let output = stage.command().current_dir(&folder).arg("run").output().unwrap();
+        assert!(output.status.success(), "{}", told(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert_eq!(visit("one"), "nobody\n");
+    assert_eq!(visit("two"), "nobody\n");
+    assert!(visit("one").ends_with("one\n"));
+    // It was all kept where the data folder is said to be.
+    assert_eq!(std::fs::read_dir(stage.data().join("run/caches")).unwrap().count(), 2);
+}
+
+#[test]
 fn every_way_to_end_has_its_own_sentence() {
     let service = |service: &str| {
         format!("jobs:\n  j:\n    image: busybox\n    services: {{s: {service}}}\n    steps: [echo hi]\n")

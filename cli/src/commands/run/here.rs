@@ -50,8 +50,12 @@ pub fn secrets(file: Option<&Path>) -> anyhow::Result<BTreeMap<String, SecretVal
     Ok(secrets.collect())
 }
 
-/// Where gates and running attempts are kept.
-pub fn cache_folder() -> anyhow::Result<PathBuf> {
+/// Where gates and running attempts, caches and artifacts are kept: in `data` where somebody says so, beside what a
+/// coordinator or agent keeps there.
+pub fn data_folder(data: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(data) = data {
+        return std::path::absolute(data.join("run")).context("find the data folder");
+    }
     let home = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")));
     Ok(home.unwrap_or_else(std::env::temp_dir).join("drover"))
