@@ -49,6 +49,11 @@ fn the_raw_log_is_what_the_steps_wrote() {
         let lines = stage.ok(&["logs", "1", "--step", &step]);
         assert!(lines.lines().all(|line| line.chars().count() < 66_000), "{script}");
     }
+    // All of them together: no line of ours between them.
+    let ours = ["checked out ", "step 1 of ", "running a"];
+    let raw = stage.drover(&["logs", "1", "--raw"]).stdout;
+    let raw = String::from_utf8_lossy(&raw);
+    assert!(ours.iter().all(|words| !raw.contains(words)));
     // A nameless step is not told in full before each of its lines.
     let lines = stage.ok(&["logs", "1", "--step", "2"]);
     assert!(lines.contains(" 2:printf 'dos") && !lines.contains("\\r\\r"), "{lines}");

@@ -256,8 +256,8 @@ impl Teller {
 
     /// Only between two streams is a line end put where none was.
     fn put_raw(&mut self, text: &mut Vec<u8>, of: (&AttemptId, &StreamId), line: &Line) {
-        if line.source == Source::System && *of.1 != StreamId::job() {
-            return;
+        if line.source == Source::System {
+            return; // ours: nobody wrote that
         }
         let is_of_another = |(attempt, stream): &(AttemptId, StreamId)| (attempt, stream) != of;
         if self.mid_line.take().is_some_and(|open| is_of_another(&open)) {
