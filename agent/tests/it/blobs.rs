@@ -39,7 +39,8 @@ fn said(story: &Story) -> String {
 async fn an_artifact_of_one_job_is_in_the_workspace_of_the_next() {
     let stage = Stage::new(1).await;
     let mut build = job(vec![step(
-        "mkdir -p out/bin && echo hi > out/bin/app && chmod +x out/bin/app && ln -s bin/app out/link && ln -s /etc/passwd out/bad",
+        "mkdir -p out/bin && echo hi > out/bin/app && chmod +x out/bin/app && ln -s bin/app out/link && ln -s /etc/passwd out/bad \
+         && ln -s /workspace/out/bin/app out/bin/own",
     )]);
     build.name = "build".into();
     build.artifacts = vec![
@@ -49,7 +50,7 @@ async fn an_artifact_of_one_job_is_in_the_workspace_of_the_next() {
     let story = stage.run(build).await;
     assert_eq!(story.result.verdict, Verdict::Passed, "{:?}", story.result);
     let kept = story.events.iter().any(|event| {
-        matches!(&event.kind, EventKind::Artifact { name, outcome: ArtifactOutcome::Kept { files: 2, .. } } if name == "binary")
+        matches!(&event.kind, EventKind::Artifact { name, outcome: ArtifactOutcome::Kept { files: 3, .. } } if name == "binary")
     });
     assert!(kept, "{:?}", story.events);
     let said = said(&story);
@@ -66,7 +67,9 @@ async fn an_artifact_of_one_job_is_in_the_workspace_of_the_next() {
         "{said}"
     );
 
-    let mut test = job(vec![step("test -x out/bin/app && cat out/link && test ! -e out/bad")]);
+    let mut test = job(vec![step(
+        "test -x out/bin/app && cat out/link && test ! -e out/bad && test $(readlink out/bin/own) = ../../out/bin/app && cat out/bin/own",
+    )]);
     test.name = "test".into();
     test.needs = vec![Need {
         job: "build".into(),

@@ -34,6 +34,16 @@ pub fn link_stays_inside(link: &Path, target: &Path) -> bool {
     !target.as_os_str().is_empty()
 }
 
+/// The target of a link at `link` (clean, under the folder) that leads to `target` under the same folder.
+pub fn link_to(link: &Path, target: &Path) -> PathBuf {
+    let up = link.components().skip(1).map(|_| Component::ParentDir);
+    let relative: PathBuf = up.chain(target.components()).collect();
+    if relative.as_os_str().is_empty() {
+        return PathBuf::from(".");
+    }
+    relative
+}
+
 /// The folder of a clean name, and the name in it; `None` for the folder itself.
 pub fn split(name: &Path) -> Option<(&Path, &OsStr)> {
     Some((name.parent()?, name.file_name()?))
@@ -51,6 +61,17 @@ mod tests {
         assert_eq!(of("a/../../b"), Err("its name has `..`"));
         assert_eq!(of("/etc/passwd"), Err("its name is absolute"));
         assert_eq!(of("a\0b"), Err("its name has a zero byte"));
+    }
+
+    #[test]
+    fn a_link_leads_to_the_same_file_from_where_it_is() {
+        let to = |link: &str, target: &str| link_to(Path::new(link), Path::new(target)).display().to_string();
+        assert_eq!(to("out/abs", "out/sub/f"), "../out/sub/f");
+        assert_eq!((to("abs", "f"), to("abs", "")), ("f".into(), ".".into()));
+        assert!(!link_stays_inside(
+            Path::new("a"),
+            &link_to(Path::new("a"), Path::new("../x"))
+        ));
     }
 
     #[test]

@@ -131,7 +131,10 @@ fn add(
             Ok(0)
         }
         Kind::Link => {
-            let target = root.read_link(&entry.path).map_err(|error| unreadable(entry, error))?;
+            let target = match &entry.target {
+                Some(target) => target.clone(),
+                None => root.read_link(&entry.path).map_err(|error| unreadable(entry, error))?,
+            };
             header.set_entry_type(EntryType::Symlink);
             header.set_mode(0o777);
             tar.append_link(&mut header, &entry.name, &target)

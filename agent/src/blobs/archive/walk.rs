@@ -11,6 +11,7 @@ use rustix::fs::{FileType, Stat};
 use super::Globs;
 use super::beneath::Beneath;
 use super::names;
+use crate::attempt::plan::WORKSPACE;
 
 /// Where files come from.
 #[derive(Debug)]
@@ -72,6 +73,8 @@ pub struct Entry {
     pub from: usize,
     /// What it is.
     pub kind: Kind,
+    /// Where a link leads, when it is not packed as it is.
+    pub target: Option<PathBuf>,
 }
 
 /// What an entry is.
@@ -234,7 +237,14 @@ impl Walk {
             }
             if !name.as_os_str().is_empty() {
                 self.hold(name.as_os_str().len())?;
-                self.found.entries.push(Entry { name, path, from, kind });
+                let target = None;
+                self.found.entries.push(Entry {
+                    name,
+                    path,
+                    from,
+                    kind,
+                    target,
+                });
             }
             if self.found.entries.len() + open.len() > 2 * MOST_ENTRIES || self.found.entries.len() > MOST_ENTRIES {
                 return Err(WalkError::TooMany);
@@ -243,13 +253,17 @@ impl Walk {
         Ok(())
     }
 
-    /// An artifact is unpacked elsewhere: a link out of its tree would lead to another's files there.
+    /// An artifact is unpacked elsewhere: a link out of its tree would lead to another's files there, and one by the
+    /// workspace's own path becomes one that leads to the same file from where it is.
     fn leave_out_links(&mut self, from: usize, folder: &mut Beneath) -> Result<(), WalkError> {
         let (entries, mut kept) = (std::mem::take(&mut self.found.entries), Vec::new());
-        for entry in entries {
+        for mut entry in entries {
             if entry.from == from && entry.kind == Kind::Link {
                 let target = folder.read_link(&entry.path).unwrap_or_default();
-                if !names::link_stays_inside(&entry.name, &target) {
+                if let Ok(beneath) = target.strip_prefix(WORKSPACE) {
+                    entry.target = Some(names::link_to(&entry.name, beneath));
+                }
+                if !names::link_stays_inside(&entry.name, entry.target.as_ref().unwrap_or(&target)) {
                     let (name, target) = (entry.name.display(), target.display());
                     self.leave_out(format!(
                         "`{name}` is a link that leads out of the workspace (to `{target}`)"
