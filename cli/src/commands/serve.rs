@@ -204,6 +204,8 @@ fn log_to_stderr() {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // where nobody reads the log any more, nobody reads that it cannot be written
+        .log_internal_errors(false)
         .with_target(false);
     let set = if json {
         builder.json().try_init()

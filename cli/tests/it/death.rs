@@ -1,5 +1,6 @@
 //! Kill anything at any moment: nothing is lost, nothing is doubled, nothing is left.
 
+use crate::private::Coordinator;
 use crate::stage::{Stage, eventually};
 
 /// Numbers its lines, slowly enough to be killed in the middle.
@@ -65,4 +66,12 @@ fn what_was_queued_when_it_was_killed_runs_after_the_restart() {
     }
     stage.stop();
     stage.nothing_left();
+}
+
+#[test]
+fn a_coordinator_whose_log_nobody_reads_ends_when_it_is_told_to() {
+    let home = tempfile::tempdir().unwrap();
+    let mut coordinator = Coordinator::start(home.path());
+    coordinator.unread();
+    coordinator.stop();
 }

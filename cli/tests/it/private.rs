@@ -9,7 +9,8 @@ use std::process::{Child, Command, Stdio};
 /// A `drover coordinator` over a folder, ended when it is dropped.
 pub struct Coordinator {
     process: Child,
-    said: BufReader<std::process::ChildStderr>,
+    /// `None`: nobody reads its log any more.
+    said: Option<BufReader<std::process::ChildStderr>>,
     /// Every line until it was ready.
     lines: Vec<String>,
 }
@@ -50,14 +51,23 @@ impl Coordinator {
             assert!(said.read_line(&mut line).unwrap() > 0, "it ended: {lines:?}");
             lines.push(line);
         }
+        let said = Some(said);
         Coordinator { process, said, lines }
     }
 
-    fn stop(mut self) -> String {
+    /// Who read its log is gone.
+    pub fn unread(&mut self) {
+        self.said = None;
+    }
+
+    /// A calm end by SIGTERM; what it said.
+    pub fn stop(mut self) -> String {
         let pid = rustix::process::Pid::from_child(&self.process);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let mut rest = String::new();
-        self.said.read_to_string(&mut rest).unwrap();
+        if let Some(said) = &mut self.said {
+            said.read_to_string(&mut rest).unwrap();
+        }
         self.process.wait().unwrap();
         format!("{}{rest}", self.lines.concat())
     }
