@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::canonical::one_form;
 use super::choose::{Choice, chosen};
 use super::load::{Loader, Model, Wanted, folder_of_first};
+use super::unset::without_unset;
 use super::variables::Variables;
 use crate::codes;
 use crate::keys::{COMPOSE, FILE_DEFINITION, NETWORK_DEFINITION, VOLUME_DEFINITION};
@@ -40,13 +41,19 @@ impl Reader<'_> {
             .get("services")
             .map(|slot| self.own_services(slot))
             .unwrap_or_default();
+        // Values of a matrix may be empty, and mean then what they mean in Compose files.
+        let own = own.iter().map(|entry| Entry {
+            key: entry.key.clone(),
+            node: without_unset("service", &entry.node),
+        });
+        let own: Vec<Entry> = own.collect();
         let mut definitions = Definitions {
             configs: self.own_definitions(fields, "configs"),
             secrets: self.own_definitions(fields, "secrets"),
             ..Definitions::default()
         };
         let mut choice = Choice::default();
-        let mut services = own.to_vec();
+        let mut services = own.clone();
         if let Some(slot) = fields.get("compose") {
             let Some(import) = self.import(slot, owner) else {
                 return Vec::new();
@@ -55,7 +62,7 @@ impl Reader<'_> {
                 return Vec::new();
             };
             choice = import.choice;
-            services = self.over(model.services, own);
+            services = self.over(model.services, &own);
             definitions.configs = laid_over(model.configs, definitions.configs);
             definitions.secrets = laid_over(model.secrets, definitions.secrets);
             definitions.networks = model.networks;

@@ -244,7 +244,9 @@ impl Reader<'_> {
             Value::List(items) => {
                 for item in items {
                     let item = slot.inside(item);
-                    let Some(text) = self.text(item) else { continue };
+                    let Some(text) = self.text(item).filter(|text| !text.is_empty()) else {
+                        continue;
+                    };
                     let Some((host, address)) = text.split_once('=').or_else(|| text.split_once(':')) else {
                         let problem = self.bad_value(item, &codes::BAD_VALUE, format!("`{text}` has no address"));
                         self.add(problem.label("expected name=address"));
@@ -253,6 +255,7 @@ impl Reader<'_> {
                     lines.extend(self.host_line(item, host, address));
                 }
             }
+            Value::Scalar(scalar) if scalar.text.is_empty() => {}
             Value::Scalar(_) => {
                 self.wrong_type(slot, "a map, or a list of name=address");
                 return None;
