@@ -247,7 +247,7 @@ mod tests {
             "in any order"
         );
         let different: std::collections::BTreeSet<_> = all.iter().collect();
-        assert!(different.len() > 800, "{} of 1000 are different", different.len());
+        assert!(different.len() > 700, "{} of 1000 are different", different.len());
         assert!(all.iter().all(|input| input.len() <= MAX_LEN));
     }
 

@@ -72,23 +72,23 @@ pub fn scratch() -> anyhow::Result<TempDir> {
         .with_context(|| format!("make a folder in {}", folder.display()))
 }
 
-/// Reads the inputs of the plan; first the worst of each target, when it begins at 0. `told` hears before each input how
+/// Reads the inputs of the plan; first the worst of each target, when it begins at 0 and has limits. `told` hears before each input how
 /// far it is, so that what ends the process is known.
 ///
 /// # Errors
 /// When there is no such target, the examples cannot be read, or a failure cannot be kept.
 pub fn run(plan: &Plan, mut told: impl FnMut(&Progress) -> anyhow::Result<()>) -> anyhow::Result<Vec<Failure>> {
     let scratch = scratch()?;
-    let targets = targets::all(scratch.path())?;
-    let chosen: Vec<&Target> = chosen(&targets, &plan.target)?;
+    let chosen = targets::chosen(&plan.target, scratch.path())?;
     let mut failures = Vec::new();
     let limits = plan.limited.then_some(LIMITS);
-    if plan.from == 0 {
+    // Without limits this is a build in which the worst take minutes.
+    if plan.from == 0 && plan.limited {
         for target in &chosen {
-            for (what, bytes) in &target.worst {
-                let cost = read(target, bytes, limits);
+            for (what, bytes) in (target.worst)()? {
+                let cost = read(target, &bytes, limits);
                 if let Some(fault) = fault(&cost, limits) {
-                    failures.push(keep(plan, target, &what.replace(' ', "-"), (bytes, &fault))?);
+                    failures.push(keep(plan, target, &what.replace(' ', "-"), (&bytes, &fault))?);
                 }
             }
         }
@@ -100,7 +100,7 @@ pub fn run(plan: &Plan, mut told: impl FnMut(&Progress) -> anyhow::Result<()>) -
     for index in plan.from..plan.from.saturating_add(plan.inputs) {
         progress.next = index;
         told(&progress)?;
-        let target = chosen[usize::try_from(index % chosen.len() as u64).unwrap_or(0)];
+        let target = &chosen[usize::try_from(index % chosen.len() as u64).unwrap_or(0)];
         let bytes = target.examples.input(&mut Random::of_input(plan.seed, index));
         let cost = read(target, &bytes, limits);
         if cost.time > progress.slowest.1 {
@@ -131,8 +131,7 @@ pub fn run(plan: &Plan, mut told: impl FnMut(&Progress) -> anyhow::Result<()>) -
 pub fn read_file(target: &str, file: &Path) -> anyhow::Result<String> {
     let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
     let scratch = scratch()?;
-    let targets = targets::all(scratch.path())?;
-    let [target] = chosen(&targets, target)?[..] else {
+    let [target] = &targets::chosen(target, scratch.path())?[..] else {
         bail!("say which target reads it: --target NAME");
     };
     let cost = read(target, &bytes, Some(LIMITS));
@@ -145,18 +144,6 @@ pub fn read_file(target: &str, file: &Path) -> anyhow::Result<String> {
             cost.memory >> 10
         )),
     }
-}
-
-fn chosen<'a>(targets: &'a [Target], name: &str) -> anyhow::Result<Vec<&'a Target>> {
-    let chosen: Vec<&Target> = targets
-        .iter()
-        .filter(|target| name == "all" || target.name == name)
-        .collect();
-    if chosen.is_empty() {
-        let known: Vec<&str> = targets.iter().map(|target| target.name).collect();
-        bail!("no target is called `{name}`; there are all, {}", known.join(", "));
-    }
-    Ok(chosen)
 }
 
 fn read(target: &Target, bytes: &[u8], limits: Option<Limits>) -> Cost {

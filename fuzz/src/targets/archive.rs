@@ -57,7 +57,7 @@ pub(super) fn target(scratch: &Path) -> anyhow::Result<Target> {
             links()?,
             zstd::encode_all(&tree()?[..], 1)?,
         ]),
-        worst: worst()?,
+        worst: Box::new(worst),
         read: Box::new(move |bytes| place.read(bytes)),
     })
 }

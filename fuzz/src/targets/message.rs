@@ -56,24 +56,28 @@ pub(super) fn target() -> anyhow::Result<Target> {
     Ok(Target {
         name: "message",
         examples: Examples::new(examples()?),
-        worst: vec![
-            (
-                "lists inside lists",
-                filled(255 * 1024, "poll_answer ", &|_| "[".into(), ""),
-            ),
-            (
-                "events",
-                filled(4 << 20, "events {\"epoch\":1,\"events\":[", &|_| event(), "{}]}"),
-            ),
-            (
-                "a long message of a gate",
-                [b"request ", &u32::to_le_bytes(32 << 20)[..], &vec![1; 1 << 20]].concat(),
-            ),
-        ],
+        worst: Box::new(|| Ok(worst())),
         read: Box::new(|bytes| {
             read(bytes);
         }),
     })
+}
+
+fn worst() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        (
+            "lists inside lists",
+            filled(255 * 1024, "poll_answer ", &|_| "[".into(), ""),
+        ),
+        (
+            "events",
+            filled(4 << 20, "events {\"epoch\":1,\"events\":[", &|_| event(), "{}]}"),
+        ),
+        (
+            "a long message of a gate",
+            [b"request ", &u32::to_le_bytes(32 << 20)[..], &vec![1; 1 << 20]].concat(),
+        ),
+    ]
 }
 
 fn examples() -> anyhow::Result<Vec<Vec<u8>>> {

@@ -11,9 +11,14 @@ mod webhook;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::mutate::Examples;
+
+/// Makes the nastiest inputs, each with what it is.
+type Worst = dyn Fn() -> anyhow::Result<Vec<(&'static str, Vec<u8>)>>;
+/// Reads an input.
+type Read = dyn Fn(&[u8]);
 
 /// One kind of input.
 pub struct Target {
@@ -21,26 +26,37 @@ pub struct Target {
     pub name: &'static str,
     /// What inputs are made of.
     pub examples: Examples,
-    /// The nastiest that still looks like such an input, with what it is.
-    pub worst: Vec<(&'static str, Vec<u8>)>,
+    /// Makes the nastiest that still look like such an input, each with what it is.
+    pub worst: Box<Worst>,
     /// Does everything that is done with such bytes.
-    pub read: Box<dyn Fn(&[u8])>,
+    pub read: Box<Read>,
 }
 
-/// All of them. They work in `scratch`.
+/// What they are called.
+const NAMES: [&str; 7] = ["job", "compose", "webhook", "report", "archive", "frame", "message"];
+
+/// The target of that name, or all of them in turn. They work in `scratch`.
 ///
 /// # Errors
-/// When examples cannot be read, or nothing can be made in `scratch`.
-pub fn all(scratch: &Path) -> anyhow::Result<Vec<Target>> {
-    Ok(vec![
-        job::target()?,
-        compose::target()?,
-        webhook::target()?,
-        report::target()?,
-        archive::target(&folder(scratch, "archive")?)?,
-        frame::target(&folder(scratch, "frame")?)?,
-        message::target()?,
-    ])
+/// When there is none, examples cannot be read, or nothing can be made in `scratch`.
+pub fn chosen(name: &str, scratch: &Path) -> anyhow::Result<Vec<Target>> {
+    let names: Vec<&str> = NAMES
+        .into_iter()
+        .filter(|known| name == "all" || *known == name)
+        .collect();
+    if names.is_empty() {
+        bail!("no target is called `{name}`; there are all, {}", NAMES.join(", "));
+    }
+    let made = names.into_iter().map(|name| match name {
+        "job" => job::target(),
+        "compose" => compose::target(),
+        "webhook" => webhook::target(),
+        "report" => report::target(),
+        "archive" => archive::target(&folder(scratch, name)?),
+        "frame" => frame::target(&folder(scratch, name)?),
+        _ => message::target(),
+    });
+    made.collect()
 }
 
 fn folder(scratch: &Path, name: &str) -> anyhow::Result<PathBuf> {

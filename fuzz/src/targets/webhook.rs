@@ -20,32 +20,36 @@ const EVENTS: [&str; 8] = [
 
 pub(super) fn target() -> anyhow::Result<Target> {
     let examples = files(&["coordinator/tests/fixtures/webhooks", "fuzz/corpus/webhook"])?;
+    Ok(Target {
+        name: "webhook",
+        examples: Examples::new(examples.into_iter().map(|(_, text)| text).collect()),
+        worst: Box::new(|| Ok(worst())),
+        read: Box::new(read),
+    })
+}
+
+fn worst() -> Vec<(&'static str, Vec<u8>)> {
     let nested = |open: &str, close: &str| {
         let half = 120 * 1024 / open.len();
         (open.repeat(half) + &close.repeat(half)).into_bytes()
     };
-    Ok(Target {
-        name: "webhook",
-        examples: Examples::new(examples.into_iter().map(|(_, text)| text).collect()),
-        worst: vec![
-            ("lists inside lists", nested("[", "]")),
-            ("maps inside maps", nested("{\"ref\":", "}")),
-            (
-                "commits",
-                filled(
-                    255 * 1024,
-                    "{\"ref\":\"refs/heads/a\",\"commits\":[{}",
-                    &|_| ",{}".into(),
-                    "]}",
-                ),
+    vec![
+        ("lists inside lists", nested("[", "]")),
+        ("maps inside maps", nested("{\"ref\":", "}")),
+        (
+            "commits",
+            filled(
+                255 * 1024,
+                "{\"ref\":\"refs/heads/a\",\"commits\":[{}",
+                &|_| ",{}".into(),
+                "]}",
             ),
-            (
-                "one key",
-                filled(255 * 1024, "{\"ref\":\"a\"", &|_| ",\"ref\":\"a\"".into(), "}"),
-            ),
-        ],
-        read: Box::new(read),
-    })
+        ),
+        (
+            "one key",
+            filled(255 * 1024, "{\"ref\":\"a\"", &|_| ",\"ref\":\"a\"".into(), "}"),
+        ),
+    ]
 }
 
 fn read(bytes: &[u8]) {
