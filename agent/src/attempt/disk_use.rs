@@ -128,7 +128,11 @@ fn free_of(disks: &[PathBuf]) -> Vec<u64> {
 
 /// What cannot be measured now counts as nothing: the next look may do better.
 async fn measure(job: &Job) -> DiskUse {
-    let engine = job.context.engine.disk_use(job.input.attempt.as_str()).await;
+    let engine = job
+        .context
+        .engine
+        .disk_use(job.input.attempt.as_str(), job.network.get())
+        .await;
     let engine = engine.unwrap_or_else(|error| {
         tracing::debug!(%error, attempt.id = %job.input.attempt, "the engine does not say how much an attempt takes");
         Default::default()

@@ -190,6 +190,7 @@ async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place), A
     let objects = job.objects().await.map_err(|error| words::of_checkout(&error))?;
     job.phase("sandbox", true);
     let (sandbox, found) = sandbox(job, interrupts).await?;
+    job.network.get_or_init(|| sandbox.network().clone());
     job.phase("sandbox", false);
     let place = Place {
         network: if job.input.spec.network_none {

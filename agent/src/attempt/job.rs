@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use job_specs::model::StepSpec;
@@ -19,7 +19,7 @@ use super::{AttemptContext, AttemptInput, Code, logins, own};
 use crate::build::built::{Builder, BuiltImages};
 use crate::checkout::{self, CheckoutError, ObjectsMount};
 use crate::engine::labels::Labels;
-use crate::engine::{ContainerId, ContainerPlan, ImageWant, Network};
+use crate::engine::{ContainerId, ContainerPlan, ImageWant, Network, NetworkId};
 use crate::logs::mask::Masker;
 use crate::sandbox::Standing;
 use crate::{attempt::plan, engine};
@@ -40,6 +40,8 @@ pub struct Job {
     pub streams: Streams,
     /// What it is at besides its steps.
     pub doing: Doing,
+    /// The network of its sandbox, once it has one.
+    pub network: OnceLock<NetworkId>,
     /// An earlier life of the agent began this attempt.
     pub resumed: bool,
 }

@@ -41,7 +41,7 @@ pub mod words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use job_specs::model::{Env, JobSpec};
 use protocol::attempt::{AttemptEvent, AttemptResult, Micros};
@@ -235,6 +235,7 @@ async fn open(
     let wanted = own::without_own(&input.spec, wanted);
     Ok(Arc::new(Job {
         context: context.clone(),
+        network: OnceLock::new(),
         resumed: journal.started_at().is_some(),
         images: Images::send_for(context, &input, wanted, &pulls),
         built,

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::connect::Engine;
 use super::error::EngineError;
 use super::labels;
+use super::plan::NetworkId;
 use crate::disk;
 
 /// What an attempt takes on the engine's disk, bytes.
@@ -63,18 +64,19 @@ impl Engine {
         info.docker_root_dir.map(PathBuf::from).filter(|root| root.is_dir())
     }
 
-    /// Counts what the attempt takes. The engine and this process walk through all of it: not to be done often.
+    /// Counts what the attempt takes; builds stand on `network`, or on one of the attempt's own. The engine and this process walk through all of it: not to be done often.
     ///
     /// # Errors
     /// When the engine cannot be asked.
-    pub async fn disk_use(&self, attempt: &str) -> Result<EngineDiskUse, EngineError> {
+    pub async fn disk_use(&self, attempt: &str, network: Option<&NetworkId>) -> Result<EngineDiskUse, EngineError> {
         let label = labels::filter(labels::ATTEMPT, attempt);
         let mut found = self.sized(("label", label.clone())).await?;
-        // the builder's containers carry no label, but stand on a network that does
+        // the builder's containers carry no label
         let filters = Some(HashMap::from([("label".to_owned(), vec![label])]));
         let networks = self.docker().list_networks(Some(ListNetworksOptions { filters })).await;
         let networks = networks.map_err(|error| EngineError::of("list networks", error))?;
-        for id in networks.into_iter().filter_map(|network| network.id) {
+        let own = networks.into_iter().filter_map(|network| network.id);
+        for id in own.chain(network.map(|network| network.0.clone())) {
             found.extend(self.sized(("network", id)).await?);
         }
         let by_id: BTreeMap<_, _> = found.into_iter().map(|found| (found.id.clone(), found)).collect();
