@@ -8,7 +8,9 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use serde::Serialize;
 
+use super::build_group::BuildGroup;
 use super::connect::Engine;
+use super::convert::DEFAULT_PIDS;
 use super::error::EngineError;
 use super::labels::{self, Labels};
 use super::login::Logins;
@@ -64,7 +66,10 @@ impl Engine {
         mut on_news: impl FnMut(BuildNews<'_>) + Send,
     ) -> Result<String, EngineError> {
         let limits = plan.limits.or(self.inner.config.limits);
-        let query = Query::of(plan, limits.at_most(self.inner.config.policy.most));
+        let limits = limits.at_most(self.inner.config.policy.most);
+        let group = self.build_group(limits.pids.unwrap_or(DEFAULT_PIDS)).await;
+        let mut query = Query::of(plan, limits);
+        query.cgroupparent = group.as_ref().map(BuildGroup::as_parent);
         let credentials = plan
             .logins
             .credentials()
@@ -141,6 +146,8 @@ struct Query {
     #[serde(skip_serializing_if = "Option::is_none")]
     memswap: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    cgroupparent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cpuperiod: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cpuquota: Option<u64>,
@@ -166,6 +173,7 @@ impl Query {
             forcerm: true,
             memory: limits.memory_bytes,
             memswap: limits.memory_bytes, // the sum of both: no swap
+            cgroupparent: None,
             cpuperiod: limits.cpu_millis.map(|_| CPU_PERIOD_US),
             cpuquota: limits
                 .cpu_millis

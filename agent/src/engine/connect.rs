@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bollard::{API_DEFAULT_VERSION, Docker};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -59,6 +59,8 @@ pub(crate) struct Inner {
     pub(crate) wall: Wall,
     pub(crate) live: Live,
     pub(crate) networks: Semaphore,
+    /// Control groups are the business of whoever makes them.
+    pub(super) groups_by_hand: OnceCell<bool>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
     anchor: Anchor,
@@ -93,6 +95,7 @@ impl Engine {
             wall: Wall::default(),
             live: Live::default(),
             networks: Semaphore::new(NETWORKS_AT_ONCE),
+            groups_by_hand: OnceCell::new(),
             tasks: tasks.clone(),
             stop: stop.clone(),
             anchor,

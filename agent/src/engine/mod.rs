@@ -7,12 +7,13 @@
 //! is marked with · [`connect`] the [`Engine`] · [`anchor`] the gate's file and image · [`containers`], [`networks`]
 //! the verbs, [`plain`] those for containers without a gate · [`exec`] further commands in a container · [`events`] one
 //! stream instead of a wait per container · [`images`], [`pull`] · [`links`] in a container · [`login`] who asks
-//! registries (`raw`: by our own hand) · [`build`], [`push`], `names` images made here · [`policy`], [`local`],
+//! registries (`raw`: by our own hand) · [`build`], `build_group`, [`push`], `names` images made here · [`policy`], [`local`],
 //! [`firewall`], [`rights`] what jobs may reach and run · [`volumes`], [`private`] what services share and find ·
 //! [`disk_use`] what it all takes · [`live`], [`sweep`] cleaning up.
 
 pub mod anchor;
 pub mod build;
+mod build_group;
 pub mod connect;
 pub mod containers;
 pub mod convert;

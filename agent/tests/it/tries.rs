@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::stage::{Stage, after_failure, job, secrets, step};
 
-// key: outputs
 #[tokio::test(flavor = "multi_thread")]
 async fn what_steps_hand_on_is_told_with_the_result() {
     let stage = Stage::new(1).await;

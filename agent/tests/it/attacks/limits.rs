@@ -51,6 +51,31 @@ async fn every_container_and_build_has_limits_and_nobody_gets_more_than_the_most
     stage.close().await;
 }
 
+/// The builder knows no such limit; without one, a build takes every process that the machine can have.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_starts_processes_without_end_is_stopped() {
+    let policy = Policy {
+        most: Limits {
+            pids: Some(60),
+            ..Limits::default()
+        },
+        ..Policy::default()
+    };
+    let stage = Stage::under(1, policy).await;
+    let build = format!(
+        "FROM busybox\nRUN for n in $(seq 200); do sleep 3 & done; echo all 200 run # {}\n",
+        uuid::Uuid::now_v7().simple()
+    );
+    for input in [trusted, fork] {
+        let spec = job(vec![building(&build, &["drover-test/processes:1"], false)]);
+        let story = run(&stage, input(&stage, "app", spec)).await;
+        let said = story.step(0).join("\n");
+        assert!(story.told().starts_with("Failed "), "{}: {said}", story.told());
+        assert!(said.contains("can't fork") && !said.contains("\nall 200 run"), "{said}");
+    }
+    stage.close().await;
+}
+
 /// Wherever a job writes, it is its own end and nobody else's.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_takes_too_much_of_the_disk_is_stopped() {
@@ -79,11 +104,11 @@ async fn a_job_that_takes_too_much_of_the_disk_is_stopped() {
     };
     let build = format!("FROM busybox\nRUN {} # {}\n", fill("/"), uuid::Uuid::now_v7().simple());
     let jobs = [
-        ("workspace 9", job(vec![step(&fill("."))])),
-        ("other files of its containers 9", job(vec![step(&fill("/tmp"))])),
-        ("volumes 9", of_a_service),
+        ("workspace ", job(vec![step(&fill("."))])),
+        ("other files of its containers ", job(vec![step(&fill("/tmp"))])),
+        ("volumes ", of_a_service),
         (
-            "other files of its containers 9",
+            "other files of its containers ",
             job(vec![building(&build, &["drover-test/disk:1"], false)]),
         ),
     ];
@@ -99,6 +124,8 @@ async fn a_job_that_takes_too_much_of_the_disk_is_stopped() {
     }
     let story = run(&stage, trusted(&stage, "app", job(vec![step("echo others go on")]))).await;
     assert_eq!(story.told(), "Passed");
+    // What a build that was stopped half-way leaves has no owner any more.
+    assert_eq!(stage.context.engine.sweep().await.unwrap().left, 0);
     stage.close().await;
 }
 
