@@ -331,14 +331,14 @@ pub async fn show(store: &Store, number: i64) -> Result<BuildDetail, StoreError>
     })
 }
 
-/// Stops it: jobs that nobody works on are cancelled at once, the others by their agents. A build that is over stays
+/// Stops it for the user of that name: jobs that nobody works on are cancelled at once, the others by their agents. A build that is over stays
 /// as it is.
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn cancel(store: &Store, number: i64) -> Result<(), StoreError> {
-    let now = store.now();
+pub async fn cancel(store: &Store, number: i64, by: &str) -> Result<(), StoreError> {
+    let (why, now) = (ended::cancelled_by(by), store.now());
     store
-        .write(move |tx| Box::pin(async move { ended::cancel_build(tx, number, "cancelled", now).await }))
+        .write(move |tx| Box::pin(async move { ended::cancel_build(tx, number, &why, now).await }))
         .await
 }

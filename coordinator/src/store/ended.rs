@@ -149,6 +149,23 @@ pub(super) async fn cancel(tx: &mut Tx, job: &mut Locked, why: &str, at: Micros)
     }
 }
 
+/// Why it is stopped, when a user stops it.
+pub(super) fn cancelled_by(user: &str) -> String {
+    format!("{CANCELLED} by {user}")
+}
+
+/// The same with what it was at, when its agent has told (`cancelled in step …`).
+pub(super) fn cancelled_at(why: &str, told: Option<&Reason>) -> String {
+    let at = told.and_then(|reason| reason.sentence.strip_prefix(CANCELLED));
+    match at.filter(|_| why.starts_with(CANCELLED)) {
+        Some(at) => format!("{why}{at}"),
+        None => why.to_owned(),
+    }
+}
+
+/// How the sentences begin of what a user has stopped.
+const CANCELLED: &str = "cancelled";
+
 /// As a job's reason.
 pub(super) fn cancel_reason(why: &str) -> Reason {
     Reason {

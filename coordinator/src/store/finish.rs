@@ -78,7 +78,10 @@ async fn end(tx: &mut Tx, hold: &Hold, ending: Ending, now: Micros) -> Result<()
     let event = retry::event(tx, &mut job, &result).await?;
     let reason = match (event, &job.cancelling) {
         (JobEvent::Retry, _) => None,
-        (JobEvent::Cancel, Some(why)) => Some(ended::cancel_reason(why)),
+        (JobEvent::Cancel, Some(why)) => {
+            let why = ended::cancelled_at(why, result.reason.as_ref());
+            Some(ended::cancel_reason(&why))
+        }
         _ => result.reason,
     };
     jobs::record(tx, &mut job, event, reason, now).await?;

@@ -276,19 +276,19 @@ async fn take(tx: &mut Tx, lane: &str, agent: &AgentId, now: Micros) -> Result<O
     Ok(Some(claimed))
 }
 
-/// Stops one job: at once when nobody works on it, else by its agent (see [`renew`]). A job that is over stays as it
+/// Stops one job for the user of that name: at once when nobody works on it, else by its agent (see [`renew`]). A job that is over stays as it
 /// is.
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn cancel(store: &Store, job: &JobId) -> Result<(), StoreError> {
-    let (id, now) = (job.clone(), store.now());
+pub async fn cancel(store: &Store, job: &JobId, by: &str) -> Result<(), StoreError> {
+    let (id, why, now) = (job.clone(), ended::cancelled_by(by), store.now());
     store
         .write(move |tx| {
             Box::pin(async move {
                 let build = ended::lock_for(tx, &id).await?;
                 let mut job = jobs::lock(tx, &id).await?;
-                if ended::cancel(tx, &mut job, "cancelled", now).await? == ended::Cancelled::Now {
+                if ended::cancel(tx, &mut job, &why, now).await? == ended::Cancelled::Now {
                     ended::draw(tx, &build, vec![job], now).await?;
                 }
                 Ok(())

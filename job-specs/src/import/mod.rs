@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::SourceFile;
 use crate::diagnostics::Diagnostic;
+use crate::limits::MAX_JOBS;
 use crate::yaml::Node;
 
 pub use detect::{compose_file, detect};
@@ -129,6 +130,14 @@ fn draft(
         System::Github => github::import(documents, notes),
         System::Drone => drone::import(documents, notes),
     };
+    if draft.jobs.len() > MAX_JOBS {
+        let left_out = draft.jobs.len() - MAX_JOBS;
+        draft.jobs.truncate(MAX_JOBS);
+        if let Some(document) = documents.first() {
+            let text = format!("{left_out} jobs are left out: the files of a repository may define {MAX_JOBS}");
+            notes.add(document.place, text);
+        }
+    }
     variables::explain(system, &mut draft);
     if draft.jobs.is_empty() {
         draft.jobs.push(draft::Job {

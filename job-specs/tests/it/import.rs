@@ -209,3 +209,22 @@ fn files_without_anything_known_become_a_job_to_fill_in() {
         }
     }
 }
+
+/// Names are made unique by looking at all others: of a great many jobs that would take hours.
+#[test]
+fn of_too_many_pipelines_the_first_are_taken_and_the_rest_is_said() {
+    let file = SourceFile {
+        name: ".drone.yml".to_owned(),
+        text: "kind: pipeline\n---\n".repeat(2_000),
+    };
+    let imported = import(System::Drone, &file, &[], SCHEMA_URL).unwrap();
+    assert!(
+        imported
+            .notes
+            .iter()
+            .any(|note| note.text.contains(" jobs are left out")),
+        "{:?}",
+        imported.notes.first()
+    );
+    assert_eq!(errors(&imported, &Here(vec![])), Vec::<String>::new());
+}

@@ -186,10 +186,10 @@ fn in_common(jobs: &[jobs::Job]) -> Vec<String> {
     responses((status = 202, body = Build)))]
 async fn cancel(
     State(app): State<App>,
-    _: User,
+    user: User,
     Path(number): Path<i64>,
 ) -> Result<(StatusCode, Json<Build>), ApiError> {
-    builds::cancel(&app.store, number).await?;
+    builds::cancel(&app.store, number, &user.name).await?;
     shell::release(&app, |attempt| attempt.build == number).await?;
     let found = builds::show(&app.store, number).await?;
     Ok((StatusCode::ACCEPTED, Json(Build::new(found.build, &app.url))))

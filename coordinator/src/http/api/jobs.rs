@@ -114,10 +114,14 @@ async fn why(State(app): State<App>, _: User, Path(job): Path<String>) -> Result
 /// Stops one job; of one that is over and held, lets its containers go.
 #[utoipa::path(post, path = "/api/v1/jobs/{job}/cancel", params(("job", description = "Its id")),
     responses((status = 202, body = Job)))]
-async fn cancel(State(app): State<App>, _: User, Path(job): Path<String>) -> Result<(StatusCode, Json<Job>), ApiError> {
+async fn cancel(
+    State(app): State<App>,
+    user: User,
+    Path(job): Path<String>,
+) -> Result<(StatusCode, Json<Job>), ApiError> {
     let id = JobId(job);
     if !shell::release(&app, |attempt| attempt.job == id).await? {
-        queue::cancel(&app.store, &id).await?;
+        queue::cancel(&app.store, &id, &user.name).await?;
     }
     let found = jobs::show(&app.store, &id).await?;
     Ok((

@@ -22,8 +22,8 @@ use crate::store::{builds, deliveries, jobs, queue, repositories};
 type Done = Result<Response, PageError>;
 
 /// Stops a build.
-pub(super) async fn cancel_build(State(app): State<App>, _: User, Path(number): Path<i64>) -> Done {
-    builds::cancel(&app.store, number).await?;
+pub(super) async fn cancel_build(State(app): State<App>, user: User, Path(number): Path<i64>) -> Done {
+    builds::cancel(&app.store, number, &user.name).await?;
     shell::release(&app, |attempt| attempt.build == number).await?;
     Ok(go(&app, &routes::build(number), Notice::BuildCancelled(number)))
 }
@@ -44,8 +44,8 @@ async fn rerun(app: &App, number: i64, which: Rerun) -> Done {
 }
 
 /// Stops one job.
-pub(super) async fn cancel_job(State(app): State<App>, _: User, Path(job): Path<String>) -> Done {
-    queue::cancel(&app.store, &JobId(job.clone())).await?;
+pub(super) async fn cancel_job(State(app): State<App>, user: User, Path(job): Path<String>) -> Done {
+    queue::cancel(&app.store, &JobId(job.clone()), &user.name).await?;
     Ok(go(&app, &routes::job(&job), Notice::JobCancelled))
 }
 

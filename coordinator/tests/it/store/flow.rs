@@ -238,7 +238,7 @@ pub async fn a_cancelled_placeholder_stays_cancelled(world: World) {
     let plan = world.claim_one(&agent).await;
     world.finish(&hold(&agent, &plan), Verdict::Passed).await.unwrap();
     let due = deferred::due(&world.store).await.unwrap().pop().unwrap();
-    builds::cancel(&world.store, build).await.unwrap();
+    builds::cancel(&world.store, build, "ann").await.unwrap();
     let expanded = Expanded::Cells(test_cells(3));
     deferred::expand(&world.store, &due.job, expanded).await.unwrap();
     assert_eq!(

@@ -93,13 +93,13 @@ impl Case<'_> {
             Act::LoseAll => self.lose_all().await,
             Act::CancelJob(which) => {
                 let job = which % self.ids.len();
-                queue::cancel(&self.world.store, &self.ids[job]).await.unwrap();
+                queue::cancel(&self.world.store, &self.ids[job], "ann").await.unwrap();
                 if self.model.cancel(job) {
                     self.model.draw(vec![job]);
                 }
             }
             Act::CancelBuild => {
-                builds::cancel(&self.world.store, self.build).await.unwrap();
+                builds::cancel(&self.world.store, self.build, "ann").await.unwrap();
                 let ended = (0..self.ids.len()).filter(|job| self.model.cancel(*job)).collect();
                 self.model.draw(ended);
             }
@@ -214,7 +214,7 @@ pub async fn the_queue_is_as_simple_as_its_model(world: World) {
 /// Nothing of the case before is left, however it ended.
 async fn clear(world: &World) {
     for build in builds::list(&world.store, &builds::Filter::default()).await.unwrap() {
-        builds::cancel(&world.store, build.number).await.unwrap();
+        builds::cancel(&world.store, build.number, "ann").await.unwrap();
     }
     world.let_leases_lapse().await;
     assert!(attempts::active(&world.store).await.unwrap().is_empty());

@@ -178,7 +178,7 @@ pub async fn max_parallel_holds_cells(world: World) {
     assert_eq!(again[0].job, first[0].job);
     world.finish(&hold(&agent, &again[0]), Verdict::Failed).await.unwrap();
     assert_eq!(world.claim(&agent, 9).await.len(), 1);
-    queue::cancel(&world.store, &world.show(build).await.jobs[3].id)
+    queue::cancel(&world.store, &world.show(build).await.jobs[3].id, "ann")
         .await
         .unwrap();
     world.finish(&hold(&agent, &first[1]), Verdict::Passed).await.unwrap();
@@ -232,7 +232,7 @@ pub async fn a_cancel_is_immediate_or_delivered(world: World) {
         .await;
     let (one, two) = (world.claim_one(&agent).await, world.claim_one(&agent).await);
     world.start(&hold(&agent, &one)).await.unwrap();
-    builds::cancel(&world.store, build).await.unwrap();
+    builds::cancel(&world.store, build, "ann").await.unwrap();
     assert_eq!(
         world.state(build).await,
         "running: one=running two=assigned three=cancelled four=cancelled"
@@ -253,9 +253,9 @@ pub async fn a_cancel_is_immediate_or_delivered(world: World) {
         world.state(build).await,
         "cancelled: one=cancelled two=cancelled three=cancelled four=cancelled"
     );
-    builds::cancel(&world.store, build).await.unwrap();
+    builds::cancel(&world.store, build, "ann").await.unwrap();
     assert!(matches!(
-        builds::cancel(&world.store, 99).await,
+        builds::cancel(&world.store, 99, "ann").await,
         Err(coordinator::store::StoreError::NotFound("build"))
     ));
 }
@@ -328,7 +328,7 @@ pub async fn writes_wake_others(world: World) {
     let build = world.build(vec![job("test")]).await;
     let claimed = world.claim_one(&agent).await;
     world.start(&hold(&agent, &claimed)).await.unwrap();
-    queue::cancel(&world.store, &claimed.job).await.unwrap();
+    queue::cancel(&world.store, &claimed.job, "ann").await.unwrap();
     let expected = [
         vec![Change::Queue, Change::Build(build)],
         vec![Change::Build(build)],

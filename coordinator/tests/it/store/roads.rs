@@ -56,9 +56,9 @@ pub async fn a_queue_lets_one_build_run(world: World) {
     let first = world.grouped(ConcurrencyMode::Queue).await;
     let second = world.grouped(ConcurrencyMode::Queue).await;
     let third = world.grouped(ConcurrencyMode::Queue).await;
-    builds::cancel(&world.store, second).await.unwrap();
+    builds::cancel(&world.store, second, "ann").await.unwrap();
     assert!(world.show(third).await.build.waits_for_group);
-    builds::cancel(&world.store, first).await.unwrap();
+    builds::cancel(&world.store, first, "ann").await.unwrap();
     assert!(!world.show(third).await.build.waits_for_group);
     assert_eq!(world.claim_one(&agent).await.build, third);
 }
@@ -160,7 +160,7 @@ impl Road<'_> {
             }
             Act::Cancel(which) => {
                 if let Some(at) = which.checked_rem(self.made.len()) {
-                    builds::cancel(&self.world.store, self.made[at]).await.unwrap();
+                    builds::cancel(&self.world.store, self.made[at], "ann").await.unwrap();
                 }
             }
         }
