@@ -41,15 +41,15 @@ pub struct Parsed {
     pub problem: Option<Problem>,
 }
 
-/// Room for the cases of one file.
+/// How much may still be kept of one file.
 #[derive(Debug, Default)]
-struct Room {
+struct Budget {
     cases: usize,
     bytes: usize,
     left_out: usize,
 }
 
-impl Room {
+impl Budget {
     /// Whether a case of so many bytes of text is kept; else it is counted. Once one is left out, so are all that follow.
     fn takes(&mut self, text: usize) -> bool {
         let bytes = self.bytes.saturating_add(text).saturating_add(size_of::<TestCase>());
@@ -63,31 +63,31 @@ impl Room {
     }
 }
 
-/// The cases of one file, as far as there is room.
+/// The cases of one file, as far as its budget goes.
 #[derive(Debug, Default)]
 struct Cases {
     kept: Vec<TestCase>,
-    room: Room,
+    budget: Budget,
 }
 
 impl Cases {
     fn push(&mut self, case: TestCase) {
         let message = case.message.as_ref().map_or(0, String::len);
         let file = case.file.as_ref().map_or(0, String::len);
-        if self.room.takes(case.suite.len() + case.name.len() + message + file) {
+        if self.budget.takes(case.suite.len() + case.name.len() + message + file) {
             self.kept.push(case);
         }
     }
 
     /// Whatever comes is only counted.
     fn is_full(&self) -> bool {
-        self.room.left_out > 0
+        self.budget.left_out > 0
     }
 
     fn parsed(self, problem: Option<Problem>) -> Parsed {
         Parsed {
             cases: self.kept,
-            left_out: self.room.left_out,
+            left_out: self.budget.left_out,
             problem,
         }
     }

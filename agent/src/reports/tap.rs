@@ -5,7 +5,7 @@ use protocol::reports::{TestCase, TestStatus};
 
 use super::lines::micros;
 use super::text::gather;
-use super::{MAX_CASE_BYTES, Parsed, Problem, Room};
+use super::{Budget, MAX_CASE_BYTES, Parsed, Problem};
 
 /// Subtests in each other; deeper ones count as the deepest.
 const MAX_DEPTH: usize = 32;
@@ -50,7 +50,7 @@ struct Report {
     is_tap: bool,
     bail_out: Option<String>,
     problem: Option<Problem>,
-    room: Room,
+    budget: Budget,
 }
 
 impl Report {
@@ -110,19 +110,19 @@ impl Report {
         let mut inner: Vec<Open> = below.into_iter().flat_map(|level| level.cases).collect();
         let explained = inner.iter().any(|open| open.case.status == TestStatus::Failed);
         let is_leaf = inner.is_empty();
-        self.room.bytes = self
-            .room
+        self.budget.bytes = self
+            .budget
             .bytes
             .saturating_add(inner.len().saturating_mul(line.name.len()));
-        if self.room.bytes > MAX_CASE_BYTES {
-            self.room.left_out += std::mem::take(&mut inner).len();
+        if self.budget.bytes > MAX_CASE_BYTES {
+            self.budget.left_out += std::mem::take(&mut inner).len();
         }
         for open in &mut inner {
             open.path.push(line.name.clone());
             open.failed = false;
         }
         let counts = is_leaf || line.status == TestStatus::Failed && !explained;
-        let kept = counts && self.room.takes(line.name.len());
+        let kept = counts && self.budget.takes(line.name.len());
         let level = self.level(depth);
         level.lines += 1;
         level.cases.extend(inner);
@@ -139,7 +139,7 @@ impl Report {
     /// Remarks after a failed test are its message.
     fn comment(&mut self, depth: usize, comment: &str) {
         // Once tests are left out, a remark is mostly about one of those.
-        if comment.starts_with("Subtest") || self.room.left_out > 0 {
+        if comment.starts_with("Subtest") || self.budget.left_out > 0 {
             return;
         }
         let Some(open) = self.levels.get_mut(depth).and_then(|level| level.cases.last_mut()) else {
@@ -152,7 +152,7 @@ impl Report {
 
     fn yaml_line(&mut self, line: &str) {
         let last = self.levels.iter_mut().rev().find_map(|level| level.cases.last_mut());
-        let Some(open) = last.filter(|_| self.room.left_out == 0) else {
+        let Some(open) = last.filter(|_| self.budget.left_out == 0) else {
             return;
         };
         if let Some(millis) = line.trim().strip_prefix("duration_ms:") {
@@ -194,7 +194,7 @@ impl Report {
         }
         Parsed {
             cases,
-            left_out: self.room.left_out,
+            left_out: self.budget.left_out,
             problem: self.problem,
         }
     }
