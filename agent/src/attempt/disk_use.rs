@@ -97,7 +97,7 @@ impl DiskUse {
 async fn until_over(job: &Job, limit: u64) -> String {
     // Most jobs are over before the first look, and cost the engine no question.
     sleep(LOOK).await;
-    let root = job.context.engine.root().await;
+    let root = job.context.engine.about().await.and_then(|about| about.root.clone());
     let at_least = if root.is_some() { AT_LEAST } else { AT_LEAST_UNSEEN };
     let disks: Vec<PathBuf> = [Some(job.context.attempts.clone()), root]
         .into_iter()

@@ -85,6 +85,9 @@ impl Engine {
             tell(&news, &mut on_news);
             id = news.aux.and_then(|aux| aux.id).or(id);
         }
+        if let Some(group) = group {
+            group.end();
+        }
         id.ok_or_else(|| EngineError::Other {
             what: "build an image",
             detail: "the engine ended the build without an image".into(),

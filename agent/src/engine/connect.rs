@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::error::EngineError;
 use super::events::{self, Watched};
-use super::firewall::Wall;
+use super::firewall::FirewallRules;
 use super::images::Images;
 use super::live::Live;
 use super::names::Names;
@@ -19,7 +19,7 @@ use super::plan::{LOG_BYTES, Limits};
 use super::policy::Policy;
 use super::raw::Raw;
 use super::rights::Fetched;
-use super::{anchor, anchor::Anchor};
+use super::{anchor, anchor::Anchor, build_group};
 
 /// One request may take this long, seconds, until its answer begins; pulls and starts included.
 const TIMEOUT_SECS: u64 = 300;
@@ -42,6 +42,14 @@ pub struct EngineConfig {
     pub policy: Policy,
 }
 
+/// What an engine says of itself.
+pub(crate) struct About {
+    /// The folder in which it keeps everything, when that can be seen from here.
+    pub(crate) root: Option<PathBuf>,
+    /// Control groups are the business of whoever makes them, not systemd's.
+    pub(super) groups_by_hand: bool,
+}
+
 /// One container engine. Clones share everything.
 #[derive(Clone)]
 pub struct Engine {
@@ -56,11 +64,10 @@ pub(crate) struct Inner {
     pub(crate) images: Images,
     pub(crate) fetched: Fetched,
     pub(crate) names: Names,
-    pub(crate) wall: Wall,
+    pub(crate) firewall: FirewallRules,
     pub(crate) live: Live,
     pub(crate) networks: Semaphore,
-    /// Control groups are the business of whoever makes them.
-    pub(super) groups_by_hand: OnceCell<bool>,
+    about: OnceCell<About>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
     anchor: Anchor,
@@ -92,10 +99,10 @@ impl Engine {
             images: Images::default(),
             fetched,
             names: Names::default(),
-            wall: Wall::default(),
+            firewall: FirewallRules::default(),
             live: Live::default(),
             networks: Semaphore::new(NETWORKS_AT_ONCE),
-            groups_by_hand: OnceCell::new(),
+            about: OnceCell::new(),
             tasks: tasks.clone(),
             stop: stop.clone(),
             anchor,
@@ -113,6 +120,25 @@ impl Engine {
     /// As it was given.
     pub fn config(&self) -> &EngineConfig {
         &self.inner.config
+    }
+
+    /// What the engine says of itself; asked when it is first needed, which is before any build: what an earlier life left
+    /// of control groups goes then. `None`: it does not answer.
+    pub(crate) async fn about(&self) -> Option<&About> {
+        let ask = async || {
+            let info = self.docker().info().await?;
+            let driver = info.cgroup_driver.map(|driver| driver.to_string());
+            let groups_by_hand = driver.as_deref() == Some("cgroupfs");
+            if groups_by_hand {
+                build_group::remove_left_behind(&self.config().agent);
+            }
+            let root = info.docker_root_dir.map(PathBuf::from);
+            Ok::<_, bollard::errors::Error>(About {
+                root: root.filter(|root| root.is_dir()),
+                groups_by_hand,
+            })
+        };
+        self.inner.about.get_or_try_init(ask).await.ok()
     }
 
     /// Bytes that the log of a step or service may have; 0: no limit.

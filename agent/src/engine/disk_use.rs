@@ -58,12 +58,6 @@ impl Engine {
         self.config().limits.disk_bytes.filter(|bytes| *bytes > 0)
     }
 
-    /// The folder in which the engine keeps everything, when it can be seen from here.
-    pub async fn root(&self) -> Option<PathBuf> {
-        let info = self.docker().info().await.ok()?;
-        info.docker_root_dir.map(PathBuf::from).filter(|root| root.is_dir())
-    }
-
     /// Counts what the attempt takes; builds stand on `network`, or on one of the attempt's own. The engine and this process walk through all of it: not to be done often.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ const LINK_LOCAL: [&str; 2] = ["169.254.0.0/16", "fe80::/10"];
 
 /// Whether the rules stand.
 #[derive(Debug, Default)]
-pub(crate) struct Wall(Mutex<FirewallState>);
+pub(crate) struct FirewallRules(Mutex<FirewallState>);
 
 /// How the rules stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl Engine {
 
     /// How the rules stand.
     pub fn firewall(&self) -> FirewallState {
-        self.inner.wall.get()
+        self.inner.firewall.get()
     }
 
     /// The name of a new network's bridge, when the rules are to find it.
@@ -144,7 +144,7 @@ impl Engine {
     }
 
     fn note_state(&self, state: FirewallState) {
-        let before = self.inner.wall.replace(state.clone());
+        let before = self.inner.firewall.replace(state.clone());
         if before == state {
             return;
         }
@@ -177,7 +177,7 @@ impl Engine {
     }
 }
 
-impl Wall {
+impl FirewallRules {
     fn get(&self) -> FirewallState {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

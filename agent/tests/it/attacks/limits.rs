@@ -11,18 +11,34 @@ const MIB: u64 = 1 << 20;
 /// The memory limit of the cgroup, of either version.
 const LIMIT: &str = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_container_and_build_has_limits_and_nobody_gets_more_than_the_most() {
+/// An agent whose owner gives jobs no more than that.
+async fn at_most(most: Limits) -> Stage {
     let policy = Policy {
-        most: Limits {
-            memory_bytes: Some(256 * MIB),
-            cpu_millis: None,
-            pids: Some(200),
-            ..Limits::default()
-        },
+        most,
         ..Policy::default()
     };
-    let stage = Stage::under(1, policy).await;
+    Stage::under(1, policy).await
+}
+
+/// How many control groups of builds of this agent there are.
+fn groups(stage: &Stage) -> usize {
+    let agent = &stage.context.engine.config().agent;
+    let root = std::path::Path::new("/sys/fs/cgroup");
+    let builds = ["drover-builds", "pids/drover-builds"].map(|folder| std::fs::read_dir(root.join(folder)));
+    let groups = builds.into_iter().flatten().flatten().flatten();
+    groups
+        .filter(|group| group.file_name().to_string_lossy().starts_with(agent.as_str()))
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_container_and_build_has_limits_and_nobody_gets_more_than_the_most() {
+    let stage = at_most(Limits {
+        memory_bytes: Some(256 * MIB),
+        pids: Some(200),
+        ..Limits::default()
+    })
+    .await;
     let build = format!("FROM busybox\nRUN {LIMIT} # {}\n", uuid::Uuid::now_v7().simple());
     let mut spec = job(vec![
         step(LIMIT),
@@ -54,14 +70,11 @@ async fn every_container_and_build_has_limits_and_nobody_gets_more_than_the_most
 /// The builder knows no such limit; without one, a build takes every process that the machine can have.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_that_starts_processes_without_end_is_stopped() {
-    let policy = Policy {
-        most: Limits {
-            pids: Some(60),
-            ..Limits::default()
-        },
-        ..Policy::default()
-    };
-    let stage = Stage::under(1, policy).await;
+    let stage = at_most(Limits {
+        pids: Some(60),
+        ..Limits::default()
+    })
+    .await;
     let build = format!(
         "FROM busybox\nRUN for n in $(seq 200); do sleep 3 & done; echo all 200 run # {}\n",
         uuid::Uuid::now_v7().simple()
@@ -79,14 +92,11 @@ async fn a_build_that_starts_processes_without_end_is_stopped() {
 /// Wherever a job writes, it is its own end and nobody else's.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_takes_too_much_of_the_disk_is_stopped() {
-    let policy = Policy {
-        most: Limits {
-            disk_bytes: Some(48 * MIB),
-            ..Limits::default()
-        },
-        ..Policy::default()
-    };
-    let stage = Stage::under(1, policy).await;
+    let stage = at_most(Limits {
+        disk_bytes: Some(48 * MIB),
+        ..Limits::default()
+    })
+    .await;
     let fill = |folder: &str| format!("head -c 100000000 /dev/urandom > {folder}/big; sleep 600");
     let filled_by_a_service = ServiceSpec {
         command: Some(vec!["sh".into(), "-c".into(), fill("/data")]),
@@ -124,6 +134,11 @@ async fn a_job_that_takes_too_much_of_the_disk_is_stopped() {
     }
     let story = run(&stage, trusted(&stage, "app", job(vec![step("echo others go on")]))).await;
     assert_eq!(story.told(), "Passed");
+    let mut looks = 0..100;
+    while groups(&stage) > 0 && looks.next().is_some() {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(groups(&stage), 0, "control groups of builds that were stopped");
     // What a build that was stopped half-way leaves has no owner any more.
     assert_eq!(stage.context.engine.sweep().await.unwrap().left, 0);
     stage.close().await;
@@ -131,14 +146,11 @@ async fn a_job_that_takes_too_much_of_the_disk_is_stopped() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_takes_all_memory_ends_alone() {
-    let policy = Policy {
-        most: Limits {
-            memory_bytes: Some(64 * MIB),
-            ..Limits::default()
-        },
-        ..Policy::default()
-    };
-    let stage = Stage::under(1, policy).await;
+    let stage = at_most(Limits {
+        memory_bytes: Some(64 * MIB),
+        ..Limits::default()
+    })
+    .await;
     let story = run(&stage, trusted(&stage, "app", job(vec![step("tail /dev/zero")]))).await;
     assert!(story.told().contains("ran out of memory"), "{}", story.told());
     stage.close().await;
