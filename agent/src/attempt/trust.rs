@@ -33,11 +33,11 @@ pub enum Refusal {
 }
 
 /// Why the job is not run here.
-pub fn refusal(input: &AttemptInput, firewall: Firewall, standing: &FirewallState) -> Option<Refusal> {
+pub fn refusal(input: &AttemptInput, firewall: Firewall, state: &FirewallState) -> Option<Refusal> {
     if input.trusted {
         return None;
     }
-    if let (Firewall::Required, FirewallState::Missing(why)) = (firewall, standing) {
+    if let (Firewall::Required, FirewallState::Missing(why)) = (firewall, state) {
         return Some(Refusal::Agent(format!(
             "this agent runs no code that is not trusted, because it cannot keep jobs from its machine's own addresses: {why}"
         )));

@@ -73,12 +73,6 @@ enum Life {
     Over(Ended, Stage),
 }
 
-/// An end after which the job goes on.
-struct RightEnd {
-    /// What the service's author should know of it.
-    warning: Option<String>,
-}
-
 impl Service {
     /// Runs it until the stack is over.
     pub(super) async fn run(self) {
@@ -170,8 +164,8 @@ impl Service {
                 Body::Gated { .. } | Body::Plain { .. } => restarts.after(&ended),
             };
             let Some(pause) = pause else {
-                if let Some(end) = self.right_end(&ended, stage, &prepared.launch.probe) {
-                    self.completed(ended.at, ended.code, end.warning);
+                if self.may_end(&ended, stage, &prepared.launch.probe) {
+                    self.completed(ended.at, ended.code, self.warning_of(ended.code));
                     return Ok(());
                 }
                 return Err(self.died(ended, stage, restarts.done()));
@@ -189,31 +183,33 @@ impl Service {
     /// Whether the job goes on after that end. With 0: in a Compose file, unless somebody still waits until it is
     /// healthy; elsewhere, when nothing is there to say that it is ready. With another code as Compose has it: only when
     /// nobody and nothing waits for it.
-    fn right_end(&self, ended: &Ended, stage: Stage, probe: &Probe) -> Option<RightEnd> {
-        let code = ended
-            .code
-            .filter(|_| !ended.ours && !ended.oom && ended.error.is_none())?;
-        let in_compose = self.spec.may_end;
+    fn may_end(&self, ended: &Ended, stage: Stage, probe: &Probe) -> bool {
+        if ended.ours || ended.oom || ended.error.is_some() {
+            return false;
+        }
         let has_probe = !matches!(probe, Probe::Running);
         let edges = || {
             let others = self.shared.spec.services.iter().flat_map(|other| &other.depends_on);
             others.filter(|edge| edge.service == self.spec.name && edge.required)
         };
         let awaits_health = |edge: &Dependency| edge.condition == DependencyCondition::ServiceHealthy;
-        let is_right = match code {
-            0 if in_compose => stage == Stage::Ready || !edges().any(awaits_health),
-            0 => !has_probe,
-            _ => in_compose && !has_probe && edges().next().is_none(),
-        };
-        is_right.then(|| RightEnd {
-            warning: match code {
-                0 if in_compose => None,
-                0 => Some("it exited with 0; with `run_once: true` the steps wait for its end".into()),
-                code => Some(format!(
-                    "it exited with {code}; nothing waits for it, so the job goes on"
-                )),
-            },
-        })
+        match ended.code {
+            None => false,
+            Some(0) if self.spec.may_end => stage == Stage::Ready || !edges().any(awaits_health),
+            Some(0) => !has_probe,
+            Some(_) => self.spec.may_end && !has_probe && edges().next().is_none(),
+        }
+    }
+
+    /// What its author should know of such an end.
+    fn warning_of(&self, code: Option<i32>) -> Option<String> {
+        match code? {
+            0 if self.spec.may_end => None,
+            0 => Some("it exited with 0; with `run_once: true` the steps wait for its end".into()),
+            code => Some(format!(
+                "it exited with {code}; nothing waits for it, so the job goes on"
+            )),
+        }
     }
 
     /// One run, from its start to its end.
