@@ -61,7 +61,11 @@ pub async fn session(client: &Client, session: &Session) -> anyhow::Result<Exit>
         }
         Session::Rm { session: None, .. } => {
             let answer: Value = client.delete_for("/sessions").await?;
-            anstream::eprintln!("{} sessions ended", answer["revoked"].as_u64().unwrap_or(0));
+            let ended = match answer["revoked"].as_u64().unwrap_or(0) {
+                1 => "1 session ended".to_owned(),
+                count => format!("{count} sessions ended"),
+            };
+            anstream::eprintln!("{ended}");
         }
     }
     Ok(Exit::Passed)
