@@ -195,6 +195,10 @@ impl GateClient {
         interval: Duration,
         timeout: Duration,
     ) -> Result<Result<(), String>, GateError> {
+        let target = match target {
+            ProbeTarget::Ask { addr, .. } if !self.speaks(5) => ProbeTarget::Tcp(addr),
+            target => target,
+        };
         let connection = self.connection.as_ref().ok_or(GateError::Gone)?;
         let id = connection.next_probe.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();

@@ -7,7 +7,7 @@ pub mod exit;
 pub mod wire;
 
 /// The version of the messages; told in [`wire::Event::Hello`].
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Where the gate finds its folder inside a container.
 pub const FOLDER: &str = "/.drover/run";

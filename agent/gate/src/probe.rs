@@ -2,7 +2,7 @@
 //! each, because a try may block in a connect for a second.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -18,6 +18,14 @@ use crate::sys;
 const CONNECT: Duration = Duration::from_secs(1);
 /// How long an answer to one HTTP request may take.
 const ANSWER: Duration = Duration::from_secs(5);
+/// The longest pause before a server that still starts is asked again.
+const PATIENT: Duration = Duration::from_millis(500);
+/// So much of the answer to a question is read, bytes.
+const MOST_ANSWER: usize = 512;
+/// How often more is read of an answer that is not wanted.
+const MOST_READS: usize = 32;
+/// How long to wait for each part of it.
+const LEAVE: Duration = Duration::from_millis(100);
 const STACK_BYTES: usize = 64 * 1024;
 
 /// All probes under way.
@@ -88,23 +96,46 @@ impl Reporter {
     }
 }
 
-/// Tries until it is reached or the time is over; what the last try said.
+/// Tries until it is reached or the time is over; what the last try said. A server that says that it still starts is
+/// asked less and less often: it may write each question to its log.
 fn run(probe: &Probe) -> Result<(), String> {
     let end = Instant::now() + Duration::from_millis(probe.timeout_ms.into());
-    let pause = Duration::from_millis(probe.interval_ms.max(1).into());
+    let mut pause = Duration::from_millis(probe.interval_ms.max(1).into());
     loop {
         let answer = attempt(&probe.target, end);
         if answer.is_ok() || Instant::now() + pause >= end {
-            return answer;
+            return answer.map_err(Miss::words);
         }
         thread::sleep(pause);
+        if let Err(Miss::Starts(_)) = answer {
+            pause = (pause * 2).min(PATIENT);
+        }
     }
 }
 
-fn attempt(target: &ProbeTarget, end: Instant) -> Result<(), String> {
+/// Why a target was not reached, in words.
+enum Miss {
+    No(String),
+    /// It says itself that it is not there yet.
+    Starts(String),
+}
+
+impl Miss {
+    fn words(self) -> String {
+        let (Miss::No(words) | Miss::Starts(words)) = self;
+        words
+    }
+}
+
+fn attempt(target: &ProbeTarget, end: Instant) -> Result<(), Miss> {
     match target {
-        ProbeTarget::Tcp(addr) => connect(*addr, end).map(drop),
-        ProbeTarget::Http { addr, path } => http(*addr, path, end),
+        ProbeTarget::Tcp(addr) => connect(*addr, end).map(drop).map_err(Miss::No),
+        ProbeTarget::Http { addr, path } => http(*addr, path, end).map_err(Miss::No),
+        ProbeTarget::Ask {
+            addr,
+            question,
+            starting,
+        } => ask(*addr, question, starting, end),
     }
 }
 
@@ -145,6 +176,47 @@ fn http(addr: SocketAddr, path: &str, end: Instant) -> Result<(), String> {
         Some(status) => Err(format!("it answered {status}")),
         None => Err("it does not speak HTTP".to_owned()),
     }
+}
+
+/// Asks what has accepted the connection whether it still starts. One that does not understand the question, closes, or
+/// says nothing for a second is another server than the one that was expected: it accepts connections.
+fn ask(addr: SocketAddr, question: &[u8], starting: &[u8], end: Instant) -> Result<(), Miss> {
+    let mut stream = connect(addr, end).map_err(Miss::No)?;
+    let patience = Some(time_left(end, CONNECT));
+    let exchange = |stream: &mut TcpStream| {
+        stream.set_read_timeout(patience)?;
+        stream.set_write_timeout(patience)?;
+        stream.write_all(question)?;
+        let mut answer = [0; MOST_ANSWER];
+        let count = stream.read(&mut answer)?;
+        take_leave(stream);
+        Ok(answer[..count].to_vec())
+    };
+    let answer = exchange(&mut stream).unwrap_or_else(|_: io::Error| Vec::new());
+    if answer.windows(starting.len()).any(|part| part == starting) {
+        return Err(Miss::Starts(format!("it answered: {}", words(&answer))));
+    }
+    Ok(())
+}
+
+/// Ends the connection as a client does that has read everything: a server writes a connection that is reset to its log.
+/// None of it can fail in a way that matters.
+fn take_leave(stream: &mut TcpStream) {
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.set_read_timeout(Some(LEAVE));
+    let mut rest = [0; MOST_ANSWER];
+    for _ in 0..MOST_READS {
+        if !stream.read(&mut rest).is_ok_and(|count| count > 0) {
+            return;
+        }
+    }
+}
+
+/// What of an answer people can read.
+fn words(answer: &[u8]) -> String {
+    let parts = answer.split(|byte| !matches!(byte, b' '..=b'~'));
+    let parts = parts.filter(|part| !part.is_empty()).map(String::from_utf8_lossy);
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 /// What is left of the time, at most `most` and never nothing.
@@ -197,6 +269,21 @@ mod tests {
             path: "ready".into(),
         };
         assert_eq!(run(&probe(target, 60_000)), Ok(()));
+    }
+
+    #[test]
+    fn a_server_that_still_starts_is_asked_again_and_any_other_answer_will_do() {
+        let target = |answers: Vec<&'static str>| ProbeTarget::Ask {
+            addr: server(Vec::leak(answers)),
+            question: b"GET /ready HTTP/1.1\r\n".to_vec(),
+            starting: b"-LOADING".to_vec(),
+        };
+        let busy = "-LOADING the dataset\r\n";
+        for last in ["+PONG\r\n", "-NOAUTH\r\n", ""] {
+            assert_eq!(run(&probe(target(vec![busy, busy, last]), 60_000)), Ok(()));
+        }
+        let said = "it answered: -LOADING the dataset".to_owned();
+        assert_eq!(run(&probe(target(vec![busy]), 0)), Err(said));
     }
 
     #[test]

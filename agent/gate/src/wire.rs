@@ -113,6 +113,16 @@ pub enum ProbeTarget {
         /// With its leading slash.
         path: String,
     },
+    /// It accepts a connection and is not busy starting: its first answer has none of the marks. Whatever else it
+    /// answers will do, and silence, too. From version 5 on.
+    Ask {
+        /// Where.
+        addr: SocketAddr,
+        /// What to say to it.
+        question: Vec<u8>,
+        /// What stands in the answer of a server that still starts.
+        starting: Vec<u8>,
+    },
 }
 
 /// What a gate says to its agents. One that connects late hears what still holds.

@@ -8,6 +8,7 @@ use regex::Regex;
 
 use super::failure::FailureKind;
 use super::patience::Patience;
+use super::ports::telling;
 use super::signal;
 use crate::engine::ImageInfo;
 use crate::engine::plan::EngineHealth;
@@ -23,9 +24,6 @@ const CMD_TIMEOUT_MS: u64 = 30_000;
 /// The words for both.
 const CMD: &str = "cmd";
 const HEALTHCHECK: &str = "healthcheck";
-
-/// At most so many ports are tried.
-const MAX_PORTS: usize = 16;
 
 /// How we know that a service is ready.
 #[derive(Debug, Clone)]
@@ -212,7 +210,10 @@ fn probe_of(
             Err(error) => return refused(format!("`ready: log` is no regular expression: {error}")),
         },
         Some(ReadyProbe::Cmd(test)) => {
-            return Ok((Probe::Health(CMD, ports(service, image)), Some(ready_command(test))));
+            return Ok((
+                Probe::Health(CMD, telling(&service.expose, &image.tcp_ports)),
+                Some(ready_command(test)),
+            ));
         }
         Some(ReadyProbe::Docker) if health.is_none() => {
             return refused(
@@ -220,24 +221,13 @@ fn probe_of(
             );
         }
         Some(ReadyProbe::Docker) => Probe::Health(HEALTHCHECK, Vec::new()),
-        None if health.is_some() => Probe::Health(HEALTHCHECK, ports(service, image)),
-        None => match ports(service, image) {
+        None if health.is_some() => Probe::Health(HEALTHCHECK, telling(&service.expose, &image.tcp_ports)),
+        None => match telling(&service.expose, &image.tcp_ports) {
             none if none.is_empty() => Probe::Running,
             ports => Probe::AnyPort(ports),
         },
     };
     Ok((probe, health))
-}
-
-/// The TCP ports that it says it serves, its own first.
-fn ports(service: &ServiceSpec, image: &ImageInfo) -> Vec<u16> {
-    let mut ports: Vec<u16> = Vec::new();
-    for port in service.expose.iter().chain(&image.tcp_ports) {
-        if ports.len() < MAX_PORTS && !ports.contains(port) {
-            ports.push(*port);
-        }
-    }
-    ports
 }
 
 /// `443, 8080`

@@ -3,7 +3,8 @@
 //!
 //! # Layout
 //! `spec` what to run · `failure` what went wrong, in words · `launch` service and image to what the gate is told and
-//! how readiness is known, pure · `patience` how long that may take, pure · `board` how the services stand, for each
+//! how readiness is known, pure · `patience` how long that may take, pure ·
+//! `ports` what well-known ports tell, pure · `board` how the services stand, for each
 //! other and for the owner · `body` a service's container, with or without a gate · `image`, `container`, `files`,
 //! `workspace` what it is made of · `prepare` how it is made · `ready` the probes · `excerpt` a log's lines · `scale`,
 //! `restart` how many and how often · `service` the life of one service · `run` the `Stack`.
@@ -17,6 +18,7 @@ mod files;
 mod image;
 mod launch;
 mod patience;
+mod ports;
 mod prepare;
 mod ready;
 mod restart;

@@ -7,11 +7,11 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::body::Body;
 use super::excerpt;
 use super::failure::{FailureKind, Over};
 use super::launch::{Probe, listed};
 use super::patience::Patience;
+use super::ports::target;
 use super::service::{Prepared, Service};
 use crate::engine::EngineError;
 use crate::gate::{HealthState, ProbeTarget};
@@ -50,9 +50,7 @@ pub(super) async fn wait(
     prepared: &Prepared,
     timeout: Option<Duration>,
 ) -> Result<Probed, FailureKind> {
-    let Prepared {
-        body, launch, log_from, ..
-    } = prepared;
+    let Prepared { launch, log_from, .. } = prepared;
     let ready = || Probed::Ready {
         probe: launch.probe.name(),
         warning: None,
@@ -63,8 +61,8 @@ pub(super) async fn wait(
     };
     let answer = match &launch.probe {
         Probe::Running => Ok(()),
-        Probe::Tcp(port) => reach(service, body, *port, None, timeout).await?,
-        Probe::Http { port, path } => reach(service, body, *port, Some(path), timeout).await?,
+        Probe::Tcp(port) => reach(service, prepared, *port, None, timeout).await?,
+        Probe::Http { port, path } => reach(service, prepared, *port, Some(path), timeout).await?,
         Probe::AnyPort(ports) => return any_port(service, prepared, ports, timeout).await,
         Probe::Health(_, ports) => return healthy(service, prepared, ports, timeout).await,
         Probe::Log(pattern) => {
@@ -94,18 +92,18 @@ pub(super) async fn wait(
 /// many images expose ports that they serve only sometimes.
 async fn any_port(
     service: &Service,
-    Prepared { body, launch, .. }: &Prepared,
+    prepared: &Prepared,
     ports: &[u16],
     timeout: Option<Duration>,
 ) -> Result<Probed, FailureKind> {
     let began = Instant::now();
-    let opened = within(timeout, open_port(service, body, ports)).await.transpose()?;
+    let opened = within(timeout, open_port(service, prepared, ports)).await.transpose()?;
     Ok(match opened {
         Some(port) => Probed::Ready {
             probe: format!("tcp {port}"),
             warning: None,
         },
-        None => without_port(ports, launch.patience, began.elapsed()),
+        None => without_port(ports, prepared.launch.patience, began.elapsed()),
     })
 }
 
@@ -127,10 +125,11 @@ fn without_port(ports: &[u16], patience: Patience, ran: Duration) -> Probed {
 /// Ready by its health command, in tries that began when a port was open.
 async fn healthy(
     service: &Service,
-    Prepared { body, launch, .. }: &Prepared,
+    prepared: &Prepared,
     ports: &[u16],
     timeout: Option<Duration>,
 ) -> Result<Probed, FailureKind> {
+    let Prepared { body, launch, .. } = prepared;
     let engine = &service.shared.engine;
     let patience = launch.patience;
     let began = Instant::now();
@@ -139,7 +138,7 @@ async fn healthy(
             body.health(engine, HealthState::Healthy).await;
             return Ok(None);
         }
-        match within(Some(patience.ports), open_port(service, body, ports)).await {
+        match within(Some(patience.ports), open_port(service, prepared, ports)).await {
             Some(port) => {
                 port?;
                 body.healthy_from_now(engine).await;
@@ -192,14 +191,14 @@ fn unserved(ports: &[u16], waited: Duration, what_counts: &str) -> String {
 }
 
 /// Waits until one of the ports takes a connection from the steps' side, and says which.
-async fn open_port(service: &Service, body: &Body, ports: &[u16]) -> Result<u16, FailureKind> {
-    let Some(address) = service.address(body).await? else {
+async fn open_port(service: &Service, prepared: &Prepared, ports: &[u16]) -> Result<u16, FailureKind> {
+    let Some(address) = service.address(&prepared.body).await? else {
         return std::future::pending().await; // it has ended; the race has other runners
     };
     let anchor = service.shared.anchor.gate().await?;
     loop {
         let probes = ports.iter().map(|port| {
-            let target = ProbeTarget::Tcp(SocketAddr::new(address, *port));
+            let target = target(SocketAddr::new(address, *port), &prepared.launch.env);
             let answer = anchor.probe(target, INTERVAL, TURN);
             answer.map(move |answer| (*port, answer))
         });
@@ -218,17 +217,17 @@ async fn open_port(service: &Service, body: &Body, ports: &[u16]) -> Result<u16,
 /// Has the sandbox's anchor try: it sees what a step sees. `Err`: what the last try said.
 async fn reach(
     service: &Service,
-    body: &Body,
+    prepared: &Prepared,
     port: u16,
     path: Option<&String>,
     timeout: Option<Duration>,
 ) -> Result<Result<(), Option<String>>, FailureKind> {
-    let Some(address) = service.address(body).await? else {
+    let Some(address) = service.address(&prepared.body).await? else {
         return std::future::pending().await; // it has ended; the race has other runners
     };
     let addr = SocketAddr::new(address, port);
     let target = match path {
-        None => ProbeTarget::Tcp(addr),
+        None => target(addr, &prepared.launch.env),
         Some(path) => ProbeTarget::Http {
             addr,
             path: path.clone(),

@@ -236,19 +236,24 @@ impl Health {
 impl Probe {
     fn encode(&self, out: &mut Vec<u8>) {
         put_u64(out, self.id);
-        let addr = match &self.target {
-            ProbeTarget::Tcp(addr) | ProbeTarget::Http { addr, .. } => addr,
-        };
+        let (ProbeTarget::Tcp(addr) | ProbeTarget::Http { addr, .. } | ProbeTarget::Ask { addr, .. }) = &self.target;
         match addr.ip() {
             IpAddr::V4(ip) => put_bytes(out, &ip.octets()),
             IpAddr::V6(ip) => put_bytes(out, &ip.octets()),
         }
         put_u32(out, u32::from(addr.port()));
-        let path = match &self.target {
-            ProbeTarget::Tcp(_) => None,
-            ProbeTarget::Http { path, .. } => Some(path),
-        };
-        put_option(out, path, |out, path| put_bytes(out, path.as_bytes()));
+        match &self.target {
+            ProbeTarget::Tcp(_) => out.push(0),
+            ProbeTarget::Http { path, .. } => {
+                out.push(1);
+                put_bytes(out, path.as_bytes());
+            }
+            ProbeTarget::Ask { question, starting, .. } => {
+                out.push(2);
+                put_bytes(out, question);
+                put_bytes(out, starting);
+            }
+        }
         put_u32(out, self.interval_ms);
         put_u32(out, self.timeout_ms);
     }
@@ -263,9 +268,18 @@ impl Probe {
         };
         let port = u16::try_from(input.u32()?).map_err(|_| Malformed)?;
         let addr = SocketAddr::new(ip, port);
-        let target = match input.option(Input::string)? {
-            None => ProbeTarget::Tcp(addr),
-            Some(path) => ProbeTarget::Http { addr, path },
+        let target = match input.u8()? {
+            0 => ProbeTarget::Tcp(addr),
+            1 => ProbeTarget::Http {
+                addr,
+                path: input.string()?,
+            },
+            2 => ProbeTarget::Ask {
+                addr,
+                question: input.bytes()?.to_vec(),
+                starting: input.bytes()?.to_vec(),
+            },
+            _ => return Err(Malformed),
         };
         Ok(Probe {
             id,

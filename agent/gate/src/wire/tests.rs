@@ -35,6 +35,16 @@ fn requests() -> Vec<Request> {
             interval_ms: 50,
             timeout_ms: 1000,
         }),
+        Request::Probe(Probe {
+            id: 0,
+            target: ProbeTarget::Ask {
+                addr: "10.0.0.2:5432".parse().unwrap(),
+                question: b"PING\r\n".to_vec(),
+                starting: b"-LOADING".to_vec(),
+            },
+            interval_ms: 20,
+            timeout_ms: 1000,
+        }),
     ]
 }
 

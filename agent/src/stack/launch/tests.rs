@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::ports::MAX_PORTS;
 use super::*;
 use job_specs::model::{Dependency, DependencyCondition, Ready};
 
