@@ -1,9 +1,10 @@
 //! Mending a mirror that a killed git or a full disk left behind, without git: what it trips over is removed, and the
 //! next fetch brings it again.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Removes lock files, and references that are none. Only while no other git works in the mirror.
 pub fn references(mirror: &Path) -> io::Result<()> {
@@ -29,14 +30,15 @@ pub fn references(mirror: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Empties a mirror. The folder of its objects is emptied and stays.
-pub fn empty_but_objects(mirror: &Path) -> io::Result<()> {
+/// Empties a mirror, but for the folder of its objects and the packs in there: containers have them mounted.
+pub fn all_but_packs(mirror: &Path) -> io::Result<()> {
     let objects = mirror.join("objects");
+    let packs = objects.join("pack");
     for folder in [mirror, &objects] {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if path.is_dir() && !path.is_symlink() {
-                if path != objects {
+                if path != objects && path != packs {
                     fs::remove_dir_all(&path)?;
                 }
             } else {
@@ -45,6 +47,34 @@ pub fn empty_but_objects(mirror: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The packs of a mirror, each by the path of its index; what is no whole pack is removed.
+pub fn packs(mirror: &Path) -> io::Result<Vec<PathBuf>> {
+    let folder = mirror.join("objects/pack");
+    let mut indexes = Vec::new();
+    for entry in fs::read_dir(&folder)? {
+        let path = entry?.path();
+        match path.extension().and_then(OsStr::to_str) {
+            Some("idx") if path.with_extension("pack").is_file() => indexes.push(path),
+            Some("pack") if path.with_extension("idx").is_file() => {}
+            _ => remove(&path)?,
+        }
+    }
+    Ok(indexes)
+}
+
+/// Removes a pack and its index.
+pub fn remove_pack(index: &Path) -> io::Result<()> {
+    remove(index)?;
+    remove(&index.with_extension("pack"))
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match path.is_dir() && !path.is_symlink() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    }
 }
 
 fn is_lock(path: &Path) -> bool {

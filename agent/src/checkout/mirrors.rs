@@ -7,12 +7,12 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use protocol::git::{Address, GLOBAL_CONFIG, without_credentials};
+use protocol::git::{Address, GLOBAL_CONFIG, reason, without_credentials};
 use protocol::lease::Source;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::git_cli::{Fetch, Git};
+use super::git_cli::{Ended, Fetch, Git};
 use super::{CheckoutError, Say, blocking, io, mend};
 
 /// The global configuration of our git calls, beside the mirrors.
@@ -125,14 +125,33 @@ impl Mirrors {
         }
     }
 
-    /// Makes a mirror anew that turned out to be broken. Its folder of objects stays the same one: containers have it
-    /// mounted.
-    pub(super) async fn remake(&self, mirror: &Path, commit: &str) -> Result<(), CheckoutError> {
+    /// Makes a mirror anew that turned out to be broken, or seems so: what git says of a broken repository of the other
+    /// side reads the same. Containers of running jobs have its objects mounted, so the folder of the objects stays
+    /// the same one, and of the packs those that are whole.
+    pub(super) async fn remake(
+        &self,
+        mirror: &Path,
+        wanted: &Wanted<'_>,
+        say: &Say,
+        cancel: &CancellationToken,
+    ) -> Result<(), CheckoutError> {
         let lock = self.lock_of(mirror);
         let _one_at_a_time = lock.lock().await;
         let of = mirror.to_owned();
-        blocking(move || mend::empty_but_objects(&of).map_err(io("empty", &of))).await?;
-        self.prepare(mirror, is_long(commit)).await
+        blocking(move || mend::all_but_packs(&of).map_err(io("empty", &of))).await?;
+        self.prepare(mirror, is_long(wanted.commit)).await?;
+        let of = mirror.to_owned();
+        let packs = blocking(move || mend::packs(&of).map_err(io("look through", &of))).await?;
+        for index in packs {
+            let verify = ["verify-pack".as_ref(), index.as_os_str()];
+            let what = ("verifying what the mirror has", say);
+            if let Ended::Badly(why) = wanted.git.run(mirror, &verify, what, cancel).await? {
+                tracing::warn!(pack = %index.display(), why = reason(&why), "a pack of a mirror is broken and removed");
+                mend::remove_pack(&index).map_err(io("remove", &index))?;
+            }
+        }
+        // the commit may be there, and something that belongs to it not
+        fetch(mirror, wanted, say, cancel).await
     }
 
     fn lock_of(&self, mirror: &Path) -> Arc<tokio::sync::Mutex<()>> {

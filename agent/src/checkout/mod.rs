@@ -174,10 +174,21 @@ pub async fn commit(
     match commit_once(mirrors, &mirror, build, &say, cancel).await {
         Err(error) if error.is_of_mirror() => {
             say(format!("the mirror of the repository is made anew: {error}"));
-            mirrors.remake(&mirror.folder, &build.source.commit).await?;
+            let wanted = wanted(&mirror, build.source);
+            mirrors.remake(&mirror.folder, &wanted, &say, cancel).await?;
             commit_once(mirrors, &mirror, build, &say, cancel).await
         }
         other => other,
+    }
+}
+
+fn wanted<'a>(mirror: &'a Mirror, source: &'a Source) -> mirrors::Wanted<'a> {
+    mirrors::Wanted {
+        address: &mirror.address,
+        git: &mirror.git,
+        commit: &source.commit,
+        reference: &source.reference,
+        space: "refs",
     }
 }
 
@@ -189,24 +200,18 @@ async fn commit_once(
     cancel: &CancellationToken,
 ) -> Result<(), CheckoutError> {
     let source = build.source;
-    let wanted = mirrors::Wanted {
-        address: &mirror.address,
-        git: &mirror.git,
-        commit: &source.commit,
-        reference: &source.reference,
-        space: "refs",
-    };
+    let wanted = wanted(mirror, source);
     mirrors.bring(&mirror.folder, &wanted, say, cancel).await?;
     let (of, owned, workspace) = (mirror.clone(), source.clone(), build.workspace.to_owned());
     let mut filled = blocking(move || {
-        let wanted = workspace::Wanted {
+        let origin = workspace::Origin {
             mirror: &of.folder,
             address: &of.address,
             commit: &owned.commit,
             reference: Some(&owned.reference),
             space: "refs",
         };
-        workspace::fill(&wanted, &workspace)
+        workspace::fill(&origin, &workspace)
     })
     .await?;
     let content = lfs::Content {

@@ -165,14 +165,14 @@ impl Checkout<'_> {
             wanted.space.to_owned(),
         );
         blocking(move || {
-            let wanted = workspace::Wanted {
+            let origin = workspace::Origin {
                 mirror: &mirror,
                 address: &address,
                 commit: &commit,
                 reference: None,
                 space: &space,
             };
-            workspace::fill(&wanted, &folder)
+            workspace::fill(&origin, &folder)
         })
         .await
     }

@@ -16,7 +16,7 @@ use super::shell::{FOLDER_MODE, Shell, chmod, empty};
 use super::{CheckoutError, io};
 
 /// A commit to put into a folder.
-pub struct Wanted<'a> {
+pub struct Origin<'a> {
     /// The bare repository that has it.
     pub mirror: &'a Path,
     /// Where it comes from.
@@ -39,14 +39,14 @@ pub struct Filled {
 }
 
 /// Empties the folder, then puts the commit and its repository there.
-pub fn fill(wanted: &Wanted<'_>, folder: &Path) -> Result<Filled, CheckoutError> {
+pub fn fill(from: &Origin<'_>, folder: &Path) -> Result<Filled, CheckoutError> {
     empty(folder)?;
-    let commit = oid(wanted.commit)?;
-    let bare = Repository::open_bare(wanted.mirror)?;
-    let origin = without_credentials(wanted.address.as_str());
+    let commit = oid(from.commit)?;
+    let bare = Repository::open_bare(from.mirror)?;
+    let origin = without_credentials(from.address.as_str());
     let shell = Shell {
         head: format!("{commit}\n").into_bytes(),
-        references: references(&bare, wanted, commit)?,
+        references: references(&bare, from, commit)?,
         config: format!(
             "[remote \"origin\"]\n\turl = {}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n",
             super::shell::quoted(&origin)
@@ -56,7 +56,7 @@ pub fn fill(wanted: &Wanted<'_>, folder: &Path) -> Result<Filled, CheckoutError>
     };
     shell.write(folder)?;
     let repository = Repository::open(folder)?;
-    let objects = wanted.mirror.join("objects");
+    let objects = from.mirror.join("objects");
     repository.odb()?.add_disk_alternate(&objects.to_string_lossy())?;
     let tree = repository.find_object(commit, None)?.peel(ObjectType::Tree)?;
     repository.checkout_tree(&tree, Some(CheckoutBuilder::new().force()))?;
@@ -78,8 +78,8 @@ pub fn path(entry: &IndexEntry) -> PathBuf {
 }
 
 /// Tags as they are, branches as those of `origin`, and the reference that was built under its own name.
-fn references(bare: &Repository, wanted: &Wanted<'_>, commit: Oid) -> Result<Vec<(Vec<u8>, Oid)>, CheckoutError> {
-    let (heads, tags) = (format!("{}/heads/", wanted.space), format!("{}/tags/", wanted.space));
+fn references(bare: &Repository, from: &Origin<'_>, commit: Oid) -> Result<Vec<(Vec<u8>, Oid)>, CheckoutError> {
+    let (heads, tags) = (format!("{}/heads/", from.space), format!("{}/tags/", from.space));
     let mut found = Vec::new();
     for reference in bare.references()? {
         let reference = reference?;
@@ -92,7 +92,7 @@ fn references(bare: &Repository, wanted: &Wanted<'_>, commit: Oid) -> Result<Vec
             found.push(([b"refs/remotes/origin/", branch].concat(), id));
         }
     }
-    let own = wanted
+    let own = from
         .reference
         .filter(|name| !name.starts_with("refs/heads/") && !name.starts_with("refs/tags/"));
     found.extend(own.map(|name| (name.as_bytes().to_vec(), commit)));

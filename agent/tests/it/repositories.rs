@@ -176,6 +176,29 @@ async fn a_broken_mirror_is_made_anew_and_the_log_says_so() {
 }
 
 #[tokio::test]
+async fn a_broken_repository_takes_nothing_from_jobs_that_run() {
+    let stage = Stage::new(&[]);
+    let (running, _) = stage.commit_and_build("first").await;
+    let first = stage.inside(&running, &["rev-parse", "HEAD"]).await;
+    fs::write(stage.path("repository/code"), "second\n").unwrap();
+    stage.repository.commit("second");
+    let second = stage.repository.source();
+    let config = stage.path("repository/.git/config");
+    let whole = fs::read(&config).unwrap();
+    fs::write(&config, "[core").unwrap();
+    // what git says of the other side reads as if it were said of the mirror
+    let (said, done) = build(&stage.mirrors, &second, &stage.path("second"), true).await;
+    assert!(done.is_err());
+    assert!(said.iter().any(|line| line.contains("made anew")), "{said:?}");
+    fs::write(&config, whole).unwrap();
+    let code = format!("{first}:code");
+    assert_eq!(stage.inside(&running, &["show", &code]).await, "first");
+    assert_eq!(stage.inside(&running, &["fsck", "--full"]).await, "");
+    let (workspace, _) = stage.build(&second, true).await;
+    assert_eq!(read(workspace.join("code")), "second\n");
+}
+
+#[tokio::test]
 async fn a_repository_with_sha_256_is_checked_out_with_its_submodule() {
     let stage = Stage::new(&["--object-format=sha256"]);
     let library = Repository::with(stage.folder.path(), "library", &["--object-format=sha256"]);

@@ -43,10 +43,12 @@ const OF_MIRROR: [&str; 18] = [
     "in packed-refs",
 ];
 
-/// Tells what a failure comes from. Lines of the other side (`remote: …`) never speak of our mirror.
+/// Tells what a failure comes from. Lines of the other side (`remote: …`, `fatal: remote error: …`) never speak of our
+/// mirror; what it says by itself over SSH, or from a path, cannot be told from what our git says.
 pub fn trouble(said: &str) -> Trouble {
+    let is_theirs = |line: &&str| line.starts_with("remote:") || line.contains("remote error:");
     let ours = |signs: &[&str]| {
-        let mut lines = said.split(['\r', '\n']).filter(|line| !line.starts_with("remote:"));
+        let mut lines = said.split(['\r', '\n']).filter(|line| !is_theirs(line));
         lines.any(|line| signs.iter().any(|sign| line.contains(sign)))
     };
     if ours(&OF_MIRROR) {
@@ -87,6 +89,7 @@ mod tests {
                 "remote: error: object file x is empty\nfatal: the remote end hung up",
                 Trouble::Remote,
             ),
+            ("fatal: remote error: the repository is empty", Trouble::Remote),
             (
                 "error: cannot lock ref 'refs/heads/a': is at 1 but expected 2",
                 Trouble::References,
