@@ -19,7 +19,7 @@ use super::{AttemptContext, AttemptInput, Code, logins, own};
 use crate::build::built::{Builder, BuiltImages};
 use crate::checkout::{self, CheckoutError, ObjectsMount};
 use crate::engine::labels::Labels;
-use crate::engine::{ContainerId, ContainerPlan, ImageWant, Network, NetworkId};
+use crate::engine::{ContainerId, ContainerPlan, EngineError, ImageWant, Network, NetworkId};
 use crate::logs::mask::Masker;
 use crate::sandbox::Standing;
 use crate::{attempt::plan, engine};
@@ -74,14 +74,22 @@ impl Job {
         &self.input.spec.steps[index]
     }
 
-    /// The image of a step: what the job built under that name, else what a registry has.
+    /// The image of a step: what the job built under that name, else what a registry has. Not when the step that builds
+    /// it ran in vain: what a registry has under the name is another image.
     pub async fn image_of(&self, index: usize) -> Pulled {
         let engine = &self.context.engine;
         let image = &self.step(index).image;
-        if let Some(builder) = own::builder_of(&self.input.spec, index)
-            && let Some(id) = self.built.get(builder).await
-        {
-            return engine.image(&id).await.map_err(Arc::new);
+        if let Some(builder) = own::builder_of(&self.input.spec, index) {
+            if let Some(id) = self.built.get(builder.clone()).await {
+                return engine.image(&id).await.map_err(Arc::new);
+            }
+            if let Builder::Step(builds) = builder
+                && self.ran_in_vain(builds)
+            {
+                let (image, name) = (image.clone(), &self.step(builds).name);
+                let detail = format!("step `{name}`, which builds it, did not pass");
+                return Err(Arc::new(EngineError::ImageNotFound { image, detail }));
+            }
         }
         if let Some(pulled) = self.images.get(image).await {
             return pulled;
@@ -91,6 +99,11 @@ impl Job {
         let who = self.input.who();
         let image = engine.image_for(&who, &want, login.as_ref(), |_| ()).await;
         image.map_err(Arc::new)
+    }
+
+    fn ran_in_vain(&self, step: usize) -> bool {
+        let outcome = self.journal.step_outcome(step);
+        outcome.is_some_and(|outcome| !matches!(outcome.status, StepStatus::Passed | StepStatus::Skipped))
     }
 
     /// Where the objects of the code's repository are on the host.

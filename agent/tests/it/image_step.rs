@@ -132,11 +132,22 @@ async fn a_refusal_is_the_user_s_and_a_silence_is_ours() {
             .await
             .told(),
     );
+    let optional = StepSpec {
+        allow_failure: true,
+        ..building("FROM busybox\nRUN exit 9\n", &["busybox"], false)
+    };
+    let user = StepSpec {
+        image: "busybox:latest".into(),
+        ..step("echo it would run in another image than was meant")
+    };
+    let in_vain = input(&stage, job(vec![optional, user]), PASSWORD);
+    told.push(stage.run_input(in_vain, CancellationToken::new()).await.told());
     insta::assert_snapshot!(told.join("\n"), @r#"
     Failed StepFailed: step `publish`: the registry `REGISTRY` refuses `REGISTRY/app:1`: unauthorized: authentication required; check user `ci` and the secret `REGISTRY`
     Errored Infrastructure: step `publish`: `127.0.0.1:1/app:1` cannot be pushed: Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused
     Failed SecretMissing: the secret `REGISTRY` (step `publish`) does not exist; set it with `drover secret set`
     Failed StepFailed: step `publish`: the image cannot be built: line 2 of `dockerfile_inline` (`RUN exit 9`): The command '/bin/sh -c exit 9' returned a non-zero code: 9
+    Failed ImageNotFound: step `echo it would run in another image than was meant`: image `busybox:latest` does not exist: step `publish`, which builds it, did not pass
     "#);
     stage.close().await;
 }
