@@ -306,7 +306,8 @@ pub enum ReasonCode {
     NeedsFailed,
     /// It never ran: its `when` does not hold. Who needs it goes on.
     ConditionNotMet,
-    /// It never ran: its definition is wrong for the outputs of the jobs that it needs.
+    /// It never ran: its definition is wrong for the outputs of the jobs that it needs, or asks for what its code is not
+    /// trusted with.
     InvalidJob,
     /// Its steps went well, and its reports name failed tests.
     TestsFailed,

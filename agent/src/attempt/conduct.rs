@@ -39,6 +39,7 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
     let outputs = job.outputs();
     let held = ground.as_ref().and_then(|_| hold(&job, &result));
     conclude(&job, &result, ground.as_ref(), held.as_ref()).await;
+    let held_until = held.as_ref().map(|note| note.until);
     let tasks = job.context.tasks.clone();
     let removal = tasks.spawn(async move {
         match (ground, held) {
@@ -50,7 +51,7 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
     Over {
         result,
         outputs,
-        held_until: held.map(|note| note.until),
+        held_until,
         removal,
     }
 }
@@ -69,7 +70,7 @@ fn hold(job: &Job, result: &AttemptResult) -> Option<Note> {
         job.voice.say(format!("the job is not held: {why}"));
         return None;
     }
-    Some(Note::new(secs))
+    Some(Note::new(secs, &job.input.repository))
 }
 
 /// Keeps what a failed job leaves, for its time; then removes it.
@@ -126,7 +127,7 @@ fn refusal(job: &Job) -> Option<AttemptResult> {
     }
     let refusal = trust::refusal(&job.input, policy.firewall, &standing)?;
     Some(match refusal {
-        Refusal::Job(why) => AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, why),
+        Refusal::Job(why) => AttemptResult::because(Verdict::Failed, ReasonCode::InvalidJob, why),
         Refusal::Agent(why) => words::broken(why),
     })
 }

@@ -78,7 +78,7 @@ struct Hold {
 }
 
 /// What stands in the attempt's folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// Until when.
     pub until: Micros,
@@ -86,6 +86,9 @@ pub struct Note {
     pub secs: u64,
     /// Never longer than that.
     pub last: Micros,
+    /// Whose job it is; empty in a note of an earlier version.
+    #[serde(default)]
+    pub repository: String,
 }
 
 /// How a hold ended.
@@ -99,8 +102,9 @@ pub enum HoldEnd {
 
 impl Note {
     /// From now on, for that time.
-    pub fn new(secs: u64) -> Note {
+    pub fn new(secs: u64, repository: &str) -> Note {
         Note {
+            repository: repository.to_owned(),
             until: later(secs),
             secs,
             last: later(AT_MOST.as_secs()),
@@ -199,6 +203,11 @@ impl Holds {
     /// Holds the job until its time is over, it is let go, or the agent ends.
     pub(super) async fn keep(&self, attempt: &AttemptId, folder: &AttemptFolder, note: Note) -> HoldEnd {
         let (until, mut ends) = watch::channel(note.until);
+        // one of an earlier life has no place yet
+        let repository = note.repository.clone();
+        self.places(|places| {
+            places.entry(attempt.clone()).or_insert(repository);
+        });
         let hold = Arc::new(Hold {
             folder: folder.clone(),
             note,
@@ -208,10 +217,6 @@ impl Holds {
             over: Mutex::new(false),
         });
         self.change(|held| drop(held.insert(attempt.clone(), hold.clone())));
-        // one of an earlier life has no place yet
-        self.places(|places| {
-            places.entry(attempt.clone()).or_default();
-        });
         let end = loop {
             let until = *ends.borrow_and_update();
             let rest = Duration::from_micros(u64::try_from(until - now()).unwrap_or(0));
@@ -267,7 +272,10 @@ impl Hold {
         }
         let until = later(self.note.secs).min(self.note.last);
         self.until.send_replace(until);
-        let note = Note { until, ..self.note };
+        let note = Note {
+            until,
+            ..self.note.clone()
+        };
         if let Err(error) = self.folder.set_held(Some(&note)) {
             tracing::warn!(%error, "cannot note that a hold goes on");
         }
