@@ -236,7 +236,12 @@ impl Walk {
                 }
             }
             if !name.as_os_str().is_empty() {
-                self.hold(name.as_os_str().len())?;
+                // who looks into the archive counts where links lead, too
+                let target = match kind {
+                    Kind::Link => usize::try_from(stat.st_size).unwrap_or(0),
+                    Kind::File | Kind::Folder => 0,
+                };
+                self.hold(name.as_os_str().len() + target)?;
                 let target = None;
                 self.found.entries.push(Entry {
                     name,
@@ -261,7 +266,9 @@ impl Walk {
             if entry.from == from && entry.kind == Kind::Link {
                 let target = folder.read_link(&entry.path).unwrap_or_default();
                 if let Ok(beneath) = target.strip_prefix(WORKSPACE) {
-                    entry.target = Some(names::link_to(&entry.name, beneath));
+                    let target = names::link_to(&entry.name, beneath);
+                    self.hold(target.as_os_str().len())?;
+                    entry.target = Some(target);
                 }
                 if !names::link_stays_inside(&entry.name, entry.target.as_ref().unwrap_or(&target)) {
                     let (name, target) = (entry.name.display(), target.display());
