@@ -83,12 +83,22 @@ async fn import_once(docker: &Docker, image: &str, gate: &[u8]) -> Result<String
     })
 }
 
-/// It holds what we put in, and says nothing about how it is to be run.
+/// It holds what we put in, and says nothing about how it is to be run. Some engines write an empty list, name or check
+/// where nothing was said, and a search path.
 fn is_anchor(image: &ImageInspect, layer: &str) -> bool {
     let layers = image.root_fs.as_ref().and_then(|files| files.layers.as_deref());
     let says = image.config.as_ref().is_some_and(|config| {
         let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
-        some(&config.volumes) || some(&config.on_build) || some(&config.entrypoint) || some(&config.cmd)
+        let named = |name: &Option<String>| name.as_ref().is_some_and(|name| !name.is_empty());
+        let variables = config.env.iter().flatten().any(|set| !set.starts_with("PATH="));
+        let health = config.healthcheck.as_ref().is_some_and(|check| some(&check.test));
+        let lists = [&config.volumes, &config.on_build, &config.entrypoint, &config.cmd];
+        lists.into_iter().any(some)
+            || [&config.user, &config.working_dir, &config.stop_signal]
+                .into_iter()
+                .any(named)
+            || variables
+            || health
     });
     layers == Some(&[layer.to_owned()]) && !says
 }
@@ -136,7 +146,7 @@ mod tests {
 
     #[test]
     fn only_an_image_with_our_content_and_no_will_of_its_own_is_an_anchor() {
-        use bollard::models::{ImageConfig, ImageInspectRootFs};
+        use bollard::models::{HealthConfig, ImageConfig, ImageInspectRootFs};
         let image = |layers: &[&str], config: ImageConfig| ImageInspect {
             root_fs: Some(ImageInspectRootFs {
                 layers: Some(layers.iter().map(|layer| (*layer).to_owned()).collect()),
@@ -148,26 +158,47 @@ mod tests {
         let plain = ImageConfig::default;
         let words = || Some(vec!["x".to_owned()]);
         assert!(is_anchor(&image(&["sha256:1"], plain()), "sha256:1"));
-        for other in [
+        let path = ImageConfig {
+            env: Some(vec!["PATH=/bin".into()]),
+            user: Some(String::new()),
+            ..plain()
+        };
+        assert!(is_anchor(&image(&["sha256:1"], path), "sha256:1"));
+        let telling = [
+            ImageConfig {
+                entrypoint: words(),
+                ..plain()
+            },
+            ImageConfig {
+                volumes: words(),
+                ..plain()
+            },
+            ImageConfig {
+                env: Some(vec!["LD_PRELOAD=/x".into()]),
+                ..plain()
+            },
+            ImageConfig {
+                user: Some("1000".into()),
+                ..plain()
+            },
+            ImageConfig {
+                healthcheck: Some(HealthConfig {
+                    test: words(),
+                    ..HealthConfig::default()
+                }),
+                ..plain()
+            },
+        ];
+        let others = [
             image(&["sha256:2"], plain()),
             image(&["sha256:1", "sha256:2"], plain()),
             image(&[], plain()),
-            image(
-                &["sha256:1"],
-                ImageConfig {
-                    entrypoint: words(),
-                    ..plain()
-                },
-            ),
-            image(
-                &["sha256:1"],
-                ImageConfig {
-                    volumes: words(),
-                    ..plain()
-                },
-            ),
             ImageInspect::default(),
-        ] {
+        ];
+        for other in others
+            .into_iter()
+            .chain(telling.map(|config| image(&["sha256:1"], config)))
+        {
             assert!(!is_anchor(&other, "sha256:1"), "{other:?}");
         }
     }
