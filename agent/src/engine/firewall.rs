@@ -118,18 +118,21 @@ impl Engine {
         ))
     }
 
-    /// A network was made: where its bridge is not to be seen the rules do not count.
+    /// A network was made: where its bridge is not to be seen the rules do not count. Each network tells anew, because
+    /// one of them may just be gone again.
     pub(crate) fn look_for_bridge(&self, bridge: &str) {
         let here = std::path::Path::new("/sys/class/net").join(bridge);
-        if self.firewall() == FirewallState::Set && std::fs::symlink_metadata(here).is_err() {
-            self.note_state(FirewallState::Missing(ELSEWHERE.into()));
+        let is_here = std::fs::symlink_metadata(here).is_ok();
+        match self.firewall() {
+            FirewallState::Set if !is_here => self.note_state(FirewallState::Missing(ELSEWHERE.into())),
+            // they stand all the time
+            FirewallState::Missing(why) if is_here && why == ELSEWHERE => self.note_state(FirewallState::Set),
+            _ => {}
         }
     }
 
     async fn set_rules(&self) {
-        if self.firewall() == FirewallState::Missing(ELSEWHERE.into()) {
-            return; // nothing that we do changes that
-        }
+        let is_elsewhere = self.firewall() == FirewallState::Missing(ELSEWHERE.into());
         let rules = self.rules().await;
         let state = match rules.set(Family::V4).await {
             Ok(()) => FirewallState::Set,
@@ -140,7 +143,9 @@ impl Engine {
         {
             tracing::debug!(%error, "the firewall has no rules for IPv6; networks of jobs have none either");
         }
-        self.note_state(state);
+        if !(is_elsewhere && state == FirewallState::Set) {
+            self.note_state(state);
+        }
     }
 
     fn note_state(&self, state: FirewallState) {
