@@ -200,16 +200,24 @@ impl Mirrors {
         let path = self.path(repository);
         let broken = |error: std::io::Error| GitError::Mirror(format!("{}: {error}", self.folder.display()));
         let config = global_config(&path);
-        if path.join("HEAD").exists() {
+        let there = |file: PathBuf| async { tokio::fs::try_exists(file).await.unwrap_or(false) };
+        if there(path.join("HEAD")).await {
             // a mirror of an earlier version has none beside it
-            if !config.exists() {
-                std::fs::write(&config, GLOBAL_CONFIG).map_err(broken)?;
+            if !there(config.clone()).await {
+                tokio::fs::write(&config, GLOBAL_CONFIG).await.map_err(broken)?;
             }
             return Ok(path);
         }
-        std::fs::create_dir_all(&path).map_err(broken)?;
-        std::fs::write(&config, GLOBAL_CONFIG).map_err(broken)?;
-        let format = self.format_of(&path, address).await?;
+        tokio::fs::create_dir_all(&path).await.map_err(broken)?;
+        tokio::fs::write(&config, GLOBAL_CONFIG).await.map_err(broken)?;
+        let format = match self.format_of(&path, address).await {
+            Ok(format) => format,
+            Err(error) => {
+                // only an empty folder goes; one that stays does no harm
+                let _ = tokio::fs::remove_dir(&path).await;
+                return Err(error);
+            }
+        };
         let made = path.clone();
         let made = spawn_blocking(move || {
             let mut options = git2::RepositoryInitOptions::new();
