@@ -60,8 +60,10 @@ fn make(recipe: &Recipe) -> anyhow::Result<()> {
     let output = File::create(&log).with_context(|| format!("make {}", log.display()))?;
     mmdebstrap.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(output);
     let mut mmdebstrap = mmdebstrap.spawn().context("start mmdebstrap")?;
-    let import = import(recipe, &mut mmdebstrap)?;
+    let import = import(recipe, &mut mmdebstrap);
+    // when nobody takes its tar any more, it ends by itself
     let made = mmdebstrap.wait().context("wait for mmdebstrap")?;
+    let import = import?;
     let image = String::from_utf8_lossy(&import.stdout).trim().to_owned();
     if !made.success() {
         if import.status.success() {
@@ -77,7 +79,10 @@ fn make(recipe: &Recipe) -> anyhow::Result<()> {
         bail!("docker import: {}", String::from_utf8_lossy(&import.stderr).trim());
     }
     let mut proof = process::docker(&["run", "--rm", "--network", "none", &image]);
-    process::output(proof.args(recipe.proof)).context("the image was made, but does not work")?;
+    if let Err(error) = process::output(proof.args(recipe.proof)) {
+        remove_nameless(&image);
+        return Err(error.context("the image was made, but does not work"));
+    }
     let home = Names::of(recipe).home;
     let before = id_of(&home);
     tag(&image, &home)?;

@@ -86,7 +86,8 @@ impl Names {
         }
     }
 
-    /// Points the official name at our image.
+    /// Points the official name at our image. An image that waits aside since a run was killed loses that name to the one
+    /// that somebody has put in its place since, as it then lost the official one.
     ///
     /// # Errors
     /// When the engine does not.
