@@ -19,6 +19,11 @@ const GIT: Package = Package {
     debian: &["git"],
     is_here: || process::find("git").is_some(),
 };
+const GIT_LFS: Package = Package {
+    what: "Git LFS",
+    debian: &["git-lfs"],
+    is_here: || process::find("git-lfs").is_some(),
+};
 const ENGINE: Package = Package {
     what: "a container engine",
     debian: &["docker.io", "iptables"],
@@ -58,12 +63,12 @@ pub const MMDEBSTRAP: Package = Package {
     is_here: || process::find("mmdebstrap").is_some(),
 };
 
-/// The packages that are not here: Git and the engine, and with `servers` PostgreSQL, the browser
+/// The packages that are not here: Git and the engine, and with `servers` Git LFS, PostgreSQL, the browser
 /// and an image registry.
 pub fn missing(servers: super::Servers) -> Vec<&'static Package> {
     let wanted: &[&Package] = match servers {
         super::Servers::No => &[&GIT, &ENGINE],
-        super::Servers::PostgresAndBrowser => &[&GIT, &ENGINE, &POSTGRES, &CHROMIUM, &REGISTRY],
+        super::Servers::PostgresAndBrowser => &[&GIT, &GIT_LFS, &ENGINE, &POSTGRES, &CHROMIUM, &REGISTRY],
     };
     wanted
         .iter()
