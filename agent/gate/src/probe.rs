@@ -179,10 +179,10 @@ fn http(addr: SocketAddr, path: &str, end: Instant) -> Result<(), String> {
 }
 
 /// Asks what has accepted the connection whether it still starts. One that does not understand the question, closes, or
-/// says nothing for a second is another server than the one that was expected: it accepts connections.
+/// says nothing for long is another server than the one that was expected: it accepts connections.
 fn ask(addr: SocketAddr, question: &[u8], starting: &[u8], end: Instant) -> Result<(), Miss> {
     let mut stream = connect(addr, end).map_err(Miss::No)?;
-    let patience = Some(time_left(end, CONNECT));
+    let patience = Some(time_left(end, ANSWER));
     let exchange = |stream: &mut TcpStream| {
         stream.set_read_timeout(patience)?;
         stream.set_write_timeout(patience)?;
@@ -195,6 +195,9 @@ fn ask(addr: SocketAddr, question: &[u8], starting: &[u8], end: Instant) -> Resu
     let answer = exchange(&mut stream).unwrap_or_else(|_: io::Error| Vec::new());
     if answer.windows(starting.len()).any(|part| part == starting) {
         return Err(Miss::Starts(format!("it answered: {}", words(&answer))));
+    }
+    if answer.is_empty() && Instant::now() >= end {
+        return Err(Miss::No("it accepts connections but does not answer".to_owned()));
     }
     Ok(())
 }

@@ -98,9 +98,9 @@ mod tests {
             pairs.collect::<BTreeMap<String, String>>()
         };
         let plain = postgres_start(&env(&[("POSTGRES_DB", "")]));
-        assert_eq!(plain, b"\0\0\0\x28\0\x03\0\0user\0postgres\0database\0postgres\0\0");
+        assert_eq!(plain, b"\0\0\0\x29\0\x03\0\0user\0postgres\0database\0postgres\0\0");
         let own = postgres_start(&env(&[("POSTGRES_USER", "app"), ("POSTGRES_DB", "shop")]));
-        assert_eq!(own, b"\0\0\0\x1f\0\x03\0\0user\0app\0database\0shop\0\0");
+        assert_eq!(own, b"\0\0\0\x20\0\x03\0\0user\0app\0database\0shop\0\0");
         let named = postgres_start(&env(&[("POSTGRES_USER", "app")]));
         assert!(named.ends_with(b"database\0app\0\0"));
     }

@@ -21,7 +21,7 @@ const INTERVAL: Duration = Duration::from_millis(20);
 /// The anchor's probes run as long as somebody waits; who waits has the timeout.
 const VERY_LONG: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Of several ports each is tried for so long at a time: the anchor goes on with a probe that nobody waits for.
-const TURN: Duration = Duration::from_secs(1);
+const TURN: Duration = Duration::from_secs(10);
 
 /// So much of its time a service may have spent otherwise and still have run for all of it.
 const A_MOMENT: Duration = Duration::from_secs(1);
