@@ -26,7 +26,7 @@ const GIT_LFS: Package = Package {
 };
 const ENGINE: Package = Package {
     what: "a container engine",
-    debian: &["docker.io", "iptables"],
+    debian: &["docker.io", "iptables", "iproute2"],
     is_here: || process::find("docker").is_some() && (process::find("dockerd").is_some() || super::engine::answers()),
 };
 const POSTGRES: Package = Package {

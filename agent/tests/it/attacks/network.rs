@@ -1,6 +1,8 @@
 //! Ways out of a job's network: the machine, what is only next to it, and the rest of the world.
 
-use std::process::Command;
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use agent::engine::{Firewall, LocalAccess, Policy, firewall};
 use job_specs::model::StepSpec;
@@ -17,6 +19,20 @@ struct Outside {
     /// One that only neighbours have.
     link_local: String,
     server: std::process::Child,
+}
+
+/// With this variable the test binary is the server of an [`Outside`].
+const OUTSIDE: &str = "DROVER_TEST_IS_OUTSIDE";
+
+/// Not a test of its own: what an [`Outside`] starts in its network namespace.
+#[test]
+fn the_outside() {
+    if std::env::var_os(OUTSIDE).is_some() {
+        let listener = TcpListener::bind("0.0.0.0:80").unwrap();
+        for stream in listener.incoming() {
+            stream.unwrap().write_all(b"outside\n").unwrap();
+        }
+    }
 }
 
 impl Outside {
@@ -49,9 +65,11 @@ impl Outside {
             ip(&[&inside[..], &words].concat());
         }
         let server = Command::new("ip")
-            .args([
-                "netns", "exec", &name, "busybox", "nc", "-ll", "-p", "80", "-e", "echo", "outside",
-            ])
+            .args(["netns", "exec", &name])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "attacks::network::the_outside"])
+            .env(OUTSIDE, "")
+            .stdout(Stdio::null())
             .spawn()
             .unwrap();
         Outside {
