@@ -118,11 +118,9 @@ impl Engine {
         ))
     }
 
-    /// A network was made: where its bridge is not to be seen the rules do not count. Each network tells anew, because
-    /// one of them may just be gone again.
+    /// A network was made: where its bridge is not to be seen the rules do not count. Each network tells anew.
     pub(crate) fn look_for_bridge(&self, bridge: &str) {
-        let here = std::path::Path::new("/sys/class/net").join(bridge);
-        let is_here = std::fs::symlink_metadata(here).is_ok();
+        let is_here = std::fs::symlink_metadata(format!("/sys/class/net/{bridge}")).is_ok();
         match self.firewall() {
             FirewallState::Set if !is_here => self.note_state(FirewallState::Missing(ELSEWHERE.into())),
             // they stand all the time
@@ -132,9 +130,10 @@ impl Engine {
     }
 
     async fn set_rules(&self) {
-        let is_elsewhere = self.firewall() == FirewallState::Missing(ELSEWHERE.into());
+        let elsewhere = FirewallState::Missing(ELSEWHERE.into());
         let rules = self.rules().await;
         let state = match rules.set(Family::V4).await {
+            Ok(()) if self.firewall() == elsewhere => elsewhere,
             Ok(()) => FirewallState::Set,
             Err(error) => FirewallState::Missing(error.to_string()),
         };
@@ -143,9 +142,7 @@ impl Engine {
         {
             tracing::debug!(%error, "the firewall has no rules for IPv6; networks of jobs have none either");
         }
-        if !(is_elsewhere && state == FirewallState::Set) {
-            self.note_state(state);
-        }
+        self.note_state(state);
     }
 
     fn note_state(&self, state: FirewallState) {

@@ -24,6 +24,7 @@ mod keeper;
 mod layers;
 mod local;
 mod logs;
+mod mirrors;
 mod registry;
 mod reports;
 mod repositories;

@@ -1,5 +1,5 @@
 //! Checkouts of repositories as people have them: branches that come and go, any bytes in names, submodules, Git LFS,
-//! SHA-256; and mirrors after a kill. All with the git program.
+//! SHA-256. All with the git program.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,14 +12,14 @@ use protocol::lease::Source;
 use crate::checkout::{Repository, build, git, git_inside};
 
 /// A folder with a repository and the mirrors of an agent.
-struct Stage {
-    folder: tempfile::TempDir,
-    repository: Repository,
-    mirrors: Mirrors,
+pub struct Stage {
+    pub folder: tempfile::TempDir,
+    pub repository: Repository,
+    pub mirrors: Mirrors,
 }
 
 impl Stage {
-    fn new(init: &[&str]) -> Stage {
+    pub fn new(init: &[&str]) -> Stage {
         let folder = tempfile::tempdir().unwrap();
         Stage {
             repository: Repository::with(folder.path(), "repository", init),
@@ -28,12 +28,12 @@ impl Stage {
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The mirror, of which there is one.
-    fn mirror(&self) -> PathBuf {
+    pub fn mirror(&self) -> PathBuf {
         let mut folders = fs::read_dir(self.path("mirrors"))
             .unwrap()
             .map(|entry| entry.unwrap().path());
@@ -41,12 +41,12 @@ impl Stage {
     }
 
     /// Commits everything and checks it out of the mirror; gives the workspace and what the log says.
-    async fn commit_and_build(&self, message: &str) -> (PathBuf, String) {
+    pub async fn commit_and_build(&self, message: &str) -> (PathBuf, String) {
         self.repository.commit(message);
         self.build(&self.repository.source(), true).await
     }
 
-    async fn build(&self, source: &Source, trusted: bool) -> (PathBuf, String) {
+    pub async fn build(&self, source: &Source, trusted: bool) -> (PathBuf, String) {
         let workspace = self.path(&format!("workspace-{}", &source.commit[..12]));
         let (said, done) = build(&self.mirrors, source, &workspace, trusted).await;
         done.unwrap();
@@ -55,7 +55,7 @@ impl Stage {
     }
 
     /// Puts the mirror's own place where that of a container stands.
-    async fn find_objects(&self, repositories: &[&Path]) {
+    pub async fn find_objects(&self, repositories: &[&Path]) {
         let source = self.repository.source();
         let objects = checkout::objects_of_commit(&self.mirrors, &source, true)
             .await
@@ -67,7 +67,7 @@ impl Stage {
         }
     }
 
-    async fn inside(&self, workspace: &Path, args: &[&str]) -> String {
+    pub async fn inside(&self, workspace: &Path, args: &[&str]) -> String {
         let source = self.repository.source();
         let objects = checkout::objects_of_commit(&self.mirrors, &source, true)
             .await
@@ -77,7 +77,7 @@ impl Stage {
     }
 }
 
-fn read(path: PathBuf) -> String {
+pub fn read(path: PathBuf) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -126,76 +126,6 @@ async fn what_a_killed_git_left_in_a_mirror_is_mended() {
     fs::write(stage.path("repository/code"), "third\n").unwrap();
     let (workspace, _) = stage.commit_and_build("third").await;
     assert_eq!(read(workspace.join("code")), "third\n");
-}
-
-/// What is done to a mirror.
-type Breakage = Box<dyn Fn(&Path)>;
-
-#[tokio::test]
-async fn a_broken_mirror_is_made_anew_and_the_log_says_so() {
-    let stage = Stage::new(&[]);
-    let (first, _) = stage.commit_and_build("first").await;
-    let mut breakages: Vec<(&str, Breakage)> = Vec::new();
-    breakages.push((
-        "objects",
-        Box::new(|mirror| {
-            for pack in fs::read_dir(mirror.join("objects/pack")).unwrap() {
-                let pack = pack.unwrap().path();
-                if pack.extension().is_some_and(|extension| extension == "pack") {
-                    let size = fs::metadata(&pack).unwrap().len();
-                    fs::remove_file(&pack).unwrap();
-                    fs::write(&pack, vec![0; usize::try_from(size).unwrap()]).unwrap();
-                }
-            }
-        }),
-    ));
-    breakages.push((
-        "configuration",
-        Box::new(|mirror| fs::write(mirror.join("config"), "[core").unwrap()),
-    ));
-    breakages.push((
-        "packed references",
-        Box::new(|mirror| fs::write(mirror.join("packed-refs"), "x y z\n").unwrap()),
-    ));
-    for (what, spoil) in breakages {
-        let objects = stage.mirror().join("objects");
-        let inode = |path: &Path| std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap());
-        let before = inode(&objects);
-        spoil(&stage.mirror());
-        let source = stage.repository.source();
-        fs::remove_dir_all(&first).unwrap();
-        let (workspace, said) = stage.build(&source, true).await;
-        // A fetch may bring objects again by itself.
-        let told = said.contains("the mirror of the repository is made anew");
-        assert!(told || what == "objects" && said.contains("fetching"), "{what}: {said}");
-        assert_eq!(read(workspace.join("code")), "first\n");
-        // Containers have it mounted by now.
-        assert_eq!(inode(&objects), before, "{what}");
-        assert_eq!(stage.inside(&workspace, &["status", "--porcelain"]).await, "", "{what}");
-    }
-}
-
-#[tokio::test]
-async fn a_broken_repository_takes_nothing_from_jobs_that_run() {
-    let stage = Stage::new(&[]);
-    let (running, _) = stage.commit_and_build("first").await;
-    let first = stage.inside(&running, &["rev-parse", "HEAD"]).await;
-    fs::write(stage.path("repository/code"), "second\n").unwrap();
-    stage.repository.commit("second");
-    let second = stage.repository.source();
-    let config = stage.path("repository/.git/config");
-    let whole = fs::read(&config).unwrap();
-    fs::write(&config, "[core").unwrap();
-    // what git says of the other side reads as if it were said of the mirror
-    let (said, done) = build(&stage.mirrors, &second, &stage.path("second"), true).await;
-    assert!(done.is_err());
-    assert!(said.iter().any(|line| line.contains("made anew")), "{said:?}");
-    fs::write(&config, whole).unwrap();
-    let code = format!("{first}:code");
-    assert_eq!(stage.inside(&running, &["show", &code]).await, "first");
-    assert_eq!(stage.inside(&running, &["fsck", "--full"]).await, "");
-    let (workspace, _) = stage.build(&second, true).await;
-    assert_eq!(read(workspace.join("code")), "second\n");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod keys;
 mod life;
 mod many;
 mod ready;
+mod serving;
 mod share;
 
 use std::collections::BTreeMap;
