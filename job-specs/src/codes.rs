@@ -245,7 +245,7 @@ pub(crate) const EMPTY_MATRIX: Code = error(
     "DRV0128",
     "the matrix has no cell",
     "An axis is an empty list, or `exclude` removes every cell and `include` adds none. Such a job would \
-     never run.",
+     never run. A matrix from an output may be empty: the job is skipped.",
 );
 pub(crate) const UNKNOWN_EVENT: Code = error(
     "DRV0129",

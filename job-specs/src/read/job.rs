@@ -59,6 +59,15 @@ impl JobSource {
         self.matrix_from = None;
     }
 
+    /// The same, of which nothing is to run.
+    pub(crate) fn without_cells(&self) -> JobSource {
+        JobSource {
+            cells: Vec::new(),
+            matrix_from: None,
+            ..self.clone()
+        }
+    }
+
     /// Whether any axis may have any value.
     pub(crate) fn axes_unknown(&self) -> bool {
         self.matrix_is_wrong || self.matrix_from.is_some()

@@ -23,7 +23,7 @@ const MAX_SHOWN: usize = 200;
 /// Values of one output.
 const MAX_VALUES: usize = 20_000;
 
-/// The job with the cells of this output; what is wrong with it is said at the file's `matrix`.
+/// The job with the cells of this output, which may be none; what is wrong with it is said at the file's `matrix`.
 pub(crate) fn cells_of_output(
     job: &JobSource,
     from: &OutputName,
@@ -38,10 +38,14 @@ pub(crate) fn cells_of_output(
     let errors = found
         .iter()
         .filter(|found| found.severity == crate::diagnostics::Severity::Error);
-    let errors: Vec<&str> = errors.map(|found| found.message.as_str()).take(3).collect();
+    let errors: Vec<_> = errors.collect();
     if errors.is_empty() {
         return cells;
     }
+    if errors.iter().all(|found| found.code == codes::EMPTY_MATRIX.id) {
+        return Some(job.without_cells()); // there is nothing to do, which is no mistake of the file
+    }
+    let errors: Vec<&str> = errors.iter().map(|found| found.message.as_str()).take(3).collect();
     let shown: String = text.chars().take(MAX_SHOWN).collect();
     let more = if shown.len() < text.len() { "…" } else { "" };
     let message = format!(
