@@ -9,6 +9,7 @@
 
 pub mod codes;
 pub mod cron;
+pub mod dag;
 pub mod diagnostics;
 pub mod env;
 pub mod file;
@@ -20,6 +21,7 @@ pub mod model;
 pub mod reference;
 pub mod render;
 pub mod repository;
+pub mod result;
 pub mod status;
 pub mod triggers;
 

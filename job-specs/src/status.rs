@@ -118,6 +118,11 @@ impl JobStatus {
         }
     }
 
+    /// Whether it ran and did not pass, and that counts.
+    pub fn counts_as_failed(self, allow_failure: bool) -> bool {
+        matches!(self, JobStatus::Failed | JobStatus::Errored | JobStatus::TimedOut) && !allow_failure
+    }
+
     /// The name that the store, the API and the command line use: `passed`, `timed_out`, …
     pub fn name(self) -> &'static str {
         match self {

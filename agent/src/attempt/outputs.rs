@@ -1,21 +1,18 @@
 //! What steps hand on: `KEY=value` lines in the file `$DROVER_OUTPUT`. Read after each step and kept in the attempt's
 //! folder, so that a restarted agent still has them. A line that cannot be used is said, never dropped in silence.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+
+use job_specs::dag::outputs::{JobOutputs, MAX_ALL, check, size};
 
 use super::folder::write_whole;
 use super::job::Job;
 use crate::gate;
 
 /// What the steps of a job have handed on: names to values.
-pub type Outputs = BTreeMap<String, String>;
+pub type Outputs = JobOutputs;
 
-/// Longest value, bytes.
-const MAX_VALUE: usize = 64 * 1024;
-/// Longest file of one step, and the most that a job keeps, bytes.
-const MAX_ALL: usize = 1024 * 1024;
 /// Remarks about one file; the rest of a bad one is not worth a line each.
 const MAX_REMARKS: usize = 20;
 
@@ -44,9 +41,9 @@ pub fn parse(text: &str) -> Parsed {
             (Some(equals), _) => Ok((&line[..equals], line[equals + 1..].to_owned())),
             (None, _) => Err("it is neither `NAME=value` nor `NAME<<WORD`".to_owned()),
         };
-        let checked = read.and_then(|(name, value)| check(name, value));
+        let checked = read.and_then(|(name, value)| check(name, &value).map(|()| (name, value)));
         match checked {
-            Ok((name, value)) => drop(parsed.values.insert(name, value)),
+            Ok((name, value)) => drop(parsed.values.insert(name.to_owned(), value)),
             Err(why) => parsed.remarks.push(format!("line {number}: {why}")),
         }
     }
@@ -73,33 +70,6 @@ fn block<'a>(lines: &mut impl Iterator<Item = (&'a str, usize)>, word: &str) -> 
     Err(format!("no line `{word}` ends its value"))
 }
 
-fn check(name: &str, value: String) -> Result<(String, String), String> {
-    let mut characters = name.chars();
-    let starts_well = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-    if !starts_well || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        return Err(format!(
-            "`{}` is no name for an output: letters, digits and `_`, not a digit first",
-            shortened(name)
-        ));
-    }
-    if value.len() > MAX_VALUE {
-        return Err(format!(
-            "the value of `{name}` has {} bytes, the limit is {MAX_VALUE}",
-            value.len()
-        ));
-    }
-    Ok((name.to_owned(), value))
-}
-
-fn shortened(name: &str) -> String {
-    let start: String = name.chars().take(40).collect();
-    if start.len() < name.len() {
-        format!("{start}…")
-    } else {
-        start
-    }
-}
-
 /// Takes over what the step at `index` has written so far, with a line in the job's log for all that is not taken.
 pub fn take(job: &Job, index: usize) {
     let name = &job.step(index).name;
@@ -118,12 +88,11 @@ pub fn take(job: &Job, index: usize) {
     let mut all = job.outputs();
     let masker = &job.masker;
     for (output, value) in parsed.values {
-        let size: usize = all.iter().map(|(name, value)| name.len() + value.len()).sum();
         if masker.finds_in(value.as_bytes()) {
             job.voice.say(format!(
                 "output `{output}` of step `{name}` holds a secret and is not kept; outputs can be seen by everybody"
             ));
-        } else if size + output.len() + value.len() > MAX_ALL {
+        } else if size(&all) + output.len() + value.len() > MAX_ALL {
             job.voice.say(format!(
                 "output `{output}` of step `{name}` is not kept: the outputs of a job may have {MAX_ALL} bytes together"
             ));
@@ -180,14 +149,14 @@ mod tests {
     fn what_cannot_be_used_is_named_with_its_line() {
         let long = format!(
             "a=1\nnonsense\n2b=x\nmy-name=x\nbig={}\nopen<<\nlast<<END\nvalue",
-            "x".repeat(MAX_VALUE + 1)
+            "x".repeat(job_specs::dag::outputs::MAX_VALUE + 1)
         );
         insta::assert_snapshot!(told(&long), @"
         a = \"1\"
         line 2: it is neither `NAME=value` nor `NAME<<WORD`
-        line 3: `2b` is no name for an output: letters, digits and `_`, not a digit first
-        line 4: `my-name` is no name for an output: letters, digits and `_`, not a digit first
-        line 5: the value of `big` has 65537 bytes, the limit is 65536
+        line 3: `2b` is no name for an output: letters, digits and `_`, not a digit first, at most 100
+        line 4: `my-name` is no name for an output: letters, digits and `_`, not a digit first, at most 100
+        line 5: output `big` has 65 KiB; at most 64 KiB are kept: use an artifact
         line 6: a word must follow `<<`; the value ends at the line that is this word alone
         line 7: no line `END` ends its value
         ");

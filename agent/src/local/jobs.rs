@@ -1,26 +1,26 @@
-//! The jobs of a local run, from the first to the last, and what stays of them.
+//! The jobs of a local run, from the first to the last, and what stays of them. Which job runs when, and which never does,
+//! is decided where the coordinator decides it: [`job_specs::dag`].
 
 use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use job_specs::model::JobSpec;
-use job_specs::{Outputs, expand_job};
-use protocol::attempt::AttemptEvent;
+use job_specs::dag::{Build, Expanded, Job, News, expand};
+use job_specs::model::{JobSpec, Need};
+use protocol::attempt::{AttemptEvent, AttemptResult, Micros};
 use protocol::ids::AttemptId;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::lines::Lines;
-use super::plan::{Next, Plan};
 use super::{LocalEnd, LocalEvent, LocalOutcome, LocalRun, tell};
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over};
 use crate::blobs::{Blobs, Folder};
 use crate::logs::tail::Watcher;
 
-/// Begins each job when the plan says so, waits for all, and then for what is held.
+/// Runs each job when its turn comes, waits for all, and then for what is held.
 pub async fn run(
     run: &LocalRun,
     context: &AttemptContext,
@@ -28,51 +28,108 @@ pub async fn run(
     cancel: &CancellationToken,
 ) -> LocalEnd {
     let watcher = Watcher::new();
-    let mut plan = Plan::new(run.jobs.clone(), run.slots);
-    let mut under_way = FuturesUnordered::new();
-    let mut cancels: Vec<CancellationToken> = Vec::new();
-    let mut outputs = Outputs::new();
+    let jobs = run.jobs.iter().map(|spec| (spec.clone(), waits_for(spec, &run.met)));
+    let mut build = Build::new(jobs);
+    let mut running = FuturesUnordered::new();
+    let mut stops: Vec<CancellationToken> = Vec::new();
     let mut held = Vec::new();
     loop {
-        cancels.resize_with(plan.jobs().len(), || cancel.child_token());
-        match plan.next() {
-            Next::Begin(job) => {
-                let one = One {
-                    run,
-                    context,
-                    watcher: &watcher,
-                    events,
-                    job,
-                    spec: plan.jobs()[job].clone(),
-                };
-                let cancel = cancels[job].clone();
-                under_way.push(async move { (job, one.go(cancel).await) });
+        stops.resize_with(build.jobs().len(), CancellationToken::new);
+        while let Some(news) = build.news() {
+            if let News::Stop(job) = news {
+                stops[job].cancel();
             }
-            Next::Expand(job) => {
-                for (job, spec) in plan.expand(job, expand(run, &plan.jobs()[job], &outputs)) {
-                    let spec = Box::new(spec);
-                    tell(events, LocalEvent::Expanded { job, spec });
-                }
-            }
-            Next::Skip(job, reason) => {
-                let outcome = LocalOutcome::Skipped { reason };
-                tell(events, LocalEvent::Finished { job, outcome });
-            }
-            Next::Wait => {
-                if let Some((job, ended)) = under_way.next().await {
-                    let told = outputs.entry(plan.jobs()[job].name.clone()).or_default();
-                    told.extend(ended.outputs);
-                    held.extend(ended.held);
-                    for other in plan.end(job, ended.outcome) {
-                        cancels[other].cancel();
+            announce(&build, news, events);
+        }
+        if let Some(job) = build.due() {
+            let expanded = expanded(run, &build, job);
+            build.expand(job, expanded);
+            continue;
+        }
+        if running.len() < run.slots.max(1)
+            && let Some(job) = build.ready()
+        {
+            build.assign(job);
+            build.start(job);
+            let Job { spec, attempts, .. } = &build.jobs()[job];
+            let one = One {
+                run,
+                context,
+                watcher: &watcher,
+                events,
+                job,
+                number: u32::try_from(attempts.all).unwrap_or(u32::MAX),
+                spec: spec.clone(),
+            };
+            let stop = stops[job].clone();
+            running.push(async move { (job, one.go(stop).await) });
+            continue;
+        }
+        if running.is_empty() {
+            break;
+        }
+        tokio::select! {
+            Some((job, ended)) = running.next() => {
+                build.finish(job, ended.result, ended.outputs);
+                match ended.held {
+                    Some((until, removal)) if build.jobs()[job].status.is_final() => {
+                        tell(events, LocalEvent::Held { job, until });
+                        held.push(removal);
                     }
+                    Some(_) => context.holds.release(&ended.attempt),
+                    None => {}
                 }
             }
-            Next::Done => break,
+            () = cancel.cancelled(), if !is_stopping(&build) => build.cancel_all("cancelled"),
         }
     }
     hold(context, held, cancel).await;
-    plan.over()
+    end(build)
+}
+
+/// The needs of a job that are not met from the start.
+fn waits_for(spec: &JobSpec, met: &[Need]) -> Vec<Need> {
+    let needs = spec.needs.iter().filter(|need| !met.contains(need));
+    needs.cloned().collect()
+}
+
+/// Every job that has not ended was told to stop.
+fn is_stopping(build: &Build) -> bool {
+    let mut jobs = build.jobs().iter();
+    jobs.all(|job| job.status.is_final() || job.cancelling.is_some())
+}
+
+fn announce(build: &Build, news: News, events: &mpsc::UnboundedSender<LocalEvent>) {
+    let event = match news {
+        News::Ended(job) => LocalEvent::Finished {
+            job,
+            outcome: outcome(&build.jobs()[job]),
+        },
+        News::Retried(job) => LocalEvent::Retried {
+            job,
+            attempts: u32::try_from(build.jobs()[job].attempts.all).unwrap_or(u32::MAX),
+        },
+        News::Expanded(job) => LocalEvent::Expanded {
+            job,
+            spec: Box::new(build.jobs()[job].spec.clone()),
+        },
+        News::Stop(_) => return,
+    };
+    tell(events, event);
+}
+
+fn outcome(job: &Job) -> LocalOutcome {
+    LocalOutcome {
+        status: job.status,
+        reason: job.reason.clone(),
+    }
+}
+
+fn end(build: Build) -> LocalEnd {
+    LocalEnd {
+        jobs: build.jobs().iter().map(|job| job.spec.clone()).collect(),
+        outcomes: build.jobs().iter().map(outcome).collect(),
+    }
 }
 
 /// Waits until nothing is held any more, or the run is cancelled.
@@ -89,15 +146,12 @@ async fn hold(context: &AttemptContext, held: Vec<JoinHandle<()>>, cancel: &Canc
     }
 }
 
-/// The cells of a deferred job, or why it has none.
-fn expand(run: &LocalRun, job: &JobSpec, outputs: &Outputs) -> Result<Vec<JobSpec>, String> {
+/// What a deferred job is, now that what it needs has ended.
+fn expanded(run: &LocalRun, build: &Build, job: usize) -> Expanded {
     let Some((file, facts)) = &run.source else {
-        return Err("its job file is not known".to_owned());
+        return Expanded::refused("its job file is not known");
     };
-    expand_job(file, facts, &job.name, outputs).map_err(|wrong| {
-        let sentences: Vec<&str> = wrong.iter().map(|found| found.message.as_str()).collect();
-        sentences.join("; ")
-    })
+    expand(file, facts, &build.jobs()[job].spec.name, &build.seen_by(job))
 }
 
 /// One job of the run.
@@ -107,48 +161,35 @@ struct One<'a> {
     watcher: &'a Watcher,
     events: &'a mpsc::UnboundedSender<LocalEvent>,
     job: usize,
+    /// Of the attempt, from 1.
+    number: u32,
     spec: JobSpec,
 }
 
-/// What a job leaves.
+/// What an attempt leaves.
 struct Ended {
-    outcome: LocalOutcome,
+    attempt: AttemptId,
+    result: AttemptResult,
     outputs: attempt::outputs::Outputs,
-    /// The removal of what is held; it ends with the hold.
-    held: Option<JoinHandle<()>>,
+    /// Until when its services and a container are held, and their removal, which ends with the hold.
+    held: Option<(Micros, JoinHandle<()>)>,
 }
 
 impl One<'_> {
-    async fn go(self, cancel: CancellationToken) -> Ended {
-        let ended = if cancel.is_cancelled() {
-            let reason = "cancelled".into();
-            Ended {
-                outcome: LocalOutcome::Skipped { reason },
-                outputs: attempt::outputs::Outputs::new(),
-                held: None,
-            }
-        } else {
-            let over = self.attempt(cancel).await;
-            if let Some(until) = over.held_until {
-                tell(self.events, LocalEvent::Held { job: self.job, until });
-            }
-            Ended {
-                outcome: LocalOutcome::Ran(over.result),
-                outputs: over.outputs,
-                held: over.held_until.map(|_| over.removal),
-            }
-        };
-        let finished = LocalEvent::Finished {
-            job: self.job,
-            outcome: ended.outcome.clone(),
-        };
-        tell(self.events, finished);
-        ended
+    async fn go(self, stop: CancellationToken) -> Ended {
+        let attempt = AttemptId::generate();
+        let over = self.attempt(&attempt, stop).await;
+        Ended {
+            attempt,
+            result: over.result,
+            outputs: over.outputs,
+            held: over.held_until.map(|until| (until, over.removal)),
+        }
     }
 
     /// Runs it, and tells of it meanwhile. What is left of it is removed behind the next job, or by the reaper.
-    async fn attempt(&self, cancel: CancellationToken) -> Over {
-        let input = self.input();
+    async fn attempt(&self, attempt: &AttemptId, stop: CancellationToken) -> Over {
+        let input = self.input(attempt);
         let folder = AttemptFolder::of(&self.context.attempts, &input.attempt);
         let (events, told) = mpsc::unbounded_channel();
         let (streams, news) = mpsc::unbounded_channel();
@@ -162,7 +203,7 @@ impl One<'_> {
             ended: ended.clone(),
         };
         let run = async {
-            let over = attempt::run(self.context, input, Outlet { events, streams }, cancel).await;
+            let over = attempt::run(self.context, input, Outlet { events, streams }, stop).await;
             ended.cancel();
             over
         };
@@ -173,13 +214,13 @@ impl One<'_> {
         over
     }
 
-    fn input(&self) -> AttemptInput {
+    fn input(&self, attempt: &AttemptId) -> AttemptInput {
         let mut spec = self.spec.clone();
         // On a laptop only `--hold` holds: nobody asked this terminal to wait because a file says so.
         spec.hold_on_failure_secs = self.run.hold.map(|hold| hold.secs);
         AttemptInput {
-            attempt: AttemptId::generate(),
-            number: 1,
+            attempt: attempt.clone(),
+            number: self.number,
             repository: self.run.repository.clone(),
             code: Code::Tree(self.run.tree.clone()),
             blobs: Blobs::Folder(self.folder(&spec)),

@@ -3,7 +3,6 @@
 
 mod jobs;
 mod lines;
-mod plan;
 mod reaper;
 mod tree;
 
@@ -16,8 +15,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use job_specs::Facts;
 use job_specs::file::JobFile;
-use job_specs::model::{Env, JobSpec};
-use protocol::attempt::{AttemptEvent, AttemptResult, Micros};
+use job_specs::model::{Env, JobSpec, Need};
+use job_specs::status::JobStatus;
+use protocol::attempt::{AttemptEvent, Micros, Reason};
 use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::SecretValue;
 use protocol::reports::TestReport;
@@ -42,8 +42,10 @@ pub struct LocalRun {
     pub tree: PathBuf,
     /// How people call it; images that jobs fetch with a login are theirs alone, by this name.
     pub repository: String,
-    /// The cells to run. A need that is not among them counts as met.
+    /// The cells to run.
     pub jobs: Vec<JobSpec>,
+    /// Needs that count as met, because nobody asked for what they are on.
+    pub met: Vec<Need>,
     /// Where they come from: what is needed to expand deferred jobs once their needs have ended.
     pub source: Option<(JobFile, Facts)>,
     /// What stays after a job, for people to look at.
@@ -118,6 +120,13 @@ pub enum LocalEvent {
         /// Until then, if nobody ends it before.
         until: Micros,
     },
+    /// An attempt of a job is over, and its `retry` wants another.
+    Retried {
+        /// Which.
+        job: usize,
+        /// How often it has been tried.
+        attempts: u32,
+    },
     /// A job is over; all of its lines came before.
     Finished {
         /// Which.
@@ -129,14 +138,11 @@ pub enum LocalEvent {
 
 /// How a job of a local run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LocalOutcome {
-    /// It ran.
-    Ran(AttemptResult),
-    /// It did not run.
-    Skipped {
-        /// Why, for people.
-        reason: String,
-    },
+pub struct LocalOutcome {
+    /// The word.
+    pub status: JobStatus,
+    /// Why, unless it passed.
+    pub reason: Option<Reason>,
 }
 
 /// Runs the jobs. When it returns, all events are sent and the results

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use agent::engine;
 use agent::local::{self, LocalEvent, LocalOutcome, LocalRun};
 use job_specs::model::{JobSpec, Resources};
-use protocol::attempt::Verdict;
+use job_specs::status::JobStatus;
 use protocol::ids::StreamId;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -59,6 +59,7 @@ impl Place {
             tree: self.path("tree"),
             repository: "here".into(),
             jobs,
+            met: Vec::new(),
             source: None,
             hold: None,
             env: Default::default(),
@@ -94,12 +95,8 @@ fn named(name: &str, needs: &[&str], script: &str) -> JobSpec {
     }
 }
 
-fn verdicts(outcomes: &[LocalOutcome]) -> Vec<Option<Verdict>> {
-    let verdict = |outcome: &LocalOutcome| match outcome {
-        LocalOutcome::Ran(result) => Some(result.verdict),
-        LocalOutcome::Skipped { .. } => None,
-    };
-    outcomes.iter().map(verdict).collect()
+fn statuses(outcomes: &[LocalOutcome]) -> Vec<JobStatus> {
+    outcomes.iter().map(|outcome| outcome.status).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,8 +115,8 @@ async fn jobs_run_in_the_order_of_their_needs() {
         .await
         .unwrap()
         .outcomes;
-    use Verdict::{Failed, Passed};
-    assert_eq!(verdicts(&outcomes), [None, Some(Passed), Some(Passed), Some(Failed)]);
+    use JobStatus::{Failed, Passed, Skipped};
+    assert_eq!(statuses(&outcomes), [Skipped, Passed, Passed, Failed]);
 
     let (mut lines, mut ended) = (Vec::new(), Vec::new());
     while let Ok(event) = told.try_recv() {
@@ -157,7 +154,7 @@ async fn a_cancel_ends_what_runs_and_what_waits() {
         }
     }
     let outcomes = run.await.unwrap().unwrap().outcomes;
-    assert_eq!(verdicts(&outcomes), [Some(Verdict::Cancelled), None]);
+    assert_eq!(statuses(&outcomes), [JobStatus::Cancelled; 2]);
     place.reaped().await;
 }
 

@@ -8,12 +8,12 @@ mod watch;
 
 use std::path::Path;
 
-use agent::local::{self, Hold, LocalEnd, LocalOutcome, LocalRun, WorkingTree};
+use agent::local::{self, Hold, LocalEnd, LocalRun, WorkingTree};
 use anyhow::Context;
 use job_specs::file::JobFile;
 use job_specs::model::JobSpec;
+use job_specs::status::{JobStatus, rollup};
 use job_specs::{Facts, SourceFile};
-use protocol::attempt::Verdict;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -90,6 +90,7 @@ fn prepare(run: &Run, data: &Path, tree: &WorkingTree, mut facts: Facts) -> anyh
         return Ok(None);
     };
     let me = std::env::current_exe().context("find this program")?;
+    let chosen = choose::choose(jobs, run)?;
     Ok(Some(LocalRun {
         tree: tree.root().to_path_buf(),
         repository: tree.key(),
@@ -98,7 +99,8 @@ fn prepare(run: &Run, data: &Path, tree: &WorkingTree, mut facts: Facts) -> anyh
         slots: run.slots.max(1),
         data: data.to_owned(),
         reaper: vec![me.display().to_string(), "__reap".to_owned()],
-        jobs: choose::choose(jobs, run)?,
+        jobs: chosen.jobs,
+        met: chosen.met,
         hold: run.hold.map(|hold| Hold {
             secs: hold.secs,
             always: hold.always,
@@ -183,32 +185,12 @@ async fn round(local: LocalRun, progress: Progress, mut changes: Option<&mut Cha
 }
 
 fn was_cancelled(end: &LocalEnd) -> bool {
-    end.outcomes.iter().any(|outcome| match outcome {
-        LocalOutcome::Ran(result) => result.verdict == Verdict::Cancelled,
-        LocalOutcome::Skipped { reason } => reason == "cancelled",
-    })
+    let mut outcomes = end.outcomes.iter();
+    outcomes.any(|outcome| outcome.status == JobStatus::Cancelled)
 }
 
-/// The exit of the worst job that counts.
+/// The exit of the worst job that counts, as that of a build.
 fn worst(end: &LocalEnd) -> Exit {
-    let verdicts = end
-        .jobs
-        .iter()
-        .zip(&end.outcomes)
-        .filter(|(job, _)| !job.allow_failure)
-        .filter_map(|(_, outcome)| match outcome {
-            LocalOutcome::Ran(result) => Some(result.verdict),
-            LocalOutcome::Skipped { .. } => None,
-        });
-    let verdicts: Vec<Verdict> = verdicts.collect();
-    let order = [
-        (Verdict::Cancelled, Exit::Interrupted),
-        (Verdict::Failed, Exit::Failed),
-        (Verdict::TimedOut, Exit::Timeout),
-        (Verdict::Errored, Exit::Infrastructure),
-    ];
-    order
-        .into_iter()
-        .find(|(verdict, _)| verdicts.contains(verdict))
-        .map_or(Exit::Passed, |(_, exit)| exit)
+    let jobs = end.jobs.iter().zip(&end.outcomes);
+    Exit::of_status(rollup(jobs.map(|(job, outcome)| (outcome.status, job.allow_failure))))
 }

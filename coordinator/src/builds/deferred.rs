@@ -3,15 +3,13 @@
 
 use std::time::Duration;
 
-use job_specs::Outputs;
-use job_specs::diagnostics::Diagnostic;
+use job_specs::dag::{self, Expanded};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::spawn_blocking;
 
 use super::read;
 use crate::app::App;
-use crate::store::deferred::{self, Due, Expanded};
-use crate::store::origins::Origin;
+use crate::store::deferred::{self, Due};
 use crate::store::{Change, StoreError};
 
 /// How often to look without being woken.
@@ -50,7 +48,7 @@ async fn expand_due(app: &App) -> Result<(), StoreError> {
         let (job, build) = (due.job.clone(), due.build);
         let expanded = spawn_blocking(move || expand(due)).await.unwrap_or_else(|error| {
             tracing::error!(build, %error, "a job cannot be expanded");
-            refused("drover could not expand the job; the coordinator's log says why")
+            Expanded::refused("drover could not expand the job; the coordinator's log says why")
         });
         deferred::expand(&app.store, &job, expanded).await?;
     }
@@ -59,38 +57,14 @@ async fn expand_due(app: &App) -> Result<(), StoreError> {
 
 fn expand(due: Due) -> Expanded {
     let Some(origin) = due.origin else {
-        return refused("the job file of this build is not kept: push a new commit");
+        return Expanded::refused("the job file of this build is not kept: push a new commit");
     };
-    match cells(&origin, &due.name, &due.seen.outputs) {
-        Ok(cells) => Expanded::Cells(cells),
-        Err(diagnostics) => Expanded::Refused {
-            sentence: sentence(&diagnostics, &due.seen.disagreements),
-            diagnostics,
-        },
-    }
-}
-
-fn cells(origin: &Origin, job: &str, outputs: &Outputs) -> Result<Vec<job_specs::JobSpec>, Vec<Diagnostic>> {
     let parsed = read::parse_kept(&origin.files);
-    let file = parsed.file.ok_or(parsed.diagnostics)?;
-    job_specs::expand_job(&file, &origin.facts, job, outputs)
-}
-
-/// What is wrong, in one sentence. Cells that disagree about an output are likely why it is missing.
-fn sentence(diagnostics: &[Diagnostic], disagreements: &[String]) -> String {
-    if let Some(disagreement) = disagreements.first() {
-        return disagreement.clone();
-    }
-    match diagnostics {
-        [] => "the job cannot be expanded".to_owned(),
-        [only] => only.message.clone(),
-        [first, rest @ ..] => format!("{} (and {} more)", first.message, rest.len()),
-    }
-}
-
-fn refused(sentence: &str) -> Expanded {
-    Expanded::Refused {
-        sentence: sentence.to_owned(),
-        diagnostics: Vec::new(),
+    match parsed.file {
+        Some(file) => dag::expand(&file, &origin.facts, &due.name, &due.seen),
+        None => Expanded::Refused {
+            sentence: "the job file of this build cannot be read any more: push a new commit".to_owned(),
+            diagnostics: parsed.diagnostics,
+        },
     }
 }

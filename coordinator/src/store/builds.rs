@@ -126,7 +126,7 @@ impl NewJob {
     pub fn new(spec: JobSpec) -> NewJob {
         NewJob {
             labels: spec.runs_on.clone(),
-            retries: super::retry::of_infrastructure(&spec),
+            retries: job_specs::dag::retry::of_infrastructure(&spec),
             spec,
             priority: 0,
             met: Vec::new(),
@@ -337,7 +337,7 @@ pub async fn show(store: &Store, number: i64) -> Result<BuildDetail, StoreError>
 /// # Errors
 /// `NotFound`.
 pub async fn cancel(store: &Store, number: i64, by: &str) -> Result<(), StoreError> {
-    let (why, now) = (ended::cancelled_by(by), store.now());
+    let (why, now) = (job_specs::dag::cancelled_by(by), store.now());
     store
         .write(move |tx| Box::pin(async move { ended::cancel_build(tx, number, &why, now).await }))
         .await

@@ -2,6 +2,8 @@
 //! that it needs have ended; then it is due, and whoever finds it expands it and puts the cells in its place. Nothing
 //! of it is kept in memory, so a coordinator that dies in between costs nothing.
 
+use job_specs::dag::outputs::Seen;
+use job_specs::dag::{Expanded, begins_blocked, cells_of};
 use job_specs::diagnostics::Diagnostic;
 use job_specs::model::{JobSpec, Need};
 use job_specs::status::{JobEvent, JobStatus};
@@ -11,9 +13,9 @@ use protocol::ids::{JobId, RepositoryId};
 use super::builds::NewJob;
 use super::ended::{self, BuildLock};
 use super::jobs::{self, Locked};
-use super::new_jobs::{NewRow, Place, first_event, is_held};
+use super::new_jobs::{NewRow, Place, first_event};
 use super::origins::{self, Origin};
-use super::outputs::{self, Seen};
+use super::outputs;
 use super::queue::Lane;
 use super::{Change, Micros, Store, StoreError, to_json};
 use crate::db::{Tx, args};
@@ -31,20 +33,6 @@ pub struct Due {
     pub origin: Option<Origin>,
     /// What it may use.
     pub seen: Seen,
-}
-
-/// What became of a job that was due.
-#[derive(Debug)]
-pub enum Expanded {
-    /// These are its cells.
-    Cells(Vec<JobSpec>),
-    /// It cannot be expanded.
-    Refused {
-        /// Why, in one sentence.
-        sentence: String,
-        /// The same, with places in the job file.
-        diagnostics: Vec<Diagnostic>,
-    },
 }
 
 /// Every job that is due, oldest build first.
@@ -106,11 +94,11 @@ async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Re
             add_diagnostics(tx, build.number, diagnostics).await?;
             return refuse(tx, &build, job, sentence, now).await;
         }
-        Expanded::Cells(cells) => its_own(cells, &placeholder),
+        Expanded::Cells(cells) => cells_of(&placeholder, cells),
     };
     let mut cells = cells.into_iter();
     let Some(first) = cells.next() else {
-        let why = reason(ReasonCode::ConditionNotMet, "the matrix has no cells");
+        let why = Reason::new(ReasonCode::ConditionNotMet, "the matrix has no cells");
         jobs::record(tx, &mut job, JobEvent::Skip, Some(why), now).await?;
         return ended::draw(tx, &build, vec![job], now).await;
     };
@@ -121,7 +109,7 @@ async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Re
     for (before, spec) in (1..).zip(cells) {
         let row = NewRow {
             position: row.get::<i64>("position")? + i64::from(before),
-            held: is_held(&spec, before),
+            held: begins_blocked(&spec, before),
             linked,
             placeholder: Some(&placeholder),
         };
@@ -131,14 +119,6 @@ async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Re
     }
     tx.tell(Change::Queue);
     ended::draw(tx, &build, over, now).await
-}
-
-/// Of all cells of the job those that this placeholder stands for.
-fn its_own(mut cells: Vec<JobSpec>, placeholder: &JobSpec) -> Vec<JobSpec> {
-    if !placeholder.matrix.is_empty() {
-        cells.retain(|cell| cell.matrix == placeholder.matrix);
-    }
-    cells
 }
 
 /// What of the needs was met before this build.
@@ -187,7 +167,7 @@ async fn refuse(
     sentence: String,
     now: Micros,
 ) -> Result<(), StoreError> {
-    let why = reason(ReasonCode::InvalidJob, &sentence);
+    let why = Reason::new(ReasonCode::InvalidJob, sentence);
     jobs::record(tx, &mut job, JobEvent::Refuse, Some(why), now).await?;
     ended::draw(tx, build, vec![job], now).await
 }
@@ -203,12 +183,4 @@ async fn add_diagnostics(tx: &mut Tx, build: i64, new: Vec<Diagnostic>) -> Resul
     let sql = "update builds set diagnostics = $2 where number = $1";
     tx.run(sql, args![build, to_json(&all)]).await?;
     Ok(())
-}
-
-fn reason(code: ReasonCode, sentence: &str) -> Reason {
-    Reason {
-        code,
-        sentence: sentence.to_owned(),
-        exit_code: None,
-    }
 }

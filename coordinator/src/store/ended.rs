@@ -3,6 +3,7 @@
 //! could else each miss that they were the last two. A job that is *linked* with no other needs no lock, so the cells
 //! of a plain matrix end without waiting for each other.
 
+use job_specs::dag::stopped_by_fail_fast;
 use job_specs::status::{JobEvent, JobStatus};
 use protocol::attempt::{Reason, ReasonCode};
 use protocol::ids::{AttemptId, JobId};
@@ -73,7 +74,7 @@ pub(super) async fn draw(tx: &mut Tx, build: &BuildLock, mut ended: Vec<Locked>,
             continue;
         }
         release_next_cell(tx, &job).await?;
-        if job.fail_fast && job.has_failed() {
+        if job.fail_fast && job.status.counts_as_failed(job.allow_failure) {
             ended.extend(cancel_other_cells(tx, &job, at).await?);
         }
         ended.extend(needs::settle(tx, &job, at).await?);
@@ -102,7 +103,7 @@ async fn release_next_cell(tx: &mut Tx, job: &Locked) -> Result<(), StoreError> 
 async fn cancel_other_cells(tx: &mut Tx, job: &Locked, at: Micros) -> Result<Vec<Locked>, StoreError> {
     let others = "select id from jobs where build = $1 and name = $2
                   and status in ('waiting', 'queued', 'assigned', 'running') order by position";
-    let why = format!("stopped because `{}` did not pass (fail_fast)", job.title);
+    let why = stopped_by_fail_fast(&job.title);
     let mut ended = Vec::new();
     for row in tx.all(others, args![job.build, &job.name]).await? {
         let mut other = jobs::lock(tx, &JobId(row.get("id")?)).await?;
@@ -128,7 +129,8 @@ pub(super) enum Cancelled {
 pub(super) async fn cancel(tx: &mut Tx, job: &mut Locked, why: &str, at: Micros) -> Result<Cancelled, StoreError> {
     match job.status {
         JobStatus::Waiting | JobStatus::Queued => {
-            jobs::record(tx, job, JobEvent::Cancel, Some(cancel_reason(why)), at).await?;
+            let why = Reason::new(ReasonCode::Cancelled, why);
+            jobs::record(tx, job, JobEvent::Cancel, Some(why), at).await?;
             Ok(Cancelled::Now)
         }
         JobStatus::Assigned | JobStatus::Running => {
@@ -146,32 +148,6 @@ pub(super) async fn cancel(tx: &mut Tx, job: &mut Locked, why: &str, at: Micros)
         | JobStatus::Cancelled
         | JobStatus::TimedOut
         | JobStatus::Skipped => Ok(Cancelled::Over),
-    }
-}
-
-/// Why it is stopped, when a user stops it.
-pub(super) fn cancelled_by(user: &str) -> String {
-    format!("{CANCELLED} by {user}")
-}
-
-/// The same with what it was at, when its agent has told (`cancelled in step …`).
-pub(super) fn cancelled_at(why: &str, told: Option<&Reason>) -> String {
-    let at = told.and_then(|reason| reason.sentence.strip_prefix(CANCELLED));
-    match at.filter(|_| why.starts_with(CANCELLED)) {
-        Some(at) => format!("{why}{at}"),
-        None => why.to_owned(),
-    }
-}
-
-/// How the sentences begin of what a user has stopped.
-const CANCELLED: &str = "cancelled";
-
-/// As a job's reason.
-pub(super) fn cancel_reason(why: &str) -> Reason {
-    Reason {
-        code: ReasonCode::Cancelled,
-        sentence: why.to_owned(),
-        exit_code: None,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use job_specs::dag;
 use job_specs::status::JobEvent;
-use protocol::attempt::{AttemptEvent, AttemptResult, ReasonCode, Verdict};
+use protocol::attempt::{AttemptEvent, AttemptResult, Reason, ReasonCode};
 
 use super::attempts::{self, AttemptState};
 use super::queue::Hold;
@@ -62,7 +63,7 @@ async fn end(tx: &mut Tx, hold: &Hold, ending: Ending, now: Micros) -> Result<()
     }
     attempts::keep(tx, &mut holding, &ending.events, now).await?;
     let mut job = holding.job;
-    let (result, kept) = with_outputs(ending.result, ending.outputs);
+    let (result, kept) = dag::outputs::kept(ending.result, ending.outputs);
     let (code, sentence) = result
         .reason
         .clone()
@@ -79,8 +80,8 @@ async fn end(tx: &mut Tx, hold: &Hold, ending: Ending, now: Micros) -> Result<()
     let reason = match (event, &job.cancelling) {
         (JobEvent::Retry, _) => None,
         (JobEvent::Cancel, Some(why)) => {
-            let why = ended::cancelled_at(why, result.reason.as_ref());
-            Some(ended::cancel_reason(&why))
+            let why = dag::cancelled_at(why, result.reason.as_ref());
+            Some(Reason::new(ReasonCode::Cancelled, why))
         }
         _ => result.reason,
     };
@@ -90,16 +91,4 @@ async fn end(tx: &mut Tx, hold: &Hold, ending: Ending, now: Micros) -> Result<()
         ended::draw(tx, &build, vec![job], now).await?;
     }
     Ok(())
-}
-
-/// The result, and the outputs that are kept.
-fn with_outputs(result: AttemptResult, told: BTreeMap<String, String>) -> (AttemptResult, BTreeMap<String, String>) {
-    match outputs::fault(&told) {
-        None => (result, told),
-        Some(fault) if result.verdict == Verdict::Passed => {
-            let failed = AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, fault);
-            (failed, BTreeMap::new())
-        }
-        Some(_) => (result, BTreeMap::new()),
-    }
 }

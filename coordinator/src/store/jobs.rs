@@ -1,5 +1,6 @@
 //! Jobs: one matrix cell of one job definition in one build. `record` is the only writer of a job's status.
 
+use job_specs::dag::retry::Attempts;
 use job_specs::model::{AxisValue, Env, JobSpec, Need};
 use job_specs::status::{JobEvent, JobStatus};
 use protocol::attempt::Reason;
@@ -258,18 +259,13 @@ impl Locked {
         })
     }
 
-    /// Whether it ran and did not pass, and that counts.
-    pub(super) fn has_failed(&self) -> bool {
-        let did_not_pass = matches!(
-            self.status,
-            JobStatus::Failed | JobStatus::Errored | JobStatus::TimedOut
-        );
-        did_not_pass && !self.allow_failure
-    }
-
-    /// Whether another attempt is left after one that we broke or lost.
-    pub(super) fn may_break_again(&self) -> bool {
-        self.attempts - self.failures <= self.retries
+    /// The attempts that it has had.
+    pub(super) fn tries(&self) -> Attempts {
+        Attempts {
+            all: self.attempts,
+            failures: self.failures,
+            retries: self.retries,
+        }
     }
 }
 

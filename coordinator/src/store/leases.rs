@@ -252,8 +252,8 @@ async fn give_back(
     now: Micros,
 ) -> Result<(), StoreError> {
     let (event, reason) = if let Some(why) = &job.cancelling {
-        (JobEvent::Cancel, Some(ended::cancel_reason(why)))
-    } else if job.may_break_again() {
+        (JobEvent::Cancel, Some(Reason::new(ReasonCode::Cancelled, why)))
+    } else if job.tries().may_break_again() {
         (JobEvent::LeaseLost, None)
     } else {
         let sentence = match job.attempts {

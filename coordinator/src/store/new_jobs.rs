@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use job_specs::dag::{RunsAfter, begins_blocked, decide, skipped};
 use job_specs::model::{JobSpec, Need};
 use job_specs::status::{JobEvent, JobStatus};
 use protocol::attempt::{Reason, ReasonCode};
@@ -9,7 +10,6 @@ use protocol::ids::{JobId, RepositoryId};
 
 use super::builds::NewJob;
 use super::jobs::{self, Locked};
-use super::needs::{self, RunsAfter};
 use super::queue::Lane;
 use super::{Change, Micros, StoreError, groups, to_json, to_word};
 use crate::db::{Tx, args};
@@ -51,7 +51,7 @@ pub(super) async fn insert(tx: &mut Tx, place: &Place<'_>, new: &[NewJob]) -> Re
         let before = cells.entry(&spec.name).or_default();
         let row = NewRow {
             position,
-            held: is_held(spec, *before),
+            held: begins_blocked(spec, *before),
             linked: needed.contains(spec.name.as_str()),
             placeholder: None,
         };
@@ -69,27 +69,15 @@ pub(super) async fn insert(tx: &mut Tx, place: &Place<'_>, new: &[NewJob]) -> Re
     Ok(over)
 }
 
-/// Whether `max_parallel` holds a cell that has so many before it.
-pub(super) fn is_held(spec: &JobSpec, before: u32) -> bool {
-    spec.max_parallel.is_some_and(|most| before >= most.max(1))
-}
-
 /// What happens at once to a job whose needs are met, or that has none.
 pub(super) fn first_event(spec: &JobSpec, trusted: bool) -> (JobEvent, Option<Reason>) {
-    let because = |code, sentence: &str| {
-        Some(Reason {
-            code,
-            sentence: sentence.to_owned(),
-            exit_code: None,
-        })
-    };
-    if let Some(why) = &spec.skip {
-        return (JobEvent::Skip, because(ReasonCode::ConditionNotMet, why));
+    if let Some(why) = skipped(spec) {
+        return (JobEvent::Skip, Some(why));
     }
     match secrets_it_would_get(spec) {
         Some(user) if !trusted => {
             let why = format!("secrets are not given to code that is not trusted; {user} names some");
-            (JobEvent::Refuse, because(ReasonCode::SecretMissing, &why))
+            (JobEvent::Refuse, Some(Reason::new(ReasonCode::SecretMissing, why)))
         }
         _ => (JobEvent::NeedsMet, None),
     }
@@ -202,7 +190,7 @@ impl NewRow<'_> {
         if !is_over && spec.deferred {
             return Ok((JobStatus::Waiting, 2, None));
         }
-        let decided = needs::decide(&[], spec.when.into(), &HashMap::new()).map(|decision| decision.event());
+        let decided = decide(&[], spec.when.into(), &HashMap::new()).map(|decision| decision.event());
         let (event, reason) = match decided {
             Some((other, why)) if !is_over && self.placeholder.is_none() => (other, why),
             _ => (event, reason),

@@ -18,8 +18,6 @@ pub use super::leases::{expire, renew, resume};
 
 /// How long a lease lives without a renewal, in microseconds.
 pub const LEASE_US: i64 = protocol::LEASE_SECS as i64 * 1_000_000;
-/// Further attempts after one that *errored* or lost its agent, unless the job says otherwise.
-pub const RETRIES: u32 = 2;
 
 /// An agent that has room.
 #[derive(Debug, Clone)]
@@ -282,7 +280,7 @@ async fn take(tx: &mut Tx, lane: &str, agent: &AgentId, now: Micros) -> Result<O
 /// # Errors
 /// `NotFound`.
 pub async fn cancel(store: &Store, job: &JobId, by: &str) -> Result<(), StoreError> {
-    let (id, why, now) = (job.clone(), ended::cancelled_by(by), store.now());
+    let (id, why, now) = (job.clone(), job_specs::dag::cancelled_by(by), store.now());
     store
         .write(move |tx| {
             Box::pin(async move {

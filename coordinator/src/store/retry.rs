@@ -1,110 +1,28 @@
-//! Whether a job that did not pass is attempted again. What we broke is, up to the job's retries; what the user's job
-//! did is, when `retry` of the job says so. A job that is not `idempotent` never is.
+//! What the end of an attempt does to its job: [`job_specs::dag::retry`] decides by what the store knows of it.
 
-use job_specs::model::{JobSpec, Retry, RetryOn};
+use job_specs::dag::retry;
+use job_specs::model::JobSpec;
 use job_specs::status::JobEvent;
-use protocol::attempt::{AttemptResult, ReasonCode, Verdict};
+use protocol::attempt::AttemptResult;
 
 use super::jobs::Locked;
-use super::queue::RETRIES;
 use super::{StoreError, jobs};
 use crate::db::{Tx, args};
 
-/// Further attempts of a job after what we broke.
-pub(super) fn of_infrastructure(spec: &JobSpec) -> u32 {
-    let covers = spec.retry.on.is_empty()
-        || spec
-            .retry
-            .on
-            .iter()
-            .any(|on| matches!(on, RetryOn::Infrastructure | RetryOn::Any));
-    match (spec.idempotent, covers) {
-        (false, _) => 0,
-        (true, true) => spec.retry.max.max(RETRIES),
-        (true, false) => RETRIES,
-    }
-}
-
 /// What the end of an attempt does to its job.
 pub(super) async fn event(tx: &mut Tx, job: &mut Locked, result: &AttemptResult) -> Result<JobEvent, StoreError> {
-    let end = match result.verdict {
-        Verdict::Passed => return Ok(JobEvent::Pass),
-        Verdict::Cancelled => return Ok(JobEvent::Cancel),
-        Verdict::Errored if job.cancelling.is_some() => return Ok(JobEvent::Cancel),
-        Verdict::Errored if job.may_break_again() => return Ok(JobEvent::Retry),
-        Verdict::Errored => return Ok(JobEvent::Error),
-        Verdict::Failed => JobEvent::Fail,
-        Verdict::TimedOut => JobEvent::TimeOut,
-    };
-    if job.cancelling.is_some() {
-        return Ok(end);
+    let event = retry::event(result.verdict, job.tries(), job.cancelling.is_some());
+    if job.cancelling.is_some() || !matches!(event, JobEvent::Fail | JobEvent::TimeOut) {
+        return Ok(event);
     }
     let row = tx
         .first("select spec from specs where job = $1", args![&job.id])
         .await?;
     let spec: JobSpec = row.ok_or(StoreError::NotFound("job"))?.json("spec")?;
-    if !spec.idempotent || !covers(&spec.retry, result) || job.failures >= i64::from(spec.retry.max) {
-        return Ok(end);
+    if !retry::is_due(&spec, result, job.tries()) {
+        return Ok(event);
     }
     job.failures += 1;
     jobs::count_failure(tx, job).await?;
     Ok(JobEvent::Retry)
-}
-
-/// Whether `retry.on` names what happened. A list that is empty means what we broke.
-fn covers(retry: &Retry, result: &AttemptResult) -> bool {
-    let reason = result.reason.as_ref();
-    retry.on.iter().any(|on| match on {
-        RetryOn::Infrastructure => false,
-        RetryOn::Exit(code) => reason.is_some_and(|reason| reason.exit_code == Some(*code)),
-        RetryOn::Test => {
-            let by_reports = result.failed_tests.is_some_and(|failed| failed > 0);
-            by_reports || reason.is_some_and(|reason| reason.code == ReasonCode::TestsFailed)
-        }
-        RetryOn::Timeout => result.verdict == Verdict::TimedOut,
-        RetryOn::Any => true,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn exited(code: i32) -> AttemptResult {
-        let mut result = AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, "no");
-        if let Some(reason) = &mut result.reason {
-            reason.exit_code = Some(code);
-        }
-        result
-    }
-
-    #[test]
-    fn classes_name_what_happened() {
-        let on = |on: RetryOn| Retry { max: 1, on: vec![on] };
-        let late = AttemptResult::because(Verdict::TimedOut, ReasonCode::Timeout, "late");
-        let tests = AttemptResult::because(Verdict::Failed, ReasonCode::TestsFailed, "2 tests failed");
-        assert!(covers(&on(RetryOn::Exit(75)), &exited(75)) && !covers(&on(RetryOn::Exit(75)), &exited(1)));
-        assert!(covers(&on(RetryOn::Timeout), &late) && !covers(&on(RetryOn::Timeout), &exited(75)));
-        assert!(covers(&on(RetryOn::Test), &tests) && !covers(&on(RetryOn::Test), &exited(1)));
-        let reported = |failed| AttemptResult {
-            failed_tests: Some(failed),
-            ..exited(101)
-        };
-        assert!(covers(&on(RetryOn::Test), &reported(2)) && !covers(&on(RetryOn::Test), &reported(0)));
-        assert!(covers(&on(RetryOn::Any), &late) && !covers(&on(RetryOn::Infrastructure), &exited(1)));
-        assert!(!covers(&Retry { max: 3, on: vec![] }, &exited(1)));
-    }
-
-    #[test]
-    fn what_we_broke_is_tried_again_unless_that_does_harm() {
-        let spec = |max, on: &[RetryOn], idempotent| JobSpec {
-            retry: Retry { max, on: on.to_vec() },
-            idempotent,
-            ..JobSpec::default()
-        };
-        assert_eq!(of_infrastructure(&spec(0, &[], true)), RETRIES);
-        assert_eq!(of_infrastructure(&spec(5, &[RetryOn::Infrastructure], true)), 5);
-        assert_eq!(of_infrastructure(&spec(5, &[RetryOn::Timeout], true)), RETRIES);
-        assert_eq!(of_infrastructure(&spec(5, &[], false)), 0);
-    }
 }

@@ -1,12 +1,21 @@
 //! Which jobs of a file `drover run` runs: those that were named with all that they need, and the cells of `--matrix`.
 
-use job_specs::model::JobSpec;
+use job_specs::model::{JobSpec, Need};
 
 use crate::args::Run;
 use crate::exit::{Exit, Stop};
 
+/// What is run.
+#[derive(Debug)]
+pub struct Chosen {
+    /// The jobs.
+    pub jobs: Vec<JobSpec>,
+    /// Needs of theirs that are only on cells that `--matrix` leaves out.
+    pub met: Vec<Need>,
+}
+
 /// The jobs that were named, with everything that they need; of those, the cells that `--matrix` leaves.
-pub fn choose(jobs: Vec<JobSpec>, run: &Run) -> anyhow::Result<Vec<JobSpec>> {
+pub fn choose(jobs: Vec<JobSpec>, run: &Run) -> anyhow::Result<Chosen> {
     let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
     if let Some(unknown) = run.jobs.iter().find(|wanted| !names.contains(wanted)) {
         let help = format!("jobs here: {}", dedup(names).join(", "));
@@ -35,14 +44,20 @@ pub fn choose(jobs: Vec<JobSpec>, run: &Run) -> anyhow::Result<Vec<JobSpec>> {
     if let Some((axis, _)) = run.matrix.iter().find(|(axis, _)| !known(axis)) {
         return Err(Stop::new(Exit::NotFound, format!("no job here has a matrix axis `{axis}`")).into());
     }
-    let chosen: Vec<JobSpec> = jobs
+    let (chosen, others): (Vec<JobSpec>, Vec<JobSpec>) = jobs
         .into_iter()
-        .filter(|job| wanted.contains(&job.name) && fits(job))
-        .collect();
+        .partition(|job| wanted.contains(&job.name) && fits(job));
     if chosen.is_empty() {
         return Err(Stop::new(Exit::NotFound, "no cell has those matrix values").into());
     }
-    Ok(chosen)
+    let counts = |jobs: &[JobSpec], need: &Need| {
+        let mut named = jobs.iter().filter(|job| job.name == need.job);
+        named.any(|job| job.deferred || need.counts(&job.matrix))
+    };
+    let needs = chosen.iter().flat_map(|job| &job.needs);
+    let met = needs.filter(|need| !counts(&chosen, need) && counts(&others, need));
+    let met = met.cloned().collect();
+    Ok(Chosen { jobs: chosen, met })
 }
 
 fn dedup(mut names: Vec<String>) -> Vec<String> {

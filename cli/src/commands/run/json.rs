@@ -1,4 +1,4 @@
-//! A local run as JSON, one object a line on stdout: `line`, `event`, `tests`, `held` and `finished` as they come, `result` last.
+//! A local run as JSON, one object a line on stdout: `line`, `event`, `tests`, `held`, `retried` and `finished` as they come, `result` last.
 
 use std::io::Write;
 
@@ -40,6 +40,10 @@ pub fn print(out: &mut impl Write, jobs: &[JobSpec], event: &LocalEvent) -> anyh
             let line = json!({"v": 1, "type": "held", "job": jobs[*job].title(), "until": until});
             Ok(writeln!(out, "{line}")?)
         }
+        LocalEvent::Retried { job, attempts } => {
+            let line = json!({"v": 1, "type": "retried", "job": jobs[*job].title(), "attempts": attempts});
+            Ok(writeln!(out, "{line}")?)
+        }
         LocalEvent::Finished { job, outcome } => Ok(writeln!(out, "{}", end("finished", &jobs[*job], outcome))?),
         LocalEvent::Expanded { .. } => Ok(()),
     }
@@ -51,9 +55,6 @@ pub fn result(job: &JobSpec, outcome: &LocalOutcome) {
 }
 
 fn end(kind: &str, job: &JobSpec, outcome: &LocalOutcome) -> Value {
-    let (status, reason) = match outcome {
-        LocalOutcome::Ran(result) => (json!(result.verdict), json!(result.reason)),
-        LocalOutcome::Skipped { reason } => (json!("skipped"), json!(reason)),
-    };
+    let LocalOutcome { status, reason } = outcome;
     json!({"v": 1, "type": kind, "job": job.title(), "status": status, "reason": reason})
 }

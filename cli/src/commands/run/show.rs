@@ -7,7 +7,8 @@ use agent::local::{LocalEnd, LocalEvent, LocalOutcome};
 use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use job_specs::model::JobSpec;
-use protocol::attempt::{EventKind, ServiceState, StepStatus, Verdict};
+use job_specs::status::JobStatus;
+use protocol::attempt::{EventKind, ServiceState, StepStatus};
 use protocol::ids::StreamId;
 use protocol::record::{self, Source};
 use protocol::reports::{TestCase, TestReport, TestStatus};
@@ -97,6 +98,14 @@ fn print(
             Ok(())
         }
         LocalEvent::Expanded { .. } => Ok(()),
+        LocalEvent::Retried { job, attempts } => {
+            out.flush()?;
+            if progress != Progress::Quiet {
+                let title = jobs[job].title();
+                anstream::eprintln!("↻ {title}: attempt {attempts} did not pass; its `retry` wants another");
+            }
+            Ok(())
+        }
         LocalEvent::Finished { job, outcome } => {
             out.flush()?;
             if jobs.len() > 1 && progress != Progress::Quiet {
@@ -204,20 +213,17 @@ fn words(job: &JobSpec, kind: &EventKind) -> Option<String> {
 
 fn result(job: &JobSpec, outcome: &LocalOutcome) -> String {
     let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
-    let (shape, style, word) = match outcome {
-        LocalOutcome::Skipped { reason } => return format!("{DIM}⊘ skipped{DIM:#}  {}  {reason}", job.title()),
-        LocalOutcome::Ran(result) => match result.verdict {
-            Verdict::Passed => ("✓", colour(AnsiColor::Green), "passed"),
-            Verdict::Failed => ("✕", colour(AnsiColor::Red), "failed"),
-            Verdict::TimedOut => ("✕", colour(AnsiColor::Red), "timed out"),
-            Verdict::Errored => ("!", colour(AnsiColor::Red), "errored"),
-            Verdict::Cancelled => ("■", DIM, "cancelled"),
-        },
+    let (shape, style) = match outcome.status {
+        JobStatus::Passed => ("✓", colour(AnsiColor::Green)),
+        JobStatus::Failed | JobStatus::TimedOut => ("✕", colour(AnsiColor::Red)),
+        JobStatus::Errored => ("!", colour(AnsiColor::Red)),
+        JobStatus::Skipped => ("⊘", DIM),
+        JobStatus::Cancelled | JobStatus::Waiting | JobStatus::Queued | JobStatus::Assigned | JobStatus::Running => {
+            ("■", DIM)
+        }
     };
-    let LocalOutcome::Ran(ran) = outcome else {
-        return String::new();
-    };
-    let why = ran
+    let word = outcome.status.name().replace('_', " ");
+    let why = outcome
         .reason
         .as_ref()
         .map_or(String::new(), |reason| format!("  {}", reason.sentence));
@@ -239,7 +245,7 @@ pub fn results(end: &LocalEnd, progress: Progress) -> anyhow::Result<()> {
     if jobs.len() > 1 {
         let passed = outcomes
             .iter()
-            .filter(|o| matches!(o, LocalOutcome::Ran(r) if r.verdict == Verdict::Passed))
+            .filter(|outcome| outcome.status == JobStatus::Passed)
             .count();
         anstream::eprintln!("RESULT {passed} of {} passed", jobs.len());
     }

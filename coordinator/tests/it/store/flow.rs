@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use coordinator::store::builds::{self, NewBuild, NewJob, Rerun};
-use coordinator::store::deferred::{self, Expanded};
+use coordinator::store::deferred;
 use coordinator::store::origins::Origin;
 use coordinator::store::queue::{self, Ending};
 use coordinator::store::{outputs, testing};
+use job_specs::dag::Expanded;
 use job_specs::model::{AxisValue, JobSpec, Need, Retry, RetryOn, SecretUse, WhenStatus};
 use protocol::attempt::{AttemptResult, ReasonCode, Verdict};
 

@@ -1,121 +1,114 @@
-//! The queue against a small model of it: whatever is done in whatever order, both agree on where every
-//! job stands, and no lease is ever held by two.
+//! The queue against the build in memory that `drover run` follows: whatever is done in whatever order, both agree on
+//! where every job stands and why, and no lease is ever held by two.
 
 use coordinator::store::builds::{self, NewJob};
-use coordinator::store::queue::{self, Claimed, Hold, RETRIES};
-use coordinator::store::{StoreError, attempts};
-use job_specs::model::{JobSpec, WhenStatus};
+use coordinator::store::queue::{self, Claimed, Hold};
+use coordinator::store::{StoreError, attempts, deferred};
+use job_specs::dag::{Build, Expanded, cancelled_by};
 use job_specs::status::JobStatus as S;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use protocol::attempt::Verdict;
 use protocol::ids::{AgentId, JobId};
 
-use super::small_queue::{Act, After, Definition, Job, Model, act, definition, needs};
-use super::world::{World, cells, hold};
+use super::small_queue::{Act, Definition, act, definition};
+use super::world::{World, hold, result};
 
-/// A case: the store and the model side by side.
+/// A case: the store and the build in memory side by side.
 struct Case<'a> {
     world: &'a World,
     agent: AgentId,
-    build: i64,
-    ids: Vec<JobId>,
-    model: Model,
+    number: i64,
+    definitions: &'a [Definition],
+    build: Build,
     /// Leases as the agent got them; the last of a job is the one that may be active.
     leases: Vec<(usize, Claimed)>,
 }
 
 impl Case<'_> {
-    async fn begin<'a>(world: &'a World, definitions: &[Definition]) -> Case<'a> {
-        let mut jobs = Vec::new();
-        for (name, definition) in definitions.iter().enumerate() {
-            for cell in cells(&format!("j{name}"), definition.cells) {
-                jobs.push(NewJob::new(JobSpec {
-                    needs: needs(definition, name)
-                        .map(|need| format!("j{need}").as_str().into())
-                        .collect(),
-                    max_parallel: definition.max_parallel,
-                    fail_fast: definition.fail_fast,
-                    allow_failure: definition.allow_failure,
-                    when: WhenStatus {
-                        success: !matches!(definition.after, After::Failure),
-                        failure: !matches!(definition.after, After::Success),
-                    },
-                    ..cell
-                }));
-            }
-        }
-        let build = world.build_of(jobs).await;
-        let ids = world.show(build).await.jobs.into_iter().map(|job| job.id).collect();
+    async fn begin<'a>(world: &'a World, definitions: &'a [Definition]) -> Case<'a> {
+        let jobs = || {
+            let jobs = definitions.iter().enumerate();
+            jobs.flat_map(|(name, definition)| definition.jobs(name))
+        };
         Case {
             world,
             agent: world.agent("model").await,
-            build,
-            ids,
-            model: Model::new(definitions),
+            number: world.build_of(jobs().map(NewJob::new).collect()).await,
+            definitions,
+            build: Build::new(jobs().map(|spec| {
+                let needs = spec.needs.clone();
+                (spec, needs)
+            })),
             leases: vec![],
         }
+    }
+
+    /// Its id in the store.
+    async fn id(&self, job: usize) -> JobId {
+        let title = self.build.jobs()[job].spec.title();
+        let mut jobs = self.world.show(self.number).await.jobs.into_iter();
+        jobs.find(|job| job.title == title).expect("a job of this build").id
+    }
+
+    fn is_active(&self, job: usize) -> bool {
+        matches!(self.build.jobs()[job].status, S::Assigned | S::Running)
     }
 
     /// The chosen one of the leases that are held now.
     fn held(&self, which: usize) -> Option<(usize, Hold)> {
         let is_last = |at: usize, job: usize| self.leases[at + 1..].iter().all(|(other, _)| *other != job);
-        let held: Vec<_> = self
-            .leases
-            .iter()
-            .enumerate()
-            .filter(|(at, (job, _))| is_last(*at, *job))
-            .collect();
+        let held = self.leases.iter().enumerate();
         let held: Vec<_> = held
-            .into_iter()
-            .filter(|(_, (job, _))| self.model.is_active(*job))
+            .filter(|(at, (job, _))| is_last(*at, *job) && self.is_active(*job))
             .collect();
         let (_, (job, claimed)) = held.get(which.checked_rem(held.len())?)?;
         Some((*job, hold(&self.agent, claimed)))
     }
 
     async fn act(&mut self, act: &Act) {
+        let store = &self.world.store;
         match act {
             Act::Claim(slots) => self.claim(*slots).await,
             Act::Start(which) => {
                 if let Some((job, hold)) = self.held(*which) {
                     self.world.start(&hold).await.unwrap();
-                    self.model.jobs[job].status = S::Running;
+                    if self.build.jobs()[job].status == S::Assigned {
+                        self.build.start(job);
+                    }
                 }
             }
             Act::Finish(which, verdict) => {
                 if let Some((job, hold)) = self.held(*which) {
                     self.world.finish(&hold, *verdict).await.unwrap();
-                    self.model.finish(job, *verdict);
+                    self.build.finish(job, result(*verdict), Default::default());
                 }
             }
             Act::CallLate(which) => self.call_late(*which).await,
             Act::LoseAll => self.lose_all().await,
             Act::CancelJob(which) => {
-                let job = which % self.ids.len();
-                queue::cancel(&self.world.store, &self.ids[job], "ann").await.unwrap();
-                if self.model.cancel(job) {
-                    self.model.draw(vec![job]);
-                }
+                let job = which % self.build.jobs().len();
+                queue::cancel(store, &self.id(job).await, "ann").await.unwrap();
+                self.build.cancel(job, &cancelled_by("ann"));
             }
             Act::CancelBuild => {
-                builds::cancel(&self.world.store, self.build, "ann").await.unwrap();
-                let ended = (0..self.ids.len()).filter(|job| self.model.cancel(*job)).collect();
-                self.model.draw(ended);
+                builds::cancel(store, self.number, "ann").await.unwrap();
+                self.build.cancel_all(&cancelled_by("ann"));
             }
+            Act::Expand(cells) => self.expand(*cells).await,
         }
     }
 
     async fn claim(&mut self, slots: u32) {
         let claimed = self.world.claim(&self.agent, slots).await;
         for one in &claimed {
-            let job = self
-                .ids
-                .iter()
-                .position(|id| *id == one.job)
-                .expect("a job of this build");
-            self.model.claim(job);
-            assert_eq!(one.number, self.model.jobs[job].attempts);
+            let job = self.by_title(&one.spec.title());
+            let cells = self.build.jobs().iter().enumerate();
+            let active = cells.filter(|(other, cell)| cell.spec.name == one.spec.name && self.is_active(*other));
+            let most = one.spec.max_parallel.map_or(usize::MAX, |most| most as usize);
+            assert!(active.count() < most, "`max_parallel` holds whatever decides it");
+            self.build.assign(job);
+            assert_eq!(i64::from(one.number), self.build.jobs()[job].attempts.all);
             assert!(
                 self.leases.iter().all(|(_, before)| before.attempt != one.attempt),
                 "never the same id"
@@ -123,9 +116,31 @@ impl Case<'_> {
             self.leases.push((job, one.clone()));
         }
         assert!(
-            claimed.len() == slots as usize || !self.model.can_claim(),
+            claimed.len() == slots as usize || self.build.ready().is_none(),
             "nothing that can run is left waiting"
         );
+    }
+
+    async fn expand(&mut self, cells: Option<usize>) {
+        let due = deferred::due(&self.world.store).await.unwrap();
+        let due: Vec<_> = due.into_iter().filter(|due| due.build == self.number).collect();
+        let mut ours = self
+            .build
+            .jobs()
+            .iter()
+            .filter(|job| job.is_due && job.status == S::Waiting);
+        assert_eq!(due.len(), ours.by_ref().count());
+        let (Some(due), Some(job)) = (due.first(), self.build.due()) else {
+            return;
+        };
+        let name: usize = due.name[1..].parse().unwrap();
+        let expanded = || match cells {
+            Some(cells) => Expanded::Cells(self.definitions[name].known(name, cells)),
+            None => Expanded::refused("no such output"),
+        };
+        deferred::expand(&self.world.store, &due.job, expanded()).await.unwrap();
+        let expanded = expanded();
+        self.build.expand(job, expanded);
     }
 
     /// A lease that is over: whatever its holder says, nothing changes.
@@ -135,7 +150,7 @@ impl Case<'_> {
         };
         let (job, claimed) = &self.leases[at];
         let is_last = self.leases[at + 1..].iter().all(|(other, _)| other != job);
-        if is_last && self.model.is_active(*job) {
+        if is_last && self.is_active(*job) {
             return;
         }
         let late = hold(&self.agent, claimed);
@@ -149,37 +164,39 @@ impl Case<'_> {
 
     async fn lose_all(&mut self) {
         for lost in self.world.let_leases_lapse().await {
-            let job = self
-                .ids
-                .iter()
-                .position(|id| *id == lost.job)
-                .expect("a job of this build");
-            let Job {
-                attempts, cancelling, ..
-            } = self.model.jobs[job];
-            let status = match cancelling {
-                true => S::Cancelled,
-                false if attempts <= RETRIES => S::Queued,
-                false => S::Errored,
-            };
-            self.model.become_(job, status);
+            let mut leases = self.leases.iter();
+            let (job, _) = leases
+                .find(|(_, lease)| lease.attempt == lost.attempt)
+                .expect("a lease");
+            self.build.lose(*job, "lost");
         }
-        assert!(
-            !(0..self.ids.len()).any(|job| self.model.is_active(job)),
-            "all were lost"
-        );
+        let mut jobs = 0..self.build.jobs().len();
+        assert!(!jobs.any(|job| self.is_active(job)), "all were lost");
     }
 
     async fn compare(&self) {
-        let shown = self.world.show(self.build).await;
-        let statuses: Vec<S> = shown.jobs.iter().map(|job| job.status).collect();
-        let expected: Vec<S> = self.model.jobs.iter().map(|job| job.status).collect();
-        assert_eq!(statuses, expected);
-        let is_over = expected.iter().all(|status| status.is_final());
+        let shown = self.world.show(self.number).await;
+        for job in &shown.jobs {
+            let spec = &self.build.jobs()[self.by_title(&job.title)];
+            assert_eq!(job.status, spec.status, "{}", job.title);
+            let code = |reason: &Option<_>| reason.as_ref().map(|reason: &protocol::attempt::Reason| reason.code);
+            assert_eq!(code(&job.reason), code(&spec.reason), "{}", job.title);
+            if matches!(job.status, S::Skipped | S::Cancelled) {
+                assert_eq!(job.reason, spec.reason, "{}", job.title);
+            }
+        }
+        assert_eq!(shown.jobs.len(), self.build.jobs().len());
+        let is_over = self.build.is_over();
         assert_eq!(
             (shown.build.finished_at.is_some(), shown.build.status.is_final()),
             (is_over, is_over)
         );
+    }
+
+    fn by_title(&self, title: &str) -> usize {
+        let mut jobs = self.build.jobs().iter();
+        jobs.position(|job| job.spec.title() == title)
+            .expect("a job of this build")
     }
 }
 

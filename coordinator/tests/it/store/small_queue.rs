@@ -1,9 +1,10 @@
-//! A model of the queue for one build: no store, no leases, no time; only what may become of a job.
+//! Small builds and what happens to them, at random.
 
-use coordinator::store::queue::RETRIES;
-use job_specs::status::JobStatus as S;
+use job_specs::model::{JobSpec, Need, Retry, RetryOn, WhenStatus};
 use proptest::prelude::*;
 use protocol::attempt::Verdict;
+
+use super::world::{self, cells};
 
 /// One job of a file: its cells, and what it needs of the jobs before it (a bit for each).
 #[derive(Debug, Clone)]
@@ -14,6 +15,9 @@ pub struct Definition {
     pub fail_fast: bool,
     pub allow_failure: bool,
     pub after: After,
+    pub retry: Retry,
+    /// Its cells are known when its needs have ended.
+    pub is_deferred: bool,
 }
 
 /// How the needs must have ended.
@@ -34,6 +38,8 @@ pub enum Act {
     LoseAll,
     CancelJob(usize),
     CancelBuild,
+    /// The next deferred job is expanded into so many cells; none: it cannot be.
+    Expand(Option<usize>),
 }
 
 pub fn definition() -> impl Strategy<Value = Definition> {
@@ -45,15 +51,27 @@ pub fn definition() -> impl Strategy<Value = Definition> {
         any::<bool>(),
         prop::bool::weighted(0.2),
         prop::sample::select(vec![After::Success, After::Success, After::Failure, After::Always]),
+        prop::sample::select(vec![
+            (0, None),
+            (0, None),
+            (1, Some(RetryOn::Any)),
+            (2, Some(RetryOn::Timeout)),
+        ]),
+        prop::bool::weighted(0.3),
     )
         .prop_map(
-            |(cells, needs, max_parallel, fail_fast, allow_failure, after)| Definition {
+            |(cells, needs, max_parallel, fail_fast, allow_failure, after, (max, on), is_deferred)| Definition {
                 cells,
                 needs,
                 max_parallel,
                 fail_fast,
                 allow_failure,
                 after,
+                retry: Retry {
+                    max,
+                    on: on.into_iter().collect(),
+                },
+                is_deferred,
             },
         )
 }
@@ -76,165 +94,46 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::LoseAll),
         1 => any::<usize>().prop_map(Act::CancelJob),
         1 => Just(Act::CancelBuild),
+        3 => prop::option::weighted(0.8, 0..4usize).prop_map(Act::Expand),
     ]
 }
 
-/// One job as the model sees it.
-#[derive(Debug)]
-pub struct Job {
-    pub name: usize,
-    pub status: S,
-    pub attempts: u32,
-    pub cancelling: bool,
-    /// Skipped because what it is for did not happen.
-    pub unneeded: bool,
-}
-
-/// The whole queue: one build.
-#[derive(Debug)]
-pub struct Model {
-    pub definitions: Vec<Definition>,
-    pub jobs: Vec<Job>,
-}
-
-impl Model {
-    pub fn new(definitions: &[Definition]) -> Model {
-        let mut jobs = Vec::new();
-        for (name, definition) in definitions.iter().enumerate() {
-            let status = match (needs(definition, name).next(), definition.after) {
-                (Some(_), _) => S::Waiting,
-                (None, After::Failure) => S::Skipped,
-                (None, After::Success | After::Always) => S::Queued,
-            };
-            jobs.extend((0..definition.cells).map(|_| Job {
-                name,
-                status,
-                attempts: 0,
-                cancelling: false,
-                unneeded: status == S::Skipped,
-            }));
-        }
-        let over = (0..jobs.len()).filter(|job| jobs[*job].unneeded).collect();
-        let mut model = Model {
-            definitions: definitions.to_vec(),
-            jobs,
+impl Definition {
+    /// Its jobs, as the file's expansion gives them; `name` is its place among the definitions.
+    pub fn jobs(&self, name: usize) -> Vec<JobSpec> {
+        let job = |cell| JobSpec {
+            needs: needs(self, name)
+                .map(|need| Need::from(format!("j{need}").as_str()))
+                .collect(),
+            max_parallel: self.max_parallel,
+            fail_fast: self.fail_fast,
+            allow_failure: self.allow_failure,
+            retry: self.retry.clone(),
+            when: WhenStatus {
+                success: !matches!(self.after, After::Failure),
+                failure: !matches!(self.after, After::Success),
+            },
+            ..cell
         };
-        model.draw(over);
-        model
+        let name = format!("j{name}");
+        if self.is_deferred {
+            let cell = world::job(&name);
+            return vec![JobSpec {
+                deferred: true,
+                ..job(cell)
+            }];
+        }
+        cells(&name, self.cells).into_iter().map(job).collect()
     }
 
-    pub fn is_active(&self, job: usize) -> bool {
-        matches!(self.jobs[job].status, S::Assigned | S::Running)
-    }
-
-    pub fn all_of(&self, name: usize) -> Vec<usize> {
-        (0..self.jobs.len())
-            .filter(|job| self.jobs[*job].name == name)
-            .collect()
-    }
-
-    /// Whether an agent could have one of the queued jobs now.
-    pub fn can_claim(&self) -> bool {
-        (0..self.definitions.len()).any(|name| {
-            let cells = self.all_of(name);
-            let active = cells.iter().filter(|job| self.is_active(**job)).count();
-            let queued = cells.iter().any(|job| self.jobs[*job].status == S::Queued);
-            queued
-                && self.definitions[name]
-                    .max_parallel
-                    .is_none_or(|most| active < most as usize)
-        })
-    }
-
-    pub fn claim(&mut self, job: usize) {
-        assert_eq!(self.jobs[job].status, S::Queued);
-        self.jobs[job].status = S::Assigned;
-        self.jobs[job].attempts += 1;
-        let name = self.jobs[job].name;
-        let active = self.all_of(name).into_iter().filter(|job| self.is_active(*job)).count();
-        assert!(
-            self.definitions[name]
-                .max_parallel
-                .is_none_or(|most| active <= most as usize)
-        );
-    }
-
-    pub fn finish(&mut self, job: usize, verdict: Verdict) {
-        let has_more = self.jobs[job].attempts <= RETRIES;
-        let status = match verdict {
-            Verdict::Passed => S::Passed,
-            Verdict::Failed => S::Failed,
-            Verdict::TimedOut => S::TimedOut,
-            Verdict::Cancelled => S::Cancelled,
-            Verdict::Errored if self.jobs[job].cancelling => S::Cancelled,
-            Verdict::Errored if has_more => S::Queued,
-            Verdict::Errored => S::Errored,
+    /// The same once it is known, with so many cells.
+    pub fn known(&self, name: usize, cells: usize) -> Vec<JobSpec> {
+        let known = Definition {
+            cells,
+            is_deferred: false,
+            ..self.clone()
         };
-        self.become_(job, status);
-    }
-
-    pub fn cancel(&mut self, job: usize) -> bool {
-        match self.jobs[job].status {
-            S::Waiting | S::Queued => {
-                self.jobs[job].status = S::Cancelled;
-                return true;
-            }
-            S::Assigned | S::Running => self.jobs[job].cancelling = true,
-            _ => {}
-        }
-        false
-    }
-
-    pub fn become_(&mut self, job: usize, status: S) {
-        self.jobs[job].status = status;
-        if status.is_final() {
-            self.draw(vec![job]);
-        }
-    }
-
-    pub fn draw(&mut self, mut ended: Vec<usize>) {
-        while let Some(job) = ended.pop() {
-            let (name, status) = (self.jobs[job].name, self.jobs[job].status);
-            let definition = &self.definitions[name];
-            let failed = matches!(status, S::Failed | S::Errored | S::TimedOut) && !definition.allow_failure;
-            if failed && definition.fail_fast {
-                let others = self.all_of(name);
-                ended.extend(others.into_iter().filter(|other| self.cancel(*other)));
-            }
-            for other in 0..self.jobs.len() {
-                let other_name = self.jobs[other].name;
-                let is_needed = needs(&self.definitions[other_name], other_name).any(|need| need == name);
-                if self.jobs[other].status == S::Waiting && is_needed {
-                    ended.extend(self.settle(other).then_some(other));
-                }
-            }
-        }
-    }
-
-    /// Decides about a job that waits; says whether it is over by that.
-    fn settle(&mut self, job: usize) -> bool {
-        let name = self.jobs[job].name;
-        let definition = &self.definitions[name];
-        let needed: Vec<usize> = needs(definition, name).flat_map(|need| self.all_of(need)).collect();
-        let let_down = needed.iter().any(|need| self.lets_down(*need));
-        let is_open = needed.iter().any(|need| !self.jobs[*need].status.is_final());
-        let job = &mut self.jobs[job];
-        match (definition.after, let_down) {
-            (After::Success, true) => job.status = S::Skipped,
-            _ if is_open => {}
-            (After::Success | After::Always, _) | (After::Failure, true) => job.status = S::Queued,
-            (After::Failure, false) => (job.status, job.unneeded) = (S::Skipped, true),
-        }
-        job.status.is_final()
-    }
-
-    fn lets_down(&self, job: usize) -> bool {
-        let (job, definition) = (&self.jobs[job], &self.definitions[self.jobs[job].name]);
-        match job.status {
-            S::Failed | S::Errored | S::TimedOut => !definition.allow_failure,
-            S::Skipped => !job.unneeded,
-            status => status == S::Cancelled,
-        }
+        known.jobs(name)
     }
 }
 
