@@ -29,6 +29,8 @@ use rules::Rule;
 
 /// What anybody may ask is quick; who sends it byte by byte wants something else.
 const PUBLIC_LIMIT: Duration = Duration::from_secs(60);
+/// How often to look whether the credential of something open has expired.
+const EXPIRY_LOOK: Duration = Duration::from_secs(60);
 /// Bytes of a login or an enrolment.
 const PUBLIC_BODY: usize = 16 * 1024;
 
@@ -190,7 +192,8 @@ async fn user(app: &App, headers: &HeaderMap) -> Result<Option<User>, ApiError> 
     }))
 }
 
-/// Completes when the session or token of a user is revoked: what was opened with it ends then. Never for a visitor.
+/// Completes when the session or token of a user is revoked, or within a minute when its time is over: what was opened
+/// with it ends then. Never for a visitor.
 pub(crate) async fn revoked(app: &App, user: Option<&User>) {
     let Some(user) = user else {
         return std::future::pending().await;
@@ -199,12 +202,18 @@ pub(crate) async fn revoked(app: &App, user: Option<&User>) {
     let mut changes = app.store.changes();
     // A database that does not answer revokes nothing.
     while access::is_valid(&app.store, &user.id).await.unwrap_or(true) {
-        loop {
-            match changes.recv().await {
-                Ok(Change::Access | Change::All) | Err(RecvError::Lagged(_)) => break,
-                Ok(_) => {}
-                Err(RecvError::Closed) => return std::future::pending().await,
+        let changed = async {
+            loop {
+                match changes.recv().await {
+                    Ok(Change::Access | Change::All) | Err(RecvError::Lagged(_)) => break,
+                    Ok(_) => {}
+                    Err(RecvError::Closed) => std::future::pending().await,
+                }
             }
+        };
+        tokio::select! {
+            () = changed => {}
+            () = tokio::time::sleep(EXPIRY_LOOK) => {}
         }
     }
 }

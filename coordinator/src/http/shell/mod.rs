@@ -154,7 +154,7 @@ async fn serve(app: App, user: User, attempt: Attempt, mut person: WebSocket) {
 async fn must_end(app: &App, user: &User) -> &'static str {
     tokio::select! {
         () = app.stop.cancelled() => "the coordinator is being restarted; open the shell again in a moment",
-        () = access::revoked(app, Some(user)) => "the session or API token that opened this shell was revoked",
+        () = access::revoked(app, Some(user)) => "the session or API token that opened this shell was revoked or has expired",
     }
 }
 
