@@ -82,7 +82,7 @@ const IS_FULL: &str = " is full";
 
 /// What is said of a folder without room.
 pub fn full_at(folder: &Path) -> String {
-    let room = free(folder).map_or("no room".to_owned(), crate::attempt::words::bytes);
+    let room = free(folder).map_or("no room".to_owned(), crate::attempt::reasons::bytes);
     format!(
         "the disk of agent {}{IS_FULL} ({room} free in {})",
         host(),

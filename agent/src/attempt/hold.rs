@@ -203,7 +203,7 @@ impl Holds {
     /// Holds the job until its time is over, it is let go, or the agent ends.
     pub(super) async fn keep(&self, attempt: &AttemptId, folder: &AttemptFolder, note: Note) -> HoldEnd {
         let (until, mut ends) = watch::channel(note.until);
-        // one of an earlier life has no place yet
+        // one from before a restart has no place yet
         let repository = note.repository.clone();
         self.places(|places| {
             places.entry(attempt.clone()).or_insert(repository);
@@ -341,7 +341,7 @@ pub(super) async fn step_container(job: &Job, index: usize, place: &Place) -> Re
     plan.labels.insert(HOLD_LABEL.to_owned(), "true".to_owned());
     plan.tmpfs.clear();
     let container = engine.create(&plan).await?;
-    place.standing.gate().await?;
+    place.anchor_handle.gate().await?;
     engine.start(&container).await?;
     Ok(container)
 }

@@ -12,9 +12,9 @@ use protocol::record::Source;
 
 use super::interrupt::Interrupts;
 use super::job::Job;
+use super::reasons::{self, StepEnd};
 use super::step::StepOver;
-use super::words::{self, StepEnd};
-use super::{doing, journal, logins, outputs, own, plan};
+use super::{activity, journal, logins, outputs, own, plan};
 use crate::build::built::Builder;
 use crate::build::{Build, BuildError};
 use crate::engine::labels::{self, Labels};
@@ -22,7 +22,7 @@ use crate::engine::login::registry_of;
 use crate::engine::pull::name_and_tag;
 use crate::engine::{EngineError, Network, Pushed};
 use crate::gate;
-use crate::logs::writer::JobLog;
+use crate::logs::writer::LogWriter;
 use crate::stack::Stack;
 
 /// The step builds an image.
@@ -46,7 +46,7 @@ pub async fn run(
         biased;
         interrupt = interrupts.next(stack) => Err(interrupt),
         made = make(job, index, network) => Ok(made.map_err(|trouble| trouble.result(step))),
-        limit = over(limit) => Ok(Err(words::step_timeout(step, limit, None).1)),
+        limit = over(limit) => Ok(Err(reasons::step_timeout(step, limit, None).1)),
     };
     outputs::take(job, index);
     match end {
@@ -56,7 +56,7 @@ pub async fn run(
             StepOver::Ended(StepEnd { outcome, failure }, journal::now())
         }
         Err(interrupt) => {
-            let mut outcome = outcome(started, Some(&interrupt.result(&doing::in_step(step))));
+            let mut outcome = outcome(started, Some(&interrupt.result(&activity::in_step(step))));
             outcome.tries = job.journal.tries(index);
             job.finish_step(index, journal::now(), outcome);
             StepOver::Interrupted(interrupt)
@@ -85,7 +85,7 @@ fn outcome(started: Micros, failure: Option<&AttemptResult>) -> StepOutcome {
     let reason = failure.and_then(|failure| failure.reason.as_ref());
     StepOutcome {
         duration_us: u64::try_from(journal::now() - started).unwrap_or(0),
-        ..words::without_run(status, reason.map(|reason| reason.sentence.clone()))
+        ..reasons::without_run(status, reason.map(|reason| reason.sentence.clone()))
     }
 }
 
@@ -119,7 +119,7 @@ async fn make(job: &Job, index: usize, network: Network) -> Result<(), Trouble> 
         _ => job.folder.renew_step(index)?,
     };
     let stream = StreamId::step(index);
-    let log = JobLog::limited(&job.folder.log(&stream), job.context.engine.log_limit())?;
+    let log = LogWriter::limited(&job.folder.log(&stream), job.context.engine.log_limit())?;
     job.streams.open(&stream);
     if image.push && !job.input.trusted {
         return Err(Trouble::Untrusted);
@@ -150,7 +150,7 @@ async fn build(
     index: usize,
     image: &ImageBuild,
     network: Network,
-    log: &JobLog,
+    log: &LogWriter,
 ) -> Result<String, BuildError> {
     let workspace = job.folder.workspace();
     // that of trusted code is the user's: it goes out, and must not say whose agent made it
@@ -179,7 +179,7 @@ async fn build(
     built.await
 }
 
-async fn push(job: &Job, id: &str, tag: &str, log: &JobLog) -> Result<Pushed, Trouble> {
+async fn push(job: &Job, id: &str, tag: &str, log: &LogWriter) -> Result<Pushed, Trouble> {
     log.say(&format!("pushing {tag}"))?;
     let logins = logins::of(&job.input);
     let pushed = job.context.engine.push_as(id, tag, logins.of(tag)).await;
@@ -204,7 +204,7 @@ impl Trouble {
         let name = &step.name;
         let failed = |sentence: String| AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, sentence);
         match self {
-            Trouble::Secret(secret) => words::secrets_missing(&[(name, &secret)]),
+            Trouble::Secret(secret) => reasons::secrets_missing(&[(name, &secret)]),
             Trouble::Untrusted => failed(format!(
                 "step `{name}`: a build of code that is not trusted (a pull request from a fork) pushes no image; leave the \
                  step out there: `when: {{event: [push, tag]}}`"
@@ -212,12 +212,12 @@ impl Trouble {
             Trouble::Build(BuildError::Failed(why)) => {
                 failed(format!("step `{name}`: the image cannot be built: {why}"))
             }
-            Trouble::Build(BuildError::Engine(error)) => words::of_engine(step, &error),
+            Trouble::Build(BuildError::Engine(error)) => reasons::of_engine(step, &error),
             Trouble::Push { tag, error } => match refusal(step, &tag, &error) {
                 Some(sentence) => failed(sentence),
-                None => words::broken(format!("step `{name}`: `{tag}` cannot be pushed: {}", detail(&error))),
+                None => reasons::broken(format!("step `{name}`: `{tag}` cannot be pushed: {}", detail(&error))),
             },
-            Trouble::Disk(error) => words::broken(format!("step `{name}`: its log cannot be written: {error}")),
+            Trouble::Disk(error) => reasons::broken(format!("step `{name}`: its log cannot be written: {error}")),
         }
     }
 }

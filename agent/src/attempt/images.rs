@@ -1,5 +1,5 @@
 //! The images of a job's steps: all on their way from the first moment, each once, with a word about it every few
-//! seconds. Services bring their own; their progress is told by the same voice.
+//! seconds. Services bring their own; their progress is told in the job's log.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,9 +9,9 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use protocol::attempt::EventKind;
 
+use super::job_log::JobLog;
 use super::journal::Journal;
-use super::voice::Voice;
-use super::words::{bytes, span};
+use super::reasons::{bytes, span};
 use super::{AttemptContext, AttemptInput, logins};
 use crate::engine::{EngineError, ImageInfo, ImageWant, PullProgress};
 
@@ -71,7 +71,7 @@ impl Images {
 /// Tells of pulls: the phase for the ruler, and words for people.
 pub struct Pulls {
     journal: Journal,
-    voice: Voice,
+    job_log: JobLog,
     under_way: Mutex<HashMap<String, Pull>>,
 }
 
@@ -82,10 +82,10 @@ struct Pull {
 
 impl Pulls {
     /// One for an attempt.
-    pub fn new(journal: Journal, voice: Voice) -> Arc<Pulls> {
+    pub fn new(journal: Journal, job_log: JobLog) -> Arc<Pulls> {
         Arc::new(Pulls {
             journal,
-            voice,
+            job_log,
             under_way: Mutex::default(),
         })
     }
@@ -97,12 +97,12 @@ impl Pulls {
         let Some(pull) = under_way.get_mut(image) else {
             under_way.insert(image.to_owned(), Pull { since: now, said: now });
             self.phase(true);
-            self.voice.say(format!("pulling image {image}"));
+            self.job_log.say(format!("pulling image {image}"));
             return;
         };
         if now.duration_since(pull.said) >= SAY_EVERY {
             pull.said = now;
-            self.voice.say(format!("pulling image {image}: {}", stand(progress)));
+            self.job_log.say(format!("pulling image {image}: {}", stand(progress)));
         }
     }
 
@@ -113,7 +113,7 @@ impl Pulls {
             return;
         };
         if here {
-            self.voice
+            self.job_log
                 .say(format!("pulled image {image} in {}", span(pull.since.elapsed())));
         }
         if under_way.is_empty() {

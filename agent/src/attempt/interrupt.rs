@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::disk_use::DiskWatch;
 use super::job::Job;
-use super::{journal, words};
+use super::{journal, reasons};
 use crate::stack::{Stack, StackFailure};
 
 /// What happened.
@@ -33,14 +33,14 @@ pub enum Interrupt {
 }
 
 impl Interrupt {
-    /// What it makes of the job; `when` is one of [`super::doing`].
+    /// What it makes of the job; `when` is one of those of [`super::activity`].
     pub fn result(&self, when: &str) -> AttemptResult {
         match self {
-            Interrupt::Cancelled => words::cancelled(when),
-            Interrupt::AgentStopped => words::broken(format!("the agent was stopped{when}")),
-            Interrupt::JobTimeout { limit, running } => words::job_timeout(when, *limit, running.as_deref()),
-            Interrupt::DiskLimit(how) => words::disk_limit(when, how),
-            Interrupt::Service(failure) => words::of_service(failure),
+            Interrupt::Cancelled => reasons::cancelled(when),
+            Interrupt::AgentStopped => reasons::broken(format!("the agent was stopped{when}")),
+            Interrupt::JobTimeout { limit, running } => reasons::job_timeout(when, *limit, running.as_deref()),
+            Interrupt::DiskLimit(how) => reasons::disk_limit(when, how),
+            Interrupt::Service(failure) => reasons::of_service(failure),
         }
     }
 }

@@ -8,20 +8,20 @@ use std::time::Duration;
 use job_specs::model::StepSpec;
 use protocol::attempt::{EventKind, StepOutcome, StepStatus};
 
-use super::doing::Doing;
+use super::activity::Activity;
 use super::folder::AttemptFolder;
 use super::hold;
 use super::images::{Images, Pulled, Pulls};
+use super::job_log::JobLog;
 use super::journal::Journal;
 use super::streams::Streams;
-use super::voice::Voice;
 use super::{AttemptContext, AttemptInput, Code, logins, own};
 use crate::build::built::{Builder, BuiltImages};
 use crate::checkout::{self, CheckoutError, ObjectsMount};
 use crate::engine::labels::Labels;
 use crate::engine::{ContainerId, ContainerPlan, EngineError, ImageWant, Network, NetworkId};
 use crate::logs::mask::Masker;
-use crate::sandbox::Standing;
+use crate::sandbox::AnchorHandle;
 use crate::{attempt::plan, engine};
 
 /// One attempt while it runs.
@@ -32,17 +32,17 @@ pub struct Job {
     pub masker: Arc<Masker>,
     pub folder: AttemptFolder,
     pub journal: Journal,
-    pub voice: Voice,
+    pub job_log: JobLog,
     pub images: Images,
     /// What it builds itself.
     pub built: BuiltImages,
     pub pulls: Arc<Pulls>,
     pub streams: Streams,
     /// What it is at besides its steps.
-    pub doing: Doing,
+    pub activity: Activity,
     /// The network of its sandbox, once it has one.
     pub network: OnceLock<NetworkId>,
-    /// An earlier life of the agent began this attempt.
+    /// The agent began this attempt before its restart.
     pub resumed: bool,
 }
 
@@ -51,16 +51,16 @@ pub struct Place {
     /// The anchor's network namespace.
     pub network: Network,
     /// The anchor, which must stand before a container in its namespace is started.
-    pub standing: Standing,
+    pub anchor_handle: AnchorHandle,
     /// The sandbox's labels.
     pub labels: Labels,
     /// Where the objects of the code's repository are, if it is one.
     pub objects: Vec<ObjectsMount>,
-    /// Containers of steps that an earlier life of the agent left, by step.
+    /// Containers of steps that the agent left before its restart, by step.
     pub found: BTreeMap<usize, Found>,
 }
 
-/// The container of a step that an earlier life of the agent left.
+/// The container of a step that the agent left before its restart.
 pub struct Found {
     /// Which.
     pub container: ContainerId,
@@ -176,7 +176,7 @@ impl Job {
 
     /// Tells that a phase begins or ends.
     pub fn phase(&self, phase: &str, begin: bool) {
-        self.doing.note(phase, begin);
+        self.activity.note(phase, begin);
         self.journal.tell_now(EventKind::Phase {
             phase: phase.to_owned(),
             begin,

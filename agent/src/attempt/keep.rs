@@ -9,12 +9,12 @@ use protocol::attempt::{ArtifactOutcome, AttemptResult, CacheOutcome, EventKind,
 use protocol::blobs::{Kept, Room};
 use tokio::task::spawn_blocking;
 
-use super::doing;
+use super::activity;
 use super::interrupt::Interrupts;
 use super::job::Job;
+use super::reasons::{self, bytes, span};
 use super::restore;
-use super::standing::{self, Standing};
-use super::words::{self, bytes, span};
+use super::run_state::{self, RunState};
 use crate::blobs::archive::{self, ByteWriter, Found, From, Globs, PackError, byte_pipe};
 use crate::blobs::{BlobError, Bytestream, NewArtifact};
 use crate::daemon::Backoff;
@@ -28,45 +28,45 @@ const TOLD: usize = 5;
 
 /// Keeps what the job wants kept; the result with what came of it.
 pub async fn keep(job: &Arc<Job>, interrupts: &Interrupts, result: AttemptResult) -> AttemptResult {
-    let standing = match result.verdict {
-        Verdict::Passed => Standing::Well,
-        Verdict::Failed | Verdict::TimedOut => Standing::Broken,
+    let run_state = match result.verdict {
+        Verdict::Passed => RunState::Passing,
+        Verdict::Failed | Verdict::TimedOut => RunState::Failing,
         Verdict::Errored | Verdict::Cancelled => return result,
     };
     let spec = &job.input.spec;
     let artifacts: Vec<&ArtifactSpec> = spec
         .artifacts
         .iter()
-        .filter(|artifact| standing::runs(artifact.when, standing))
+        .filter(|artifact| run_state::runs(artifact.when, run_state))
         .collect();
-    if standing == Standing::Broken {
+    if run_state == RunState::Failing {
         let left = spec.artifacts.iter().filter_map(ArtifactSpec::not_kept_of_failed);
-        left.for_each(|sentence| job.voice.say(sentence));
+        left.for_each(|sentence| job.job_log.say(sentence));
     }
-    if artifacts.is_empty() && (spec.caches.is_empty() || standing == Standing::Broken) {
+    if artifacts.is_empty() && (spec.caches.is_empty() || run_state == RunState::Failing) {
         return result;
     }
     job.phase("keep", true);
     let kept = tokio::select! {
-        kept = all(job, &artifacts, standing) => kept,
-        interrupt = interrupts.next(None) => Some(interrupt.result(&doing::after_steps(job))),
+        kept = all(job, &artifacts, run_state) => kept,
+        interrupt = interrupts.next(None) => Some(interrupt.result(&activity::after_steps(job))),
     };
     job.phase("keep", false);
-    match (standing, kept) {
-        (Standing::Well, Some(worse)) => worse,
-        (Standing::Broken, _) | (Standing::Well, None) => result,
+    match (run_state, kept) {
+        (RunState::Passing, Some(worse)) => worse,
+        (RunState::Failing, _) | (RunState::Passing, None) => result,
     }
 }
 
 /// What makes a job that went well go badly, if anything does.
-async fn all(job: &Arc<Job>, artifacts: &[&ArtifactSpec], standing: Standing) -> Option<AttemptResult> {
+async fn all(job: &Arc<Job>, artifacts: &[&ArtifactSpec], run_state: RunState) -> Option<AttemptResult> {
     let mut worse = None;
     for spec in artifacts {
         if job.journal.artifact(&spec.name).is_none() {
             worse = worse.or(artifact(job, spec).await);
         }
     }
-    if worse.is_none() && standing == Standing::Well {
+    if worse.is_none() && run_state == RunState::Passing {
         for (index, spec) in job.input.spec.caches.iter().enumerate() {
             cache(job, index, spec).await;
         }
@@ -96,7 +96,7 @@ async fn artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Option<AttemptResult> 
     let (name, kept) = (&spec.name, keep_artifact(job, spec).await);
     let (outcome, worse) = match kept {
         Ok(None) => {
-            job.voice.say(format!(
+            job.job_log.say(format!(
                 "warning: artifact {name}: no file matches its paths; nothing is kept"
             ));
             (ArtifactOutcome::Empty, None)
@@ -107,7 +107,7 @@ async fn artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Option<AttemptResult> 
             let place = place
                 .map(|folder| format!(" in {}", folder.display()))
                 .unwrap_or_default();
-            job.voice
+            job.job_log
                 .say(format!("artifact {name}: {files} {noun}, {}{place}", bytes(kept.bytes)));
             let outcome = ArtifactOutcome::Kept {
                 files,
@@ -118,11 +118,11 @@ async fn artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Option<AttemptResult> 
         }
         Err(not_kept) => {
             let sentence = format!("artifact `{name}` cannot be kept: {}", not_kept.why());
-            job.voice.say(&sentence);
+            job.job_log.say(&sentence);
             let why = not_kept.why().to_owned();
             let worse = match not_kept {
                 NotKept::Users(_) => AttemptResult::because(Verdict::Failed, ReasonCode::ArtifactNotKept, sentence),
-                NotKept::Ours(_) => words::broken(sentence),
+                NotKept::Ours(_) => reasons::broken(sentence),
             };
             (ArtifactOutcome::Lost { why }, Some(worse))
         }
@@ -191,13 +191,13 @@ async fn cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) {
     };
     let outcome = match kept {
         Ok(None) => {
-            job.voice.say(format!(
+            job.job_log.say(format!(
                 "warning: cache {key}: none of its paths has a file; nothing is kept"
             ));
             return;
         }
         Ok(Some(kept)) => {
-            job.voice.say(format!(
+            job.job_log.say(format!(
                 "cache {key}: saved ({} in {})",
                 bytes(kept.bytes),
                 span(begin.elapsed())
@@ -209,7 +209,7 @@ async fn cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) {
         }
         Err(not_kept) => {
             let why = not_kept.why().to_owned();
-            job.voice.say(format!("cache {key}: not saved: {why}"));
+            job.job_log.say(format!("cache {key}: not saved: {why}"));
             CacheOutcome::Trouble { why }
         }
     };
@@ -246,14 +246,14 @@ async fn look(sources: Vec<From>) -> Result<(Vec<From>, Found), NotKept> {
 /// A glob that matches nothing is mostly a mistake.
 fn say_what_is_missing(job: &Job, of: &str, found: &Found) {
     for nothing in found.nothing.iter().take(TOLD) {
-        job.voice.say(format!("warning: {of}: nothing matches `{nothing}`"));
+        job.job_log.say(format!("warning: {of}: nothing matches `{nothing}`"));
     }
     for left_out in found.left_out.iter().take(TOLD) {
-        job.voice.say(format!("warning: {of}: {left_out}; it is left out"));
+        job.job_log.say(format!("warning: {of}: {left_out}; it is left out"));
     }
     let more = found.left_out.len().saturating_sub(TOLD) + found.nothing.len().saturating_sub(TOLD);
     if more > 0 {
-        job.voice.say(format!("warning: {of}: and {more} more of these"));
+        job.job_log.say(format!("warning: {of}: and {more} more of these"));
     }
 }
 

@@ -3,40 +3,40 @@
 //! share it.
 //!
 //! # Layout
-//! [`run`] the whole of it · `conduct` what happens in which order · `ground` what steps stand on: sandbox, code,
-//! services · `held` steps started ahead · [`hold`] what stays after a failure · `step` one step · `interrupt` what
-//! ends a job from outside · `standing`, `plan`, `trust`, `words` pure decisions · `restore`, `keep` caches and
+//! [`run`] the whole of it · `phases` what happens in which order · `prepare` what steps run on: sandbox, code,
+//! services · `prestart` steps started ahead · [`hold`] what stays after a failure · `step` one step · `interrupt` what
+//! ends a job from outside · `run_state`, `plan`, `trust`, `reasons` pure decisions · `restore`, `keep` caches and
 //! artifacts · `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `reports` what tests said ·
-//! `streams`, [`spool`] logs on their way · `images`, `voice` progress · `image` steps that build one · `own` what
+//! `streams`, [`spool`] logs on their way · `images`, `job_log` progress · `image` steps that build one · `own` what
 //! names such images · `logins` who asks registries.
 
-mod conduct;
+mod activity;
 mod disk_use;
-mod doing;
 pub mod folder;
-pub(crate) mod ground;
-mod held;
 pub mod hold;
 mod image;
 mod images;
 mod interrupt;
 mod job;
+pub(crate) mod job_log;
 pub mod journal;
 mod keep;
 mod logins;
 pub mod outputs;
 mod own;
+mod phases;
 pub(crate) mod plan;
+pub(crate) mod prepare;
+mod prestart;
+pub mod reasons;
 mod reports;
 mod restore;
+mod run_state;
 mod services;
 pub mod spool;
-mod standing;
 mod step;
 mod streams;
 pub(crate) mod trust;
-pub(crate) mod voice;
-pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -57,15 +57,15 @@ use crate::checkout::Mirrors;
 use crate::engine::{Engine, Who};
 use crate::logs::mask::Masker;
 use crate::sandbox::Pool;
-use doing::Doing;
+use activity::Activity;
 use folder::{AttemptFolder, Ended};
 use hold::{HoldEnd, Holds};
 use images::{Images, Pulls};
 use job::Job;
+use job_log::JobLog;
 use journal::Journal;
 use outputs::Outputs;
 use streams::Streams;
-use voice::Voice;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -186,9 +186,9 @@ pub async fn run(context: &AttemptContext, input: AttemptInput, outlet: Outlet, 
         return replay(context, &input.attempt, &folder, ended, outlet);
     }
     match open(context, input, folder, outlet).await {
-        Ok(job) => conduct::run(job, cancel).await,
+        Ok(job) => phases::run(job, cancel).await,
         Err(error) => Over {
-            result: words::broken(format!(
+            result: reasons::broken(format!(
                 "the agent cannot keep the attempt's folder: {}",
                 crate::disk::told(&error, &context.attempts)
             )),
@@ -199,7 +199,7 @@ pub async fn run(context: &AttemptContext, input: AttemptInput, outlet: Outlet, 
     }
 }
 
-/// Ends what an earlier life of the agent left of this attempt in the engine, without a result: it is over, or not ours
+/// Ends what the agent left before its restart of this attempt in the engine, without a result: it is over, or not ours
 /// any more. One that is held stays for its time.
 pub async fn abandon(context: &AttemptContext, attempt: &AttemptId) {
     let kept = context.engine.keep(crate::engine::Owner::Attempt(attempt.0.clone()));
@@ -210,7 +210,7 @@ pub async fn abandon(context: &AttemptContext, attempt: &AttemptId) {
         let sandbox = context.pool.adopt(attempt.as_str()).await;
         return context.holds.leave_behind((kept, sandbox));
     }
-    ground::remove_left(context, attempt).await;
+    prepare::remove_left(context, attempt).await;
 }
 
 async fn open(
@@ -223,8 +223,8 @@ async fn open(
     restore::make_folders(&folder, &input.spec)?;
     let masker = Arc::new(input.masker());
     let journal = Journal::open(&folder.events(), masker.clone(), outlet.events)?;
-    let voice = Voice::open(&folder.log(&StreamId::job()))?;
-    let pulls = Pulls::new(journal.clone(), voice.clone());
+    let job_log = JobLog::open(&folder.log(&StreamId::job()))?;
+    let pulls = Pulls::new(journal.clone(), job_log.clone());
     let steps = input
         .spec
         .steps
@@ -242,15 +242,15 @@ async fn open(
         input,
         masker,
         journal,
-        voice,
+        job_log,
         pulls,
         streams: Streams::new(folder.clone(), outlet.streams),
-        doing: Doing::default(),
+        activity: Activity::default(),
         folder,
     }))
 }
 
-/// The attempt ended in an earlier life of the agent: tells it again and removes what is left.
+/// The attempt ended before a restart of the agent: tells it again and removes what is left.
 fn replay(context: &AttemptContext, attempt: &AttemptId, folder: &AttemptFolder, ended: Ended, outlet: Outlet) -> Over {
     if let Err(error) = Journal::open(&folder.events(), Arc::default(), outlet.events) {
         tracing::warn!(%error, attempt.id = %attempt, "the journal of an ended attempt cannot be read");

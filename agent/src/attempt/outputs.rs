@@ -77,23 +77,23 @@ pub fn take(job: &Job, index: usize) {
         Ok(None) => return,
         Ok(Some(bytes)) => parse(&String::from_utf8_lossy(&bytes)),
         Err(error) => {
-            job.voice
+            job.job_log
                 .say(format!("outputs of step `{name}` are not taken: {error}"));
             return;
         }
     };
     for remark in &parsed.remarks {
-        job.voice.say(format!("outputs of step `{name}`, {remark}"));
+        job.job_log.say(format!("outputs of step `{name}`, {remark}"));
     }
     let mut all = job.outputs();
     let masker = &job.masker;
     for (output, value) in parsed.values {
         if masker.finds_in(value.as_bytes()) {
-            job.voice.say(format!(
+            job.job_log.say(format!(
                 "output `{output}` of step `{name}` holds a secret and is not kept; outputs can be seen by everybody"
             ));
         } else if size(&all) + output.len() + value.len() > MAX_ALL {
-            job.voice.say(format!(
+            job.job_log.say(format!(
                 "output `{output}` of step `{name}` is not kept: the outputs of a job may have {MAX_ALL} bytes together"
             ));
         } else {
@@ -102,7 +102,7 @@ pub fn take(job: &Job, index: usize) {
     }
     if let Err(error) = job.keep_outputs(&all) {
         tracing::error!(%error, attempt.id = %job.input.attempt, "cannot keep the outputs of a job");
-        job.voice.say(format!("outputs of step `{name}` are lost: {error}"));
+        job.job_log.say(format!("outputs of step `{name}` are lost: {error}"));
     }
 }
 

@@ -1,5 +1,5 @@
 //! Which names of images in a job mean an image that the job itself builds: the tag of an earlier step, the image of a
-//! service with `build`. Such names mean nothing to the engine. Pure, but for what an earlier life of the agent left.
+//! service with `build`. Such names mean nothing to the engine. Pure, but for what the agent left before its restart.
 
 use std::collections::{BTreeMap, BTreeSet};
 

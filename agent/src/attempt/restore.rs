@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::folder::AttemptFolder;
 use super::job::Job;
 use super::plan::WORKSPACE;
-use super::words::{self, bytes, span};
+use super::reasons::{self, bytes, span};
 use crate::blobs::archive::{self, ByteReader, From, Into, Limits, Links, Modes, Rules, Unpacked};
 use crate::blobs::{BlobError, Blobs};
 use crate::engine::plan::{Access, Bind};
@@ -141,7 +141,7 @@ pub async fn all(
     let (_, late) = tokio::join!(early, late);
     late?;
     let noted = job.folder.set_restored();
-    noted.map_err(|error| words::broken(format!("the agent cannot write to its data folder: {error}")))?;
+    noted.map_err(|error| reasons::broken(format!("the agent cannot write to its data folder: {error}")))?;
     job.phase("restore", false);
     Ok(())
 }
@@ -163,7 +163,7 @@ async fn cache(job: &Arc<Job>, stop: &CancellationToken, index: usize) {
         Err(why) => CacheOutcome::Trouble { why },
     };
     let key = &spec.key;
-    job.voice.say(match &outcome {
+    job.job_log.say(match &outcome {
         CacheOutcome::Restored {
             from,
             bytes: count,
@@ -244,7 +244,7 @@ async fn artifacts(job: &Arc<Job>, stop: &CancellationToken) -> Result<(), Attem
             Ok(needed) => break needed,
             Err(BlobError::Away(_)) if tries < TRIES && !stop.is_cancelled() => wait(&mut tries).await,
             Err(error) => {
-                return Err(words::broken(format!(
+                return Err(reasons::broken(format!(
                     "the artifacts of needed jobs cannot be had: {error}"
                 )));
             }
@@ -253,7 +253,7 @@ async fn artifacts(job: &Arc<Job>, stop: &CancellationToken) -> Result<(), Attem
     for need in job.input.spec.needs.iter().filter(|need| need.artifacts) {
         let has_some = needed.iter().any(|artifact| is_of(&artifact.job, &need.job));
         if !has_some {
-            job.voice.say(format!("needs {}: it has no artifacts", need.job));
+            job.job_log.say(format!("needs {}: it has no artifacts", need.job));
         }
     }
     for artifact in needed {
@@ -290,7 +290,7 @@ async fn bring_artifact(
             Ok(unpacked) => {
                 let (of, name, took) = (&artifact.job, &artifact.name, span(begin.elapsed()));
                 let size = bytes(unpacked.bytes);
-                job.voice.say(format!(
+                job.job_log.say(format!(
                     "artifact {name} of {of}: {} files ({size} in {took})",
                     unpacked.files
                 ));
@@ -299,7 +299,7 @@ async fn bring_artifact(
             Err(BlobError::Away(_)) if tries < TRIES && !stop.is_cancelled() => wait(&mut tries).await,
             Err(error) => {
                 let (of, name) = (&artifact.job, &artifact.name);
-                return Err(words::broken(format!(
+                return Err(reasons::broken(format!(
                     "the artifact `{name}` of {of} cannot be unpacked: {error}"
                 )));
             }

@@ -10,7 +10,7 @@ use protocol::ids::StreamId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::job::Job;
-use super::{logins, words};
+use super::{logins, reasons};
 use crate::engine::labels;
 use crate::gate::{self, GateClient};
 use crate::sandbox::Sandbox;
@@ -27,7 +27,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// Starts them, or goes on with those of an earlier life. `None`: the job has none.
+    /// Starts them, or goes on with those from before a restart. `None`: the job has none.
     /// `code` says where the workspace is once it is complete.
     pub async fn start(job: &Arc<Job>, sandbox: &Sandbox, code: Workspace) -> Option<Services> {
         let specs = &job.input.spec.services;
@@ -152,20 +152,21 @@ fn note(job: &Job, event: StackEvent) {
             probe,
             warning,
         } => {
-            let after = words::span(Duration::from_millis(*after_ms));
-            job.voice
+            let after = reasons::span(Duration::from_millis(*after_ms));
+            job.job_log
                 .say(format!("service {name} is ready after {after} ({probe})"));
             if let Some(warning) = warning {
-                job.voice.say(format!("warning: service {name}: {warning}"));
+                job.job_log.say(format!("warning: service {name}: {warning}"));
             }
         }
         ServiceState::Unhealthy { output } => {
-            job.voice.say(format!("service {name} is unhealthy: {}", output.trim()));
+            job.job_log
+                .say(format!("service {name} is unhealthy: {}", output.trim()));
         }
-        ServiceState::Pulling if is_built => job.voice.say(format!("building the image of service {name}")),
+        ServiceState::Pulling if is_built => job.job_log.say(format!("building the image of service {name}")),
         ServiceState::Exited {
             warning: Some(warning), ..
-        } => job.voice.say(format!("warning: service {name}: {warning}")),
+        } => job.job_log.say(format!("warning: service {name}: {warning}")),
         ServiceState::Exited { .. } | ServiceState::Pulling | ServiceState::Stopped => {}
         ServiceState::Starting | ServiceState::Running => {
             if let Some(image) = image {
@@ -179,9 +180,9 @@ fn note(job: &Job, event: StackEvent) {
 
 /// Says in the job's log what a service died of, with the last lines of its own.
 pub fn tell_death(job: &Job, failure: &StackFailure) {
-    job.voice.say(failure.sentence());
+    job.job_log.say(failure.sentence());
     for line in &failure.last_lines {
-        job.voice.say(format!("  {} | {line}", failure.service));
+        job.job_log.say(format!("  {} | {line}", failure.service));
     }
 }
 

@@ -183,7 +183,7 @@ impl Source {
             let before = records.len();
             let text = format!(
                 "This log is larger than {}: what comes after that is left out.",
-                super::words::bytes(most)
+                super::reasons::bytes(most)
             );
             self.lines.cut_off(&text, records);
             self.keep(records, before, base);
@@ -236,14 +236,14 @@ fn whole_records(bytes: &[u8], most: usize) -> usize {
 mod tests {
     use std::fs;
 
-    use protocol::record::{Record, Source as Voice};
+    use protocol::record::{Record, Source as Stream};
 
     use super::*;
 
     fn chunk(text: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
         let record = Record {
-            source: Voice::Stdout,
+            source: Stream::Stdout,
             at: 7,
             continues: false,
             bytes: text.as_bytes(),

@@ -6,11 +6,11 @@ use job_specs::model::StepAction;
 use protocol::attempt::{AttemptResult, EventKind, Micros, StepOutcome, StepStatus};
 use protocol::ids::StreamId;
 
-use super::held::HeldStep;
 use super::interrupt::{Interrupt, Interrupts, rest_of};
 use super::job::Job;
-use super::words::{self, StepEnd};
-use super::{doing, journal, outputs, plan};
+use super::prestart::HeldStep;
+use super::reasons::{self, StepEnd};
+use super::{activity, journal, outputs, plan};
 use crate::disk;
 use crate::gate::{ExitStatus, GateError, GatePhase};
 use crate::stack::Stack;
@@ -42,22 +42,25 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
     };
     let over = match over {
         End::Exited(status) => {
-            let end = words::of_exit(step, &status, job.memory_limit());
+            let end = reasons::of_exit(step, &status, job.memory_limit());
             StepOver::Ended(end, status.ended_us)
         }
         End::Lost(error) => StepOver::Ended(lost(job, index, held, &error).await, journal::now()),
         End::TimedOut(limit) => {
-            job.voice
-                .say(format!("step `{}` is stopped after {}", step.name, words::span(limit)));
+            job.job_log.say(format!(
+                "step `{}` is stopped after {}",
+                step.name,
+                reasons::span(limit)
+            ));
             let running = running_command(job, index, held).await;
             let status = stop(job, held).await;
             match &status {
                 Some(status) if was_in_time(status, limit) => {
-                    let end = words::of_exit(step, status, job.memory_limit());
+                    let end = reasons::of_exit(step, status, job.memory_limit());
                     StepOver::Ended(end, status.ended_us)
                 }
                 _ => {
-                    let (word, failure) = words::step_timeout(step, limit, running.as_deref());
+                    let (word, failure) = reasons::step_timeout(step, limit, running.as_deref());
                     let end = StepEnd {
                         outcome: stopped(status, word, &failure),
                         failure: Some(failure),
@@ -67,7 +70,7 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
             }
         }
         End::DiskFull => {
-            let failure = words::broken(format!(
+            let failure = reasons::broken(format!(
                 "step `{}` was stopped: {}",
                 step.name,
                 disk::full_at(job.folder.path())
@@ -81,7 +84,7 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
                 *running = running_command(job, index, held).await;
             }
             let status = stop(job, held).await;
-            let mut outcome = stopped(status, word_of(&interrupt), &interrupt.result(&doing::in_step(step)));
+            let mut outcome = stopped(status, word_of(&interrupt), &interrupt.result(&activity::in_step(step)));
             outcome.tries = job.journal.tries(index);
             job.finish_step(index, journal::now(), outcome);
             StepOver::Interrupted(interrupt)
@@ -175,7 +178,7 @@ async fn stop(job: &Job, held: &HeldStep) -> Option<ExitStatus> {
 /// The outcome of a step that was stopped, with the figures that it left.
 fn stopped(status: Option<ExitStatus>, word: StepStatus, result: &AttemptResult) -> StepOutcome {
     let reason = result.reason.as_ref().map(|reason| reason.sentence.clone());
-    let mut outcome = words::without_run(word, reason);
+    let mut outcome = reasons::without_run(word, reason);
     if let Some(status) = status {
         outcome.exit_code = status.exit_code;
         outcome.signal = status.signal;
@@ -201,7 +204,7 @@ async fn lost(job: &Job, index: usize, held: &HeldStep, error: &GateError) -> St
                 oom: true,
                 ..ExitStatus::default()
             };
-            words::of_exit(step, &status, job.memory_limit())
+            reasons::of_exit(step, &status, job.memory_limit())
         }
         _ => broken(&step.name, &error.to_string()),
     }
@@ -209,7 +212,7 @@ async fn lost(job: &Job, index: usize, held: &HeldStep, error: &GateError) -> St
 
 /// A step that we lost.
 pub fn broken(name: &str, why: &str) -> StepEnd {
-    let failure = words::broken(format!("step `{name}` was lost: {why}"));
+    let failure = reasons::broken(format!("step `{name}` was lost: {why}"));
     let outcome = stopped(None, StepStatus::Failed, &failure);
     StepEnd {
         outcome,

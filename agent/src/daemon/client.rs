@@ -58,7 +58,7 @@ pub struct Coordinator {
 }
 
 /// The way between a shell and the coordinator.
-pub type ShellRoad = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub type ShellSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A part of a log.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ impl Coordinator {
     }
 
     /// Opens the way between a shell and whoever asked for it.
-    pub async fn shell(&self, id: &str) -> Result<ShellRoad, CallError> {
+    pub async fn shell(&self, id: &str) -> Result<ShellSocket, CallError> {
         let url = format!("{}/agent/v1/shells/{id}", self.url);
         let url = url.replacen("http", "ws", 1);
         let broken = |error: &dyn std::fmt::Display| CallError::Away(error.to_string());
@@ -156,7 +156,7 @@ impl Coordinator {
         let token = header::HeaderValue::try_from(token).map_err(|error| broken(&error))?;
         request.headers_mut().insert(header::AUTHORIZATION, token);
         match tokio::time::timeout(CONNECT_TAKES, tokio_tungstenite::connect_async(request)).await {
-            Ok(Ok((road, _))) => Ok(road),
+            Ok(Ok((socket, _))) => Ok(socket),
             Ok(Err(tungstenite::Error::Http(answer))) => {
                 Err(refusal(answer.status(), answer.body().as_deref().unwrap_or_default()))
             }

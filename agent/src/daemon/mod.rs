@@ -2,21 +2,21 @@
 //! on with what it finds in its data folder.
 //!
 //! # Layout
-//! [`run`] start and end · `office` the loop of polls · `desk` what is in hand, pure · `work` one lease · `report` its
-//! events · `ship` its logs · `shells` people in it · `records` what is written down · `client`, `backoff` the calls ·
+//! [`run`] start and end · `poll_loop` the loop of polls · `work_table` what is in hand, pure · `work` one lease · `report` its
+//! events · `upload` its logs · `shells` people in it · `records` what is written down · `client`, `backoff` the calls ·
 //! `plaintext` to whom without TLS.
 
 mod backoff;
 pub(crate) mod client;
-mod desk;
-mod office;
 mod plaintext;
+mod poll_loop;
 mod records;
 mod report;
 mod shells;
-mod ship;
 mod test_reports;
+mod upload;
 mod work;
+mod work_table;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -40,11 +40,11 @@ use crate::logs::tail::Watcher;
 use crate::sandbox::{Pool, PoolConfig};
 pub(crate) use backoff::Backoff;
 use client::Coordinator;
-use desk::{Desk, Once};
-use office::Office;
 pub use plaintext::{InTheClear, Plaintext};
+use poll_loop::PollLoop;
 use shells::Masks;
-use work::Shop;
+use work::AgentContext;
+use work_table::{Once, WorkTable};
 
 /// How an agent runs.
 #[derive(Debug, Clone)]
@@ -115,7 +115,7 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
         shutdown: stop.now.child_token(),
         holds: Holds::limited(config.holds),
     };
-    let shop = Shop {
+    let agent = AgentContext {
         coordinator,
         context,
         watcher: Watcher::new(),
@@ -123,8 +123,8 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
         news,
     };
     let once = if config.once { Once::Yes } else { Once::No };
-    let desk = Desk::new(config.slots, once, left);
-    let ended = Office::new(config, shop, desk, kept).open(hears, &stop).await;
+    let work_table = WorkTable::new(config.slots, once, left);
+    let ended = PollLoop::new(config, agent, work_table, kept).open(hears, &stop).await;
     pool.stop().await;
     sweep_last(&engine, &attempts).await;
     engine.lower_firewall().await;
@@ -178,7 +178,7 @@ pub async fn enrol(
     Ok(coordinator.enrol(code, (name, labels)).await?)
 }
 
-/// What is left of an earlier life is not swept until the coordinator has said whose it is.
+/// What is left from before a restart is not swept until the coordinator has said whose it is.
 fn keep(engine: &Engine, left: &[Held]) -> BTreeMap<String, Kept> {
     let kept = left.iter().map(|held| {
         let attempt = held.attempt.0.clone();

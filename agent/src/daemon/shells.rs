@@ -1,4 +1,4 @@
-//! Shells that the coordinator asks for: the agent opens the road back to it, finds the container, and lets a session
+//! Shells that the coordinator asks for: the agent opens the socket back to it, finds the container, and lets a session
 //! run between the two.
 
 use std::collections::BTreeMap;
@@ -15,15 +15,15 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::client::ShellRoad;
+use super::client::ShellSocket;
 use super::records;
-use super::work::{self, Shop};
+use super::work::{self, AgentContext};
 use crate::attempt::AttemptInput;
 use crate::attempt::folder::AttemptFolder;
-use crate::attempt::voice::Voice;
+use crate::attempt::job_log::JobLog;
 use crate::logs::mask::Masker;
 use crate::shell::session::Typed;
-use crate::shell::{NoRoom, Session, SessionEnd, room};
+use crate::shell::{NoShellTarget, Session, SessionEnd, target};
 
 /// The last output may take so long to be taken.
 const LAST_BYTES: Duration = Duration::from_secs(5);
@@ -36,28 +36,28 @@ const LOOKS: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Opens a shell, to its end.
-pub async fn open(shop: Shop, call: ShellCall) {
-    let mut road = match shop.coordinator.shell(&call.id).await {
-        Ok(road) => road,
+pub async fn open(agent: AgentContext, call: ShellCall) {
+    let mut socket = match agent.coordinator.shell(&call.id).await {
+        Ok(socket) => socket,
         Err(error) => {
             tracing::warn!(attempt.id = %call.attempt, %error, "a shell cannot be brought to the coordinator");
             return;
         }
     };
-    let last_word = match enter(&shop, &call).await {
+    let last_word = match enter(&agent, &call).await {
         Ok((session, place)) => {
             tracing::info!(attempt.id = %call.attempt, by = call.by, place, "a shell is opened");
-            let _visit = shop.context.holds.enter(&call.attempt);
-            say(&mut road, &ShellWord::Ready { place: place.clone() }).await;
-            let end = carry(&shop, session, &mut road).await;
+            let _visit = agent.context.holds.enter(&call.attempt);
+            say(&mut socket, &ShellWord::Ready { place: place.clone() }).await;
+            let end = carry(&agent, session, &mut socket).await;
             tracing::info!(attempt.id = %call.attempt, by = call.by, place, ?end, "a shell is closed");
             last_word(end)
         }
-        Err(NoRoom(message)) => ShellWord::Failed { message },
+        Err(NoShellTarget(message)) => ShellWord::Failed { message },
     };
-    say(&mut road, &last_word).await;
+    say(&mut socket, &last_word).await;
     // The coordinator may have closed it already.
-    let _ = road.close(None).await;
+    let _ = socket.close(None).await;
 }
 
 fn last_word(end: SessionEnd) -> ShellWord {
@@ -71,21 +71,21 @@ fn last_word(end: SessionEnd) -> ShellWord {
 }
 
 /// Finds the container and starts the command; where that is, for people.
-async fn enter(shop: &Shop, call: &ShellCall) -> Result<(Session, String), NoRoom> {
-    let folder = AttemptFolder::of(&shop.context.attempts, &call.attempt);
-    let gone = || NoRoom("the job is over and nothing of it is left on its agent".into());
+async fn enter(agent: &AgentContext, call: &ShellCall) -> Result<(Session, String), NoShellTarget> {
+    let folder = AttemptFolder::of(&agent.context.attempts, &call.attempt);
+    let gone = || NoShellTarget("the job is over and nothing of it is left on its agent".into());
     let lease = records::read(&folder).ok_or_else(gone)?;
     let held = Held {
         attempt: lease.attempt.clone(),
         epoch: lease.epoch,
         resume: false,
     };
-    let input: AttemptInput = work::input(shop, &held, lease);
-    let masker = shop.masks.of(&call.attempt);
+    let input: AttemptInput = work::input(agent, &held, lease);
+    let masker = agent.masks.of(&call.attempt);
     for look in 1.. {
-        let room = room::find(&shop.context, &input, &call.place).await?;
+        let room = target::find(&agent.context, &input, &call.place).await?;
         let place = room.place.clone();
-        let engine = &shop.context.engine;
+        let engine = &agent.context.engine;
         match Session::start(engine, room, &call.command, call.terminal, masker.clone()).await {
             Ok(session) => {
                 note(&folder, call, &place);
@@ -93,10 +93,10 @@ async fn enter(shop: &Shop, call: &ShellCall) -> Result<(Session, String), NoRoo
             }
             // The step is over and the container that is held in its place is just being made.
             Err(error) if error.is_not_running() && folder.ended().is_some() && look < LOOKS => sleep(PAUSE).await,
-            Err(error) => return Err(NoRoom(format!("{place} cannot be entered: {error}"))),
+            Err(error) => return Err(NoShellTarget(format!("{place} cannot be entered: {error}"))),
         }
     }
-    Err(NoRoom("the job is over".into()))
+    Err(NoShellTarget("the job is over".into()))
 }
 
 /// Says in the job's log who came in.
@@ -105,17 +105,17 @@ fn note(folder: &AttemptFolder, call: &ShellCall, place: &str) {
         return;
     }
     let remark = format!("shell opened by {} in {place}", call.by);
-    let said = Voice::open(&folder.log(&StreamId::job())).map(|voice| voice.say(remark));
+    let said = JobLog::open(&folder.log(&StreamId::job())).map(|job_log| job_log.say(remark));
     if let Err(error) = said {
         tracing::warn!(%error, attempt.id = %call.attempt, "a shell cannot be noted in its job's log");
     }
 }
 
-/// Copies between the session and the road until one of them ends.
-async fn carry(shop: &Shop, session: Session, road: &mut ShellRoad) -> SessionEnd {
+/// Copies between the session and the socket until one of them ends.
+async fn carry(agent: &AgentContext, session: Session, socket: &mut ShellSocket) -> SessionEnd {
     let (typed, hears) = mpsc::channel(WAITING);
     let (shown, mut shows) = mpsc::channel::<Bytes>(WAITING);
-    let (mut to_person, mut from_person) = road.split();
+    let (mut to_person, mut from_person) = socket.split();
     let mut reads = pin!(async move {
         while let Some(Ok(message)) = from_person.next().await {
             if let Some(what) = typed_of(message)
@@ -139,7 +139,7 @@ async fn carry(shop: &Shop, session: Session, road: &mut ShellRoad) -> SessionEn
             end = &mut run => break end,
             () = &mut reads, if !is_read => is_read = true,
             () = &mut prints, if !is_printed => is_printed = true,
-            () = shop.context.shutdown.cancelled() => break SessionEnd::Broken("the agent is stopped".into()),
+            () = agent.context.shutdown.cancelled() => break SessionEnd::Broken("the agent is stopped".into()),
         }
     };
     // What it printed last is still on its way.
@@ -163,9 +163,9 @@ fn typed_of(message: Message) -> Option<Typed> {
 }
 
 /// Whoever is not there any more need not hear it: the next read says so.
-async fn say(road: &mut ShellRoad, word: &ShellWord) {
+async fn say(socket: &mut ShellSocket, word: &ShellWord) {
     let text = serde_json::to_string(word).expect("a word is plain data");
-    if let Err(error) = road.send(Message::text(text)).await {
+    if let Err(error) = socket.send(Message::text(text)).await {
         tracing::debug!(%error, "a word about a shell came too late");
     }
 }

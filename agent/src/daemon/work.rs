@@ -17,10 +17,10 @@ use super::client::{CallError, Coordinator};
 use super::records;
 use super::report::Report;
 use super::shells::Masks;
-use super::ship::Shipping;
 use super::test_reports;
+use super::upload::LogUploads;
 use crate::attempt::folder::AttemptFolder;
-use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over, words};
+use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over, reasons};
 use crate::blobs::{Blobs, Remote};
 use crate::logs::tail::Watcher;
 
@@ -29,7 +29,7 @@ const LAST_WORDS: Duration = Duration::from_secs(4);
 
 /// What all work of an agent shares.
 #[derive(Clone)]
-pub struct Shop {
+pub struct AgentContext {
     /// Where leases come from.
     pub coordinator: Coordinator,
     /// What attempts need.
@@ -82,14 +82,14 @@ enum Telling {
 }
 
 /// Does the work of a lease, to the end.
-pub async fn run(shop: Shop, lease: Lease, signals: Signals) {
+pub async fn run(agent: AgentContext, lease: Lease, signals: Signals) {
     let attempt = lease.attempt.clone();
-    let folder = AttemptFolder::of(&shop.context.attempts, &attempt);
-    let (telling, over) = run_and_tell(&shop, &folder, lease, &signals).await;
-    let told = |stage| shop.tell(&attempt, stage);
+    let folder = AttemptFolder::of(&agent.context.attempts, &attempt);
+    let (telling, over) = run_and_tell(&agent, &folder, lease, &signals).await;
+    let told = |stage| agent.tell(&attempt, stage);
     told(WorkStage::Told);
     if matches!(telling, Telling::Unwanted(_)) {
-        shop.context.holds.release(&attempt);
+        agent.context.holds.release(&attempt);
     }
     if let Err(broken) = over.removal.await {
         tracing::error!(attempt.id = %attempt, %broken, "the removal of an attempt's containers broke; the sweep goes on");
@@ -106,21 +106,21 @@ pub async fn run(shop: Shop, lease: Lease, signals: Signals) {
             remove(&folder).await;
         }
     }
-    shop.masks.remove(&attempt);
+    agent.masks.remove(&attempt);
     told(WorkStage::Gone);
 }
 
-/// Removes what an earlier life of the agent left of an attempt that is not ours any more.
-pub async fn abandon(shop: Shop, attempt: AttemptId) {
-    attempt::abandon(&shop.context, &attempt).await;
-    let folder = AttemptFolder::of(&shop.context.attempts, &attempt);
+/// Removes what the agent left before its restart of an attempt that is not ours any more.
+pub async fn abandon(agent: AgentContext, attempt: AttemptId) {
+    attempt::abandon(&agent.context, &attempt).await;
+    let folder = AttemptFolder::of(&agent.context.attempts, &attempt);
     if folder.held().is_none() {
         remove(&folder).await;
     }
-    shop.tell(&attempt, WorkStage::Gone);
+    agent.tell(&attempt, WorkStage::Gone);
 }
 
-impl Shop {
+impl AgentContext {
     fn tell(&self, attempt: &AttemptId, stage: WorkStage) {
         let news = WorkNews {
             attempt: attempt.clone(),
@@ -132,20 +132,25 @@ impl Shop {
     }
 }
 
-async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals: &Signals) -> (Telling, Over) {
+async fn run_and_tell(
+    agent: &AgentContext,
+    folder: &AttemptFolder,
+    lease: Lease,
+    signals: &Signals,
+) -> (Telling, Over) {
     let held = Held {
         attempt: lease.attempt.clone(),
         epoch: lease.epoch,
         resume: false,
     };
     let (telling, over) = match records::write(folder, &lease) {
-        Ok(()) => run_told(shop, &held, input(shop, &held, lease), signals).await,
+        Ok(()) => run_told(agent, &held, input(agent, &held, lease), signals).await,
         Err(error) => {
             let over = Over {
-                result: words::broken(format!("the agent cannot write to its data folder: {error}")),
+                result: reasons::broken(format!("the agent cannot write to its data folder: {error}")),
                 outputs: Default::default(),
                 held_until: None,
-                removal: shop.context.tasks.spawn(async {}),
+                removal: agent.context.tasks.spawn(async {}),
             };
             (Telling::Told(Vec::new()), over)
         }
@@ -153,12 +158,12 @@ async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals
     match telling {
         Telling::Told(untold) => {
             let told = match folder.tests() {
-                Some(report) => tell_tests(shop, &held, report, signals).await,
+                Some(report) => tell_tests(agent, &held, report, signals).await,
                 None => None,
             };
             match told {
                 Some(ended) => (ended, over),
-                None => (finish(shop, &held, untold, &over, signals).await, over),
+                None => (finish(agent, &held, untold, &over, signals).await, over),
             }
         }
         other => (other, over),
@@ -166,37 +171,37 @@ async fn run_and_tell(shop: &Shop, folder: &AttemptFolder, lease: Lease, signals
 }
 
 /// Runs the attempt, and tells of it meanwhile. What cannot be told any more is not gone on with.
-async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signals) -> (Telling, Over) {
+async fn run_told(agent: &AgentContext, held: &Held, input: AttemptInput, signals: &Signals) -> (Telling, Over) {
     let (events, events_told) = mpsc::unbounded_channel();
     let (streams, streams_told) = mpsc::unbounded_channel();
     let ended = CancellationToken::new();
     let masker = Arc::new(input.masker());
-    shop.masks.add(&held.attempt, masker.clone());
+    agent.masks.add(&held.attempt, masker.clone());
     let report = Report {
-        coordinator: shop.coordinator.clone(),
+        coordinator: agent.coordinator.clone(),
         held: held.clone(),
         ended: ended.clone(),
     };
-    let shipping = Shipping {
-        coordinator: shop.coordinator.clone(),
+    let uploads = LogUploads {
+        coordinator: agent.coordinator.clone(),
         held: held.clone(),
         masker: masker.clone(),
-        watcher: shop.watcher.clone(),
-        log_limit: shop.context.engine.log_limit(),
+        watcher: agent.watcher.clone(),
+        log_limit: agent.context.engine.log_limit(),
         ended: ended.clone(),
     };
     let stop = signals.cancel.child_token();
     let run = async {
-        let over = attempt::run(&shop.context, input, Outlet { events, streams }, stop.clone()).await;
-        shop.tell(&held.attempt, WorkStage::Over);
+        let over = attempt::run(&agent.context, input, Outlet { events, streams }, stop.clone()).await;
+        agent.tell(&held.attempt, WorkStage::Over);
         ended.cancel();
         over
     };
     let tell = async {
-        let all = async { tokio::try_join!(report.run(events_told), shipping.run(streams_told)) };
+        let all = async { tokio::try_join!(report.run(events_told), uploads.run(streams_told)) };
         let telling = tokio::select! {
             told = all => told.map_or_else(Telling::Unwanted, |(untold, ())| Telling::Told(untold)),
-            telling = interruption(shop, signals) => telling,
+            telling = interruption(agent, signals) => telling,
         };
         if !matches!(telling, Telling::Told(_)) {
             stop.cancel();
@@ -209,10 +214,10 @@ async fn run_told(shop: &Shop, held: &Held, input: AttemptInput, signals: &Signa
 
 /// Tells what the test reports said; gives what ended that early. A coordinator that does not take them still gets the
 /// end.
-async fn tell_tests(shop: &Shop, held: &Held, report: TestReport, signals: &Signals) -> Option<Telling> {
+async fn tell_tests(agent: &AgentContext, held: &Held, report: TestReport, signals: &Signals) -> Option<Telling> {
     let told = tokio::select! {
-        told = test_reports::tell(&shop.coordinator, held, report) => told,
-        telling = interruption(shop, signals) => return Some(telling),
+        told = test_reports::tell(&agent.coordinator, held, report) => told,
+        telling = interruption(agent, signals) => return Some(telling),
     };
     match told {
         Ok(()) => None,
@@ -225,7 +230,13 @@ async fn tell_tests(shop: &Shop, held: &Held, report: TestReport, signals: &Sign
 }
 
 /// Tells the end until the coordinator has it or does not want it.
-async fn finish(shop: &Shop, held: &Held, events: Vec<AttemptEvent>, over: &Over, signals: &Signals) -> Telling {
+async fn finish(
+    agent: &AgentContext,
+    held: &Held,
+    events: Vec<AttemptEvent>,
+    over: &Over,
+    signals: &Signals,
+) -> Telling {
     let finish = Finish {
         epoch: held.epoch,
         events,
@@ -236,7 +247,7 @@ async fn finish(shop: &Shop, held: &Held, events: Vec<AttemptEvent>, over: &Over
     let mut backoff = Backoff::default();
     let tell = async {
         loop {
-            match shop.coordinator.finish(&held.attempt, &finish).await {
+            match agent.coordinator.finish(&held.attempt, &finish).await {
                 Ok(()) => return Telling::Told(Vec::new()),
                 Err(CallError::Away(why)) => {
                     tracing::debug!(attempt.id = %held.attempt, %why, "a result waits for the coordinator");
@@ -248,14 +259,14 @@ async fn finish(shop: &Shop, held: &Held, events: Vec<AttemptEvent>, over: &Over
     };
     tokio::select! {
         telling = tell => telling,
-        telling = interruption(shop, signals) => telling,
+        telling = interruption(agent, signals) => telling,
     }
 }
 
 /// What ends the telling before it is done.
-async fn interruption(shop: &Shop, signals: &Signals) -> Telling {
+async fn interruption(agent: &AgentContext, signals: &Signals) -> Telling {
     let last_words = async {
-        shop.context.shutdown.cancelled().await;
+        agent.context.shutdown.cancelled().await;
         sleep(LAST_WORDS).await;
     };
     tokio::select! {
@@ -265,7 +276,7 @@ async fn interruption(shop: &Shop, signals: &Signals) -> Telling {
 }
 
 /// What is to be run, as the lease says.
-pub fn input(shop: &Shop, held: &Held, lease: Lease) -> AttemptInput {
+pub fn input(agent: &AgentContext, held: &Held, lease: Lease) -> AttemptInput {
     AttemptInput {
         attempt: lease.attempt,
         number: lease.number,
@@ -275,7 +286,7 @@ pub fn input(shop: &Shop, held: &Held, lease: Lease) -> AttemptInput {
         env: lease.env,
         secrets: lease.secrets,
         trusted: lease.trusted,
-        blobs: Blobs::Coordinator(Remote::new(shop.coordinator.clone(), held.clone())),
+        blobs: Blobs::Coordinator(Remote::new(agent.coordinator.clone(), held.clone())),
     }
 }
 

@@ -118,7 +118,7 @@ fn hierarchies() -> Vec<PathBuf> {
     [PathBuf::from(ROOT)].into_iter().chain(below).collect()
 }
 
-/// Removes groups that this agent's earlier life left, and old ones of others. One in which something runs stays.
+/// Removes groups that this agent left before its restart, and old ones of others. One in which something runs stays.
 pub(super) fn remove_left_behind(agent: &str) {
     for hierarchy in hierarchies() {
         let groups = fs::read_dir(hierarchy.join(BUILDS)).into_iter().flatten().flatten();

@@ -122,7 +122,7 @@ impl Engine {
         &self.inner.config
     }
 
-    /// What the engine says of itself; asked when it is first needed, which is before any build: what an earlier life left
+    /// What the engine says of itself; asked when it is first needed, which is before any build: what was left before a restart
     /// of control groups goes then. `None`: it does not answer.
     pub(crate) async fn about(&self) -> Option<&About> {
         let ask = async || {

@@ -113,7 +113,7 @@ impl Engine {
         pushed
     }
 
-    /// Names that an earlier life of the agent gave away mean again what they meant before.
+    /// Names that the agent gave away before its restart mean again what they meant before.
     pub(crate) async fn take_names_back(&self) {
         let folder = self.inner.config.data.join(FOLDER);
         for note in std::fs::read_dir(folder).into_iter().flatten().flatten() {

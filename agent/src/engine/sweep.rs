@@ -91,7 +91,7 @@ impl Engine {
         self.inner.tasks.spawn(async move {
             let stop = engine.inner.stop.clone();
             let sweeping = async {
-                engine.about().await; // with it goes what an earlier life left of control groups
+                engine.about().await; // with it goes what was left before a restart of control groups
                 loop {
                     if let Err(error) = engine.sweep().await {
                         tracing::warn!(%error, "the engine cannot be swept");

@@ -1,5 +1,5 @@
-//! The road of a log inside the agent: a gate's file is followed ([`tail`]), its chunks become lines ([`lines`]) without
-//! secrets ([`mask`]); the agent's own words go the same road ([`writer`]).
+//! The way of a log through the agent: a gate's file is followed ([`tail`]), its chunks become lines ([`lines`]) without
+//! secrets ([`mask`]); the agent's own words go the same way ([`writer`]).
 
 pub mod lines;
 pub mod mask;

@@ -12,30 +12,30 @@ use protocol::record::{MAX_LEN, Record, Source};
 use crate::gate::{Admitted, Cap};
 
 /// A log file that the agent itself writes; clones of an `Arc` may write at once.
-pub struct JobLog {
+pub struct LogWriter {
     file: Mutex<(File, Cap)>,
 }
 
-impl JobLog {
+impl LogWriter {
     /// Opens the file for appending; makes it and its folder when missing.
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn open(file: &Path) -> io::Result<JobLog> {
-        JobLog::limited(file, 0)
+    pub fn open(file: &Path) -> io::Result<LogWriter> {
+        LogWriter::limited(file, 0)
     }
 
     /// The same for what others say: at most `limit` bytes, 0 for any number. Its end comes when the last clone goes.
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn limited(file: &Path, limit: u64) -> io::Result<JobLog> {
+    pub fn limited(file: &Path, limit: u64) -> io::Result<LogWriter> {
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder)?;
         }
         let file = OpenOptions::new().append(true).create(true).open(file)?;
         let cap = Cap::new(limit, file.metadata()?.len());
-        Ok(JobLog {
+        Ok(LogWriter {
             file: Mutex::new((file, cap)),
         })
     }
@@ -43,7 +43,7 @@ impl JobLog {
     /// Appends one line (or several) in Drover's own voice.
     ///
     /// # Errors
-    /// As [`JobLog::append`].
+    /// As [`LogWriter::append`].
     pub fn say(&self, text: &str) -> io::Result<()> {
         let line_end = if text.ends_with('\n') { "" } else { "\n" };
         self.append(Source::System, format!("{text}{line_end}").as_bytes())
@@ -76,7 +76,7 @@ impl JobLog {
     }
 }
 
-impl Drop for JobLog {
+impl Drop for LogWriter {
     /// Adds what its limit has held back.
     fn drop(&mut self) {
         let (file, cap) = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -112,8 +112,8 @@ mod tests {
     fn words_and_bytes_become_records_in_order() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("job").join("log");
-        JobLog::open(&path).unwrap().say("pulling busybox").unwrap();
-        let log = JobLog::open(&path).unwrap();
+        LogWriter::open(&path).unwrap().say("pulling busybox").unwrap();
+        let log = LogWriter::open(&path).unwrap();
         log.append(Source::Stderr, &vec![b'x'; MAX_LEN + 1]).unwrap();
         let bytes = fs::read(&path).unwrap();
         let seen: Vec<(Source, usize)> = records(&bytes)

@@ -32,7 +32,7 @@ pub struct Sandbox {
     pub(super) folder: PathBuf,
     pub(super) network: NetworkId,
     pub(super) anchor: ContainerId,
-    pub(super) standing: Standing,
+    pub(super) anchor_handle: AnchorHandle,
     /// Whose code runs in it, when a second job of that repository may have it too.
     pub(super) trusted_of: Option<String>,
     expires: Option<i64>,
@@ -64,12 +64,12 @@ impl Sandbox {
 
     /// Waits until the anchor runs. At once in all but the first moments of a sandbox's life.
     pub async fn stands(&self) -> Result<(), EngineError> {
-        self.standing.gate().await.map(drop)
+        self.anchor_handle.gate().await.map(drop)
     }
 
     /// The anchor's gate, for probes.
-    pub fn standing(&self) -> &Standing {
-        &self.standing
+    pub fn anchor_handle(&self) -> &AnchorHandle {
+        &self.anchor_handle
     }
 
     /// `labels` and the sandbox's own; every container in it must carry them.
@@ -80,7 +80,7 @@ impl Sandbox {
 
     /// Its anchor stands, or is about to.
     pub(super) fn is_alive(&self) -> bool {
-        match &*self.standing.0.borrow() {
+        match &*self.anchor_handle.0.borrow() {
             None => true,
             Some(Ok(gate)) => matches!(gate.state().borrow().phase, GatePhase::Idle | GatePhase::Running),
             Some(Err(_)) => false,
@@ -90,13 +90,13 @@ impl Sandbox {
 
 /// An anchor that runs, or will soon; clones share it.
 #[derive(Clone)]
-pub struct Standing(watch::Receiver<Option<Result<GateClient, String>>>);
+pub struct AnchorHandle(watch::Receiver<Option<Result<GateClient, String>>>);
 
-impl Standing {
+impl AnchorHandle {
     /// The anchor's gate, once it answers.
     pub async fn gate(&self) -> Result<GateClient, EngineError> {
-        let mut standing = self.0.clone();
-        let settled = standing.wait_for(Option::is_some).await;
+        let mut anchor_handle = self.0.clone();
+        let settled = anchor_handle.wait_for(Option::is_some).await;
         match settled.as_deref() {
             Ok(Some(Ok(gate))) => Ok(gate.clone()),
             Ok(Some(Err(words))) => Err(EngineError::Gate(words.clone())),
@@ -104,8 +104,8 @@ impl Standing {
         }
     }
 
-    fn of(gate: GateClient) -> Standing {
-        Standing(watch::channel(Some(Ok(gate))).1)
+    fn of(gate: GateClient) -> AnchorHandle {
+        AnchorHandle(watch::channel(Some(Ok(gate))).1)
     }
 }
 
@@ -123,12 +123,12 @@ pub(super) async fn make(engine: &Engine, expires: Option<i64>) -> Result<Sandbo
     let name = format!("drover-{}", &id[20..]); // the random part
     let network = engine.create_network(&name, &own).await?;
     match begin_anchor(engine, &folder, &network, own).await {
-        Ok((anchor, standing)) => Ok(Sandbox {
+        Ok((anchor, anchor_handle)) => Ok(Sandbox {
             id,
             folder,
             network,
             anchor,
-            standing,
+            anchor_handle,
             trusted_of: None,
             expires,
             _kept: kept,
@@ -150,7 +150,7 @@ pub(super) async fn find(engine: &Engine, id: &str, network: NetworkId, anchor: 
         folder,
         network,
         anchor,
-        standing: Standing::of(gate),
+        anchor_handle: AnchorHandle::of(gate),
         trusted_of: None,
         expires: None,
         _kept: kept,
@@ -164,9 +164,9 @@ pub(super) async fn renew(engine: &Engine, mut sandbox: Sandbox) -> Result<Sandb
     let _ = std::fs::remove_dir_all(&sandbox.folder); // made anew right below; an error shows there
     let own = own_labels(&sandbox.id, sandbox.expires);
     match begin_anchor(engine, &sandbox.folder, &sandbox.network, own).await {
-        Ok((anchor, standing)) => {
+        Ok((anchor, anchor_handle)) => {
             sandbox.anchor = anchor;
-            sandbox.standing = standing;
+            sandbox.anchor_handle = anchor_handle;
             sandbox.trusted_of = None;
             Ok(sandbox)
         }
@@ -206,7 +206,7 @@ async fn give_up(engine: &Engine, network: &NetworkId, folder: &Path) {
 
 /// By message first: a gate that quits is gone in a moment, and removing an exited container costs 5 ms, not 90.
 async fn remove_anchor(engine: &Engine, sandbox: &Sandbox) -> Result<(), EngineError> {
-    if let Ok(gate) = sandbox.standing.gate().await
+    if let Ok(gate) = sandbox.anchor_handle.gate().await
         && gate.quit().await.is_ok()
     {
         let _ = tokio::time::timeout(QUIT, engine.wait_exit(&sandbox.anchor)).await; // else by force
@@ -220,12 +220,12 @@ async fn begin_anchor(
     folder: &Path,
     network: &NetworkId,
     own: Labels,
-) -> Result<(ContainerId, Standing), EngineError> {
+) -> Result<(ContainerId, AnchorHandle), EngineError> {
     let run = run_folder(folder);
     open_folder(&run).map_err(EngineError::io("make an anchor's folder"))?;
     let plan = anchor_plan(engine.anchor_image(), &run, network, own);
     let anchor = engine.create(&plan).await?;
-    let (sender, standing) = watch::channel(None);
+    let (sender, anchor_handle) = watch::channel(None);
     let (starting, id) = (engine.clone(), anchor.clone());
     engine.spawn(async move {
         let started = async {
@@ -238,7 +238,7 @@ async fn begin_anchor(
             started.map_err(|error| format!("the anchor of a sandbox: {error}")),
         ));
     });
-    Ok((anchor, Standing(standing)))
+    Ok((anchor, AnchorHandle(anchor_handle)))
 }
 
 fn anchor_plan(image: &str, run: &Path, network: &NetworkId, mut own: Labels) -> ContainerPlan {

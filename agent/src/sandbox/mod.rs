@@ -3,17 +3,17 @@
 //! only has verbs.
 //!
 //! # Layout
-//! `build` one sandbox: made, made anew, removed · `record` its note on disk for a restarted agent · `shelf` who
-//! gets which and how many there are, pure · `want` what is asked of it · `pool` the tasks that make it so.
+//! `build` one sandbox: made, made anew, removed · `record` its note on disk for a restarted agent · `pool_policy` who
+//! gets which and how many there are, pure · `request` what is asked of it · `pool` the tasks that make it so.
 
 mod build;
 mod folder;
 mod pool;
+mod pool_policy;
 mod record;
-mod shelf;
-mod want;
+mod request;
 
-pub use build::{Sandbox, Standing};
+pub use build::{AnchorHandle, Sandbox};
 pub use folder::open_folder;
 pub use pool::Pool;
-pub use want::{PoolConfig, Reuse, Want};
+pub use request::{PoolConfig, Reuse, SandboxRequest};

@@ -1,4 +1,4 @@
-//! The pool: does in the background what the shelf wants, so that taking a warm sandbox waits for nothing. Whatever is
+//! The pool: does in the background what the policy wants, so that taking a warm sandbox waits for nothing. Whatever is
 //! made is made in a task of its own: a job that is cancelled while it waits leaves no half-made thing behind.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::build::{self, Sandbox};
+use super::pool_policy::{Action, Back, PoolPolicy};
 use super::record::{self, Past, Record};
-use super::shelf::{Action, Back, Shelf};
-use super::want::{PoolConfig, Reuse, Want};
+use super::request::{PoolConfig, Reuse, SandboxRequest};
 use crate::engine::{ContainerId, Engine, EngineError, NetworkId, OwnedKind, labels};
 
 /// A job waits this long for a sandbox of its repository that is on its way back, then takes any.
@@ -36,7 +36,7 @@ struct Inner {
 }
 
 struct State {
-    shelf: Shelf<Sandbox>,
+    pool_policy: PoolPolicy<Sandbox>,
     to_adopt: HashMap<String, Sandbox>,
 }
 
@@ -56,7 +56,7 @@ impl Pool {
         stop: CancellationToken,
     ) -> Result<Pool, EngineError> {
         let state = State {
-            shelf: Shelf::new(config.slots, config.spare),
+            pool_policy: PoolPolicy::new(config.slots, config.spare),
             to_adopt: HashMap::new(),
         };
         let pool = Pool {
@@ -75,9 +75,9 @@ impl Pool {
         Ok(pool)
     }
 
-    /// A sandbox for that job, its anchor standing: at once when one is warm.
-    pub async fn take(&self, want: &Want) -> Result<Sandbox, EngineError> {
-        let sandbox = self.take_early(want).await?;
+    /// A sandbox for that job, its anchor running: at once when one is warm.
+    pub async fn take(&self, request: &SandboxRequest) -> Result<Sandbox, EngineError> {
+        let sandbox = self.take_early(request).await?;
         match sandbox.stands().await {
             Ok(()) => Ok(sandbox),
             Err(error) => {
@@ -89,26 +89,26 @@ impl Pool {
 
     /// As [`Pool::take`], but when none is warm, as soon as a network is there: services can be started at once, steps
     /// after [`Sandbox::stands`].
-    pub async fn take_early(&self, want: &Want) -> Result<Sandbox, EngineError> {
-        let repository = want.trusted.then_some(want.repository.as_str());
+    pub async fn take_early(&self, request: &SandboxRequest) -> Result<Sandbox, EngineError> {
+        let repository = request.trusted.then_some(request.repository.as_str());
         loop {
-            let taken = self.state().shelf.take(repository);
+            let taken = self.state().pool_policy.take(repository);
             let mut sandbox = match taken {
                 Some(sandbox) => sandbox,
                 None => self.wait_for(repository).await?,
             };
             if !sandbox.is_alive() {
                 tracing::warn!(sandbox = sandbox.id, "an anchor died");
-                self.state().shelf.discarded();
+                self.state().pool_policy.discarded();
                 self.perform(Action::Remove(sandbox));
                 continue;
             }
             self.work();
             sandbox.trusted_of = repository.map(String::from);
             let record = Record {
-                holder: Some(want.holder.clone()),
-                repository: want.repository.clone(),
-                trusted: want.trusted,
+                holder: Some(request.holder.clone()),
+                repository: request.repository.clone(),
+                trusted: request.trusted,
             };
             if let Err(error) = record::write(&sandbox.folder, &record) {
                 self.put_back(sandbox, Reuse::Never);
@@ -134,11 +134,11 @@ impl Pool {
     pub fn put_back_when(&self, sandbox: Sandbox, cleared: impl Future<Output = Reuse> + Send + 'static) {
         let pool = self.clone();
         let repository = sandbox.trusted_of.clone();
-        self.state().shelf.comes_back(repository.clone());
+        self.state().pool_policy.comes_back(repository.clone());
         self.spawn(async move {
             let reuse = cleared.await;
             let back = pool.judge(&sandbox, reuse).await;
-            let action = pool.state().shelf.is_back(sandbox, repository.as_deref(), back);
+            let action = pool.state().pool_policy.is_back(sandbox, repository.as_deref(), back);
             pool.news(None);
             if let Some(action) = action {
                 pool.perform(action);
@@ -152,7 +152,7 @@ impl Pool {
     pub async fn stop(&self) {
         let not_adopted: Vec<Sandbox> = {
             let mut state = self.state();
-            state.shelf.close();
+            state.pool_policy.close();
             state.to_adopt.drain().map(|(_, sandbox)| sandbox).collect()
         };
         for sandbox in not_adopted {
@@ -177,8 +177,8 @@ impl Pool {
         loop {
             self.work();
             let taken = match patience.is_elapsed() {
-                false => self.state().shelf.take(repository),
-                true => self.state().shelf.take_any(repository),
+                false => self.state().pool_policy.take(repository),
+                true => self.state().pool_policy.take_any(repository),
             };
             if let Some(sandbox) = taken {
                 drop(waiting);
@@ -231,15 +231,15 @@ impl Pool {
         }
     }
 
-    /// Does what the shelf wants; once the agent stops, only what a closed shelf wants.
+    /// Does what the policy wants; once the agent stops, only what a closed pool wants.
     fn work(&self) {
         loop {
             let action = {
-                let shelf = &mut self.state().shelf;
-                if self.inner.stop.is_cancelled() && !shelf.is_closed() {
+                let pool_policy = &mut self.state().pool_policy;
+                if self.inner.stop.is_cancelled() && !pool_policy.is_closed() {
                     return;
                 }
-                shelf.next_action()
+                pool_policy.next_action()
             };
             let Some(action) = action else { return };
             self.perform(action);
@@ -267,13 +267,13 @@ impl Pool {
     fn note_made(&self, made: Result<Sandbox, EngineError>) {
         match made {
             Ok(sandbox) => {
-                self.state().shelf.made(Some(sandbox));
+                self.state().pool_policy.made(Some(sandbox));
                 self.news(None);
                 self.work();
             }
             Err(error) => {
                 tracing::warn!(%error, "a sandbox cannot be made");
-                self.state().shelf.made(None);
+                self.state().pool_policy.made(None);
                 self.news(Some(error.to_string())); // no `work`: the next job tries again
             }
         }
@@ -292,7 +292,7 @@ impl Pool {
         self.inner.tasks.spawn(self.inner.own_tasks.track_future(work));
     }
 
-    /// Sandboxes of an earlier run: those of `holders` wait to be adopted, clean ones go on the shelf, others are made
+    /// Sandboxes of an earlier run: those of `holders` wait to be adopted, clean ones go into the pool, others are made
     /// anew. What has lost its network or its anchor is left to the sweep.
     async fn find_left_ones(&self, holders: &BTreeSet<String>) -> Result<(), EngineError> {
         let engine = &self.inner.engine;
@@ -325,10 +325,10 @@ impl Pool {
     fn sort_in(&self, mut sandbox: Sandbox, holders: &BTreeSet<String>) {
         let past = record::read(&sandbox.folder);
         if past == Past::Fresh {
-            self.state().shelf.add_idle(sandbox, None);
+            self.state().pool_policy.add_idle(sandbox, None);
             return;
         }
-        self.state().shelf.add_in_use();
+        self.state().pool_policy.add_in_use();
         let Past::Used(record) = past else {
             return self.put_back(sandbox, Reuse::Never);
         };
@@ -363,13 +363,13 @@ struct Waiting<'a>(&'a Pool);
 
 impl<'a> Waiting<'a> {
     fn begin(pool: &'a Pool) -> Waiting<'a> {
-        pool.state().shelf.wait();
+        pool.state().pool_policy.wait();
         Waiting(pool)
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.state().shelf.wait_over();
+        self.0.state().pool_policy.wait_over();
     }
 }

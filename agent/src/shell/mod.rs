@@ -3,12 +3,12 @@
 //! process behind.
 //!
 //! # Layout
-//! [`room`] which container, and what is known of it · [`session`] the command in it, from the first byte to the last ·
-//! `veil` secrets in what it prints.
+//! [`target`] which container, and what is known of it · [`session`] the command in it, from the first byte to the last ·
+//! `mask_buffer` secrets in what it prints.
 
-pub mod room;
+mod mask_buffer;
 pub mod session;
-mod veil;
+pub mod target;
 
-pub use room::{NoRoom, Room};
 pub use session::{Session, SessionEnd};
+pub use target::{NoShellTarget, ShellTarget};

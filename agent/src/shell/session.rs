@@ -10,8 +10,8 @@ use protocol::shell::ShellSize;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
-use super::room::{self, Room};
-use super::veil::Veil;
+use super::mask_buffer::MaskBuffer;
+use super::target::{self, ShellTarget};
 use crate::engine::{Engine, EngineError, Exec, ExecPlan};
 use crate::gate::{self, GateClient};
 use crate::logs::mask::Masker;
@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(30 * 60);
 /// A command in a container.
 pub struct Session {
     exec: Exec,
-    room: Room,
+    target: ShellTarget,
     mark: String,
     masker: Arc<Masker>,
 }
@@ -59,27 +59,31 @@ impl Session {
     /// Starts the command.
     pub async fn start(
         engine: &Engine,
-        room: Room,
+        target: ShellTarget,
         command: &[String],
         terminal: Option<ShellSize>,
         masker: Arc<Masker>,
     ) -> Result<Session, EngineError> {
         let mark = uuid::Uuid::now_v7().simple().to_string();
-        let mut env: Vec<String> = room.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut env: Vec<String> = target
+            .env
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         if terminal.is_some() {
             env.push("TERM=xterm-256color".to_owned());
         }
         env.push(format!("{}={mark}", gate::SESSION));
         let plan = ExecPlan {
-            argv: room::command(command),
+            argv: target::command(command),
             env,
-            workdir: room.workdir.clone(),
+            workdir: target.workdir.clone(),
             terminal: terminal.map(|size| (size.cols, size.rows)),
         };
-        let exec = engine.exec(&room.container, plan).await?;
+        let exec = engine.exec(&target.container, plan).await?;
         Ok(Session {
             exec,
-            room,
+            target,
             mark,
             masker,
         })
@@ -94,7 +98,7 @@ impl Session {
                 mut input,
                 control,
             },
-            room,
+            target,
             mark,
             masker,
         } = self;
@@ -111,17 +115,17 @@ impl Session {
             }
         };
         let prints = async {
-            let mut veil = Veil::new(&masker);
+            let mut mask_buffer = MaskBuffer::new(&masker);
             loop {
                 let next = async {
-                    match veil.waits() {
+                    match mask_buffer.waits() {
                         true => tokio::time::timeout(PATIENCE, output.next()).await,
                         false => Ok(output.next().await),
                     }
                 };
                 let part = match next.await {
-                    Ok(Some(Ok(bytes))) => veil.push(&bytes),
-                    Err(_) => veil.flush(),
+                    Ok(Some(Ok(bytes))) => mask_buffer.push(&bytes),
+                    Err(_) => mask_buffer.flush(),
                     Ok(Some(Err(error))) => return SessionEnd::Broken(error.to_string()),
                     Ok(None) => break,
                 };
@@ -132,7 +136,7 @@ impl Session {
                     }
                 }
             }
-            let rest = veil.flush();
+            let rest = mask_buffer.flush();
             if !rest.is_empty() && shown.send(rest.into()).await.is_err() {
                 return SessionEnd::Left;
             }
@@ -148,14 +152,14 @@ impl Session {
             () = reads => SessionEnd::Left,
             () = sleeps => SessionEnd::Idle,
         };
-        end_processes(&room, &mark).await;
+        end_processes(&target, &mark).await;
         end
     }
 }
 
 /// Ends what the session left running. Without a gate (`gate: off`) only its terminal's end tells it.
-async fn end_processes(room: &Room, mark: &str) {
-    match GateClient::connect(&room.gate, GATE_ANSWERS).await {
+async fn end_processes(target: &ShellTarget, mark: &str) {
+    match GateClient::connect(&target.gate, GATE_ANSWERS).await {
         Ok(gate) => {
             if let Err(error) = gate.end_session(mark).await {
                 tracing::debug!(%error, "the container of a shell is gone");

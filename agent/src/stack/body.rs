@@ -15,7 +15,7 @@ use super::launch::Launch;
 use super::spec::now;
 use crate::engine::{ContainerId, Engine, EngineError, Exit, LogOutput};
 use crate::gate::{GateClient, GateError, GateState, Health, HealthState, exit};
-use crate::logs::writer::JobLog;
+use crate::logs::writer::LogWriter;
 
 /// An ended container's output may still be on its way for so long.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -199,7 +199,7 @@ pub(super) async fn write_output(
     log: &Path,
     limit: u64,
 ) {
-    let file = match JobLog::limited(log, limit) {
+    let file = match LogWriter::limited(log, limit) {
         Ok(file) => Arc::new(file),
         Err(error) => {
             tracing::warn!(%error, log = %log.display(), "a service's log cannot be written");

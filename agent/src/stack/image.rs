@@ -16,7 +16,7 @@ use super::spec::now;
 use crate::build::Build;
 use crate::build::built::Builder;
 use crate::engine::{EngineError, Fetch, ImageInfo, ImageWant, Network};
-use crate::logs::writer::JobLog;
+use crate::logs::writer::LogWriter;
 use crate::sandbox::open_folder;
 
 /// What a service's container is made of.
@@ -152,10 +152,10 @@ impl Service {
     }
 
     /// The log, before its gate writes to it as whatever user the container has.
-    pub(super) fn open_log(&self) -> Result<JobLog, EngineError> {
+    pub(super) fn open_log(&self) -> Result<LogWriter, EngineError> {
         let open = || {
             open_folder(&self.folder())?;
-            let log = JobLog::open(&self.log())?;
+            let log = LogWriter::open(&self.log())?;
             std::fs::set_permissions(self.log(), std::fs::Permissions::from_mode(0o666))?;
             Ok(log)
         };

@@ -4,12 +4,11 @@
 //! # Layout
 //! `spec` what to run · `failure` what went wrong, in words · `launch` service and image to what the gate is told and
 //! how readiness is known, pure · `patience` how long that may take, pure ·
-//! `ports` what well-known ports tell, pure · `board` how the services stand, for each
+//! `ports` what well-known ports tell, pure · `states` how the services stand, for each
 //! other and for the owner · `body` a service's container, with or without a gate · `image`, `container`, `files`,
 //! `workspace` what it is made of · `prepare` how it is made · `ready` the probes · `excerpt` a log's lines · `scale`,
 //! `restart` how many and how often · `service` the life of one service · `run` the `Stack`.
 
-mod board;
 mod body;
 mod container;
 mod excerpt;
@@ -27,6 +26,7 @@ mod scale;
 mod service;
 mod signal;
 mod spec;
+mod states;
 mod workspace;
 
 pub use failure::{FailureKind, Over, StackFailure, Stage};

@@ -1,4 +1,4 @@
-//! A service's container: made anew, or taken over from an earlier life of the agent.
+//! A service's container: made anew, or taken over from before a restart of the agent.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -69,7 +69,7 @@ impl Service {
         }
     }
 
-    /// Its container as an earlier life of the agent left it; `None` when there is nothing of it.
+    /// Its container as the agent left it before its restart; `None` when there is nothing of it.
     async fn take_over(&self, earlier: &BTreeMap<String, ContainerId>) -> Option<Body> {
         let folder = self.folder();
         let Some(id) = earlier.get(&self.spec.name).cloned() else {
@@ -83,7 +83,7 @@ impl Service {
         match GateClient::connect(&folder, CONNECT).await {
             Ok(gate) => Some(Body::Gated { id, gate }),
             Err(error) => {
-                tracing::warn!(service = self.spec.name, %error, "a service of an earlier life is made again");
+                tracing::warn!(service = self.spec.name, %error, "a service from before a restart is made again");
                 let _ = self.shared.engine.remove_forced(&id).await; // else the stack's end removes it
                 None
             }
@@ -161,7 +161,7 @@ impl Service {
     /// The engine finds what it mounts by its path. So nobody may be able to exchange it for a link at that moment:
     /// whoever writes to the workspace runs only when everybody's folders are mounted.
     fn may_mount(&self) -> Result<(), FailureKind> {
-        if let Some(on) = self.shared.board.has_failed() {
+        if let Some(on) = self.shared.states.has_failed() {
             return Err(FailureKind::Dependency { on }); // steps for a failure may run from now on
         }
         let others = self
@@ -182,7 +182,7 @@ impl Service {
         Ok(())
     }
 
-    /// Its container from an earlier life of the agent.
+    /// Its container from before a restart of the agent.
     pub(super) fn earlier_container(&self) -> Option<&ContainerId> {
         self.shared.earlier.as_ref()?.get(&self.spec.name)
     }

@@ -8,11 +8,11 @@ use job_specs::model::{VolumeMount, VolumeSource};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
 
-use super::board::Board;
 use super::failure::StackFailure;
 use super::launch::Role;
 use super::service::{Service, Shared};
 use super::spec::{StackEvent, StackSpec};
+use super::states::ServiceStates;
 use super::{scale, workspace};
 use crate::engine::labels;
 use crate::engine::{ContainerId, Engine, Owner};
@@ -57,17 +57,17 @@ impl Stack {
 
     /// Waits until every service is ready, or one has failed.
     pub async fn ready(&self) -> Result<(), StackFailure> {
-        let board = &self.shared.board;
+        let states = &self.shared.states;
         tokio::select! {
             biased;
-            failure = board.first_failure() => Err(failure),
-            () = board.all_ready() => Ok(()),
+            failure = states.first_failure() => Err(failure),
+            () = states.all_ready() => Ok(()),
         }
     }
 
     /// Waits for the first failure that counts, before or after [`Stack::ready`]; for ever when there is none.
     pub async fn death(&self) -> StackFailure {
-        self.shared.board.first_failure().await
+        self.shared.states.first_failure().await
     }
 
     /// Ends and removes every service, in parallel. To be called when the result is known.
@@ -147,9 +147,9 @@ fn shared(
     Shared {
         engine: engine.clone(),
         network: sandbox.network().clone(),
-        anchor: sandbox.standing().clone(),
+        anchor: sandbox.anchor_handle().clone(),
         labels: own,
-        board: Board::new(&spec.services),
+        states: ServiceStates::new(&spec.services),
         mounting: watch::Sender::new(mounting.count()),
         observer,
         quit: engine.stopping(),

@@ -13,7 +13,6 @@ use protocol::attempt::{Micros, ServiceState};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Board, Standing};
 use super::body::{Body, Ended};
 use super::excerpt;
 use super::failure::{FailureKind, Over, StackFailure, Stage};
@@ -21,6 +20,7 @@ use super::launch::{Launch, Probe, Role};
 use super::ready::{self, Probed};
 use super::restart::Restarts;
 use super::spec::{StackEvent, StackSpec, now};
+use super::states::{Progress, ServiceStates};
 use super::{container, workspace};
 use crate::engine::labels::Labels;
 use crate::engine::{ContainerId, Engine, Kept, NetworkId};
@@ -32,10 +32,10 @@ pub(super) struct Shared {
     pub(super) engine: Engine,
     pub(super) spec: StackSpec,
     pub(super) network: NetworkId,
-    pub(super) anchor: sandbox::Standing,
+    pub(super) anchor: sandbox::AnchorHandle,
     /// The stack's, with the sandbox's.
     pub(super) labels: Labels,
-    pub(super) board: Board,
+    pub(super) states: ServiceStates,
     /// How many services have yet to mount what they want of the workspace.
     pub(super) mounting: watch::Sender<usize>,
     pub(super) observer: mpsc::UnboundedSender<StackEvent>,
@@ -43,7 +43,7 @@ pub(super) struct Shared {
     pub(super) quit: CancellationToken,
     /// What quits must also remove its container.
     pub(super) remove: AtomicBool,
-    /// Containers of an earlier life, by service; `None`: there was none.
+    /// Containers from before a restart, by service; `None`: there was none.
     pub(super) earlier: Option<BTreeMap<String, ContainerId>>,
     pub(super) _kept: Kept,
 }
@@ -148,7 +148,7 @@ impl Service {
 
     /// From its dependencies to its end. `Ok`: it did what it was there for.
     async fn attend(&self, prepared: &mut Prepared) -> Result<(), FailureKind> {
-        self.shared.board.wait_for(&self.spec.depends_on).await?;
+        self.shared.states.wait_for(&self.spec.depends_on).await?;
         if workspace::writes(&self.spec) {
             let mut mounting = self.shared.mounting.subscribe();
             let _ = mounting.wait_for(|count| *count == 0).await; // the sender lives as long as `self`
@@ -173,7 +173,7 @@ impl Service {
             let Ended { at, code, oom, .. } = ended;
             let warning = None;
             self.tell(at, ServiceState::Exited { code, oom, warning });
-            self.shared.board.set(&self.spec.name, Standing::Pending);
+            self.shared.states.set(&self.spec.name, Progress::Pending);
             tokio::time::sleep(pause).await;
             self.tell(now(), ServiceState::Starting);
             self.start_again(prepared).await?;
@@ -214,12 +214,12 @@ impl Service {
 
     /// One run, from its start to its end.
     async fn live(&self, prepared: &Prepared, restarts: &mut Restarts) -> Result<Life, FailureKind> {
-        let (board, engine) = (&self.shared.board, &self.shared.engine);
+        let (states, engine) = (&self.shared.states, &self.shared.engine);
         let Prepared { body, launch, .. } = prepared;
         let started = body.go(engine, launch).await?;
         let began = Instant::now();
         self.tell(started, ServiceState::Running);
-        board.set(&self.spec.name, Standing::Running);
+        states.set(&self.spec.name, Progress::Running);
 
         let timeout = launch.patience.timeout.map(|timeout| restarts.rest_of(timeout));
         let ready = tokio::select! {
@@ -244,7 +244,7 @@ impl Service {
         };
         restarts.is_ready();
         self.tell_ready(probe, warning, began);
-        board.set(&self.spec.name, Standing::Ready);
+        states.set(&self.spec.name, Progress::Ready);
         let ended = tokio::select! {
             ended = body.ended(engine) => ended?,
             never = self.watch_health(body, launch, began) => match never {},
@@ -273,7 +273,7 @@ impl Service {
             warning,
         };
         self.tell(at, exited);
-        self.shared.board.set(&self.spec.name, Standing::Completed);
+        self.shared.states.set(&self.spec.name, Progress::Completed);
     }
 
     fn died(&self, ended: Ended, stage: Stage, restarts: u32) -> FailureKind {
@@ -335,7 +335,7 @@ impl Service {
             self.tell(now(), exited);
         }
         let last_lines = excerpt::last_lines(self.log(), self.shared.spec.mask.clone()).await;
-        self.shared.board.fail(StackFailure {
+        self.shared.states.fail(StackFailure {
             service: self.spec.name.clone(),
             kind,
             last_lines,
@@ -343,7 +343,7 @@ impl Service {
     }
 
     async fn remove(&self, Prepared { body, launch, .. }: &Prepared) {
-        if self.shared.board.is_up(&self.spec.name) {
+        if self.shared.states.is_up(&self.spec.name) {
             self.tell(now(), ServiceState::Stopped);
         }
         let own_grace = self.spec.stop_grace_period_ms.map(Duration::from_millis);

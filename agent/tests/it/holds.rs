@@ -6,7 +6,7 @@ use agent::attempt::folder::AttemptFolder;
 use agent::attempt::{self, AttemptInput, Outlet, Over};
 use agent::logs::mask::Masker;
 use agent::shell::session::Typed;
-use agent::shell::{Session, SessionEnd, room};
+use agent::shell::{Session, SessionEnd, target};
 use job_specs::model::{JobSpec, StepSpec};
 use protocol::attempt::{EventKind, Verdict};
 use protocol::shell::{ShellPlace, ShellSize};
@@ -50,21 +50,26 @@ async fn run(stage: &Stage, input: &AttemptInput) -> Over {
 }
 
 /// Waits until the job is held and its container is there.
-async fn entered(stage: &Stage, input: &AttemptInput, place: &ShellPlace) -> room::Room {
+async fn entered(stage: &Stage, input: &AttemptInput, place: &ShellPlace) -> target::ShellTarget {
     loop {
-        match room::find(&stage.context, input, place).await {
-            Ok(room) if stage.context.holds.enter(&input.attempt).is_some() => return room,
+        match target::find(&stage.context, input, place).await {
+            Ok(target) if stage.context.holds.enter(&input.attempt).is_some() => return target,
             _ => tokio::task::yield_now().await,
         }
     }
 }
 
 /// What a command says, and how it ends.
-async fn says(stage: &Stage, room: &room::Room, script: &str, terminal: Option<ShellSize>) -> (String, SessionEnd) {
+async fn says(
+    stage: &Stage,
+    target: &target::ShellTarget,
+    script: &str,
+    terminal: Option<ShellSize>,
+) -> (String, SessionEnd) {
     let masker = Arc::new(Masker::new([("TOKEN", "s3cr3t-t0ken")]));
     let (typed, hears) = mpsc::channel(4);
     let (shown, mut shows) = mpsc::channel(4);
-    let session = Session::start(&stage.context.engine, room.clone(), &[], terminal, masker)
+    let session = Session::start(&stage.context.engine, target.clone(), &[], terminal, masker)
         .await
         .unwrap();
     let running = tokio::spawn(session.run(hears, shown));
@@ -95,7 +100,7 @@ async fn a_failed_job_stays_for_people_to_look_around_in() {
     assert_eq!((said.as_str(), end), (expected, SessionEnd::Exited(7)));
 
     let place = ShellPlace::Service("redis".into());
-    let service = room::find(&stage.context, &input, &place).await.unwrap();
+    let service = target::find(&stage.context, &input, &place).await.unwrap();
     let size = ShellSize { cols: 132, rows: 43 };
     let (said, end) = says(&stage, &service, "stty size; redis-cli ping; exit", Some(size)).await;
     assert!(said.contains("43 132\r\n") && said.contains("PONG\r\n"), "{said}");
@@ -109,7 +114,7 @@ async fn a_failed_job_stays_for_people_to_look_around_in() {
     let mut sentences = Vec::new();
     for place in wrong {
         sentences.push(
-            room::find(&stage.context, &input, &place)
+            target::find(&stage.context, &input, &place)
                 .await
                 .unwrap_err()
                 .to_string(),

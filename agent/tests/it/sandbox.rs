@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use agent::engine::labels::Labels;
 use agent::engine::{ContainerPlan, OwnedKind};
-use agent::sandbox::{Pool, PoolConfig, Reuse, Want};
+use agent::sandbox::{Pool, PoolConfig, Reuse, SandboxRequest};
 
 use crate::world::{World, text, want};
 
@@ -74,7 +74,7 @@ async fn a_step_in_a_sandbox_shares_the_anchor_s_network() {
 async fn where_untrusted_code_ran_only_the_network_is_used_again() {
     let world = World::new().await;
     let pool = world.pool(1, 0).await;
-    let untrusted = Want {
+    let untrusted = SandboxRequest {
         trusted: false,
         ..want("t1", "app")
     };
@@ -101,7 +101,7 @@ async fn a_dead_anchor_is_not_handed_out() {
         }
     }
     let next = pool.take(&want("t2", "app")).await.unwrap();
-    next.standing().gate().await.unwrap().signal(0).await.unwrap(); // it answers
+    next.anchor_handle().gate().await.unwrap().signal(0).await.unwrap(); // it answers
     pool.put_back(next, Reuse::Never);
     pool.stop().await;
     world.close().await;

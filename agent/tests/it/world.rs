@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent::engine::{Engine, EngineConfig, Limits, LocalAccess, Policy, reap};
-use agent::sandbox::{Pool, PoolConfig, Want};
+use agent::sandbox::{Pool, PoolConfig, SandboxRequest};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -118,8 +118,8 @@ pub async fn soon<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(HANGS, work).await.expect("the test hangs")
 }
 
-pub fn want(holder: &str, repository: &str) -> Want {
-    Want {
+pub fn want(holder: &str, repository: &str) -> SandboxRequest {
+    SandboxRequest {
         holder: holder.into(),
         repository: repository.into(),
         trusted: true,

@@ -2,7 +2,7 @@
 
 use agent::engine::exec::exec_by_labels;
 use agent::engine::{Exec, ExecPlan, labels};
-use agent::shell::room;
+use agent::shell::target;
 use anyhow::Context;
 use futures_util::StreamExt;
 use protocol::shell::{ShellPlace, ShellWish};
@@ -19,12 +19,12 @@ pub async fn enter(wish: ShellWish) -> anyhow::Result<Exit> {
     };
     let wanted = match service {
         Some(name) => [(labels::ROLE, labels::ROLE_SERVICE), (labels::SERVICE, name)],
-        None => [(labels::ROLE, labels::ROLE_STEP), (room::HOLD_LABEL, "true")],
+        None => [(labels::ROLE, labels::ROLE_STEP), (target::HOLD_LABEL, "true")],
     };
     let plan = ExecPlan {
-        argv: room::command(&wish.command),
+        argv: target::command(&wish.command),
         env: wish.terminal.iter().map(|_| "TERM=xterm-256color".to_owned()).collect(),
-        workdir: service.is_none().then(|| room::WORKSPACE.to_owned()),
+        workdir: service.is_none().then(|| target::WORKSPACE.to_owned()),
         terminal: wish.terminal.map(|size| (size.cols, size.rows)),
     };
     let exec = exec_by_labels(None, &wanted, plan)

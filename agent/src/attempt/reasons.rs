@@ -149,7 +149,7 @@ pub fn step_timeout(step: &StepSpec, limit: Duration, running: Option<&str>) -> 
     )
 }
 
-/// The job ran into its limit, at work on that command if a step ran; `when` is one of `doing`.
+/// The job ran into its limit, at work on that command if a step ran; `when` is one of `activity`.
 pub fn job_timeout(when: &str, limit: Duration, running: Option<&str>) -> AttemptResult {
     let sentence = format!(
         "the job ran longer than its timeout of {} and was stopped{when}{}",

@@ -28,9 +28,9 @@ const BETWEEN: Duration = Duration::from_millis(50);
 /// Bytes of records in one part, before compression.
 const PART_LEN: usize = 1 << 20;
 
-/// What it needs to ship the logs of an attempt.
+/// What it needs to upload the logs of an attempt.
 #[derive(Clone)]
-pub struct Shipping {
+pub struct LogUploads {
     /// Where to.
     pub coordinator: Coordinator,
     /// Which attempt, under which epoch.
@@ -48,7 +48,7 @@ pub struct Shipping {
 /// A stream, and the hand that closes it with its length.
 type Closer = (StreamId, watch::Sender<Option<u64>>);
 
-impl Shipping {
+impl LogUploads {
     /// Ships every stream that is told of, until the attempt is over and the coordinator has them all. Errors: it does
     /// not want them (any more).
     pub async fn run(&self, mut news: mpsc::UnboundedReceiver<StreamNews>) -> Result<(), CallError> {
@@ -90,17 +90,17 @@ impl Shipping {
             Ok(spool) => spool,
             Err(error) => return self.unreadable(&stream, 0, &error).await,
         };
-        let mut road = Road {
-            shipping: self,
+        let mut socket = Upload {
+            uploads: self,
             stream: &stream,
             spool,
             closed,
             due: Instant::now(),
             backoff: Backoff::default(),
         };
-        match road.travel().await {
-            Err(RoadError::File(error)) => self.unreadable(&stream, road.spool.offset(), &error).await,
-            Err(RoadError::Call(error)) => Err(error),
+        match socket.travel().await {
+            Err(UploadError::File(error)) => self.unreadable(&stream, socket.spool.offset(), &error).await,
+            Err(UploadError::Call(error)) => Err(error),
             Ok(()) => Ok(()),
         }
     }
@@ -128,8 +128,8 @@ impl Shipping {
 }
 
 /// One stream under way.
-struct Road<'a> {
-    shipping: &'a Shipping,
+struct Upload<'a> {
+    uploads: &'a LogUploads,
     stream: &'a StreamId,
     spool: Spool,
     closed: watch::Receiver<Option<u64>>,
@@ -138,19 +138,19 @@ struct Road<'a> {
     backoff: Backoff,
 }
 
-enum RoadError {
+enum UploadError {
     File(io::Error),
     Call(CallError),
 }
 
-impl From<io::Error> for RoadError {
-    fn from(error: io::Error) -> RoadError {
-        RoadError::File(error)
+impl From<io::Error> for UploadError {
+    fn from(error: io::Error) -> UploadError {
+        UploadError::File(error)
     }
 }
 
-impl Road<'_> {
-    async fn travel(&mut self) -> Result<(), RoadError> {
+impl Upload<'_> {
+    async fn travel(&mut self) -> Result<(), UploadError> {
         loop {
             self.wait_until_due().await?;
             let part = self.spool.part(PART_LEN)?;
@@ -172,13 +172,13 @@ impl Road<'_> {
                     tracing::debug!(stream = %self.stream, %why, "a part of a log waits for the coordinator");
                     sleep(self.backoff.next_wait()).await;
                 }
-                Err(other) => return Err(RoadError::Call(other)),
+                Err(other) => return Err(UploadError::Call(other)),
             }
         }
     }
 
     /// Waits until there is a part that should go: a full one, the last one, or one that has waited long enough.
-    async fn wait_until_due(&mut self) -> Result<(), RoadError> {
+    async fn wait_until_due(&mut self) -> Result<(), UploadError> {
         while !self.spool.is_over() && self.spool.waiting() < PART_LEN {
             let waits = self.spool.waiting() > 0;
             tokio::select! {
@@ -197,8 +197,8 @@ impl Road<'_> {
     }
 
     /// Sends a part; what the file says meanwhile becomes the next.
-    async fn send(&mut self, offset: u64, eof: bool, body: Vec<u8>) -> Result<Result<u64, CallError>, RoadError> {
-        let Shipping { coordinator, held, .. } = self.shipping;
+    async fn send(&mut self, offset: u64, eof: bool, body: Vec<u8>) -> Result<Result<u64, CallError>, UploadError> {
+        let LogUploads { coordinator, held, .. } = self.uploads;
         let part = LogPart {
             stream: self.stream,
             offset,

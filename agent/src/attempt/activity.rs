@@ -10,9 +10,9 @@ use super::job::Job;
 
 /// The phases that have begun and not ended.
 #[derive(Default)]
-pub struct Doing(Mutex<BTreeSet<String>>);
+pub struct Activity(Mutex<BTreeSet<String>>);
 
-impl Doing {
+impl Activity {
     /// A phase begins or ends.
     pub fn note(&self, phase: &str, begin: bool) {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +47,7 @@ fn words_of(phase: &str) -> Option<&'static str> {
 pub fn before_steps(job: &Job) -> String {
     when(
         pulls(&job.pulls.under_way()),
-        job.doing.words(),
+        job.activity.words(),
         " before its first step",
     )
 }
@@ -70,7 +70,7 @@ pub fn in_step(step: &StepSpec) -> String {
 
 /// The same, once the last step was over.
 pub fn after_steps(job: &Job) -> String {
-    when(None, job.doing.words(), " after its last step")
+    when(None, job.activity.words(), " after its last step")
 }
 
 fn pulls(images: &[String]) -> Option<String> {
@@ -96,23 +96,23 @@ mod tests {
 
     #[test]
     fn what_is_under_way_is_said() {
-        let doing = Doing::default();
+        let activity = Activity::default();
         let said = |images: &[&str]| {
             let images: Vec<String> = images.iter().map(|&image| image.to_owned()).collect();
-            when(pulls(&images), doing.words(), " before its first step")
+            when(pulls(&images), activity.words(), " before its first step")
         };
         assert_eq!(said(&[]), " before its first step");
-        doing.note("services", true);
-        doing.note("steps", true);
+        activity.note("services", true);
+        activity.note("steps", true);
         assert_eq!(said(&[]), " while its services were starting");
-        doing.note("checkout", true);
+        activity.note("checkout", true);
         assert_eq!(
             said(&["a:1", "b:2"]),
             " while the images `a:1`, `b:2` were being pulled, the code was being checked out and its services were \
              starting"
         );
-        doing.note("services", false);
-        doing.note("checkout", false);
+        activity.note("services", false);
+        activity.note("checkout", false);
         assert_eq!(said(&["a:1"]), " while the image `a:1` was being pulled");
     }
 }

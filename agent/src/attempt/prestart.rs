@@ -1,4 +1,4 @@
-//! Steps in their containers, started ahead and held by their gates until it is their turn. After a restart of the
+//! Steps in their containers, started ahead and kept waiting by their gates until it is their turn. After a restart of the
 //! agent the containers that are there are taken over.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::gate::{GateClient, GatePhase};
 
 /// A gate answers in milliseconds; a machine that swaps may need longer.
 const GATE_ANSWERS: Duration = Duration::from_secs(60);
-/// A gate that was left by an earlier life of the agent answers at once or never.
+/// A gate that was left before a restart of the agent answers at once or never.
 const LEFT_GATE_ANSWERS: Duration = Duration::from_secs(2);
 
 /// A step in its container, behind its gate.
@@ -44,16 +44,16 @@ impl From<EngineError> for HoldError {
 }
 
 /// The steps that are being started, or wait for their turn.
-pub struct Ahead {
+pub struct Prestarted {
     job: Arc<Job>,
     place: Arc<Place>,
     held: BTreeMap<usize, JoinHandle<Result<HeldStep, HoldError>>>,
 }
 
-impl Ahead {
+impl Prestarted {
     /// None yet.
-    pub fn new(job: Arc<Job>, place: Arc<Place>) -> Ahead {
-        Ahead {
+    pub fn new(job: Arc<Job>, place: Arc<Place>) -> Prestarted {
+        Prestarted {
             job,
             place,
             held: BTreeMap::new(),
@@ -95,7 +95,7 @@ impl Ahead {
     }
 }
 
-/// Takes over the container of an earlier life, or makes and starts one.
+/// Takes over the container from before a restart, or makes and starts one.
 async fn hold(job: Arc<Job>, place: Arc<Place>, index: usize) -> Result<HeldStep, HoldError> {
     if job.resumed
         && let Some(held) = take_over(&job, &place, index).await?
@@ -118,7 +118,7 @@ async fn hold(job: Arc<Job>, place: Arc<Place>, index: usize) -> Result<HeldStep
         if !links.is_empty() {
             engine.put_links(&container, &links).await?;
         }
-        place.standing.gate().await?;
+        place.anchor_handle.gate().await?;
         engine.start(&container).await?;
         GateClient::connect(&folder, GATE_ANSWERS)
             .await
@@ -138,7 +138,7 @@ async fn hold(job: Arc<Job>, place: Arc<Place>, index: usize) -> Result<HeldStep
     }
 }
 
-/// The step as an earlier life of the agent left it, if it left it usable.
+/// The step as the agent left it before its restart, if it left it usable.
 async fn take_over(job: &Job, place: &Place, index: usize) -> Result<Option<HeldStep>, HoldError> {
     let number = job.journal.tries(index);
     let found = place.found.get(&index).filter(|found| found.number == number);

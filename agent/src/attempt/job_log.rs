@@ -4,16 +4,16 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::logs::writer::JobLog;
+use crate::logs::writer::LogWriter;
 
 /// Says things in the job's log; clones share it.
 #[derive(Clone)]
-pub struct Voice(Arc<JobLog>);
+pub struct JobLog(Arc<LogWriter>);
 
-impl Voice {
+impl JobLog {
     /// Goes on in the log at `file`.
-    pub fn open(file: &Path) -> io::Result<Voice> {
-        Ok(Voice(Arc::new(JobLog::open(file)?)))
+    pub fn open(file: &Path) -> io::Result<JobLog> {
+        Ok(JobLog(Arc::new(LogWriter::open(file)?)))
     }
 
     /// Says one line. A full disk does not stop a job for the sake of a remark.

@@ -1,4 +1,4 @@
-//! The desk: what the agent has in hand and which polls are out, pure bookkeeping. Polls are never broken off, because
+//! The work table: what the agent has in hand and which polls are out, pure bookkeeping. Polls are never broken off, because
 //! a lease may be on its way in one: when a slot is free again, another poll goes out beside the one that asked for
 //! nothing.
 
@@ -11,7 +11,7 @@ use super::work::{Signals, WorkStage};
 
 /// What the agent has in hand.
 #[derive(Debug, Default)]
-pub struct Desk {
+pub struct WorkTable {
     slots: u32,
     /// Take so many more jobs, then none. `None`: no limit.
     budget: Option<u32>,
@@ -47,17 +47,17 @@ pub struct Question {
     pub held: Vec<Held>,
 }
 
-impl Desk {
-    /// With so many slots, and what an earlier life of the agent left.
-    pub fn new(slots: u32, once: Once, left: Vec<Held>) -> Desk {
-        Desk {
+impl WorkTable {
+    /// With so many slots, and what the agent left before its restart.
+    pub fn new(slots: u32, once: Once, left: Vec<Held>) -> WorkTable {
+        WorkTable {
             slots,
             budget: match once {
                 Once::Yes => Some(1),
                 Once::No => None,
             },
             left: left.into_iter().map(|held| (held.attempt.clone(), held)).collect(),
-            ..Desk::default()
+            ..WorkTable::default()
         }
     }
 
@@ -66,7 +66,7 @@ impl Desk {
         self.draining = true;
     }
 
-    /// What an earlier life left stays for a later one.
+    /// What was left before a restart stays for a later one.
     pub fn forget_left(&mut self) {
         self.left.clear();
     }
@@ -134,7 +134,7 @@ impl Desk {
         }
     }
 
-    /// It is not ours any more. True: an earlier life of the agent left it, and it is to be abandoned.
+    /// It is not ours any more. True: the agent left it before its restart, and it is to be abandoned.
     pub fn lose(&mut self, attempt: &AttemptId) -> bool {
         if let Some(piece) = self.work.get(attempt) {
             piece.signals.lost.cancel();
@@ -206,44 +206,50 @@ mod tests {
 
     #[test]
     fn a_slot_that_is_free_again_is_offered_at_once() {
-        let mut desk = Desk::new(1, Once::No, Vec::new());
-        let first = desk.ask().expect("nothing is out");
+        let mut work_table = WorkTable::new(1, Once::No, Vec::new());
+        let first = work_table.ask().expect("nothing is out");
         assert_eq!((first.free_slots, first.held.len()), (1, 0));
-        assert_eq!(desk.ask(), None, "one is out");
+        assert_eq!(work_table.ask(), None, "one is out");
 
-        desk.answered(first.ticket);
-        desk.take(held("a", 1)).expect("new");
-        let busy = desk.ask().expect("a poll is always out");
+        work_table.answered(first.ticket);
+        work_table.take(held("a", 1)).expect("new");
+        let busy = work_table.ask().expect("a poll is always out");
         assert_eq!((busy.free_slots, busy.held.as_slice()), (0, [held("a", 1)].as_slice()));
-        assert_eq!(desk.ask(), None);
-        desk.note(&AttemptId("a".into()), WorkStage::Over);
-        let free = desk.ask().expect("beside the one that asked for nothing");
+        assert_eq!(work_table.ask(), None);
+        work_table.note(&AttemptId("a".into()), WorkStage::Over);
+        let free = work_table.ask().expect("beside the one that asked for nothing");
         assert_eq!(
             (free.free_slots, free.held.len()),
             (1, 1),
             "its end is still to be told"
         );
-        desk.answered(busy.ticket);
-        assert_eq!(desk.ask(), None);
-        desk.note(&AttemptId("a".into()), WorkStage::Told);
-        desk.answered(free.ticket);
-        assert_eq!(desk.ask().expect("again").held, []);
+        work_table.answered(busy.ticket);
+        assert_eq!(work_table.ask(), None);
+        work_table.note(&AttemptId("a".into()), WorkStage::Told);
+        work_table.answered(free.ticket);
+        assert_eq!(work_table.ask().expect("again").held, []);
     }
 
     #[test]
     fn a_drained_desk_is_done_when_its_work_is_gone() {
-        let mut desk = Desk::new(2, Once::No, Vec::new());
-        desk.take(held("a", 1)).expect("new");
-        assert!(desk.take(held("a", 1)).is_none(), "a lease that comes twice is one");
-        desk.drain();
+        let mut work_table = WorkTable::new(2, Once::No, Vec::new());
+        work_table.take(held("a", 1)).expect("new");
+        assert!(
+            work_table.take(held("a", 1)).is_none(),
+            "a lease that comes twice is one"
+        );
+        work_table.drain();
         assert_eq!(
-            (desk.is_done(), desk.ask().expect("renewals go on").free_slots),
+            (
+                work_table.is_done(),
+                work_table.ask().expect("renewals go on").free_slots
+            ),
             (false, 0)
         );
-        desk.note(&AttemptId("a".into()), WorkStage::Told);
-        assert!(!desk.is_done(), "its containers are still there");
-        desk.note(&AttemptId("a".into()), WorkStage::Gone);
-        assert!(desk.is_done());
+        work_table.note(&AttemptId("a".into()), WorkStage::Told);
+        assert!(!work_table.is_done(), "its containers are still there");
+        work_table.note(&AttemptId("a".into()), WorkStage::Gone);
+        assert!(work_table.is_done());
     }
 
     #[test]
@@ -252,17 +258,17 @@ mod tests {
             resume: true,
             ..held("a", 7)
         };
-        let mut desk = Desk::new(1, Once::Yes, vec![left.clone(), held("b", 1)]);
-        let question = desk.ask().expect("at the start");
+        let mut work_table = WorkTable::new(1, Once::Yes, vec![left.clone(), held("b", 1)]);
+        let question = work_table.ask().expect("at the start");
         assert_eq!((question.free_slots, question.held), (0, vec![left, held("b", 1)]));
-        assert!(desk.take(held("a", 7)).is_some());
-        assert!(desk.lose(&AttemptId("b".into())), "to be abandoned");
-        assert!(!desk.lose(&AttemptId("b".into())), "once");
-        desk.note(&AttemptId("a".into()), WorkStage::Gone);
-        desk.note(&AttemptId("b".into()), WorkStage::Gone);
-        assert!(!desk.is_done(), "what was left is not the one job of `--once`");
-        desk.take(held("c", 1)).expect("that is");
-        desk.note(&AttemptId("c".into()), WorkStage::Gone);
-        assert!(desk.is_done());
+        assert!(work_table.take(held("a", 7)).is_some());
+        assert!(work_table.lose(&AttemptId("b".into())), "to be abandoned");
+        assert!(!work_table.lose(&AttemptId("b".into())), "once");
+        work_table.note(&AttemptId("a".into()), WorkStage::Gone);
+        work_table.note(&AttemptId("b".into()), WorkStage::Gone);
+        assert!(!work_table.is_done(), "what was left is not the one job of `--once`");
+        work_table.take(held("c", 1)).expect("that is");
+        work_table.note(&AttemptId("c".into()), WorkStage::Gone);
+        assert!(work_table.is_done());
     }
 }

@@ -1,4 +1,4 @@
-//! The loop of polls: what the coordinator says is put on the desk, and what the desk wants is asked for.
+//! The loop of polls: what the coordinator says goes into the work table, and what the table wants is asked for.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::backoff::Backoff;
 use super::client::CallError;
-use super::desk::{Desk, Question};
 use super::shells;
-use super::work::{self, Shop, WorkNews, WorkStage};
+use super::work::{self, AgentContext, WorkNews, WorkStage};
+use super::work_table::{Question, WorkTable};
 use super::{AgentConfig, Stop};
 use crate::engine::Kept;
 
@@ -29,10 +29,10 @@ struct Answered {
 }
 
 /// The loop's state.
-pub struct Office {
+pub struct PollLoop {
     config: AgentConfig,
-    shop: Shop,
-    desk: Desk,
+    agent: AgentContext,
+    work_table: WorkTable,
     kept: BTreeMap<String, Kept>,
     out: FuturesUnordered<BoxFuture<'static, Answered>>,
     backoff: Backoff,
@@ -43,13 +43,18 @@ pub struct Office {
     other_labels: Option<BTreeMap<String, String>>,
 }
 
-impl Office {
-    /// `kept`: what an earlier life left, safe from the sweep until it is taken up or abandoned.
-    pub fn new(config: AgentConfig, shop: Shop, desk: Desk, kept: BTreeMap<String, Kept>) -> Office {
-        Office {
+impl PollLoop {
+    /// `kept`: what was left before a restart, safe from the sweep until it is taken up or abandoned.
+    pub fn new(
+        config: AgentConfig,
+        agent: AgentContext,
+        work_table: WorkTable,
+        kept: BTreeMap<String, Kept>,
+    ) -> PollLoop {
+        PollLoop {
             config,
-            shop,
-            desk,
+            agent,
+            work_table,
             kept,
             out: FuturesUnordered::new(),
             backoff: Backoff::default(),
@@ -67,15 +72,15 @@ impl Office {
             "ready for work"
         );
         let mut is_stopping = false;
-        while !self.desk.is_done() {
+        while !self.work_table.is_done() {
             let may_ask = self.not_before <= Instant::now();
-            if may_ask && let Some(question) = self.desk.ask() {
+            if may_ask && let Some(question) = self.work_table.ask() {
                 self.ask(question);
             }
             tokio::select! {
                 Some(answered) = self.out.next() => {
                     if let Err(error) = self.hear(answered) {
-                        self.shop.context.shutdown.cancel();
+                        self.agent.context.shutdown.cancel();
                         self.see_off(news).await;
                         return Err(error.into());
                     }
@@ -85,11 +90,11 @@ impl Office {
                 () = stop.drain.cancelled(), if !is_stopping => {
                     tracing::info!("finishing what is in hand");
                     is_stopping = true;
-                    self.shop.context.holds.leave();
-                    self.desk.drain();
+                    self.agent.context.holds.leave();
+                    self.work_table.drain();
                 }
                 () = stop.now.cancelled() => {
-                    self.shop.context.holds.leave();
+                    self.agent.context.holds.leave();
                     self.see_off(news).await;
                     return Ok(());
                 }
@@ -113,9 +118,9 @@ impl Office {
             held: question.held,
             software: env!("CARGO_PKG_VERSION").to_owned(),
             hold_secs: Some(hold_secs),
-            holds: self.shop.context.holds.list(),
+            holds: self.agent.context.holds.list(),
         };
-        let (coordinator, ticket) = (self.shop.coordinator.clone(), question.ticket);
+        let (coordinator, ticket) = (self.agent.coordinator.clone(), question.ticket);
         self.out.push(Box::pin(async move {
             let asked_at = Instant::now();
             let answer = coordinator.poll(&poll).await;
@@ -129,7 +134,7 @@ impl Office {
 
     /// Takes an answer. Errors: the token is refused.
     fn hear(&mut self, answered: Answered) -> Result<(), CallError> {
-        self.desk.answered(answered.ticket);
+        self.work_table.answered(answered.ticket);
         match answered.answer {
             Ok(answer) => {
                 if self.is_away {
@@ -186,34 +191,37 @@ impl Office {
                 epoch: lease.epoch,
                 resume: false,
             };
-            if let Some(signals) = self.desk.take(held) {
+            if let Some(signals) = self.work_table.take(held) {
                 tracing::info!(attempt.id = %lease.attempt, job = lease.spec.title(), "leased");
-                self.shop
+                self.agent
                     .context
                     .tasks
-                    .spawn(work::run(self.shop.clone(), lease, signals));
+                    .spawn(work::run(self.agent.clone(), lease, signals));
             }
         }
-        answer.cancel.iter().for_each(|attempt| self.desk.cancel(attempt));
+        answer.cancel.iter().for_each(|attempt| self.work_table.cancel(attempt));
         for attempt in answer.lost {
-            if self.desk.lose(&attempt) {
-                self.shop.context.tasks.spawn(work::abandon(self.shop.clone(), attempt));
+            if self.work_table.lose(&attempt) {
+                self.agent
+                    .context
+                    .tasks
+                    .spawn(work::abandon(self.agent.clone(), attempt));
             }
         }
         for call in answer.shells {
-            self.shop.context.tasks.spawn(shells::open(self.shop.clone(), call));
+            self.agent.context.tasks.spawn(shells::open(self.agent.clone(), call));
         }
-        let holds = &self.shop.context.holds;
+        let holds = &self.agent.context.holds;
         answer.release.iter().for_each(|attempt| holds.release(attempt));
         if answer.drain {
             // It may be gone for good after this: nobody would remove what it holds.
             holds.release_all();
-            self.desk.drain();
+            self.work_table.drain();
         }
     }
 
     fn note(&mut self, news: &WorkNews) {
-        self.desk.note(&news.attempt, news.stage);
+        self.work_table.note(&news.attempt, news.stage);
         if news.stage == WorkStage::Gone {
             self.kept.remove(news.attempt.as_str());
         }
@@ -221,9 +229,9 @@ impl Office {
 
     /// Waits for the work that is being stopped.
     async fn see_off(&mut self, mut news: mpsc::UnboundedReceiver<WorkNews>) {
-        self.desk.drain();
-        self.desk.forget_left();
-        while !self.desk.is_done()
+        self.work_table.drain();
+        self.work_table.forget_left();
+        while !self.work_table.is_done()
             && let Some(told) = news.recv().await
         {
             self.note(&told);

@@ -8,13 +8,13 @@ use protocol::shell::ShellPlace;
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::plan::{self, STEP_LABEL, TRY_LABEL};
 pub use crate::attempt::plan::{HOLD_LABEL, WORKSPACE};
-use crate::attempt::{AttemptContext, AttemptInput, ground, journal};
+use crate::attempt::{AttemptContext, AttemptInput, journal, prepare};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Owned, OwnedKind};
 
 /// A container to enter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Room {
+pub struct ShellTarget {
     /// Which.
     pub container: ContainerId,
     /// The folder of its gate on the host.
@@ -30,7 +30,7 @@ pub struct Room {
 /// There is no such container: why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NoRoom(pub String);
+pub struct NoShellTarget(pub String);
 
 /// A container of the attempt, as its labels tell.
 struct Candidate {
@@ -39,8 +39,12 @@ struct Candidate {
 }
 
 /// Finds the container. Secrets of `input` are left out: nobody gets them by a shell.
-pub async fn find(context: &AttemptContext, input: &AttemptInput, place: &ShellPlace) -> Result<Room, NoRoom> {
-    let owned = ground::owned_by(&context.engine, &input.attempt).await;
+pub async fn find(
+    context: &AttemptContext,
+    input: &AttemptInput,
+    place: &ShellPlace,
+) -> Result<ShellTarget, NoShellTarget> {
+    let owned = prepare::owned_by(&context.engine, &input.attempt).await;
     let containers = owned.into_iter().filter(|owned| owned.kind == OwnedKind::Container);
     let candidates: Vec<Candidate> = containers
         .map(|Owned { id, labels, .. }| Candidate {
@@ -53,7 +57,8 @@ pub async fn find(context: &AttemptContext, input: &AttemptInput, place: &ShellP
         ShellPlace::Service(name) => service(input, &folder, &candidates, name),
         ShellPlace::Job => {
             let step = held_step(&candidates).or_else(|| journal::running_step(&folder.events()));
-            let step = step.ok_or_else(|| NoRoom("no step of this job runs just now; try again in a moment".into()))?;
+            let step =
+                step.ok_or_else(|| NoShellTarget("no step of this job runs just now; try again in a moment".into()))?;
             step_room(input, &folder, &candidates, step)
         }
         ShellPlace::Step(name) => {
@@ -63,7 +68,7 @@ pub async fn find(context: &AttemptContext, input: &AttemptInput, place: &ShellP
                 let running = open.into_iter().flatten().next();
                 let instead =
                     running.map_or_else(String::new, |step| format!("; {} can be entered", title(input, step)));
-                return Err(NoRoom(format!("step `{name}` does not run just now{instead}")));
+                return Err(NoShellTarget(format!("step `{name}` does not run just now{instead}")));
             }
             step_room(input, &folder, &candidates, step)
         }
@@ -76,7 +81,7 @@ fn held_step(candidates: &[Candidate]) -> Option<usize> {
     held.labels.get(STEP_LABEL)?.parse().ok()
 }
 
-fn step_named(spec: &JobSpec, name: &str) -> Result<usize, NoRoom> {
+fn step_named(spec: &JobSpec, name: &str) -> Result<usize, NoShellTarget> {
     let by_name = spec.steps.iter().position(|step| step.name == name);
     let by_number = || {
         name.parse::<usize>()
@@ -86,7 +91,7 @@ fn step_named(spec: &JobSpec, name: &str) -> Result<usize, NoRoom> {
     };
     by_name.or_else(by_number).ok_or_else(|| {
         let names: Vec<String> = spec.steps.iter().map(|step| format!("`{}`", step.name)).collect();
-        NoRoom(format!("there is no step `{name}`; there are {}", names.join(", ")))
+        NoShellTarget(format!("there is no step `{name}`; there are {}", names.join(", ")))
     })
 }
 
@@ -99,7 +104,7 @@ fn step_room(
     folder: &AttemptFolder,
     candidates: &[Candidate],
     step: usize,
-) -> Result<Room, NoRoom> {
+) -> Result<ShellTarget, NoShellTarget> {
     let wanted = step.to_string();
     let of_step = candidates
         .iter()
@@ -110,9 +115,9 @@ fn step_room(
     };
     let found = of_step
         .max_by_key(rank)
-        .ok_or_else(|| NoRoom(format!("{} has no container", title(input, step))))?;
+        .ok_or_else(|| NoShellTarget(format!("{} has no container", title(input, step))))?;
     let held = found.labels.contains_key(HOLD_LABEL);
-    Ok(Room {
+    Ok(ShellTarget {
         container: found.container.clone(),
         gate: if held {
             folder.path().join("hold")
@@ -132,7 +137,12 @@ fn without_secrets(input: &AttemptInput) -> AttemptInput {
     }
 }
 
-fn service(input: &AttemptInput, folder: &AttemptFolder, candidates: &[Candidate], name: &str) -> Result<Room, NoRoom> {
+fn service(
+    input: &AttemptInput,
+    folder: &AttemptFolder,
+    candidates: &[Candidate],
+    name: &str,
+) -> Result<ShellTarget, NoShellTarget> {
     let spec = input.spec.services.iter().find(|service| service.name == name);
     let spec = spec.ok_or_else(|| {
         let names: Vec<String> = input
@@ -142,16 +152,16 @@ fn service(input: &AttemptInput, folder: &AttemptFolder, candidates: &[Candidate
             .map(|service| format!("`{}`", service.name))
             .collect();
         match names.is_empty() {
-            true => NoRoom(format!("there is no service `{name}`: this job has none")),
-            false => NoRoom(format!("there is no service `{name}`; there are {}", names.join(", "))),
+            true => NoShellTarget(format!("there is no service `{name}`: this job has none")),
+            false => NoShellTarget(format!("there is no service `{name}`; there are {}", names.join(", "))),
         }
     })?;
     let found = candidates
         .iter()
         .find(|found| found.labels.get(labels::SERVICE).is_some_and(|service| service == name));
-    let found = found.ok_or_else(|| NoRoom(format!("service `{name}` does not run")))?;
+    let found = found.ok_or_else(|| NoShellTarget(format!("service `{name}` does not run")))?;
     let stream = protocol::ids::StreamId::service(name);
-    Ok(Room {
+    Ok(ShellTarget {
         container: found.container.clone(),
         gate: folder.path().join(stream.as_str()),
         env: spec.environment.clone(),

@@ -8,34 +8,36 @@ use protocol::attempt::{EventKind, Micros, StepStatus, Verdict};
 use protocol::ids::StreamId;
 use protocol::record::{Record, Source};
 
-use super::super::ground::Ground;
 use super::super::interrupt::Interrupt;
 use super::super::job::Job;
+use super::super::prepare::Prepared;
+use super::super::reasons::{self, StepEnd};
 use super::super::step::{self, StepOver};
-use super::super::words::{self, StepEnd};
-use super::super::{doing, image, journal, standing};
+use super::super::{activity, image, journal, run_state};
 use super::{Next, Run};
 use crate::gate;
 
 impl Run<'_> {
     /// Tries the step; its end is in the journal when this returns.
-    pub(super) async fn tries(&mut self, ground: &mut Ground, index: usize) -> Next {
+    pub(super) async fn tries(&mut self, prepared: &mut Prepared, index: usize) -> Next {
         let (job, spec) = (self.job, &self.job.input.spec);
         loop {
             let number = job.journal.tries(index);
-            ground.ahead.start(standing::ahead(&spec.steps, index, self.standing()));
-            let services = ground.services.as_ref().filter(|_| !self.service_lost);
+            prepared
+                .prestarted
+                .start(run_state::ahead(&spec.steps, index, self.run_state()));
+            let services = prepared.services.as_ref().filter(|_| !self.service_lost);
             let stack = services.map(|services| &services.stack);
             if image::builds(&spec.steps[index]) {
                 self.announce(index, number);
-                let over = image::run(job, index, ground.network(job), self.interrupts, stack).await;
-                match self.after_a_try(ground, index, number, over).await {
+                let over = image::run(job, index, prepared.network(job), self.interrupts, stack).await;
+                match self.after_a_try(prepared, index, number, over).await {
                     Some(next) => return next,
                     None => continue,
                 }
             }
             let held = tokio::select! {
-                held = ground.ahead.take(index) => held,
+                held = prepared.prestarted.take(index) => held,
                 interrupt = self.interrupts.next(stack) => return self.before_a_try(interrupt, index, number),
             };
             let over = match held {
@@ -43,11 +45,11 @@ impl Run<'_> {
                 Ok(held) => {
                     self.announce(index, number);
                     let over = step::run(job, index, &held, self.interrupts, stack).await;
-                    self.put_away(ground, held.container);
+                    self.put_away(prepared, held.container);
                     over
                 }
             };
-            if let Some(next) = self.after_a_try(ground, index, number, over).await {
+            if let Some(next) = self.after_a_try(prepared, index, number, over).await {
                 return next;
             }
         }
@@ -57,22 +59,28 @@ impl Run<'_> {
         let steps = &self.job.input.spec.steps;
         if number == 1 {
             let (nth, count, name) = (index + 1, steps.len(), &steps[index].name);
-            self.job.voice.say(format!("step {nth} of {count}: {name}"));
+            self.job.job_log.say(format!("step {nth} of {count}: {name}"));
         }
     }
 
     /// What a try makes of the job. `None`: there is another one.
-    async fn after_a_try(&mut self, ground: &mut Ground, index: usize, number: u32, over: StepOver) -> Option<Next> {
+    async fn after_a_try(
+        &mut self,
+        prepared: &mut Prepared,
+        index: usize,
+        number: u32,
+        over: StepOver,
+    ) -> Option<Next> {
         let job = self.job;
         let (mut end, at) = match over {
             StepOver::Ended(end, at) => (end, at),
             StepOver::Interrupted(interrupt) => {
                 job.streams.close(&StreamId::step(index));
-                return Some(self.interrupted(interrupt, &doing::in_step(job.step(index))));
+                return Some(self.interrupted(interrupt, &activity::in_step(job.step(index))));
             }
         };
         if is_tried_again(&job.step(index).retry, number, &end) {
-            self.again(ground, index, number + 1, &end, at).await;
+            self.again(prepared, index, number + 1, &end, at).await;
             return None;
         }
         end.outcome.tries = number;
@@ -88,21 +96,21 @@ impl Run<'_> {
         } else {
             StepStatus::Skipped
         };
-        let mut outcome = words::without_run(status, None);
+        let mut outcome = reasons::without_run(status, None);
         outcome.tries = number;
         self.job.finish_step(index, journal::now(), outcome);
         self.job.streams.close(&StreamId::step(index));
-        let when = doing::before_step(self.job, self.job.step(index));
+        let when = activity::before_step(self.job, self.job.step(index));
         self.interrupted(interrupt, &when)
     }
 
     /// Tells that there is another try, and clears the place for it.
-    async fn again(&self, ground: &mut Ground, index: usize, number: u32, end: &StepEnd, at: Micros) {
+    async fn again(&self, prepared: &mut Prepared, index: usize, number: u32, end: &StepEnd, at: Micros) {
         let job = self.job;
         let reason = end.outcome.reason.clone().unwrap_or_default();
         let all = job.step(index).retry.max.saturating_add(1);
         let line = format!("try {number} of {all}: {reason}");
-        job.voice.say(&line);
+        job.job_log.say(&line);
         if let Err(error) = mark(job, index, &line) {
             tracing::debug!(%error, "a try cannot be marked in its step's log");
         }
@@ -114,7 +122,7 @@ impl Run<'_> {
                 reason,
             },
         );
-        ground.remove_used(job).await;
+        prepared.remove_used(job).await;
     }
 }
 
@@ -157,7 +165,7 @@ mod tests {
     use super::*;
 
     fn ended(status: StepStatus, exit_code: Option<i32>, verdict: Verdict) -> StepEnd {
-        let mut outcome = words::without_run(status, None);
+        let mut outcome = reasons::without_run(status, None);
         outcome.exit_code = exit_code;
         let failure = (verdict != Verdict::Passed).then(|| AttemptResult::because(verdict, ReasonCode::StepFailed, ""));
         StepEnd { outcome, failure }

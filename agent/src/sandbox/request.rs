@@ -11,7 +11,7 @@ pub struct PoolConfig {
     /// Fresh sandboxes that are kept even when every slot is in use or its sandbox belongs to a repository. 1 for an
     /// agent that serves many; 0 for one job by hand.
     pub spare: usize,
-    /// Holders (see [`Want::holder`]) that go on after a restart of the agent and will be adopted; sandboxes of other
+    /// Holders (see [`SandboxRequest::holder`]) that go on after a restart of the agent and will be adopted; sandboxes of other
     /// holders are made anew.
     pub holders: BTreeSet<String>,
     /// Unix seconds, the label `drover.expires`; `None`: the sandboxes live as long as the agent.
@@ -20,7 +20,7 @@ pub struct PoolConfig {
 
 /// What a job wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Want {
+pub struct SandboxRequest {
     /// Who takes it: the attempt's id. A restarted agent finds the sandbox by it.
     pub holder: String,
     /// Whose code will run in it.

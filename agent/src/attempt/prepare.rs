@@ -12,25 +12,25 @@ use protocol::ids::AttemptId;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::held::Ahead;
 use super::interrupt::Interrupts;
 use super::job::{Found, Job, Place};
 use super::plan::{STEP_LABEL, TRY_LABEL};
+use super::prestart::Prestarted;
 use super::services::Services;
-use super::{AttemptContext, Code, doing, hold, own, restore, words};
+use super::{AttemptContext, Code, activity, hold, own, reasons, restore};
 use crate::checkout::{self, CheckoutError};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Engine, Kept, Network, Owned, OwnedKind, Owner};
-use crate::sandbox::{Reuse, Sandbox, Want};
+use crate::sandbox::{Reuse, Sandbox, SandboxRequest};
 use crate::stack::{StackFailure, Workspace};
 
 /// A container whose gate is over is gone after this, or is ended by force.
 const ENDS_BY_ITSELF: Duration = Duration::from_secs(2);
 
 /// What the steps of a job stand on.
-pub struct Ground {
-    /// The steps that are started ahead.
-    pub ahead: Ahead,
+pub struct Prepared {
+    /// The steps whose containers are started ahead.
+    pub prestarted: Prestarted,
     /// The services, if there are any.
     pub services: Option<Services>,
     /// Containers of steps that are over.
@@ -70,16 +70,16 @@ impl Checkout {
     }
 }
 
-impl Ground {
+impl Prepared {
     /// Takes a sandbox and begins with everything else. Not to be dropped half-way: what was taken must be given back.
     /// Errors: the result of the attempt.
-    pub async fn lay(job: &Arc<Job>, interrupts: &Interrupts) -> Result<Ground, AttemptResult> {
+    pub async fn start(job: &Arc<Job>, interrupts: &Interrupts) -> Result<Prepared, AttemptResult> {
         let kept = job.context.engine.keep(Owner::Attempt(job.input.attempt.0.clone()));
         let code = begin_checkout(job);
         match place(job, interrupts).await {
-            Ok((sandbox, place)) => Ok(Ground {
+            Ok((sandbox, place)) => Ok(Prepared {
                 services: Services::start(job, &sandbox, code.workspace(job)).await,
-                ahead: Ahead::new(job.clone(), Arc::new(place)),
+                prestarted: Prestarted::new(job.clone(), Arc::new(place)),
                 used: Vec::new(),
                 sandbox,
                 code,
@@ -133,7 +133,7 @@ impl Ground {
     /// script beside the gate.
     pub async fn hold_step(&mut self, job: &Job) {
         let index = job.failed_step();
-        match hold::step_container(job, index, self.ahead.place()).await {
+        match hold::step_container(job, index, self.prestarted.place()).await {
             Ok(container) => self.used.push(container),
             Err(error) => tracing::warn!(%error, attempt.id = %job.input.attempt, "a failed step cannot be held"),
         }
@@ -152,7 +152,7 @@ impl Ground {
         };
         let steps = async {
             let mut containers = self.used;
-            containers.extend(let_go(self.ahead).await);
+            containers.extend(let_go(self.prestarted).await);
             remove_ended(&context.engine, containers).await
         };
         let ((), (), whole) = tokio::join!(self.code.end(), services, steps);
@@ -172,9 +172,9 @@ impl Ground {
 }
 
 /// Ends the steps that were started ahead and never had their turn; their containers.
-async fn let_go(ahead: Ahead) -> Vec<ContainerId> {
+async fn let_go(prestarted: Prestarted) -> Vec<ContainerId> {
     let mut containers = Vec::new();
-    for held in join_all(ahead.into_rest()).await {
+    for held in join_all(prestarted.into_rest()).await {
         if let Ok(Ok(held)) = held {
             if let Err(error) = held.gate.quit().await {
                 tracing::debug!(%error, "a held step has gone by itself");
@@ -187,7 +187,7 @@ async fn let_go(ahead: Ahead) -> Vec<ContainerId> {
 
 /// A sandbox, and where the containers of the steps go in it.
 async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place), AttemptResult> {
-    let objects = job.objects().await.map_err(|error| words::of_checkout(&error))?;
+    let objects = job.objects().await.map_err(|error| reasons::of_checkout(&error))?;
     job.phase("sandbox", true);
     let (sandbox, found) = sandbox(job, interrupts).await?;
     job.network.get_or_init(|| sandbox.network().clone());
@@ -198,7 +198,7 @@ async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place), A
         } else {
             sandbox.join()
         },
-        standing: sandbox.standing().clone(),
+        anchor_handle: sandbox.anchor_handle().clone(),
         labels: sandbox.labels(Labels::new()),
         objects,
         found,
@@ -218,25 +218,25 @@ async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMa
             .into_iter()
             .any(|step| job.journal.step_started_at(step).is_some())
         {
-            return Err(words::broken(
+            return Err(reasons::broken(
                 "the agent was restarted, and the network of this job did not outlive it",
             ));
         }
         remove_owned(&job.context.engine, &job.input.attempt).await;
     }
-    let want = Want {
+    let request = SandboxRequest {
         holder: holder.to_owned(),
         repository: job.input.repository.clone(),
         trusted: job.input.trusted,
     };
     let sandbox = tokio::select! {
-        taken = pool.take_early(&want) => taken.map_err(|error| words::broken(format!("sandbox: {error}")))?,
-        interrupt = interrupts.next(None) => return Err(interrupt.result(&doing::before_steps(job))),
+        taken = pool.take_early(&request) => taken.map_err(|error| reasons::broken(format!("sandbox: {error}")))?,
+        interrupt = interrupts.next(None) => return Err(interrupt.result(&activity::before_steps(job))),
     };
     Ok((sandbox, BTreeMap::new()))
 }
 
-/// The containers of steps that an earlier life of the agent left; of several tries the last one's.
+/// The containers of steps that the agent left before its restart; of several tries the last one's.
 async fn found(job: &Job) -> BTreeMap<usize, Found> {
     let owned = owned_by(&job.context.engine, &job.input.attempt).await;
     let steps = owned.into_iter().filter(|owned| owned.kind == OwnedKind::Container);
@@ -268,7 +268,7 @@ fn begin_checkout(job: &Arc<Job>) -> Checkout {
         .spawn(async move { check_out(&owner, &stopped).await });
     let code = async move {
         let done = checkout.await.map_err(CheckoutError::Broken);
-        done.and_then(|done| done).map_err(|error| words::of_checkout(&error))
+        done.and_then(|done| done).map_err(|error| reasons::of_checkout(&error))
     };
     let (owner, stopped) = (job.clone(), stop.clone());
     // Spawned: it goes on whoever waits for it.
@@ -276,7 +276,7 @@ fn begin_checkout(job: &Arc<Job>) -> Checkout {
         .context
         .tasks
         .spawn(async move { restore::all(&owner, &stopped, code).await });
-    let done = async move { restored.await.unwrap_or_else(|error| Err(words::broken(error))) };
+    let done = async move { restored.await.unwrap_or_else(|error| Err(reasons::broken(error))) };
     Checkout {
         done: done.boxed().shared(),
         stop,
@@ -291,8 +291,8 @@ async fn check_out(job: &Job, stop: &CancellationToken) -> Result<(), CheckoutEr
     let workspace = job.folder.workspace();
     match &job.input.code {
         Code::Git(source) => {
-            let voice = job.voice.clone();
-            let say: checkout::Say = Arc::new(move |words| voice.say(words));
+            let job_log = job.job_log.clone();
+            let say: checkout::Say = Arc::new(move |words| job_log.say(words));
             let build = checkout::Build {
                 source,
                 trusted: job.input.trusted,
@@ -300,7 +300,7 @@ async fn check_out(job: &Job, stop: &CancellationToken) -> Result<(), CheckoutEr
             };
             checkout::commit(&job.context.mirrors, build, say, stop).await?;
             let short = source.commit.get(..12).unwrap_or(&source.commit);
-            job.voice.say(format!("checked out {short} ({})", source.reference));
+            job.job_log.say(format!("checked out {short} ({})", source.reference));
         }
         Code::Tree(tree) => checkout::tree(tree, &workspace).await?,
     }

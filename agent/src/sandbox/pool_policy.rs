@@ -1,7 +1,7 @@
-//! The shelf: which sandbox a job gets, and what is to be made, made anew or removed. Pure, and generic over what lies
+//! The policy of the pool: which sandbox a job gets, and what is to be made, made anew or removed. Pure, and generic over what is
 //! on it, so that the policy is tested without an engine.
 //!
-//! A sandbox on the shelf is *fresh* (no code ever ran in it) or *owned* by a repository whose trusted code ran in it;
+//! A sandbox in the pool is *fresh* (no code ever ran in it) or *owned* by a repository whose trusted code ran in it;
 //! an owned one is never given to another repository as it is.
 
 /// A sandbox that nobody holds.
@@ -33,7 +33,7 @@ pub(super) enum Back {
 
 /// The sandboxes that nobody holds, and the number of all others.
 #[derive(Debug)]
-pub(super) struct Shelf<T> {
+pub(super) struct PoolPolicy<T> {
     slots: usize,
     spare: usize,
     idle: Vec<Idle<T>>, // oldest first
@@ -45,9 +45,9 @@ pub(super) struct Shelf<T> {
     closed: bool,
 }
 
-impl<T> Shelf<T> {
-    pub(super) fn new(slots: usize, spare: usize) -> Shelf<T> {
-        Shelf {
+impl<T> PoolPolicy<T> {
+    pub(super) fn new(slots: usize, spare: usize) -> PoolPolicy<T> {
+        PoolPolicy {
             slots,
             spare,
             idle: Vec::new(),
@@ -86,7 +86,7 @@ impl<T> Shelf<T> {
         self.in_use += 1;
     }
 
-    /// One lies on the shelf already (after a restart).
+    /// One is in the pool already (after a restart).
     pub(super) fn add_idle(&mut self, item: T, repository: Option<String>) {
         self.idle.push(Idle { item, repository });
     }
@@ -185,153 +185,160 @@ impl<T> Shelf<T> {
 mod tests {
     use super::*;
 
-    /// Does everything that the shelf wants; what is made gets the next number.
-    fn settle(shelf: &mut Shelf<u32>, next: &mut u32) -> String {
+    /// Does everything that the policy wants; what is made gets the next number.
+    fn settle(pool_policy: &mut PoolPolicy<u32>, next: &mut u32) -> String {
         let mut done = Vec::new();
-        while let Some(action) = shelf.next_action() {
+        while let Some(action) = pool_policy.next_action() {
             done.push(format!("{action:?}"));
             match action {
                 Action::Make => {
                     *next += 1;
-                    shelf.made(Some(*next));
+                    pool_policy.made(Some(*next));
                 }
-                Action::Renew(item) => shelf.made(Some(item)),
+                Action::Renew(item) => pool_policy.made(Some(item)),
                 Action::Remove(_) => {}
             }
         }
         done.join(" ")
     }
 
-    fn put_back(shelf: &mut Shelf<u32>, item: u32, back: Back) -> Option<Action<u32>> {
-        shelf.comes_back(None);
-        shelf.is_back(item, None, back)
+    fn put_back(pool_policy: &mut PoolPolicy<u32>, item: u32, back: Back) -> Option<Action<u32>> {
+        pool_policy.comes_back(None);
+        pool_policy.is_back(item, None, back)
     }
 
     #[test]
     fn every_free_slot_has_one_and_a_taken_one_is_replaced_behind() {
-        let (mut shelf, mut made) = (Shelf::new(2, 1), 0);
-        assert_eq!(settle(&mut shelf, &mut made), "Make Make");
-        assert_eq!(shelf.take(Some("app")), Some(1));
-        assert_eq!(settle(&mut shelf, &mut made), "");
-        assert_eq!(shelf.take(Some("app")), Some(2));
-        assert_eq!(settle(&mut shelf, &mut made), "Make", "the spare one");
-        assert_eq!(shelf.take(Some("app")), Some(3), "more jobs than slots are served too");
+        let (mut pool_policy, mut made) = (PoolPolicy::new(2, 1), 0);
+        assert_eq!(settle(&mut pool_policy, &mut made), "Make Make");
+        assert_eq!(pool_policy.take(Some("app")), Some(1));
+        assert_eq!(settle(&mut pool_policy, &mut made), "");
+        assert_eq!(pool_policy.take(Some("app")), Some(2));
+        assert_eq!(settle(&mut pool_policy, &mut made), "Make", "the spare one");
+        assert_eq!(
+            pool_policy.take(Some("app")),
+            Some(3),
+            "more jobs than slots are served too"
+        );
     }
 
     #[test]
     fn the_same_repository_gets_its_own_again_and_others_never_do() {
-        let (mut shelf, mut made) = (Shelf::new(1, 1), 0);
-        settle(&mut shelf, &mut made);
-        let mine = shelf.take(Some("app")).unwrap();
-        settle(&mut shelf, &mut made);
-        assert_eq!(put_back(&mut shelf, mine, Back::Owned("app".into())), None);
-        assert_eq!(settle(&mut shelf, &mut made), "");
-        assert_eq!(shelf.take(Some("app")), Some(mine));
-        put_back(&mut shelf, mine, Back::Owned("app".into()));
-        assert_eq!(shelf.take(Some("other")), Some(2));
+        let (mut pool_policy, mut made) = (PoolPolicy::new(1, 1), 0);
+        settle(&mut pool_policy, &mut made);
+        let mine = pool_policy.take(Some("app")).unwrap();
+        settle(&mut pool_policy, &mut made);
+        assert_eq!(put_back(&mut pool_policy, mine, Back::Owned("app".into())), None);
+        assert_eq!(settle(&mut pool_policy, &mut made), "");
+        assert_eq!(pool_policy.take(Some("app")), Some(mine));
+        put_back(&mut pool_policy, mine, Back::Owned("app".into()));
+        assert_eq!(pool_policy.take(Some("other")), Some(2));
         assert_eq!(
-            settle(&mut shelf, &mut made),
+            settle(&mut pool_policy, &mut made),
             "Renew(1)",
             "the owned one makes room for a fresh one"
         );
-        assert_eq!(shelf.take(None), Some(1));
+        assert_eq!(pool_policy.take(None), Some(1));
     }
 
     #[test]
     fn untrusted_code_gets_a_fresh_one_and_leaves_a_spent_one() {
-        let (mut shelf, mut made) = (Shelf::new(1, 1), 0);
-        settle(&mut shelf, &mut made);
-        let item = shelf.take(None).unwrap();
-        settle(&mut shelf, &mut made);
+        let (mut pool_policy, mut made) = (PoolPolicy::new(1, 1), 0);
+        settle(&mut pool_policy, &mut made);
+        let item = pool_policy.take(None).unwrap();
+        settle(&mut pool_policy, &mut made);
         assert_eq!(
-            put_back(&mut shelf, item, Back::Spent),
+            put_back(&mut pool_policy, item, Back::Spent),
             Some(Action::Renew(item)),
             "its network is kept"
         );
-        shelf.made(Some(item));
-        assert_eq!(settle(&mut shelf, &mut made), "");
+        pool_policy.made(Some(item));
+        assert_eq!(settle(&mut pool_policy, &mut made), "");
     }
 
     #[test]
     fn without_slots_one_is_made_when_it_is_asked_for_and_removed_when_it_comes_back() {
-        let (mut shelf, mut made) = (Shelf::new(0, 0), 0);
-        assert_eq!(settle(&mut shelf, &mut made), "");
-        assert_eq!(shelf.take(Some("app")), None);
-        shelf.wait();
-        assert_eq!(settle(&mut shelf, &mut made), "Make");
-        let item = shelf.take(Some("app")).unwrap();
-        shelf.wait_over();
-        assert_eq!(put_back(&mut shelf, item, Back::Spent), Some(Action::Remove(item)));
-        assert_eq!(settle(&mut shelf, &mut made), "");
+        let (mut pool_policy, mut made) = (PoolPolicy::new(0, 0), 0);
+        assert_eq!(settle(&mut pool_policy, &mut made), "");
+        assert_eq!(pool_policy.take(Some("app")), None);
+        pool_policy.wait();
+        assert_eq!(settle(&mut pool_policy, &mut made), "Make");
+        let item = pool_policy.take(Some("app")).unwrap();
+        pool_policy.wait_over();
+        assert_eq!(
+            put_back(&mut pool_policy, item, Back::Spent),
+            Some(Action::Remove(item))
+        );
+        assert_eq!(settle(&mut pool_policy, &mut made), "");
     }
 
     #[test]
     fn a_waiting_job_is_served_even_when_everything_belongs_to_others() {
-        let (mut shelf, mut made) = (Shelf::new(1, 0), 0);
-        settle(&mut shelf, &mut made);
-        let item = shelf.take(Some("app")).unwrap();
-        put_back(&mut shelf, item, Back::Owned("app".into()));
-        assert_eq!(shelf.take(Some("other")), None);
-        shelf.wait();
-        assert_eq!(settle(&mut shelf, &mut made), "Renew(1)");
-        assert_eq!(shelf.take(Some("other")), Some(1));
+        let (mut pool_policy, mut made) = (PoolPolicy::new(1, 0), 0);
+        settle(&mut pool_policy, &mut made);
+        let item = pool_policy.take(Some("app")).unwrap();
+        put_back(&mut pool_policy, item, Back::Owned("app".into()));
+        assert_eq!(pool_policy.take(Some("other")), None);
+        pool_policy.wait();
+        assert_eq!(settle(&mut pool_policy, &mut made), "Renew(1)");
+        assert_eq!(pool_policy.take(Some("other")), Some(1));
     }
 
     #[test]
     fn what_a_burst_left_over_is_removed() {
-        let (mut shelf, mut made) = (Shelf::new(1, 0), 0);
-        settle(&mut shelf, &mut made);
-        shelf.take(Some("a")).unwrap();
-        shelf.wait();
-        assert_eq!(settle(&mut shelf, &mut made), "Make");
-        shelf.take(Some("b")).unwrap();
-        shelf.wait_over();
-        put_back(&mut shelf, 1, Back::Owned("a".into()));
-        assert_eq!(settle(&mut shelf, &mut made), "Remove(1)");
+        let (mut pool_policy, mut made) = (PoolPolicy::new(1, 0), 0);
+        settle(&mut pool_policy, &mut made);
+        pool_policy.take(Some("a")).unwrap();
+        pool_policy.wait();
+        assert_eq!(settle(&mut pool_policy, &mut made), "Make");
+        pool_policy.take(Some("b")).unwrap();
+        pool_policy.wait_over();
+        put_back(&mut pool_policy, 1, Back::Owned("a".into()));
+        assert_eq!(settle(&mut pool_policy, &mut made), "Remove(1)");
     }
 
     #[test]
     fn a_closed_shelf_keeps_nothing() {
-        let (mut shelf, mut made) = (Shelf::new(1, 1), 0);
-        settle(&mut shelf, &mut made);
-        let item = shelf.take(Some("app")).unwrap();
-        settle(&mut shelf, &mut made);
-        shelf.close();
-        assert_eq!(settle(&mut shelf, &mut made), "Remove(2)");
-        put_back(&mut shelf, item, Back::Owned("app".into()));
-        assert_eq!(settle(&mut shelf, &mut made), "Remove(1)");
+        let (mut pool_policy, mut made) = (PoolPolicy::new(1, 1), 0);
+        settle(&mut pool_policy, &mut made);
+        let item = pool_policy.take(Some("app")).unwrap();
+        settle(&mut pool_policy, &mut made);
+        pool_policy.close();
+        assert_eq!(settle(&mut pool_policy, &mut made), "Remove(2)");
+        put_back(&mut pool_policy, item, Back::Owned("app".into()));
+        assert_eq!(settle(&mut pool_policy, &mut made), "Remove(1)");
     }
 
     #[test]
     fn who_comes_while_one_is_on_its_way_back_waits_for_that_one() {
-        let (mut shelf, mut made) = (Shelf::new(1, 0), 0);
-        settle(&mut shelf, &mut made);
-        let item = shelf.take(Some("app")).unwrap();
-        shelf.comes_back(Some("app".into()));
-        assert_eq!(shelf.take(Some("app")), None);
-        shelf.wait();
-        assert_eq!(settle(&mut shelf, &mut made), "", "no other is made");
-        assert_eq!(shelf.is_back(item, Some("app"), Back::Owned("app".into())), None);
-        assert_eq!(shelf.take(Some("app")), Some(item));
+        let (mut pool_policy, mut made) = (PoolPolicy::new(1, 0), 0);
+        settle(&mut pool_policy, &mut made);
+        let item = pool_policy.take(Some("app")).unwrap();
+        pool_policy.comes_back(Some("app".into()));
+        assert_eq!(pool_policy.take(Some("app")), None);
+        pool_policy.wait();
+        assert_eq!(settle(&mut pool_policy, &mut made), "", "no other is made");
+        assert_eq!(pool_policy.is_back(item, Some("app"), Back::Owned("app".into())), None);
+        assert_eq!(pool_policy.take(Some("app")), Some(item));
     }
 
     #[test]
     fn a_fresh_one_is_not_spent_on_who_gets_its_own_in_a_moment() {
-        let (mut shelf, mut made) = (Shelf::new(1, 1), 0);
-        settle(&mut shelf, &mut made);
-        let own = shelf.take(Some("app")).unwrap();
-        settle(&mut shelf, &mut made);
-        shelf.comes_back(Some("app".into()));
-        assert_eq!(shelf.take(Some("app")), None);
-        assert_eq!(shelf.take(Some("other")), Some(2), "others do not wait for it");
-        put_back(&mut shelf, 2, Back::Spent);
-        shelf.made(Some(2));
+        let (mut pool_policy, mut made) = (PoolPolicy::new(1, 1), 0);
+        settle(&mut pool_policy, &mut made);
+        let own = pool_policy.take(Some("app")).unwrap();
+        settle(&mut pool_policy, &mut made);
+        pool_policy.comes_back(Some("app".into()));
+        assert_eq!(pool_policy.take(Some("app")), None);
+        assert_eq!(pool_policy.take(Some("other")), Some(2), "others do not wait for it");
+        put_back(&mut pool_policy, 2, Back::Spent);
+        pool_policy.made(Some(2));
         assert_eq!(
-            shelf.take_any(Some("app")),
+            pool_policy.take_any(Some("app")),
             Some(2),
             "nor does who has waited long enough"
         );
-        shelf.is_back(own, Some("app"), Back::Spent);
-        assert_eq!(shelf.returning, [None::<String>; 0]);
+        pool_policy.is_back(own, Some("app"), Back::Spent);
+        assert_eq!(pool_policy.returning, [None::<String>; 0]);
     }
 }

@@ -1,4 +1,4 @@
-//! What happens in which order: the ground is laid, steps run as the job stands, the result is known, and then what
+//! What happens in which order: everything is prepared, steps run by the state of the job, the result is known, and then what
 //! was made is removed.
 
 mod tries;
@@ -11,17 +11,17 @@ use protocol::ids::StreamId;
 use tokio_util::sync::CancellationToken;
 
 use super::folder::Ended;
-use super::ground::{Ground, NotReady};
-use super::held::HoldError;
 use super::hold::{HoldEnd, Note};
 use super::interrupt::{Interrupt, Interrupts};
 use super::job::Job;
+use super::prepare::{NotReady, Prepared};
+use super::prestart::HoldError;
+use super::reasons::{self, StepEnd};
+use super::run_state::{self, RunState};
 use super::services::{self, tell_death};
-use super::standing::{self, Standing};
 use super::step;
 use super::trust::{self, Refusal};
-use super::words::{self, StepEnd};
-use super::{AttemptInput, Over, doing, journal, keep, own, plan, reports};
+use super::{AttemptInput, Over, activity, journal, keep, own, plan, reports};
 use crate::disk;
 use crate::engine::ContainerId;
 use crate::engine::firewall;
@@ -31,20 +31,20 @@ const USED_KEPT: usize = 8;
 
 /// Runs the job to its result.
 pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
-    let (result, ground) = conduct(&job, cancel).await;
+    let (result, prepared) = run_phases(&job, cancel).await;
     let mut result = disk::explain(result, job.folder.path());
     if let Some(reason) = &mut result.reason {
         reason.sentence = job.masker.mask(&reason.sentence);
     }
     let outputs = job.outputs();
-    let held = ground.as_ref().and_then(|_| hold(&job, &result));
-    conclude(&job, &result, ground.as_ref(), held.as_ref()).await;
+    let held = prepared.as_ref().and_then(|_| hold(&job, &result));
+    conclude(&job, &result, prepared.as_ref(), held.as_ref()).await;
     let held_until = held.as_ref().map(|note| note.until);
     let tasks = job.context.tasks.clone();
     let removal = tasks.spawn(async move {
-        match (ground, held) {
-            (Some(ground), Some(note)) => stay(job, ground, note).await,
-            (Some(ground), None) => ground.remove(job).await,
+        match (prepared, held) {
+            (Some(prepared), Some(note)) => stay(job, prepared, note).await,
+            (Some(prepared), None) => prepared.remove(job).await,
             (None, _) => {}
         }
     });
@@ -67,23 +67,23 @@ fn hold(job: &Job, result: &AttemptResult) -> Option<Note> {
         false => Err("its code is not trusted".to_owned()),
     };
     if let Err(why) = held {
-        job.voice.say(format!("the job is not held: {why}"));
+        job.job_log.say(format!("the job is not held: {why}"));
         return None;
     }
     Some(Note::new(secs, &job.input.repository))
 }
 
 /// Keeps what a failed job leaves, for its time; then removes it.
-async fn stay(job: Arc<Job>, mut ground: Ground, note: Note) {
-    ground.hold_step(&job).await;
+async fn stay(job: Arc<Job>, mut prepared: Prepared, note: Note) {
+    prepared.hold_step(&job).await;
     let (holds, attempt) = (&job.context.holds, &job.input.attempt);
     match holds.keep(attempt, &job.folder, note).await {
-        HoldEnd::Over => ground.remove(job).await,
-        HoldEnd::Left => job.context.holds.leave_behind(ground),
+        HoldEnd::Over => prepared.remove(job).await,
+        HoldEnd::Left => job.context.holds.leave_behind(prepared),
     }
 }
 
-async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, Option<Ground>) {
+async fn run_phases(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, Option<Prepared>) {
     job.streams.open(&StreamId::job());
     job.journal.tell_now(EventKind::Started);
     greet(job);
@@ -92,12 +92,12 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
     }
     let missing = plan::missing_secrets(&job.input);
     if !missing.is_empty() {
-        return (words::secrets_missing(&missing), None);
+        return (reasons::secrets_missing(&missing), None);
     }
     let started = job.journal.started_at().unwrap_or_else(journal::now);
     let interrupts = Interrupts::new(job, cancel, started);
-    let mut ground = match Ground::lay(job, &interrupts).await {
-        Ok(ground) => ground,
+    let mut prepared = match Prepared::start(job, &interrupts).await {
+        Ok(prepared) => prepared,
         Err(result) => return (result, None),
     };
     let mut result = Run {
@@ -106,29 +106,29 @@ async fn conduct(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, O
         failure: None,
         service_lost: false,
     }
-    .all(&mut ground)
+    .all(&mut prepared)
     .await;
     reports::collect(job, &mut result).await;
     let result = keep::keep(job, &interrupts, result).await;
-    (result, Some(ground))
+    (result, Some(prepared))
 }
 
 /// What a job may not do here; what it gets less of is only said.
 fn refusal(job: &Job) -> Option<AttemptResult> {
     let engine = &job.context.engine;
     let policy = &engine.config().policy;
-    let standing = engine.firewall();
+    let run_state = engine.firewall();
     for line in trust::cut(&job.input.spec, policy.most) {
-        job.voice.say(line);
+        job.job_log.say(line);
     }
-    if let (false, firewall::FirewallState::Missing(why)) = (job.input.trusted, &standing) {
-        job.voice
+    if let (false, firewall::FirewallState::Missing(why)) = (job.input.trusted, &run_state) {
+        job.job_log
             .say(format!("this job can reach addresses of the agent's machine: {why}"));
     }
-    let refusal = trust::refusal(&job.input, policy.firewall, &standing)?;
+    let refusal = trust::refusal(&job.input, policy.firewall, &run_state)?;
     Some(match refusal {
         Refusal::Job(why) => AttemptResult::because(Verdict::Failed, ReasonCode::InvalidJob, why),
-        Refusal::Agent(why) => words::broken(why),
+        Refusal::Agent(why) => reasons::broken(why),
     })
 }
 
@@ -144,9 +144,9 @@ fn greet(job: &Job) {
     } else {
         String::new()
     };
-    job.voice.say(format!("{again} {}{nth}", spec.title()));
+    job.job_log.say(format!("{again} {}{nth}", spec.title()));
     for secret in job.masker.skipped() {
-        job.voice
+        job.job_log
             .say(format!("the secret {secret} is too short to be masked in logs"));
     }
 }
@@ -170,29 +170,29 @@ enum Next {
 }
 
 impl Run<'_> {
-    async fn all(mut self, ground: &mut Ground) -> AttemptResult {
+    async fn all(mut self, prepared: &mut Prepared) -> AttemptResult {
         let steps = &self.job.input.spec.steps;
         let first = (0..steps.len()).find(|&step| self.job.journal.step_outcome(step).is_none());
-        ground
-            .ahead
-            .start(standing::ahead(steps, first.unwrap_or(steps.len()), Standing::Well));
-        let ready = self.ready(ground).await;
+        prepared
+            .prestarted
+            .start(run_state::ahead(steps, first.unwrap_or(steps.len()), RunState::Passing));
+        let ready = self.ready(prepared).await;
         own::services_over(self.job);
         if let Next::Over(result) = ready {
             self.skip_rest(0);
             return result;
         }
         self.job.phase("steps", true);
-        let result = self.steps(ground).await;
+        let result = self.steps(prepared).await;
         self.job.phase("steps", false);
         result
     }
 
     /// Waits for what the first step needs. Steps for a failure run without services, never without code.
-    async fn ready(&mut self, ground: &Ground) -> Next {
+    async fn ready(&mut self, prepared: &Prepared) -> Next {
         let ready = tokio::select! {
-            ready = ground.ready(self.job) => ready,
-            interrupt = self.interrupts.next(None) => return self.interrupted(interrupt, &doing::before_steps(self.job)),
+            ready = prepared.ready(self.job) => ready,
+            interrupt = self.interrupts.next(None) => return self.interrupted(interrupt, &activity::before_steps(self.job)),
         };
         match ready {
             Ok(()) => return Next::On,
@@ -204,14 +204,14 @@ impl Run<'_> {
             return Next::On;
         }
         tokio::select! {
-            code = ground.code() => code.map_or_else(Next::Over, |()| Next::On),
-            interrupt = self.interrupts.next(None) => self.interrupted(interrupt, &doing::before_steps(self.job)),
+            code = prepared.code() => code.map_or_else(Next::Over, |()| Next::On),
+            interrupt = self.interrupts.next(None) => self.interrupted(interrupt, &activity::before_steps(self.job)),
         }
     }
 
-    async fn steps(&mut self, ground: &mut Ground) -> AttemptResult {
+    async fn steps(&mut self, prepared: &mut Prepared) -> AttemptResult {
         for index in 0..self.job.input.spec.steps.len() {
-            if let Next::Over(result) = self.one(ground, index).await {
+            if let Next::Over(result) = self.one(prepared, index).await {
                 self.skip_rest(index + 1);
                 return result;
             }
@@ -219,20 +219,20 @@ impl Run<'_> {
         self.failure.take().unwrap_or_else(AttemptResult::passed)
     }
 
-    async fn one(&mut self, ground: &mut Ground, index: usize) -> Next {
+    async fn one(&mut self, prepared: &mut Prepared, index: usize) -> Next {
         let (job, spec) = (self.job, &self.job.input.spec);
         if let Some(outcome) = job.journal.step_outcome(index) {
             return self.recall(index, &outcome);
         }
         if let Some(why) = &spec.steps[index].skip {
             let (nth, name) = (index + 1, &spec.steps[index].name);
-            job.voice
+            job.job_log
                 .say(format!("step {nth} of {}: {name}: skipped, {why}", spec.steps.len()));
-            let outcome = words::without_run(StepStatus::Skipped, Some(why.clone()));
+            let outcome = reasons::without_run(StepStatus::Skipped, Some(why.clone()));
             job.finish_step(index, journal::now(), outcome);
             return Next::On;
         }
-        if !standing::runs(spec.steps[index].when, self.standing()) {
+        if !run_state::runs(spec.steps[index].when, self.run_state()) {
             self.skip(index);
             return Next::On;
         }
@@ -241,13 +241,13 @@ impl Run<'_> {
             self.skip(index);
             return Next::On;
         }
-        self.tries(ground, index).await
+        self.tries(prepared, index).await
     }
 
-    fn standing(&self) -> Standing {
+    fn run_state(&self) -> RunState {
         match self.failure {
-            None => Standing::Well,
-            Some(_) => Standing::Broken,
+            None => RunState::Passing,
+            Some(_) => RunState::Failing,
         }
     }
 
@@ -262,25 +262,25 @@ impl Run<'_> {
             .filter(|step| step.when.success && !step.allow_failure && step.skip.is_none());
         that_count.into_iter().find_map(|step| {
             let error = self.job.images.failed(&step.image)?;
-            Some(words::of_engine(step, &error))
+            Some(reasons::of_engine(step, &error))
         })
     }
 
     /// What a step that is over makes of the job.
     fn judge(&mut self, index: usize, end: StepEnd) -> Next {
         let step = self.job.step(index);
-        let took = words::span(Duration::from_micros(end.outcome.duration_us));
+        let took = reasons::span(Duration::from_micros(end.outcome.duration_us));
         let Some(failure) = end.failure else {
             let at = match end.outcome.tries {
                 0 | 1 => String::new(),
                 number => format!(" at try {number}"),
             };
-            self.job.voice.say(format!("step {} passed{at} in {took}", index + 1));
+            self.job.job_log.say(format!("step {} passed{at} in {took}", index + 1));
             return Next::On;
         };
         if let Some(reason) = &failure.reason {
             let allowed = if step.allow_failure { " (it may fail)" } else { "" };
-            self.job.voice.say(format!("{}{allowed}", reason.sentence));
+            self.job.job_log.say(format!("{}{allowed}", reason.sentence));
         }
         match failure.verdict {
             Verdict::Errored => Next::Over(failure),
@@ -292,14 +292,14 @@ impl Run<'_> {
         }
     }
 
-    /// A step that an earlier life of the agent saw to its end.
+    /// A step that the agent saw to its end before its restart.
     fn recall(&mut self, index: usize, outcome: &StepOutcome) -> Next {
         if outcome.status != StepStatus::Skipped {
             let stream = StreamId::step(index);
             self.job.streams.open(&stream);
             self.job.streams.close(&stream);
         }
-        match words::of_outcome(outcome) {
+        match reasons::of_outcome(outcome) {
             Some(failure) if !self.job.step(index).allow_failure => {
                 self.failure.get_or_insert(failure);
             }
@@ -312,8 +312,8 @@ impl Run<'_> {
         let step = self.job.step(index);
         match error {
             HoldError::Lost => step::broken(&step.name, "the agent was restarted, and its container is gone"),
-            HoldError::Image(error) => words::never_ran(words::of_engine(step, &error)),
-            HoldError::Engine(error) => words::never_ran(words::of_engine(step, &error)),
+            HoldError::Image(error) => reasons::never_ran(reasons::of_engine(step, &error)),
+            HoldError::Engine(error) => reasons::never_ran(reasons::of_engine(step, &error)),
         }
     }
 
@@ -333,7 +333,7 @@ impl Run<'_> {
     }
 
     fn skip(&self, index: usize) {
-        let outcome = words::without_run(StepStatus::Skipped, None);
+        let outcome = reasons::without_run(StepStatus::Skipped, None);
         self.job.finish_step(index, journal::now(), outcome);
     }
 
@@ -342,10 +342,10 @@ impl Run<'_> {
     }
 
     /// The container of a step that is over; those of long jobs are removed before the end.
-    fn put_away(&self, ground: &mut Ground, container: Option<ContainerId>) {
-        ground.used.extend(container);
-        if ground.used.len() > USED_KEPT {
-            let (engine, oldest) = (self.job.context.engine.clone(), ground.used.remove(0));
+    fn put_away(&self, prepared: &mut Prepared, container: Option<ContainerId>) {
+        prepared.used.extend(container);
+        if prepared.used.len() > USED_KEPT {
+            let (engine, oldest) = (self.job.context.engine.clone(), prepared.used.remove(0));
             self.job.context.tasks.spawn(async move {
                 if let Err(error) = engine.remove_forced(&oldest).await {
                     tracing::warn!(%error, "cannot remove the container of a step; the sweep will");
@@ -357,22 +357,22 @@ impl Run<'_> {
 
 /// Says the result, and notes it with the lengths of the logs: from here on a restart changes nothing. Only then are
 /// the logs closed, or a restart in between would find that a service has said more than a closed log has.
-async fn conclude(job: &Job, result: &AttemptResult, ground: Option<&Ground>, held: Option<&Note>) {
-    if let Some(services) = ground.and_then(|ground| ground.services.as_ref()) {
+async fn conclude(job: &Job, result: &AttemptResult, prepared: Option<&Prepared>, held: Option<&Note>) {
+    if let Some(services) = prepared.and_then(|prepared| prepared.services.as_ref()) {
         services.flush().await;
         services::end_full_logs(job).await;
         if held.is_none() {
             services::tell_stopped(job);
         }
     }
-    job.voice.say(match &result.reason {
+    job.job_log.say(match &result.reason {
         None => "passed".to_owned(),
         Some(reason) => reason.sentence.clone(),
     });
     if let Some(note) = held {
         job.journal.tell_now(EventKind::Held { until: note.until });
-        let time = words::span(Duration::from_secs(note.secs));
-        job.voice.say(format!(
+        let time = reasons::span(Duration::from_secs(note.secs));
+        job.job_log.say(format!(
             "containers and services stay for {time}: enter with `drover shell`"
         ));
     }

@@ -10,7 +10,7 @@ use super::failure::{FailureKind, StackFailure};
 
 /// How a service stands, as far as others care.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Progress {
     /// Its process does not run yet.
     #[default]
     Pending,
@@ -24,11 +24,11 @@ pub(super) enum Standing {
     Down,
 }
 
-impl Standing {
+impl Progress {
     fn is_ready(self) -> bool {
         match self {
-            Standing::Ready | Standing::Completed => true,
-            Standing::Pending | Standing::Running | Standing::Down => false,
+            Progress::Ready | Progress::Completed => true,
+            Progress::Pending | Progress::Running | Progress::Down => false,
         }
     }
 
@@ -36,35 +36,35 @@ impl Standing {
     fn satisfies(self, condition: DependencyCondition) -> Option<bool> {
         use DependencyCondition as C;
         match (self, condition) {
-            (Standing::Down, _) => Some(false),
-            (Standing::Completed, _) => Some(true),
-            (Standing::Running | Standing::Ready, C::ServiceStarted) => Some(true),
-            (Standing::Ready, C::ServiceHealthy) => Some(true),
-            (Standing::Pending, _)
-            | (Standing::Running, C::ServiceHealthy)
-            | (Standing::Running | Standing::Ready, C::ServiceCompletedSuccessfully) => None,
+            (Progress::Down, _) => Some(false),
+            (Progress::Completed, _) => Some(true),
+            (Progress::Running | Progress::Ready, C::ServiceStarted) => Some(true),
+            (Progress::Ready, C::ServiceHealthy) => Some(true),
+            (Progress::Pending, _)
+            | (Progress::Running, C::ServiceHealthy)
+            | (Progress::Running | Progress::Ready, C::ServiceCompletedSuccessfully) => None,
         }
     }
 }
 
 /// All standings of one stack.
-pub(super) struct Board {
+pub(super) struct ServiceStates {
     places: BTreeMap<String, Place>,
     failure: watch::Sender<Option<StackFailure>>,
 }
 
 struct Place {
-    standing: watch::Sender<Standing>,
+    progress: watch::Sender<Progress>,
     may_fail: bool,
 }
 
-impl Board {
-    pub(super) fn new(services: &[ServiceSpec]) -> Board {
+impl ServiceStates {
+    pub(super) fn new(services: &[ServiceSpec]) -> ServiceStates {
         let place = |service: &ServiceSpec| Place {
-            standing: watch::Sender::default(),
+            progress: watch::Sender::default(),
             may_fail: service.allow_failure,
         };
-        Board {
+        ServiceStates {
             places: services
                 .iter()
                 .map(|service| (service.name.clone(), place(service)))
@@ -73,16 +73,16 @@ impl Board {
         }
     }
 
-    pub(super) fn set(&self, service: &str, standing: Standing) {
+    pub(super) fn set(&self, service: &str, progress: Progress) {
         if let Some(place) = self.places.get(service) {
-            place.standing.send_replace(standing);
+            place.progress.send_replace(progress);
         }
     }
 
     /// Its process runs, as far as is known.
     pub(super) fn is_up(&self, service: &str) -> bool {
-        let standing = self.places.get(service).map(|place| *place.standing.borrow());
-        matches!(standing, Some(Standing::Running | Standing::Ready))
+        let progress = self.places.get(service).map(|place| *place.progress.borrow());
+        matches!(progress, Some(Progress::Running | Progress::Ready))
     }
 
     /// The service is down; unless it may fail, and unless another was first, so is the stack.
@@ -96,7 +96,7 @@ impl Board {
                 is_first
             });
         }
-        self.set(&service, Standing::Down);
+        self.set(&service, Progress::Down);
     }
 
     /// Some failure counts already.
@@ -116,11 +116,11 @@ impl Board {
                     on: dependency.service.clone(),
                 });
             };
-            let mut standing = place.standing.subscribe();
-            let settled = standing
-                .wait_for(|standing| standing.satisfies(dependency.condition).is_some())
+            let mut progress = place.progress.subscribe();
+            let settled = progress
+                .wait_for(|progress| progress.satisfies(dependency.condition).is_some())
                 .await;
-            let satisfied = settled.is_ok_and(|standing| standing.satisfies(dependency.condition) == Some(true));
+            let satisfied = settled.is_ok_and(|progress| progress.satisfies(dependency.condition) == Some(true));
             if !satisfied && dependency.required {
                 return Err(FailureKind::Dependency {
                     on: dependency.service.clone(),
@@ -133,9 +133,9 @@ impl Board {
     /// Waits until every service is ready (or is down and may be).
     pub(super) async fn all_ready(&self) {
         for place in self.places.values() {
-            let mut standing = place.standing.subscribe();
-            let settled = |standing: &Standing| standing.is_ready() || place.may_fail && *standing == Standing::Down;
-            if standing.wait_for(settled).await.is_err() {
+            let mut progress = place.progress.subscribe();
+            let settled = |progress: &Progress| progress.is_ready() || place.may_fail && *progress == Progress::Down;
+            if progress.wait_for(settled).await.is_err() {
                 return; // the sender lives as long as `self`
             }
         }
@@ -163,23 +163,23 @@ mod tests {
     #[test]
     fn a_condition_is_met_or_hopeless_or_open() {
         let table: Vec<String> = [
-            Standing::Pending,
-            Standing::Running,
-            Standing::Ready,
-            Standing::Completed,
-            Standing::Down,
+            Progress::Pending,
+            Progress::Running,
+            Progress::Ready,
+            Progress::Completed,
+            Progress::Down,
         ]
         .into_iter()
-        .map(|standing| {
+        .map(|progress| {
             let answers =
-                [C::ServiceStarted, C::ServiceHealthy, C::ServiceCompletedSuccessfully].map(|condition| match standing
+                [C::ServiceStarted, C::ServiceHealthy, C::ServiceCompletedSuccessfully].map(|condition| match progress
                     .satisfies(condition)
                 {
                     None => "open",
                     Some(true) => "met",
                     Some(false) => "hopeless",
                 });
-            format!("{standing:?}: {}", answers.join(" "))
+            format!("{progress:?}: {}", answers.join(" "))
         })
         .collect();
         insta::assert_snapshot!(table.join("\n"), @r#"

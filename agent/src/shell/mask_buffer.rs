@@ -4,16 +4,16 @@
 use crate::logs::mask::Masker;
 
 /// Masks a stream, piece by piece.
-pub struct Veil<'a> {
+pub struct MaskBuffer<'a> {
     masker: &'a Masker,
     /// Not decided yet.
     held: Vec<u8>,
 }
 
-impl<'a> Veil<'a> {
+impl<'a> MaskBuffer<'a> {
     /// Nothing has come yet.
-    pub fn new(masker: &'a Masker) -> Veil<'a> {
-        Veil {
+    pub fn new(masker: &'a Masker) -> MaskBuffer<'a> {
+        MaskBuffer {
             masker,
             held: Vec::new(),
         }
@@ -58,18 +58,18 @@ mod tests {
         ) {
             let masker = Masker::new([("S", "s3cr3t-t0ken")]);
             let text = pieces.concat();
-            let mut veil = Veil::new(&masker);
+            let mut mask_buffer = MaskBuffer::new(&masker);
             let (mut rest, mut out) = (text.as_bytes(), Vec::new());
             for cut in cuts.iter().cycle() {
                 if rest.is_empty() {
                     break;
                 }
                 let (now, later) = rest.split_at((*cut).min(rest.len()));
-                out.extend(veil.push(now));
+                out.extend(mask_buffer.push(now));
                 rest = later;
             }
-            out.extend(veil.flush());
-            prop_assert!(!veil.waits());
+            out.extend(mask_buffer.flush());
+            prop_assert!(!mask_buffer.waits());
             prop_assert_eq!(String::from_utf8(out).unwrap(), masker.mask(&text));
         }
     }
