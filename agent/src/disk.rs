@@ -82,7 +82,7 @@ const IS_FULL: &str = " is full";
 
 /// What is said of a folder without room.
 pub fn full_at(folder: &Path) -> String {
-    let room = free(folder).map_or("no room".to_owned(), crate::attempt::reasons::bytes);
+    let room = free(folder).map_or("no room".to_owned(), job_specs::units::size);
     format!(
         "the disk of agent {}{IS_FULL} ({room} free in {})",
         host(),
@@ -120,6 +120,13 @@ pub fn told(error: &io::Error, folder: &Path) -> String {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => format!("{error}; {}", full_at(folder)),
         _ => error.to_string(),
     }
+}
+
+/// Writes a file so that it is there whole or not at all.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let half = path.with_extension("new");
+    std::fs::write(&half, bytes)?;
+    std::fs::rename(half, path)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ pub mod beneath;
 pub mod blobs;
 pub mod build;
 pub mod checkout;
+pub mod clock;
+pub mod coordinator;
 pub mod daemon;
 pub mod disk;
 pub mod engine;

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::exit::{Exit, Stop};
 use crate::settings::Access;
-use crate::shell::Road;
+use crate::shell::ShellSocket;
 
 /// A coordinator that can be asked.
 #[derive(Clone)]
@@ -72,8 +72,8 @@ impl Client {
         self.send(self.request(Method::GET, path).query(query)).await
     }
 
-    /// Opens a road to a shell in that job.
-    pub async fn shell(&self, job: &str) -> anyhow::Result<Road> {
+    /// Opens the WebSocket of a shell in that job.
+    pub async fn shell(&self, job: &str) -> anyhow::Result<ShellSocket> {
         let url = format!("{}/api/v1/jobs/{}/shell", self.access.url, segment(job)).replacen("http", "ws", 1);
         let mut request = url.into_client_request().context("read the coordinator's address")?;
         if let Some(token) = &self.access.token {
@@ -81,7 +81,7 @@ impl Client {
             request.headers_mut().insert(AUTHORIZATION, token);
         }
         match tokio_tungstenite::connect_async(request).await {
-            Ok((road, _)) => Ok(road),
+            Ok((socket, _)) => Ok(socket),
             Err(tungstenite::Error::Http(answer)) => {
                 let body = answer
                     .body()

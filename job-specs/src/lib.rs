@@ -24,6 +24,7 @@ pub mod repository;
 pub mod result;
 pub mod status;
 pub mod triggers;
+pub mod units;
 
 mod check;
 mod compose;

@@ -2,6 +2,7 @@
 //! way.
 
 use jiff::Timestamp;
+pub use job_specs::units::{count, grouped, size};
 
 use crate::views::Micros;
 
@@ -42,42 +43,6 @@ pub fn ago(now: Micros, then: Micros) -> String {
         3600..=86_399 => some(seconds / 3600, "hour"),
         86_400..=2_591_999 => some(seconds / 86_400, "day"),
         _ => utc(then).chars().take(10).collect(),
-    }
-}
-
-/// `1 job`, `1,204 lines`.
-pub fn count(n: impl TryInto<u64>, noun: &str) -> String {
-    let n = n.try_into().unwrap_or(u64::MAX);
-    let s = if n == 1 { "" } else { "s" };
-    format!("{} {noun}{s}", grouped(n))
-}
-
-/// `1,204`
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `812 B`, `4.2 KiB`, `512 MiB`
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut unit = 0;
-    let mut tenths = bytes.saturating_mul(10);
-    while tenths >= 10_240 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
-    }
-    if unit == 0 || tenths >= 100 {
-        format!("{} {}", tenths / 10, UNITS[unit])
-    } else {
-        format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
     }
 }
 

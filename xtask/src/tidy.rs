@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 mod images;
+mod modules;
 
 const MAX_LINES: usize = 400;
 
@@ -61,6 +62,14 @@ const RULES: &[Rule] = &[
     Rule {
         says: "crates import only whom they may",
         check: imports,
+    },
+    Rule {
+        says: "modules of agent, cli, protocol, web and xtask import no circle",
+        check: modules::circles,
+    },
+    Rule {
+        says: "the engine's client and the database are named only by their owners",
+        check: modules::owned_libraries,
     },
     Rule {
         says: "job-specs, protocol and web do no input or output",

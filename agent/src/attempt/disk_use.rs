@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::job::Job;
-use super::reasons;
 use crate::disk;
 
 /// Between two looks at the disk's free room.
@@ -83,12 +82,12 @@ impl DiskUse {
         ];
         let parts = parts.into_iter().filter(|(_, bytes)| *bytes > 0);
         let parts: Vec<_> = parts
-            .map(|(what, bytes)| format!("{what} {}", reasons::bytes(bytes)))
+            .map(|(what, bytes)| format!("{what} {}", job_specs::units::size(bytes)))
             .collect();
         format!(
             "it takes {} of the agent's disk and may take {} (`--max-disk` of the agent): {}",
-            reasons::bytes(self.total()),
-            reasons::bytes(limit),
+            job_specs::units::size(self.total()),
+            job_specs::units::size(limit),
             parts.join(", ")
         )
     }

@@ -22,6 +22,7 @@ use protocol::ids::{AttemptId, StreamId};
 use protocol::reports::TestReport;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::write_whole;
 use crate::sandbox::open_folder;
 
 /// The folder of one attempt.
@@ -174,11 +175,4 @@ impl AttemptFolder {
             other => other,
         }
     }
-}
-
-/// Writes a file so that it is there whole or not at all.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let half = path.with_extension("new");
-    fs::write(&half, bytes)?;
-    fs::rename(half, path)
 }

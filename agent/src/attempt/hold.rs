@@ -19,10 +19,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::folder::{AttemptFolder, write_whole};
+use super::folder::AttemptFolder;
 use super::job::{Job, Place};
-use super::journal::now;
 use super::plan::HOLD_LABEL;
+use crate::clock::now;
+use crate::disk::write_whole;
 use crate::engine::{ContainerId, EngineError};
 use crate::gate;
 use crate::sandbox::open_folder;

@@ -14,7 +14,7 @@ use super::interrupt::Interrupts;
 use super::job::Job;
 use super::reasons::{self, StepEnd};
 use super::step::StepOver;
-use super::{activity, journal, logins, outputs, own, plan};
+use super::{activity, logins, outputs, own, plan};
 use crate::build::built::Builder;
 use crate::build::{Build, BuildError};
 use crate::engine::labels::{self, Labels};
@@ -39,7 +39,7 @@ pub async fn run(
     stack: Option<&Stack>,
 ) -> StepOver {
     let step = job.step(index);
-    let started = journal::now();
+    let started = crate::clock::now();
     job.journal.tell(started, EventKind::StepStarted { step: index });
     let limit = step.timeout_secs.map(Duration::from_secs);
     let end = tokio::select! {
@@ -53,12 +53,12 @@ pub async fn run(
         Ok(made) => {
             let failure = made.err();
             let outcome = outcome(started, failure.as_ref());
-            StepOver::Ended(StepEnd { outcome, failure }, journal::now())
+            StepOver::Ended(StepEnd { outcome, failure }, crate::clock::now())
         }
         Err(interrupt) => {
             let mut outcome = outcome(started, Some(&interrupt.result(&activity::in_step(step))));
             outcome.tries = job.journal.tries(index);
-            job.finish_step(index, journal::now(), outcome);
+            job.finish_step(index, crate::clock::now(), outcome);
             StepOver::Interrupted(interrupt)
         }
     }
@@ -84,7 +84,7 @@ fn outcome(started: Micros, failure: Option<&AttemptResult>) -> StepOutcome {
     };
     let reason = failure.and_then(|failure| failure.reason.as_ref());
     StepOutcome {
-        duration_us: u64::try_from(journal::now() - started).unwrap_or(0),
+        duration_us: u64::try_from(crate::clock::now() - started).unwrap_or(0),
         ..reasons::without_run(status, reason.map(|reason| reason.sentence.clone()))
     }
 }

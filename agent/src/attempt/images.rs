@@ -11,7 +11,7 @@ use protocol::attempt::EventKind;
 
 use super::job_log::JobLog;
 use super::journal::Journal;
-use super::reasons::{bytes, span};
+use super::reasons::span;
 use super::{AttemptContext, AttemptInput, logins};
 use crate::engine::{EngineError, ImageInfo, ImageWant, PullProgress};
 
@@ -148,8 +148,8 @@ fn stand(progress: PullProgress) -> String {
         0 => format!("{layers_done} of {layers} layers"),
         _ => format!(
             "{} of {}, {layers_done} of {layers} layers",
-            bytes(here),
-            bytes(total_bytes)
+            job_specs::units::size(here),
+            job_specs::units::size(total_bytes)
         ),
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::disk_use::DiskWatch;
 use super::job::Job;
-use super::{journal, reasons};
+use super::reasons;
 use crate::stack::{Stack, StackFailure};
 
 /// What happened.
@@ -91,6 +91,6 @@ impl Interrupts {
 
 /// What is left of `limit` for something that began at `started` by this machine's clock.
 pub fn rest_of(limit: Duration, started: Micros) -> Duration {
-    let spent = u64::try_from(journal::now() - started).unwrap_or(0);
+    let spent = u64::try_from(crate::clock::now() - started).unwrap_or(0);
     limit.saturating_sub(Duration::from_micros(spent))
 }

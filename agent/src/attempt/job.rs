@@ -153,7 +153,7 @@ impl Job {
             .hold_on_failure_secs
             .map_or(0, |_| hold::AT_MOST.as_secs());
         let secs = self.input.spec.timeout_secs.saturating_add(hour).saturating_add(held);
-        super::journal::now() / 1_000_000 + i64::try_from(secs).unwrap_or(i64::MAX / 2)
+        crate::clock::now() / 1_000_000 + i64::try_from(secs).unwrap_or(i64::MAX / 2)
     }
 
     /// The memory that a step may use, bytes.

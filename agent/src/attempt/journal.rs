@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use protocol::attempt::{ArtifactOutcome, AttemptEvent, CacheOutcome, EventKind, Micros, ServiceState, StepOutcome};
 use tokio::sync::mpsc;
 
+use crate::clock::now;
 use crate::logs::mask::Masker;
 
 /// The journal of one attempt; clones share it.
@@ -252,12 +253,6 @@ fn is_next(last: &ServiceState, next: &ServiceState) -> bool {
         (S::Exited { .. }, S::Ready { .. }) => true,
         _ => rank(next) > rank(last),
     }
-}
-
-/// Now, by this machine's clock.
-pub fn now() -> Micros {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(Micros::MAX))
 }
 
 #[cfg(test)]

@@ -12,12 +12,12 @@ use tokio::task::spawn_blocking;
 use super::activity;
 use super::interrupt::Interrupts;
 use super::job::Job;
-use super::reasons::{self, bytes, span};
+use super::reasons::{self, span};
 use super::restore;
 use super::run_state::{self, RunState};
 use crate::blobs::archive::{self, ByteWriter, Found, From, Globs, PackError, byte_pipe};
 use crate::blobs::{BlobError, Bytestream, NewArtifact};
-use crate::daemon::Backoff;
+use crate::coordinator::Backoff;
 
 /// Tries to keep a cache.
 const CACHE_TRIES: u32 = 3;
@@ -107,8 +107,10 @@ async fn artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Option<AttemptResult> 
             let place = place
                 .map(|folder| format!(" in {}", folder.display()))
                 .unwrap_or_default();
-            job.job_log
-                .say(format!("artifact {name}: {files} {noun}, {}{place}", bytes(kept.bytes)));
+            job.job_log.say(format!(
+                "artifact {name}: {files} {noun}, {}{place}",
+                job_specs::units::size(kept.bytes)
+            ));
             let outcome = ArtifactOutcome::Kept {
                 files,
                 bytes: kept.bytes,
@@ -199,7 +201,7 @@ async fn cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) {
         Ok(Some(kept)) => {
             job.job_log.say(format!(
                 "cache {key}: saved ({} in {})",
-                bytes(kept.bytes),
+                job_specs::units::size(kept.bytes),
                 span(begin.elapsed())
             ));
             CacheOutcome::Saved {
@@ -329,7 +331,10 @@ impl Archive {
 
     fn too_large(&self) -> String {
         let Limit { bytes: limit, of } = self.limit;
-        format!("it is larger than {}, which is what {of}", bytes(limit))
+        format!(
+            "it is larger than {}, which is what {of}",
+            job_specs::units::size(limit)
+        )
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use job_specs::dag::outputs::{JobOutputs, MAX_ALL, check, size};
 
-use super::folder::write_whole;
 use super::job::Job;
+use crate::disk::write_whole;
 use crate::gate;
 
 /// What the steps of a job have handed on: names to values.

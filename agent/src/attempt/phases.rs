@@ -21,7 +21,7 @@ use super::run_state::{self, RunState};
 use super::services::{self, tell_death};
 use super::step;
 use super::trust::{self, Refusal};
-use super::{AttemptInput, Over, activity, journal, keep, own, plan, reports};
+use super::{AttemptInput, Over, activity, keep, own, plan, reports};
 use crate::disk;
 use crate::engine::ContainerId;
 use crate::engine::firewall;
@@ -94,7 +94,7 @@ async fn run_phases(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult
     if !missing.is_empty() {
         return (reasons::secrets_missing(&missing), None);
     }
-    let started = job.journal.started_at().unwrap_or_else(journal::now);
+    let started = job.journal.started_at().unwrap_or_else(crate::clock::now);
     let interrupts = Interrupts::new(job, cancel, started);
     let mut prepared = match Prepared::start(job, &interrupts).await {
         Ok(prepared) => prepared,
@@ -229,7 +229,7 @@ impl Run<'_> {
             job.job_log
                 .say(format!("step {nth} of {}: {name}: skipped, {why}", spec.steps.len()));
             let outcome = reasons::without_run(StepStatus::Skipped, Some(why.clone()));
-            job.finish_step(index, journal::now(), outcome);
+            job.finish_step(index, crate::clock::now(), outcome);
             return Next::On;
         }
         if !run_state::runs(spec.steps[index].when, self.run_state()) {
@@ -334,7 +334,7 @@ impl Run<'_> {
 
     fn skip(&self, index: usize) {
         let outcome = reasons::without_run(StepStatus::Skipped, None);
-        self.job.finish_step(index, journal::now(), outcome);
+        self.job.finish_step(index, crate::clock::now(), outcome);
     }
 
     fn skip_rest(&self, from: usize) {

@@ -14,8 +14,7 @@ use crate::engine::plan::{Access, Bind};
 use crate::engine::{ContainerPlan, Limits, Network};
 use crate::gate;
 
-/// Where the job's code is in every step.
-pub const WORKSPACE: &str = "/workspace";
+pub use crate::checkout::WORKSPACE;
 /// The label that says which step a container is for, from 0.
 pub const STEP_LABEL: &str = "drover.step";
 

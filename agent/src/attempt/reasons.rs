@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use job_specs::model::{Shell, StepAction, StepSpec};
+use job_specs::units::size;
 use protocol::attempt::{AttemptResult, ReasonCode, StepOutcome, StepStatus, Verdict};
 
 use crate::checkout::CheckoutError;
@@ -98,14 +99,14 @@ fn why_it_failed(step: &StepSpec, status: &ExitStatus, memory_limit: Option<u64>
 
 fn out_of_memory(name: &str, peak: u64, limit: Option<u64>) -> String {
     let used = if peak > 0 {
-        format!(" after using {}", bytes(peak))
+        format!(" after using {}", size(peak))
     } else {
         String::new()
     };
     match limit {
         Some(limit) => format!(
             "step `{name}` ran out of memory: it was ended{used}; its limit is {} (`resources: {{memory: …}}`)",
-            bytes(limit)
+            size(limit)
         ),
         None => format!("step `{name}` ran out of memory: it was ended{used}; the machine had no more"),
     }
@@ -290,19 +291,6 @@ pub fn span(duration: Duration) -> String {
         _ if secs % 3600 < 60 => format!("{} h", secs / 3600),
         _ => format!("{} h {} min", secs / 3600, secs % 3600 / 60),
     }
-}
-
-/// `512 B`, `64 MiB`, `1.5 GiB`.
-pub fn bytes(count: u64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut unit = 0;
-    let mut value = count as f64;
-    while value >= 1024.0 && unit + 1 < units.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    let text = format!("{value:.1}");
-    format!("{} {}", text.strip_suffix(".0").unwrap_or(&text), units[unit])
 }
 
 fn signal_name(signal: i32) -> Option<&'static str> {

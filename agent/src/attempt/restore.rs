@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::folder::AttemptFolder;
 use super::job::Job;
 use super::plan::WORKSPACE;
-use super::reasons::{self, bytes, span};
+use super::reasons::{self, span};
 use crate::blobs::archive::{self, ByteReader, From, Into, Limits, Links, Modes, Rules, Unpacked};
 use crate::blobs::{BlobError, Blobs};
 use crate::engine::plan::{Access, Bind};
@@ -175,7 +175,10 @@ async fn cache(job: &Arc<Job>, stop: &CancellationToken, index: usize) {
                 format!(" from {from}")
             };
             let took = span(std::time::Duration::from_millis(*millis));
-            format!("cache {key}: restored{from} ({} in {took})", bytes(*count))
+            format!(
+                "cache {key}: restored{from} ({} in {took})",
+                job_specs::units::size(*count)
+            )
         }
         CacheOutcome::Trouble { why } => format!("cache {key}: not restored: {why}"),
         CacheOutcome::Missed | CacheOutcome::Saved { .. } => format!("cache {key}: there is none yet"),
@@ -289,7 +292,7 @@ async fn bring_artifact(
         match bring(&job.input.blobs, stop, &artifact.sha256, (vec![into.clone()], rules)).await {
             Ok(unpacked) => {
                 let (of, name, took) = (&artifact.job, &artifact.name, span(begin.elapsed()));
-                let size = bytes(unpacked.bytes);
+                let size = job_specs::units::size(unpacked.bytes);
                 job.job_log.say(format!(
                     "artifact {name} of {of}: {} files ({size} in {took})",
                     unpacked.files

@@ -183,7 +183,7 @@ impl Source {
             let before = records.len();
             let text = format!(
                 "This log is larger than {}: what comes after that is left out.",
-                super::reasons::bytes(most)
+                job_specs::units::size(most)
             );
             self.lines.cut_off(&text, records);
             self.keep(records, before, base);

@@ -10,7 +10,7 @@ use super::interrupt::{Interrupt, Interrupts, rest_of};
 use super::job::Job;
 use super::prestart::HeldStep;
 use super::reasons::{self, StepEnd};
-use super::{activity, journal, outputs, plan};
+use super::{activity, outputs, plan};
 use crate::disk;
 use crate::gate::{ExitStatus, GateError, GatePhase};
 use crate::stack::Stack;
@@ -45,7 +45,7 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
             let end = reasons::of_exit(step, &status, job.memory_limit());
             StepOver::Ended(end, status.ended_us)
         }
-        End::Lost(error) => StepOver::Ended(lost(job, index, held, &error).await, journal::now()),
+        End::Lost(error) => StepOver::Ended(lost(job, index, held, &error).await, crate::clock::now()),
         End::TimedOut(limit) => {
             job.job_log.say(format!(
                 "step `{}` is stopped after {}",
@@ -65,7 +65,7 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
                         outcome: stopped(status, word, &failure),
                         failure: Some(failure),
                     };
-                    StepOver::Ended(end, journal::now())
+                    StepOver::Ended(end, crate::clock::now())
                 }
             }
         }
@@ -77,7 +77,7 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
             ));
             let outcome = stopped(stop(job, held).await, StepStatus::Failed, &failure);
             let failure = Some(failure);
-            StepOver::Ended(StepEnd { outcome, failure }, journal::now())
+            StepOver::Ended(StepEnd { outcome, failure }, crate::clock::now())
         }
         End::Interrupted(mut interrupt) => {
             if let Interrupt::JobTimeout { running, .. } = &mut interrupt {
@@ -86,7 +86,7 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
             let status = stop(job, held).await;
             let mut outcome = stopped(status, word_of(&interrupt), &interrupt.result(&activity::in_step(step)));
             outcome.tries = job.journal.tries(index);
-            job.finish_step(index, journal::now(), outcome);
+            job.finish_step(index, crate::clock::now(), outcome);
             StepOver::Interrupted(interrupt)
         }
     };

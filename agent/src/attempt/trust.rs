@@ -72,7 +72,7 @@ pub fn cut(spec: &JobSpec, most: Limits) -> Vec<String> {
     let asked = |what: &str, memory: Option<u64>, pids: Option<u64>| {
         let over = |asked: Option<u64>, most: Option<u64>| asked.zip(most).filter(|(asked, most)| asked > most);
         let memory = over(memory, most.memory_bytes).map(|(asked, most)| {
-            let (asked, most) = (super::reasons::bytes(asked), super::reasons::bytes(most));
+            let (asked, most) = (job_specs::units::size(asked), job_specs::units::size(most));
             format!("{what} asks for {asked} of memory and gets {most}: a container of this agent has no more")
         });
         let pids = over(pids, most.pids).map(|(asked, most)| {

@@ -285,7 +285,7 @@ fn evict(caches: &Path) {
 
 fn write_note(path: &Path, note: &impl Serialize) -> Result<(), BlobError> {
     let text = serde_json::to_vec(note).expect("a note is plain data");
-    crate::attempt::folder::write_whole(path, &text).map_err(broken)
+    crate::disk::write_whole(path, &text).map_err(broken)
 }
 
 /// Every note of a folder with its time and path; what cannot be read is none.

@@ -9,7 +9,7 @@ use reqwest::{Body, Method, RequestBuilder, StatusCode, header};
 
 use super::archive::byte_pipe;
 use super::{BlobError, Bytestream, NewArtifact};
-use crate::daemon::client::{CALL_TAKES, CallError, Coordinator, read, send};
+use crate::coordinator::{CALL_TAKES, CallError, Coordinator, read, send};
 
 /// The coordinator's blobs, under one lease.
 #[derive(Clone)]

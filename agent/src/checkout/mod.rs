@@ -24,6 +24,8 @@ pub use mirrors::Mirrors;
 pub use shell::objects_mount;
 pub use tree::files;
 
+/// Where the job's code is in every step.
+pub const WORKSPACE: &str = "/workspace";
 /// Where a step finds the objects of the repository: the mirror's own, mounted read-only, so that no step can spoil
 /// them for the next job.
 pub const OBJECTS_MOUNT: &str = "/.drover/objects";

@@ -3,12 +3,8 @@
 //!
 //! # Layout
 //! [`run`] start and end · `poll_loop` the loop of polls · `work_table` what is in hand, pure · `work` one lease · `report` its
-//! events · `upload` its logs · `shells` people in it · `records` what is written down · `client`, `backoff` the calls ·
-//! `plaintext` to whom without TLS.
+//! events · `upload` its logs · `shells` people in it · `records` what is written down.
 
-mod backoff;
-pub(crate) mod client;
-mod plaintext;
 mod poll_loop;
 mod records;
 mod report;
@@ -34,13 +30,11 @@ use tokio_util::task::TaskTracker;
 use crate::attempt::AttemptContext;
 use crate::attempt::hold::{HoldLimits, Holds};
 use crate::checkout::Mirrors;
+use crate::coordinator::Coordinator;
 use crate::disk;
 use crate::engine::{Engine, EngineConfig, Kept, Limits, LocalAccess, LocalPlace, Owner, Policy};
 use crate::logs::tail::Watcher;
 use crate::sandbox::{Pool, PoolConfig};
-pub(crate) use backoff::Backoff;
-use client::Coordinator;
-pub use plaintext::{InTheClear, Plaintext};
 use poll_loop::PollLoop;
 use shells::Masks;
 use work::AgentContext;
@@ -206,7 +200,7 @@ fn own_label(data: &Path) -> io::Result<String> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => {
             let label = uuid::Uuid::now_v7().simple().to_string();
-            crate::attempt::folder::write_whole(&path, label.as_bytes())?;
+            crate::disk::write_whole(&path, label.as_bytes())?;
             Ok(label)
         }
     }

@@ -10,12 +10,12 @@ use protocol::lease::{Held, Poll, PollAnswer};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::backoff::Backoff;
-use super::client::CallError;
 use super::shells;
 use super::work::{self, AgentContext, WorkNews, WorkStage};
 use super::work_table::{Question, WorkTable};
 use super::{AgentConfig, Stop};
+use crate::coordinator::Backoff;
+use crate::coordinator::CallError;
 use crate::engine::Kept;
 
 /// A poll that is answered with nothing sooner than this was not held; the next one waits.

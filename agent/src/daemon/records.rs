@@ -6,7 +6,8 @@ use std::path::Path;
 
 use protocol::lease::{Held, Lease};
 
-use crate::attempt::folder::{AttemptFolder, write_whole};
+use crate::attempt::folder::AttemptFolder;
+use crate::disk::write_whole;
 
 /// The lease in the attempt's folder, without its secrets.
 const FILE: &str = "attempt.json";

@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
-use super::client::{CallError, Coordinator};
+use crate::coordinator::Backoff;
+use crate::coordinator::{CallError, Coordinator};
 
 /// The first event waits this long for company.
 const GATHER: Duration = Duration::from_millis(5);

@@ -15,12 +15,12 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::client::ShellSocket;
 use super::records;
 use super::work::{self, AgentContext};
 use crate::attempt::AttemptInput;
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::job_log::JobLog;
+use crate::coordinator::ShellSocket;
 use crate::logs::mask::Masker;
 use crate::shell::session::Typed;
 use crate::shell::{NoShellTarget, Session, SessionEnd, target};

@@ -4,8 +4,8 @@ use protocol::lease::Held;
 use protocol::reports::{TestCase, TestReport, TestUpload};
 use tokio::time::sleep;
 
-use super::backoff::Backoff;
-use super::client::{CallError, Coordinator};
+use crate::coordinator::Backoff;
+use crate::coordinator::{CallError, Coordinator};
 
 /// Cases in one part; each is one transaction at the coordinator.
 const CASES: usize = 1_000;

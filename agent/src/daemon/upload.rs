@@ -14,10 +14,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
-use super::client::{CallError, Coordinator, LogPart};
 use crate::attempt::StreamNews;
 use crate::attempt::spool::Spool;
+use crate::coordinator::Backoff;
+use crate::coordinator::{CallError, Coordinator, LogPart};
 use crate::logs::mask::Masker;
 use crate::logs::tail::Watcher;
 

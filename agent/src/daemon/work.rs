@@ -12,8 +12,6 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
-use super::client::{CallError, Coordinator};
 use super::records;
 use super::report::Report;
 use super::shells::Masks;
@@ -22,6 +20,8 @@ use super::upload::LogUploads;
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over, reasons};
 use crate::blobs::{Blobs, Remote};
+use crate::coordinator::Backoff;
+use crate::coordinator::{CallError, Coordinator};
 use crate::logs::tail::Watcher;
 
 /// An agent that is stopped at once tries this long to tell what it can.

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::{ContainerState, ContainerStateStatusEnum, EventMessage, HealthStatusEnum};
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::EngineError;
 use super::labels;
+use crate::clock::now;
 
 /// Between two attempts to open the stream again.
 const RETRY: Duration = Duration::from_millis(250);
@@ -82,8 +83,7 @@ impl Watched {
 
     /// It is about to be started again: its last end is forgotten.
     pub(crate) fn renew(&self, id: &str) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let since = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
+        let since = now().saturating_mul(1000);
         self.follow(id);
         self.apply(id, |seen| {
             *seen = Seen {
@@ -246,8 +246,7 @@ fn note(seen: &mut Seen, state: &ContainerState) {
 /// A little before now, so that nothing between connecting and the first event is lost; the engine keeps the latest
 /// events and sends those again.
 fn just_before_now() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.as_secs().saturating_sub(1).to_string()
+    (now() / 1_000_000 - 1).to_string()
 }
 
 fn seconds(nanos: i64) -> String {

@@ -161,7 +161,7 @@ fn write_note(note: &Path, lent: &Lent) -> std::io::Result<()> {
     if let Some(folder) = note.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    crate::attempt::folder::write_whole(note, &serde_json::to_vec(lent)?)
+    crate::disk::write_whole(note, &serde_json::to_vec(lent)?)
 }
 
 #[cfg(test)]

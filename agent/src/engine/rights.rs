@@ -98,7 +98,7 @@ impl Fetched {
             return Ok(());
         }
         let text = serde_json::to_vec_pretty(&*images)?;
-        crate::attempt::folder::write_whole(&self.file, &text)
+        crate::disk::write_whole(&self.file, &text)
     }
 }
 

@@ -27,8 +27,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::attempt::AttemptContext;
 use crate::attempt::hold::Holds;
-use crate::attempt::journal::now;
 use crate::checkout::Mirrors;
+use crate::clock::now;
 use crate::engine::{Engine, EngineConfig, Limits, Policy};
 use crate::sandbox::{Pool, PoolConfig};
 use reaper::Reaper;

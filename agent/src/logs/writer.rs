@@ -4,11 +4,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use protocol::attempt::Micros;
 use protocol::record::{MAX_LEN, Record, Source};
 
+use crate::clock::now;
 use crate::gate::{Admitted, Cap};
 
 /// A log file that the agent itself writes; clones of an `Arc` may write at once.
@@ -97,11 +96,6 @@ fn write_whole(file: &mut File, records: &[u8]) -> io::Result<()> {
 }
 
 /// Microseconds since 1970.
-fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Micros::try_from(since.as_micros()).unwrap_or(Micros::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use protocol::record::records;

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::failure::FailureKind;
 use super::launch::Launch;
-use super::spec::now;
+use crate::clock::now;
 use crate::engine::{ContainerId, Engine, EngineError, Exit, LogOutput};
 use crate::gate::{GateClient, GateError, GateState, Health, HealthState, exit};
 use crate::logs::writer::LogWriter;

@@ -1,5 +1,6 @@
 //! What went wrong with a service, in words for people and for programs.
 
+use job_specs::units::size;
 use protocol::attempt::ReasonCode;
 
 use super::patience::AllowedBy;
@@ -246,17 +247,6 @@ fn seconds(millis: u64) -> String {
         (whole, 0) => format!("{whole} s"),
         (whole, rest) => format!("{whole}.{} s", format!("{rest:03}").trim_end_matches('0')),
     }
-}
-
-fn size(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let unit = UNITS
-        .iter()
-        .find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));
-    unit.map_or_else(
-        || format!("{bytes} bytes"),
-        |(unit, name)| format!("{} {name}", bytes / unit),
-    )
 }
 
 #[cfg(test)]

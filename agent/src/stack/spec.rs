@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Shared};
 use job_specs::model::ServiceSpec;
@@ -87,9 +87,4 @@ pub struct StackEvent {
     pub at: Micros,
     /// The new state.
     pub state: ServiceState,
-}
-
-pub(super) fn now() -> Micros {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Micros::try_from(now.as_micros()).unwrap_or(Micros::MAX)
 }

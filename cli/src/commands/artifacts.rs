@@ -225,5 +225,5 @@ pub async fn cache(client: &Client, cache: &Cache) -> anyhow::Result<Exit> {
 
 /// `512 B`, `1.5 MiB`.
 fn size(bytes: u64) -> String {
-    agent::attempt::reasons::bytes(bytes)
+    job_specs::units::size(bytes)
 }

@@ -8,7 +8,7 @@ use crate::api::{BuildRow, BuildView, JobView, WhyView};
 use crate::args::{Build, Progress, Rerun, Why};
 use crate::client::Client;
 use crate::exit::{Exit, Stop};
-use crate::render::{self, table::table};
+use crate::render::{self, job_line, short, table::table};
 
 /// `drover build ls|show`
 pub async fn build(client: &Client, build: &Build) -> anyhow::Result<Exit> {
@@ -191,21 +191,6 @@ fn print_build(view: &BuildView) {
     anstream::println!("{}", build.url);
 }
 
-/// `✓ passed  test (postgres=15)  12.3s`
-pub fn job_line(job: &JobView) -> String {
-    let took = match (job.started_at, job.finished_at) {
-        (Some(start), Some(end)) => format!("  {}", render::duration(end - start)),
-        _ => String::new(),
-    };
-    let allowed = if job.allow_failure { "  (may fail)" } else { "" };
-    format!("{}  {}{took}{allowed}", render::status(job.status), job.title)
-}
-
 fn reason(job: &JobView) -> String {
     job.reason.clone().unwrap_or_default()
-}
-
-/// The first ten digits of an object id.
-pub fn short(commit: &str) -> &str {
-    commit.get(..10).unwrap_or(commit)
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use agent::daemon::{self, AgentConfig, Plaintext, Stop as AgentStop};
+use agent::coordinator::Plaintext;
+use agent::daemon::{self, AgentConfig, Stop as AgentStop};
 use anyhow::Context;
 use coordinator::{Config, Running, private};
 use secrecy::{ExposeSecret, SecretString};

@@ -15,8 +15,8 @@ pub async fn shell(client: &Client, shell: &Shell, number: i64) -> anyhow::Resul
         return release(client, shell, &build).await;
     }
     let job = pick(shell, &build)?;
-    let road = client.shell(&job.id).await?;
-    shell::enter(road, wish(shell)).await
+    let socket = client.shell(&job.id).await?;
+    shell::enter(socket, wish(shell)).await
 }
 
 /// What is asked for.

@@ -10,6 +10,7 @@ use std::io::IsTerminal;
 use anstyle::{AnsiColor, Style};
 use job_specs::status::JobStatus;
 
+use crate::api::JobView;
 use crate::args::Progress;
 
 /// The columns that stderr has: the terminal's, else 100.
@@ -89,6 +90,21 @@ pub fn ago(micros: i64) -> String {
         5_400..172_800 => format!("{}h ago", secs / 3_600),
         _ => format!("{}d ago", secs / 86_400),
     }
+}
+
+/// `✓ passed  test (postgres=15)  12.3s`
+pub fn job_line(job: &JobView) -> String {
+    let took = match (job.started_at, job.finished_at) {
+        (Some(start), Some(end)) => format!("  {}", duration(end - start)),
+        _ => String::new(),
+    };
+    let allowed = if job.allow_failure { "  (may fail)" } else { "" };
+    format!("{}  {}{took}{allowed}", status(job.status), job.title)
+}
+
+/// The first ten digits of an object id.
+pub fn short(commit: &str) -> &str {
+    commit.get(..10).unwrap_or(commit)
 }
 
 #[cfg(test)]

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 
 use job_specs::status::JobStatus;
 
-use super::{duration, redraws, status};
+use super::{duration, job_line, redraws, short, status};
 use crate::api::{BuildView, JobView};
 use crate::args::Progress;
-use crate::commands::builds::{job_line, short};
 
 /// What has been shown of a build so far.
 pub struct BuildProgress {

@@ -19,8 +19,8 @@ use crate::exit::{Exit, Stop};
 
 pub use terminal::{Raw, size};
 
-/// A road to a shell.
-pub type Road = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// The WebSocket of a shell.
+pub type ShellSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Input that waits at most; the keyboard, or whoever writes the pipe, waits with the rest.
 const WAITING: usize = 16;
@@ -32,15 +32,15 @@ enum Here {
     Eof,
 }
 
-/// Enters by that road; returns when the command is over, as it does.
-pub async fn enter(mut road: Road, wish: ShellWish) -> anyhow::Result<Exit> {
+/// Enters by that socket; returns when the command is over, as it does.
+pub async fn enter(mut socket: ShellSocket, wish: ShellWish) -> anyhow::Result<Exit> {
     let with_terminal = wish.terminal.is_some();
-    say(&mut road, &wish).await?;
+    say(&mut socket, &wish).await?;
     let mut raw = None;
     let mut here: Option<mpsc::Receiver<Here>> = None;
     loop {
         tokio::select! {
-            heard = road.next() => match heard {
+            heard = socket.next() => match heard {
                 Some(Ok(Message::Binary(bytes))) => show(&bytes)?,
                 Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
                     Ok(ShellWord::Ready { place }) => {
@@ -66,7 +66,7 @@ pub async fn enter(mut road: Road, wish: ShellWish) -> anyhow::Result<Exit> {
                     return Err(Stop::new(Exit::Unreachable, "the connection to the coordinator broke off").into());
                 }
             },
-            Some(what) = typed(&mut here) => send(&mut road, what).await?,
+            Some(what) = typed(&mut here) => send(&mut socket, what).await?,
         }
     }
 }
@@ -78,17 +78,20 @@ async fn typed(here: &mut Option<mpsc::Receiver<Here>>) -> Option<Here> {
     }
 }
 
-async fn send(road: &mut Road, what: Here) -> anyhow::Result<()> {
+async fn send(socket: &mut ShellSocket, what: Here) -> anyhow::Result<()> {
     match what {
-        Here::Bytes(bytes) => road.send(Message::Binary(bytes)).await.context("send what was typed"),
-        Here::Size(size) => say(road, &ShellWord::Resize(size)).await,
-        Here::Eof => say(road, &ShellWord::Eof).await,
+        Here::Bytes(bytes) => socket.send(Message::Binary(bytes)).await.context("send what was typed"),
+        Here::Size(size) => say(socket, &ShellWord::Resize(size)).await,
+        Here::Eof => say(socket, &ShellWord::Eof).await,
     }
 }
 
-async fn say(road: &mut Road, word: &impl serde::Serialize) -> anyhow::Result<()> {
+async fn say(socket: &mut ShellSocket, word: &impl serde::Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string(word).context("write JSON")?;
-    road.send(Message::text(text)).await.context("speak to the coordinator")
+    socket
+        .send(Message::text(text))
+        .await
+        .context("speak to the coordinator")
 }
 
 /// Whoever reads our output may have seen enough.

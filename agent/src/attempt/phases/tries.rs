@@ -13,7 +13,7 @@ use super::super::job::Job;
 use super::super::prepare::Prepared;
 use super::super::reasons::{self, StepEnd};
 use super::super::step::{self, StepOver};
-use super::super::{activity, image, journal, run_state};
+use super::super::{activity, image, run_state};
 use super::{Next, Run};
 use crate::gate;
 
@@ -41,7 +41,7 @@ impl Run<'_> {
                 interrupt = self.interrupts.next(stack) => return self.before_a_try(interrupt, index, number),
             };
             let over = match held {
-                Err(error) => StepOver::Ended(self.not_held(index, error), journal::now()),
+                Err(error) => StepOver::Ended(self.not_held(index, error), crate::clock::now()),
                 Ok(held) => {
                     self.announce(index, number);
                     let over = step::run(job, index, &held, self.interrupts, stack).await;
@@ -98,7 +98,7 @@ impl Run<'_> {
         };
         let mut outcome = reasons::without_run(status, None);
         outcome.tries = number;
-        self.job.finish_step(index, journal::now(), outcome);
+        self.job.finish_step(index, crate::clock::now(), outcome);
         self.job.streams.close(&StreamId::step(index));
         let when = activity::before_step(self.job, self.job.step(index));
         self.interrupted(interrupt, &when)
@@ -134,7 +134,7 @@ fn mark(job: &Job, index: usize, line: &str) -> io::Result<()> {
     let mut bytes = Vec::new();
     Record {
         source: Source::System,
-        at: journal::now(),
+        at: crate::clock::now(),
         continues: false,
         bytes: format!("{line}\n").as_bytes(),
     }

@@ -121,5 +121,4 @@ fn spans_and_sizes_read_well() {
         spans.join(", "),
         "5 ms, 999 ms, 1 s, 2.5 s, 1 min, 3 min 20 s, 1 h, 1 h 30 min"
     );
-    assert_eq!([512, 64 << 20, 3 << 29].map(bytes).join(", "), "512 B, 64 MiB, 1.5 GiB");
 }

@@ -11,7 +11,7 @@ use rustix::fs::{FileType, Stat};
 use super::Globs;
 use super::beneath::Beneath;
 use super::names;
-use crate::attempt::plan::WORKSPACE;
+use crate::checkout::WORKSPACE;
 
 /// Where files come from.
 #[derive(Debug)]

@@ -1,0 +1,175 @@
+//! Edges between the modules of one crate: no circle of imports, and libraries that only one folder knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::{Source, Sources};
+
+/// Crates whose modules import no circle.
+const WITHOUT_CIRCLES: &[&str] = &["agent", "cli", "protocol", "web", "xtask"];
+/// Who alone may name a library: crate, word, folders.
+const KNOWN_IN: &[(&str, &str, &[&str])] = &[
+    ("agent", "bollard::", &["agent/src/engine"]),
+    (
+        "coordinator",
+        "sqlx::",
+        &["coordinator/src/db", "coordinator/src/store"],
+    ),
+    (
+        "coordinator",
+        "crate::db",
+        &["coordinator/src/db", "coordinator/src/store"],
+    ),
+];
+
+type Graph = BTreeMap<String, BTreeSet<String>>;
+
+/// The modules of a crate that import each other, as `a -> b -> a`.
+pub fn circles(sources: &Sources) -> Vec<String> {
+    let found = WITHOUT_CIRCLES.iter().flat_map(|name| {
+        let graph = imports(sources, &Path::new(name).join("src"));
+        let circle = circle(&graph);
+        circle.map(|path| format!("{name}: {}", path.join(" -> ")))
+    });
+    found.collect()
+}
+
+/// Libraries that are named outside the folder that owns them.
+pub fn owned_libraries(sources: &Sources) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, word, folders) in KNOWN_IN {
+        let of_crate = Path::new(name).join("src");
+        let outside = |source: &&Source| {
+            source.path.starts_with(&of_crate) && !folders.iter().any(|folder| source.path.starts_with(folder))
+        };
+        for source in sources.rust().filter(outside) {
+            let named = source
+                .production()
+                .filter(|(_, line)| is_code(line) && line.contains(word));
+            found.extend(named.map(|(number, _)| source.at(number, &format!("`{word}` is only for {folders:?}"))));
+        }
+    }
+    found
+}
+
+/// Which top module of the crate imports which.
+fn imports(sources: &Sources, root: &Path) -> Graph {
+    let mut graph = Graph::new();
+    let of_crate = || sources.rust().filter(|source| source.path.starts_with(root));
+    let modules: BTreeSet<String> = of_crate().filter_map(|source| module_of(source, root)).collect();
+    for source in of_crate() {
+        let Some(module) = module_of(source, root) else {
+            continue;
+        };
+        let code = source.production().filter(|(_, line)| is_code(line));
+        let code: Vec<&str> = code.map(|(_, line)| line).collect();
+        let used = named(&code.join("\n")).into_iter();
+        let used = used.filter(|other| *other != module && modules.contains(other));
+        graph.entry(module.clone()).or_default().extend(used);
+    }
+    graph
+}
+
+/// The module at the top of its crate that a file is of; none for the crate's own file.
+fn module_of(source: &Source, root: &Path) -> Option<String> {
+    let inside = source.path.strip_prefix(root).ok()?;
+    let top = Path::new(inside.components().next()?.as_os_str());
+    let name = top.file_stem()?.to_str()?.to_owned();
+    (!matches!(name.as_str(), "lib" | "main")).then_some(name)
+}
+
+/// What follows each `crate::`: a name, or the names of a list in braces.
+fn named(code: &str) -> BTreeSet<String> {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let first = |text: &str| {
+        text.trim_start()
+            .chars()
+            .take_while(|c| is_name(*c))
+            .collect::<String>()
+    };
+    let mut names = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        match rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
+            Some((list, _)) => names.extend(list.split(',').map(first)),
+            None => drop(names.insert(first(rest))),
+        }
+    }
+    names
+}
+
+fn is_code(line: &str) -> bool {
+    !line.trim_start().starts_with("//")
+}
+
+/// A circle, if there is one.
+fn circle(graph: &Graph) -> Option<Vec<String>> {
+    let mut done = BTreeSet::new();
+    graph
+        .keys()
+        .find_map(|start| follow(graph, start, &mut Vec::new(), &mut done))
+}
+
+fn follow(graph: &Graph, at: &str, path: &mut Vec<String>, done: &mut BTreeSet<String>) -> Option<Vec<String>> {
+    if let Some(begin) = path.iter().position(|module| module == at) {
+        let mut circle = path[begin..].to_vec();
+        circle.push(at.to_owned());
+        return Some(circle);
+    }
+    if !done.insert(at.to_owned()) {
+        return None;
+    }
+    path.push(at.to_owned());
+    let found = graph
+        .get(at)
+        .and_then(|next| next.iter().find_map(|next| follow(graph, next, path, done)));
+    path.pop();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(files: &[(&str, &str)]) -> Sources {
+        let source = |(path, text): &(&str, &str)| Source {
+            path: path.into(),
+            text: (*text).to_owned(),
+        };
+        Sources {
+            root: "/nowhere".into(),
+            files: files.iter().map(source).collect(),
+        }
+    }
+
+    #[test]
+    fn a_circle_is_told_with_its_way() {
+        let files = [
+            ("agent/src/lib.rs", "use crate::a;"),
+            (
+                "agent/src/a/mod.rs",
+                "//! crate::c\nuse crate::{\n    b::X,\n    d,\n};\n",
+            ),
+            (
+                "agent/src/b.rs",
+                "let x = crate::c::y();\n#[cfg(test)]\nuse crate::a;\n",
+            ),
+            ("agent/src/c.rs", "fn f() {}"),
+            ("agent/src/d.rs", "fn f() {}"),
+        ];
+        assert_eq!(circles(&sources(&files)), [""; 0]);
+        let mut round = files;
+        round[3].1 = "use crate::a::Y;";
+        assert_eq!(circles(&sources(&round)), ["agent: a -> b -> c -> a"]);
+    }
+
+    #[test]
+    fn a_library_stays_with_its_owner() {
+        let files = [
+            ("agent/src/engine/x.rs", "use bollard::Docker;"),
+            ("agent/src/stack/x.rs", "// bollard::Docker\n\nuse bollard::Docker;"),
+        ];
+        let found = owned_libraries(&sources(&files));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("agent/src/stack/x.rs:3: `bollard::`"), "{found:?}");
+    }
+}
