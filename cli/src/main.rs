@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod exit;
 mod render;
+mod running;
 mod settings;
 mod shell;
 mod split;

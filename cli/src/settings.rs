@@ -1,5 +1,5 @@
 //! Where the coordinator is and what to show it: flags and environment first, then what `drover login` stored, then
-//! what `drover up` left in the data folder of this machine.
+//! what `drover up` left in its data folder, wherever on this machine that is.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::Arguments;
 use crate::exit::{Exit, Stop};
+use crate::running::{self, Instance};
 
 /// File in the data folder that holds the URL of the running `drover up`.
 pub const URL_FILE: &str = "url";
@@ -45,18 +46,15 @@ pub fn data_folder(arguments: &Arguments) -> anyhow::Result<PathBuf> {
 
 /// Which coordinator this command speaks to.
 pub fn access(arguments: &Arguments) -> anyhow::Result<Access> {
-    let data = data_folder(arguments)?;
     let stored = if arguments.data.is_none() { read_stored()? } else { None };
+    let named = arguments.url.clone();
+    let named = named.or_else(|| stored.as_ref().map(|stored| stored.url.clone()));
+    let data = local_data(arguments, named.as_deref())?;
     let local_url = read_line(&data.join(URL_FILE))?;
-    let url = arguments
-        .url
-        .clone()
-        .or_else(|| stored.as_ref().map(|stored| stored.url.clone()))
-        .or(local_url.clone())
-        .ok_or_else(|| {
-            Stop::new(Exit::Unreachable, "no coordinator is known here")
-                .help("start one with `drover up`, or set DROVER_URL and DROVER_TOKEN")
-        })?;
+    let url = named.or(local_url.clone()).ok_or_else(|| {
+        Stop::new(Exit::Unreachable, "no coordinator is known here")
+            .help("start one with `drover up`, or set DROVER_URL and DROVER_TOKEN")
+    })?;
     let url = url.trim_end_matches('/').to_owned();
     let stored_token = stored.filter(|stored| stored.url == url).map(|stored| stored.token);
     let token = match arguments.token.clone().or(stored_token) {
@@ -68,6 +66,32 @@ pub fn access(arguments: &Arguments) -> anyhow::Result<Access> {
         None => None,
     };
     Ok(Access { url, token })
+}
+
+/// The data folder of the coordinator of this machine that is meant: the one that was named, the user's own if one runs
+/// there, else that of the only one that runs, or that runs at `url`.
+fn local_data(arguments: &Arguments, url: Option<&str>) -> anyhow::Result<PathBuf> {
+    let own = data_folder(arguments)?;
+    if arguments.data.is_some() || url.is_none() && read_line(&own.join(URL_FILE))?.is_some() {
+        return Ok(own);
+    }
+    let is_meant = |instance: &Instance| url.is_none_or(|url| instance.url.trim_end_matches('/') == url);
+    let mut running = running::instances();
+    running.retain(is_meant);
+    match running.as_slice() {
+        [] => Ok(own),
+        [only] => Ok(only.data.clone()),
+        several if url.is_none() => {
+            let each: Vec<String> = several
+                .iter()
+                .map(|one| format!("--data {} ({})", one.data.display(), one.url))
+                .collect();
+            Err(Stop::new(Exit::Usage, "several coordinators run on this machine")
+                .help(format!("name one: {}", each.join(", ")))
+                .into())
+        }
+        [first, ..] => Ok(first.data.clone()),
+    }
 }
 
 /// Remembers a coordinator for later calls, in a file that only this user can read.

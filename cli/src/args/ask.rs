@@ -38,6 +38,7 @@ pub enum Repo {
         json: bool,
     },
     /// List repositories
+    #[command(alias = "list")]
     Ls(Json),
     /// Show a repository and its last deliveries
     Show {
@@ -115,6 +116,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 #[derive(Debug, Subcommand)]
 pub enum Build {
     /// List builds, newest first
+    #[command(alias = "list")]
     Ls {
         /// Only of this repository
         #[arg(long, value_name = "NAME")]
@@ -211,6 +213,7 @@ pub struct Why {
 #[derive(Debug, Subcommand)]
 pub enum Secret {
     /// List the names
+    #[command(alias = "list")]
     Ls {
         /// Repository
         repository: String,
@@ -241,6 +244,7 @@ pub enum Secret {
 #[derive(Debug, Subcommand)]
 pub enum Token {
     /// List tokens (never their values)
+    #[command(alias = "list")]
     Ls(Json),
     /// Make a token; it is shown once
     #[command(after_help = "Examples:\n  drover token add laptop\n  drover token add nightly --days 365")]
@@ -266,6 +270,7 @@ pub enum Token {
 pub enum Session {
     /// List the browsers that are logged in
     #[command(after_help = "Examples:\n  drover session ls\n  drover session ls --json")]
+    #[command(alias = "list")]
     Ls(Json),
     /// Log a browser out
     #[command(after_help = "Examples:

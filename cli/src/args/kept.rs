@@ -9,6 +9,7 @@ use clap::Subcommand;
 pub enum Artifact {
     /// List the artifacts of a build
     #[command(after_help = "Examples:\n  drover artifact ls 42\n  drover artifact ls 42 --json")]
+    #[command(alias = "list")]
     Ls {
         /// Build number
         number: i64,
@@ -43,6 +44,7 @@ pub enum Artifact {
 pub enum Cache {
     /// List the caches of a repository, last used first
     #[command(after_help = "Examples:\n  drover cache ls app")]
+    #[command(alias = "list")]
     Ls {
         /// Repository
         repository: String,

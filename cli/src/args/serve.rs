@@ -78,6 +78,7 @@ pub struct Agent {
 #[derive(Debug, Subcommand)]
 pub enum Agents {
     /// List agents
+    #[command(alias = "list")]
     Ls(Json),
     /// Let an agent finish what it has, and give it nothing new
     Drain {

@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Agent, Arguments, Coordinator, Up};
 use crate::exit::{Exit, Stop};
+use crate::running::{Instance, Note};
 use crate::settings::{self, URL_FILE};
 
 /// `drover up`
@@ -28,7 +29,7 @@ pub async fn up(arguments: &Arguments, up: &Up) -> anyhow::Result<Exit> {
         public_url: up.public_url.clone(),
         ..Config::default()
     };
-    let running = announce(config).await?;
+    let (running, _note) = announce(config).await?;
     let token = SecretString::from(running.local_agent_token().await?);
     let folder = data.join("agent");
     private::make_folder(&folder).with_context(|| format!("make {}", folder.display()))?;
@@ -63,7 +64,7 @@ pub async fn coordinator(command: &Coordinator) -> anyhow::Result<Exit> {
     // What is made inside the closed folders too; `up` must not, since containers share files with its agent.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let stop = signals()?;
-    let running = announce(config).await?;
+    let (running, _note) = announce(config).await?;
     stop.drain.cancelled().await;
     running.stop().await;
     forget_url(&data);
@@ -71,10 +72,18 @@ pub async fn coordinator(command: &Coordinator) -> anyhow::Result<Exit> {
 }
 
 /// Starts a coordinator, notes its address where the other commands of this machine find it, and says that it is ready.
-async fn announce(config: Config) -> anyhow::Result<Running> {
+async fn announce(config: Config) -> anyhow::Result<(Running, Option<Note>)> {
     let data = config.data.clone();
     let running = coordinator::start(config).await?;
     write_private(&data.join(URL_FILE), &running.url).context("note the address in the data folder")?;
+    let instance = Instance {
+        url: running.url.clone(),
+        data: std::path::absolute(&data).context("find the data folder")?,
+    };
+    let note = Note::write(&instance);
+    if let Err(error) = &note {
+        tracing::warn!("other commands find this coordinator only with its --data: {error:#}");
+    }
     anstream::eprintln!("ready   {}", running.url);
     // Whoever reads a log later is not who started it.
     if std::io::stderr().is_terminal() {
@@ -86,7 +95,7 @@ async fn announce(config: Config) -> anyhow::Result<Running> {
             data.display()
         );
     }
-    Ok(running)
+    Ok((running, note.ok()))
 }
 
 /// The database that `up` was told; other users of the machine see its arguments.

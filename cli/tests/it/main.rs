@@ -9,6 +9,7 @@ mod here;
 mod matrices;
 mod private;
 mod push;
+mod running;
 mod same;
 mod sessions;
 mod shell;

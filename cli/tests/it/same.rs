@@ -134,7 +134,7 @@ const FLOWS: [(&str, &str, &str); 11] = [
         "a job that is held, and one that takes too long",
         "jobs:
   held: {image: busybox, hold_on_failure: 1s, steps: [exit 4]}
-  slow: {image: busybox, timeout: 1s, steps: [sleep 60]}
+  slow: {image: busybox, steps: [{name: sleeps, run: sleep 60, timeout: 2s}]}
   after: {image: busybox, needs: [{job: held}, {job: slow}], when: {status: failure}, steps: [echo after]}
 ",
         "after=passed held=failed slow=timed_out",

@@ -122,6 +122,7 @@ impl Stage {
             .env("DROVER_DATA", self.data())
             .env("XDG_CACHE_HOME", self.folder.path().join("cache"))
             .env("XDG_CONFIG_HOME", self.folder.path().join("config"))
+            .env("XDG_RUNTIME_DIR", self.folder.path().join("runtime"))
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
