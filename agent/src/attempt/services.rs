@@ -26,6 +26,13 @@ pub struct Services {
     flush: mpsc::UnboundedSender<oneshot::Sender<()>>,
 }
 
+/// Capabilities by which a container changes how a network behaves for others in it.
+const OF_NETWORKS: [&str; 4] = ["ALL", "NET_ADMIN", "NET_RAW", "SYS_ADMIN"];
+
+fn changes_network(service: &ServiceSpec) -> bool {
+    service.cap_add.iter().any(|cap| OF_NETWORKS.contains(&cap.as_str()))
+}
+
 impl Services {
     /// Starts them, or goes on with those from before a restart. `None`: the job has none.
     /// `code` says where the workspace is once it is complete.
@@ -33,6 +40,9 @@ impl Services {
         let specs = &job.input.spec.services;
         if specs.is_empty() {
             return None;
+        }
+        if specs.iter().any(changes_network) {
+            sandbox.taint();
         }
         let (observer, states) = mpsc::unbounded_channel();
         let (flush, flushes) = mpsc::unbounded_channel();

@@ -3,6 +3,7 @@
 //! network is there: services can start beside the anchor, steps cannot.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::engine::labels::{self, Labels};
@@ -35,6 +36,7 @@ pub struct Sandbox {
     pub(super) anchor_handle: AnchorHandle,
     /// Whose code runs in it, when a second job of that repository may have it too.
     pub(super) trusted_of: Option<String>,
+    tainted: AtomicBool,
     expires: Option<i64>,
     _kept: Kept,
 }
@@ -65,6 +67,16 @@ impl Sandbox {
     /// Waits until the anchor runs. At once in all but the first moments of a sandbox's life.
     pub async fn stands(&self) -> Result<(), EngineError> {
         self.anchor_handle.gate().await.map(drop)
+    }
+
+    /// Somebody in it may change how its network behaves: its anchor, and with it the network's namespace, is not used
+    /// by another job.
+    pub fn taint(&self) {
+        self.tainted.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_tainted(&self) -> bool {
+        self.tainted.load(Ordering::Relaxed)
     }
 
     /// The anchor's gate, for probes.
@@ -130,6 +142,7 @@ pub(super) async fn make(engine: &Engine, expires: Option<i64>) -> Result<Sandbo
             anchor,
             anchor_handle,
             trusted_of: None,
+            tainted: AtomicBool::new(false),
             expires,
             _kept: kept,
         }),
@@ -152,6 +165,7 @@ pub(super) async fn find(engine: &Engine, id: &str, network: NetworkId, anchor: 
         anchor,
         anchor_handle: AnchorHandle::of(gate),
         trusted_of: None,
+        tainted: AtomicBool::new(false),
         expires: None,
         _kept: kept,
     };

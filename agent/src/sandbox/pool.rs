@@ -214,7 +214,7 @@ impl Pool {
         let Some(repository) = sandbox.trusted_of.clone() else {
             return Back::Spent;
         };
-        if left || reuse == Reuse::Never || !sandbox.is_alive() {
+        if left || reuse == Reuse::Never || sandbox.is_tainted() || !sandbox.is_alive() {
             return Back::Spent;
         }
         let record = Record {

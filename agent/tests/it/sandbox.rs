@@ -71,6 +71,21 @@ async fn a_step_in_a_sandbox_shares_the_anchor_s_network() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_namespace_of_a_tainted_sandbox_is_nobody_elses() {
+    let world = World::new().await;
+    let pool = world.pool(1, 0).await;
+    let sandbox = pool.take(&want("t1", "app")).await.unwrap();
+    let before = sandbox.join();
+    sandbox.taint();
+    pool.put_back(sandbox, Reuse::Allowed);
+    let again = pool.take(&want("t2", "app")).await.unwrap();
+    assert_ne!(again.join(), before);
+    pool.put_back(again, Reuse::Allowed);
+    pool.stop().await;
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_untrusted_code_ran_only_the_network_is_used_again() {
     let world = World::new().await;
     let pool = world.pool(1, 0).await;
