@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::result::{ReasonCode, Verdict};
+
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -27,6 +29,18 @@ pub enum JobStatus {
     TimedOut,
     /// It will not run: a job that it needs did not pass, or its conditions do not hold.
     Skipped,
+}
+
+/// Where an attempt of a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptState {
+    /// An agent holds it.
+    Active,
+    /// Its agent ended it.
+    Finished,
+    /// It was taken from its agent.
+    Lost,
 }
 
 /// What can happen to a job.
@@ -118,9 +132,53 @@ impl JobStatus {
         }
     }
 
-    /// Whether it ran and did not pass, and that counts.
+    /// The job has not ended, and no agent has it.
+    pub fn is_pending(self) -> bool {
+        matches!(self, JobStatus::Waiting | JobStatus::Queued)
+    }
+
+    /// An agent has the job.
+    pub fn is_active(self) -> bool {
+        matches!(self, JobStatus::Assigned | JobStatus::Running)
+    }
+
+    /// The job ran and did not pass: the user's job, an error of ours, or its timeout.
+    pub fn is_failure(self) -> bool {
+        matches!(self, JobStatus::Failed | JobStatus::Errored | JobStatus::TimedOut)
+    }
+
+    /// [`is_failure`](Self::is_failure), of a job that may not fail.
     pub fn counts_as_failed(self, allow_failure: bool) -> bool {
-        matches!(self, JobStatus::Failed | JobStatus::Errored | JobStatus::TimedOut) && !allow_failure
+        self.is_failure() && !allow_failure
+    }
+
+    /// The job has ended without passing, for whatever reason.
+    pub fn did_not_pass(self) -> bool {
+        self.is_final() && self != JobStatus::Passed
+    }
+
+    /// The job was skipped because nobody wanted it, not because something failed. `reason` is why it ended so.
+    pub fn was_not_wanted(self, reason: Option<ReasonCode>) -> bool {
+        self == JobStatus::Skipped && reason == Some(ReasonCode::ConditionNotMet)
+    }
+
+    /// The jobs that need this one may run: it passed, may fail and did, or was not wanted.
+    pub fn meets_needs(self, reason: Option<ReasonCode>, allow_failure: bool) -> bool {
+        self == JobStatus::Passed || self.was_not_wanted(reason) || (self.is_failure() && allow_failure)
+    }
+
+    /// How an attempt stands, in the words of a job.
+    pub fn of_attempt(state: AttemptState, verdict: Option<Verdict>, has_begun: bool) -> JobStatus {
+        match (state, verdict) {
+            (_, Some(Verdict::Passed)) => JobStatus::Passed,
+            (_, Some(Verdict::Failed)) => JobStatus::Failed,
+            (_, Some(Verdict::Errored)) => JobStatus::Errored,
+            (_, Some(Verdict::Cancelled)) => JobStatus::Cancelled,
+            (_, Some(Verdict::TimedOut)) => JobStatus::TimedOut,
+            (AttemptState::Lost | AttemptState::Finished, None) => JobStatus::Errored,
+            (AttemptState::Active, None) if has_begun => JobStatus::Running,
+            (AttemptState::Active, None) => JobStatus::Assigned,
+        }
     }
 
     /// The name that the store, the API and the command line use: `passed`, `timed_out`, …
@@ -156,19 +214,21 @@ impl std::fmt::Display for JobStatus {
 pub fn rollup(jobs: impl IntoIterator<Item = (JobStatus, bool)>) -> JobStatus {
     let seen: Vec<JobStatus> = jobs
         .into_iter()
-        .map(|(status, allow_failure)| match status {
-            JobStatus::Failed | JobStatus::TimedOut | JobStatus::Errored if allow_failure => JobStatus::Passed,
-            other => other,
+        .map(|(status, allow_failure)| match status.is_failure() && allow_failure {
+            true => JobStatus::Passed,
+            false => status,
         })
         .collect();
     let has = |status: JobStatus| seen.contains(&status);
-    let begun = seen.iter().any(|status| status.is_final());
+    let any = |is: fn(JobStatus) -> bool| seen.iter().any(|status| is(*status));
+    let (is_active, is_pending) = (any(JobStatus::is_active), any(JobStatus::is_pending));
+    let has_begun = any(JobStatus::is_final);
     use JobStatus as S;
     if seen.is_empty() {
         S::Failed
-    } else if has(S::Running) || has(S::Assigned) || ((has(S::Queued) || has(S::Waiting)) && begun) {
+    } else if is_active || (is_pending && has_begun) {
         S::Running
-    } else if has(S::Queued) || has(S::Waiting) {
+    } else if is_pending {
         S::Queued
     } else {
         [S::Failed, S::TimedOut, S::Errored, S::Cancelled]
@@ -204,6 +264,44 @@ mod tests {
         assert_eq!(rollup([(S::Queued, false), (S::Waiting, false)]), S::Queued);
         assert_eq!(rollup([(S::Failed, false), (S::Skipped, false)]), S::Failed);
         assert_eq!(rollup([(S::Cancelled, false), (S::Passed, false)]), S::Cancelled);
+    }
+
+    #[test]
+    fn every_status_is_pending_active_or_final() {
+        for status in JobStatus::ALL {
+            let kinds = [status.is_pending(), status.is_active(), status.is_final()];
+            assert_eq!(kinds.into_iter().filter(|is| *is).count(), 1, "{status}");
+            assert!(
+                status.is_final() || !(status.is_failure() || status.did_not_pass()),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_needs_a_job_goes_on_after_it() {
+        use JobStatus as S;
+        let meeting = |reason, allow_failure| -> Vec<JobStatus> {
+            let all = S::ALL.into_iter();
+            all.filter(|status| status.meets_needs(reason, allow_failure)).collect()
+        };
+        assert_eq!(meeting(None, false), [S::Passed]);
+        assert_eq!(meeting(Some(ReasonCode::NeedsFailed), false), [S::Passed]);
+        assert_eq!(
+            meeting(Some(ReasonCode::ConditionNotMet), false),
+            [S::Passed, S::Skipped]
+        );
+        assert_eq!(meeting(None, true), [S::Passed, S::Failed, S::Errored, S::TimedOut]);
+    }
+
+    #[test]
+    fn an_attempt_stands_like_its_job() {
+        use AttemptState as A;
+        let of = JobStatus::of_attempt;
+        assert_eq!(of(A::Active, None, false), JobStatus::Assigned);
+        assert_eq!(of(A::Active, None, true), JobStatus::Running);
+        assert_eq!(of(A::Lost, None, true), JobStatus::Errored);
+        assert_eq!(of(A::Finished, Some(Verdict::TimedOut), true), JobStatus::TimedOut);
     }
 
     #[test]

@@ -3,8 +3,6 @@
 use job_specs::model::AxisValue;
 use job_specs::status::JobStatus;
 
-use crate::look;
-
 /// One cell: its values and how it ended.
 pub type Ended<'a> = (&'a [AxisValue], JobStatus);
 
@@ -12,7 +10,7 @@ pub type Ended<'a> = (&'a [AxisValue], JobStatus);
 /// cell. When no single value is like that, two together may be. `None`: less than two failed, none passed, or they
 /// share nothing.
 pub fn in_common(cells: &[Ended<'_>]) -> Option<String> {
-    let failed: Vec<&[AxisValue]> = with(cells, look::is_failure);
+    let failed: Vec<&[AxisValue]> = with(cells, JobStatus::is_failure);
     let passed: Vec<&[AxisValue]> = with(cells, |status| status == JobStatus::Passed);
     let (first, rest) = failed.split_first()?;
     if rest.is_empty() || passed.is_empty() {

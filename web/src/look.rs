@@ -84,11 +84,6 @@ pub fn delivery(state: DeliveryState) -> Look {
     }
 }
 
-/// Whether a job of that status counts as a failure in a matrix: the user's, ours, or the clock's.
-pub fn is_failure(status: JobStatus) -> bool {
-    matches!(status, JobStatus::Failed | JobStatus::Errored | JobStatus::TimedOut)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

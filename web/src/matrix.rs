@@ -3,7 +3,6 @@
 //! out by `exclude`.
 
 use crate::common::in_common;
-use crate::look;
 use crate::views::{Exclusion, JobRow};
 
 /// The jobs of one name, in the order of the file.
@@ -124,7 +123,7 @@ fn table<'a>(
     };
     let head = |axis: &'a str, value: &'a str| {
         let mine: Vec<_> = jobs.iter().filter(|job| value_of(job, axis) == value).collect();
-        let failed = mine.iter().filter(|job| look::is_failure(job.status)).count();
+        let failed = mine.iter().filter(|job| job.status.is_failure()).count();
         Head {
             value,
             failed,

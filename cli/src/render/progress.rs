@@ -83,7 +83,7 @@ impl BuildProgress {
         for sentence in &view.in_common {
             anstream::eprintln!("{sentence}");
         }
-        let count = |wanted: JobStatus| view.jobs.iter().filter(|job| job.status == wanted).count();
+        let count = |is: fn(JobStatus) -> bool| view.jobs.iter().filter(|job| is(job.status)).count();
         let took = view.row.finished_at.map_or(String::new(), |end| {
             format!("  {}", duration(end - view.row.created_at))
         });
@@ -94,8 +94,8 @@ impl BuildProgress {
         anstream::eprintln!(
             "RESULT {}  {} passed, {} failed of {} jobs{took}  {}",
             view.row.status,
-            count(JobStatus::Passed),
-            count(JobStatus::Failed) + count(JobStatus::TimedOut) + count(JobStatus::Errored),
+            count(|status| status == JobStatus::Passed),
+            count(JobStatus::is_failure),
             view.jobs.len(),
             view.row.url,
         );

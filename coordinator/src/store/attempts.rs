@@ -3,24 +3,14 @@
 use job_specs::status::{JobEvent, JobStatus};
 use protocol::attempt::{AttemptEvent, EventKind, Reason, Verdict};
 use protocol::ids::{AgentId, AttemptId, JobId};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::leases::{self, Holding};
 use super::queue::Hold;
 use super::{Change, Micros, Store, StoreError, from_word, jobs, to_json};
 use crate::db::{DbError, Row, Tx, args};
 
-/// Where an attempt stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttemptState {
-    /// An agent holds it.
-    Active,
-    /// Its agent ended it.
-    Finished,
-    /// It was taken from its agent.
-    Lost,
-}
+pub use job_specs::status::AttemptState;
 
 /// One attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

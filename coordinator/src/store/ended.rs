@@ -4,7 +4,7 @@
 //! of a plain matrix end without waiting for each other.
 
 use job_specs::dag::stopped_by_fail_fast;
-use job_specs::status::{JobEvent, JobStatus};
+use job_specs::status::JobEvent;
 use protocol::attempt::{Reason, ReasonCode};
 use protocol::ids::{AttemptId, JobId};
 
@@ -127,28 +127,21 @@ pub(super) enum Cancelled {
 
 /// Stops a job, or asks its agent to.
 pub(super) async fn cancel(tx: &mut Tx, job: &mut Locked, why: &str, at: Micros) -> Result<Cancelled, StoreError> {
-    match job.status {
-        JobStatus::Waiting | JobStatus::Queued => {
-            let why = Reason::new(ReasonCode::Cancelled, why);
-            jobs::record(tx, job, JobEvent::Cancel, Some(why), at).await?;
-            Ok(Cancelled::Now)
-        }
-        JobStatus::Assigned | JobStatus::Running => {
-            if job.cancelling.is_none() {
-                tx.run("update jobs set cancelling = $2 where id = $1", args![&job.id, why])
-                    .await?;
-                tx.tell(Change::Queue);
-                tx.tell(Change::Build(job.build));
-            }
-            Ok(Cancelled::Asked)
-        }
-        JobStatus::Passed
-        | JobStatus::Failed
-        | JobStatus::Errored
-        | JobStatus::Cancelled
-        | JobStatus::TimedOut
-        | JobStatus::Skipped => Ok(Cancelled::Over),
+    if job.status.is_final() {
+        return Ok(Cancelled::Over);
     }
+    if job.status.is_pending() {
+        let why = Reason::new(ReasonCode::Cancelled, why);
+        jobs::record(tx, job, JobEvent::Cancel, Some(why), at).await?;
+        return Ok(Cancelled::Now);
+    }
+    if job.cancelling.is_none() {
+        tx.run("update jobs set cancelling = $2 where id = $1", args![&job.id, why])
+            .await?;
+        tx.tell(Change::Queue);
+        tx.tell(Change::Build(job.build));
+    }
+    Ok(Cancelled::Asked)
 }
 
 /// Stops every job of a build.

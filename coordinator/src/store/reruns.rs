@@ -10,7 +10,7 @@ use protocol::ids::{JobId, RepositoryId};
 
 use super::builds::{self, Created, NewBuild, NewJob, Order, Rerun, UNTRUSTED};
 use super::making::Insert;
-use super::{Micros, Store, StoreError, ended, jobs, to_word};
+use super::{Micros, Store, StoreError, ended, from_word, jobs};
 use crate::db::{DbError, Row, Tx, args};
 
 /// Makes a new build of the same commit, trusted only if the first one was and `trusted` says so; gives its number.
@@ -86,7 +86,7 @@ async fn repeat(tx: &mut Tx, number: i64, (which, trusted): (Rerun, bool), now: 
 struct Old {
     id: JobId,
     status: JobStatus,
-    reason: Option<String>,
+    reason: Option<ReasonCode>,
     job: NewJob,
     /// What it was expanded from.
     placeholder: Option<JobSpec>,
@@ -98,23 +98,20 @@ impl Old {
         job.labels = row.json("labels")?;
         job.priority = row.get("priority")?;
         job.retries = u32::try_from(row.get::<i64>("retries")?).unwrap_or(0);
-        let placeholder: Option<String> = row.get("placeholder")?;
+        let (placeholder, reason): (Option<String>, Option<String>) =
+            (row.get("placeholder")?, row.get("reason_code")?);
         Ok(Old {
             id: JobId(row.get("id")?),
             status: jobs::status(row)?,
-            reason: row.get("reason_code")?,
+            reason: reason.map(|code| from_word("reason_code", &code)).transpose()?,
             job,
             placeholder: placeholder.map(|_| row.json("placeholder")).transpose()?,
         })
     }
 
-    fn ended_by(&self, code: ReasonCode) -> bool {
-        self.reason.as_deref() == Some(to_word(&code).as_str())
-    }
-
+    /// It needs no repetition. A job that may fail and did is repeated with those that failed.
     fn has_passed(&self) -> bool {
-        let unwanted = self.status == JobStatus::Skipped && self.ended_by(ReasonCode::ConditionNotMet);
-        self.status == JobStatus::Passed || unwanted
+        self.status.meets_needs(self.reason, false)
     }
 }
 
@@ -161,7 +158,7 @@ fn with_followers<'o>(old: &'o [Old], ids: &[JobId]) -> Vec<&'o Old> {
                 let name = name.to_owned();
                 (0..old.len()).filter(move |other| old[*other].job.spec.name == name)
             };
-            job.ended_by(ReasonCode::NeedsFailed)
+            job.reason == Some(ReasonCode::NeedsFailed)
                 && needs.iter().any(|need| counting(&need.job).any(|other| chosen[other]))
                 && needs
                     .iter()

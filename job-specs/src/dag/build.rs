@@ -263,20 +263,16 @@ impl Build {
 
     /// Whether it has ended by that.
     fn stop(&mut self, job: usize, why: &str) -> bool {
-        match self.jobs[job].status {
-            JobStatus::Waiting | JobStatus::Queued => {
-                self.record(job, JobEvent::Cancel, Some(Reason::new(ReasonCode::Cancelled, why)));
-                true
-            }
-            JobStatus::Assigned | JobStatus::Running => {
-                if self.jobs[job].cancelling.is_none() {
-                    self.jobs[job].cancelling = Some(why.to_owned());
-                    self.news.push_back(News::Stop(job));
-                }
-                false
-            }
-            _ => false,
+        let Job { status, cancelling, .. } = &self.jobs[job];
+        if status.is_pending() {
+            self.record(job, JobEvent::Cancel, Some(Reason::new(ReasonCode::Cancelled, why)));
+            return true;
         }
+        if status.is_active() && cancelling.is_none() {
+            self.jobs[job].cancelling = Some(why.to_owned());
+            self.news.push_back(News::Stop(job));
+        }
+        false
     }
 
     /// What becomes of others because these jobs have just ended.
@@ -301,10 +297,7 @@ impl Build {
         if spec.max_parallel.is_none() || *is_blocked {
             return;
         }
-        let is_next = |job: &Job| {
-            let is_open = matches!(job.status, JobStatus::Waiting | JobStatus::Queued);
-            job.spec.name == spec.name && job.is_blocked && is_open
-        };
+        let is_next = |job: &Job| job.spec.name == spec.name && job.is_blocked && job.status.is_pending();
         if let Some(next) = self.first(is_next) {
             self.jobs[next].is_blocked = false;
         }

@@ -35,16 +35,10 @@ pub enum NeedState {
 impl NeedState {
     /// Of a job with that status and, when it was skipped, the reason for that.
     pub fn of(status: JobStatus, reason: Option<ReasonCode>, allow_failure: bool) -> NeedState {
-        match status {
-            JobStatus::Waiting | JobStatus::Queued | JobStatus::Assigned | JobStatus::Running => NeedState::Open,
-            JobStatus::Passed => NeedState::Met,
-            JobStatus::Skipped if reason == Some(ReasonCode::ConditionNotMet) => NeedState::Met,
-            JobStatus::Failed | JobStatus::Errored | JobStatus::TimedOut if allow_failure => NeedState::Met,
-            JobStatus::Failed
-            | JobStatus::Errored
-            | JobStatus::TimedOut
-            | JobStatus::Cancelled
-            | JobStatus::Skipped => NeedState::NotMet,
+        match (status.is_final(), status.meets_needs(reason, allow_failure)) {
+            (false, _) => NeedState::Open,
+            (true, true) => NeedState::Met,
+            (true, false) => NeedState::NotMet,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use job_specs::model::{ServiceSpec, StepAction, StepSpec};
 use job_specs::status::JobStatus;
-use protocol::attempt::{AttemptEvent, EventKind, ServiceState, StepOutcome, StepStatus, Verdict};
+use protocol::attempt::{AttemptEvent, EventKind, ServiceState, StepOutcome, StepStatus};
 use protocol::ids::{AttemptId, StreamId};
 use web::views::{AttemptView, LogView, PhaseSpan, ServiceMoment, ServicePhase, ServiceView, StepState, StepView};
 
@@ -38,16 +38,7 @@ impl Screen {
 
 /// How an attempt stands, in the words of a job.
 pub(super) fn status(attempt: &Attempt) -> JobStatus {
-    match (attempt.state, attempt.verdict) {
-        (_, Some(Verdict::Passed)) => JobStatus::Passed,
-        (_, Some(Verdict::Failed)) => JobStatus::Failed,
-        (_, Some(Verdict::Errored)) => JobStatus::Errored,
-        (_, Some(Verdict::Cancelled)) => JobStatus::Cancelled,
-        (_, Some(Verdict::TimedOut)) => JobStatus::TimedOut,
-        (AttemptState::Lost | AttemptState::Finished, None) => JobStatus::Errored,
-        (AttemptState::Active, None) if attempt.started_at.is_some() => JobStatus::Running,
-        (AttemptState::Active, None) => JobStatus::Assigned,
-    }
+    JobStatus::of_attempt(attempt.state, attempt.verdict, attempt.started_at.is_some())
 }
 
 /// The view of one attempt of a job.

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use job_specs::status::JobStatus;
 use protocol::attempt::{AttemptEvent, EventKind, ReasonCode, ServiceState, StepStatus};
 use protocol::ids::StreamId;
 use web::views::{BuildActions, BuildPage, Diagnosis, Failure, SourceText};
@@ -38,7 +37,7 @@ pub(super) async fn page(
         Some(_) => BuildActions {
             cancel: !over,
             rerun: over && !found.jobs.is_empty(),
-            rerun_failed: over && found.jobs.iter().any(|job| did_not_pass(job.status)),
+            rerun_failed: over && found.jobs.iter().any(|job| job.status.did_not_pass()),
         },
     };
     let kept = artifacts::of_build(&app.store, number).await?;
@@ -108,23 +107,11 @@ async fn diagnosis(app: &App, found: &BuildDetail) -> Diagnosis {
     }
 }
 
-fn did_not_pass(status: JobStatus) -> bool {
-    use JobStatus as S;
-    match status {
-        S::Failed | S::Errored | S::TimedOut | S::Cancelled | S::Skipped => true,
-        S::Waiting | S::Queued | S::Assigned | S::Running | S::Passed => false,
-    }
-}
-
-fn failed(status: JobStatus) -> bool {
-    matches!(status, JobStatus::Failed | JobStatus::Errored | JobStatus::TimedOut)
-}
-
 /// The first job that failed, one that counts before one that may fail.
 async fn failure(app: &App, jobs: &[Job]) -> Result<Option<Failure>, ApiError> {
     let failures: Vec<&Job> = jobs
         .iter()
-        .filter(|job| failed(job.status) && !job.allow_failure)
+        .filter(|job| job.status.counts_as_failed(job.allow_failure))
         .collect();
     let Some(first) = failures.first() else {
         return Ok(None);

@@ -39,8 +39,7 @@ pub(super) async fn jobs(app: &App, found: Vec<Job>) -> Result<Vec<JobRow>, Stor
     let mut rows = Vec::with_capacity(found.len());
     let mut asked = 0;
     for job in found {
-        let waits = matches!(job.status, JobStatus::Waiting | JobStatus::Queued);
-        let why = if waits && asked < REASONS {
+        let why = if job.status.is_pending() && asked < REASONS {
             asked += 1;
             Some(jobs::why(&app.store, &job.id).await?)
         } else {
