@@ -14,6 +14,7 @@ mod queue;
 mod reports;
 mod roads;
 mod schedules;
+mod schema;
 mod shared;
 mod small_queue;
 mod world;
@@ -67,6 +68,7 @@ on_both! {
     roads: a_queue_lets_one_build_run, only_the_newest_waits, a_new_build_stops_the_older, a_crowd_shares_the_road,
         whatever_happens_one_build_has_the_road;
     schedules: a_schedule_keeps_its_time, a_time_makes_one_build;
+    schema: rows_of_the_old_schema_mean_the_same, a_schema_recorded_by_place_is_taken_over;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
