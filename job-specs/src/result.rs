@@ -61,15 +61,23 @@ pub struct Reason {
     /// The exit code of the step that decided, when it exited; `retry.on: ["exit:75"]` looks at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
+    /// The service that failed, when one did; of several replicas the name of that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The step that decided, from 0, when whoever ran the job knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
 }
 
 impl Reason {
-    /// Without an exit code.
+    /// Without an exit code, a service or a step.
     pub fn new(code: ReasonCode, sentence: impl Into<String>) -> Reason {
         Reason {
             code,
             sentence: sentence.into(),
             exit_code: None,
+            service: None,
+            step: None,
         }
     }
 }

@@ -227,7 +227,11 @@ pub fn of_service(failure: &StackFailure) -> AttemptResult {
         ReasonCode::Infrastructure => Verdict::Errored,
         _ => Verdict::Failed,
     };
-    AttemptResult::because(verdict, code, failure.sentence())
+    let mut result = AttemptResult::because(verdict, code, failure.sentence());
+    if let Some(reason) = &mut result.reason {
+        reason.service = Some(failure.service.clone());
+    }
+    result
 }
 
 /// Something of ours broke.

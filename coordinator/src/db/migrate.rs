@@ -25,6 +25,7 @@ const MIGRATIONS: &[Migration] = migrations![
     3 => "0003_flow.sql",
     5 => "0005_reports.sql",
     6 => "0006_order.sql",
+    7 => "0007_reasons.sql",
 ];
 /// The newest schema that this program knows.
 pub const SCHEMA: i64 = MIGRATIONS[MIGRATIONS.len() - 1].number;

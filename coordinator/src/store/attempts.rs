@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::leases::{self, Holding};
 use super::queue::Hold;
-use super::{Change, Micros, Store, StoreError, from_word, jobs, to_json};
+use super::{Change, Micros, Store, StoreError, from_word, jobs, reasons, to_json};
 use crate::db::{DbError, Row, Tx, args};
 
 pub use job_specs::status::AttemptState;
@@ -48,7 +48,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select t.id, t.job, j.build, t.number, t.epoch, t.agent, a.name as agent_name, t.state, t.verdict,
-             t.reason_code, t.reason, t.assigned_at, t.started_at, t.finished_at
+             t.reason_code, t.reason, t.reason_details, t.assigned_at, t.started_at, t.finished_at
              from attempts t join jobs j on j.id = t.job join agents a on a.id = t.agent ",
             $rest
         )
@@ -67,7 +67,7 @@ fn from_row(row: &Row) -> Result<Attempt, DbError> {
         agent_name: row.get("agent_name")?,
         state: from_word("state", &row.get::<String>("state")?)?,
         verdict: verdict.map(|word| from_word("verdict", &word)).transpose()?,
-        reason: jobs::reason(row)?,
+        reason: reasons::from_row(row)?,
         assigned_at: row.get("assigned_at")?,
         started_at: row.get("started_at")?,
         finished_at: row.get("finished_at")?,

@@ -8,7 +8,7 @@ use protocol::attempt::{AttemptEvent, AttemptResult, Reason, ReasonCode};
 
 use super::attempts::{self, AttemptState};
 use super::queue::Hold;
-use super::{Change, Micros, Store, StoreError, ended, jobs, leases, outputs, retry, to_word};
+use super::{Change, Micros, Store, StoreError, ended, jobs, leases, outputs, reasons, retry, to_word};
 use crate::db::{Tx, args};
 
 /// The end of an attempt, as its agent tells it.
@@ -64,15 +64,11 @@ async fn end(tx: &mut Tx, hold: &Hold, ending: Ending, now: Micros) -> Result<()
     attempts::keep(tx, &mut holding, &ending.events, now).await?;
     let mut job = holding.job;
     let (result, kept) = dag::outputs::kept(ending.result, ending.outputs);
-    let (code, sentence) = result
-        .reason
-        .clone()
-        .map(|reason| (to_word(&reason.code), reason.sentence))
-        .unzip();
+    let [code, sentence, details] = reasons::columns(result.reason.clone());
     tx.run(
-        "update attempts set state = 'finished', verdict = $2, reason_code = $3, reason = $4, finished_at = $5
-         where id = $1",
-        args![&hold.attempt, to_word(&result.verdict), code, sentence, now],
+        "update attempts set state = 'finished', verdict = $2, reason_code = $3, reason = $4, finished_at = $5,
+         reason_details = $6 where id = $1",
+        args![&hold.attempt, to_word(&result.verdict), code, sentence, now, details],
     )
     .await?;
     tx.tell(Change::Attempt(hold.attempt.clone()));

@@ -8,7 +8,7 @@ use protocol::ids::{AttemptId, JobId};
 use serde::Serialize;
 
 use super::attempts::{self, Attempt};
-use super::{Change, Micros, Store, StoreError, from_word, to_json, to_word, why};
+use super::{Change, Micros, Store, StoreError, reasons, to_json, why};
 use crate::db::{DbError, Row, Tx, args};
 
 /// One job, for lists.
@@ -84,7 +84,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select j.id, j.build, j.position, j.name, j.title, j.matrix, j.needs, j.status, j.reason_code, j.reason,
-             j.allow_failure, j.cancelling, j.attempts, j.attempt, a.name as agent, j.created_at, j.queued_at,
+             j.reason_details, j.allow_failure, j.cancelling, j.attempts, j.attempt, a.name as agent, j.created_at, j.queued_at,
              j.started_at, j.finished_at, j.labels, j.history
              from jobs j left join attempts t on t.id = j.attempt left join agents a on a.id = t.agent ",
             $rest
@@ -102,7 +102,7 @@ fn from_row(row: &Row) -> Result<Job, DbError> {
         matrix: row.json("matrix")?,
         needs: row.json("needs")?,
         status: status(row)?,
-        reason: reason(row)?,
+        reason: reasons::from_row(row)?,
         allow_failure: row.flag("allow_failure")?,
         cancelling: row.get::<Option<String>>("cancelling")?.is_some(),
         attempts: row.get("attempts")?,
@@ -122,19 +122,6 @@ pub(super) fn status(row: &Row) -> Result<JobStatus, DbError> {
         column: "status".into(),
         error: format!("`{name}`"),
     })
-}
-
-/// The row's `reason_code` and `reason`.
-pub(super) fn reason(row: &Row) -> Result<Option<Reason>, DbError> {
-    let (code, sentence): (Option<String>, Option<String>) = (row.get("reason_code")?, row.get("reason")?);
-    let (Some(code), Some(sentence)) = (code, sentence) else {
-        return Ok(None);
-    };
-    Ok(Some(Reason {
-        code: from_word("reason_code", &code)?,
-        sentence,
-        exit_code: None,
-    }))
 }
 
 /// The row's `history`: an array of when, what and where it stood then, on each line.
@@ -299,10 +286,10 @@ pub(super) async fn record(
         JobStatus::Running => job.started_at = Some(at),
         _ => {}
     }
-    let (code, sentence) = reason.map(|reason| (to_word(&reason.code), reason.sentence)).unzip();
+    let [code, sentence, details] = reasons::columns(reason);
     tx.run(
         "update jobs set status = $2, history = history || $3, reason_code = $4, reason = $5, attempts = $6,
-         attempt = $7, queued_at = $8, started_at = $9, finished_at = $10 where id = $1",
+         attempt = $7, queued_at = $8, started_at = $9, finished_at = $10, reason_details = $11 where id = $1",
         args![
             &job.id,
             job.status.name(),
@@ -313,7 +300,8 @@ pub(super) async fn record(
             job.attempt.as_ref().map(AttemptId::as_str),
             job.queued_at,
             job.started_at,
-            job.status.is_final().then_some(at)
+            job.status.is_final().then_some(at),
+            details
         ],
     )
     .await?;

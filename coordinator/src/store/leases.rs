@@ -260,14 +260,7 @@ async fn give_back(
             1 => format!("{lost}, and the job is not run twice"),
             attempts => format!("{lost}, and this was attempt {attempts}, the last"),
         };
-        (
-            JobEvent::Error,
-            Some(Reason {
-                code: ReasonCode::AgentLost,
-                sentence,
-                exit_code: None,
-            }),
-        )
+        (JobEvent::Error, Some(Reason::new(ReasonCode::AgentLost, sentence)))
     };
     jobs::record(tx, &mut job, event, reason, now).await?;
     if job.status.is_final() {

@@ -40,6 +40,7 @@ mod finish;
 mod leases;
 pub mod outputs;
 pub mod queue;
+mod reasons;
 pub mod reports;
 mod retry;
 

@@ -11,7 +11,7 @@ use protocol::ids::{JobId, RepositoryId};
 use super::builds::NewJob;
 use super::jobs::{self, Locked};
 use super::queue::Lane;
-use super::{Change, Micros, StoreError, groups, to_json, to_word};
+use super::{Change, Micros, StoreError, groups, reasons, to_json, to_word};
 use crate::db::{Tx, args};
 
 /// Places that a job keeps free in its build for cells that are not known yet.
@@ -123,16 +123,17 @@ impl NewRow<'_> {
     ) -> Result<Option<Locked>, StoreError> {
         let (id, spec, labels) = (JobId::generate(), &job.spec, to_json(&job.labels));
         let (status, deferred, reason) = self.beginning(place, job)?;
-        let (code, sentence) = reason.map(|reason| (to_word(&reason.code), reason.sentence)).unzip();
+        let [code, sentence, details] = reasons::columns(reason);
         let needs: Vec<&Need> = job.waits_for().collect();
         let shares = spec.max_parallel.is_some() || spec.fail_fast || spec.deferred || place.grouped;
         let group = if place.waits { groups::HELD } else { 0 };
         tx.run(
             "insert into jobs (id, build, position, repository, name, title, matrix, needs, labels, lane, priority,
              retries, max_parallel, fail_fast, allow_failure, held, linked, status, history, attempts, created_at,
-             queued_at, finished_at, runs_after, deferred, reason_code, reason)
+             queued_at, finished_at, runs_after, deferred, reason_code, reason,
+             reason_details)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, '', 0, $19, $20,
-             $21, $22, $23, $24, $25)",
+             $21, $22, $23, $24, $25, $26)",
             args![
                 &id,
                 place.build,
@@ -158,7 +159,8 @@ impl NewRow<'_> {
                 to_word(&RunsAfter::from(spec.when)),
                 deferred,
                 code,
-                sentence
+                sentence,
+                details
             ],
         )
         .await?;

@@ -279,16 +279,8 @@ fn service(spec: &ServiceSpec, attempt: &Attempt, told: &[AttemptEvent], log: Lo
             detail,
         });
     }
-    let named = format!("`{}`", spec.name);
-    let about_it = attempt.reason.as_ref().filter(|reason| {
-        let code = reason.code;
-        use protocol::attempt::ReasonCode as C;
-        matches!(
-            code,
-            C::ServiceExited | C::ServiceNotReady | C::OutOfMemory | C::ImageNotFound
-        ) && reason.sentence.contains("service")
-            && reason.sentence.contains(&named)
-    });
+    let reason = attempt.reason.as_ref();
+    let about_it = reason.filter(|reason| reason.service.as_ref() == Some(&spec.name));
     ServiceView {
         name: spec.name.clone(),
         image: spec.image.clone(),

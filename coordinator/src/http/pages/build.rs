@@ -157,42 +157,56 @@ impl Culprit {
         }
     }
 
-    /// What the reason's code says, and the last event that fits it.
+    /// What the reason names, else the last step that failed. Older agents name no service: of a service's failure they
+    /// told, only the job's own log is shown.
     async fn find(app: &App, job: &Job, told: &[AttemptEvent]) -> Result<Culprit, ApiError> {
-        let code = job.reason.as_ref().map(|reason| reason.code);
-        let service = matches!(code, Some(ReasonCode::ServiceExited | ReasonCode::ServiceNotReady));
-        let found = told.iter().rev().find_map(|event| match &event.kind {
-            EventKind::Service { service: name, state } if service => Culprit::service(name, state),
-            EventKind::StepFinished { step, outcome } if !service => match outcome.status {
-                StepStatus::Failed | StepStatus::TimedOut => Some(Culprit {
-                    name: None,
-                    exit_code: outcome.exit_code,
-                    stream: StreamId::step(*step),
-                }),
-                StepStatus::Passed | StepStatus::Cancelled | StepStatus::Skipped => None,
+        let Some(reason) = &job.reason else {
+            return Ok(Culprit::nobody());
+        };
+        if let Some(service) = &reason.service {
+            return Ok(Culprit::service(service, told));
+        }
+        let is_about_service = matches!(reason.code, ReasonCode::ServiceExited | ReasonCode::ServiceNotReady);
+        let step = reason.step.or_else(|| last_failed_step(told));
+        let Some(step) = step.filter(|_| !is_about_service) else {
+            return Ok(Culprit::nobody());
+        };
+        let spec = jobs::show(&app.store, &job.id).await?.spec;
+        let exit_code = told.iter().rev().find_map(|event| match &event.kind {
+            EventKind::StepFinished { step: ended, outcome } if *ended == step => outcome.exit_code,
+            _ => None,
+        });
+        Ok(Culprit {
+            name: spec.steps.get(step).map(|step| step.name.clone()),
+            exit_code,
+            stream: StreamId::step(step),
+        })
+    }
+
+    fn service(name: &str, told: &[AttemptEvent]) -> Culprit {
+        let exit_code = told.iter().rev().find_map(|event| match &event.kind {
+            EventKind::Service { service, state } if service == name => match state {
+                ServiceState::Exited { code, .. } => Some(*code),
+                ServiceState::Running | ServiceState::Starting | ServiceState::Unhealthy { .. } => Some(None),
+                ServiceState::Pulling | ServiceState::Ready { .. } | ServiceState::Stopped => None,
             },
             _ => None,
         });
-        let mut culprit = found.unwrap_or_else(Culprit::nobody);
-        if let Some(step) = culprit.stream.step_index() {
-            let spec = jobs::show(&app.store, &job.id).await?.spec;
-            culprit.name = spec.steps.get(step).map(|step| step.name.clone());
-        }
-        Ok(culprit)
-    }
-
-    fn service(name: &str, state: &ServiceState) -> Option<Culprit> {
-        let exit_code = match state {
-            ServiceState::Exited { code, .. } => *code,
-            ServiceState::Running | ServiceState::Starting | ServiceState::Unhealthy { .. } => None,
-            ServiceState::Pulling | ServiceState::Ready { .. } | ServiceState::Stopped => return None,
-        };
-        Some(Culprit {
+        Culprit {
             name: Some(name.to_owned()),
-            exit_code,
+            exit_code: exit_code.flatten(),
             stream: StreamId::service(name),
-        })
+        }
     }
+}
+
+fn last_failed_step(told: &[AttemptEvent]) -> Option<usize> {
+    told.iter().rev().find_map(|event| match &event.kind {
+        EventKind::StepFinished { step, outcome } => {
+            matches!(outcome.status, StepStatus::Failed | StepStatus::TimedOut).then_some(*step)
+        }
+        _ => None,
+    })
 }
 
 async fn last_lines(app: &App, job: &Job, stream: &StreamId) -> Result<Vec<web::views::LogLine>, ApiError> {

@@ -1,5 +1,6 @@
 //! Pages and their forms, as a browser without JavaScript uses them.
 
+use protocol::attempt::{AttemptResult, EventKind, ReasonCode, ServiceState, Verdict};
 use reqwest::Method;
 use serde_json::json;
 
@@ -74,6 +75,58 @@ async fn a_job_shows_its_first_screen_and_all_of_it_when_plain() {
     );
     app.get(&format!("/jobs/{job}/attempts/1")).await.expect(200);
     app.get(&format!("/jobs/{job}/attempts/2")).await.expect(404);
+}
+
+/// One job whose service `db` exits with 3; what the agent says of it names the service when `names_it`.
+async fn pages_of_a_failed_service(names_it: bool) -> (String, String) {
+    let app = TestApp::start().await;
+    let mut repository = TestRepository::new("app");
+    app.add(&mut repository).await;
+    let file = "jobs:\n  test:\n    image: busybox\n    services: {db: {image: busybox}}\n    steps: [echo hi]\n";
+    let build = app.push(&repository, &[(".drover.yml", file)]).await;
+    let mut agent = SimAgent::enrol(&app).await;
+    let lease = agent.take(&app).await;
+    agent.started(&app, &lease).await;
+    let state = ServiceState::Exited {
+        code: Some(3),
+        oom: false,
+        warning: None,
+    };
+    let service = "db".to_owned();
+    agent
+        .tell(&app, &lease, vec![(1, EventKind::Service { service, state })])
+        .await
+        .expect(204);
+    agent
+        .log(&app, &lease, ("service-db", 0), &["last words of the database"])
+        .await;
+    let sentence = "service `db` exited with 3 while it was needed";
+    let mut result = AttemptResult::because(Verdict::Failed, ReasonCode::ServiceExited, sentence);
+    if names_it {
+        result.reason.as_mut().unwrap().service = Some("db".into());
+    }
+    agent.finish(&app, &lease, result).await.expect(204);
+    let job = build["jobs"][0]["id"].as_str().unwrap();
+    let page = async |path: String| app.get(&path).await.expect(200).text;
+    (
+        page(format!("/builds/{}", build["number"])).await,
+        page(format!("/jobs/{job}")).await,
+    )
+}
+
+#[tokio::test]
+async fn a_failed_service_is_shown_by_its_name() {
+    let (build, job) = pages_of_a_failed_service(true).await;
+    assert!(build.contains("last words") && build.contains("exit 3"), "{build}");
+    let section = "id=\"sec-service-db\" open";
+    assert!(job.contains(section), "{job}");
+    // An older agent names none.
+    let (build, job) = pages_of_a_failed_service(false).await;
+    assert!(
+        build.contains("while it was needed") && !build.contains("last words"),
+        "{build}"
+    );
+    assert!(job.contains("sec-service-db") && !job.contains(section), "{job}");
 }
 
 #[tokio::test]
