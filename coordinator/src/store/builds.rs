@@ -57,7 +57,7 @@ pub struct NewBuild {
     pub due: Option<String>,
     /// What happened.
     pub cause: Cause,
-    /// How it shares the road with other builds.
+    /// Its concurrency group.
     pub concurrency: Option<Concurrency>,
     /// Where it belongs among the others of its group.
     pub order: Order,
@@ -162,7 +162,7 @@ pub struct Build {
     pub message: Option<String>,
     /// The build that this one repeats.
     pub rerun_of: Option<i64>,
-    /// How it shares the road with other builds.
+    /// Its concurrency group.
     pub concurrency: Option<Concurrency>,
     /// It waits for another build of its group.
     pub waits_for_group: bool,

@@ -12,7 +12,8 @@ use protocol::ids::{JobId, RepositoryId};
 
 use super::builds::NewJob;
 use super::ended::{self, BuildLock};
-use super::jobs::{self, Locked};
+use super::groups::GroupState;
+use super::jobs::{self, Expansion, Locked};
 use super::new_jobs::{NewRow, Place, first_event};
 use super::origins::{self, Origin};
 use super::outputs;
@@ -41,7 +42,7 @@ pub struct Due {
 /// The database.
 pub async fn due(store: &Store) -> Result<Vec<Due>, StoreError> {
     let sql = "select j.id, j.build, j.name, s.spec from jobs j join specs s on s.job = j.id
-               where j.deferred = 2 and j.status = 'waiting' order by j.build, j.position";
+               where j.expansion = 'due' and j.status = 'waiting' order by j.build, j.position";
     let mut all = Vec::new();
     for row in store.db.all(sql, args![]).await? {
         let (build, spec): (i64, JobSpec) = (row.get("build")?, row.json("spec")?);
@@ -70,21 +71,19 @@ pub async fn expand(store: &Store, job: &JobId, expanded: Expanded) -> Result<()
 async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Result<(), StoreError> {
     let build = ended::lock_for(tx, id).await?;
     let mut job = jobs::lock(tx, id).await?;
-    let sql =
-        "select j.position, j.repository, j.deferred, j.linked, j.held, j.priority, j.needs, b.trusted, b.road, s.spec
+    let sql = "select j.position, j.repository, j.linked, j.needs, b.trusted, b.group_state, s.spec
                from jobs j join builds b on b.number = j.build join specs s on s.job = j.id where j.id = $1";
     let row = tx.first(sql, args![id]).await?.ok_or(StoreError::NotFound("job"))?;
-    if job.status != JobStatus::Waiting || row.get::<i64>("deferred")? != 2 {
+    if job.status != JobStatus::Waiting || job.expansion != Expansion::Due {
         return Ok(());
     }
-    let road: Option<String> = row.get("road")?;
     let repository = RepositoryId(row.get("repository")?);
     let place = Place {
         build: build.number,
         repository: &repository,
         trusted: row.flag("trusted")?,
         grouped: build.group.is_some(),
-        waits: road.as_deref() == Some("waiting"),
+        waits: GroupState::of(&row)? == Some(GroupState::Waiting),
         now,
     };
     let placeholder: JobSpec = row.json("spec")?;
@@ -109,7 +108,7 @@ async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Re
     for (before, spec) in (1..).zip(cells) {
         let row = NewRow {
             position: row.get::<i64>("position")? + i64::from(before),
-            held: begins_blocked(&spec, before),
+            blocked: begins_blocked(&spec, before),
             linked,
             placeholder: Some(&placeholder),
         };
@@ -139,7 +138,7 @@ async fn become_first(
     let labels = to_json(&new.labels);
     tx.run(
         "update jobs set title = $2, matrix = $3, labels = $4, lane = $5, retries = $6, max_parallel = $7,
-         fail_fast = $8, allow_failure = $9, deferred = 0 where id = $1",
+         fail_fast = $8, allow_failure = $9, expansion = 'no' where id = $1",
         args![
             &job.id,
             spec.title(),

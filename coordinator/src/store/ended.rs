@@ -84,14 +84,14 @@ pub(super) async fn draw(tx: &mut Tx, build: &BuildLock, mut ended: Vec<Locked>,
 
 /// A cell that ran gives its place under `max_parallel` to the next one.
 async fn release_next_cell(tx: &mut Tx, job: &Locked) -> Result<(), StoreError> {
-    if job.max_parallel.is_none() || job.held {
+    if job.max_parallel.is_none() || job.blocked_by_max_parallel {
         return Ok(());
     }
-    let next = "select id from jobs where build = $1 and name = $2 and held in (1, 3)
+    let next = "select id from jobs where build = $1 and name = $2 and blocked_by_max_parallel = 1
                 and status in ('waiting', 'queued') order by position limit 1";
     if let Some(row) = tx.first(next, args![job.build, &job.name]).await? {
         tx.run(
-            "update jobs set held = held - 1 where id = $1",
+            "update jobs set blocked_by_max_parallel = 0 where id = $1",
             args![row.get::<String>("id")?],
         )
         .await?;

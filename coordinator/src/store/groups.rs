@@ -1,5 +1,5 @@
-//! Concurrency groups: builds of a repository that share one road. A build that must wait has its jobs held; the end
-//! of the one that runs lets the next one go. Every decision about a group is made while its row is locked, and that
+//! Concurrency groups: builds of a repository of which one runs at a time. The jobs of a build that waits are
+//! blocked; the end of the one that runs unblocks the next. Every decision about a group is made while its row is locked, and that
 //! row is locked before any build and any job.
 
 use job_specs::triggers::{Concurrency, ConcurrencyMode};
@@ -8,9 +8,6 @@ use super::ended::{self, BuildLock};
 use super::order::{Placed, Relation};
 use super::{Change, Micros, Store, StoreError, from_word, to_word};
 use crate::db::{DbError, Row, Tx, args};
-
-/// What a job's `held` counts for its build's group; 1 is `max_parallel`'s.
-pub(super) const HELD: i64 = 2;
 
 /// A group whose row this transaction has locked.
 #[derive(Debug, Clone)]
@@ -33,7 +30,7 @@ pub(super) async fn lock(tx: &mut Tx, repository: &str, name: &str) -> Result<Gr
 
 /// The group of a build, locked. `None`: it has none, or has left it.
 pub(super) async fn lock_of(tx: &mut Tx, build: i64) -> Result<Option<Group>, StoreError> {
-    let sql = "select repository, concurrency from builds where number = $1 and road is not null";
+    let sql = "select repository, concurrency from builds where number = $1 and group_state is not null";
     let Some(row) = tx.first(sql, args![build]).await? else {
         return Ok(None);
     };
@@ -41,21 +38,29 @@ pub(super) async fn lock_of(tx: &mut Tx, build: i64) -> Result<Option<Group>, St
     lock(tx, &row.get::<String>("repository")?, &name).await.map(Some)
 }
 
-/// Where a new build stands in its group.
+/// Where a build that is not over stands in its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Road {
+pub(super) enum GroupState {
     /// It may run.
     Running,
     /// Others come first.
     Waiting,
 }
 
+impl GroupState {
+    /// The row's `group_state`; `None`: the build is over, or in no group.
+    pub(super) fn of(row: &Row) -> Result<Option<GroupState>, DbError> {
+        let word: Option<String> = row.get("group_state")?;
+        word.map(|word| from_word("group_state", &word)).transpose()
+    }
+}
+
 /// What became of a build that came to its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Entered {
     /// It is in.
-    Road(Road),
+    In(GroupState),
     /// A later one is, or was, there already: it must not run.
     Superseded(i64),
 }
@@ -78,7 +83,7 @@ struct Other {
     at: Micros,
     place: i64,
     /// `None`: it is over.
-    road: Option<Road>,
+    state: Option<GroupState>,
 }
 
 impl Newcomer<'_> {
@@ -112,7 +117,7 @@ impl Newcomer<'_> {
         for other in open(tx, group).await? {
             let gives_way = match self.wanted.mode {
                 ConcurrencyMode::Queue => false,
-                ConcurrencyMode::Latest => other.road == Some(Road::Waiting),
+                ConcurrencyMode::Latest => other.state == Some(GroupState::Waiting),
                 ConcurrencyMode::Cancel => true,
             };
             if gives_way && self.relation(&other) == Relation::Earlier {
@@ -120,7 +125,7 @@ impl Newcomer<'_> {
                 ended::cancel_open(tx, &build, &why, now).await?;
             }
         }
-        self.stand(tx, group).await.map(Entered::Road)
+        self.stand(tx, group).await.map(Entered::In)
     }
 
     /// The newest build of the group that is later than this one, over or not.
@@ -133,7 +138,7 @@ impl Newcomer<'_> {
             let row = tx.first(sql, args![*build, &group.name]).await?;
             found.extend(row.map(|row| row.get::<i64>("number")).transpose()?);
         }
-        let sql = "select number, reference, ordered_at, place, road from builds where repository = $1
+        let sql = "select number, reference, ordered_at, place, group_state from builds where repository = $1
                    and concurrency = $2 and ordered_at > $3 and number <> $4 order by ordered_at desc limit 100";
         let rows = tx
             .all(sql, args![&group.repository, &group.name, self.at, self.number])
@@ -146,7 +151,7 @@ impl Newcomer<'_> {
     }
 
     /// Takes its place: before those that are later, after all others.
-    async fn stand(&self, tx: &mut Tx, group: &Group) -> Result<Road, StoreError> {
+    async fn stand(&self, tx: &mut Tx, group: &Group) -> Result<GroupState, StoreError> {
         let others = open(tx, group).await?;
         let next = others.iter().find(|other| self.relation(other) == Relation::Later);
         let place = match (next, others.last()) {
@@ -155,21 +160,21 @@ impl Newcomer<'_> {
             (None, None) => 1,
         };
         let make_room = "update builds set place = place + 1 where repository = $1 and concurrency = $2
-                         and road is not null and place >= $3";
+                         and group_state is not null and place >= $3";
         tx.run(make_room, args![&group.repository, &group.name, place]).await?;
-        let holder = others.iter().find(|other| other.road == Some(Road::Running));
-        let road = match holder {
-            None => Road::Running,
-            Some(holder) if holder.place >= place && give_back(tx, group, holder.number).await? => Road::Running,
-            Some(_) => Road::Waiting,
+        let holder = others.iter().find(|other| other.state == Some(GroupState::Running));
+        let state = match holder {
+            None => GroupState::Running,
+            Some(holder) if holder.place >= place && give_back(tx, group, holder.number).await? => GroupState::Running,
+            Some(_) => GroupState::Waiting,
         };
-        let sql = "update builds set place = $2, road = $3 where number = $1";
-        tx.run(sql, args![self.number, place, to_word(&road)]).await?;
-        Ok(road)
+        let sql = "update builds set place = $2, group_state = $3 where number = $1";
+        tx.run(sql, args![self.number, place, to_word(&state)]).await?;
+        Ok(state)
     }
 }
 
-/// Takes the road from a build that has not begun; says whether it had not.
+/// Makes the build that runs wait again, unless it has begun; says whether it waits.
 async fn give_back(tx: &mut Tx, group: &Group, number: i64) -> Result<bool, StoreError> {
     ended::lock_in_group(tx, number, group.clone()).await?;
     // Locked, so that no agent gets one of them meanwhile.
@@ -179,31 +184,30 @@ async fn give_back(tx: &mut Tx, group: &Group, number: i64) -> Result<bool, Stor
             return Ok(false);
         }
     }
-    let hold = "update jobs set held = held + $2 where build = $1 and held < $2";
-    tx.run(hold, args![number, HELD]).await?;
-    tx.run("update builds set road = 'waiting' where number = $1", args![number])
-        .await?;
+    let block = "update jobs set blocked_by_group = 1 where build = $1 and blocked_by_group = 0";
+    tx.run(block, args![number]).await?;
+    let wait = "update builds set group_state = 'waiting' where number = $1";
+    tx.run(wait, args![number]).await?;
     tx.tell(Change::Build(number));
     Ok(true)
 }
 
 impl Other {
     fn from_row(row: &Row) -> Result<Other, DbError> {
-        let road: Option<String> = row.get("road")?;
         Ok(Other {
             number: row.get("number")?,
             reference: row.get("reference")?,
             at: row.get("ordered_at")?,
             place: row.get("place")?,
-            road: road.map(|road| from_word("road", &road)).transpose()?,
+            state: GroupState::of(row)?,
         })
     }
 }
 
 /// The builds of a group that are not over, first in line first.
 async fn open(tx: &mut Tx, group: &Group) -> Result<Vec<Other>, StoreError> {
-    let sql = "select number, reference, ordered_at, place, road from builds where repository = $1
-               and concurrency = $2 and road is not null order by place, number";
+    let sql = "select number, reference, ordered_at, place, group_state from builds where repository = $1
+               and concurrency = $2 and group_state is not null order by place, number";
     let rows = tx.all(sql, args![&group.repository, &group.name]).await?;
     Ok(rows.iter().map(Other::from_row).collect::<Result<_, _>>()?)
 }
@@ -218,28 +222,28 @@ pub(super) async fn leave_if_over(tx: &mut Tx, build: &BuildLock) -> Result<(), 
     if tx.first(still, args![build.number]).await?.is_some() {
         return Ok(());
     }
-    let leave = "update builds set road = null where number = $1";
+    let leave = "update builds set group_state = null where number = $1";
     tx.run(leave, args![build.number]).await?;
     let others = open(tx, group).await?;
-    if others.iter().any(|other| other.road == Some(Road::Running)) {
+    if others.iter().any(|other| other.state == Some(GroupState::Running)) {
         return Ok(());
     }
     if let Some(Other { number: next, .. }) = others.first() {
-        tx.run("update builds set road = 'running' where number = $1", args![*next])
-            .await?;
-        let free = "update jobs set held = held - $2 where build = $1 and held >= $2";
-        tx.run(free, args![*next, HELD]).await?;
+        let run = "update builds set group_state = 'running' where number = $1";
+        tx.run(run, args![*next]).await?;
+        let unblock = "update jobs set blocked_by_group = 0 where build = $1 and blocked_by_group = 1";
+        tx.run(unblock, args![*next]).await?;
         tx.tell(Change::Queue);
         tx.tell(Change::Build(*next));
     }
     Ok(())
 }
 
-/// Who has the road that a build waits for, in one sentence.
+/// Which build of the group runs while this one waits, in one sentence.
 pub(super) async fn why(store: &Store, build: i64) -> Result<Option<String>, StoreError> {
     let sql = "select b.concurrency, (select max(o.number) from builds o where o.repository = b.repository
-                 and o.concurrency = b.concurrency and o.road = 'running') as holder
-               from builds b where b.number = $1 and b.road = 'waiting'";
+                 and o.concurrency = b.concurrency and o.group_state = 'running') as holder
+               from builds b where b.number = $1 and b.group_state = 'waiting'";
     let Some(row) = store.db.first(sql, args![build]).await? else {
         return Ok(None);
     };

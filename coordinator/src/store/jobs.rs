@@ -5,10 +5,10 @@ use job_specs::model::{AxisValue, Env, JobSpec, Need};
 use job_specs::status::{JobEvent, JobStatus};
 use protocol::attempt::Reason;
 use protocol::ids::{AttemptId, JobId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::attempts::{self, Attempt};
-use super::{Change, Micros, Store, StoreError, reasons, to_json, why};
+use super::{Change, Micros, Store, StoreError, from_word, reasons, to_json, why};
 use crate::db::{DbError, Row, Tx, args};
 
 /// One job, for lists.
@@ -186,6 +186,23 @@ pub async fn why(store: &Store, id: &JobId) -> Result<String, StoreError> {
     why::sentence(store, &from_row(&row)?).await
 }
 
+/// Whether a job is to be replaced by cells that are not known yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Expansion {
+    /// It is complete.
+    No,
+    /// Jobs that it needs have not ended.
+    Waiting,
+    /// What it needs has ended.
+    Due,
+}
+
+/// The row's `expansion`.
+pub(super) fn expansion(row: &Row) -> Result<Expansion, DbError> {
+    from_word("expansion", &row.get::<String>("expansion")?)
+}
+
 /// A job whose row this transaction has locked: what its life may change, as it will be stored by [`record`].
 pub(super) struct Locked {
     pub(super) id: JobId,
@@ -193,8 +210,8 @@ pub(super) struct Locked {
     pub(super) name: String,
     pub(super) title: String,
     pub(super) status: JobStatus,
-    /// By `max_parallel`: another cell must end first.
-    pub(super) held: bool,
+    /// Another cell must end first.
+    pub(super) blocked_by_max_parallel: bool,
     pub(super) retries: i64,
     pub(super) max_parallel: Option<i64>,
     pub(super) fail_fast: bool,
@@ -202,8 +219,7 @@ pub(super) struct Locked {
     pub(super) cancelling: Option<String>,
     /// Its end matters to others: they need it, share a `max_parallel` or `fail_fast` with it, or wait for its build.
     pub(super) linked: bool,
-    /// It is to be expanded before it can run.
-    pub(super) deferred: bool,
+    pub(super) expansion: Expansion,
     pub(super) attempts: i64,
     /// Attempts that failed by the user's job and were followed by another.
     pub(super) failures: i64,
@@ -215,8 +231,8 @@ pub(super) struct Locked {
 /// The columns of [`Locked`].
 macro_rules! locked_columns {
     () => {
-        "j.id, j.build, j.name, j.title, j.status, j.held, j.retries, j.max_parallel, j.fail_fast, j.allow_failure,
-         j.cancelling, j.linked, j.deferred, j.attempts, j.failures, j.attempt, j.queued_at, j.started_at"
+        "j.id, j.build, j.name, j.title, j.status, j.blocked_by_max_parallel, j.retries, j.max_parallel, j.fail_fast,
+         j.allow_failure, j.cancelling, j.linked, j.expansion, j.attempts, j.failures, j.attempt, j.queued_at, j.started_at"
     };
 }
 pub(super) use locked_columns;
@@ -230,14 +246,14 @@ impl Locked {
             name: row.get("name")?,
             title: row.get("title")?,
             status: status(row)?,
-            held: row.get::<i64>("held")? & 1 != 0,
+            blocked_by_max_parallel: row.flag("blocked_by_max_parallel")?,
             retries: row.get("retries")?,
             max_parallel: row.get("max_parallel")?,
             fail_fast: row.flag("fail_fast")?,
             allow_failure: row.flag("allow_failure")?,
             cancelling: row.get("cancelling")?,
             linked: row.flag("linked")?,
-            deferred: row.flag("deferred")?,
+            expansion: expansion(row)?,
             attempts: row.get("attempts")?,
             failures: row.get("failures")?,
             attempt: row.get::<Option<String>>("attempt")?.map(AttemptId),

@@ -5,7 +5,7 @@ use protocol::ids::DeliveryId;
 
 use super::builds::{Created, NUMBERS, NewBuild};
 use super::ended::{self, BuildLock};
-use super::groups::{self, Entered, Newcomer, Road};
+use super::groups::{self, Entered, GroupState, Newcomer};
 use super::new_jobs::{self, Place};
 use super::pushes::{self, Admitted};
 use super::{Change, Micros, StoreError, counters, origins, to_json};
@@ -52,7 +52,7 @@ impl Insert {
             own.keep(tx, &self.new.repository, (push, Some(number)), self.now)
                 .await?;
         }
-        let road = match (&group, wanted) {
+        let entered = match (&group, wanted) {
             (Some(group), Some(wanted)) => {
                 let newcomer = Newcomer {
                     number,
@@ -63,14 +63,14 @@ impl Insert {
                 };
                 newcomer.enter(tx, group, self.now).await?
             }
-            _ => Entered::Road(Road::Running),
+            _ => Entered::In(GroupState::Running),
         };
         let place = Place {
             build: number,
             repository: &self.new.repository,
             trusted: self.new.cause.trusted,
             grouped: group.is_some(),
-            waits: road != Entered::Road(Road::Running),
+            waits: entered != Entered::In(GroupState::Running),
             now: self.now,
         };
         let over = new_jobs::insert(tx, &place, &self.new.jobs).await?;
@@ -78,7 +78,7 @@ impl Insert {
         // Nobody else sees the new build yet: that is as good as a lock.
         let lock = BuildLock { number, group };
         ended::draw(tx, &lock, over, self.now).await?;
-        if let Entered::Superseded(by) = road {
+        if let Entered::Superseded(by) = entered {
             ended::cancel_open(tx, &lock, &format!("superseded by #{by}"), self.now).await?;
         }
         Ok(Created::New(number))

@@ -8,7 +8,7 @@ use job_specs::model::Need;
 use job_specs::status::JobStatus;
 use protocol::ids::JobId;
 
-use super::jobs::{self, Locked};
+use super::jobs::{self, Expansion, Locked};
 use super::{Change, Micros, StoreError, from_word};
 use crate::db::{DbError, Row, Tx, args};
 
@@ -18,14 +18,14 @@ fn needed_job(row: &Row) -> Result<NeededJob, DbError> {
     Ok(NeededJob {
         title: row.get("title")?,
         matrix: row.json("matrix")?,
-        is_deferred: row.flag("deferred")?,
+        is_deferred: jobs::expansion(row)? != Expansion::No,
         state: NeedState::of(jobs::status(row)?, code, row.flag("allow_failure")?),
     })
 }
 
 /// The jobs of a build, by name.
 pub(super) async fn cells(tx: &mut Tx, build: i64) -> Result<HashMap<String, Vec<NeededJob>>, StoreError> {
-    let sql = "select name, title, matrix, status, reason_code, allow_failure, deferred from jobs where build = $1
+    let sql = "select name, title, matrix, status, reason_code, allow_failure, expansion from jobs where build = $1
                order by position";
     let mut cells: HashMap<String, Vec<NeededJob>> = HashMap::new();
     for row in tx.all(sql, args![build]).await? {
@@ -37,7 +37,7 @@ pub(super) async fn cells(tx: &mut Tx, build: i64) -> Result<HashMap<String, Vec
 /// Decides about the jobs that needed one that has just ended; gives those that ended by that.
 pub(super) async fn settle(tx: &mut Tx, ended: &Locked, at: Micros) -> Result<Vec<Locked>, StoreError> {
     let sql = "select n.job, j.needs, j.runs_after from job_needs n join jobs j on j.id = n.job
-               where n.build = $1 and n.needs = $2 and j.status = 'waiting' and j.deferred < 2 order by j.position";
+               where n.build = $1 and n.needs = $2 and j.status = 'waiting' and j.expansion <> 'due' order by j.position";
     let waiting = tx.all(sql, args![ended.build, &ended.name]).await?;
     if waiting.is_empty() {
         return Ok(Vec::new());
@@ -59,8 +59,8 @@ pub(super) async fn settle(tx: &mut Tx, ended: &Locked, at: Micros) -> Result<Ve
 
 /// Does what was decided about a job that waits.
 async fn apply(tx: &mut Tx, job: &mut Locked, decision: &Decision, at: Micros) -> Result<(), StoreError> {
-    if job.deferred && *decision == Decision::Run {
-        tx.run("update jobs set deferred = 2 where id = $1", args![&job.id])
+    if job.expansion != Expansion::No && *decision == Decision::Run {
+        tx.run("update jobs set expansion = 'due' where id = $1", args![&job.id])
             .await?;
         tx.tell(Change::Queue);
         return Ok(());

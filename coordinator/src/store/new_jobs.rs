@@ -9,9 +9,9 @@ use protocol::attempt::{Reason, ReasonCode};
 use protocol::ids::{JobId, RepositoryId};
 
 use super::builds::NewJob;
-use super::jobs::{self, Locked};
+use super::jobs::{self, Expansion, Locked};
 use super::queue::Lane;
-use super::{Change, Micros, StoreError, groups, reasons, to_json, to_word};
+use super::{Change, Micros, StoreError, reasons, to_json, to_word};
 use crate::db::{Tx, args};
 
 /// Places that a job keeps free in its build for cells that are not known yet.
@@ -51,7 +51,7 @@ pub(super) async fn insert(tx: &mut Tx, place: &Place<'_>, new: &[NewJob]) -> Re
         let before = cells.entry(&spec.name).or_default();
         let row = NewRow {
             position,
-            held: begins_blocked(spec, *before),
+            blocked: begins_blocked(spec, *before),
             linked: needed.contains(spec.name.as_str()),
             placeholder: None,
         };
@@ -106,7 +106,7 @@ fn secrets_it_would_get(spec: &JobSpec) -> Option<String> {
 pub(super) struct NewRow<'a> {
     pub(super) position: i64,
     /// By `max_parallel`.
-    pub(super) held: bool,
+    pub(super) blocked: bool,
     /// Other jobs need it.
     pub(super) linked: bool,
     /// What it was expanded from.
@@ -122,18 +122,17 @@ impl NewRow<'_> {
         job: &NewJob,
     ) -> Result<Option<Locked>, StoreError> {
         let (id, spec, labels) = (JobId::generate(), &job.spec, to_json(&job.labels));
-        let (status, deferred, reason) = self.beginning(place, job)?;
+        let (status, expansion, reason) = self.beginning(place, job)?;
         let [code, sentence, details] = reasons::columns(reason);
         let needs: Vec<&Need> = job.waits_for().collect();
         let shares = spec.max_parallel.is_some() || spec.fail_fast || spec.deferred || place.grouped;
-        let group = if place.waits { groups::HELD } else { 0 };
         tx.run(
             "insert into jobs (id, build, position, repository, name, title, matrix, needs, labels, lane, priority,
-             retries, max_parallel, fail_fast, allow_failure, held, linked, status, history, attempts, created_at,
-             queued_at, finished_at, runs_after, deferred, reason_code, reason,
-             reason_details)
+             retries, max_parallel, fail_fast, allow_failure, blocked_by_max_parallel, linked, status, history, attempts, created_at,
+             queued_at, finished_at, runs_after, expansion, reason_code, reason,
+             reason_details, blocked_by_group)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, '', 0, $19, $20,
-             $21, $22, $23, $24, $25, $26)",
+             $21, $22, $23, $24, $25, $26, $27)",
             args![
                 &id,
                 place.build,
@@ -150,17 +149,18 @@ impl NewRow<'_> {
                 spec.max_parallel.map(i64::from),
                 i64::from(spec.fail_fast),
                 i64::from(spec.allow_failure),
-                i64::from(self.held) + group,
+                i64::from(self.blocked),
                 i64::from(self.linked || shares),
                 status.name(),
                 place.now,
                 (status == JobStatus::Queued).then_some(place.now),
                 status.is_final().then_some(place.now),
                 to_word(&RunsAfter::from(spec.when)),
-                deferred,
+                to_word(&expansion),
                 code,
                 sentence,
-                details
+                details,
+                i64::from(place.waits)
             ],
         )
         .await?;
@@ -179,24 +179,28 @@ impl NewRow<'_> {
         }
     }
 
-    /// Where it begins: its status, its `deferred`, and why.
-    fn beginning(&self, place: &Place<'_>, job: &NewJob) -> Result<(JobStatus, i64, Option<Reason>), StoreError> {
+    /// Where it begins: its status, its expansion, and why.
+    fn beginning(&self, place: &Place<'_>, job: &NewJob) -> Result<(JobStatus, Expansion, Option<Reason>), StoreError> {
         let spec = &job.spec;
+        let expansion = match spec.deferred {
+            true => Expansion::Waiting,
+            false => Expansion::No,
+        };
         let (event, reason) = first_event(spec, place.trusted);
         let is_over = event != JobEvent::NeedsMet;
         // A cell that was expanded is made when its needs are met.
         let has_open_needs = job.waits_for().next().is_some() && self.placeholder.is_none();
         if !is_over && has_open_needs {
-            return Ok((JobStatus::Waiting, i64::from(spec.deferred), None));
+            return Ok((JobStatus::Waiting, expansion, None));
         }
         if !is_over && spec.deferred {
-            return Ok((JobStatus::Waiting, 2, None));
+            return Ok((JobStatus::Waiting, Expansion::Due, None));
         }
         let decided = decide(&[], spec.when.into(), &HashMap::new()).map(|decision| decision.event());
         let (event, reason) = match decided {
             Some((other, why)) if !is_over && self.placeholder.is_none() => (other, why),
             _ => (event, reason),
         };
-        Ok((JobStatus::Waiting.on(event)?, i64::from(spec.deferred), reason))
+        Ok((JobStatus::Waiting.on(event)?, expansion, reason))
     }
 }

@@ -6,6 +6,7 @@ use job_specs::status::{JobStatus, rollup};
 use protocol::ids::RepositoryId;
 
 use super::builds::{self, Build, Filter};
+use super::groups::GroupState;
 use super::{Micros, Store, StoreError, jobs};
 use crate::db::{DbError, Row, Value};
 
@@ -44,7 +45,7 @@ pub(super) async fn read(store: &Store, values: &[Value]) -> Result<Vec<Build>, 
     let columns = page!(
         "b.number, b.repository, r.name as repository_name, r.public, b.event, b.branch, b.tag, b.reference, b.sha,
          b.title, b.author, b.trusted, b.base, b.pull_request, b.inputs, b.message, b.rerun_of, b.created_at,
-         b.concurrency, b.concurrency_mode, b.road"
+         b.concurrency, b.concurrency_mode, b.group_state"
     );
     let counts = concat!(
         "select j.build, j.status, j.allow_failure, count(*) as n, min(j.started_at) as started_at,
@@ -96,7 +97,7 @@ fn from_row(row: &Row, tally: &Tally) -> Result<Build, DbError> {
         message: row.get("message")?,
         rerun_of: row.get("rerun_of")?,
         concurrency: builds::concurrency(row)?,
-        waits_for_group: row.get::<Option<String>>("road")?.as_deref() == Some("waiting"),
+        waits_for_group: GroupState::of(row)? == Some(GroupState::Waiting),
         created_at,
         started_at: tally.started_at,
         finished_at: match status.is_final() {

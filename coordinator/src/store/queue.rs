@@ -86,6 +86,21 @@ pub struct Expired {
     pub build: i64,
 }
 
+/// The condition of jobs that an agent may get, for the alias of `jobs` with its dot. The index `jobs_ready` has it.
+macro_rules! is_ready {
+    ($alias:literal) => {
+        concat!(
+            $alias,
+            "status = 'queued' and ",
+            $alias,
+            "blocked_by_max_parallel = 0 and ",
+            $alias,
+            "blocked_by_group = 0"
+        )
+    };
+}
+pub(super) use is_ready;
+
 /// Gives an agent at most `free_slots` jobs that fit it: by priority, then fair share between repositories, then
 /// age. Empty when there is none, or the agent drains or is unknown.
 ///
@@ -93,8 +108,11 @@ pub struct Expired {
 /// The database.
 pub async fn claim(store: &Store, claim: &Claim) -> Result<Vec<Claimed>, StoreError> {
     // Mostly there is nothing: then nobody waits for the writer.
-    let any = "select id from agents where id = $1 and draining = 0 and removed_at is null
-               and (select lane from jobs where status = 'queued' and held = 0 order by lane limit 1) is not null";
+    let any = concat!(
+        "select id from agents where id = $1 and draining = 0 and removed_at is null and (select lane from jobs where ",
+        is_ready!(""),
+        " order by lane limit 1) is not null"
+    );
     if claim.free_slots == 0 || store.db.first(any, args![&claim.agent]).await?.is_none() {
         return Ok(Vec::new());
     }
@@ -164,21 +182,35 @@ impl Lane {
 /// repository cost as much as one. Written with `limit 1` in scalar queries, and not with `min` and joins, so that
 /// PostgreSQL does the same before it has statistics.
 async fn lanes(tx: &mut Tx, agent_labels: &Env) -> Result<Vec<Lane>, StoreError> {
-    let sql = "with recursive lanes (lane) as (
-                 select (select lane from jobs where status = 'queued' and held = 0 order by lane limit 1)
-                 union all
-                 select (select n.lane from jobs n where n.status = 'queued' and n.held = 0 and n.lane > l.lane
-                   order by n.lane limit 1)
-                 from lanes l where l.lane is not null
-               )
-               select l.lane,
-                 (select f.priority from jobs f where f.lane = l.lane and f.status = 'queued' and f.held = 0
-                   order by f.priority desc, f.build, f.position limit 1) as priority,
-                 (select f.build from jobs f where f.lane = l.lane and f.status = 'queued' and f.held = 0
-                   order by f.priority desc, f.build, f.position limit 1) as build,
-                 (select f.position from jobs f where f.lane = l.lane and f.status = 'queued' and f.held = 0
-                   order by f.priority desc, f.build, f.position limit 1) as position
-               from lanes l where l.lane is not null";
+    macro_rules! of_first {
+        ($column:literal) => {
+            concat!(
+                "(select ",
+                $column,
+                " from jobs f where f.lane = l.lane and ",
+                is_ready!("f."),
+                " order by f.priority desc, f.build, f.position limit 1)"
+            )
+        };
+    }
+    let sql = concat!(
+        "with recursive lanes (lane) as (
+           select (select lane from jobs where ",
+        is_ready!(""),
+        " order by lane limit 1)
+           union all
+           select (select n.lane from jobs n where n.lane > l.lane and ",
+        is_ready!("n."),
+        " order by n.lane limit 1) from lanes l where l.lane is not null
+         )
+         select l.lane, ",
+        of_first!("f.priority"),
+        " as priority, ",
+        of_first!("f.build"),
+        " as build, ",
+        of_first!("f.position"),
+        " as position from lanes l where l.lane is not null"
+    );
     let mut lanes = Vec::new();
     for row in tx.all(sql, args![]).await? {
         let lane = Lane {
@@ -245,9 +277,10 @@ pub(super) fn from_row(row: &Row, attempt: AttemptId, number: i64) -> Result<Cla
 
 /// Gives the first free job of a lane to an agent, as a new attempt.
 async fn take(tx: &mut Tx, lane: &str, agent: &AgentId, now: Micros) -> Result<Option<Claimed>, StoreError> {
-    let first = select_claimed!(
-        "where j.lane = $1 and j.status = 'queued' and j.held = 0 order by j.priority desc, j.build, j.position limit 1
-         for update of j skip locked"
+    let first = concat!(
+        select_claimed!("where j.lane = $1 and "),
+        is_ready!("j."),
+        " order by j.priority desc, j.build, j.position limit 1 for update of j skip locked"
     );
     let Some(row) = tx.first(first, args![lane]).await? else {
         return Ok(None);

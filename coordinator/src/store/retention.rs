@@ -85,7 +85,7 @@ async fn remove_builds_of(store: &Store, repository: RepositoryId, old: Old) -> 
     let (mut all, mut after) = (0, 0_i64);
     loop {
         let due = "select b.number from builds b where b.repository = $1 and b.number > $2
-                   and (b.created_at < $3 or b.number < $4) and b.road is null
+                   and (b.created_at < $3 or b.number < $4) and b.group_state is null
                    and not exists (select 1 from jobs j where j.build = b.number
                        and j.status in ('waiting', 'queued', 'assigned', 'running'))
                    and not exists (select 1 from artifacts a where a.build = b.number)

@@ -5,7 +5,7 @@ use job_specs::status::JobStatus;
 use protocol::ids::JobId;
 
 use super::jobs::{self, Job};
-use super::queue::Waiting;
+use super::queue::{Waiting, is_ready};
 use super::{Micros, Store, StoreError, agents, groups};
 use crate::db::{DbError, Row, args};
 
@@ -15,10 +15,9 @@ struct Facts {
     status: JobStatus,
     name: String,
     labels: Env,
-    /// By `max_parallel`.
-    held: bool,
-    /// By another build of its group.
-    waits_for_group: bool,
+    blocked_by_max_parallel: bool,
+    /// Its build waits for another one.
+    blocked_by_group: bool,
     build: i64,
     max_parallel: Option<i64>,
 }
@@ -30,8 +29,8 @@ impl Facts {
             status: jobs::status(row)?,
             name: row.get("name")?,
             labels: row.json("labels")?,
-            held: row.get::<i64>("held")? & 1 != 0,
-            waits_for_group: row.get::<i64>("held")? & groups::HELD != 0,
+            blocked_by_max_parallel: row.flag("blocked_by_max_parallel")?,
+            blocked_by_group: row.flag("blocked_by_group")?,
             build: row.get("build")?,
             max_parallel: row.get("max_parallel")?,
         })
@@ -65,11 +64,14 @@ pub(super) async fn sentence(store: &Store, job: &Job) -> Result<String, StoreEr
 }
 
 async fn in_queue(store: &Store, id: &JobId) -> Result<String, StoreError> {
-    let sql = "select j.id, j.status, j.name, j.labels, j.held, j.max_parallel, j.build,
-                 (select count(*) from jobs o where o.status = 'queued' and o.held = 0 and (o.priority > j.priority or
-                   (o.priority = j.priority and (o.build < j.build or
-                     (o.build = j.build and o.position < j.position))))) as ahead
-               from jobs j where j.id = $1";
+    let sql = concat!(
+        "select j.id, j.status, j.name, j.labels, j.blocked_by_max_parallel, j.blocked_by_group, j.max_parallel, j.build,
+           (select count(*) from jobs o where ",
+        is_ready!("o."),
+        " and (o.priority > j.priority or (o.priority = j.priority and (o.build < j.build or
+             (o.build = j.build and o.position < j.position))))) as ahead
+         from jobs j where j.id = $1"
+    );
     let row = store
         .db
         .first(sql, args![id])
@@ -81,10 +83,10 @@ async fn in_queue(store: &Store, id: &JobId) -> Result<String, StoreError> {
 
 /// The first `limit` jobs of the queue, then those that wait for others.
 pub(super) async fn waiting(store: &Store, limit: u32) -> Result<Vec<Waiting>, StoreError> {
-    let sql = "select j.id, j.status, j.name, j.labels, j.held, j.max_parallel, j.build, j.title, j.created_at,
-                 j.queued_at, r.name as repository_name
+    let sql = "select j.id, j.status, j.name, j.labels, j.blocked_by_max_parallel, j.blocked_by_group,
+                 j.max_parallel, j.build, j.title, j.created_at, j.queued_at, r.name as repository_name
                from jobs j join repositories r on r.id = j.repository where j.status in ('waiting', 'queued')
-               order by j.status, j.held, j.priority desc, j.build, j.position limit $1";
+               order by j.status, j.blocked_by_group, j.blocked_by_max_parallel, j.priority desc, j.build, j.position limit $1";
     let candidates = candidates(store).await?;
     let mut waiting = Vec::new();
     for (ahead, row) in (0..).zip(store.db.all(sql, args![limit]).await?) {
@@ -121,7 +123,7 @@ async fn candidates(store: &Store) -> Result<Vec<Candidate>, StoreError> {
 }
 
 async fn one(store: &Store, job: &Facts, candidates: &[Candidate], ahead: i64) -> Result<String, StoreError> {
-    if job.waits_for_group
+    if job.blocked_by_group
         && let Some(why) = groups::why(store, job.build).await?
     {
         return Ok(why);
@@ -130,7 +132,9 @@ async fn one(store: &Store, job: &Facts, candidates: &[Candidate], ahead: i64) -
         return for_needs(store, &job.id).await;
     }
     Ok(match job.max_parallel {
-        Some(most) if job.held => format!("held by max_parallel: at most {most} of `{}` at once", job.name),
+        Some(most) if job.blocked_by_max_parallel => {
+            format!("held by max_parallel: at most {most} of `{}` at once", job.name)
+        }
         _ => for_an_agent(candidates, &job.labels, ahead),
     })
 }

@@ -5,6 +5,7 @@ mod builds;
 mod crowd;
 mod deliveries;
 mod flow;
+mod groups;
 mod interleavings;
 mod kept;
 mod leases;
@@ -12,7 +13,6 @@ mod model;
 mod order;
 mod queue;
 mod reports;
-mod roads;
 mod schedules;
 mod schema;
 mod shared;
@@ -52,6 +52,8 @@ on_both! {
         deferred_jobs_become_their_cells, a_matrix_may_be_empty_or_wrong, a_cancelled_placeholder_stays_cancelled,
         outputs_that_cannot_be_kept_fail_the_job, retry_names_what_is_tried_again,
         one_job_runs_again_with_what_it_held_up;
+    groups: a_queue_lets_one_build_run, only_the_newest_waits, a_new_build_stops_the_older, a_crowd_shares_a_group,
+        whatever_happens_one_build_of_a_group_runs;
     kept: artifacts_have_room_and_expire, caches_are_found_by_scope_and_go_when_unused;
     leases: a_silent_agent_loses_its_job, a_lost_job_is_tried_three_times, nobody_is_lost_after_a_start,
         an_agent_that_calls_keeps_its_job, a_restarted_agent_goes_on, events_are_kept_once, finish_is_told_twice,
@@ -65,8 +67,6 @@ on_both! {
         writes_wake_others;
     reports: a_part_is_kept_once, new_fixed_and_flaky_are_found, a_grid_over_the_cells, fifty_thousand_tests_of_one_attempt,
         old_reports_go;
-    roads: a_queue_lets_one_build_run, only_the_newest_waits, a_new_build_stops_the_older, a_crowd_shares_the_road,
-        whatever_happens_one_build_has_the_road;
     schedules: a_schedule_keeps_its_time, a_time_makes_one_build;
     schema: rows_of_the_old_schema_mean_the_same, a_schema_recorded_by_place_is_taken_over;
 }

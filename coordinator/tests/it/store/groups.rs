@@ -1,4 +1,4 @@
-//! Concurrency groups: builds that share one road.
+//! Concurrency groups: one build of each runs at a time.
 
 use coordinator::store::builds::{self, Filter, NewBuild, NewJob};
 use coordinator::store::queue::Claimed;
@@ -52,7 +52,7 @@ pub async fn a_queue_lets_one_build_run(world: World) {
     for build in [first, second, third, other] {
         assert!(world.show(build).await.build.status.is_final());
     }
-    // Who waits may be cancelled, and who runs may be too: the road is free again.
+    // Who waits may be cancelled, and who runs may be too: the next one goes.
     let first = world.grouped(ConcurrencyMode::Queue).await;
     let second = world.grouped(ConcurrencyMode::Queue).await;
     let third = world.grouped(ConcurrencyMode::Queue).await;
@@ -95,7 +95,7 @@ pub async fn a_new_build_stops_the_older(world: World) {
 }
 
 /// Builds are made and end in a crowd: never do two of the group run at once, and all end.
-pub async fn a_crowd_shares_the_road(world: World) {
+pub async fn a_crowd_shares_a_group(world: World) {
     let agent = world.agent("a").await;
     let mut makers = JoinSet::new();
     for _ in 0..12 {
@@ -105,9 +105,9 @@ pub async fn a_crowd_shares_the_road(world: World) {
     let mut done = 0;
     loop {
         let claimed = world.claim(&agent, 5).await;
-        let mut on_the_road: Vec<i64> = claimed.iter().map(|claimed| claimed.build).collect();
-        on_the_road.dedup();
-        assert!(on_the_road.len() <= 1, "{on_the_road:?}");
+        let mut at_once: Vec<i64> = claimed.iter().map(|claimed| claimed.build).collect();
+        at_once.dedup();
+        assert!(at_once.len() <= 1, "{at_once:?}");
         for one in &claimed {
             world.finish(&hold(&agent, one), Verdict::Passed).await.unwrap();
             done += 1;
@@ -140,14 +140,14 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 /// A group in use: what is held now, and what must be true after everything.
-struct Road<'a> {
+struct Group<'a> {
     world: &'a World,
     agent: AgentId,
     held: Vec<Claimed>,
     made: Vec<i64>,
 }
 
-impl Road<'_> {
+impl Group<'_> {
     async fn act(&mut self, act: &Act) {
         match act {
             Act::Make(mode) => self.made.push(self.world.grouped(*mode).await),
@@ -166,7 +166,7 @@ impl Road<'_> {
         }
     }
 
-    /// One build that is not over has the road, and only its jobs are worked on.
+    /// One build that is not over runs, and only its jobs are worked on.
     async fn check(&self) {
         let builds = builds::list(&self.world.store, &Filter::default()).await.unwrap();
         let open: Vec<_> = builds.iter().filter(|build| !build.status.is_final()).collect();
@@ -196,7 +196,7 @@ impl Road<'_> {
     }
 }
 
-pub async fn whatever_happens_one_build_has_the_road(world: World) {
+pub async fn whatever_happens_one_build_of_a_group_runs(world: World) {
     let config = ProptestConfig {
         cases: 25,
         failure_persistence: None,
@@ -206,17 +206,17 @@ pub async fn whatever_happens_one_build_has_the_road(world: World) {
     let agent = world.agent("a").await;
     let tell = |acts: Vec<Act>| {
         runtime.block_on(async {
-            let mut road = Road {
+            let mut group = Group {
                 world: &world,
                 agent: agent.clone(),
                 held: Vec::new(),
                 made: vec![world.grouped(ConcurrencyMode::Queue).await],
             };
             for act in &acts {
-                road.act(act).await;
-                road.check().await;
+                group.act(act).await;
+                group.check().await;
             }
-            road.end().await;
+            group.end().await;
         });
         Ok(())
     };
