@@ -6,6 +6,7 @@ use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod features;
 mod images;
 mod modules;
 
@@ -82,6 +83,10 @@ const RULES: &[Rule] = &[
     Rule {
         says: "every image that is named is one that we make",
         check: |sources| images::strangers(&sources.root),
+    },
+    Rule {
+        says: "the program has the libraries that its tests have",
+        check: |_| features::differing(),
     },
     Rule {
         says: "docs/reference is what `cargo xtask docs` makes",
