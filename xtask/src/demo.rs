@@ -1,15 +1,19 @@
 //! `cargo xtask demo`: what Drover is, in one minute and on this machine: a repository, a push, a matrix over two
 //! PostgreSQL versions, logs as they come, and the page where it can be seen again.
 
+use crate::process::{self, Beside};
+use crate::say;
 use crate::setup::from_nothing::Begin;
 use crate::setup::images::names::Policy;
 use crate::setup::{self, Needs, S3, Servers};
 use crate::stage::{self, Stage};
-use crate::{process, say};
 use anyhow::Context;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
+/// That of the tests: who runs both compiles once.
+const PROFILE: &str = "dev";
 const IMAGES: &[&str] = &["postgres:15", "postgres:17"];
 
 /// Show a push becoming a green build, from nothing.
@@ -32,9 +36,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         servers: Servers::No,
         s3: S3::No,
     };
+    // Both take minutes: the compiler wants the processors, the setup mostly waits for the network.
+    let begin = Instant::now();
+    let build = Beside::start(&mut stage::compile(PROFILE))?;
     let _prepared = setup::prepare(&needs)?;
-    say::heading("build drover");
-    let binary = say::timed("built", || stage::build("dev"))?;
+    say::heading("build drover, which began with the setup");
+    build.finish()?;
+    let binary = stage::binary(PROFILE)?;
+    say::line(format_args!("built ({})", say::duration(begin.elapsed())));
 
     say::heading("drover up: a coordinator and an agent in one process, with SQLite in a temporary folder");
     let stage = say::timed("ready", || Stage::up(&binary, 2))?;

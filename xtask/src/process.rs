@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// The root of the workspace: where this crate was built.
 pub fn workspace() -> &'static Path {
@@ -79,6 +79,54 @@ pub fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A program that runs beside us: it ends when this goes, unless its end was waited for.
+pub struct Beside {
+    line: String,
+    child: Child,
+}
+
+impl Beside {
+    /// Starts it with our output and no input.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(command: &mut Command) -> anyhow::Result<Beside> {
+        let line = line(command);
+        let child = command.stdin(Stdio::null()).spawn();
+        let child = child.with_context(|| format!("start {line}"))?;
+        Ok(Beside { line, child })
+    }
+
+    /// Waits for its end and says whether it went well.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn ended_well(mut self) -> anyhow::Result<bool> {
+        let status = self.child.wait().with_context(|| format!("wait for {}", self.line))?;
+        Ok(status.success())
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When it says no.
+    pub fn finish(mut self) -> anyhow::Result<()> {
+        let status = self.child.wait().with_context(|| format!("wait for {}", self.line))?;
+        if !status.success() {
+            bail!("{} ended with {status}", self.line);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // After a wait there is nobody to end, and both say so.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Runs it and gives what it printed on stdout.
 ///
 /// # Errors
@@ -123,6 +171,17 @@ pub fn tail(file: &Path, count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_runs_beside_us_ends_with_us() {
+        let begin = std::time::Instant::now();
+        drop(Beside::start(Command::new("sleep").arg("60")).unwrap());
+        assert!(begin.elapsed() < std::time::Duration::from_secs(30));
+        assert!(Beside::start(&mut Command::new("true")).unwrap().finish().is_ok());
+        let error = Beside::start(&mut Command::new("false")).unwrap().finish().unwrap_err();
+        assert_eq!(error.to_string(), "`false` ended with exit status: 1");
+        assert!(!Beside::start(&mut Command::new("false")).unwrap().ended_well().unwrap());
+    }
 
     #[test]
     fn the_cargo_that_we_start_does_not_know_which_crate_starts_it() {

@@ -26,7 +26,22 @@ pub struct Stage {
 /// # Errors
 /// When it does not compile.
 pub fn build(profile: &str) -> anyhow::Result<PathBuf> {
-    process::run(process::cargo().args(["build", "--quiet", "--package", "drover", "--profile", profile]))?;
+    process::run(&mut compile(profile))?;
+    binary(profile)
+}
+
+/// The command that builds `drover`.
+pub fn compile(profile: &str) -> Command {
+    let mut cargo = process::cargo();
+    cargo.args(["build", "--quiet", "--package", "drover", "--profile", profile]);
+    cargo
+}
+
+/// Where `drover` is once it is built.
+///
+/// # Errors
+/// When it is not.
+pub fn binary(profile: &str) -> anyhow::Result<PathBuf> {
     let folder = if profile == "dev" { "debug" } else { profile };
     let binary = process::target().join(folder).join("drover");
     binary

@@ -60,7 +60,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         servers: Servers::PostgresAndBrowser,
         s3: S3::Server,
     };
+    // The compiler wants the processors, the setup mostly waits for the network.
+    let build = suite::begin_build()?;
     let prepared = run.stage("setup", |_| setup::prepare(&needs))?;
+    run.stage("build the tests", |run| suite::finish_build(build, &mut run.tally))?;
     if arguments.only.is_none() {
         run.checks()?;
     }
@@ -106,7 +109,6 @@ impl Run {
 
     fn tests(&mut self, prepared: &Prepared, only: Option<&str>) -> anyhow::Result<()> {
         let before = leftovers::look()?;
-        self.stage("build the tests", |run| suite::build(&mut run.tally))?;
         self.stage("tests", |run| suite::run(prepared, only, &mut run.tally))?;
         if only.is_none() {
             self.stage("pages' scripts", |run| scripts::run(&mut run.tally))?;

@@ -1,8 +1,9 @@
-//! The tests themselves: built, run by Cargo with their output streamed as it comes, and counted.
+//! The tests themselves: built while the machine is made ready, run by Cargo with their output streamed as it comes, and counted.
 
 use super::tally::{Seen, Tally};
+use crate::process::{self, Beside};
+use crate::say;
 use crate::setup::Prepared;
-use crate::{process, say};
 use anyhow::Context;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -12,17 +13,21 @@ const RUN: &[&str] = &["test", "--workspace", "--no-fail-fast", "--"];
 /// What a developer's shell may say and a test must not hear.
 const NOT_FOR_TESTS: &[&str] = &["DROVER_URL", "DROVER_TOKEN", "DROVER_DATA", "DROVER_DATABASE"];
 
-/// Builds every test binary. A failure counts as one failed test.
+/// Begins to build every test binary; errors of the compiler appear among what else is printed.
 ///
 /// # Errors
 /// When Cargo cannot be started.
-pub fn build(tally: &mut Tally) -> anyhow::Result<()> {
-    say::heading("build the tests");
-    let status = process::cargo()
-        .args(BUILD)
-        .status()
-        .context("start `cargo test --no-run`")?;
-    if !status.success() {
+pub fn begin_build() -> anyhow::Result<Beside> {
+    Beside::start(process::cargo().args(BUILD).arg("--quiet"))
+}
+
+/// Waits for it. A failure counts as one failed test.
+///
+/// # Errors
+/// When Cargo cannot be waited for.
+pub fn finish_build(build: Beside, tally: &mut Tally) -> anyhow::Result<()> {
+    say::heading("build the tests, which began with the setup");
+    if !build.ended_well()? {
         tally.record("the tests compile", false);
     }
     Ok(())
