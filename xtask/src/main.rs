@@ -1,4 +1,4 @@
-//! `cargo xtask demo | test | bench | tidy | docs | fuzz | images`: everything that is done with the project rather than by it.
+//! `cargo xtask demo | test | dist | bench | tidy | docs | fuzz | images`: everything that is done with the project rather than by it.
 //! It needs nothing but a Rust toolchain: what else is missing, `setup` installs or names.
 
 use clap::{Parser, Subcommand};
@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 mod bench;
 mod demo;
+mod dist;
 mod docs;
 mod fuzz;
 mod http;
@@ -32,6 +33,8 @@ enum Task {
     Demo(demo::Arguments),
     /// Check and test everything; the last line is `N passed, M failed`.
     Test(test::Arguments),
+    /// Make what people install: archive, Debian package, container image.
+    Dist(dist::Arguments),
     /// Measure Drover beside the docker CLI.
     Bench(bench::Arguments),
     /// Check the rules that no compiler knows.
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
+        Task::Dist(arguments) => dist::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Tidy => tidy::run(),
         Task::Docs => docs::run(),

@@ -13,6 +13,7 @@ pub mod chromium;
 pub mod engine;
 pub mod from_nothing;
 pub mod images;
+pub mod musl;
 pub mod packages;
 pub mod postgres;
 pub mod recipes;

@@ -63,6 +63,23 @@ pub const MMDEBSTRAP: Package = Package {
     is_here: || process::find("mmdebstrap").is_some(),
 };
 
+const MUSL: Package = Package {
+    what: "a C compiler for static programs",
+    debian: &["musl-tools"],
+    is_here: || process::find("musl-gcc").is_some(),
+};
+const DPKG: Package = Package {
+    what: "what makes Debian packages",
+    debian: &["dpkg"],
+    is_here: || process::find("dpkg-deb").is_some(),
+};
+
+/// The packages that `cargo xtask dist` needs and that are not here.
+pub fn missing_for_dist() -> Vec<&'static Package> {
+    let wanted: [&Package; 3] = [&GIT, &MUSL, &DPKG];
+    wanted.into_iter().filter(|package| !package.is_installed()).collect()
+}
+
 /// The packages that are not here: Git and the engine, and with `servers` Git LFS, PostgreSQL, the browser
 /// and an image registry.
 pub fn missing(servers: super::Servers) -> Vec<&'static Package> {
