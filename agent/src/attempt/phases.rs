@@ -270,7 +270,7 @@ impl Run<'_> {
     fn judge(&mut self, index: usize, end: StepEnd) -> Next {
         let step = self.job.step(index);
         let took = reasons::span(Duration::from_micros(end.outcome.duration_us));
-        let Some(failure) = end.failure else {
+        let Some(mut failure) = end.failure else {
             let at = match end.outcome.tries {
                 0 | 1 => String::new(),
                 number => format!(" at try {number}"),
@@ -278,7 +278,8 @@ impl Run<'_> {
             self.job.job_log.say(format!("step {} passed{at} in {took}", index + 1));
             return Next::On;
         };
-        if let Some(reason) = &failure.reason {
+        if let Some(reason) = &mut failure.reason {
+            reason.step = Some(index);
             let allowed = if step.allow_failure { " (it may fail)" } else { "" };
             self.job.job_log.say(format!("{}{allowed}", reason.sentence));
         }
@@ -300,7 +301,10 @@ impl Run<'_> {
             self.job.streams.close(&stream);
         }
         match reasons::of_outcome(outcome) {
-            Some(failure) if !self.job.step(index).allow_failure => {
+            Some(mut failure) if !self.job.step(index).allow_failure => {
+                if let Some(reason) = &mut failure.reason {
+                    reason.step = Some(index);
+                }
                 self.failure.get_or_insert(failure);
             }
             _ => {}

@@ -295,7 +295,7 @@ proptest! {
         let given = [("cells".to_owned(), json)].into();
         let outputs = Outputs::from([("plan".to_owned(), given)]);
         match expand_job(&parse(&file(text)).file.unwrap(), &push(), "t", &outputs) {
-            Ok(jobs) => prop_assert!((1..=256).contains(&jobs.len())),
+            Ok(jobs) => prop_assert!(jobs.len() <= 256),
             Err(found) => prop_assert!(!found.is_empty()),
         }
     }
