@@ -47,7 +47,7 @@ fn again(name: &str, json: &Value) -> Result<Value, serde_json::Error> {
 
 /// The messages of a file; `SPEC` stands for a job.
 fn messages(file: &str) -> Vec<(String, Value)> {
-    let spec = serde_json::to_string(&JobSpec::default()).unwrap();
+    let spec = serde_json::to_string(&JobSpec::default()).expect("a job is written");
     let message = |line: &str| {
         let (name, json) = line.split_once(' ').expect("a name and JSON");
         let json = json.replace("\"SPEC\"", &spec);

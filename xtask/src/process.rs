@@ -174,9 +174,11 @@ mod tests {
 
     #[test]
     fn what_runs_beside_us_ends_with_us() {
-        let begin = std::time::Instant::now();
-        drop(Beside::start(Command::new("sleep").arg("60")).unwrap());
-        assert!(begin.elapsed() < std::time::Duration::from_secs(30));
+        let sleeper = Beside::start(Command::new("sleep").arg("60")).unwrap();
+        let of_it = Path::new("/proc").join(sleeper.child.id().to_string());
+        assert!(of_it.exists());
+        drop(sleeper);
+        assert!(!of_it.exists());
         assert!(Beside::start(&mut Command::new("true")).unwrap().finish().is_ok());
         let error = Beside::start(&mut Command::new("false")).unwrap().finish().unwrap_err();
         assert_eq!(error.to_string(), "`false` ended with exit status: 1");

@@ -19,9 +19,14 @@ fn the_one_that_runs_is_found_whatever_its_data_folder() {
     let found = listed();
     assert!(found.status.success(), "{}", told(&found));
 
-    let mut second = elsewhere(&stage, &["up", "--listen", "127.0.0.1:0"])
-        .arg("--data")
-        .arg(stage.data().with_file_name("second"))
+    // without an agent: it is killed, and nothing may be left in the engine
+    let (config, data) = (
+        stage.data().with_file_name("second.toml"),
+        stage.data().with_file_name("second"),
+    );
+    std::fs::write(&config, format!("listen = \"127.0.0.1:0\"\ndata = {data:?}\n")).unwrap();
+    let mut second = elsewhere(&stage, &["coordinator", "--config"])
+        .arg(&config)
         .spawn()
         .unwrap();
     crate::stage::eventually("two run, so one must be named", || {
