@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use job_specs::dag;
-use job_specs::status::JobEvent;
-use protocol::attempt::{AttemptEvent, AttemptResult, Reason, ReasonCode};
+use protocol::attempt::{AttemptEvent, AttemptResult};
 
 use super::attempts::{self, AttemptState};
 use super::queue::Hold;
@@ -73,14 +72,7 @@ async fn end(tx: &mut Tx, hold: &Hold, ending: Ending, now: Micros) -> Result<()
     .await?;
     tx.tell(Change::Attempt(hold.attempt.clone()));
     let event = retry::event(tx, &mut job, &result).await?;
-    let reason = match (event, &job.cancelling) {
-        (JobEvent::Retry, _) => None,
-        (JobEvent::Cancel, Some(why)) => {
-            let why = dag::cancelled_at(why, result.reason.as_ref());
-            Some(Reason::new(ReasonCode::Cancelled, why))
-        }
-        _ => result.reason,
-    };
+    let reason = dag::retry::reason(event, job.cancelling.as_deref(), result.reason);
     jobs::record(tx, &mut job, event, reason, now).await?;
     if job.status.is_final() {
         outputs::keep(tx, &job.id, &kept).await?;

@@ -1,6 +1,6 @@
-//! Concurrency groups: builds of a repository of which one runs at a time. The jobs of a build that waits are
-//! blocked; the end of the one that runs unblocks the next. Every decision about a group is made while its row is locked, and that
-//! row is locked before any build and any job.
+//! Concurrency groups: builds of a repository of which one runs at a time. The jobs of a build that waits are blocked;
+//! the end of the one that runs unblocks the next. Every decision about a group is made while its row is locked, and
+//! that row is locked before any build and any job.
 
 use job_specs::triggers::{Concurrency, ConcurrencyMode};
 

@@ -4,7 +4,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use job_specs::status::JobEvent;
+use job_specs::dag::retry;
 use protocol::attempt::{Reason, ReasonCode};
 use protocol::ids::{AgentId, AttemptId};
 use protocol::lease::Held;
@@ -251,17 +251,13 @@ async fn give_back(
     lost: String,
     now: Micros,
 ) -> Result<(), StoreError> {
-    let (event, reason) = if let Some(why) = &job.cancelling {
-        (JobEvent::Cancel, Some(Reason::new(ReasonCode::Cancelled, why)))
-    } else if job.tries().may_break_again() {
-        (JobEvent::LeaseLost, None)
-    } else {
-        let sentence = match job.attempts {
-            1 => format!("{lost}, and the job is not run twice"),
-            attempts => format!("{lost}, and this was attempt {attempts}, the last"),
-        };
-        (JobEvent::Error, Some(Reason::new(ReasonCode::AgentLost, sentence)))
+    let event = retry::lost(job.tries(), job.cancelling.is_some());
+    let sentence = match job.attempts {
+        1 => format!("{lost}, and the job is not run twice"),
+        attempts => format!("{lost}, and this was attempt {attempts}, the last"),
     };
+    let reason = Reason::new(ReasonCode::AgentLost, sentence);
+    let reason = retry::reason(event, job.cancelling.as_deref(), Some(reason));
     jobs::record(tx, &mut job, event, reason, now).await?;
     if job.status.is_final() {
         ended::draw(tx, build, vec![job], now).await?;

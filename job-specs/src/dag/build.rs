@@ -7,7 +7,7 @@ use super::deferred::{Expanded, cells_of};
 use super::needs::{self, Decision, NeedState, NeededJob, RunsAfter};
 use super::outputs::{self, JobOutputs, Seen};
 use super::retry::{self, Attempts};
-use super::{begins_blocked, cancelled_at, stopped_by_fail_fast};
+use super::{begins_blocked, stopped_by_fail_fast};
 use crate::model::{JobSpec, Need};
 use crate::result::{AttemptResult, Reason, ReasonCode};
 use crate::status::{JobEvent, JobStatus};
@@ -125,14 +125,7 @@ impl Build {
             at.attempts.failures += 1;
             event = JobEvent::Retry;
         }
-        let reason = match (event, &at.cancelling) {
-            (JobEvent::Retry, _) => None,
-            (JobEvent::Cancel, Some(why)) => {
-                let why = cancelled_at(why, result.reason.as_ref());
-                Some(Reason::new(ReasonCode::Cancelled, why))
-            }
-            _ => result.reason,
-        };
+        let reason = retry::reason(event, at.cancelling.as_deref(), result.reason);
         self.record(job, event, reason);
         if event == JobEvent::Retry {
             self.news.push_back(News::Retried(job));
@@ -145,11 +138,9 @@ impl Build {
     /// Whoever ran it is gone; `lost` says who.
     pub fn lose(&mut self, job: usize, lost: &str) {
         let at = &self.jobs[job];
-        let (event, reason) = match &at.cancelling {
-            Some(why) => (JobEvent::Cancel, Some(Reason::new(ReasonCode::Cancelled, why))),
-            None if at.attempts.may_break_again() => (JobEvent::LeaseLost, None),
-            None => (JobEvent::Error, Some(Reason::new(ReasonCode::AgentLost, lost))),
-        };
+        let event = retry::lost(at.attempts, at.cancelling.is_some());
+        let lost = Reason::new(ReasonCode::AgentLost, lost);
+        let reason = retry::reason(event, at.cancelling.as_deref(), Some(lost));
         self.record(job, event, reason);
         if self.jobs[job].status.is_final() {
             self.propagate(vec![job]);

@@ -22,7 +22,7 @@ pub fn cancelled_by(user: &str) -> String {
 }
 
 /// The same with what the job was at, when whoever ran it has told (`cancelled in step …`).
-pub fn cancelled_at(why: &str, told: Option<&Reason>) -> String {
+pub(super) fn cancelled_at(why: &str, told: Option<&Reason>) -> String {
     let at = told.and_then(|reason| reason.sentence.strip_prefix(CANCELLED));
     match at.filter(|_| why.starts_with(CANCELLED)) {
         Some(at) => format!("{why}{at}"),

@@ -13,6 +13,6 @@ pub mod outputs;
 pub mod retry;
 
 pub use build::{Build, Job, News};
-pub use cells::{begins_blocked, cancelled_at, cancelled_by, stopped_by_fail_fast};
+pub use cells::{begins_blocked, cancelled_by, stopped_by_fail_fast};
 pub use deferred::{Expanded, cells_of, expand};
 pub use needs::{Decision, NeedState, NeededJob, RunsAfter, decide, skipped};

@@ -1,8 +1,9 @@
 //! Whether a job that did not pass is attempted again. What we broke is, up to the job's retries; what the user's job
 //! did is, when `retry` of the job says so. A job that is not `idempotent` never is.
 
+use super::cells::cancelled_at;
 use crate::model::{JobSpec, Retry, RetryOn};
-use crate::result::{AttemptResult, ReasonCode, Verdict};
+use crate::result::{AttemptResult, Reason, ReasonCode, Verdict};
 use crate::status::JobEvent;
 
 /// Further attempts of every job after what we broke.
@@ -21,7 +22,7 @@ pub struct Attempts {
 
 impl Attempts {
     /// Whether another attempt is left after one that we broke or lost.
-    pub fn may_break_again(self) -> bool {
+    fn may_break_again(self) -> bool {
         self.all - self.failures <= self.retries
     }
 }
@@ -48,6 +49,27 @@ pub fn event(verdict: Verdict, attempts: Attempts, cancelling: bool) -> JobEvent
         Verdict::Errored => JobEvent::Error,
         Verdict::Failed => JobEvent::Fail,
         Verdict::TimedOut => JobEvent::TimeOut,
+    }
+}
+
+/// What it does to a job that whoever ran its attempt is gone.
+pub fn lost(attempts: Attempts, cancelling: bool) -> JobEvent {
+    match cancelling {
+        true => JobEvent::Cancel,
+        false if attempts.may_break_again() => JobEvent::LeaseLost,
+        false => JobEvent::Error,
+    }
+}
+
+/// Why a job stands where that event leads; `told` is the reason of its attempt, `cancelling` why it was to stop.
+pub fn reason(event: JobEvent, cancelling: Option<&str>, told: Option<Reason>) -> Option<Reason> {
+    match (event, cancelling) {
+        (JobEvent::Retry | JobEvent::LeaseLost, _) => None,
+        (JobEvent::Cancel, Some(why)) => {
+            let why = cancelled_at(why, told.as_ref());
+            Some(Reason::new(ReasonCode::Cancelled, why))
+        }
+        _ => told,
     }
 }
 
