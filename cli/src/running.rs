@@ -1,12 +1,13 @@
 //! The coordinators that run on this machine for this user, wherever their data is: each keeps a locked note while it
 //! runs, so that the other commands find it whatever its `--data` and `--listen`.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use coordinator::private;
 use serde::{Deserialize, Serialize};
 
 /// One that runs.
@@ -34,11 +35,7 @@ impl Note {
         make(&folder)?;
         let path = folder.join(format!("{}.json", std::process::id()));
         let unlocked = path.with_extension("new");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let file = options
-            .open(&unlocked)
-            .with_context(|| format!("write {}", unlocked.display()))?;
+        let file = private::make_file(&unlocked).with_context(|| format!("write {}", unlocked.display()))?;
         file.lock().with_context(|| format!("lock {}", unlocked.display()))?;
         serde_json::to_writer(&file, instance).with_context(|| format!("write {}", unlocked.display()))?;
         // Nobody finds it before it is locked.
@@ -92,8 +89,7 @@ fn folder() -> PathBuf {
 }
 
 fn make(folder: &Path) -> anyhow::Result<()> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.with_context(|| format!("make {}", folder.display()))?;
+    private::make_folder(folder).with_context(|| format!("make {}", folder.display()))?;
     anyhow::ensure!(is_ours_alone(folder), "{} is not this user's alone", folder.display());
     Ok(())
 }

@@ -97,7 +97,6 @@ fn local_data(arguments: &Arguments, url: Option<&str>) -> anyhow::Result<PathBu
 /// Remembers a coordinator for later calls, in a file that only this user can read.
 pub fn store(access: &Access) -> anyhow::Result<PathBuf> {
     use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
     let path = stored_path().context("there is no home folder to keep the login in")?;
     let folder = path.parent().context("the login file has a folder")?;
     std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
@@ -105,13 +104,7 @@ pub fn store(access: &Access) -> anyhow::Result<PathBuf> {
         url: access.url.clone(),
         token: access.token.clone().unwrap_or_default(),
     };
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&path)
-        .with_context(|| format!("write {}", path.display()))?;
+    let mut file = coordinator::private::make_file(&path).with_context(|| format!("write {}", path.display()))?;
     file.write_all(toml::to_string(&stored)?.as_bytes())?;
     Ok(path)
 }

@@ -1,7 +1,7 @@
 //! Who may read what is kept: nobody but the user that Drover runs as, whatever the umask was, and whoever made the data
 //! folder with whichever mode. What an earlier version left readable is closed at the start.
 
-use std::fs::{self, DirBuilder, Metadata, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -80,6 +80,15 @@ pub(crate) fn of_coordinator(folder: &Path, database_url: &str) -> anyhow::Resul
 /// It cannot be made.
 pub fn make_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Opens a file that only its owner can read, empty.
+///
+/// # Errors
+/// It cannot be made or emptied.
+pub fn make_file(file: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).open(file)
 }
 
 /// Takes the rights of others from a file or a folder, and with `deep` from all in it. Only once: what is in a closed

@@ -240,14 +240,7 @@ fn host_name() -> String {
 
 fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
     use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(file);
-    written
+    private::make_file(file)
         .and_then(|mut open| open.write_all(text.as_bytes()))
         .with_context(|| format!("write {}", file.display()))
 }

@@ -61,11 +61,8 @@ pub async fn session(client: &Client, session: &Session) -> anyhow::Result<Exit>
         }
         Session::Rm { session: None, .. } => {
             let answer: Value = client.delete_for("/sessions").await?;
-            let ended = match answer["revoked"].as_u64().unwrap_or(0) {
-                1 => "1 session ended".to_owned(),
-                count => format!("{count} sessions ended"),
-            };
-            anstream::eprintln!("{ended}");
+            let count = answer["revoked"].as_u64().unwrap_or(0);
+            anstream::eprintln!("{} ended", job_specs::units::count(count, "session"));
         }
     }
     Ok(Exit::Passed)

@@ -2,10 +2,11 @@
 //! behave alike and their logs have the same text.
 
 use std::collections::BTreeMap;
+use std::process::Output;
 
 use serde_json::Value;
 
-use crate::stage::{Stage, told};
+use crate::stage::{Stage, WorkingCopy, told};
 
 const FILE: &str = r#"
 jobs:
@@ -151,12 +152,7 @@ fn jobs_follow_on_each_other_here_as_they_do_there() {
         stage.build(number);
         stage.watch(number);
         let there = of_coordinator(&stage, number);
-        let output = stage
-            .command()
-            .current_dir(&copy.folder)
-            .args(["run", "--json"])
-            .output()
-            .unwrap();
+        let output = run_here(&stage, &copy);
         let here = of_local_run(&output);
         assert_eq!(here, there, "{what}\n{}", told(&output));
         let ends: Vec<String> = here
@@ -188,12 +184,7 @@ fn a_local_run_and_the_coordinators_are_the_same() {
     assert_eq!(exit, 1, "{said}");
     let there = of_coordinator(&stage, 1);
 
-    let output = stage
-        .command()
-        .current_dir(&copy.folder)
-        .args(["run", "--json"])
-        .output()
-        .unwrap();
+    let output = run_here(&stage, &copy);
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     let here = of_local_run(&output);
     assert_eq!(here, there);
@@ -203,6 +194,11 @@ fn a_local_run_and_the_coordinators_are_the_same() {
     assert_eq!(lines(""), ["pong", "MATRIX_WORD=two", "out", "err"]);
     assert_eq!(lines("echo"), ["service two starts", "to stderr"]);
     assert_eq!(lines("seed"), ["seeded"]);
+}
+
+fn run_here(stage: &Stage, copy: &WorkingCopy) -> Output {
+    let mut run = stage.command();
+    run.current_dir(&copy.folder).args(["run", "--json"]).output().unwrap()
 }
 
 fn of_coordinator(stage: &Stage, number: i64) -> Seen {
@@ -226,7 +222,7 @@ fn of_coordinator(stage: &Stage, number: i64) -> Seen {
     }
 }
 
-fn of_local_run(output: &std::process::Output) -> Seen {
+fn of_local_run(output: &Output) -> Seen {
     let mut ends = BTreeMap::new();
     let mut lines: BTreeMap<_, Vec<String>> = BTreeMap::new();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use agent::local::{LocalEnd, LocalEvent, LocalOutcome};
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use anyhow::Context;
 use job_specs::model::JobSpec;
 use job_specs::status::JobStatus;
@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::json;
 use crate::args::Progress;
-use crate::render::test_cases;
+use crate::render::{status, test_cases};
 
 const DIM: Style = Style::new().dimmed();
 
@@ -212,22 +212,11 @@ fn words(job: &JobSpec, kind: &EventKind) -> Option<String> {
 }
 
 fn result(job: &JobSpec, outcome: &LocalOutcome) -> String {
-    let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
-    let (shape, style) = match outcome.status {
-        JobStatus::Passed => ("✓", colour(AnsiColor::Green)),
-        JobStatus::Failed | JobStatus::TimedOut => ("✕", colour(AnsiColor::Red)),
-        JobStatus::Errored => ("!", colour(AnsiColor::Red)),
-        JobStatus::Skipped => ("⊘", DIM),
-        JobStatus::Cancelled | JobStatus::Waiting | JobStatus::Queued | JobStatus::Assigned | JobStatus::Running => {
-            ("■", DIM)
-        }
-    };
-    let word = outcome.status.name().replace('_', " ");
     let why = outcome
         .reason
         .as_ref()
         .map_or(String::new(), |reason| format!("  {}", reason.sentence));
-    format!("{style}{shape} {word}{style:#}  {}{why}", job.title())
+    format!("{}  {}{why}", status(outcome.status), job.title())
 }
 
 /// The last lines: one a job, then the sum.
