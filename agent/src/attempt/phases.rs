@@ -1,5 +1,5 @@
-//! What happens in which order: everything is prepared, steps run by the state of the job, the result is known, and then what
-//! was made is removed.
+//! What happens in which order: everything is prepared, steps run by the state of the job, the result is known, and
+//! then what was made is removed.
 
 mod tries;
 

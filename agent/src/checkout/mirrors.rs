@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use protocol::git::{Address, GLOBAL_CONFIG, reason, without_credentials};
 use protocol::lease::Source;
 use sha2::{Digest, Sha256};
+use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use super::git_cli::{Ended, Fetch, Git};
@@ -106,11 +107,7 @@ impl Mirrors {
         if has_commit(mirror, wanted.commit).await? {
             return Ok(());
         }
-        let lock = self.lock_of(mirror);
-        let _one_at_a_time = tokio::select! {
-            guard = lock.lock() => guard,
-            () = cancel.cancelled() => return Err(CheckoutError::Cancelled),
-        };
+        let _one_at_a_time = self.turn(mirror, cancel).await?;
         if has_commit(mirror, wanted.commit).await? {
             return Ok(());
         }
@@ -135,8 +132,7 @@ impl Mirrors {
         say: &Say,
         cancel: &CancellationToken,
     ) -> Result<(), CheckoutError> {
-        let lock = self.lock_of(mirror);
-        let _one_at_a_time = lock.lock().await;
+        let _one_at_a_time = self.turn(mirror, cancel).await?;
         let of = mirror.to_owned();
         blocking(move || mend::all_but_packs(&of).map_err(io("empty", &of))).await?;
         self.prepare(mirror, is_long(wanted.commit)).await?;
@@ -152,6 +148,14 @@ impl Mirrors {
         }
         // the commit may be there, and something that belongs to it not
         fetch(mirror, wanted, say, cancel).await
+    }
+
+    /// Waits until nobody else writes in the mirror.
+    async fn turn(&self, mirror: &Path, cancel: &CancellationToken) -> Result<OwnedMutexGuard<()>, CheckoutError> {
+        tokio::select! {
+            guard = self.lock_of(mirror).lock_owned() => Ok(guard),
+            () = cancel.cancelled() => Err(CheckoutError::Cancelled),
+        }
     }
 
     fn lock_of(&self, mirror: &Path) -> Arc<tokio::sync::Mutex<()>> {

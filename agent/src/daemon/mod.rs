@@ -118,7 +118,7 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
     };
     let once = if config.once { Once::Yes } else { Once::No };
     let work_table = WorkTable::new(config.slots, once, left);
-    let ended = PollLoop::new(config, agent, work_table, kept).open(hears, &stop).await;
+    let ended = PollLoop::new(config, agent, work_table, kept).run(hears, &stop).await;
     pool.stop().await;
     sweep_last(&engine, &attempts).await;
     engine.lower_firewall().await;

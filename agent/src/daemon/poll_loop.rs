@@ -65,7 +65,7 @@ impl PollLoop {
     }
 
     /// Polls and works until there is nothing left to do. Errors: the coordinator refuses the token.
-    pub async fn open(mut self, mut news: mpsc::UnboundedReceiver<WorkNews>, stop: &Stop) -> anyhow::Result<()> {
+    pub async fn run(mut self, mut news: mpsc::UnboundedReceiver<WorkNews>, stop: &Stop) -> anyhow::Result<()> {
         tracing::info!(
             agent.name = self.config.name,
             slots = self.config.slots,

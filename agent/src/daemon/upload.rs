@@ -90,7 +90,7 @@ impl LogUploads {
             Ok(spool) => spool,
             Err(error) => return self.unreadable(&stream, 0, &error).await,
         };
-        let mut socket = Upload {
+        let mut upload = Upload {
             uploads: self,
             stream: &stream,
             spool,
@@ -98,8 +98,8 @@ impl LogUploads {
             due: Instant::now(),
             backoff: Backoff::default(),
         };
-        match socket.travel().await {
-            Err(UploadError::File(error)) => self.unreadable(&stream, socket.spool.offset(), &error).await,
+        match upload.run().await {
+            Err(UploadError::File(error)) => self.unreadable(&stream, upload.spool.offset(), &error).await,
             Err(UploadError::Call(error)) => Err(error),
             Ok(()) => Ok(()),
         }
@@ -150,7 +150,7 @@ impl From<io::Error> for UploadError {
 }
 
 impl Upload<'_> {
-    async fn travel(&mut self) -> Result<(), UploadError> {
+    async fn run(&mut self) -> Result<(), UploadError> {
         loop {
             self.wait_until_due().await?;
             let part = self.spool.part(PART_LEN)?;
