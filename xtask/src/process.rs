@@ -79,6 +79,15 @@ pub fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Ends the programs that process `parent` started, and not the process itself.
+pub fn kill_children_of(parent: u32) {
+    let listed = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+    for child in listed.split_whitespace() {
+        // One that has ended by now needs nothing.
+        let _ = Command::new("kill").args(["-KILL", child]).status();
+    }
+}
+
 /// A program that runs beside us: it ends when this goes, unless its end was waited for.
 pub struct Beside {
     line: String,
@@ -183,6 +192,17 @@ mod tests {
         let error = Beside::start(&mut Command::new("false")).unwrap().finish().unwrap_err();
         assert_eq!(error.to_string(), "`false` ended with exit status: 1");
         assert!(!Beside::start(&mut Command::new("false")).unwrap().ended_well().unwrap());
+    }
+
+    #[test]
+    fn only_children_are_ended() {
+        let mut parent = Command::new("sh").args(["-c", "sleep 60; exit 7"]).spawn().unwrap();
+        let list = format!("/proc/{0}/task/{0}/children", parent.id());
+        while std::fs::read_to_string(&list).unwrap().is_empty() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        kill_children_of(parent.id());
+        assert_eq!(parent.wait().unwrap().code(), Some(7));
     }
 
     #[test]

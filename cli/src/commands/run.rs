@@ -14,6 +14,7 @@ use job_specs::file::JobFile;
 use job_specs::model::JobSpec;
 use job_specs::status::{JobStatus, rollup};
 use job_specs::{Facts, SourceFile};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -26,10 +27,12 @@ use crate::exit::Exit;
 pub async fn run(run: &Run, progress: Progress, data: Option<&Path>) -> anyhow::Result<Exit> {
     let data = &here::data_folder(data)?;
     let progress = if run.json { Progress::Json } else { progress };
+    // One for the whole run: it remembers a Ctrl-C that comes while nobody waits for it.
+    let mut interrupts = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
     let (tree, facts) = here::working_tree()?;
     if !run.watch {
         return match prepare(run, data, &tree, facts)? {
-            Some(ready) => Ok(round(ready, progress, None).await?.exit),
+            Some(ready) => Ok(round(ready, progress, &mut interrupts, None).await?.exit),
             None => Ok(Exit::InvalidJobFile),
         };
     }
@@ -45,7 +48,7 @@ pub async fn run(run: &Run, progress: Progress, data: Option<&Path>) -> anyhow::
         let mut cut_short = None;
         let mut last = Exit::InvalidJobFile;
         if let Some(ready) = prepare(run, data, &tree, facts.clone())? {
-            let ended = round(ready, progress, Some(&mut changes)).await?;
+            let ended = round(ready, progress, &mut interrupts, Some(&mut changes)).await?;
             if ended.exit == Exit::Interrupted {
                 return Ok(Exit::Interrupted);
             }
@@ -59,7 +62,7 @@ pub async fn run(run: &Run, progress: Progress, data: Option<&Path>) -> anyhow::
                 show::waiting(progress);
                 tokio::select! {
                     paths = changes.next() => paths,
-                    _ = tokio::signal::ctrl_c() => return Ok(last),
+                    _ = interrupts.recv() => return Ok(last),
                 }
             }
         };
@@ -143,7 +146,12 @@ struct Round {
 }
 
 /// Runs the jobs once; a change of the folder ends them.
-async fn round(local: LocalRun, progress: Progress, mut changes: Option<&mut Changes>) -> anyhow::Result<Round> {
+async fn round(
+    local: LocalRun,
+    progress: Progress,
+    interrupts: &mut Signal,
+    mut changes: Option<&mut Changes>,
+) -> anyhow::Result<Round> {
     let (events, received) = mpsc::unbounded_channel();
     let cancel = CancellationToken::new();
     let shown = tokio::spawn(show::show(local.jobs.clone(), received, progress));
@@ -163,7 +171,7 @@ async fn round(local: LocalRun, progress: Progress, mut changes: Option<&mut Cha
                 cut_short = Some(paths);
                 cancel.cancel();
             }
-            _ = tokio::signal::ctrl_c() => {
+            _ = interrupts.recv() => {
                 if interrupted {
                     return Ok(Round { exit: Exit::Interrupted, cut_short: None });
                 }

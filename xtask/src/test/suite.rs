@@ -5,13 +5,19 @@ use crate::process::{self, Beside};
 use crate::say;
 use crate::setup::Prepared;
 use anyhow::Context;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 const BUILD: &[&str] = &["test", "--workspace", "--no-run"];
 const RUN: &[&str] = &["test", "--workspace", "--no-fail-fast", "--"];
 /// What a developer's shell may say and a test must not hear.
 const NOT_FOR_TESTS: &[&str] = &["DROVER_URL", "DROVER_TOKEN", "DROVER_DATA", "DROVER_DATABASE"];
+
+/// A test binary that prints nothing for this long hangs: it is ended, and the others have their turn. A whole suite
+/// takes less.
+const SILENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Begins to build every test binary; errors of the compiler appear among what else is printed.
 ///
@@ -48,18 +54,40 @@ pub fn run(prepared: &Prepared, only: Option<&str>, tally: &mut Tally) -> anyhow
     }
     let mut tests = tests.stdout(Stdio::piped()).spawn().context("start `cargo test`")?;
     let output = tests.stdout.take().context("read what the tests print")?;
-    for line in BufReader::new(output).split(b'\n') {
-        let line = line.context("read what the tests print")?;
-        let line = String::from_utf8_lossy(&line);
-        match tally.read(&line) {
-            Seen::Other => println!("{line}"),
-            Seen::Noise => {}
-            Seen::Result(summary) => say::line(summary),
+    let lines = lines_of(output);
+    loop {
+        match lines.recv_timeout(SILENCE) {
+            Ok(line) => {
+                let line = line.context("read what the tests print")?;
+                match tally.read(&String::from_utf8_lossy(&line)) {
+                    Seen::Other => println!("{}", String::from_utf8_lossy(&line)),
+                    Seen::Noise => {}
+                    Seen::Result(summary) => say::line(summary),
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                tally.hangs();
+                process::kill_children_of(tests.id());
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
         }
     }
     let status = tests.wait().context("wait for `cargo test`")?;
     tally.close(status.success());
     Ok(())
+}
+
+/// Its lines as they come; a thread reads them, so that their absence is noticed.
+fn lines_of(output: impl Read + Send + 'static) -> Receiver<std::io::Result<Vec<u8>>> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).split(b'\n') {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
 }
 
 /// The same command with stderr in stdout, so that Cargo's headings stay where they belong among the tests' lines.

@@ -12,6 +12,8 @@ pub struct Tally {
     pub broken: Vec<String>,
     /// The binary that runs now and gave no result yet.
     running: Option<String>,
+    /// Its tests that have run for long, and have not ended.
+    slow: Vec<String>,
 }
 
 /// What a line of output is.
@@ -50,14 +52,30 @@ impl Tally {
         if let Some(result) = trimmed.strip_prefix("test result: ") {
             return self.result(result);
         }
-        if let Some(name) = trimmed
-            .strip_prefix("test ")
-            .and_then(|rest| rest.strip_suffix(" ... FAILED"))
-        {
-            self.broken.push(name.to_owned());
+        if let Some(test) = trimmed.strip_prefix("test ") {
+            self.test(test);
         }
         let is_noise = trimmed.is_empty() || (trimmed.starts_with("running ") && trimmed.contains(" test"));
         if is_noise { Seen::Noise } else { Seen::Other }
+    }
+
+    /// `name ... ok`, or what else the harness says of one.
+    fn test(&mut self, line: &str) {
+        if let Some((name, _)) = line.split_once(" has been running for over") {
+            self.slow.push(name.to_owned());
+        } else if let Some((name, how)) = line.split_once(" ... ") {
+            self.slow.retain(|slow| slow != name);
+            if how == "FAILED" {
+                self.broken.push(name.to_owned());
+            }
+        }
+    }
+
+    /// The tests that run now will not end: each is a failure with a name.
+    pub fn hangs(&mut self) {
+        for name in std::mem::take(&mut self.slow) {
+            self.record(&format!("{name} did not end"), false);
+        }
     }
 
     /// The output is over; `success` is what Cargo's exit code says.
@@ -79,6 +97,7 @@ impl Tally {
         };
         let (passed, failed, ignored) = (count(" passed"), count(" failed"), count(" ignored"));
         self.running = None;
+        self.slow.clear();
         self.passed += passed;
         self.failed += failed;
         if passed + failed + ignored == 0 {
@@ -139,6 +158,20 @@ test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; fini
         let tally = tally(output, false);
         assert_eq!((tally.passed, tally.failed), (5, 1));
         assert_eq!(tally.broken, ["unittests src/lib.rs (a-1) ended without a result"]);
+    }
+
+    #[test]
+    fn a_test_that_hangs_is_named() {
+        let mut tally = Tally::default();
+        let output = "     Running tests/it/main.rs (b-2)\ntest a::one has been running for over 60 seconds\n\
+                      test a::two has been running for over 60 seconds\ntest a::one ... ok\n";
+        for line in output.lines() {
+            tally.read(line);
+        }
+        tally.hangs();
+        tally.close(false);
+        let broken = ["a::two did not end", "tests/it/main.rs (b-2) ended without a result"];
+        assert_eq!(tally.broken, broken);
     }
 
     #[test]
