@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use job_specs::diagnostics::Diagnostic;
 use job_specs::status::JobStatus;
+use protocol::work::StackState;
 use serde::{Deserialize, Serialize};
 
 /// A row of the build list.
@@ -85,9 +86,9 @@ pub struct JobView {
     /// Why it did not pass.
     #[serde(default)]
     pub reason: Option<String>,
-    /// Its containers stay until then; microseconds since 1970.
+    /// What is retained of it.
     #[serde(default)]
-    pub held_until: Option<i64>,
+    pub stack: Option<StackView>,
     /// Its failure does not count.
     #[serde(default)]
     pub allow_failure: bool,
@@ -193,4 +194,23 @@ pub struct AgentView {
     pub seen_at: Option<i64>,
     /// Drover's version there.
     pub software: String,
+}
+
+/// A stack, as `GET /api/v1/stacks` tells it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StackView {
+    /// Its id.
+    pub id: String,
+    /// `test (postgres=15)`
+    pub title: String,
+    /// The build of the job that left it.
+    pub build: i64,
+    /// Name of the repository.
+    pub repository: String,
+    /// Name of the agent that has it.
+    pub agent: String,
+    /// How it stands.
+    pub state: StackState,
+    /// Microseconds since 1970.
+    pub expires_at: i64,
 }

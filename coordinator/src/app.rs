@@ -35,7 +35,7 @@ pub(crate) struct App {
     pub delivered: Arc<Notify>,
     /// What agents were told to stop.
     pub cancels: Cancels,
-    /// Shells that are being opened, and jobs that are held.
+    /// Shells that are being opened.
     pub shells: Shells,
     /// What callers without credentials may take of us.
     pub public: Public,

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::app::App;
 use crate::git::Address;
-use crate::store::{Micros, attempts, queue, reports, repositories, retention as old};
+use crate::store::{Micros, attempts, queue, reports, repositories, retention as old, stacks};
 use crate::{builds, logs};
 
 /// How often to look for agents that fell silent.
@@ -48,7 +48,7 @@ where
     });
 }
 
-/// Takes attempts from agents that fell silent; their logs end there.
+/// Takes attempts from agents that fell silent, whose logs end there, and ends stacks whose time is over.
 pub(crate) async fn leases(app: App) -> anyhow::Result<()> {
     let expired = queue::expire(&app.store, app.store.now())
         .await
@@ -59,6 +59,12 @@ pub(crate) async fn leases(app: App) -> anyhow::Result<()> {
             .seal_all(&lost.attempt)
             .await
             .context("seal the logs of a lost attempt")?;
+    }
+    let ended = stacks::expire(&app.store, app.store.now())
+        .await
+        .context("expire stacks")?;
+    if ended > 0 {
+        tracing::info!(stacks = ended, "the time of stacks is over");
     }
     Ok(())
 }

@@ -53,11 +53,6 @@ pub enum EventKind {
         /// Why the one before did not do: "step `test` exited with 75".
         reason: String,
     },
-    /// The job is over and did not pass; its containers and services stay for a while.
-    Held {
-        /// Until when; each use moves it.
-        until: Micros,
-    },
     /// A service is in a new state.
     Service {
         /// Its name.
@@ -79,6 +74,9 @@ pub enum EventKind {
         /// What came of it.
         outcome: ArtifactOutcome,
     },
+    /// Something that only another version tells; it is passed over.
+    #[serde(other)]
+    Other,
 }
 
 /// What came of looking for a cache, or of keeping it.

@@ -42,6 +42,10 @@ id!(
     AgentId
 );
 id!(
+    /// One stack that lives longer than what made it.
+    StackId
+);
+id!(
     /// One delivery of a webhook.
     DeliveryId
 );

@@ -8,19 +8,19 @@
 //! | `POST /agent/v1/attempts/{id}/events` | [`Events`] | 204 |
 //! | `PATCH /agent/v1/attempts/{id}/logs/{stream}?offset=N&epoch=E&eof=0` | zstd of records | [`LogAnswer`], also with 409 |
 //! | `PUT /agent/v1/attempts/{id}/tests?epoch=E` | zstd of [`TestUpload`](crate::reports::TestUpload) | 204 |
-//! | `POST /agent/v1/attempts/{id}/finish` | [`Finish`] | 204 |
+//! | `POST /agent/v1/attempts/{id}/finish` | [`Finish`] | [`Finished`] |
 //! | `GET /agent/v1/shells/{id}` | | a WebSocket, see [`crate::shell`] |
 //!
 //! All but `enrol` carry `Authorization: Bearer <agent token>`.
 
 use std::collections::BTreeMap;
 
-use job_specs::model::JobSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::{AttemptEvent, AttemptResult, Micros};
-use crate::ids::{AgentId, AttemptId};
-use crate::shell::{HeldJob, ShellCall};
+use crate::ids::{AgentId, AttemptId, StackId};
+use crate::shell::ShellCall;
+use crate::work::{StackReport, Work};
 
 /// How every enrolment code begins, so that it can be told from an agent's token.
 pub const ENROL_CODE_PREFIX: &str = "drve_";
@@ -64,7 +64,7 @@ pub struct Poll {
     pub labels: BTreeMap<String, String>,
     /// Attempts that it works on; naming one renews its lease.
     #[serde(default)]
-    pub held: Vec<Held>,
+    pub held: Vec<LeaseRef>,
     /// The drover version, for people.
     #[serde(default)]
     pub software: String,
@@ -72,14 +72,14 @@ pub struct Poll {
     /// [`crate::POLL_SECS`].
     #[serde(default)]
     pub hold_secs: Option<u64>,
-    /// Jobs that are over and whose containers it keeps for a while.
-    #[serde(default)]
-    pub holds: Vec<HeldJob>,
+    /// The stacks that it has; naming one renews its lease.
+    #[serde(default, alias = "holds")]
+    pub stacks: Vec<StackReport>,
 }
 
-/// An attempt and the epoch under which an agent holds it.
+/// Names the lease of an attempt: the epoch under which an agent holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub struct LeaseRef {
     /// Which.
     pub attempt: AttemptId,
     /// Under which epoch.
@@ -108,63 +108,22 @@ pub struct PollAnswer {
     /// Shells to open; each is told once.
     #[serde(default)]
     pub shells: Vec<ShellCall>,
-    /// Held jobs to let go.
+    /// Stacks to remove: they have expired, somebody deleted them, or they are not this agent's.
     #[serde(default)]
-    pub release: Vec<AttemptId>,
+    pub release: Vec<StackId>,
     /// The labels that the agent has, when those are not the ones it asks for.
     #[serde(default)]
     pub labels: Option<BTreeMap<String, String>>,
 }
 
-/// The right to run one attempt.
+/// The right to do a piece of work, as long as the agent keeps calling.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lease {
-    /// Which.
-    pub attempt: AttemptId,
-    /// Under which epoch.
+    /// Under which epoch: it grows whenever the work is given to an agent anew.
     pub epoch: i64,
-    /// From 1.
-    pub number: u32,
-    /// Build number.
-    pub build: i64,
-    /// Repository name.
-    pub repository: String,
-    /// Where the code is.
-    pub source: Source,
-    /// What to run.
-    pub spec: JobSpec,
-    /// `DROVER_*` variables for every step.
-    pub env: BTreeMap<String, String>,
-    /// Only the secrets that some step of the job names.
-    #[serde(default)]
-    pub secrets: BTreeMap<String, SecretValue>,
-    /// The code is trusted: its sandbox may be used again by the same repository.
-    pub trusted: bool,
-}
-
-/// The commit to check out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
-    /// URL or path.
-    pub git: String,
-    /// Full object id.
-    pub commit: String,
-    /// `refs/heads/main`: where a fetch finds it.
-    pub reference: String,
-    /// The transports that it and its submodules may use. Empty: [`crate::git::PROTOCOLS`].
-    #[serde(default)]
-    pub protocols: Vec<String>,
-}
-
-/// A secret's value. `Debug` never shows it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SecretValue(pub String);
-
-impl std::fmt::Debug for SecretValue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SecretValue(…)")
-    }
+    /// What to do.
+    #[serde(flatten)]
+    pub work: Work,
 }
 
 /// What happened, in order.
@@ -189,9 +148,20 @@ pub struct Finish {
     /// What its steps wrote to `$DROVER_OUTPUT`; a later step's value counts.
     #[serde(default)]
     pub outputs: BTreeMap<String, String>,
-    /// Its containers and services stay until then, by the agent's clock.
+    /// Its containers and services are to become a stack, which each use gives so many seconds again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain_secs: Option<u64>,
+    /// What an agent of version 1 says instead: they stay until then, by the agent's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_until: Option<Micros>,
+}
+
+/// The answer to [`Finish`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Finished {
+    /// What the attempt left is a stack from now on; without it everything is to be removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Lease>,
 }
 
 /// Where a log stands: the number of bytes of records (not compressed) that the coordinator has.

@@ -10,9 +10,10 @@ pub mod lease;
 pub mod record;
 pub mod reports;
 pub mod shell;
+pub mod work;
 
 /// The protocol version that this build speaks. It also serves `VERSION - 1`.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// How long a lease lives without a renewal, in seconds.
 pub const LEASE_SECS: u64 = 30;
 /// How often an agent renews, in seconds.

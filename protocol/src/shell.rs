@@ -1,11 +1,10 @@
-//! Shells into running steps, services and held jobs. A person's WebSocket ends at the coordinator; the agent hears of
+//! Shells into running steps, services and stacks. A person's WebSocket ends at the coordinator; the agent hears of
 //! it in its poll's answer ([`ShellCall`]) and opens one of its own to `/agent/v1/shells/{id}`; the coordinator copies
 //! between the two. On both: binary frames are bytes of the terminal, text frames are a [`ShellWord`] in JSON.
 
 use serde::{Deserialize, Serialize};
 
-use crate::attempt::Micros;
-use crate::ids::AttemptId;
+use crate::work::WorkId;
 
 /// Somebody wants to enter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +12,8 @@ pub struct ShellCall {
     /// Its id; a secret of the two that meet under it.
     pub id: String,
     /// Whose containers.
-    pub attempt: AttemptId,
+    #[serde(flatten)]
+    pub work: WorkId,
     /// Which container.
     #[serde(default)]
     pub place: ShellPlace,
@@ -44,7 +44,7 @@ pub struct ShellWish {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ShellPlace {
-    /// The step that runs, or the one that is held.
+    /// The step that runs, or the one that is retained.
     #[default]
     Job,
     /// That step, by its name or its number from 1.
@@ -85,15 +85,6 @@ pub enum ShellWord {
         /// Why, and what to do.
         message: String,
     },
-}
-
-/// A job that is over and whose containers and services stay for a while (`hold_on_failure`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldJob {
-    /// Its attempt.
-    pub attempt: AttemptId,
-    /// Until when, by the agent's clock; each use moves it.
-    pub until: Micros,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use job_specs::model::JobSpec;
 use protocol::attempt::AttemptEvent;
 use protocol::blobs::{CacheFound, CacheWanted, Kept, NeededArtifact, Room};
-use protocol::lease::{Enrol, Enrolled, ErrorBody, Events, Finish, Lease, LogAnswer, Poll, PollAnswer};
+use protocol::lease::{Enrol, Enrolled, ErrorBody, Events, Finish, Finished, Lease, LogAnswer, Poll, PollAnswer};
 use protocol::reports::TestUpload;
 use protocol::shell::{ShellCall, ShellWish, ShellWord};
 use serde::Serialize;
@@ -30,6 +30,7 @@ fn again(name: &str, json: &Value) -> Result<Value, serde_json::Error> {
         "events" => of::<Events>(json),
         "event" => of::<AttemptEvent>(json),
         "finish" => of::<Finish>(json),
+        "finished" => of::<Finished>(json),
         "log_answer" => of::<LogAnswer>(json),
         "error" => of::<ErrorBody>(json),
         "tests" => of::<TestUpload>(json),

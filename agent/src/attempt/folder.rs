@@ -7,6 +7,7 @@
 //!           restored              caches and needed artifacts are there
 //!           events                what happened, one JSON text per line
 //!           tests                 what the test reports said, JSON, once they are read
+//!           stack                 which stack its leftovers are, JSON
 //!           ended                 the result and the lengths of the logs, once it is known
 //!           job/log  step-0/…  service-db/…   a log and what else its gate needs
 //! ```
@@ -40,12 +41,20 @@ pub struct Ended {
     /// What its steps wrote to `$DROVER_OUTPUT`.
     #[serde(default)]
     pub outputs: BTreeMap<String, String>,
+    /// What it left is to be retained, and each use is to give it so many seconds.
+    #[serde(default)]
+    pub retain_secs: Option<u64>,
 }
 
 impl AttemptFolder {
     /// Where it is or will be.
     pub fn of(attempts: &Path, attempt: &AttemptId) -> AttemptFolder {
         AttemptFolder(attempts.join(attempt.as_str()))
+    }
+
+    /// The one that is there.
+    pub fn at(path: PathBuf) -> AttemptFolder {
+        AttemptFolder(path)
     }
 
     /// Makes it, if it is not there: closed to other users of the machine.

@@ -10,12 +10,11 @@ use protocol::attempt::{EventKind, StepOutcome, StepStatus};
 
 use super::activity::Activity;
 use super::folder::AttemptFolder;
-use super::hold;
 use super::images::{Images, Pulled, Pulls};
 use super::job_log::JobLog;
 use super::journal::Journal;
 use super::streams::Streams;
-use super::{AttemptContext, AttemptInput, Code, logins, own};
+use super::{AttemptContext, AttemptInput, Code, logins, own, retain};
 use crate::build::built::{Builder, BuiltImages};
 use crate::checkout::{self, CheckoutError, ObjectsMount};
 use crate::engine::labels::Labels;
@@ -144,15 +143,20 @@ impl Job {
         container
     }
 
-    /// Unix seconds from when anybody may remove what this attempt made; a hold included.
+    /// Unix seconds from when anybody may remove what this attempt made; what is retained of it included.
     pub fn expires(&self) -> i64 {
         let hour = Duration::from_secs(3600).as_secs();
-        let held = self
+        let retained = self
             .input
             .spec
             .hold_on_failure_secs
-            .map_or(0, |_| hold::AT_MOST.as_secs());
-        let secs = self.input.spec.timeout_secs.saturating_add(hour).saturating_add(held);
+            .map_or(0, |_| retain::AT_MOST.as_secs());
+        let secs = self
+            .input
+            .spec
+            .timeout_secs
+            .saturating_add(hour)
+            .saturating_add(retained);
         crate::clock::now() / 1_000_000 + i64::try_from(secs).unwrap_or(i64::MAX / 2)
     }
 

@@ -184,7 +184,7 @@ fn masked(mut kind: EventKind, masker: &Masker) -> EventKind {
                 *why = masker.mask(why);
             }
         }
-        EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } | EventKind::Held { .. } => {}
+        EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } | EventKind::Other => {}
     }
     kind
 }
@@ -206,6 +206,7 @@ fn is_news(told: &[AttemptEvent], new: &EventKind) -> bool {
         EventKind::StepRetried { step, number, .. } => !earlier.any(|kind| {
             matches!(kind, EventKind::StepRetried { step: other, number: known, .. } if other == step && known >= number)
         }),
+        EventKind::Other => false,
         EventKind::Cache { key, outcome } => !earlier.any(|kind| match kind {
             EventKind::Cache {
                 key: other,
@@ -220,7 +221,6 @@ fn is_news(told: &[AttemptEvent], new: &EventKind) -> bool {
             } => other == name && same_kind(told, outcome),
             _ => false,
         }),
-        EventKind::Held { .. } => !earlier.any(|kind| matches!(kind, EventKind::Held { .. })),
         EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } => {
             !earlier.any(|kind| kind == new)
         }

@@ -4,7 +4,7 @@
 //!
 //! # Layout
 //! [`run`] the whole of it · `phases` what happens in which order · `prepare` what steps run on: sandbox, code,
-//! services · `prestart` steps started ahead · [`hold`] what stays after a failure · `step` one step · `interrupt` what
+//! services · `prestart` steps started ahead · [`retain`] what stays after a failure · `step` one step · `interrupt` what
 //! ends a job from outside · `run_state`, `plan`, `trust`, `reasons` pure decisions · `restore`, `keep` caches and
 //! artifacts · `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `reports` what tests said ·
 //! `streams`, [`spool`] logs on their way · `images`, `job_log` progress · `image` steps that build one · `own` what
@@ -13,7 +13,6 @@
 mod activity;
 mod disk_use;
 pub mod folder;
-pub mod hold;
 mod image;
 mod images;
 mod interrupt;
@@ -31,6 +30,7 @@ mod prestart;
 pub mod reasons;
 mod reports;
 mod restore;
+pub mod retain;
 mod run_state;
 mod services;
 pub mod spool;
@@ -44,10 +44,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use job_specs::model::{Env, JobSpec};
-use protocol::attempt::{AttemptEvent, AttemptResult, Micros};
+use protocol::attempt::{AttemptEvent, AttemptResult};
 use protocol::ids::{AttemptId, StreamId};
-use protocol::lease::{SecretValue, Source};
-use tokio::sync::mpsc;
+use protocol::work::{SecretValue, Source};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -59,12 +59,12 @@ use crate::logs::mask::Masker;
 use crate::sandbox::Pool;
 use activity::Activity;
 use folder::{AttemptFolder, Ended};
-use hold::{HoldEnd, Holds};
 use images::{Images, Pulls};
 use job::Job;
 use job_log::JobLog;
 use journal::Journal;
 use outputs::Outputs;
+use retain::{Decision, Retain, RetainEnd, Retained};
 use streams::Streams;
 
 /// What to run.
@@ -133,8 +133,8 @@ pub struct AttemptContext {
     pub tasks: TaskTracker,
     /// The agent is stopped: every attempt ends, and none of them is to blame.
     pub shutdown: CancellationToken,
-    /// Jobs whose containers stay after their failure.
-    pub holds: Holds,
+    /// What stays of attempts after their failure.
+    pub retained: Retained,
 }
 
 /// Where an attempt tells what happens.
@@ -171,10 +171,10 @@ pub struct Over {
     pub result: AttemptResult,
     /// What its steps wrote to `$DROVER_OUTPUT`.
     pub outputs: Outputs,
-    /// Its containers and services stay until then.
-    pub held_until: Option<Micros>,
-    /// The removal of its containers, which goes on behind the result and, when it is held, behind the hold. The folder
-    /// is needed until then; and longer, when it says then that the attempt is still held.
+    /// Its containers and services are to be retained, which somebody has to decide.
+    pub retain: Option<Retain>,
+    /// The removal of its containers, which goes on behind the result and, when they are retained, behind that. The folder
+    /// is needed until then; and longer, when it says then that it is still a stack.
     pub removal: JoinHandle<()>,
 }
 
@@ -193,24 +193,34 @@ pub async fn run(context: &AttemptContext, input: AttemptInput, outlet: Outlet, 
                 crate::disk::told(&error, &context.attempts)
             )),
             outputs: Outputs::new(),
-            held_until: None,
+            retain: None,
             removal: context.tasks.spawn(async {}),
         },
     }
 }
 
 /// Ends what the agent left before its restart of this attempt in the engine, without a result: it is over, or not ours
-/// any more. One that is held stays for its time.
+/// any more. What is a stack stays for its time.
 pub async fn abandon(context: &AttemptContext, attempt: &AttemptId) {
+    end_left(context, attempt, None).await;
+}
+
+/// The same, once it is decided what becomes of it, if somebody has to.
+async fn end_left(context: &AttemptContext, attempt: &AttemptId, decision: Option<oneshot::Receiver<Decision>>) {
     let kept = context.engine.keep(crate::engine::Owner::Attempt(attempt.0.clone()));
     let folder = AttemptFolder::of(&context.attempts, attempt);
-    if let Some(note) = folder.held()
-        && context.holds.keep(attempt, &folder, note).await == HoldEnd::Left
-    {
-        let sandbox = context.pool.adopt(attempt.as_str()).await;
-        return context.holds.leave_behind((kept, sandbox));
+    let end = match (folder.stack(), decision) {
+        (Some(stack), _) => context.retained.keep(attempt, &folder, stack).await,
+        (None, Some(decision)) => context.retained.wait(attempt, &folder, decision).await,
+        (None, None) => RetainEnd::Over,
+    };
+    match end {
+        RetainEnd::Over => prepare::remove_left(context, attempt).await,
+        RetainEnd::Left => {
+            let sandbox = context.pool.adopt(attempt.as_str()).await;
+            context.retained.leave_behind((kept, sandbox));
+        }
     }
-    prepare::remove_left(context, attempt).await;
 }
 
 async fn open(
@@ -270,12 +280,15 @@ fn replay(context: &AttemptContext, attempt: &AttemptId, folder: &AttemptFolder,
             }
         }
     }
+    let (retain, decision) = ended.retain_secs.map(Retain::ask).unzip();
     let (owner, attempt) = (context.clone(), attempt.clone());
-    let removal = context.tasks.spawn(async move { abandon(&owner, &attempt).await });
+    let removal = context
+        .tasks
+        .spawn(async move { end_left(&owner, &attempt, decision).await });
     Over {
         result: ended.result,
         outputs: ended.outputs,
-        held_until: folder.held().map(|note| note.until),
+        retain,
         removal,
     }
 }

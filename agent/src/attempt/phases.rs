@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use protocol::attempt::{AttemptResult, EventKind, ReasonCode, StepOutcome, StepStatus, Verdict};
 use protocol::ids::StreamId;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::folder::Ended;
-use super::hold::{HoldEnd, Note};
 use super::interrupt::{Interrupt, Interrupts};
 use super::job::Job;
 use super::prepare::{NotReady, Prepared};
 use super::prestart::HoldError;
 use super::reasons::{self, StepEnd};
+use super::retain::{Decision, Retain, RetainEnd};
 use super::run_state::{self, RunState};
 use super::services::{self, tell_death};
 use super::step;
@@ -37,13 +38,13 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
         reason.sentence = job.masker.mask(&reason.sentence);
     }
     let outputs = job.outputs();
-    let held = prepared.as_ref().and_then(|_| hold(&job, &result));
-    conclude(&job, &result, prepared.as_ref(), held.as_ref()).await;
-    let held_until = held.as_ref().map(|note| note.until);
+    let retain_secs = prepared.as_ref().and_then(|_| retain_secs(&job, &result));
+    conclude(&job, &result, prepared.as_ref(), retain_secs).await;
+    let (retain, decision) = retain_secs.map(Retain::ask).unzip();
     let tasks = job.context.tasks.clone();
     let removal = tasks.spawn(async move {
-        match (prepared, held) {
-            (Some(prepared), Some(note)) => stay(job, prepared, note).await,
+        match (prepared, decision) {
+            (Some(prepared), Some(decision)) => stay(job, prepared, decision).await,
             (Some(prepared), None) => prepared.remove(job).await,
             (None, _) => {}
         }
@@ -51,35 +52,38 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
     Over {
         result,
         outputs,
-        held_until,
+        retain,
         removal,
     }
 }
 
-/// Whether what the job leaves is held, and for how long.
-fn hold(job: &Job, result: &AttemptResult) -> Option<Note> {
+/// Whether what the job leaves is to be retained, and what each use is to give it.
+fn retain_secs(job: &Job, result: &AttemptResult) -> Option<u64> {
     let secs = job.input.spec.hold_on_failure_secs?;
-    if !job.context.holds.is_due(result) {
+    if !job.context.retained.is_due(result) {
         return None;
     }
-    let held = match job.input.trusted {
-        true => job.context.holds.claim(&job.input.attempt, &job.input.repository),
+    let claimed = match job.input.trusted {
+        true => job.context.retained.claim(&job.input.attempt, &job.input.repository),
         false => Err("its code is not trusted".to_owned()),
     };
-    if let Err(why) = held {
-        job.job_log.say(format!("the job is not held: {why}"));
+    if let Err(why) = claimed {
+        job.job_log
+            .say(format!("containers and services are not retained: {why}"));
         return None;
     }
-    Some(Note::new(secs, &job.input.repository))
+    Some(secs)
 }
 
-/// Keeps what a failed job leaves, for its time; then removes it.
-async fn stay(job: Arc<Job>, mut prepared: Prepared, note: Note) {
-    prepared.hold_step(&job).await;
-    let (holds, attempt) = (&job.context.holds, &job.input.attempt);
-    match holds.keep(attempt, &job.folder, note).await {
-        HoldEnd::Over => prepared.remove(job).await,
-        HoldEnd::Left => job.context.holds.leave_behind(prepared),
+/// Retains what a failed job leaves, if that is decided and as long as it is; then removes it.
+async fn stay(job: Arc<Job>, mut prepared: Prepared, decision: oneshot::Receiver<Decision>) {
+    let retained = &job.context.retained;
+    let wait = retained.wait(&job.input.attempt, &job.folder, decision);
+    // Both at once: the stack is named in polls from its first moment on.
+    let (end, ()) = tokio::join!(wait, prepared.retain_step(&job));
+    match end {
+        RetainEnd::Over => prepared.remove(job).await,
+        RetainEnd::Left => job.context.retained.leave_behind(prepared),
     }
 }
 
@@ -361,11 +365,11 @@ impl Run<'_> {
 
 /// Says the result, and notes it with the lengths of the logs: from here on a restart changes nothing. Only then are
 /// the logs closed, or a restart in between would find that a service has said more than a closed log has.
-async fn conclude(job: &Job, result: &AttemptResult, prepared: Option<&Prepared>, held: Option<&Note>) {
+async fn conclude(job: &Job, result: &AttemptResult, prepared: Option<&Prepared>, retain_secs: Option<u64>) {
     if let Some(services) = prepared.and_then(|prepared| prepared.services.as_ref()) {
         services.flush().await;
         services::end_full_logs(job).await;
-        if held.is_none() {
+        if retain_secs.is_none() {
             services::tell_stopped(job);
         }
     }
@@ -373,9 +377,8 @@ async fn conclude(job: &Job, result: &AttemptResult, prepared: Option<&Prepared>
         None => "passed".to_owned(),
         Some(reason) => reason.sentence.clone(),
     });
-    if let Some(note) = held {
-        job.journal.tell_now(EventKind::Held { until: note.until });
-        let time = reasons::span(Duration::from_secs(note.secs));
+    if let Some(secs) = retain_secs {
+        let time = reasons::span(Duration::from_secs(secs));
         job.job_log.say(format!(
             "containers and services stay for {time}: enter with `drover shell`"
         ));
@@ -384,14 +387,10 @@ async fn conclude(job: &Job, result: &AttemptResult, prepared: Option<&Prepared>
         result: result.clone(),
         logs: job.streams.lengths(),
         outputs: job.outputs(),
+        retain_secs,
     };
     if let Err(error) = job.folder.set_ended(&ended) {
         tracing::error!(%error, attempt.id = %job.input.attempt, "cannot note the result of an attempt");
-    }
-    if let Some(note) = held
-        && let Err(error) = job.folder.set_held(Some(note))
-    {
-        tracing::warn!(%error, attempt.id = %job.input.attempt, "a restart would not know of this hold");
     }
     for (stream, len) in &ended.logs {
         job.streams.close_at(stream, *len);

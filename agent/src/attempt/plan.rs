@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use job_specs::model::{Env, JobSpec, Resources, SecretInto, Shell, StepAction, StepSpec};
-use protocol::lease::SecretValue;
+use protocol::work::SecretValue;
 
 use super::AttemptInput;
 use crate::checkout::ObjectsMount;
@@ -21,7 +21,7 @@ pub const STEP_LABEL: &str = "drover.step";
 /// The label that says for which try of the step it is, from 1.
 pub const TRY_LABEL: &str = "drover.try";
 /// The label of the container in which people look around after a failure.
-pub const HOLD_LABEL: &str = "drover.hold";
+pub const RETAINED_LABEL: &str = "drover.retained";
 /// How much the secret files of a step may have together; they are in memory.
 const SECRETS_SIZE: &str = "2m";
 

@@ -17,7 +17,7 @@ use super::job::{Found, Job, Place};
 use super::plan::{STEP_LABEL, TRY_LABEL};
 use super::prestart::Prestarted;
 use super::services::Services;
-use super::{AttemptContext, Code, activity, hold, own, reasons, restore};
+use super::{AttemptContext, Code, activity, own, reasons, restore, retain};
 use crate::checkout::{self, CheckoutError};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Engine, Kept, Network, Owned, OwnedKind, Owner};
@@ -131,11 +131,13 @@ impl Prepared {
 
     /// Makes the container of the step that failed once more, for people to look around in: no secret, no command, the
     /// script beside the gate.
-    pub async fn hold_step(&mut self, job: &Job) {
+    pub async fn retain_step(&mut self, job: &Job) {
         let index = job.failed_step();
-        match hold::step_container(job, index, self.prestarted.place()).await {
+        match retain::step_container(job, index, self.prestarted.place()).await {
             Ok(container) => self.used.push(container),
-            Err(error) => tracing::warn!(%error, attempt.id = %job.input.attempt, "a failed step cannot be held"),
+            Err(error) => {
+                tracing::warn!(%error, attempt.id = %job.input.attempt, "a failed step cannot be made once more")
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use futures_util::{StreamExt, stream};
 use protocol::blobs::{CacheFound, CacheWanted, Kept, NeededArtifact, Room};
-use protocol::lease::Held;
+use protocol::lease::LeaseRef;
 use reqwest::{Body, Method, RequestBuilder, StatusCode, header};
 
 use super::archive::byte_pipe;
@@ -15,7 +15,7 @@ use crate::coordinator::{CALL_TAKES, CallError, Coordinator, read, send};
 #[derive(Clone)]
 pub struct Remote {
     coordinator: Coordinator,
-    held: Held,
+    held: LeaseRef,
 }
 
 impl std::fmt::Debug for Remote {
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Remote {
 
 impl Remote {
     /// For that lease.
-    pub(crate) fn new(coordinator: Coordinator, held: Held) -> Remote {
+    pub(crate) fn new(coordinator: Coordinator, held: LeaseRef) -> Remote {
         Remote { coordinator, held }
     }
 

@@ -15,7 +15,7 @@ mod workspace;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use protocol::lease::Source;
+use protocol::work::Source;
 use tokio_util::sync::CancellationToken;
 
 pub use local::{Head, LocalRepository};

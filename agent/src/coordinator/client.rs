@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use protocol::ids::{AttemptId, StreamId};
-use protocol::lease::{Enrol, Enrolled, ErrorBody, Events, Finish, Held, LogAnswer, Poll, PollAnswer};
+use protocol::lease::{Enrol, Enrolled, ErrorBody, Events, Finish, Finished, LeaseRef, LogAnswer, Poll, PollAnswer};
 use protocol::reports::TestUpload;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
@@ -122,13 +122,14 @@ impl Coordinator {
         self.post(&format!("attempts/{attempt}/events"), events).await
     }
 
-    /// Tells the end.
-    pub async fn finish(&self, attempt: &AttemptId, finish: &Finish) -> Result<(), CallError> {
-        self.post(&format!("attempts/{attempt}/finish"), finish).await
+    /// Tells the end; what the coordinator makes of what is left.
+    pub async fn finish(&self, attempt: &AttemptId, finish: &Finish) -> Result<Finished, CallError> {
+        let request = self.request(Method::POST, &format!("attempts/{attempt}/finish"));
+        read(send(request.json(finish).timeout(CALL_TAKES)).await?).await
     }
 
     /// Sends a part of a log; how many bytes the coordinator has then.
-    pub async fn log(&self, held: &Held, part: LogPart<'_>) -> Result<u64, CallError> {
+    pub async fn log(&self, held: &LeaseRef, part: LogPart<'_>) -> Result<u64, CallError> {
         let LogPart {
             stream,
             offset,
@@ -166,7 +167,7 @@ impl Coordinator {
     }
 
     /// Tells a part of what the test reports said.
-    pub async fn tests(&self, held: &Held, part: &TestUpload) -> Result<(), CallError> {
+    pub async fn tests(&self, held: &LeaseRef, part: &TestUpload) -> Result<(), CallError> {
         let json = serde_json::to_vec(part).map_err(|error| CallError::Away(error.to_string()))?;
         let body = zstd::encode_all(&json[..], 1).map_err(|error| CallError::Away(error.to_string()))?;
         let path = format!("attempts/{}/tests?epoch={}", held.attempt, held.epoch);

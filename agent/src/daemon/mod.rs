@@ -21,14 +21,14 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use protocol::lease::{Enrolled, Held};
+use protocol::lease::Enrolled;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::AttemptContext;
-use crate::attempt::hold::{HoldLimits, Holds};
+use crate::attempt::retain::{RetainLimits, Retained};
 use crate::checkout::Mirrors;
 use crate::coordinator::Coordinator;
 use crate::disk;
@@ -36,6 +36,7 @@ use crate::engine::{Engine, EngineConfig, Kept, Limits, LocalAccess, LocalPlace,
 use crate::logs::tail::Watcher;
 use crate::sandbox::{Pool, PoolConfig};
 use poll_loop::PollLoop;
+use records::Left;
 use shells::Masks;
 use work::AgentContext;
 use work_table::{Once, WorkTable};
@@ -61,8 +62,8 @@ pub struct AgentConfig {
     pub log_limit: Option<u64>,
     /// What jobs may do on this machine.
     pub policy: Policy,
-    /// How many failed jobs stay for people at once.
-    pub holds: HoldLimits,
+    /// How many failed jobs are retained at once.
+    pub retain: RetainLimits,
 }
 
 /// How an agent is asked to end.
@@ -107,7 +108,7 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
         attempts: attempts.clone(),
         tasks: tasks.clone(),
         shutdown: stop.now.child_token(),
-        holds: Holds::limited(config.holds),
+        retained: Retained::limited(config.retain),
     };
     let agent = AgentContext {
         coordinator,
@@ -117,8 +118,10 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
         news,
     };
     let once = if config.once { Once::Yes } else { Once::No };
-    let work_table = WorkTable::new(config.slots, once, left);
-    let ended = PollLoop::new(config, agent, work_table, kept).run(hears, &stop).await;
+    let work_table = WorkTable::new(config.slots, once, left.attempts);
+    let ended = PollLoop::new(config, agent, work_table, (kept, left.stacks))
+        .run(hears, &stop)
+        .await;
     pool.stop().await;
     sweep_last(&engine, &attempts).await;
     engine.lower_firewall().await;
@@ -146,18 +149,18 @@ fn policy(config: &AgentConfig) -> Policy {
 
 /// What could not be removed in its time is tried once more. Attempts that are left for the next start keep theirs.
 async fn sweep_last(engine: &Engine, attempts: &Path) {
-    let none_left = records::find(attempts).is_ok_and(|left| left.is_empty());
+    let none_left = records::find(attempts).is_ok_and(|left| left.owners().next().is_none());
     if none_left && let Err(error) = engine.sweep().await {
         tracing::warn!(%error, "cannot look for what is left in the engine");
     }
 }
 
 /// A warm sandbox for each slot, and one more for each that is still being cleaned when its next job comes.
-fn pool_config(config: &AgentConfig, left: &[Held]) -> PoolConfig {
+fn pool_config(config: &AgentConfig, left: &Left) -> PoolConfig {
     PoolConfig {
         slots: config.slots as usize,
         spare: (config.slots as usize).div_ceil(2),
-        holders: left.iter().map(|held| held.attempt.0.clone()).collect(),
+        holders: left.owners().map(|attempt| attempt.0.clone()).collect(),
         expires: None,
     }
 }
@@ -173,11 +176,10 @@ pub async fn enrol(
 }
 
 /// What is left from before a restart is not swept until the coordinator has said whose it is.
-fn keep(engine: &Engine, left: &[Held]) -> BTreeMap<String, Kept> {
-    let kept = left.iter().map(|held| {
-        let attempt = held.attempt.0.clone();
-        (attempt.clone(), engine.keep(Owner::Attempt(attempt)))
-    });
+fn keep(engine: &Engine, left: &Left) -> BTreeMap<String, Kept> {
+    let kept = left
+        .owners()
+        .map(|attempt| (attempt.0.clone(), engine.keep(Owner::Attempt(attempt.0.clone()))));
     kept.collect()
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use protocol::lease::{Held, Poll, PollAnswer};
+use protocol::ids::AttemptId;
+use protocol::lease::{LeaseRef, Poll, PollAnswer};
+use protocol::work::{AttemptWork, Work};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -44,14 +46,15 @@ pub struct PollLoop {
 }
 
 impl PollLoop {
-    /// `kept`: what was left before a restart, safe from the sweep until it is taken up or abandoned.
+    /// `kept`: what was left before a restart, safe from the sweep until it is taken up or abandoned; `stacks`: what of it
+    /// is retained.
     pub fn new(
         config: AgentConfig,
         agent: AgentContext,
         work_table: WorkTable,
-        kept: BTreeMap<String, Kept>,
+        (kept, stacks): (BTreeMap<String, Kept>, Vec<AttemptId>),
     ) -> PollLoop {
-        PollLoop {
+        let mut polls = PollLoop {
             config,
             agent,
             work_table,
@@ -61,7 +64,18 @@ impl PollLoop {
             not_before: Instant::now(),
             is_away: false,
             other_labels: None,
+        };
+        for attempt in stacks {
+            polls.work_table.take_over(&attempt);
+            polls.abandon(attempt);
         }
+        polls
+    }
+
+    /// Ends what is left of an attempt of an earlier life; what is a stack stays for its time.
+    fn abandon(&self, attempt: AttemptId) {
+        let tasks = &self.agent.context.tasks;
+        tasks.spawn(work::abandon(self.agent.clone(), attempt));
     }
 
     /// Polls and works until there is nothing left to do. Errors: the coordinator refuses the token.
@@ -90,11 +104,11 @@ impl PollLoop {
                 () = stop.drain.cancelled(), if !is_stopping => {
                     tracing::info!("finishing what is in hand");
                     is_stopping = true;
-                    self.agent.context.holds.leave();
+                    self.agent.context.retained.leave();
                     self.work_table.drain();
                 }
                 () = stop.now.cancelled() => {
-                    self.agent.context.holds.leave();
+                    self.agent.context.retained.leave();
                     self.see_off(news).await;
                     return Ok(());
                 }
@@ -104,7 +118,8 @@ impl PollLoop {
     }
 
     fn ask(&mut self, question: Question) {
-        let hold_secs = if question.held.is_empty() {
+        let stacks = self.agent.context.retained.list();
+        let hold_secs = if question.held.is_empty() && stacks.is_empty() {
             protocol::POLL_SECS
         } else {
             protocol::RENEW_SECS
@@ -118,7 +133,7 @@ impl PollLoop {
             held: question.held,
             software: env!("CARGO_PKG_VERSION").to_owned(),
             hold_secs: Some(hold_secs),
-            holds: self.agent.context.holds.list(),
+            stacks,
         };
         let (coordinator, ticket) = (self.agent.coordinator.clone(), question.ticket);
         self.out.push(Box::pin(async move {
@@ -186,37 +201,41 @@ impl PollLoop {
     fn act_on(&mut self, mut answer: PollAnswer) {
         self.hear_labels(answer.labels.take());
         for lease in answer.leases {
-            let held = Held {
-                attempt: lease.attempt.clone(),
-                epoch: lease.epoch,
-                resume: false,
-            };
-            if let Some(signals) = self.work_table.take(held) {
-                tracing::info!(attempt.id = %lease.attempt, job = lease.spec.title(), "leased");
-                self.agent
-                    .context
-                    .tasks
-                    .spawn(work::run(self.agent.clone(), lease, signals));
+            match lease.work {
+                Work::Attempt(work) => self.begin(lease.epoch, *work),
+                Work::Stack(stack) => {
+                    tracing::warn!(stack.id = %stack.stack, "this agent cannot make stacks of that kind")
+                }
             }
         }
         answer.cancel.iter().for_each(|attempt| self.work_table.cancel(attempt));
         for attempt in answer.lost {
             if self.work_table.lose(&attempt) {
-                self.agent
-                    .context
-                    .tasks
-                    .spawn(work::abandon(self.agent.clone(), attempt));
+                self.abandon(attempt);
             }
         }
         for call in answer.shells {
             self.agent.context.tasks.spawn(shells::open(self.agent.clone(), call));
         }
-        let holds = &self.agent.context.holds;
-        answer.release.iter().for_each(|attempt| holds.release(attempt));
+        let retained = &self.agent.context.retained;
+        answer.release.iter().for_each(|stack| retained.release(stack));
         if answer.drain {
-            // It may be gone for good after this: nobody would remove what it holds.
-            holds.release_all();
+            // It may be gone for good after this: nobody would remove what it retains.
+            retained.release_all();
             self.work_table.drain();
+        }
+    }
+
+    fn begin(&mut self, epoch: i64, work: AttemptWork) {
+        let held = LeaseRef {
+            attempt: work.attempt.clone(),
+            epoch,
+            resume: false,
+        };
+        if let Some(signals) = self.work_table.take(held) {
+            tracing::info!(attempt.id = %work.attempt, job = work.spec.title(), "leased");
+            let tasks = &self.agent.context.tasks;
+            tasks.spawn(work::run(self.agent.clone(), epoch, work, signals));
         }
     }
 

@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use protocol::lease::{Held, Lease};
+use protocol::ids::AttemptId;
+use protocol::lease::{Lease, LeaseRef};
+use protocol::work::{AttemptWork, Work};
 
 use crate::attempt::folder::AttemptFolder;
 use crate::disk::write_whole;
@@ -13,35 +15,61 @@ use crate::disk::write_whole;
 const FILE: &str = "attempt.json";
 
 /// Writes the lease down; makes the attempt's folder.
-pub fn write(folder: &AttemptFolder, lease: &Lease) -> io::Result<()> {
+pub fn write(folder: &AttemptFolder, epoch: i64, work: &AttemptWork) -> io::Result<()> {
     folder.create()?;
-    let lease = Lease {
+    let work = AttemptWork {
         secrets: Default::default(),
-        ..lease.clone()
+        ..work.clone()
+    };
+    let lease = Lease {
+        epoch,
+        work: Work::Attempt(Box::new(work)),
     };
     write_whole(&folder.path().join(FILE), &serde_json::to_vec_pretty(&lease)?)
 }
 
-/// The lease of an attempt, if its folder is there.
-pub fn read(folder: &AttemptFolder) -> Option<Lease> {
+/// The attempt and the epoch of its lease, if its folder is there.
+pub fn read(folder: &AttemptFolder) -> Option<(i64, AttemptWork)> {
     let text = fs::read(folder.path().join(FILE)).ok()?;
-    serde_json::from_slice(&text).ok()
+    let lease: Lease = serde_json::from_slice(&text).ok()?;
+    match lease.work {
+        Work::Attempt(work) => Some((lease.epoch, *work)),
+        Work::Stack(_) => None,
+    }
 }
 
-/// What was held, by the folders under `attempts`. A folder without a lease in it is of no use and is removed.
-pub fn find(attempts: &Path) -> io::Result<Vec<Held>> {
-    let mut held = Vec::new();
+/// What an agent had before it was started again.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Attempts whose leases it asks for again.
+    pub attempts: Vec<LeaseRef>,
+    /// Attempts that are over, and whose leftovers are stacks.
+    pub stacks: Vec<AttemptId>,
+}
+
+impl Left {
+    /// Every attempt of which something is left.
+    pub fn owners(&self) -> impl Iterator<Item = &AttemptId> {
+        let attempts = self.attempts.iter().map(|held| &held.attempt);
+        attempts.chain(&self.stacks)
+    }
+}
+
+/// What is left, by the folders under `attempts`. A folder without a lease in it is of no use and is removed.
+pub fn find(attempts: &Path) -> io::Result<Left> {
+    let mut left = Left::default();
     for entry in fs::read_dir(attempts)? {
-        let folder = entry?.path();
-        let lease = fs::read(folder.join(FILE)).ok();
-        match lease.and_then(|text| serde_json::from_slice::<Lease>(&text).ok()) {
-            Some(lease) => held.push(Held {
-                attempt: lease.attempt,
-                epoch: lease.epoch,
+        let path = entry?.path();
+        let folder = AttemptFolder::at(path.clone());
+        match read(&folder) {
+            Some((_, work)) if folder.stack().is_some() => left.stacks.push(work.attempt),
+            Some((epoch, work)) => left.attempts.push(LeaseRef {
+                attempt: work.attempt,
+                epoch,
                 resume: true,
             }),
-            None => fs::remove_dir_all(&folder)?,
+            None => fs::remove_dir_all(&path)?,
         }
     }
-    Ok(held)
+    Ok(left)
 }

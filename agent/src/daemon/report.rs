@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use protocol::attempt::AttemptEvent;
-use protocol::lease::{Events, Held};
+use protocol::lease::{Events, LeaseRef};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ pub struct Report {
     /// To whom.
     pub coordinator: Coordinator,
     /// Of which attempt, under which epoch.
-    pub held: Held,
+    pub held: LeaseRef,
     /// The attempt is over.
     pub ended: CancellationToken,
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use protocol::ids::{AttemptId, StreamId};
-use protocol::lease::Held;
+use protocol::lease::LeaseRef;
 use protocol::shell::{ShellCall, ShellWord};
+use protocol::work::WorkId;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
@@ -40,17 +41,16 @@ pub async fn open(agent: AgentContext, call: ShellCall) {
     let mut socket = match agent.coordinator.shell(&call.id).await {
         Ok(socket) => socket,
         Err(error) => {
-            tracing::warn!(attempt.id = %call.attempt, %error, "a shell cannot be brought to the coordinator");
+            tracing::warn!(work = %call.work, %error, "a shell cannot be brought to the coordinator");
             return;
         }
     };
     let last_word = match enter(&agent, &call).await {
         Ok((session, place)) => {
-            tracing::info!(attempt.id = %call.attempt, by = call.by, place, "a shell is opened");
-            let _visit = agent.context.holds.enter(&call.attempt);
+            tracing::info!(work = %call.work, by = call.by, place, "a shell is opened");
             say(&mut socket, &ShellWord::Ready { place: place.clone() }).await;
             let end = carry(&agent, session, &mut socket).await;
-            tracing::info!(attempt.id = %call.attempt, by = call.by, place, ?end, "a shell is closed");
+            tracing::info!(work = %call.work, by = call.by, place, ?end, "a shell is closed");
             last_word(end)
         }
         Err(NoShellTarget(message)) => ShellWord::Failed { message },
@@ -72,16 +72,20 @@ fn last_word(end: SessionEnd) -> ShellWord {
 
 /// Finds the container and starts the command; where that is, for people.
 async fn enter(agent: &AgentContext, call: &ShellCall) -> Result<(Session, String), NoShellTarget> {
-    let folder = AttemptFolder::of(&agent.context.attempts, &call.attempt);
     let gone = || NoShellTarget("the job is over and nothing of it is left on its agent".into());
-    let lease = records::read(&folder).ok_or_else(gone)?;
-    let held = Held {
-        attempt: lease.attempt.clone(),
-        epoch: lease.epoch,
+    let attempt = match &call.work {
+        WorkId::Attempt(attempt) => attempt.clone(),
+        WorkId::Stack(stack) => agent.context.retained.attempt_of(stack).ok_or_else(gone)?,
+    };
+    let folder = AttemptFolder::of(&agent.context.attempts, &attempt);
+    let (epoch, leased) = records::read(&folder).ok_or_else(gone)?;
+    let held = LeaseRef {
+        attempt: attempt.clone(),
+        epoch,
         resume: false,
     };
-    let input: AttemptInput = work::input(agent, &held, lease);
-    let masker = agent.masks.of(&call.attempt);
+    let input: AttemptInput = work::input(agent, &held, leased);
+    let masker = agent.masks.of(&attempt);
     for look in 1.. {
         let room = target::find(&agent.context, &input, &call.place).await?;
         let place = room.place.clone();
@@ -91,7 +95,7 @@ async fn enter(agent: &AgentContext, call: &ShellCall) -> Result<(Session, Strin
                 note(&folder, call, &place);
                 return Ok((session, place));
             }
-            // The step is over and the container that is held in its place is just being made.
+            // The step is over and the container that is retained in its place is just being made.
             Err(error) if error.is_not_running() && folder.ended().is_some() && look < LOOKS => sleep(PAUSE).await,
             Err(error) => return Err(NoShellTarget(format!("{place} cannot be entered: {error}"))),
         }
@@ -107,7 +111,7 @@ fn note(folder: &AttemptFolder, call: &ShellCall, place: &str) {
     let remark = format!("shell opened by {} in {place}", call.by);
     let said = JobLog::open(&folder.log(&StreamId::job())).map(|job_log| job_log.say(remark));
     if let Err(error) = said {
-        tracing::warn!(%error, attempt.id = %call.attempt, "a shell cannot be noted in its job's log");
+        tracing::warn!(%error, work = %call.work, "a shell cannot be noted in its job's log");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tells what the test reports of an attempt said, in parts, before its end is told: whoever sees the end sees them.
 
-use protocol::lease::Held;
+use protocol::lease::LeaseRef;
 use protocol::reports::{TestCase, TestReport, TestUpload};
 use tokio::time::sleep;
 
@@ -13,7 +13,7 @@ const CASES: usize = 1_000;
 const BYTES: usize = 700 * 1024;
 
 /// Tells the whole report until the coordinator has it. Errors: it does not want it.
-pub async fn tell(coordinator: &Coordinator, held: &Held, report: TestReport) -> Result<(), CallError> {
+pub async fn tell(coordinator: &Coordinator, held: &LeaseRef, report: TestReport) -> Result<(), CallError> {
     for part in parts(report) {
         let mut backoff = Backoff::default();
         loop {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use protocol::ids::StreamId;
-use protocol::lease::Held;
+use protocol::lease::LeaseRef;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,7 @@ pub struct LogUploads {
     /// Where to.
     pub coordinator: Coordinator,
     /// Which attempt, under which epoch.
-    pub held: Held,
+    pub held: LeaseRef,
     /// Hides its secrets.
     pub masker: Arc<Masker>,
     /// Follows files.

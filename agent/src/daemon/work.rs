@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use protocol::attempt::AttemptEvent;
 use protocol::ids::AttemptId;
-use protocol::lease::{Finish, Held, Lease};
+use protocol::lease::{Finish, Lease, LeaseRef};
 use protocol::reports::TestReport;
+use protocol::work::{AttemptWork, StackWork, Work};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use super::shells::Masks;
 use super::test_reports;
 use super::upload::LogUploads;
 use crate::attempt::folder::AttemptFolder;
+use crate::attempt::retain::{self, Decision, RetainedStack};
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over, reasons};
 use crate::blobs::{Blobs, Remote};
 use crate::coordinator::Backoff;
@@ -75,6 +77,8 @@ pub struct Signals {
 enum Telling {
     /// All is there but these events.
     Told(Vec<AttemptEvent>),
+    /// The coordinator has the end; what is left is that stack, if it is one.
+    Finished(Option<RetainedStack>),
     /// The coordinator does not want it.
     Unwanted(CallError),
     /// The agent is stopped, and the coordinator does not answer: the next start goes on from the folder.
@@ -82,22 +86,27 @@ enum Telling {
 }
 
 /// Does the work of a lease, to the end.
-pub async fn run(agent: AgentContext, lease: Lease, signals: Signals) {
-    let attempt = lease.attempt.clone();
+pub async fn run(agent: AgentContext, epoch: i64, work: AttemptWork, signals: Signals) {
+    let attempt = work.attempt.clone();
     let folder = AttemptFolder::of(&agent.context.attempts, &attempt);
-    let (telling, over) = run_and_tell(&agent, &folder, lease, &signals).await;
+    let (telling, mut over) = run_and_tell(&agent, &folder, epoch, work, &signals).await;
     let told = |stage| agent.tell(&attempt, stage);
     told(WorkStage::Told);
-    if matches!(telling, Telling::Unwanted(_)) {
-        agent.context.holds.release(&attempt);
+    if let Some(retain) = over.retain.take() {
+        match &telling {
+            Telling::Finished(Some(stack)) => retain.decide(Decision::Retain(stack.clone())),
+            Telling::Finished(None) | Telling::Told(_) | Telling::Unwanted(_) => retain.decide(Decision::Remove),
+            // It is told again, and decided, at the next start.
+            Telling::GivenUp => drop(retain),
+        }
     }
     if let Err(broken) = over.removal.await {
         tracing::error!(attempt.id = %attempt, %broken, "the removal of an attempt's containers broke; the sweep goes on");
     }
     match telling {
         Telling::GivenUp => {}
-        _ if folder.held().is_some() => tracing::info!(attempt.id = %attempt, "a held job stays for the next start"),
-        Telling::Told(_) => remove(&folder).await,
+        _ if folder.stack().is_some() => tracing::info!(attempt.id = %attempt, "a stack stays for the next start"),
+        Telling::Told(_) | Telling::Finished(_) => remove(&folder).await,
         Telling::Unwanted(why) => {
             match why {
                 CallError::Stale(why) => tracing::info!(attempt.id = %attempt, why, "stopped working on an attempt"),
@@ -114,7 +123,7 @@ pub async fn run(agent: AgentContext, lease: Lease, signals: Signals) {
 pub async fn abandon(agent: AgentContext, attempt: AttemptId) {
     attempt::abandon(&agent.context, &attempt).await;
     let folder = AttemptFolder::of(&agent.context.attempts, &attempt);
-    if folder.held().is_none() {
+    if folder.stack().is_none() {
         remove(&folder).await;
     }
     agent.tell(&attempt, WorkStage::Gone);
@@ -135,21 +144,23 @@ impl AgentContext {
 async fn run_and_tell(
     agent: &AgentContext,
     folder: &AttemptFolder,
-    lease: Lease,
+    epoch: i64,
+    work: AttemptWork,
     signals: &Signals,
 ) -> (Telling, Over) {
-    let held = Held {
-        attempt: lease.attempt.clone(),
-        epoch: lease.epoch,
+    let held = LeaseRef {
+        attempt: work.attempt.clone(),
+        epoch,
         resume: false,
     };
-    let (telling, over) = match records::write(folder, &lease) {
-        Ok(()) => run_told(agent, &held, input(agent, &held, lease), signals).await,
+    let repository = work.repository.clone();
+    let (telling, over) = match records::write(folder, epoch, &work) {
+        Ok(()) => run_told(agent, &held, input(agent, &held, work), signals).await,
         Err(error) => {
             let over = Over {
                 result: reasons::broken(format!("the agent cannot write to its data folder: {error}")),
                 outputs: Default::default(),
-                held_until: None,
+                retain: None,
                 removal: agent.context.tasks.spawn(async {}),
             };
             (Telling::Told(Vec::new()), over)
@@ -163,7 +174,7 @@ async fn run_and_tell(
             };
             match told {
                 Some(ended) => (ended, over),
-                None => (finish(agent, &held, untold, &over, signals).await, over),
+                None => (finish(agent, &held, (untold, &repository), &over).await, over),
             }
         }
         other => (other, over),
@@ -171,7 +182,7 @@ async fn run_and_tell(
 }
 
 /// Runs the attempt, and tells of it meanwhile. What cannot be told any more is not gone on with.
-async fn run_told(agent: &AgentContext, held: &Held, input: AttemptInput, signals: &Signals) -> (Telling, Over) {
+async fn run_told(agent: &AgentContext, held: &LeaseRef, input: AttemptInput, signals: &Signals) -> (Telling, Over) {
     let (events, events_told) = mpsc::unbounded_channel();
     let (streams, streams_told) = mpsc::unbounded_channel();
     let ended = CancellationToken::new();
@@ -214,7 +225,7 @@ async fn run_told(agent: &AgentContext, held: &Held, input: AttemptInput, signal
 
 /// Tells what the test reports said; gives what ended that early. A coordinator that does not take them still gets the
 /// end.
-async fn tell_tests(agent: &AgentContext, held: &Held, report: TestReport, signals: &Signals) -> Option<Telling> {
+async fn tell_tests(agent: &AgentContext, held: &LeaseRef, report: TestReport, signals: &Signals) -> Option<Telling> {
     let told = tokio::select! {
         told = test_reports::tell(&agent.coordinator, held, report) => told,
         telling = interruption(agent, signals) => return Some(telling),
@@ -232,23 +243,23 @@ async fn tell_tests(agent: &AgentContext, held: &Held, report: TestReport, signa
 /// Tells the end until the coordinator has it or does not want it.
 async fn finish(
     agent: &AgentContext,
-    held: &Held,
-    events: Vec<AttemptEvent>,
+    held: &LeaseRef,
+    (events, repository): (Vec<AttemptEvent>, &str),
     over: &Over,
-    signals: &Signals,
 ) -> Telling {
     let finish = Finish {
         epoch: held.epoch,
         events,
         result: over.result.clone(),
         outputs: over.outputs.clone(),
-        held_until: over.held_until,
+        retain_secs: over.retain.as_ref().map(|retain| retain.secs),
+        held_until: None,
     };
     let mut backoff = Backoff::default();
     let tell = async {
         loop {
             match agent.coordinator.finish(&held.attempt, &finish).await {
-                Ok(()) => return Telling::Told(Vec::new()),
+                Ok(finished) => return Telling::Finished(finished.stack.and_then(|lease| retained(lease, repository))),
                 Err(CallError::Away(why)) => {
                     tracing::debug!(attempt.id = %held.attempt, %why, "a result waits for the coordinator");
                     sleep(backoff.next_wait()).await;
@@ -257,35 +268,49 @@ async fn finish(
             }
         }
     };
+    // That the lease is lost does not end this: a poll that was on its way when the coordinator took the end says so, too.
+    // Of a lease that is lost indeed the answer to this call tells.
     tokio::select! {
         telling = tell => telling,
-        telling = interruption(agent, signals) => telling,
+        () = last_words(agent) => Telling::GivenUp,
+    }
+}
+
+/// The stack that the coordinator makes of what an attempt left.
+fn retained(lease: Lease, repository: &str) -> Option<RetainedStack> {
+    match lease.work {
+        Work::Stack(StackWork { stack, .. }) => {
+            Some(RetainedStack::new(stack, lease.epoch, retain::AT_MOST, repository))
+        }
+        Work::Attempt(_) => None,
     }
 }
 
 /// What ends the telling before it is done.
 async fn interruption(agent: &AgentContext, signals: &Signals) -> Telling {
-    let last_words = async {
-        agent.context.shutdown.cancelled().await;
-        sleep(LAST_WORDS).await;
-    };
     tokio::select! {
         () = signals.lost.cancelled() => Telling::Unwanted(CallError::Stale("the lease is lost".into())),
-        () = last_words => Telling::GivenUp,
+        () = last_words(agent) => Telling::GivenUp,
     }
 }
 
+/// Completes when an agent that is stopped has tried for long enough.
+async fn last_words(agent: &AgentContext) {
+    agent.context.shutdown.cancelled().await;
+    sleep(LAST_WORDS).await;
+}
+
 /// What is to be run, as the lease says.
-pub fn input(agent: &AgentContext, held: &Held, lease: Lease) -> AttemptInput {
+pub fn input(agent: &AgentContext, held: &LeaseRef, work: AttemptWork) -> AttemptInput {
     AttemptInput {
-        attempt: lease.attempt,
-        number: lease.number,
-        repository: lease.repository,
-        code: Code::Git(lease.source),
-        spec: lease.spec,
-        env: lease.env,
-        secrets: lease.secrets,
-        trusted: lease.trusted,
+        attempt: work.attempt,
+        number: work.number,
+        repository: work.repository,
+        code: Code::Git(work.source),
+        spec: work.spec,
+        env: work.env,
+        secrets: work.secrets,
+        trusted: work.trusted,
         blobs: Blobs::Coordinator(Remote::new(agent.coordinator.clone(), held.clone())),
     }
 }

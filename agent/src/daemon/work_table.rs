@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use protocol::ids::AttemptId;
-use protocol::lease::Held;
+use protocol::lease::LeaseRef;
 
 use super::work::{Signals, WorkStage};
 
@@ -17,7 +17,7 @@ pub struct WorkTable {
     budget: Option<u32>,
     draining: bool,
     work: BTreeMap<AttemptId, Piece>,
-    left: BTreeMap<AttemptId, Held>,
+    left: BTreeMap<AttemptId, LeaseRef>,
     out: Vec<Out>,
     next_ticket: u64,
 }
@@ -44,12 +44,12 @@ pub struct Question {
     /// Slots to offer.
     pub free_slots: u32,
     /// What to renew.
-    pub held: Vec<Held>,
+    pub held: Vec<LeaseRef>,
 }
 
 impl WorkTable {
     /// With so many slots, and what the agent left before its restart.
-    pub fn new(slots: u32, once: Once, left: Vec<Held>) -> WorkTable {
+    pub fn new(slots: u32, once: Once, left: Vec<LeaseRef>) -> WorkTable {
         WorkTable {
             slots,
             budget: match once {
@@ -106,7 +106,7 @@ impl WorkTable {
     }
 
     /// Takes a lease in hand. `None`: it is there already.
-    pub fn take(&mut self, held: Held) -> Option<Signals> {
+    pub fn take(&mut self, held: LeaseRef) -> Option<Signals> {
         let resumed = self.left.remove(&held.attempt).is_some();
         if let Some(piece) = self.work.get(&held.attempt) {
             if piece.epoch != held.epoch {
@@ -139,16 +139,21 @@ impl WorkTable {
         if let Some(piece) = self.work.get(attempt) {
             piece.signals.lost.cancel();
         }
-        let Some(held) = self.left.remove(attempt) else {
-            return false;
-        };
+        let was_left = self.left.remove(attempt).is_some();
+        if was_left {
+            self.take_over(attempt);
+        }
+        was_left
+    }
+
+    /// What is left of an attempt that is over, from before a restart: it needs no slot.
+    pub fn take_over(&mut self, attempt: &AttemptId) {
         let piece = Piece {
-            epoch: held.epoch,
+            epoch: 0,
             stage: Some(WorkStage::Told),
             signals: Signals::default(),
         };
         self.work.insert(attempt.clone(), piece);
-        true
     }
 
     /// A piece of work came further.
@@ -169,12 +174,12 @@ impl WorkTable {
         self.budget.map_or(free, |budget| free.min(budget))
     }
 
-    fn held(&self) -> Vec<Held> {
+    fn held(&self) -> Vec<LeaseRef> {
         let ours = self
             .work
             .iter()
             .filter(|(_, piece)| matches!(piece.stage, None | Some(WorkStage::Over)));
-        let ours = ours.map(|(attempt, piece)| Held {
+        let ours = ours.map(|(attempt, piece)| LeaseRef {
             attempt: attempt.clone(),
             epoch: piece.epoch,
             resume: false,
@@ -196,8 +201,8 @@ pub enum Once {
 mod tests {
     use super::*;
 
-    fn held(name: &str, epoch: i64) -> Held {
-        Held {
+    fn held(name: &str, epoch: i64) -> LeaseRef {
+        LeaseRef {
             attempt: AttemptId(name.into()),
             epoch,
             resume: false,
@@ -254,7 +259,7 @@ mod tests {
 
     #[test]
     fn what_was_left_is_asked_for_until_it_is_known() {
-        let left = Held {
+        let left = LeaseRef {
             resume: true,
             ..held("a", 7)
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard::auth::DockerCredentials;
-use protocol::lease::SecretValue;
+use protocol::work::SecretValue;
 
 /// The registry of names without a host.
 const HUB: &str = "docker.io";

@@ -189,7 +189,7 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-    use protocol::lease::SecretValue;
+    use protocol::work::SecretValue;
 
     use super::*;
 

@@ -2,13 +2,14 @@
 //! is decided where the coordinator decides it: [`job_specs::dag`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use job_specs::dag::{Build, Expanded, Job, News, expand};
 use job_specs::model::{JobSpec, Need};
-use protocol::attempt::{AttemptEvent, AttemptResult, Micros};
-use protocol::ids::AttemptId;
+use protocol::attempt::{AttemptEvent, AttemptResult};
+use protocol::ids::{AttemptId, StackId};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 use super::lines::Lines;
 use super::{LocalEnd, LocalEvent, LocalOutcome, LocalRun, tell};
 use crate::attempt::folder::AttemptFolder;
+use crate::attempt::retain::{Decision, Retain, RetainedStack};
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over};
 use crate::blobs::{Blobs, Folder};
 use crate::logs::tail::Watcher;
 
-/// Runs each job when its turn comes, waits for all, and then for what is held.
+/// Runs each job when its turn comes, waits for all, and then for what is retained.
 pub async fn run(
     run: &LocalRun,
     context: &AttemptContext,
@@ -32,7 +34,7 @@ pub async fn run(
     let mut build = Build::new(jobs);
     let mut running = FuturesUnordered::new();
     let mut stops: Vec<CancellationToken> = Vec::new();
-    let mut held = Vec::new();
+    let mut retained = Vec::new();
     loop {
         stops.resize_with(build.jobs().len(), CancellationToken::new);
         while let Some(news) = build.news() {
@@ -71,19 +73,22 @@ pub async fn run(
         tokio::select! {
             Some((job, ended)) = running.next() => {
                 build.finish(job, ended.result, ended.outputs);
-                match ended.held {
-                    Some((until, removal)) if build.jobs()[job].status.is_final() => {
-                        tell(events, LocalEvent::Held { job, until });
-                        held.push(removal);
+                if let Some((retain, removal)) = ended.retain {
+                    if build.jobs()[job].status.is_final() {
+                        let time = Duration::from_secs(retain.secs);
+                        let stack = RetainedStack::new(StackId::generate(), 0, time, &run.repository);
+                        tell(events, LocalEvent::Retained { job, until: stack.last });
+                        retain.decide(Decision::Retain(stack));
+                        retained.push(removal);
+                    } else {
+                        retain.decide(Decision::Remove);
                     }
-                    Some(_) => context.holds.release(&ended.attempt),
-                    None => {}
                 }
             }
             () = cancel.cancelled(), if !is_stopping(&build) => build.cancel_all("cancelled"),
         }
     }
-    hold(context, held, cancel).await;
+    wait_for(context, retained, cancel).await;
     end(build)
 }
 
@@ -132,17 +137,17 @@ fn end(build: Build) -> LocalEnd {
     }
 }
 
-/// Waits until nothing is held any more, or the run is cancelled.
-async fn hold(context: &AttemptContext, held: Vec<JoinHandle<()>>, cancel: &CancellationToken) {
+/// Waits until nothing is retained any more, or the run is cancelled.
+async fn wait_for(context: &AttemptContext, retained: Vec<JoinHandle<()>>, cancel: &CancellationToken) {
     let all = async {
-        for removal in held {
+        for removal in retained {
             // A removal that failed has said so; the reaper removes what is left.
             let _ = removal.await;
         }
     };
     tokio::select! {
         () = all => {}
-        () = cancel.cancelled() => context.holds.release_all(),
+        () = cancel.cancelled() => context.retained.release_all(),
     }
 }
 
@@ -168,11 +173,10 @@ struct One<'a> {
 
 /// What an attempt leaves.
 struct Ended {
-    attempt: AttemptId,
     result: AttemptResult,
     outputs: attempt::outputs::Outputs,
-    /// Until when its services and a container are held, and their removal, which ends with the hold.
-    held: Option<(Micros, JoinHandle<()>)>,
+    /// Its services and a container may stay; and their removal, which ends with that.
+    retain: Option<(Retain, JoinHandle<()>)>,
 }
 
 impl One<'_> {
@@ -180,10 +184,9 @@ impl One<'_> {
         let attempt = AttemptId::generate();
         let over = self.attempt(&attempt, stop).await;
         Ended {
-            attempt,
             result: over.result,
             outputs: over.outputs,
-            held: over.held_until.map(|until| (until, over.removal)),
+            retain: over.retain.map(|retain| (retain, over.removal)),
         }
     }
 

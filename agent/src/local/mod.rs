@@ -19,14 +19,14 @@ use job_specs::model::{Env, JobSpec, Need};
 use job_specs::status::JobStatus;
 use protocol::attempt::{AttemptEvent, Micros, Reason};
 use protocol::ids::{AttemptId, StreamId};
-use protocol::lease::SecretValue;
 use protocol::reports::TestReport;
+use protocol::work::SecretValue;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::AttemptContext;
-use crate::attempt::hold::Holds;
+use crate::attempt::retain::Retained;
 use crate::checkout::Mirrors;
 use crate::clock::now;
 use crate::engine::{Engine, EngineConfig, Limits, Policy};
@@ -114,7 +114,7 @@ pub enum LocalEvent {
         spec: Box<JobSpec>,
     },
     /// A job is over, and its services and a container of its image stay.
-    Held {
+    Retained {
         /// Which.
         job: usize,
         /// Until then, if nobody ends it before.
@@ -188,7 +188,9 @@ pub async fn run(
         attempts,
         tasks,
         shutdown: CancellationToken::new(),
-        holds: run.hold.map_or_else(Holds::default, |hold| Holds::after(hold.always)),
+        retained: run
+            .hold
+            .map_or_else(Retained::default, |hold| Retained::after(hold.always)),
     };
     let end = jobs::run(&run, &context, &events, &cancel).await;
     stop.cancel();

@@ -7,7 +7,8 @@ use protocol::shell::ShellPlace;
 
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::plan::{self, STEP_LABEL, TRY_LABEL};
-pub use crate::attempt::plan::{HOLD_LABEL, WORKSPACE};
+pub use crate::attempt::plan::{RETAINED_LABEL, WORKSPACE};
+use crate::attempt::retain::RETAINED_FOLDER;
 use crate::attempt::{AttemptContext, AttemptInput, journal, prepare};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Owned, OwnedKind};
@@ -56,14 +57,14 @@ pub async fn find(
     match place {
         ShellPlace::Service(name) => service(input, &folder, &candidates, name),
         ShellPlace::Job => {
-            let step = held_step(&candidates).or_else(|| journal::running_step(&folder.events()));
+            let step = retained_step(&candidates).or_else(|| journal::running_step(&folder.events()));
             let step =
                 step.ok_or_else(|| NoShellTarget("no step of this job runs just now; try again in a moment".into()))?;
             step_room(input, &folder, &candidates, step)
         }
         ShellPlace::Step(name) => {
             let step = step_named(&input.spec, name)?;
-            let open = [held_step(&candidates), journal::running_step(&folder.events())];
+            let open = [retained_step(&candidates), journal::running_step(&folder.events())];
             if !open.contains(&Some(step)) {
                 let running = open.into_iter().flatten().next();
                 let instead =
@@ -76,9 +77,11 @@ pub async fn find(
 }
 
 /// The step whose container was made for looking around, if one was.
-fn held_step(candidates: &[Candidate]) -> Option<usize> {
-    let held = candidates.iter().find(|found| found.labels.contains_key(HOLD_LABEL))?;
-    held.labels.get(STEP_LABEL)?.parse().ok()
+fn retained_step(candidates: &[Candidate]) -> Option<usize> {
+    let retained = candidates
+        .iter()
+        .find(|found| found.labels.contains_key(RETAINED_LABEL))?;
+    retained.labels.get(STEP_LABEL)?.parse().ok()
 }
 
 fn step_named(spec: &JobSpec, name: &str) -> Result<usize, NoShellTarget> {
@@ -111,16 +114,16 @@ fn step_room(
         .filter(|found| found.labels.get(STEP_LABEL) == Some(&wanted));
     let rank = |found: &&Candidate| {
         let number = found.labels.get(TRY_LABEL).and_then(|text| text.parse::<u32>().ok());
-        (found.labels.contains_key(HOLD_LABEL), number)
+        (found.labels.contains_key(RETAINED_LABEL), number)
     };
     let found = of_step
         .max_by_key(rank)
         .ok_or_else(|| NoShellTarget(format!("{} has no container", title(input, step))))?;
-    let held = found.labels.contains_key(HOLD_LABEL);
+    let retained = found.labels.contains_key(RETAINED_LABEL);
     Ok(ShellTarget {
         container: found.container.clone(),
-        gate: if held {
-            folder.path().join("hold")
+        gate: if retained {
+            folder.path().join(RETAINED_FOLDER)
         } else {
             folder.step(step)
         },

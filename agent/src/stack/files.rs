@@ -7,7 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
 use job_specs::model::{FileContent, FileMount};
-use protocol::lease::SecretValue;
+use protocol::work::SecretValue;
 
 use super::failure::FailureKind;
 use crate::engine::EngineError;

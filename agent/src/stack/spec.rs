@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, Shared};
 use job_specs::model::ServiceSpec;
 use protocol::attempt::{Micros, ServiceState};
-use protocol::lease::SecretValue;
+use protocol::work::SecretValue;
 
 use crate::build::built::BuiltImages;
 use crate::engine::{Logins, PullProgress, Who};

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use agent::checkout::{self, CheckoutError, Mirrors, OBJECTS_MOUNT};
-use protocol::lease::Source;
+use protocol::work::Source;
 use tokio_util::sync::CancellationToken;
 
 /// A repository with one commit and a tag.

@@ -13,12 +13,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{patch, post, put};
 use axum::{Json, Router};
 use protocol::attempt::{AttemptEvent, AttemptResult, EventKind};
-use protocol::ids::{AttemptId, StreamId};
-use protocol::lease::{ErrorBody, Events, Finish, Lease, LogAnswer, Poll, PollAnswer};
+use protocol::ids::{AttemptId, StackId, StreamId};
+use protocol::lease::{ErrorBody, Events, Finish, Finished, Lease, LogAnswer, Poll, PollAnswer};
 use protocol::reports::TestUpload;
+use protocol::work::{AttemptWork, Work};
 use serde::Deserialize;
 use tokio::sync::watch;
 
+use crate::retained::stack_of;
 use crate::stage::texts;
 
 /// The token that it takes.
@@ -43,8 +45,8 @@ pub struct Truth {
     pub tests: BTreeMap<AttemptId, Vec<TestUpload>>,
     finished: BTreeMap<AttemptId, AttemptResult>,
     cancel: BTreeSet<AttemptId>,
-    /// Held jobs to let go.
-    pub release: BTreeSet<AttemptId>,
+    /// Stacks to remove.
+    pub release: BTreeSet<StackId>,
     /// Leases that were given to somebody else.
     taken: BTreeSet<AttemptId>,
     away: bool,
@@ -111,8 +113,14 @@ impl Coordinator {
     }
 
     /// Queues a job.
-    pub fn queue(&self, lease: Lease) {
+    pub fn queue_attempt(&self, work: AttemptWork) -> AttemptId {
+        let attempt = work.attempt.clone();
+        let lease = Lease {
+            epoch: 3,
+            work: Work::Attempt(Box::new(work)),
+        };
         self.change(|truth| truth.queue.push_back(lease));
+        attempt
     }
 
     /// Somebody cancels it.
@@ -202,13 +210,15 @@ impl Truth {
                 _ => answer.lost.push(held.attempt.clone()),
             }
         }
-        let held = poll.holds.iter().map(|held| held.attempt.clone());
-        answer.release = held.filter(|attempt| self.release.contains(attempt)).collect();
+        let stacks = poll.stacks.iter().map(|report| report.stack.clone());
+        answer.release = stacks.filter(|stack| self.release.contains(stack)).collect();
         for _ in 0..poll.free_slots {
             let Some(lease) = self.queue.pop_front() else {
                 break;
             };
-            self.leased.insert(lease.attempt.clone(), lease.clone());
+            if let Work::Attempt(work) = &lease.work {
+                self.leased.insert(work.attempt.clone(), lease.clone());
+            }
             answer.leases.push(lease);
         }
         answer
@@ -382,6 +392,7 @@ async fn finish(
         "logs are complete before the end is told"
     );
     note(&mut truth, &attempt, told.events);
+    let stack = told.retain_secs.map(|_| stack_of(&attempt));
     truth.finished.insert(attempt, told.result);
-    StatusCode::NO_CONTENT.into_response()
+    Json(Finished { stack }).into_response()
 }

@@ -6,7 +6,7 @@ use agent::engine::{EngineError, ImageWant, Login, Logins};
 use job_specs::model::{BuildSpec, ImageBuild, JobSpec, RegistryLogin, StepAction, StepSpec};
 use protocol::attempt::StepStatus;
 use protocol::ids::StreamId;
-use protocol::lease::SecretValue;
+use protocol::work::SecretValue;
 use tokio_util::sync::CancellationToken;
 
 use crate::docker_registry::DockerRegistry;

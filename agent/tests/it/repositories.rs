@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use agent::checkout::{self, CheckoutError, Mirrors};
-use protocol::lease::Source;
+use protocol::work::Source;
 
 use crate::checkout::{Repository, build, git, git_inside};
 

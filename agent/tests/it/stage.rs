@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use agent::attempt::folder::AttemptFolder;
-use agent::attempt::hold::Holds;
+use agent::attempt::retain::Retained;
 use agent::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, StreamNews};
 use agent::blobs::{Blobs, Folder};
 use agent::checkout::Mirrors;
@@ -17,8 +17,8 @@ use agent::sandbox::{Pool, PoolConfig};
 use job_specs::model::{JobSpec, ServiceSpec, Shell, StepAction, StepSpec, WhenStatus};
 use protocol::attempt::{AttemptEvent, AttemptResult, EventKind, StepOutcome, StepStatus};
 use protocol::ids::{AttemptId, StreamId};
-use protocol::lease::SecretValue;
 use protocol::record;
+use protocol::work::SecretValue;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -86,7 +86,7 @@ impl Stage {
                 attempts: folder.path().join("attempts"),
                 tasks,
                 shutdown: CancellationToken::new(),
-                holds: Holds::default(),
+                retained: Retained::default(),
             },
             folder,
             tree,

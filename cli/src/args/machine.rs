@@ -1,6 +1,6 @@
 //! What the owner of an agent's machine decides: the options that `up` and `agent` share.
 
-use agent::attempt::hold::HoldLimits;
+use agent::attempt::retain::RetainLimits;
 use agent::engine::{Firewall, HostImages, Limits, LocalAccess, LocalPlace, Policy};
 use clap::{Args, ValueEnum};
 
@@ -23,9 +23,9 @@ pub struct Machine {
     /// 0: any]
     #[arg(long, value_name = "SIZE", value_parser = super::size)]
     pub max_disk: Option<u64>,
-    /// Failed jobs that are held at once
-    #[arg(long, value_name = "N", default_value_t = HoldLimits::default().agent)]
-    pub max_held: usize,
+    /// Failed jobs that are retained at once (`hold_on_failure`)
+    #[arg(long, alias = "max-held", value_name = "N", default_value_t = RetainLimits::default().agent)]
+    pub max_retained: usize,
 }
 
 /// `--host-images`
@@ -75,10 +75,10 @@ impl Machine {
     }
 
     /// How many failed jobs stay.
-    pub fn holds(&self) -> HoldLimits {
-        HoldLimits {
-            agent: self.max_held,
-            ..HoldLimits::default()
+    pub fn retain(&self) -> RetainLimits {
+        RetainLimits {
+            agent: self.max_retained,
+            ..RetainLimits::default()
         }
     }
 }

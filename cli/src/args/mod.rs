@@ -17,7 +17,7 @@ pub use self::here::{From, Init, Lint, Run};
 pub use self::kept::{Artifact, Cache};
 pub use self::reports::{By, OfRepository, OtherTests, Split, Tests};
 pub use self::serve::{Agent, Agents, Coordinator, Up};
-pub use self::shell::Shell;
+pub use self::shell::{Shell, StackCommand};
 
 /// Drover: a self-hosted CI runner whose services are ready, whose logs are whole and whose jobs are fast.
 #[derive(Debug, Parser)]
@@ -144,6 +144,9 @@ pub enum Command {
   drover shell 42 --job 'test (postgres=15)' --service db -- psql -U postgres
   drover shell 42 --release")]
     Shell(Shell),
+    /// What outlives its job (`hold_on_failure`): ls, extend, rm
+    #[command(subcommand)]
+    Stack(StackCommand),
     /// Stop a build
     Cancel(BuildRef),
     /// Run a build again

@@ -14,6 +14,7 @@ pub mod run;
 pub mod secrets;
 pub mod serve;
 pub mod shell;
+pub mod stacks;
 pub mod tokens;
 pub mod watch;
 
@@ -49,6 +50,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
             Some(number) => shell::shell(&client()?, shell, number).await,
             None => shell::local(shell).await,
         },
+        Command::Stack(stack) => stacks::stack(&client()?, stack).await,
         Command::Cancel(build) => builds::cancel(&client()?, build.number).await,
         Command::Rerun(rerun) => builds::rerun(&client()?, rerun, arguments.progress).await,
         Command::Tests(tests) => reports::tests(&arguments, tests).await,

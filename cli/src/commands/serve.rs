@@ -43,7 +43,7 @@ pub async fn up(arguments: &Arguments, up: &Up) -> anyhow::Result<Exit> {
         once: false,
         log_limit: up.log_limit,
         policy: up.machine.policy(),
-        holds: up.machine.holds(),
+        retain: up.machine.retain(),
     };
     let agent = daemon::run(config, stop.clone()).await;
     if let Err(error) = &agent {
@@ -158,7 +158,7 @@ pub async fn agent(arguments: &Arguments, command: &Agent) -> anyhow::Result<Exi
         once: command.once,
         log_limit: command.log_limit,
         policy: command.machine.policy(),
-        holds: command.machine.holds(),
+        retain: command.machine.retain(),
     };
     daemon::run(config, signals()?).await?;
     Ok(Exit::Passed)

@@ -1,4 +1,4 @@
-//! `drover shell`: a terminal in a step that runs, a service, or a job that is held after its failure.
+//! `drover shell`: a terminal in a step that runs, a service, or what is retained of a job that failed.
 
 use protocol::shell::{ShellPlace, ShellWish};
 
@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::exit::{Exit, Stop};
 use crate::shell;
 
-/// Enters, or lets go.
+/// Enters, or removes what is retained.
 pub async fn shell(client: &Client, shell: &Shell, number: i64) -> anyhow::Result<Exit> {
     let build: BuildView = client.read(&format!("/builds/{number}")).await?;
     if shell.release {
@@ -34,15 +34,14 @@ pub fn wish(shell: &Shell) -> ShellWish {
 }
 
 async fn release(client: &Client, shell: &Shell, build: &BuildView) -> anyhow::Result<Exit> {
-    let is_meant =
-        |job: &&JobView| job.held_until.is_some() && shell.job.as_ref().is_none_or(|name| is_called(job, name));
-    let held: Vec<&JobView> = build.jobs.iter().filter(is_meant).collect();
-    if held.is_empty() {
-        return Err(Stop::new(Exit::NotFound, format!("nothing of build {} is held", build.row.number)).into());
+    let is_meant = |job: &&JobView| job.stack.is_some() && shell.job.as_ref().is_none_or(|name| is_called(job, name));
+    let retained: Vec<&JobView> = build.jobs.iter().filter(is_meant).collect();
+    if retained.is_empty() {
+        let message = format!("nothing of build {} is retained", build.row.number);
+        return Err(Stop::new(Exit::NotFound, message).into());
     }
-    for job in held {
-        client.delete(&format!("/jobs/{}/hold", job.id)).await?;
-        anstream::eprintln!("{}: its containers are let go", job.title);
+    for stack in retained.into_iter().filter_map(|job| job.stack.as_ref()) {
+        super::stacks::remove(client, stack).await?;
     }
     Ok(Exit::Passed)
 }
@@ -67,12 +66,13 @@ fn pick<'a>(shell: &Shell, build: &'a BuildView) -> Result<&'a JobView, Stop> {
     let open: Vec<&JobView> = jobs.iter().copied().filter(|job| is_open(job)).collect();
     match open[..] {
         [job] => Ok(job),
-        [] => Err(
-            Stop::new(Exit::NotFound, format!("no job of build {number} runs or is held"))
-                .help("`hold_on_failure: 30m` in a job keeps what its failure leaves, to look around in"),
-        ),
+        [] => Err(Stop::new(
+            Exit::NotFound,
+            format!("no job of build {number} runs, and nothing of one is retained"),
+        )
+        .help("`hold_on_failure: 30m` in a job keeps what its failure leaves, to look around in")),
         _ => Err(
-            Stop::new(Exit::Usage, "several jobs run or are held; say which with `--job`")
+            Stop::new(Exit::Usage, "several jobs run or are retained; say which with `--job`")
                 .help(format!("there are {}", titles(open.iter().copied()))),
         ),
     }
@@ -83,7 +83,7 @@ fn is_called(job: &JobView, name: &str) -> bool {
 }
 
 fn is_open(job: &JobView) -> bool {
-    job.held_until.is_some() || job.status == job_specs::status::JobStatus::Running
+    job.stack.is_some() || job.status == job_specs::status::JobStatus::Running
 }
 
 fn titles<'a>(jobs: impl IntoIterator<Item = &'a JobView>) -> String {

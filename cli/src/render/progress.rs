@@ -72,10 +72,10 @@ impl BuildProgress {
         for job in &failed {
             let sentence = job.reason.as_deref().unwrap_or("");
             anstream::eprintln!("{}: {sentence}", job.title);
-            if let Some(until) = job.held_until {
-                let (number, until) = (view.row.number, super::date(until));
+            if let Some(stack) = &job.stack {
+                let (number, until) = (view.row.number, super::date(stack.expires_at));
                 anstream::eprintln!(
-                    "  held until {until}; enter with `drover shell {number} --job '{}'`",
+                    "  its containers stay until {until}; enter with `drover shell {number} --job '{}'`",
                     job.title
                 );
             }

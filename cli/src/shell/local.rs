@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 use super::{Here, Raw, listen, show};
 use crate::exit::{Exit, Stop};
 
-/// Enters what is held here; returns when the command is over, as it does.
+/// Enters what is retained here; returns when the command is over, as it does.
 pub async fn enter(wish: ShellWish) -> anyhow::Result<Exit> {
     let service = match &wish.place {
         ShellPlace::Service(name) => Some(name.as_str()),
@@ -19,7 +19,7 @@ pub async fn enter(wish: ShellWish) -> anyhow::Result<Exit> {
     };
     let wanted = match service {
         Some(name) => [(labels::ROLE, labels::ROLE_SERVICE), (labels::SERVICE, name)],
-        None => [(labels::ROLE, labels::ROLE_STEP), (target::HOLD_LABEL, "true")],
+        None => [(labels::ROLE, labels::ROLE_STEP), (target::RETAINED_LABEL, "true")],
     };
     let plan = ExecPlan {
         argv: target::command(&wish.command),
@@ -31,7 +31,7 @@ pub async fn enter(wish: ShellWish) -> anyhow::Result<Exit> {
         .await
         .context("enter the container")?;
     let exec = exec.ok_or_else(|| {
-        Stop::new(Exit::NotFound, "nothing is held on this machine")
+        Stop::new(Exit::NotFound, "nothing is retained on this machine")
             .help("`drover run --hold` keeps what a failed job leaves until you end it")
     })?;
     let raw = wish.terminal.map(|_| Raw::enter()).transpose()?;

@@ -175,7 +175,7 @@ jobs:
     browser.sees(&["app"]).await;
     page.goto(format!("{}/builds/1", stage.url())).await.unwrap();
     page.find(By::LinkText("test")).await.unwrap().click().await.unwrap();
-    browser.sees(&["held until", "drover shell 1 --job test"]).await;
+    browser.sees(&["retained until", "drover shell 1 --job test"]).await;
     page.find(By::LinkText("Terminal"))
         .await
         .unwrap()
@@ -195,13 +195,13 @@ jobs:
     browser.sees(&["The shell ended with 7.", "Open again"]).await;
     page.find(By::LinkText("redis")).await.unwrap().click().await.unwrap();
     browser.sees(&["In service redis."]).await;
-    page.find(By::XPath("//button[text()='Let go']"))
+    page.find(By::XPath("//button[text()='Remove']"))
         .await
         .unwrap()
         .click()
         .await
         .unwrap();
-    browser.sees(&["are let go"]).await;
+    browser.sees(&["are being removed"]).await;
     stage.let_go();
     browser.driver.clone().quit().await.unwrap();
     drop(browser);

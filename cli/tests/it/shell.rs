@@ -1,4 +1,4 @@
-//! A job that fails is held, and people look around in it.
+//! What a job that failed leaves is retained, and people look around in it.
 
 use std::io::Write;
 use std::process::{Output, Stdio};
@@ -36,7 +36,7 @@ fn shell(stage: &Stage, words: &[&str], input: &str) -> Output {
 
 // key: hold_on_failure
 #[test]
-fn a_failed_job_is_entered_and_let_go() {
+fn a_failed_job_is_entered_and_removed() {
     let mut stage = Stage::up();
     let copy = stage.repository("app");
     copy.write(".drover.yml", JOB);
@@ -46,7 +46,7 @@ fn a_failed_job_is_entered_and_let_go() {
     assert_eq!(exit, 1, "{said}");
     assert!(said.contains("enter with `drover shell 1 --job 'test'`"), "{said}");
     let job = stage.json(&["build", "show", "1", "--json"])["jobs"][0].clone();
-    assert!(job["held_until"].as_i64().is_some(), "{job}");
+    assert_eq!(job["stack"]["state"], "running", "{job}");
 
     let ping = shell(&stage, &["shell", "1", "--", "redis-cli", "-h", "redis", "ping"], "");
     assert_eq!(
@@ -79,15 +79,53 @@ fn a_failed_job_is_entered_and_let_go() {
     );
 
     stage.ok(&["shell", "1", "--release"]);
-    let over = eventually("the job is let go", || {
+    let over = eventually("what is retained is removed", || {
         let over = shell(&stage, &["shell", "1"], "");
         (over.status.code() == Some(5)).then_some(over)
     });
     assert!(
-        told(&over).contains("is over, and nothing of it is held"),
+        told(&over).contains("is over, and nothing of it is retained"),
         "{}",
         told(&over)
     );
+    stage.stop();
+    stage.nothing_left();
+}
+
+/// The one stack that there is.
+fn stack(stage: &Stage) -> Option<serde_json::Value> {
+    stage.json(&["stack", "ls", "--json"]).as_array()?.first().cloned()
+}
+
+#[test]
+fn a_stack_outlives_whoever_is_killed_and_ends_when_nobody_uses_it() {
+    let mut stage = Stage::up();
+    let copy = stage.repository("app");
+    copy.write(".drover.yml", &JOB.replace("10m", "45s"));
+    copy.push("It breaks");
+    stage.build(1);
+    assert_eq!(stage.watch(1).0, 1);
+    let before = stack(&stage).expect("it stays");
+    stage.kill();
+    stage.start();
+    let script = "cat behind; redis-cli -h redis get key\n";
+    let entered = eventually("it is entered again", || {
+        let entered = shell(&stage, &["shell", "1"], script);
+        entered.status.success().then_some(entered)
+    });
+    assert_eq!(String::from_utf8_lossy(&entered.stdout), "left\nkept\n");
+    let after = stack(&stage).expect("it still stays");
+    assert_eq!((&before["id"], &before["attempt"]), (&after["id"], &after["attempt"]));
+    assert!(
+        before["expires_at"].as_i64() < after["expires_at"].as_i64(),
+        "use renews it"
+    );
+    assert!(stage.ok(&["stack", "ls"]).contains("running"));
+    eventually("its time is over", || stack(&stage).is_none().then_some(()));
+    eventually("its containers are gone", || {
+        let label = format!("drover.attempt={}", after["attempt"].as_str()?);
+        crate::stage::in_engine(&label).is_empty().then_some(())
+    });
     stage.stop();
     stage.nothing_left();
 }

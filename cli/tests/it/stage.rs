@@ -199,10 +199,10 @@ impl Stage {
         assert!(output.status.success(), "{}", told(&output));
     }
 
-    /// Waits until the agent has removed what a held job left.
+    /// Waits until the agent has removed what is retained of a job.
     pub fn let_go(&self) {
         let attempts = self.data().join("agent/attempts");
-        eventually("the held job is let go", || {
+        eventually("what was retained is removed", || {
             std::fs::read_dir(&attempts).unwrap().next().is_none().then_some(())
         });
     }

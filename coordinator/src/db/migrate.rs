@@ -27,6 +27,7 @@ const MIGRATIONS: &[Migration] = migrations![
     6 => "0006_order.sql",
     7 => "0007_reasons.sql",
     8 => "0008_blocked.sql",
+    9 => "0009_stacks.sql",
 ];
 /// The newest schema that this program knows.
 pub const SCHEMA: i64 = MIGRATIONS[MIGRATIONS.len() - 1].number;

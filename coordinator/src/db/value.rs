@@ -42,6 +42,7 @@ from! {
         &protocol::ids::JobId => |value| Some(value.0.clone()),
         &protocol::ids::AttemptId => |value| Some(value.0.clone()),
         &protocol::ids::AgentId => |value| Some(value.0.clone()),
+        &protocol::ids::StackId => |value| Some(value.0.clone()),
         &protocol::ids::DeliveryId => |value| Some(value.0.clone()),
         &protocol::ids::RepositoryId => |value| Some(value.0.clone());
 }

@@ -8,7 +8,7 @@ use protocol::lease::Enrolled;
 use serde::Serialize;
 
 use super::tokens::{self, Kind, NewCredential};
-use super::{Change, Micros, Store, StoreError, leases, to_json};
+use super::{Change, Micros, Store, StoreError, leases, stacks, to_json};
 use crate::db::{DbError, Row, Tx, args};
 
 /// An agent that was not seen for so long is not connected, in microseconds: 60 s.
@@ -358,6 +358,7 @@ pub async fn remove(store: &Store, agent: &AgentId) -> Result<(), StoreError> {
                 let sql = "update agents set removed_at = $2 where id = $1 and removed_at is null";
                 found(tx.run(sql, args![&id, now]).await?)?;
                 tx.run("delete from credentials where agent = $1", args![&id]).await?;
+                stacks::forget_agent(tx, &id).await?;
                 tx.tell(Change::Agents);
                 Ok(())
             })

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use job_specs::dag;
 use protocol::attempt::{AttemptEvent, AttemptResult};
+use protocol::lease::Lease;
 
 use super::attempts::{self, AttemptState};
 use super::queue::Hold;
+use super::stacks::{self, Retain};
 use super::{Change, Micros, Store, StoreError, ended, jobs, leases, outputs, reasons, retry, to_word};
 use crate::db::{Tx, args};
 
@@ -19,6 +21,8 @@ pub struct Ending {
     pub result: AttemptResult,
     /// What its steps left for other jobs.
     pub outputs: BTreeMap<String, String>,
+    /// Its containers and services are to become a stack.
+    pub retain: Option<Retain>,
 }
 
 /// Ends an attempt, with the events that were not told yet. Telling it twice changes nothing: the first one counts.
@@ -36,30 +40,36 @@ pub async fn finish(
         events: events.to_vec(),
         result,
         outputs: BTreeMap::new(),
+        retain: None,
     };
-    finish_with(store, hold, ending).await
+    finish_with(store, hold, ending).await.map(drop)
 }
 
-/// The same, with outputs. An attempt that passed with outputs that cannot be kept has failed.
+/// The same, with outputs and with what is to stay, whose lease it gives. An attempt that passed with outputs that cannot
+/// be kept has failed.
 ///
 /// # Errors
 /// As [`finish`].
-pub async fn finish_with(store: &Store, hold: &Hold, ending: Ending) -> Result<(), StoreError> {
+pub async fn finish_with(store: &Store, hold: &Hold, ending: Ending) -> Result<Option<Lease>, StoreError> {
     let (hold, now) = (hold.clone(), store.now());
     store
         .write(move |tx| Box::pin(async move { end(tx, &hold, ending, now).await }))
         .await
 }
 
-async fn end(tx: &mut Tx, hold: &Hold, ending: Ending, now: Micros) -> Result<(), StoreError> {
+async fn end(tx: &mut Tx, hold: &Hold, ending: Ending, now: Micros) -> Result<Option<Lease>, StoreError> {
     let build = match ended::lock_for_attempt(tx, &hold.attempt).await {
         Err(StoreError::NotFound(_)) => return Err(StoreError::StaleLease),
         locked => locked?,
     };
     let mut holding = leases::holding(tx, hold).await?;
     if holding.state == AttemptState::Finished {
-        return Ok(());
+        return stacks::of_attempt(tx, &hold.attempt).await;
     }
+    let stack = match &ending.retain {
+        Some(retain) => Some(stacks::retain(tx, hold, retain, now).await?),
+        None => None,
+    };
     attempts::keep(tx, &mut holding, &ending.events, now).await?;
     let mut job = holding.job;
     let (result, kept) = dag::outputs::kept(ending.result, ending.outputs);
@@ -78,5 +88,5 @@ async fn end(tx: &mut Tx, hold: &Hold, ending: Ending, now: Micros) -> Result<()
         outputs::keep(tx, &job.id, &kept).await?;
         ended::draw(tx, &build, vec![job], now).await?;
     }
-    Ok(())
+    Ok(stack)
 }

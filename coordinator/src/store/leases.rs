@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use job_specs::dag::retry;
 use protocol::attempt::{Reason, ReasonCode};
 use protocol::ids::{AgentId, AttemptId};
-use protocol::lease::Held;
+use protocol::lease::LeaseRef;
 
 use super::attempts::AttemptState;
 use super::ended::{self, BuildLock};
@@ -103,7 +103,7 @@ pub(super) async fn holding(tx: &mut Tx, hold: &Hold) -> Result<Holding, StoreEr
 ///
 /// # Errors
 /// The database.
-pub async fn renew(store: &Store, agent: &AgentId, held: &[Held]) -> Result<Renewed, StoreError> {
+pub async fn renew(store: &Store, agent: &AgentId, held: &[LeaseRef]) -> Result<Renewed, StoreError> {
     if held.is_empty() {
         return Ok(Renewed::default());
     }
@@ -113,7 +113,7 @@ pub async fn renew(store: &Store, agent: &AgentId, held: &[Held]) -> Result<Rene
         .await
 }
 
-async fn renew_all(tx: &mut Tx, agent: &AgentId, held: Vec<Held>, until: Micros) -> Result<Renewed, StoreError> {
+async fn renew_all(tx: &mut Tx, agent: &AgentId, held: Vec<LeaseRef>, until: Micros) -> Result<Renewed, StoreError> {
     let mut renewed = Renewed::default();
     let cancelled = "select t.id from attempts t join jobs j on j.id = t.job
                      where t.agent = $1 and t.state = 'active' and j.cancelling is not null";
@@ -121,7 +121,7 @@ async fn renew_all(tx: &mut Tx, agent: &AgentId, held: Vec<Held>, until: Micros)
     for row in tx.all(cancelled, args![agent]).await? {
         cancelling.push(AttemptId(row.get("id")?));
     }
-    for Held { attempt, epoch, .. } in held {
+    for LeaseRef { attempt, epoch, .. } in held {
         let sql = "update attempts set lease_until = $4 where id = $1 and agent = $2 and epoch = $3
                    and state = 'active'";
         if tx.run(sql, args![&attempt, agent, epoch, until]).await? == 0 {

@@ -43,6 +43,7 @@ pub mod queue;
 mod reasons;
 pub mod reports;
 mod retry;
+pub mod stacks;
 
 pub mod artifacts;
 pub mod blobs;

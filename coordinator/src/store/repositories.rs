@@ -1,7 +1,7 @@
 //! Repositories: what Drover builds, where their code is, and the secret that signs their webhooks.
 
 use protocol::ids::RepositoryId;
-use protocol::lease::SecretValue;
+use protocol::work::SecretValue;
 use serde::{Deserialize, Serialize};
 
 use super::{Micros, Store, StoreError, ended, from_word, keys, secrets, to_word};

@@ -126,6 +126,8 @@ async fn remove_build(tx: &mut Tx, number: i64) -> Result<(), StoreError> {
          (select a.id from attempts a join jobs j on j.id = a.job where j.build = $1))",
         "delete from test_runs where attempt in
          (select a.id from attempts a join jobs j on j.id = a.job where j.build = $1)",
+        "delete from stacks where attempt in
+         (select a.id from attempts a join jobs j on j.id = a.job where j.build = $1)",
         "delete from attempts where job in (select id from jobs where build = $1)",
     ];
     let of_jobs = [

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use protocol::ids::RepositoryId;
-use protocol::lease::SecretValue;
+use protocol::work::SecretValue;
 use serde::Serialize;
 
 use super::{Micros, Store, StoreError, repositories};

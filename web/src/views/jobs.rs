@@ -26,8 +26,17 @@ pub struct JobPage {
     pub tests: Option<TestSection>,
     /// What the reader may do.
     pub actions: JobActions,
-    /// It is over, and its containers and services stay until then.
-    pub held_until: Option<Micros>,
+    /// It is over, and its containers and services stay for a while.
+    pub retained: Option<Retained>,
+}
+
+/// What is retained of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Retained {
+    /// Until when, unless somebody uses it.
+    pub until: Micros,
+    /// The agent that has it, when it does not answer.
+    pub silent_agent: Option<String>,
 }
 
 /// What the reader may do with a job; each is a POST form.
@@ -37,7 +46,7 @@ pub struct JobActions {
     pub cancel: bool,
     /// It is over.
     pub rerun: bool,
-    /// A step of it runs, or it is held: a terminal can be opened in it.
+    /// A step of it runs, or something of it is retained: a terminal can be opened in it.
     pub enter: bool,
 }
 

@@ -21,8 +21,8 @@ pub use builds::{
     BuildActions, BuildList, BuildPage, BuildSummary, Diagnosis, Exclusion, Failure, Filter, JobRow, SourceText,
 };
 pub use jobs::{
-    AttemptLink, AttemptView, JobActions, JobPage, PhaseSpan, ServiceMoment, ServicePhase, ServiceView, StepState,
-    StepView,
+    AttemptLink, AttemptView, JobActions, JobPage, PhaseSpan, Retained, ServiceMoment, ServicePhase, ServiceView,
+    StepState, StepView,
 };
 pub use logs::{LogLine, LogSource, LogView};
 pub use reports::{FlakyRow, SlowRow, TestGrid, TestGridRow, TestRow, TestSection, TestState};

@@ -13,10 +13,10 @@ pub struct ShellPage {
     pub job: String,
     /// `test (postgres=15)`
     pub title: String,
-    /// The service that is entered; `None`: the step that runs or is held.
+    /// The service that is entered; `None`: the step that runs or is retained.
     pub service: Option<String>,
     /// All services of the job.
     pub services: Vec<String>,
     /// It is over, and stays until then.
-    pub held_until: Option<Micros>,
+    pub retained_until: Option<Micros>,
 }

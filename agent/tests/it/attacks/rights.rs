@@ -1,6 +1,6 @@
 //! Rights that a job's file asks for, and containers that stay.
 
-use agent::attempt::hold::{HoldLimits, Holds};
+use agent::attempt::retain::{Decision, RetainLimits, Retained, RetainedStack};
 use job_specs::model::ServiceSpec;
 use protocol::ids::StreamId;
 
@@ -53,9 +53,9 @@ async fn a_fork_gets_neither_strong_capabilities_nor_its_own_seccomp_profile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fork_is_not_held_and_nobody_is_held_without_end() {
+async fn nothing_of_a_fork_is_retained_and_nobody_retains_without_end() {
     let mut stage = Stage::new(1).await;
-    stage.context.holds = Holds::limited(HoldLimits {
+    stage.context.retained = Retained::limited(RetainLimits {
         agent: 2,
         repository: 1,
     });
@@ -66,7 +66,10 @@ async fn a_fork_is_not_held_and_nobody_is_held_without_end() {
     };
     let story = run(&stage, fork(&stage, "app", failing())).await;
     let said = story.log(&StreamId::job()).join("\n");
-    assert!(said.contains("the job is not held: its code is not trusted"), "{said}");
+    assert!(
+        said.contains("containers and services are not retained: its code is not trusted"),
+        "{said}"
+    );
 
     let holding = {
         let (context, input) = (stage.context.clone(), trusted(&stage, "app", failing()));
@@ -75,11 +78,19 @@ async fn a_fork_is_not_held_and_nobody_is_held_without_end() {
         let outlet = agent::attempt::Outlet { events, streams };
         agent::attempt::run(&context, input, outlet, Default::default()).await
     };
-    assert!(holding.held_until.is_some());
+    let time = std::time::Duration::from_secs(600);
+    let stack = RetainedStack::new(protocol::ids::StackId("s1".into()), 1, time, "app");
+    holding.retain.unwrap().decide(Decision::Retain(stack));
     let story = run(&stage, trusted(&stage, "app", failing())).await;
     let said = story.log(&StreamId::job()).join("\n");
-    assert!(said.contains("the job is not held: 1 jobs of `app` are held"), "{said}");
-    stage.context.holds.release_all();
+    assert!(
+        said.contains("not retained: those of 1 jobs of `app` stay on this agent already"),
+        "{said}"
+    );
+    while stage.context.retained.list().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    stage.context.retained.release_all();
     holding.removal.await.unwrap();
     stage.close().await;
 }

@@ -5,6 +5,7 @@ use protocol::attempt::{EventKind, StepStatus, Verdict};
 use protocol::ids::StreamId;
 
 use super::{Site, until_there};
+use crate::retained::stack_id;
 use crate::stage::{job, secrets, service, step, told};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,8 +17,7 @@ async fn a_killed_agent_goes_on_in_mid_step() {
     spec.steps[2].secrets = vec!["TOKEN".into()];
     let mut lease = site.lease(spec);
     lease.secrets = secrets(&[("TOKEN", "s3cr3t-t0ken")]);
-    let attempt = lease.attempt.clone();
-    site.coordinator.queue(lease);
+    let attempt = site.coordinator.queue_attempt(lease);
     let counting = StreamId::step(1);
     site.coordinator.said(&attempt, &counting, "500").await;
     agent.kill().await;
@@ -153,7 +153,7 @@ async fn a_killed_agent_goes_on_in_mid_retry() {
 
 // key: hold_on_failure
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hold_outlives_agents_that_are_killed_and_that_are_drained() {
+async fn a_stack_outlives_agents_that_are_killed_and_that_are_drained() {
     let site = Site::new().await;
     let mut spec = job(vec![step("exit 3")]);
     spec.services = vec![service("db", "redis:7")];
@@ -166,7 +166,8 @@ async fn a_hold_outlives_agents_that_are_killed_and_that_are_drained() {
         async move {
             // Other work makes it poll again.
             coordinator.finished(&site.queue(job(vec![step("true")]))).await;
-            let names = |poll: &protocol::lease::Poll| poll.holds.iter().any(|held| held.attempt == *attempt);
+            let names =
+                |poll: &protocol::lease::Poll| poll.stacks.iter().any(|report| report.stack == stack_id(attempt));
             coordinator.until(|truth| truth.polls[from..].iter().any(names)).await;
             coordinator.truth().polls.len()
         }
@@ -178,7 +179,8 @@ async fn a_hold_outlives_agents_that_are_killed_and_that_are_drained() {
     agent.drain().await;
     let agent = site.agent(site.config());
     held(seen).await;
-    site.coordinator.change(|truth| truth.release.extend([attempt.clone()]));
+    site.coordinator
+        .change(|truth| truth.release.extend([stack_id(&attempt)]));
     let next = site.queue(job(vec![step("echo next")]));
     assert_eq!(told(&site.coordinator.finished(&next).await), "Passed");
     super::until_gone(&site.data().join("attempts").join(attempt.as_str())).await;

@@ -6,12 +6,12 @@ mod work;
 
 use std::path::PathBuf;
 
-use agent::attempt::hold::HoldLimits;
+use agent::attempt::retain::RetainLimits;
 use agent::daemon::{self, AgentConfig, Stop};
 use agent::engine::{self, Policy};
 use job_specs::model::JobSpec;
 use protocol::ids::AttemptId;
-use protocol::lease::Lease;
+use protocol::work::AttemptWork;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -54,7 +54,7 @@ impl Site {
             once: false,
             log_limit: None,
             policy: Policy::default(),
-            holds: HoldLimits::default(),
+            retain: RetainLimits::default(),
         }
     }
 
@@ -77,15 +77,12 @@ impl Site {
     /// Queues a job.
     pub fn queue(&self, spec: JobSpec) -> AttemptId {
         let lease = self.lease(spec);
-        let attempt = lease.attempt.clone();
-        self.coordinator.queue(lease);
-        attempt
+        self.coordinator.queue_attempt(lease)
     }
 
-    fn lease(&self, spec: JobSpec) -> Lease {
-        Lease {
+    fn lease(&self, spec: JobSpec) -> AttemptWork {
+        AttemptWork {
             attempt: AttemptId::generate(),
-            epoch: 3,
             number: 1,
             build: 1,
             repository: "demo".into(),

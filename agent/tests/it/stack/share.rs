@@ -8,7 +8,7 @@ use job_specs::model::{
     DependencyCondition, FileContent, FileMount, ReadyProbe, Restart, ServiceSpec, VolumeMount, VolumeSource,
 };
 use protocol::attempt::{ReasonCode, ServiceState};
-use protocol::lease::SecretValue;
+use protocol::work::SecretValue;
 
 use super::{after, shell, start, start_in};
 use crate::layers::docker;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use agent::local::WorkingTree;
 use anyhow::Context;
 use job_specs::Facts;
-use protocol::lease::SecretValue;
+use protocol::work::SecretValue;
 
 use crate::exit::{Exit, Stop};
 

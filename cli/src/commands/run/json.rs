@@ -1,4 +1,4 @@
-//! A local run as JSON, one object a line on stdout: `line`, `event`, `tests`, `held`, `retried` and `finished` as they come, `result` last.
+//! A local run as JSON, one object a line on stdout: `line`, `event`, `tests`, `retained`, `retried` and `finished` as they come, `result` last.
 
 use std::io::Write;
 
@@ -36,8 +36,8 @@ pub fn print(out: &mut impl Write, jobs: &[JobSpec], event: &LocalEvent) -> anyh
             let line = json!({"v": 1, "type": "tests", "job": jobs[*job].title(), "report": report});
             Ok(writeln!(out, "{line}")?)
         }
-        LocalEvent::Held { job, until } => {
-            let line = json!({"v": 1, "type": "held", "job": jobs[*job].title(), "until": until});
+        LocalEvent::Retained { job, until } => {
+            let line = json!({"v": 1, "type": "retained", "job": jobs[*job].title(), "until": until});
             Ok(writeln!(out, "{line}")?)
         }
         LocalEvent::Retried { job, attempts } => {

@@ -89,7 +89,7 @@ fn print(
             out.flush()?;
             tests(&jobs[job], &report, progress)
         }
-        LocalEvent::Held { job, until } => {
+        LocalEvent::Retained { job, until } => {
             out.flush()?;
             let at = jiff::Timestamp::from_microsecond(until).context("read a time")?;
             let at = at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M");

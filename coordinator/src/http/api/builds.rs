@@ -21,7 +21,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::{OptionalJson, Path, Query};
 use crate::http::shell;
 use crate::store::builds::{self, Filter, Rerun};
-use crate::store::{attempts, jobs, repositories};
+use crate::store::{attempts, jobs, repositories, stacks};
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -155,13 +155,18 @@ fn unknown_status(name: &str) -> ApiError {
 async fn show(State(app): State<App>, _: User, Path(number): Path<i64>) -> Result<Json<BuildDetail>, ApiError> {
     let found = builds::show(&app.store, number).await?;
     let in_common = in_common(&found.jobs);
+    let mut left = stacks::of_build(&app.store, number).await?;
     let mut jobs = Vec::with_capacity(found.jobs.len());
     for job in found.jobs {
         let attempts = match job.attempts {
             0 => Vec::new(),
             _ => attempts::list(&app.store, &job.id).await?,
         };
-        jobs.push(Job::new(job, attempts, &app.shells));
+        let stack = left
+            .iter()
+            .position(|stack| stack.job == job.id)
+            .map(|place| left.remove(place));
+        jobs.push(Job::new(job, attempts, stack));
     }
     Ok(Json(BuildDetail {
         build: Build::new(found.build, &app.url),
@@ -181,7 +186,7 @@ fn in_common(jobs: &[jobs::Job]) -> Vec<String> {
     by_name.into_iter().filter_map(said).collect()
 }
 
-/// Stops a build: waiting jobs at once, running ones by their agents; held ones are let go.
+/// Stops a build: waiting jobs at once, running ones by their agents; what is retained of others is removed.
 #[utoipa::path(post, path = "/api/v1/builds/{number}/cancel", params(("number", description = "Its number")),
     responses((status = 202, body = Build)))]
 async fn cancel(
@@ -190,7 +195,7 @@ async fn cancel(
     Path(number): Path<i64>,
 ) -> Result<(StatusCode, Json<Build>), ApiError> {
     builds::cancel(&app.store, number, &user.name).await?;
-    shell::release(&app, |attempt| attempt.build == number).await?;
+    shell::release(&app, number, None).await?;
     let found = builds::show(&app.store, number).await?;
     Ok((StatusCode::ACCEPTED, Json(Build::new(found.build, &app.url))))
 }

@@ -18,7 +18,7 @@ use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
 use crate::http::shell;
-use crate::store::{Micros, jobs, queue};
+use crate::store::{Micros, jobs, queue, stacks};
 
 /// Jobs of the queue that are told at most.
 const QUEUE_LIMIT: u32 = 500;
@@ -29,7 +29,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(show))
         .routes(routes!(why))
         .routes(routes!(cancel))
-        .routes(routes!(release))
         .routes(routes!(waiting))
 }
 
@@ -82,7 +81,9 @@ struct Waiting {
 #[utoipa::path(get, path = "/api/v1/jobs/{job}", params(("job", description = "Its id")),
     responses((status = 200, body = JobDetail)))]
 async fn show(State(app): State<App>, _: User, Path(job): Path<String>) -> Result<Json<JobDetail>, ApiError> {
-    let found = jobs::show(&app.store, &JobId(job)).await?;
+    let id = JobId(job);
+    let found = jobs::show(&app.store, &id).await?;
+    let stack = stacks::of_job(&app.store, &id).await?;
     let history = found.history.into_iter().map(|entry| Moment {
         at: entry.at,
         event: entry.event,
@@ -90,7 +91,7 @@ async fn show(State(app): State<App>, _: User, Path(job): Path<String>) -> Resul
     });
     Ok(Json(JobDetail {
         history: history.collect(),
-        job: Job::new(found.job, found.attempts, &app.shells),
+        job: Job::new(found.job, found.attempts, stack),
         spec: found.spec,
         labels: found.labels,
     }))
@@ -111,7 +112,7 @@ async fn why(State(app): State<App>, _: User, Path(job): Path<String>) -> Result
     }))
 }
 
-/// Stops one job; of one that is over and held, lets its containers go.
+/// Stops one job; of one that is over, removes what is retained.
 #[utoipa::path(post, path = "/api/v1/jobs/{job}/cancel", params(("job", description = "Its id")),
     responses((status = 202, body = Job)))]
 async fn cancel(
@@ -120,26 +121,13 @@ async fn cancel(
     Path(job): Path<String>,
 ) -> Result<(StatusCode, Json<Job>), ApiError> {
     let id = JobId(job);
-    if !shell::release(&app, |attempt| attempt.job == id).await? {
+    let build = jobs::show(&app.store, &id).await?.job.build;
+    if !shell::release(&app, build, Some(&id)).await? {
         queue::cancel(&app.store, &id, &user.name).await?;
     }
     let found = jobs::show(&app.store, &id).await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(Job::new(found.job, found.attempts, &app.shells)),
-    ))
-}
-
-/// Lets the containers of a held job go before their time.
-#[utoipa::path(delete, path = "/api/v1/jobs/{job}/hold", params(("job", description = "Its id")),
-    responses((status = 204), (status = 404)))]
-async fn release(State(app): State<App>, _: User, Path(job): Path<String>) -> Result<StatusCode, ApiError> {
-    let id = JobId(job);
-    jobs::show(&app.store, &id).await?;
-    match shell::release(&app, |attempt| attempt.job == id).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(ApiError::NotFound("held job")),
-    }
+    let stack = stacks::of_job(&app.store, &id).await?;
+    Ok((StatusCode::ACCEPTED, Json(Job::new(found.job, found.attempts, stack))))
 }
 
 /// Jobs that wait, in the order in which they will run, each with its reason.

@@ -16,6 +16,7 @@ mod repositories;
 mod secrets;
 mod sessions;
 mod shapes;
+mod stacks;
 mod system;
 mod test_reports;
 pub(crate) mod tokens;
@@ -51,6 +52,7 @@ pub(crate) fn router() -> (Router<App>, Description) {
         .merge(build_logs::router())
         .merge(jobs::router())
         .merge(super::shell::described())
+        .merge(stacks::router())
         .merge(attempts::router())
         .merge(logs::router())
         .merge(artifacts::router())

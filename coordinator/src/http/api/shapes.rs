@@ -10,9 +10,9 @@ use protocol::attempt::{ReasonCode, Verdict};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::Shells;
+use super::stacks::Stack;
 use crate::store::attempts::AttemptState;
-use crate::store::{Micros, attempts, builds, jobs};
+use crate::store::{Micros, attempts, builds, jobs, stacks};
 
 /// One build, as in lists.
 #[derive(Debug, Serialize, ToSchema)]
@@ -128,8 +128,8 @@ pub(crate) struct Job {
     pub cancelling: bool,
     /// Its attempts, oldest first.
     pub attempts: Vec<Attempt>,
-    /// It is over, and its containers stay until then: `drover shell` enters them.
-    pub held_until: Option<Micros>,
+    /// It is over, and its containers stay for a while: `drover shell` enters them.
+    pub stack: Option<Stack>,
     /// Name of the newest attempt's agent.
     pub agent: Option<String>,
     /// When it was made.
@@ -143,8 +143,8 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// From the store, and from what agents hold.
-    pub fn new(job: jobs::Job, attempts: Vec<attempts::Attempt>, shells: &Shells) -> Job {
+    /// From the store.
+    pub fn new(job: jobs::Job, attempts: Vec<attempts::Attempt>, stack: Option<stacks::Stack>) -> Job {
         let (reason, reason_code) = job.reason.map(|reason| (reason.sentence, reason.code)).unzip();
         Job {
             id: job.id.0,
@@ -158,7 +158,7 @@ impl Job {
             reason_code,
             allow_failure: job.allow_failure,
             cancelling: job.cancelling,
-            held_until: attempts.iter().rev().find_map(|attempt| shells.held_until(&attempt.id)),
+            stack: stack.map(Stack::from),
             attempts: attempts.into_iter().map(Attempt::from).collect(),
             agent: job.agent,
             created_at: job.created_at,

@@ -24,7 +24,7 @@ type Done = Result<Response, PageError>;
 /// Stops a build.
 pub(super) async fn cancel_build(State(app): State<App>, user: User, Path(number): Path<i64>) -> Done {
     builds::cancel(&app.store, number, &user.name).await?;
-    shell::release(&app, |attempt| attempt.build == number).await?;
+    shell::release(&app, number, None).await?;
     Ok(go(&app, &routes::build(number), Notice::BuildCancelled(number)))
 }
 
@@ -49,10 +49,12 @@ pub(super) async fn cancel_job(State(app): State<App>, user: User, Path(job): Pa
     Ok(go(&app, &routes::job(&job), Notice::JobCancelled))
 }
 
-/// Lets the containers of a held job go.
+/// Removes what is retained of a job.
 pub(super) async fn release_job(State(app): State<App>, _: User, Path(job): Path<String>) -> Done {
-    shell::release(&app, |attempt| attempt.job.0 == job).await?;
-    Ok(go(&app, &routes::job(&job), Notice::JobReleased))
+    let id = JobId(job);
+    let build = jobs::show(&app.store, &id).await?.job.build;
+    shell::release(&app, build, Some(&id)).await?;
+    Ok(go(&app, &routes::job(id.as_str()), Notice::JobReleased))
 }
 
 /// Runs this job again, one cell of a matrix included, and what was skipped only because of it.

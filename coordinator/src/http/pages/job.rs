@@ -5,8 +5,9 @@ use axum::response::Response;
 use job_specs::model::{ArtifactSpec, JobSpec};
 use job_specs::status::JobStatus;
 use protocol::ids::JobId;
+use protocol::work::StackState;
 use serde::Deserialize;
-use web::views::{AttemptLink, JobActions, JobPage};
+use web::views::{AttemptLink, JobActions, JobPage, Retained};
 
 use super::attempt::{self, Screen};
 use super::frame::Framed;
@@ -15,7 +16,7 @@ use crate::app::App;
 use crate::http::access::Reader;
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
-use crate::store::{artifacts, builds, jobs};
+use crate::store::{artifacts, builds, jobs, stacks};
 
 /// How to show it.
 #[derive(Deserialize)]
@@ -90,11 +91,8 @@ async fn page(
     let of_shown = shown.map(|shown| shown.id.clone());
     let kept = artifacts::of_job(&app.store, &job).await?.into_iter();
     let kept = kept.filter(|artifact| of_shown.as_ref() == Some(&artifact.attempt));
-    let held_until = found
-        .attempts
-        .iter()
-        .rev()
-        .find_map(|attempt| app.shells.held_until(&attempt.id));
+    let stack = stacks::of_job(&app.store, &job).await?;
+    let retained = stack.filter(|stack| user.is_some() && stack.state != StackState::Deleting);
     let page = JobPage {
         artifacts: kept.map(super::artifact::row).collect(),
         not_kept: shown
@@ -109,9 +107,12 @@ async fn page(
         actions: JobActions {
             cancel: user.is_some() && !over,
             rerun: user.is_some() && over,
-            enter: user.is_some() && (held_until.is_some() || found.job.status == JobStatus::Running),
+            enter: user.is_some() && (retained.is_some() || found.job.status == JobStatus::Running),
         },
-        held_until: held_until.filter(|_| user.is_some()),
+        retained: retained.map(|stack| Retained {
+            until: stack.expires_at,
+            silent_agent: (stack.state == StackState::Unreachable).then_some(stack.agent_name),
+        }),
     };
     Ok(framed.draw_part(part, &page, (web::pages::job, web::pages::job_live)))
 }

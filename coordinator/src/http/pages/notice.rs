@@ -54,7 +54,7 @@ pub(super) fn sentence(word: &str) -> Option<String> {
     Some(match kind {
         "cancelled" => format!("Build {number} is being cancelled."),
         "job-cancelled" => "The job is being cancelled.".into(),
-        "job-released" => "The job's containers are let go.".into(),
+        "job-released" => "The job's containers are being removed.".into(),
         "again" => format!("This is build {number}: the same commit again."),
         "triggered" => format!("Build {number} has begun."),
         "redelivered" => "The delivery is being processed again.".into(),

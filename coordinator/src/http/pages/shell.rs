@@ -1,4 +1,4 @@
-//! `/jobs/{job}/shell`: a terminal in a step that runs, a service, or a job that is held.
+//! `/jobs/{job}/shell`: a terminal in a step that runs, a service, or what is retained of a job.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -13,7 +13,7 @@ use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
 use crate::http::shell;
-use crate::store::jobs;
+use crate::store::{jobs, stacks};
 
 /// What is entered.
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ pub(super) async fn page(
     Query(query): Query<ShellQuery>,
 ) -> Result<Response, PageError> {
     let id = JobId(job);
-    let attempt = shell::enterable(&app, &id).await?;
+    shell::enterable(&app, &id).await?;
     let found = jobs::show(&app.store, &id).await?;
     let services: Vec<String> = found.spec.services.iter().map(|service| service.name.clone()).collect();
     if query
@@ -45,7 +45,9 @@ pub(super) async fn page(
         title: found.job.title,
         service: query.service,
         services,
-        held_until: app.shells.held_until(&attempt.id),
+        retained_until: stacks::of_job(&app.store, &found.job.id)
+            .await?
+            .map(|stack| stack.expires_at),
     };
     Ok(framed.draw(&page, web::pages::shell))
 }

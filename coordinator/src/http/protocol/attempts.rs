@@ -1,15 +1,21 @@
 //! What agents tell about an attempt: events, then the end.
 
+use std::time::Duration;
+
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use protocol::lease::{Events, Finish};
+use protocol::ids::StackId;
+use protocol::lease::{Events, Finish, Finished};
 
 use super::hold;
 use crate::app::App;
 use crate::http::access::AgentCaller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, Path};
-use crate::store::{StoreError, attempts, queue};
+use crate::store::queue::Hold;
+use crate::store::stacks::Retain;
+use crate::store::{Micros, StoreError, attempts, queue};
 
 /// Keeps events; telling one twice changes nothing.
 pub(super) async fn events(
@@ -29,7 +35,7 @@ pub(super) async fn finish(
     AgentCaller(agent): AgentCaller,
     Path(attempt): Path<String>,
     Body(told): Body<Finish>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<Json<Finished>, ApiError> {
     let hold = hold(agent, attempt, told.epoch);
     match attempts::check(&app.store, &hold).await {
         Ok(()) => app.logs.seal_all(&hold.attempt).await?,
@@ -38,18 +44,31 @@ pub(super) async fn finish(
         Err(error) => return Err(error.into()),
     }
     let verdict = told.result.verdict;
-    // First, so that whoever sees the end sees this too.
-    if let Some(until) = told.held_until {
-        app.shells.hold(&hold.agent, &hold.attempt, until);
-    }
     let ending = queue::Ending {
         events: told.events,
         result: told.result,
         outputs: told.outputs,
+        retain: retain(&hold, told.retain_secs, told.held_until),
     };
-    queue::finish_with(&app.store, &hold, ending).await?;
+    let stack = queue::finish_with(&app.store, &hold, ending).await?;
     metrics::counter!("drover_attempts_finished_total", "verdict" => format!("{verdict:?}").to_lowercase())
         .increment(1);
     tracing::info!(attempt.id = %hold.attempt, ?verdict, "an attempt ended");
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Json(Finished { stack }))
+}
+
+/// What is to stay. An agent of version 1 says until when, and calls it by its attempt.
+fn retain(hold: &Hold, secs: Option<u64>, until: Option<Micros>) -> Option<Retain> {
+    let of_version_1 = || {
+        let rest = until? - jiff::Timestamp::now().as_microsecond();
+        Some(Retain {
+            time: Duration::from_micros(u64::try_from(rest).ok()?),
+            called: Some(StackId(hold.attempt.0.clone())),
+        })
+    };
+    let retain = secs.map(|secs| Retain {
+        time: Duration::from_secs(secs),
+        called: None,
+    });
+    retain.or_else(of_version_1)
 }

@@ -10,8 +10,9 @@ use axum::Json;
 use axum::extract::State;
 use job_specs::{Facts, builtin_env};
 use protocol::attempt::{AttemptResult, ReasonCode, Verdict};
-use protocol::ids::{AgentId, AttemptId};
-use protocol::lease::{Held, Lease, Poll, PollAnswer, SecretValue, Source};
+use protocol::ids::{AgentId, AttemptId, StackId};
+use protocol::lease::{Lease, LeaseRef, Poll, PollAnswer};
+use protocol::work::{AttemptWork, SecretValue, Source, Work};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{Instant, sleep_until};
@@ -22,7 +23,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::Json as Body;
 use crate::store::agents::{AgentSettings, Draining, Seen};
 use crate::store::queue::{Claim, Claimed, Hold};
-use crate::store::{Change, Store, StoreError, agents, artifacts, queue, secrets};
+use crate::store::{Change, Store, StoreError, agents, artifacts, queue, secrets, stacks};
 
 /// Answers an agent as soon as there is something to say, at the latest when the time of holding is over.
 pub(super) async fn poll(
@@ -33,10 +34,10 @@ pub(super) async fn poll(
     check_version(poll.version)?;
     let mut changes = app.store.changes();
     let mut bell = app.shells.bell();
-    app.shells.holds_of(&agent, &poll.holds);
     let until = Instant::now() + hold_time(&poll);
     let mut caller = Caller {
         told: app.cancels.told(&agent),
+        release: stacks::report(&app.store, &agent, &poll.stacks).await?,
         seen: seen(&poll),
         app: &app,
         agent,
@@ -157,6 +158,8 @@ struct Caller<'a> {
     seen: Seen,
     /// Cancellations that it was told before.
     told: HashSet<AttemptId>,
+    /// Stacks that it named and is to remove.
+    release: Vec<StackId>,
 }
 
 impl Caller<'_> {
@@ -170,7 +173,8 @@ impl Caller<'_> {
     /// Renews what it holds and looks for more.
     async fn ask(&mut self, standing: &AgentSettings) -> Result<PollAnswer, ApiError> {
         let store = &self.app.store;
-        let (resumed, held): (Vec<Held>, Vec<Held>) = self.poll.held.iter().cloned().partition(|held| held.resume);
+        let (resumed, held): (Vec<LeaseRef>, Vec<LeaseRef>) =
+            self.poll.held.iter().cloned().partition(|held| held.resume);
         // From the second time on, what was asked for again is held like the rest.
         self.poll.held.iter_mut().for_each(|held| held.resume = false);
         let mut answer = PollAnswer {
@@ -178,7 +182,8 @@ impl Caller<'_> {
             labels: (standing.labels != self.poll.labels).then(|| standing.labels.clone()),
             ..PollAnswer::default()
         };
-        (answer.shells, answer.release) = self.app.shells.news_for(&self.agent);
+        answer.shells = self.app.shells.calls_for(&self.agent);
+        self.release_stacks(&mut answer).await?;
         for held in resumed {
             self.resume(held, &mut answer).await?;
         }
@@ -200,8 +205,21 @@ impl Caller<'_> {
         Ok(answer)
     }
 
+    /// Says which stacks to remove: of those that the agent named.
+    async fn release_stacks(&mut self, answer: &mut PollAnswer) -> Result<(), ApiError> {
+        answer.release = std::mem::take(&mut self.release);
+        if !self.poll.stacks.is_empty() {
+            let named = |stack: &StackId| self.poll.stacks.iter().any(|report| report.stack == *stack);
+            let deleted = stacks::released(&self.app.store, &self.agent).await?;
+            answer.release.extend(deleted.into_iter().filter(named));
+            answer.release.sort();
+            answer.release.dedup();
+        }
+        Ok(())
+    }
+
     /// Gives an agent that was started again its lease once more, or says that it is gone.
-    async fn resume(&self, held: Held, answer: &mut PollAnswer) -> Result<(), ApiError> {
+    async fn resume(&self, held: LeaseRef, answer: &mut PollAnswer) -> Result<(), ApiError> {
         let hold = Hold {
             agent: self.agent.clone(),
             attempt: held.attempt.clone(),
@@ -239,10 +257,10 @@ impl Caller<'_> {
         spec.needs
             .extend(wanted.into_iter().filter(|need| !claimed.spec.needs.contains(need)));
         tracing::info!(attempt.id = %claimed.attempt, agent.id = %self.agent, build = claimed.build, "a lease is given");
-        Ok(Some(Lease {
+        let epoch = claimed.epoch;
+        let work = Work::Attempt(Box::new(AttemptWork {
             env: builtin_env(&facts(&claimed)),
             attempt: claimed.attempt,
-            epoch: claimed.epoch,
             number: claimed.number,
             build: claimed.build,
             repository: claimed.repository_name,
@@ -255,7 +273,8 @@ impl Caller<'_> {
             spec,
             secrets,
             trusted: claimed.cause.trusted,
-        }))
+        }));
+        Ok(Some(Lease { epoch, work }))
     }
 }
 

@@ -1,10 +1,12 @@
 //! Shells between people and agents: a WebSocket from each, brought together and copied until one of them ends.
 //!
 //! # Layout
-//! [`board`] who waits for whom · `pair` the copying · here the two routes and what may be entered.
+//! `waiting` who waits for whom · `pair` the copying · here the two routes and what may be entered.
 
-mod board;
 mod pair;
+mod waiting;
+
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -12,8 +14,9 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
 use axum::routing::get;
-use protocol::ids::JobId;
+use protocol::ids::{AgentId, JobId};
 use protocol::shell::{ShellCall, ShellWish, ShellWord};
+use protocol::work::{StackSpec, StackState, WorkId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -22,11 +25,14 @@ use super::error::ApiError;
 use super::extract::Path;
 use super::routes::Routes;
 use crate::app::App;
-use crate::store::attempts::{self, Attempt, AttemptState};
-use crate::store::jobs;
+use crate::store::attempts::AttemptState;
+use crate::store::stacks::{self, Stack};
+use crate::store::{StoreError, jobs};
 
-pub(crate) use board::Shells;
+pub(crate) use waiting::Shells;
 
+/// How often the expiry of a stack is renewed while somebody is in it: more often than the shortest time that it may have.
+const RENEW: Duration = Duration::from_secs(10);
 /// No frame of a terminal is longer, bytes.
 const FRAME: usize = 256 * 1024;
 
@@ -47,7 +53,7 @@ fn upgrade(upgrade: Upgrade) -> Result<WebSocketUpgrade, ApiError> {
     Ok(upgrade.max_message_size(FRAME).max_frame_size(FRAME))
 }
 
-/// A terminal in a job that runs or is held: a WebSocket whose first text frame says what to enter
+/// A terminal in a job that runs or of which something is retained: a WebSocket whose first text frame says what to enter
 /// (`{"place": "job" | {"step": …} | {"service": …}, "command": […], "terminal": {"cols", "rows"}}`).
 #[utoipa::path(get, path = "/api/v1/jobs/{job}/shell", params(("job", description = "Its id")),
     responses((status = 101), (status = 409), (status = 410)))]
@@ -59,10 +65,10 @@ async fn open(
     request: Upgrade,
 ) -> Result<Response, ApiError> {
     check_origin(&app, &headers)?;
-    let attempt = enterable(&app, &JobId(job)).await?;
+    let target = enterable(&app, &JobId(job)).await?;
     let request = upgrade(request)?;
     let tasks = app.tasks.clone();
-    Ok(request.on_upgrade(move |person| tasks.track_future(serve(app, user, attempt, person))))
+    Ok(request.on_upgrade(move |person| tasks.track_future(serve(app, user, target, person))))
 }
 
 /// Browsers send cookies along with whatever page asks: only our own may.
@@ -80,57 +86,90 @@ fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-/// The attempt of a job that runs, or is held.
-pub(super) async fn enterable(app: &App, job: &JobId) -> Result<Attempt, ApiError> {
+/// What may be entered, and who has it.
+pub(super) struct ShellTarget {
+    /// The attempt that runs, or the stack that is left of one.
+    work: WorkId,
+    agent: AgentId,
+    agent_name: String,
+}
+
+/// What of a job may be entered: the attempt that runs, or what is retained of one.
+pub(super) async fn enterable(app: &App, job: &JobId) -> Result<ShellTarget, ApiError> {
     let found = jobs::show(&app.store, job).await?;
-    let is_open = |attempt: &Attempt| attempt.state == AttemptState::Active || is_held(app, attempt);
-    let (title, build) = (found.job.title, found.job.build);
-    if let Some(attempt) = found.attempts.into_iter().rev().find(is_open) {
-        return Ok(attempt);
+    let mut attempts = found.attempts.into_iter().rev();
+    if let Some(active) = attempts.find(|attempt| attempt.state == AttemptState::Active) {
+        return Ok(ShellTarget {
+            work: WorkId::Attempt(active.id),
+            agent: active.agent,
+            agent_name: active.agent_name,
+        });
     }
-    Err(if found.job.status.is_final() {
-        ApiError::Gone(format!(
-            "job {title} of build {build} is over, and nothing of it is held; say `hold_on_failure: 30m` in the job \
+    let (title, build) = (found.job.title, found.job.build);
+    match stacks::of_job(&app.store, job).await? {
+        Some(stack) if stack.state == StackState::Running => Ok(of_stack(stack)),
+        Some(stack) if stack.state == StackState::Unreachable => Err(ApiError::Conflict(
+            "unreachable",
+            format!(
+                "agent {} does not answer, and has what job {title} of build {build} left; `drover agent ls` shows when \
+                 it is back",
+                stack.agent_name
+            ),
+        )),
+        _ if found.job.status.is_final() => Err(ApiError::Gone(format!(
+            "job {title} of build {build} is over, and nothing of it is retained; say `hold_on_failure: 30m` in the job \
              and run it again with `drover rerun {build} --failed`"
-        ))
-    } else {
-        ApiError::Conflict(
+        ))),
+        _ => Err(ApiError::Conflict(
             "not_running",
             format!("job {title} of build {build} does not run yet; `drover why {build}` says why"),
-        )
-    })
+        )),
+    }
 }
 
-fn is_held(app: &App, attempt: &Attempt) -> bool {
-    app.shells.held_until(&attempt.id).is_some()
+/// Agents of version 1 know no stacks, and what they retain by its attempt.
+fn of_stack(stack: Stack) -> ShellTarget {
+    let StackSpec::Retained { attempt } = stack.spec;
+    ShellTarget {
+        work: match stack.agent_version {
+            0 | 1 => WorkId::Attempt(attempt),
+            _ => WorkId::Stack(stack.id),
+        },
+        agent: stack.agent,
+        agent_name: stack.agent_name,
+    }
 }
 
-/// Lets every held attempt of which this is true go; whether there was one.
-pub(super) async fn release(app: &App, which: impl Fn(&Attempt) -> bool) -> Result<bool, ApiError> {
+/// Removes what is retained of the jobs of a build, or of one of them; whether there was something.
+pub(super) async fn release(app: &App, build: i64, job: Option<&JobId>) -> Result<bool, ApiError> {
+    let stacks = stacks::of_build(&app.store, build).await?.into_iter();
     let mut released = false;
-    for held in app.shells.held() {
-        let attempt = attempts::show(&app.store, &held).await?;
-        released |= which(&attempt) && app.shells.release(&held);
+    for stack in stacks.filter(|stack| job.is_none_or(|job| stack.job == *job)) {
+        released |= stack.state != StackState::Deleting;
+        match stacks::delete(&app.store, &stack.id).await {
+            Err(StoreError::NotFound(_)) => {}
+            deleted => deleted?,
+        }
     }
     Ok(released)
 }
 
 /// From the person's first word to their last.
-async fn serve(app: App, user: User, attempt: Attempt, mut person: WebSocket) {
+async fn serve(app: App, user: User, target: ShellTarget, mut person: WebSocket) {
     let Some(wish) = first_word(&mut person).await else {
         return;
     };
     let call = ShellCall {
         id: uuid::Uuid::now_v7().simple().to_string(),
-        attempt: attempt.id.clone(),
+        work: target.work.clone(),
         place: wish.place,
         command: wish.command,
         terminal: wish.terminal,
         by: user.name.clone(),
     };
-    tracing::info!(attempt.id = %attempt.id, by = call.by, place = ?call.place, "a shell is asked for");
+    tracing::info!(work = %target.work, by = call.by, place = ?call.place, "a shell is asked for");
     let id = call.id.clone();
-    let coming = app.shells.call(&attempt.agent, call);
+    let coming = app.shells.call(&target.agent, call);
     let mut early = Vec::new();
     let agent = tokio::select! {
         came = tokio::time::timeout(pair::AGENT_COMES, coming) => came.ok().and_then(Result::ok),
@@ -139,14 +178,36 @@ async fn serve(app: App, user: User, attempt: Attempt, mut person: WebSocket) {
     };
     app.shells.give_up(&id);
     match agent {
-        Some(agent) => pair::copy(person, agent, early, must_end(&app, &user)).await,
+        Some(agent) => {
+            let copied = pair::copy(person, agent, early, must_end(&app, &user));
+            tokio::select! {
+                () = copied => {}
+                () = keep_renewing(&app, &target.work) => {}
+            }
+            renew(&app, &target.work).await;
+        }
         None => {
             let message = format!(
                 "agent {} did not answer; `drover agent ls` shows whether it is there",
-                attempt.agent_name
+                target.agent_name
             );
             pair::end(&mut person, &ShellWord::Failed { message }).await;
         }
+    }
+}
+
+/// Renews the expiry of a stack that is in use; never completes.
+async fn keep_renewing(app: &App, work: &WorkId) {
+    loop {
+        renew(app, work).await;
+        tokio::time::sleep(RENEW).await;
+    }
+}
+
+async fn renew(app: &App, work: &WorkId) {
+    let WorkId::Stack(stack) = work else { return };
+    if let Err(error) = stacks::renew(&app.store, stack).await {
+        tracing::debug!(stack.id = %stack, %error, "the expiry of a stack in use cannot be renewed");
     }
 }
 

@@ -154,6 +154,7 @@ async fn an_enrolment_code_lets_one_agent_in() {
     let agent = SimAgent {
         token: first["token"].as_str().unwrap().to_owned(),
         held: Vec::new(),
+        stacks: Vec::new(),
     };
     app.send(app.request(Method::DELETE, "/api/v1/agents/a"))
         .await
@@ -263,7 +264,7 @@ async fn a_public_repository_is_read_by_anybody_and_nothing_else_is() {
         ids.push((
             build["number"].to_string(),
             job,
-            lease.attempt.0,
+            lease.attempt.0.clone(),
             repository.name.clone(),
         ));
     }

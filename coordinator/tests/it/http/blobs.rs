@@ -1,12 +1,11 @@
 //! Caches and artifacts over HTTP: who may write what, who may read what, and what a stranger gets.
 
 use protocol::blobs::{CacheFound, Kept, NeededArtifact};
-use protocol::lease::Lease;
 use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::support::{Answer, PASSING, SimAgent, TestApp, TestRepository, within};
+use super::support::{Answer, Leased, PASSING, SimAgent, TestApp, TestRepository, within};
 
 const TWO_JOBS: &str = "jobs:
   build: {image: busybox, steps: [make]}
@@ -34,7 +33,7 @@ pub(super) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     tar.into_inner().unwrap().finish().unwrap()
 }
 
-pub(super) async fn put(app: &TestApp, agent: &SimAgent, lease: &Lease, path: &str, body: Vec<u8>) -> Answer {
+pub(super) async fn put(app: &TestApp, agent: &SimAgent, lease: &Leased, path: &str, body: Vec<u8>) -> Answer {
     let joint = if path.contains('?') { '&' } else { '?' };
     let path = format!(
         "/agent/v1/attempts/{}/{path}{joint}epoch={}",
@@ -44,13 +43,13 @@ pub(super) async fn put(app: &TestApp, agent: &SimAgent, lease: &Lease, path: &s
         .await
 }
 
-async fn ask(app: &TestApp, agent: &SimAgent, lease: &Lease, path: &str) -> Answer {
+async fn ask(app: &TestApp, agent: &SimAgent, lease: &Leased, path: &str) -> Answer {
     let path = format!("/agent/v1/attempts/{}/{path}?epoch={}", lease.attempt, lease.epoch);
     app.send(app.anonymous(Method::GET, &path).bearer_auth(&agent.token))
         .await
 }
 
-async fn find(app: &TestApp, agent: &SimAgent, lease: &Lease, key: &str, fallback: &[&str]) -> Option<CacheFound> {
+async fn find(app: &TestApp, agent: &SimAgent, lease: &Leased, key: &str, fallback: &[&str]) -> Option<CacheFound> {
     let path = format!("/agent/v1/attempts/{}/caches/find", lease.attempt);
     let wanted = json!({"epoch": lease.epoch, "key": key, "fallback": fallback});
     let answer = app
@@ -171,16 +170,15 @@ async fn only_the_holder_of_the_lease_keeps_things_and_half_an_upload_is_nothing
     let (app, _repository, number) = app_with(PASSING).await;
     let mut agent = SimAgent::enrol(&app).await;
     let lease = agent.take(&app).await;
-    let stale = Lease {
-        epoch: lease.epoch + 1,
-        ..lease.clone()
-    };
+    let mut stale = lease.clone();
+    stale.epoch += 1;
     put(&app, &agent, &stale, "artifacts/a?files=1", archive(&[]))
         .await
         .expect(409);
     let other = SimAgent {
         token: "no".into(),
         held: Vec::new(),
+        stacks: Vec::new(),
     };
     put(&app, &other, &lease, "artifacts/a?files=1", archive(&[]))
         .await

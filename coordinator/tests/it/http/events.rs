@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use protocol::lease::Lease;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::support::{Live, PASSING, SimAgent, SseEvent, TestApp, TestRepository};
+use super::support::{Leased, Live, PASSING, SimAgent, SseEvent, TestApp, TestRepository};
 
-async fn running_job() -> (TestApp, TestRepository, SimAgent, Lease, String) {
+async fn running_job() -> (TestApp, TestRepository, SimAgent, Leased, String) {
     let app = TestApp::start().await;
     let mut repository = TestRepository::new("app");
     app.add(&mut repository).await;
@@ -103,7 +102,7 @@ async fn a_new_attempt_is_followed_from_its_beginning() {
     live.next_named("lines").await;
     use protocol::attempt::{AttemptResult, ReasonCode, Verdict};
     let broke = AttemptResult::because(Verdict::Errored, ReasonCode::Infrastructure, "the engine went away");
-    agent.finish(&app, &lease, broke).await.expect(204);
+    agent.finish(&app, &lease, broke).await.expect(200);
     let second = agent.take(&app).await;
     assert_eq!((second.number, second.build), (2, lease.build));
     agent.log(&app, &second, ("step-0", 0), &["second attempt"]).await;

@@ -1,13 +1,12 @@
 //! Logs as readers get them: pages of lines, search, text, and the whole of a build.
 
 use protocol::attempt::EventKind;
-use protocol::lease::Lease;
 use protocol::record::{self, Record, Source};
 use serde_json::{Value, json};
 
-use super::support::{PASSING, SimAgent, TestApp, TestRepository, within};
+use super::support::{Leased, PASSING, SimAgent, TestApp, TestRepository, within};
 
-async fn running_job() -> (TestApp, TestRepository, SimAgent, Lease) {
+async fn running_job() -> (TestApp, TestRepository, SimAgent, Leased) {
     let app = TestApp::start().await;
     let mut repository = TestRepository::new("app");
     app.add(&mut repository).await;

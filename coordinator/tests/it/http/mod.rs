@@ -20,5 +20,6 @@ mod restart;
 mod sessions;
 mod shared;
 mod signatures;
+mod stacks;
 mod test_reports;
 mod trust;

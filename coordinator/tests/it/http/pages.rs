@@ -105,7 +105,7 @@ async fn pages_of_a_failed_service(names_it: bool) -> (String, String) {
     if names_it {
         result.reason.as_mut().unwrap().service = Some("db".into());
     }
-    agent.finish(&app, &lease, result).await.expect(204);
+    agent.finish(&app, &lease, result).await.expect(200);
     let job = build["jobs"][0]["id"].as_str().unwrap();
     let page = async |path: String| app.get(&path).await.expect(200).text;
     (

@@ -1,10 +1,9 @@
 //! What tests said, from the agent's call to pages and API.
 
-use protocol::lease::Lease;
 use protocol::reports::{TestCase, TestStatus, TestUpload};
 use reqwest::Method;
 
-use super::support::{Answer, SimAgent, TestApp, TestRepository};
+use super::support::{Answer, Leased, SimAgent, TestApp, TestRepository};
 
 const MATRIX: &str = r#"
 jobs:
@@ -15,7 +14,7 @@ jobs:
 "#;
 
 impl SimAgent {
-    async fn tests(&self, app: &TestApp, lease: &Lease, told: &[(&str, TestStatus)]) -> Answer {
+    async fn tests(&self, app: &TestApp, lease: &Leased, told: &[(&str, TestStatus)]) -> Answer {
         let case = |(name, status): &(&str, TestStatus)| TestCase {
             suite: "store::<it>".into(),
             name: (*name).into(),

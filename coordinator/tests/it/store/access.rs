@@ -7,7 +7,7 @@ use coordinator::store::repositories::{self, Forge, NewRepository, Visibility};
 use coordinator::store::{Change, Store, StoreConfig, StoreError, access, agents, builds, queue, secrets, testing};
 use protocol::attempt::Verdict;
 use protocol::ids::RepositoryId;
-use protocol::lease::SecretValue;
+use protocol::work::SecretValue;
 
 use super::world::{World, held, hold, job};
 

@@ -170,6 +170,7 @@ pub async fn deferred_jobs_become_their_cells(world: World) {
         events: vec![],
         result: AttemptResult::passed(),
         outputs: outputs(&[("cells", "[1,2,3]")]),
+        retain: None,
     };
     queue::finish_with(&world.store, &hold(&agent, &plan), ending)
         .await
@@ -256,6 +257,7 @@ pub async fn outputs_that_cannot_be_kept_fail_the_job(world: World) {
         events: vec![],
         result: AttemptResult::passed(),
         outputs: outputs(&[("a-b", "1")]),
+        retain: None,
     };
     queue::finish_with(&world.store, &hold(&agent, &plan), ending)
         .await

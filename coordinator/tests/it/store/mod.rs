@@ -17,6 +17,7 @@ mod schedules;
 mod schema;
 mod shared;
 mod small_queue;
+mod stacks;
 mod world;
 
 /// Runs every story on both databases.
@@ -68,6 +69,8 @@ on_both! {
     reports: a_part_is_kept_once, new_fixed_and_flaky_are_found, a_grid_over_the_cells, fifty_thousand_tests_of_one_attempt,
         old_reports_go;
     schedules: a_schedule_keeps_its_time, a_time_makes_one_build;
+    stacks: a_stack_waits_for_its_agent_and_is_never_anywhere_else, use_renews_a_stack_and_time_ends_it,
+        a_silent_agents_stack_can_be_deleted, stacks_are_as_simple_as_their_model;
     schema: rows_of_the_old_schema_mean_the_same, a_schema_recorded_by_place_is_taken_over;
 }
 

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use job_specs::model::{AxisValue, JobSpec};
 use protocol::attempt::{AttemptEvent, AttemptResult, EventKind, ReasonCode, Verdict};
 use protocol::ids::{AgentId, RepositoryId};
-use protocol::lease::Held;
+use protocol::lease::LeaseRef;
 use sqlx::Connection;
 
 use crate::postgres;
@@ -150,8 +150,8 @@ pub fn hold(agent: &AgentId, claimed: &Claimed) -> Hold {
     }
 }
 
-pub fn held(claimed: &Claimed) -> Held {
-    Held {
+pub fn held(claimed: &Claimed) -> LeaseRef {
+    LeaseRef {
         attempt: claimed.attempt.clone(),
         epoch: claimed.epoch,
         resume: false,

@@ -47,6 +47,6 @@ pub fn shell() -> ShellPage {
         title: "test (postgres=17, kafka=3.9.0)".into(),
         service: Some("kafka".into()),
         services: vec!["db".into(), "kafka".into(), "schema-registry".into()],
-        held_until: Some(NOW + 600 * S),
+        retained_until: Some(NOW + 600 * S),
     }
 }

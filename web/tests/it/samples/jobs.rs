@@ -254,7 +254,7 @@ pub fn job_page() -> JobPage {
             rerun: true,
             enter: false,
         },
-        held_until: None,
+        retained: None,
     }
 }
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use protocol::attempt::{AttemptEvent, AttemptResult, EventKind, ReasonCode, StepOutcome, StepStatus, Verdict};
-use protocol::lease::{Enrolled, Events, Finish, Held, Lease, Poll, PollAnswer};
+use protocol::ids::StackId;
+use protocol::lease::{Enrolled, Events, Finish, Finished, Lease, LeaseRef, Poll, PollAnswer};
 use protocol::record::{Record, Source};
+use protocol::work::{AttemptWork, StackReport, Work};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -13,7 +15,35 @@ use super::{Answer, TestApp};
 /// An agent with as many slots as it likes.
 pub struct SimAgent {
     pub token: String,
-    pub held: Vec<Held>,
+    pub held: Vec<LeaseRef>,
+    pub stacks: Vec<StackReport>,
+}
+
+/// The lease of an attempt.
+#[derive(Clone)]
+pub struct Leased {
+    pub epoch: i64,
+    pub work: AttemptWork,
+}
+
+impl From<Lease> for Leased {
+    fn from(lease: Lease) -> Leased {
+        match lease.work {
+            Work::Attempt(work) => Leased {
+                epoch: lease.epoch,
+                work: *work,
+            },
+            Work::Stack(stack) => panic!("not an attempt: {stack:?}"),
+        }
+    }
+}
+
+impl std::ops::Deref for Leased {
+    type Target = AttemptWork;
+
+    fn deref(&self) -> &AttemptWork {
+        &self.work
+    }
 }
 
 impl SimAgent {
@@ -37,6 +67,7 @@ impl SimAgent {
         SimAgent {
             token: enrolled.token,
             held: Vec::new(),
+            stacks: Vec::new(),
         }
     }
 
@@ -50,7 +81,7 @@ impl SimAgent {
             held: self.held.clone(),
             software: "test".into(),
             hold_secs: None,
-            holds: Vec::new(),
+            stacks: self.stacks.clone(),
         }
     }
 
@@ -68,10 +99,10 @@ impl SimAgent {
     }
 
     /// Polls until it has a lease, and holds it.
-    pub async fn take(&mut self, app: &TestApp) -> Lease {
+    pub async fn take(&mut self, app: &TestApp) -> Leased {
         let mut answer = self.poll(app, 1).await;
-        let lease = answer.leases.pop().expect("a lease");
-        self.held.push(Held {
+        let lease = Leased::from(answer.leases.pop().expect("a lease"));
+        self.held.push(LeaseRef {
             attempt: lease.attempt.clone(),
             epoch: lease.epoch,
             resume: false,
@@ -79,7 +110,7 @@ impl SimAgent {
         lease
     }
 
-    pub async fn tell(&self, app: &TestApp, lease: &Lease, events: Vec<(u64, EventKind)>) -> Answer {
+    pub async fn tell(&self, app: &TestApp, lease: &Leased, events: Vec<(u64, EventKind)>) -> Answer {
         let events = events.into_iter().map(|(seq, kind)| AttemptEvent {
             seq,
             at: 1_000_000 + seq as i64,
@@ -94,12 +125,12 @@ impl SimAgent {
             .await
     }
 
-    pub async fn started(&self, app: &TestApp, lease: &Lease) {
+    pub async fn started(&self, app: &TestApp, lease: &Leased) {
         self.tell(app, lease, vec![(0, EventKind::Started)]).await.expect(204);
     }
 
     /// Uploads a log as it is on the wire.
-    pub async fn upload(&self, app: &TestApp, lease: &Lease, (stream, query): (&str, &str), raw: &[u8]) -> Answer {
+    pub async fn upload(&self, app: &TestApp, lease: &Leased, (stream, query): (&str, &str), raw: &[u8]) -> Answer {
         let path = format!(
             "/agent/v1/attempts/{}/logs/{stream}?epoch={}&{query}",
             lease.attempt, lease.epoch
@@ -110,7 +141,7 @@ impl SimAgent {
     }
 
     /// Adds lines at the end of a log that has `offset` bytes; gives the new end.
-    pub async fn log(&self, app: &TestApp, lease: &Lease, (stream, offset): (&str, u64), lines: &[&str]) -> u64 {
+    pub async fn log(&self, app: &TestApp, lease: &Leased, (stream, offset): (&str, u64), lines: &[&str]) -> u64 {
         let raw = records(offset as i64, lines);
         let answer = self
             .upload(app, lease, (stream, &format!("offset={offset}")), &raw)
@@ -119,14 +150,14 @@ impl SimAgent {
         answer.json()["next_offset"].as_u64().unwrap()
     }
 
-    pub async fn finish(&mut self, app: &TestApp, lease: &Lease, result: AttemptResult) -> Answer {
+    pub async fn finish(&mut self, app: &TestApp, lease: &Leased, result: AttemptResult) -> Answer {
         self.finish_with(app, lease, result, &[]).await
     }
 
     pub async fn finish_with(
         &mut self,
         app: &TestApp,
-        lease: &Lease,
+        lease: &Leased,
         result: AttemptResult,
         outputs: &[(&str, &str)],
     ) -> Answer {
@@ -135,20 +166,53 @@ impl SimAgent {
             events: Vec::new(),
             result,
             outputs: outputs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect(),
+            retain_secs: None,
             held_until: None,
         };
+        self.tell_end(app, lease, &body).await
+    }
+
+    pub async fn pass(&mut self, app: &TestApp, lease: &Leased) {
+        self.finish(app, lease, AttemptResult::passed()).await.expect(200);
+    }
+
+    /// Ends an attempt as one that failed and whose containers are to stay; the stack that they are.
+    pub async fn fail_and_retain(&mut self, app: &TestApp, lease: &Leased, secs: u64) -> StackId {
+        let body = Finish {
+            epoch: lease.epoch,
+            events: Vec::new(),
+            result: AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, "step `test` exited with 1"),
+            outputs: BTreeMap::new(),
+            retain_secs: Some(secs),
+            held_until: None,
+        };
+        let answer = self.tell_end(app, lease, &body).await.expect(200);
+        let finished: Finished = serde_json::from_str(&answer.text).unwrap();
+        let lease = finished.stack.expect("a stack");
+        let Work::Stack(work) = lease.work else {
+            panic!("not a stack");
+        };
+        self.stacks.push(StackReport {
+            stack: work.stack.clone(),
+            epoch: lease.epoch,
+        });
+        work.stack
+    }
+
+    async fn tell_end(&mut self, app: &TestApp, lease: &Leased, body: &Finish) -> Answer {
+        self.finish_as(app, lease, serde_json::to_value(body).unwrap()).await
+    }
+
+    /// Ends an attempt in these words.
+    pub async fn finish_as(&mut self, app: &TestApp, lease: &Leased, body: Value) -> Answer {
         self.held.retain(|held| held.attempt != lease.attempt);
         let path = format!("/agent/v1/attempts/{}/finish", lease.attempt);
         app.send(app.anonymous(Method::POST, &path).bearer_auth(&self.token).json(&body))
             .await
     }
 
-    pub async fn pass(&mut self, app: &TestApp, lease: &Lease) {
-        self.finish(app, lease, AttemptResult::passed()).await.expect(204);
-    }
-
     /// Ends an attempt as a step that exited with 1 does.
-    pub async fn fail(&mut self, app: &TestApp, lease: &Lease) {
+    pub async fn fail(&mut self, app: &TestApp, lease: &Leased) {
         let outcome = StepOutcome {
             status: StepStatus::Failed,
             exit_code: Some(1),
@@ -166,7 +230,7 @@ impl SimAgent {
         ];
         self.tell(app, lease, events).await.expect(204);
         let result = AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, "step `test` exited with 1");
-        self.finish(app, lease, result).await.expect(204);
+        self.finish(app, lease, result).await.expect(200);
     }
 }
 

@@ -5,7 +5,7 @@ mod app;
 mod repository;
 mod sse;
 
-pub use agent::{SimAgent, records};
+pub use agent::{Leased, SimAgent, records};
 pub use app::{Answer, TestApp, form, within};
 pub use repository::{PASSING, TestRepository};
 pub use sse::{Live, SseEvent};

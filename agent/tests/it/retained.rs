@@ -1,19 +1,43 @@
 //! What stays after a failure, and people who look around in it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent::attempt::folder::AttemptFolder;
+use agent::attempt::retain::{Decision, RetainedStack};
 use agent::attempt::{self, AttemptInput, Outlet, Over};
 use agent::logs::mask::Masker;
 use agent::shell::session::Typed;
 use agent::shell::{Session, SessionEnd, target};
 use job_specs::model::{JobSpec, StepSpec};
-use protocol::attempt::{EventKind, Verdict};
+use protocol::attempt::Verdict;
+use protocol::ids::{AttemptId, StackId};
+use protocol::lease::Lease;
 use protocol::shell::{ShellPlace, ShellSize};
+use protocol::work::{StackSpec, StackWork, Work};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::stage::{Stage, env, job, secrets, service, step};
+
+/// The lease of the stack that an attempt's leftovers are.
+pub fn stack_of(attempt: &AttemptId) -> Lease {
+    Lease {
+        epoch: 1,
+        work: Work::Stack(StackWork {
+            stack: stack_id(attempt),
+            spec: StackSpec::Retained {
+                attempt: attempt.clone(),
+            },
+            expires_at: 0,
+        }),
+    }
+}
+
+/// What that stack is called.
+pub fn stack_id(attempt: &AttemptId) -> StackId {
+    StackId(format!("stack-{attempt}"))
+}
 
 /// A job that fails beside a server.
 fn failing(secs: u64) -> JobSpec {
@@ -36,24 +60,28 @@ fn input(stage: &Stage, secs: u64) -> AttemptInput {
 }
 
 async fn run(stage: &Stage, input: &AttemptInput) -> Over {
-    let (events, mut told) = mpsc::unbounded_channel();
+    let (events, _told) = mpsc::unbounded_channel();
     let (streams, _news) = mpsc::unbounded_channel();
     let outlet = Outlet { events, streams };
     let over = attempt::run(&stage.context, input.clone(), outlet, CancellationToken::new()).await;
     assert_eq!(over.result.verdict, Verdict::Failed);
-    let events: Vec<EventKind> = std::iter::from_fn(|| told.try_recv().ok())
-        .map(|event| event.kind)
-        .collect();
-    let until = over.held_until.unwrap();
-    assert!(events.contains(&EventKind::Held { until }));
     over
 }
 
-/// Waits until the job is held and its container is there.
+/// Decides that what is left stays for so many seconds at most.
+fn retain(over: &mut Over, secs: u64) -> StackId {
+    let retain = over.retain.take().unwrap();
+    let stack = StackId("stack-1".into());
+    let retained = RetainedStack::new(stack.clone(), 1, Duration::from_secs(secs), "app");
+    retain.decide(Decision::Retain(retained));
+    stack
+}
+
+/// Waits until the job is retained and its container is there.
 async fn entered(stage: &Stage, input: &AttemptInput, place: &ShellPlace) -> target::ShellTarget {
     loop {
         match target::find(&stage.context, input, place).await {
-            Ok(target) if stage.context.holds.enter(&input.attempt).is_some() => return target,
+            Ok(target) if !stage.context.retained.list().is_empty() => return target,
             _ => tokio::task::yield_now().await,
         }
     }
@@ -89,7 +117,8 @@ async fn says(
 async fn a_failed_job_stays_for_people_to_look_around_in() {
     let stage = Stage::new(1).await;
     let input = input(&stage, 600);
-    let over = run(&stage, &input).await;
+    let mut over = run(&stage, &input).await;
+    let stack = retain(&mut over, 600);
 
     let held = entered(&stage, &input, &ShellPlace::Job).await;
     assert_eq!(held.place, "step 2 (echo state > left-behind)");
@@ -129,13 +158,13 @@ async fn a_failed_job_stays_for_people_to_look_around_in() {
     // The slot is free meanwhile.
     let story = stage.run(job(vec![step("echo beside it")])).await;
     assert_eq!(story.told(), "Passed");
-    assert_eq!(stage.context.holds.list().len(), 1);
-    let visit = stage.context.holds.enter(&input.attempt).unwrap();
-    stage.context.holds.release(&input.attempt);
+    let there = stage.context.retained.list();
+    assert_eq!(there[0].stack, stack);
+    assert_eq!(stage.context.retained.attempt_of(&stack), Some(input.attempt.clone()));
+    stage.context.retained.release(&stack);
     over.removal.await.unwrap();
-    drop(visit);
     let folder = AttemptFolder::of(&stage.context.attempts, &input.attempt);
-    assert_eq!(folder.held(), None, "who leaves late does not hold it again");
+    assert_eq!((folder.stack(), stage.context.retained.list().len()), (None, 0));
     stage.close().await;
 }
 
@@ -143,7 +172,8 @@ async fn a_failed_job_stays_for_people_to_look_around_in() {
 async fn nothing_of_a_shell_outlives_who_opened_it() {
     let stage = Stage::new(1).await;
     let input = input(&stage, 600);
-    let over = run(&stage, &input).await;
+    let mut over = run(&stage, &input).await;
+    let stack = retain(&mut over, 600);
     let held = entered(&stage, &input, &ShellPlace::Job).await;
     let masker = Arc::new(Masker::default());
     let (typed, hears) = mpsc::channel(4);
@@ -171,17 +201,22 @@ async fn nothing_of_a_shell_outlives_who_opened_it() {
         (said, _) = says(&stage, &held, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '", None).await;
     }
     assert!(!said.contains("54321"), "{said}");
-    stage.context.holds.release(&input.attempt);
+    stage.context.retained.release(&stack);
     over.removal.await.unwrap();
     stage.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hold_ends_when_nobody_uses_it() {
+async fn what_nobody_wants_to_stay_goes_and_so_does_what_nobody_ends() {
     let stage = Stage::new(1).await;
-    let input = input(&stage, 1);
-    let over = run(&stage, &input).await;
+    let first = input(&stage, 600);
+    let mut over = run(&stage, &first).await;
+    over.retain.take().unwrap().decide(Decision::Remove);
     over.removal.await.unwrap();
-    assert_eq!(stage.context.holds.list(), []);
+    let second = input(&stage, 600);
+    let mut over = run(&stage, &second).await;
+    retain(&mut over, 1);
+    over.removal.await.unwrap();
+    assert_eq!(stage.context.retained.list(), []);
     stage.close().await;
 }
