@@ -72,9 +72,24 @@ pub struct Poll {
     /// [`crate::POLL_SECS`].
     #[serde(default)]
     pub hold_secs: Option<u64>,
+    /// What it has beside slots. `None`: an agent that does not say, to which slots alone count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
     /// The stacks that it has; naming one renews its lease.
     #[serde(default, alias = "holds")]
     pub stacks: Vec<StackReport>,
+}
+
+/// What an agent has beside its slots, bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resources {
+    /// Memory for jobs, in all.
+    pub memory_bytes: u64,
+    /// Of it what nothing asked for that it works on or retains.
+    pub free_memory_bytes: u64,
+    /// Free on the disk of its data.
+    #[serde(default)]
+    pub free_disk_bytes: Option<u64>,
 }
 
 /// Names the lease of an attempt: the epoch under which an agent holds it.

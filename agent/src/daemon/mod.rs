@@ -118,7 +118,7 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
         news,
     };
     let once = if config.once { Once::Yes } else { Once::No };
-    let work_table = WorkTable::new(config.slots, once, left.attempts);
+    let work_table = WorkTable::new((config.slots, memory(&config)), once, left.attempts);
     let ended = PollLoop::new(config, agent, work_table, (kept, left.stacks))
         .run(hears, &stop)
         .await;
@@ -129,6 +129,11 @@ pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
     tasks.close();
     tasks.wait().await;
     ended
+}
+
+/// Memory for jobs: what one container may have at most, bytes.
+fn memory(config: &AgentConfig) -> Option<u64> {
+    config.policy.most.memory_bytes
 }
 
 /// The machine's owner's, and what everybody on the internet reaches: the coordinator's public address.

@@ -7,17 +7,19 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use protocol::ids::AttemptId;
-use protocol::lease::{LeaseRef, Poll, PollAnswer};
+use protocol::lease::{LeaseRef, Poll, PollAnswer, Resources};
 use protocol::work::{AttemptWork, Work};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::records::LeftStack;
 use super::shells;
 use super::work::{self, AgentContext, WorkNews, WorkStage};
 use super::work_table::{Question, WorkTable};
-use super::{AgentConfig, Stop};
+use super::{AgentConfig, Stop, memory};
 use crate::coordinator::Backoff;
 use crate::coordinator::CallError;
+use crate::disk;
 use crate::engine::Kept;
 
 /// A poll that is answered with nothing sooner than this was not held; the next one waits.
@@ -36,6 +38,8 @@ pub struct PollLoop {
     agent: AgentContext,
     work_table: WorkTable,
     kept: BTreeMap<String, Kept>,
+    /// For jobs in all, bytes.
+    memory: Option<u64>,
     out: FuturesUnordered<BoxFuture<'static, Answered>>,
     backoff: Backoff,
     /// No poll goes out before.
@@ -52,9 +56,10 @@ impl PollLoop {
         config: AgentConfig,
         agent: AgentContext,
         work_table: WorkTable,
-        (kept, stacks): (BTreeMap<String, Kept>, Vec<AttemptId>),
+        (kept, stacks): (BTreeMap<String, Kept>, Vec<LeftStack>),
     ) -> PollLoop {
         let mut polls = PollLoop {
+            memory: memory(&config),
             config,
             agent,
             work_table,
@@ -65,8 +70,8 @@ impl PollLoop {
             is_away: false,
             other_labels: None,
         };
-        for attempt in stacks {
-            polls.work_table.take_over(&attempt);
+        for LeftStack { attempt, memory } in stacks {
+            polls.work_table.take_over(&attempt, memory);
             polls.abandon(attempt);
         }
         polls
@@ -119,6 +124,11 @@ impl PollLoop {
 
     fn ask(&mut self, question: Question) {
         let stacks = self.agent.context.retained.list();
+        let resources = question.free_memory.map(|free_memory_bytes| Resources {
+            memory_bytes: self.memory.unwrap_or(free_memory_bytes),
+            free_memory_bytes,
+            free_disk_bytes: disk::free(&self.config.data),
+        });
         let hold_secs = if question.held.is_empty() && stacks.is_empty() {
             protocol::POLL_SECS
         } else {
@@ -133,6 +143,7 @@ impl PollLoop {
             held: question.held,
             software: env!("CARGO_PKG_VERSION").to_owned(),
             hold_secs: Some(hold_secs),
+            resources,
             stacks,
         };
         let (coordinator, ticket) = (self.agent.coordinator.clone(), question.ticket);
@@ -232,7 +243,7 @@ impl PollLoop {
             epoch,
             resume: false,
         };
-        if let Some(signals) = self.work_table.take(held) {
+        if let Some(signals) = self.work_table.take(held, work.spec.asked_memory()) {
             tracing::info!(attempt.id = %work.attempt, job = work.spec.title(), "leased");
             let tasks = &self.agent.context.tasks;
             tasks.spawn(work::run(self.agent.clone(), epoch, work, signals));

@@ -44,14 +44,23 @@ pub struct Left {
     /// Attempts whose leases it asks for again.
     pub attempts: Vec<LeaseRef>,
     /// Attempts that are over, and whose leftovers are stacks.
-    pub stacks: Vec<AttemptId>,
+    pub stacks: Vec<LeftStack>,
+}
+
+/// An attempt that is over, and what it left is a stack.
+#[derive(Debug)]
+pub struct LeftStack {
+    /// Which.
+    pub attempt: AttemptId,
+    /// Memory that its job asks for, bytes.
+    pub memory: u64,
 }
 
 impl Left {
     /// Every attempt of which something is left.
     pub fn owners(&self) -> impl Iterator<Item = &AttemptId> {
         let attempts = self.attempts.iter().map(|held| &held.attempt);
-        attempts.chain(&self.stacks)
+        attempts.chain(self.stacks.iter().map(|stack| &stack.attempt))
     }
 }
 
@@ -62,7 +71,10 @@ pub fn find(attempts: &Path) -> io::Result<Left> {
         let path = entry?.path();
         let folder = AttemptFolder::at(path.clone());
         match read(&folder) {
-            Some((_, work)) if folder.stack().is_some() => left.stacks.push(work.attempt),
+            Some((_, work)) if folder.stack().is_some() => left.stacks.push(LeftStack {
+                memory: work.spec.asked_memory(),
+                attempt: work.attempt,
+            }),
             Some((epoch, work)) => left.attempts.push(LeaseRef {
                 attempt: work.attempt,
                 epoch,

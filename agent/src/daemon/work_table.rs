@@ -13,6 +13,8 @@ use super::work::{Signals, WorkStage};
 #[derive(Debug, Default)]
 pub struct WorkTable {
     slots: u32,
+    /// For jobs in all, bytes; `None`: nobody can say.
+    memory: Option<u64>,
     /// Take so many more jobs, then none. `None`: no limit.
     budget: Option<u32>,
     draining: bool,
@@ -25,6 +27,8 @@ pub struct WorkTable {
 #[derive(Debug)]
 struct Piece {
     epoch: i64,
+    /// That it asks for, bytes; it is taken until nothing of it is left.
+    memory: u64,
     stage: Option<WorkStage>,
     signals: Signals,
 }
@@ -34,6 +38,7 @@ struct Piece {
 struct Out {
     ticket: u64,
     asks_for: u32,
+    free_memory: Option<u64>,
 }
 
 /// A poll to be sent.
@@ -43,15 +48,18 @@ pub struct Question {
     pub ticket: u64,
     /// Slots to offer.
     pub free_slots: u32,
+    /// Memory to offer, bytes.
+    pub free_memory: Option<u64>,
     /// What to renew.
     pub held: Vec<LeaseRef>,
 }
 
 impl WorkTable {
-    /// With so many slots, and what the agent left before its restart.
-    pub fn new(slots: u32, once: Once, left: Vec<LeaseRef>) -> WorkTable {
+    /// With so many slots and so much memory, and what the agent left before its restart.
+    pub fn new((slots, memory): (u32, Option<u64>), once: Once, left: Vec<LeaseRef>) -> WorkTable {
         WorkTable {
             slots,
+            memory,
             budget: match once {
                 Once::Yes => Some(1),
                 Once::No => None,
@@ -79,10 +87,10 @@ impl WorkTable {
 
     /// The poll that is to go out now, if one is.
     pub fn ask(&mut self) -> Option<Question> {
-        let free_slots = self.free_slots();
+        let (free_slots, free_memory) = (self.free_slots(), self.free_memory());
         let is_out = match self.out.last() {
             None => false,
-            Some(last) => last.asks_for > 0 || free_slots == 0,
+            Some(last) => free_slots == 0 || (last.asks_for > 0 && last.free_memory >= free_memory),
         };
         if is_out {
             return None;
@@ -92,10 +100,12 @@ impl WorkTable {
         self.out.push(Out {
             ticket,
             asks_for: free_slots,
+            free_memory,
         });
         Some(Question {
             ticket,
             free_slots,
+            free_memory,
             held: self.held(),
         })
     }
@@ -105,8 +115,8 @@ impl WorkTable {
         self.out.retain(|out| out.ticket != ticket);
     }
 
-    /// Takes a lease in hand. `None`: it is there already.
-    pub fn take(&mut self, held: LeaseRef) -> Option<Signals> {
+    /// Takes a lease in hand that asks for so much memory. `None`: it is there already.
+    pub fn take(&mut self, held: LeaseRef, memory: u64) -> Option<Signals> {
         let resumed = self.left.remove(&held.attempt).is_some();
         if let Some(piece) = self.work.get(&held.attempt) {
             if piece.epoch != held.epoch {
@@ -120,6 +130,7 @@ impl WorkTable {
         let signals = Signals::default();
         let piece = Piece {
             epoch: held.epoch,
+            memory,
             stage: None,
             signals: signals.clone(),
         };
@@ -141,15 +152,16 @@ impl WorkTable {
         }
         let was_left = self.left.remove(attempt).is_some();
         if was_left {
-            self.take_over(attempt);
+            self.take_over(attempt, 0);
         }
         was_left
     }
 
-    /// What is left of an attempt that is over, from before a restart: it needs no slot.
-    pub fn take_over(&mut self, attempt: &AttemptId) {
+    /// What is left of an attempt that is over, from before a restart: it needs no slot, but its memory.
+    pub fn take_over(&mut self, attempt: &AttemptId, memory: u64) {
         let piece = Piece {
             epoch: 0,
+            memory,
             stage: Some(WorkStage::Told),
             signals: Signals::default(),
         };
@@ -172,6 +184,11 @@ impl WorkTable {
         let running = self.work.values().filter(|piece| piece.stage.is_none()).count() + self.left.len();
         let free = self.slots.saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
         self.budget.map_or(free, |budget| free.min(budget))
+    }
+
+    fn free_memory(&self) -> Option<u64> {
+        let asked = self.work.values().map(|piece| piece.memory);
+        Some(self.memory?.saturating_sub(asked.fold(0, u64::saturating_add)))
     }
 
     fn held(&self) -> Vec<LeaseRef> {
@@ -211,13 +228,13 @@ mod tests {
 
     #[test]
     fn a_slot_that_is_free_again_is_offered_at_once() {
-        let mut work_table = WorkTable::new(1, Once::No, Vec::new());
+        let mut work_table = WorkTable::new((1, None), Once::No, Vec::new());
         let first = work_table.ask().expect("nothing is out");
         assert_eq!((first.free_slots, first.held.len()), (1, 0));
         assert_eq!(work_table.ask(), None, "one is out");
 
         work_table.answered(first.ticket);
-        work_table.take(held("a", 1)).expect("new");
+        work_table.take(held("a", 1), 0).expect("new");
         let busy = work_table.ask().expect("a poll is always out");
         assert_eq!((busy.free_slots, busy.held.as_slice()), (0, [held("a", 1)].as_slice()));
         assert_eq!(work_table.ask(), None);
@@ -236,11 +253,11 @@ mod tests {
     }
 
     #[test]
-    fn a_drained_desk_is_done_when_its_work_is_gone() {
-        let mut work_table = WorkTable::new(2, Once::No, Vec::new());
-        work_table.take(held("a", 1)).expect("new");
+    fn a_drained_table_is_done_when_its_work_is_gone() {
+        let mut work_table = WorkTable::new((2, None), Once::No, Vec::new());
+        work_table.take(held("a", 1), 0).expect("new");
         assert!(
-            work_table.take(held("a", 1)).is_none(),
+            work_table.take(held("a", 1), 0).is_none(),
             "a lease that comes twice is one"
         );
         work_table.drain();
@@ -263,17 +280,34 @@ mod tests {
             resume: true,
             ..held("a", 7)
         };
-        let mut work_table = WorkTable::new(1, Once::Yes, vec![left.clone(), held("b", 1)]);
+        let mut work_table = WorkTable::new((1, None), Once::Yes, vec![left.clone(), held("b", 1)]);
         let question = work_table.ask().expect("at the start");
         assert_eq!((question.free_slots, question.held), (0, vec![left, held("b", 1)]));
-        assert!(work_table.take(held("a", 7)).is_some());
+        assert!(work_table.take(held("a", 7), 0).is_some());
         assert!(work_table.lose(&AttemptId("b".into())), "to be abandoned");
         assert!(!work_table.lose(&AttemptId("b".into())), "once");
         work_table.note(&AttemptId("a".into()), WorkStage::Gone);
         work_table.note(&AttemptId("b".into()), WorkStage::Gone);
         assert!(!work_table.is_done(), "what was left is not the one job of `--once`");
-        work_table.take(held("c", 1)).expect("that is");
+        work_table.take(held("c", 1), 0).expect("that is");
         work_table.note(&AttemptId("c".into()), WorkStage::Gone);
         assert!(work_table.is_done());
+    }
+
+    #[test]
+    fn memory_that_is_free_again_is_offered_at_once() {
+        let mut work_table = WorkTable::new((3, Some(8)), Once::No, Vec::new());
+        work_table.take(held("a", 1), 6).expect("new");
+        work_table.take_over(&AttemptId("retained".into()), 1);
+        let first = work_table.ask().expect("nothing is out");
+        assert_eq!((first.free_slots, first.free_memory), (2, Some(1)));
+        assert_eq!(work_table.ask(), None);
+        work_table.note(&AttemptId("retained".into()), WorkStage::Gone);
+        assert_eq!(work_table.ask().expect("beside the other").free_memory, Some(2));
+        work_table.note(&AttemptId("a".into()), WorkStage::Over);
+        let slots = work_table.ask();
+        assert_eq!(slots, None, "its containers are still there");
+        work_table.note(&AttemptId("a".into()), WorkStage::Gone);
+        assert_eq!(work_table.ask().expect("all").free_memory, Some(8));
     }
 }

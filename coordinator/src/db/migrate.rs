@@ -28,6 +28,7 @@ const MIGRATIONS: &[Migration] = migrations![
     7 => "0007_reasons.sql",
     8 => "0008_blocked.sql",
     9 => "0009_stacks.sql",
+    10 => "0010_resources.sql",
 ];
 /// The newest schema that this program knows.
 pub const SCHEMA: i64 = MIGRATIONS[MIGRATIONS.len() - 1].number;

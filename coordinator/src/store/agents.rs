@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use job_specs::model::Env;
 use protocol::ids::{AgentId, AttemptId};
-use protocol::lease::Enrolled;
+use protocol::lease::{Enrolled, Resources};
 use serde::Serialize;
 
 use super::tokens::{self, Kind, NewCredential};
@@ -33,6 +33,8 @@ pub struct Agent {
     pub version: u32,
     /// What it can do beyond the version.
     pub capabilities: Vec<String>,
+    /// What it has beside slots, as it said a moment ago.
+    pub resources: Option<Resources>,
     /// It takes nothing new.
     pub draining: bool,
     /// When it came in.
@@ -58,6 +60,16 @@ pub struct Seen {
     pub capabilities: Vec<String>,
     /// The drover version that it runs.
     pub software: String,
+    /// What it has beside slots.
+    pub resources: Option<Resources>,
+}
+
+/// An agent with less free disk than this gets no job: 1 GiB.
+const LEAST_DISK: u64 = 1 << 30;
+
+/// Whether a job would soon find the disk full.
+pub fn is_short_of_disk(resources: Resources) -> bool {
+    resources.free_disk_bytes.is_some_and(|free| free < LEAST_DISK)
 }
 
 /// A poll that brings nothing new is noted this rarely: 5 s.
@@ -190,8 +202,8 @@ pub struct AgentSettings {
 /// # Errors
 /// `NotFound`.
 pub async fn seen(store: &Store, agent: &AgentId, seen: &Seen) -> Result<AgentSettings, StoreError> {
-    let sql = "select labels, asked_labels, slots, software, version, capabilities, draining, seen_at from agents
-               where id = $1 and removed_at is null";
+    let sql = "select labels, asked_labels, slots, software, version, capabilities, draining, seen_at, memory_bytes,
+                 free_memory_bytes, free_disk_bytes from agents where id = $1 and removed_at is null";
     let row = store
         .db
         .first(sql, args![agent])
@@ -202,7 +214,12 @@ pub async fn seen(store: &Store, agent: &AgentId, seen: &Seen) -> Result<AgentSe
         .get::<Option<Micros>>("seen_at")?
         .is_some_and(|at| (0..SEEN_GRAIN_US).contains(&(now - at)));
     let labels: Env = row.json("labels")?;
-    if !is_recent || said(&row)? != *seen {
+    // What is free changes all the time.
+    let known = Seen {
+        resources: seen.resources,
+        ..said(&row)?
+    };
+    if !is_recent || known != *seen {
         let asked = (labels != seen.labels).then(|| to_json(&seen.labels));
         note(store, agent, (seen, asked), now).await?;
     }
@@ -221,7 +238,19 @@ fn said(row: &Row) -> Result<Seen, DbError> {
         version: number("version")?,
         capabilities: row.json("capabilities")?,
         software: row.get("software")?,
+        resources: resources(row)?,
     })
+}
+
+/// What it has beside slots, if it says that.
+pub(super) fn resources(row: &Row) -> Result<Option<Resources>, DbError> {
+    let bytes = |column: &str| Ok::<_, DbError>(row.get::<Option<i64>>(column)?.and_then(|n| u64::try_from(n).ok()));
+    let (memory, free) = (bytes("memory_bytes")?, bytes("free_memory_bytes")?);
+    Ok(memory.zip(free).map(|(memory_bytes, free_memory_bytes)| Resources {
+        memory_bytes,
+        free_memory_bytes,
+        free_disk_bytes: bytes("free_disk_bytes").ok().flatten(),
+    }))
 }
 
 /// What it asks for, when that is not what it has.
@@ -242,8 +271,13 @@ async fn note(
             Box::pin(async move {
                 let sql =
                     "update agents set asked_labels = $2, slots = $3, software = $4, version = $5, capabilities = $6,
-                           seen_at = $7 where id = $1";
+                           seen_at = $7, memory_bytes = $8, free_memory_bytes = $9, free_disk_bytes = $10 where id = $1";
                 let capabilities = to_json(&seen.capabilities);
+                let resources = seen.resources;
+                let bytes = |of: fn(Resources) -> Option<u64>| {
+                    let bytes = resources.and_then(of);
+                    bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX))
+                };
                 let values = args![
                     &agent,
                     asked,
@@ -251,7 +285,10 @@ async fn note(
                     seen.software,
                     seen.version,
                     capabilities,
-                    now
+                    now,
+                    bytes(|resources| Some(resources.memory_bytes)),
+                    bytes(|resources| Some(resources.free_memory_bytes)),
+                    bytes(|resources| resources.free_disk_bytes)
                 ];
                 tx.run(sql, values).await?;
                 tx.tell(Change::Agents);
@@ -267,8 +304,8 @@ async fn note(
 /// The database.
 pub async fn list(store: &Store) -> Result<Vec<Agent>, StoreError> {
     let sql =
-        "select id, name, labels, asked_labels, slots, software, version, capabilities, draining, created_at, seen_at
-               from agents where removed_at is null";
+        "select id, name, labels, asked_labels, slots, software, version, capabilities, draining, created_at, seen_at,
+               memory_bytes, free_memory_bytes, free_disk_bytes from agents where removed_at is null";
     let now = store.now();
     let rows = store.db.all(sql, args![]).await?;
     let mut agents = rows
@@ -297,6 +334,7 @@ fn from_row(row: &Row, now: Micros) -> Result<Agent, DbError> {
         software: seen.software,
         version: seen.version,
         capabilities: seen.capabilities,
+        resources: seen.resources,
         draining: row.flag("draining")?,
         created_at: row.get("created_at")?,
         seen_at,

@@ -14,10 +14,10 @@ use super::builds::NewJob;
 use super::ended::{self, BuildLock};
 use super::groups::GroupState;
 use super::jobs::{self, Expansion, Locked};
+use super::lanes::Lane;
 use super::new_jobs::{NewRow, Place, first_event};
 use super::origins::{self, Origin};
 use super::outputs;
-use super::queue::Lane;
 use super::{Change, Micros, Store, StoreError, to_json};
 use crate::db::{Tx, args};
 
@@ -144,7 +144,7 @@ async fn become_first(
             spec.title(),
             to_json(&spec.matrix),
             &labels,
-            Lane::name(place.repository, &labels),
+            Lane::name(place.repository, spec.asked_memory(), &labels),
             new.retries,
             spec.max_parallel.map(i64::from),
             i64::from(spec.fail_fast),

@@ -248,5 +248,5 @@ pub(super) async fn why(store: &Store, build: i64) -> Result<Option<String>, Sto
         return Ok(None);
     };
     let (group, holder): (String, Option<i64>) = (row.get("concurrency")?, row.get("holder")?);
-    Ok(holder.map(|holder| format!("concurrency group `{group}` held by #{holder}")))
+    Ok(holder.map(|holder| format!("blocked by #{holder}, which is of concurrency group `{group}`, too")))
 }

@@ -37,6 +37,7 @@ mod why;
 
 pub mod attempts;
 mod finish;
+mod lanes;
 mod leases;
 pub mod outputs;
 pub mod queue;

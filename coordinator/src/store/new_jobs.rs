@@ -10,7 +10,7 @@ use protocol::ids::{JobId, RepositoryId};
 
 use super::builds::NewJob;
 use super::jobs::{self, Expansion, Locked};
-use super::queue::Lane;
+use super::lanes::Lane;
 use super::{Change, Micros, StoreError, reasons, to_json, to_word};
 use crate::db::{Tx, args};
 
@@ -143,7 +143,7 @@ impl NewRow<'_> {
                 to_json(&spec.matrix),
                 to_json(&needs),
                 &labels,
-                Lane::name(place.repository, &labels),
+                Lane::name(place.repository, spec.asked_memory(), &labels),
                 job.priority,
                 job.retries,
                 spec.max_parallel.map(i64::from),

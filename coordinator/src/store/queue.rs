@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use super::builds::{self, Cause};
 use super::jobs::{self, Locked};
-use super::{Micros, Store, StoreError, ended, why};
+use super::{Micros, Store, StoreError, ended, lanes, why};
 use crate::db::{DbError, Row, Tx, args};
 
 pub use super::finish::{Ending, finish, finish_with};
+pub use super::lanes::Memory;
 pub use super::leases::{expire, renew, resume};
 
 /// How long a lease lives without a renewal, in microseconds.
@@ -28,6 +29,8 @@ pub struct Claim {
     pub free_slots: u32,
     /// Its labels.
     pub labels: Env,
+    /// Its memory. `None`: it does not say, and has enough for everything.
+    pub memory: Option<Memory>,
 }
 
 /// What names a lease in every call of an agent: its token's agent, and what it says it holds.
@@ -124,123 +127,25 @@ pub async fn claim(store: &Store, claim: &Claim) -> Result<Vec<Claimed>, StoreEr
 
 async fn take_several(tx: &mut Tx, claim: &Claim, now: Micros) -> Result<Vec<Claimed>, StoreError> {
     let (mut claimed, mut taken_by_others) = (Vec::new(), HashSet::new());
+    let mut memory = claim.memory;
     while claimed.len() < claim.free_slots as usize {
         // Asked again for each job: the one before changed who has had how much.
-        let mut lanes = lanes(tx, &claim.labels).await?;
+        let mut lanes = lanes::that_fit(tx, &claim.labels).await?;
         lanes.retain(|lane| !taken_by_others.contains(&lane.name));
-        let Some(lane) = lanes.into_iter().min_by_key(Lane::turn) else {
+        let Some(lane) = lanes::next(lanes, memory) else {
             break;
         };
         match take(tx, &lane.name, &claim.agent, now).await? {
-            Some(one) => claimed.push(one),
+            Some(one) => {
+                claimed.push(one);
+                memory = memory.map(|memory| memory.without(lane.memory));
+            }
             None => {
                 taken_by_others.insert(lane.name);
             }
         }
     }
     Ok(claimed)
-}
-
-/// Jobs that are the same to the queue but for their age; here, by the first of them.
-pub(super) struct Lane {
-    name: String,
-    priority: i64,
-    running: i64,
-    build: i64,
-    position: i64,
-}
-
-impl Lane {
-    /// What it is made of: a repository's id and labels.
-    pub(super) fn name(repository: &RepositoryId, labels: &str) -> String {
-        format!("{repository} {labels}")
-    }
-
-    fn repository(&self) -> &str {
-        self.name.split_once(' ').map_or("", |(repository, _)| repository)
-    }
-
-    fn fits(&self, agent_labels: &Env) -> Result<bool, StoreError> {
-        let labels = self.name.split_once(' ').map_or("", |(_, labels)| labels);
-        let broken = |error: serde_json::Error| DbError::Content {
-            column: "lane".into(),
-            error: error.to_string(),
-        };
-        let wanted: Env = serde_json::from_str(labels).map_err(broken)?;
-        Ok(wanted
-            .iter()
-            .all(|(label, value)| agent_labels.get(label) == Some(value)))
-    }
-
-    /// The smallest goes first: priority, then whose repository has least running, then age.
-    fn turn(&self) -> (i64, i64, i64, i64) {
-        (-self.priority, self.running, self.build, self.position)
-    }
-}
-
-/// The lanes whose jobs fit the agent. Jumps from lane to lane in the index, so that ten thousand queued jobs of one
-/// repository cost as much as one. Written with `limit 1` in scalar queries, and not with `min` and joins, so that
-/// PostgreSQL does the same before it has statistics.
-async fn lanes(tx: &mut Tx, agent_labels: &Env) -> Result<Vec<Lane>, StoreError> {
-    macro_rules! of_first {
-        ($column:literal) => {
-            concat!(
-                "(select ",
-                $column,
-                " from jobs f where f.lane = l.lane and ",
-                is_ready!("f."),
-                " order by f.priority desc, f.build, f.position limit 1)"
-            )
-        };
-    }
-    let sql = concat!(
-        "with recursive lanes (lane) as (
-           select (select lane from jobs where ",
-        is_ready!(""),
-        " order by lane limit 1)
-           union all
-           select (select n.lane from jobs n where n.lane > l.lane and ",
-        is_ready!("n."),
-        " order by n.lane limit 1) from lanes l where l.lane is not null
-         )
-         select l.lane, ",
-        of_first!("f.priority"),
-        " as priority, ",
-        of_first!("f.build"),
-        " as build, ",
-        of_first!("f.position"),
-        " as position from lanes l where l.lane is not null"
-    );
-    let mut lanes = Vec::new();
-    for row in tx.all(sql, args![]).await? {
-        let lane = Lane {
-            name: row.get("lane")?,
-            priority: row.get("priority")?,
-            running: 0,
-            build: row.get("build")?,
-            position: row.get("position")?,
-        };
-        if lane.fits(agent_labels)? {
-            lanes.push(lane);
-        }
-    }
-    if lanes.len() > 1 {
-        count_running(tx, &mut lanes).await?;
-    }
-    Ok(lanes)
-}
-
-/// How much of its repository's work runs now, for each lane.
-async fn count_running(tx: &mut Tx, lanes: &mut [Lane]) -> Result<(), StoreError> {
-    let sql = "select repository, count(*) as n from jobs where status in ('assigned', 'running') group by repository";
-    for row in tx.all(sql, args![]).await? {
-        let (repository, running): (String, i64) = (row.get("repository")?, row.get("n")?);
-        lanes
-            .iter_mut()
-            .filter(|lane| lane.repository() == repository)
-            .for_each(|lane| lane.running = running);
-    }
-    Ok(())
 }
 
 /// Everything that an agent must know of a job and its build.

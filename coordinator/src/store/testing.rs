@@ -168,6 +168,7 @@ async fn claim_and_end(store: Store, agent: AgentId) -> Result<Vec<JobId>, Store
             agent: agent.clone(),
             free_slots: 1,
             labels: Env::new(),
+            memory: None,
         },
         Vec::new(),
     );

@@ -2,11 +2,13 @@
 
 use job_specs::model::Env;
 use job_specs::status::JobStatus;
+use job_specs::units::size;
 use protocol::ids::JobId;
+use protocol::lease::Resources;
 
 use super::jobs::{self, Job};
 use super::queue::{Waiting, is_ready};
-use super::{Micros, Store, StoreError, agents, groups};
+use super::{Micros, Store, StoreError, agents, groups, lanes};
 use crate::db::{DbError, Row, args};
 
 /// What a job of the queue waits with.
@@ -20,6 +22,8 @@ struct Facts {
     blocked_by_group: bool,
     build: i64,
     max_parallel: Option<i64>,
+    /// That it asks for, bytes.
+    memory: u64,
 }
 
 impl Facts {
@@ -33,6 +37,7 @@ impl Facts {
             blocked_by_group: row.flag("blocked_by_group")?,
             build: row.get("build")?,
             max_parallel: row.get("max_parallel")?,
+            memory: lanes::memory_and_labels(&row.get::<String>("lane")?).0,
         })
     }
 }
@@ -43,6 +48,7 @@ struct Candidate {
     labels: Env,
     is_draining: bool,
     is_busy: bool,
+    resources: Option<Resources>,
 }
 
 /// Why a job stands where it stands.
@@ -66,7 +72,7 @@ pub(super) async fn sentence(store: &Store, job: &Job) -> Result<String, StoreEr
 async fn in_queue(store: &Store, id: &JobId) -> Result<String, StoreError> {
     let sql = concat!(
         "select j.id, j.status, j.name, j.labels, j.blocked_by_max_parallel, j.blocked_by_group, j.max_parallel, j.build,
-           (select count(*) from jobs o where ",
+           j.lane, (select count(*) from jobs o where ",
         is_ready!("o."),
         " and (o.priority > j.priority or (o.priority = j.priority and (o.build < j.build or
              (o.build = j.build and o.position < j.position))))) as ahead
@@ -84,7 +90,7 @@ async fn in_queue(store: &Store, id: &JobId) -> Result<String, StoreError> {
 /// The first `limit` jobs of the queue, then those that wait for others.
 pub(super) async fn waiting(store: &Store, limit: u32) -> Result<Vec<Waiting>, StoreError> {
     let sql = "select j.id, j.status, j.name, j.labels, j.blocked_by_max_parallel, j.blocked_by_group,
-                 j.max_parallel, j.build, j.title, j.created_at, j.queued_at, r.name as repository_name
+                 j.max_parallel, j.build, j.lane, j.title, j.created_at, j.queued_at, r.name as repository_name
                from jobs j join repositories r on r.id = j.repository where j.status in ('waiting', 'queued')
                order by j.status, j.blocked_by_group, j.blocked_by_max_parallel, j.priority desc, j.build, j.position limit $1";
     let candidates = candidates(store).await?;
@@ -107,7 +113,7 @@ pub(super) async fn waiting(store: &Store, limit: u32) -> Result<Vec<Waiting>, S
 }
 
 async fn candidates(store: &Store) -> Result<Vec<Candidate>, StoreError> {
-    let sql = "select a.name, a.labels, a.slots, a.draining,
+    let sql = "select a.name, a.labels, a.slots, a.draining, a.memory_bytes, a.free_memory_bytes, a.free_disk_bytes,
                  (select count(*) from attempts t where t.agent = a.id and t.state = 'active') as busy
                from agents a where a.removed_at is null and a.seen_at >= $1 order by a.name";
     let mut candidates = Vec::new();
@@ -117,6 +123,7 @@ async fn candidates(store: &Store) -> Result<Vec<Candidate>, StoreError> {
             labels: row.json("labels")?,
             is_draining: row.flag("draining")?,
             is_busy: row.get::<i64>("busy")? >= row.get::<i64>("slots")?,
+            resources: agents::resources(&row)?,
         });
     }
     Ok(candidates)
@@ -133,9 +140,9 @@ async fn one(store: &Store, job: &Facts, candidates: &[Candidate], ahead: i64) -
     }
     Ok(match job.max_parallel {
         Some(most) if job.blocked_by_max_parallel => {
-            format!("held by max_parallel: at most {most} of `{}` at once", job.name)
+            format!("blocked by max_parallel: at most {most} of `{}` at once", job.name)
         }
-        _ => for_an_agent(candidates, &job.labels, ahead),
+        _ => for_an_agent(candidates, &job.labels, job.memory, ahead),
     })
 }
 
@@ -154,7 +161,7 @@ async fn for_needs(store: &Store, id: &JobId) -> Result<String, StoreError> {
     Ok(format!("waiting for {jobs} {}", names.join(", ")))
 }
 
-fn for_an_agent(connected: &[Candidate], wanted: &Env, ahead: i64) -> String {
+fn for_an_agent(connected: &[Candidate], wanted: &Env, memory: u64, ahead: i64) -> String {
     let missing = |agent: &Candidate| -> Vec<String> {
         let lacks = wanted
             .iter()
@@ -194,6 +201,33 @@ fn for_an_agent(connected: &[Candidate], wanted: &Env, ahead: i64) -> String {
                 place(ahead)
             )
         }
+        (_, all) => for_room(all, memory, ahead),
+    }
+}
+
+/// Agents have free slots: the one with the most room says what is missing, if something is.
+fn for_room(fitting: &[&&Candidate], memory: u64, ahead: i64) -> String {
+    let free = fitting.iter().filter(|agent| !agent.is_busy);
+    let roomy = free.max_by_key(|agent| {
+        let enough = |resources: Resources| !agents::is_short_of_disk(resources);
+        (
+            agent.resources.is_none_or(enough),
+            agent
+                .resources
+                .map_or(u64::MAX, |resources| resources.free_memory_bytes),
+        )
+    });
+    match roomy.and_then(|agent| Some((&agent.name, agent.resources?))) {
+        Some((name, resources)) if agents::is_short_of_disk(resources) => format!(
+            "the disk of agent `{name}` is nearly full: {} free",
+            size(resources.free_disk_bytes.unwrap_or(0))
+        ),
+        Some((name, resources)) if memory.min(resources.memory_bytes) > resources.free_memory_bytes => format!(
+            "it asks for {} of memory, and agent `{name}` has {} free; {} in the queue",
+            size(memory),
+            size(resources.free_memory_bytes),
+            place(ahead)
+        ),
         _ => format!("about to start: {} in the queue", place(ahead)),
     }
 }
@@ -225,6 +259,7 @@ mod tests {
             labels: env(labels),
             is_draining: false,
             is_busy: true,
+            resources: None,
         }
     }
 
@@ -240,18 +275,31 @@ mod tests {
         let (gpu, both) = (env(&[("gpu", "true")]), env(&[("arch", "arm64"), ("gpu", "true")]));
         let mut agents = vec![agent("a", &[]), agent("b", &[("gpu", "true")])];
         let mut said = vec![
-            for_an_agent(&[], &gpu, 0),
-            for_an_agent(&agents[..1], &gpu, 0),
-            for_an_agent(&agents, &both, 0),
-            for_an_agent(&agents, &gpu, 0),
-            for_an_agent(&agents, &env(&[]), 21),
+            for_an_agent(&[], &gpu, 0, 0),
+            for_an_agent(&agents[..1], &gpu, 0, 0),
+            for_an_agent(&agents, &both, 0, 0),
+            for_an_agent(&agents, &gpu, 0, 0),
+            for_an_agent(&agents, &env(&[]), 0, 21),
         ];
         agents[0].is_busy = false;
-        said.push(for_an_agent(&agents, &env(&[]), 0));
+        said.push(for_an_agent(&agents, &env(&[]), 0, 0));
         agents[1].is_draining = true;
-        said.push(for_an_agent(&agents, &gpu, 0));
+        said.push(for_an_agent(&agents, &gpu, 0, 0));
         agents[0].is_draining = true;
-        said.push(for_an_agent(&agents, &env(&[]), 0));
+        said.push(for_an_agent(&agents, &env(&[]), 0, 0));
+        agents[0].is_draining = false;
+        let gib = 1 << 30;
+        let mut room = |free_memory_bytes, free_disk_bytes| {
+            agents[0].resources = Some(Resources {
+                memory_bytes: 8 * gib,
+                free_memory_bytes,
+                free_disk_bytes: Some(free_disk_bytes),
+            });
+            said.push(for_an_agent(&agents[..1], &env(&[]), 4 * gib, 0));
+        };
+        room(4 * gib, 9 * gib);
+        room(2 * gib, 9 * gib);
+        room(8 * gib, gib / 2);
         insta::assert_snapshot!(said.join("\n"), @"
         no agent is connected
         no agent has label gpu=true
@@ -261,6 +309,9 @@ mod tests {
         about to start: next in the queue
         agent `b` is draining
         all 2 agents are draining
+        about to start: next in the queue
+        it asks for 4 GiB of memory, and agent `a` has 2 GiB free; next in the queue
+        the disk of agent `a` is nearly full: 512 MiB free
         ");
     }
 

@@ -205,6 +205,14 @@ impl JobSpec {
         format!("{} ({})", self.name, cell.join(", "))
     }
 
+    /// Memory that it asks for, bytes: of its steps, which run one after the other, and of its services. What asks for
+    /// nothing has its share of the agent's and counts nothing here.
+    pub fn asked_memory(&self) -> u64 {
+        let of_services = self.services.iter().filter_map(|service| service.mem_limit_bytes);
+        let asked = self.resources.memory_bytes.into_iter().chain(of_services);
+        asked.fold(0, u64::saturating_add)
+    }
+
     /// Every secret that something of it names, in order, each once.
     pub fn secret_names(&self) -> BTreeSet<&str> {
         let of_steps = self

@@ -48,6 +48,12 @@ struct Agent {
     asked_labels: Option<Env>,
     /// Slots in all.
     slots: u32,
+    /// Memory for jobs in all, bytes; null: it does not say.
+    memory_bytes: Option<u64>,
+    /// Of it what nothing that it works on or retains asks for, as it said a moment ago.
+    free_memory_bytes: Option<u64>,
+    /// Free on the disk of its data, bytes. With less than 1 GiB it gets no job.
+    free_disk_bytes: Option<u64>,
     /// Attempts that it works on.
     running: Vec<String>,
     /// It takes nothing new.
@@ -70,6 +76,9 @@ impl From<agents::Agent> for Agent {
             labels: agent.labels,
             asked_labels: agent.asked_labels,
             slots: agent.slots,
+            memory_bytes: agent.resources.map(|resources| resources.memory_bytes),
+            free_memory_bytes: agent.resources.map(|resources| resources.free_memory_bytes),
+            free_disk_bytes: agent.resources.and_then(|resources| resources.free_disk_bytes),
             running: agent.running.into_iter().map(|attempt| attempt.0).collect(),
             draining: agent.draining,
             connected: agent.connected,

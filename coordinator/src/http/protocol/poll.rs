@@ -22,7 +22,7 @@ use crate::http::access::AgentCaller;
 use crate::http::error::ApiError;
 use crate::http::extract::Json as Body;
 use crate::store::agents::{AgentSettings, Draining, Seen};
-use crate::store::queue::{Claim, Claimed, Hold};
+use crate::store::queue::{Claim, Claimed, Hold, Memory};
 use crate::store::{Change, Store, StoreError, agents, artifacts, queue, secrets, stacks};
 
 /// Answers an agent as soon as there is something to say, at the latest when the time of holding is over.
@@ -95,6 +95,7 @@ fn seen(poll: &Poll) -> Seen {
         version: poll.version,
         capabilities: poll.capabilities.clone(),
         software: poll.software.clone(),
+        resources: poll.resources,
     }
 }
 
@@ -192,11 +193,16 @@ impl Caller<'_> {
             answer.cancel.extend(renewed.cancel);
             answer.lost.extend(renewed.lost);
         }
-        if self.poll.free_slots > 0 && !answer.drain {
+        let resources = self.poll.resources;
+        if self.poll.free_slots > 0 && !answer.drain && !resources.is_some_and(agents::is_short_of_disk) {
             let claim = Claim {
                 agent: self.agent.clone(),
                 free_slots: self.poll.free_slots,
                 labels: standing.labels.clone(),
+                memory: resources.map(|resources| Memory {
+                    total: resources.memory_bytes,
+                    free: resources.free_memory_bytes,
+                }),
             };
             for claimed in queue::claim(store, &claim).await? {
                 answer.leases.extend(self.lease(claimed).await?);

@@ -61,7 +61,10 @@ async fn a_late_push_never_stops_its_successor() {
             let why = app.get(&format!("/api/v1/builds/{}/why", newer["number"])).await.json();
             assert_eq!(
                 why[0]["why"],
-                format!("concurrency group `main` held by #{}", late["number"])
+                format!(
+                    "blocked by #{}, which is of concurrency group `main`, too",
+                    late["number"]
+                )
             );
         } else {
             assert_eq!(late["status"], "cancelled", "{mode}: {late}");

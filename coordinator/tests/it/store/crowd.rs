@@ -45,6 +45,7 @@ pub async fn agents_die_in_the_middle(world: World) {
                         agent: agent.clone(),
                         free_slots: 2,
                         labels: Default::default(),
+                        memory: None,
                     };
                     let claimed = queue::claim(&store, &claim).await.unwrap();
                     // Every third agent dies with its second load, but in the last round.

@@ -38,7 +38,7 @@ pub async fn a_queue_lets_one_build_run(world: World) {
     let why = jobs::why(&world.store, &world.show(second).await.jobs[0].id)
         .await
         .unwrap();
-    assert_eq!(why, "concurrency group `deploy` held by #1");
+    assert_eq!(why, "blocked by #1, which is of concurrency group `deploy`, too");
     let (mut order, mut running) = (Vec::new(), Vec::new());
     while let Some(claimed) = world.claim(&agent, 1).await.pop() {
         running.push(claimed.build);

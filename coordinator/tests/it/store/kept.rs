@@ -16,6 +16,7 @@ async fn hold(world: &World) -> (i64, Hold) {
         agent: agent.clone(),
         free_slots: 1,
         labels: Default::default(),
+        memory: None,
     };
     let claimed = queue::claim(&world.store, &claim).await.unwrap().pop().unwrap();
     (

@@ -65,7 +65,7 @@ on_both! {
     queue: a_job_runs_and_passes, priority_then_fairness_then_age, labels_choose_the_agent, needs_open_the_way,
         a_failed_need_skips_what_follows, max_parallel_holds_cells, fail_fast_stops_the_other_cells,
         a_cancel_is_immediate_or_delivered, a_waiting_job_says_why, a_draining_agent_takes_nothing,
-        writes_wake_others;
+        memory_counts_beside_slots, writes_wake_others;
     reports: a_part_is_kept_once, new_fixed_and_flaky_are_found, a_grid_over_the_cells, fifty_thousand_tests_of_one_attempt,
         old_reports_go;
     schedules: a_schedule_keeps_its_time, a_time_makes_one_build;

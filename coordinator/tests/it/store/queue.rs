@@ -91,6 +91,7 @@ pub async fn labels_choose_the_agent(world: World) {
             agent: agent.clone(),
             free_slots: 5,
             labels,
+            memory: None,
         };
         let claimed = queue::claim(&world.store, &claim).await.unwrap();
         claimed.into_iter().map(|claimed| claimed.spec.name).collect::<Vec<_>>()
@@ -170,7 +171,7 @@ pub async fn max_parallel_holds_cells(world: World) {
     let held_back = world.show(build).await.jobs[2].id.clone();
     assert_eq!(
         jobs::why(&world.store, &held_back).await.unwrap(),
-        "held by max_parallel: at most 2 of `test` at once"
+        "blocked by max_parallel: at most 2 of `test` at once"
     );
     world.finish(&hold(&agent, &first[0]), Verdict::Errored).await.unwrap();
     let again = world.claim(&agent, 9).await;
@@ -343,4 +344,47 @@ pub async fn writes_wake_others(world: World) {
         }
         assert_eq!(heard, change);
     }
+}
+
+pub async fn memory_counts_beside_slots(world: World) {
+    let agent = world.agent("a").await;
+    let asking = |name: &str, bytes: u64| {
+        let mut spec = job(name);
+        spec.resources.memory_bytes = Some(bytes);
+        spec
+    };
+    let build = world
+        .build(vec![
+            asking("large", 6),
+            asking("huge", 20),
+            asking("small", 2),
+            job("any"),
+        ])
+        .await;
+    let claim = async |free_slots: u32, free: u64| {
+        let claim = Claim {
+            agent: agent.clone(),
+            free_slots,
+            labels: Default::default(),
+            memory: Some(queue::Memory { total: 8, free }),
+        };
+        let claimed = queue::claim(&world.store, &claim).await.unwrap();
+        let names: Vec<String> = claimed.iter().map(|one| one.spec.name.clone()).collect();
+        (names.join(" "), claimed)
+    };
+    let (names, first) = claim(3, 8).await;
+    assert_eq!(
+        names, "large any",
+        "`huge` gets all there is, alone, and `small` does not overtake it"
+    );
+    assert_eq!(claim(3, 2).await.0, "");
+    world.finish(&hold(&agent, &first[0]), Verdict::Passed).await.unwrap();
+    let (names, second) = claim(3, 8).await;
+    assert_eq!(names, "huge");
+    world.finish(&hold(&agent, &second[0]), Verdict::Passed).await.unwrap();
+    assert_eq!(claim(3, 8).await.0, "small");
+    assert_eq!(
+        world.state(build).await,
+        "running: large=passed huge=passed small=assigned any=assigned"
+    );
 }

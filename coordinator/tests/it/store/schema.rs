@@ -118,9 +118,18 @@ pub async fn rows_of_the_old_schema_mean_the_same(world: World) {
     let mut old = world;
     old.store = open(&url, &old).await;
     let why = async |id: &str| jobs::why(&old.store, &JobId(id.into())).await.unwrap();
-    assert_eq!(why("grouped").await, "concurrency group `deploy` held by #1");
-    assert_eq!(why("both").await, "concurrency group `deploy` held by #1");
-    assert_eq!(why("second").await, "held by max_parallel: at most 1 of `test` at once");
+    assert_eq!(
+        why("grouped").await,
+        "blocked by #1, which is of concurrency group `deploy`, too"
+    );
+    assert_eq!(
+        why("both").await,
+        "blocked by #1, which is of concurrency group `deploy`, too"
+    );
+    assert_eq!(
+        why("second").await,
+        "blocked by max_parallel: at most 1 of `test` at once"
+    );
     assert_eq!(why("waits").await, "waiting for job `plan`");
     let waits = async |number| builds::show(&old.store, number).await.unwrap().build.waits_for_group;
     assert_eq!([waits(1).await, waits(2).await, waits(3).await], [false, true, false]);

@@ -22,6 +22,7 @@ pub async fn two_coordinators(world: World) {
             agent: agent.clone(),
             free_slots: 3,
             labels: Default::default(),
+            memory: None,
         };
         crowd.spawn(async move {
             let mut jobs = Vec::new();

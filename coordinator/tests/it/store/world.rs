@@ -90,6 +90,7 @@ impl World {
             agent: agent.clone(),
             free_slots,
             labels: Default::default(),
+            memory: None,
         };
         queue::claim(&self.store, &claim).await.unwrap()
     }

@@ -81,6 +81,7 @@ impl SimAgent {
             held: self.held.clone(),
             software: "test".into(),
             hold_secs: None,
+            resources: None,
             stacks: self.stacks.clone(),
         }
     }
