@@ -7,9 +7,13 @@ use protocol::ids::{AgentId, AttemptId};
 use protocol::lease::{Enrolled, Resources};
 use serde::Serialize;
 
+use super::polls::{asked, said};
 use super::tokens::{self, Kind, NewCredential};
 use super::{Change, Micros, Store, StoreError, leases, stacks, to_json};
 use crate::db::{DbError, Row, Tx, args};
+
+pub(super) use super::polls::resources;
+pub use super::polls::{AgentSettings, Draining, Seen, is_short_of_disk, seen};
 
 /// An agent that was not seen for so long is not connected, in microseconds: 60 s.
 pub const OFFLINE_US: i64 = 60_000_000;
@@ -46,34 +50,6 @@ pub struct Agent {
     /// What it works on.
     pub running: Vec<AttemptId>,
 }
-
-/// What an agent says about itself when it polls.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Slots in all.
-    pub slots: u32,
-    /// The labels that it asks for.
-    pub labels: Env,
-    /// Its protocol version.
-    pub version: u32,
-    /// What it can do beyond the version.
-    pub capabilities: Vec<String>,
-    /// The drover version that it runs.
-    pub software: String,
-    /// What it has beside slots.
-    pub resources: Option<Resources>,
-}
-
-/// An agent with less free disk than this gets no job: 1 GiB.
-const LEAST_DISK: u64 = 1 << 30;
-
-/// Whether a job would soon find the disk full.
-pub fn is_short_of_disk(resources: Resources) -> bool {
-    resources.free_disk_bytes.is_some_and(|free| free < LEAST_DISK)
-}
-
-/// A poll that brings nothing new is noted this rarely: 5 s.
-const SEEN_GRAIN_US: i64 = 5_000_000;
 
 /// A one-time code that lets one agent in, with these labels or, without any, those that the agent asks for; shown only
 /// here.
@@ -177,125 +153,6 @@ pub async fn authenticate(store: &Store, token: &str) -> Result<Option<AgentId>,
     Ok(tokens::authenticate(store, Kind::Agent, token)
         .await?
         .and_then(|credential| credential.agent))
-}
-
-/// Whether an agent takes new work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Draining {
-    /// It takes new work.
-    No,
-    /// It finishes what it has.
-    Yes,
-}
-
-/// What an agent that calls is to us.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgentSettings {
-    /// Whether it takes new work.
-    pub draining: Draining,
-    /// Its labels, whatever it asks for.
-    pub labels: Env,
-}
-
-/// It called; says what it is to us.
-///
-/// # Errors
-/// `NotFound`.
-pub async fn seen(store: &Store, agent: &AgentId, seen: &Seen) -> Result<AgentSettings, StoreError> {
-    let sql = "select labels, asked_labels, slots, software, version, capabilities, draining, seen_at, memory_bytes,
-                 free_memory_bytes, free_disk_bytes from agents where id = $1 and removed_at is null";
-    let row = store
-        .db
-        .first(sql, args![agent])
-        .await?
-        .ok_or(StoreError::NotFound("agent"))?;
-    let now = store.now();
-    let is_recent = row
-        .get::<Option<Micros>>("seen_at")?
-        .is_some_and(|at| (0..SEEN_GRAIN_US).contains(&(now - at)));
-    let labels: Env = row.json("labels")?;
-    // What is free changes all the time.
-    let known = Seen {
-        resources: seen.resources,
-        ..said(&row)?
-    };
-    if !is_recent || known != *seen {
-        let asked = (labels != seen.labels).then(|| to_json(&seen.labels));
-        note(store, agent, (seen, asked), now).await?;
-    }
-    let draining = match row.flag("draining")? {
-        true => Draining::Yes,
-        false => Draining::No,
-    };
-    Ok(AgentSettings { draining, labels })
-}
-
-fn said(row: &Row) -> Result<Seen, DbError> {
-    let number = |column: &str| Ok::<_, DbError>(u32::try_from(row.get::<i64>(column)?).unwrap_or(0));
-    Ok(Seen {
-        slots: number("slots")?,
-        labels: asked(row)?.map_or_else(|| row.json("labels"), Ok)?,
-        version: number("version")?,
-        capabilities: row.json("capabilities")?,
-        software: row.get("software")?,
-        resources: resources(row)?,
-    })
-}
-
-/// What it has beside slots, if it says that.
-pub(super) fn resources(row: &Row) -> Result<Option<Resources>, DbError> {
-    let bytes = |column: &str| Ok::<_, DbError>(row.get::<Option<i64>>(column)?.and_then(|n| u64::try_from(n).ok()));
-    let (memory, free) = (bytes("memory_bytes")?, bytes("free_memory_bytes")?);
-    Ok(memory.zip(free).map(|(memory_bytes, free_memory_bytes)| Resources {
-        memory_bytes,
-        free_memory_bytes,
-        free_disk_bytes: bytes("free_disk_bytes").ok().flatten(),
-    }))
-}
-
-/// What it asks for, when that is not what it has.
-fn asked(row: &Row) -> Result<Option<Env>, DbError> {
-    let asked: Option<String> = row.get("asked_labels")?;
-    asked.map(|_| row.json("asked_labels")).transpose()
-}
-
-async fn note(
-    store: &Store,
-    agent: &AgentId,
-    (seen, asked): (&Seen, Option<String>),
-    now: Micros,
-) -> Result<(), StoreError> {
-    let (agent, seen) = (agent.clone(), seen.clone());
-    store
-        .write(move |tx| {
-            Box::pin(async move {
-                let sql =
-                    "update agents set asked_labels = $2, slots = $3, software = $4, version = $5, capabilities = $6,
-                           seen_at = $7, memory_bytes = $8, free_memory_bytes = $9, free_disk_bytes = $10 where id = $1";
-                let capabilities = to_json(&seen.capabilities);
-                let resources = seen.resources;
-                let bytes = |of: fn(Resources) -> Option<u64>| {
-                    let bytes = resources.and_then(of);
-                    bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX))
-                };
-                let values = args![
-                    &agent,
-                    asked,
-                    seen.slots,
-                    seen.software,
-                    seen.version,
-                    capabilities,
-                    now,
-                    bytes(|resources| Some(resources.memory_bytes)),
-                    bytes(|resources| Some(resources.free_memory_bytes)),
-                    bytes(|resources| resources.free_disk_bytes)
-                ];
-                tx.run(sql, values).await?;
-                tx.tell(Change::Agents);
-                Ok(())
-            })
-        })
-        .await
 }
 
 /// All, by name.

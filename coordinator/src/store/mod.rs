@@ -51,6 +51,7 @@ pub mod blobs;
 pub mod caches;
 
 pub mod agents;
+mod polls;
 
 pub mod access;
 pub mod counters;
