@@ -3,7 +3,7 @@
 //!
 //! | call | body | answer |
 //! |---|---|---|
-//! | `GET /agent/v1/attempts/{id}/room?epoch=E` | | [`Room`] |
+//! | `GET /agent/v1/attempts/{id}/limits?epoch=E` | | [`BlobLimits`] |
 //! | `PUT /agent/v1/attempts/{id}/artifacts/{name}?epoch=E&files=N&expires=SECS` | the blob | [`Kept`] |
 //! | `POST /agent/v1/attempts/{id}/caches/find` | [`CacheWanted`] | [`CacheFound`], or 204 |
 //! | `PUT /agent/v1/attempts/{id}/caches/{key}?epoch=E` | the blob | [`Kept`] |
@@ -31,7 +31,7 @@ pub const READ_ONLY: &str = "read_only";
 
 /// How large a blob may be, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Room {
+pub struct BlobLimits {
     /// The most that one artifact may have.
     pub artifact_bytes: u64,
     /// What all further artifacts of the repository may have together.

@@ -3,7 +3,7 @@
 
 use job_specs::model::JobSpec;
 use protocol::attempt::AttemptEvent;
-use protocol::blobs::{CacheFound, CacheWanted, Kept, NeededArtifact, Room};
+use protocol::blobs::{BlobLimits, CacheFound, CacheWanted, Kept, NeededArtifact};
 use protocol::lease::{Enrol, Enrolled, ErrorBody, Events, Finish, Finished, Lease, LogAnswer, Poll, PollAnswer};
 use protocol::reports::TestUpload;
 use protocol::shell::{ShellCall, ShellWish, ShellWord};
@@ -34,7 +34,7 @@ fn again(name: &str, json: &Value) -> Result<Value, serde_json::Error> {
         "log_answer" => of::<LogAnswer>(json),
         "error" => of::<ErrorBody>(json),
         "tests" => of::<TestUpload>(json),
-        "room" => of::<Room>(json),
+        "blob_limits" => of::<BlobLimits>(json),
         "kept" => of::<Kept>(json),
         "cache_wanted" => of::<CacheWanted>(json),
         "cache_found" => of::<CacheFound>(json),

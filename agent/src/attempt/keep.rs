@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use job_specs::model::{ArtifactSpec, CacheSpec};
 use protocol::attempt::{ArtifactOutcome, AttemptResult, CacheOutcome, EventKind, ReasonCode, Verdict};
-use protocol::blobs::{Kept, Room};
+use protocol::blobs::{BlobLimits, Kept};
 use tokio::task::spawn_blocking;
 
 use super::activity;
@@ -145,13 +145,13 @@ async fn keep_artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Result<Option<(u6
     if files == 0 {
         return Ok(None);
     }
-    let limit = match room(job).await? {
-        room if room.repository_bytes_left < room.artifact_bytes => Limit {
-            bytes: room.repository_bytes_left,
+    let limit = match limits(job).await? {
+        limits if limits.repository_bytes_left < limits.artifact_bytes => Limit {
+            bytes: limits.repository_bytes_left,
             of: "is left for all artifacts of the repository",
         },
-        room => Limit {
-            bytes: room.artifact_bytes,
+        limits => Limit {
+            bytes: limits.artifact_bytes,
             of: "one artifact may have",
         },
     };
@@ -167,10 +167,10 @@ async fn keep_artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Result<Option<(u6
 }
 
 /// How large things may be; a coordinator that is away for a moment is waited for.
-async fn room(job: &Job) -> Result<Room, NotKept> {
+async fn limits(job: &Job) -> Result<BlobLimits, NotKept> {
     let mut backoff = Backoff::default();
     for _ in 1..ARTIFACT_TRIES {
-        match job.input.blobs.room().await {
+        match job.input.blobs.limits().await {
             Err(BlobError::Away(_)) => tokio::time::sleep(backoff.next_wait()).await,
             told => return told.map_err(|error| NotKept::Ours(error.to_string())),
         }
@@ -229,7 +229,7 @@ async fn save_cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) -> Result<Op
     }
     say_what_is_missing(job, &format!("cache {}", spec.key), &found);
     let limit = Limit {
-        bytes: room(job).await?.cache_bytes,
+        bytes: limits(job).await?.cache_bytes,
         of: "one cache may have",
     };
     let blobs = &job.input.blobs;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use job_specs::model::{JobSpec, Need};
-use protocol::blobs::{CacheFound, Kept, NeededArtifact, Room};
+use protocol::blobs::{BlobLimits, CacheFound, Kept, NeededArtifact};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
@@ -17,7 +17,7 @@ use super::archive::{self, ByteReader, Into, Limits, Links, Modes, Rules, byte_p
 use super::{BlobError, Bytestream, NewArtifact};
 
 /// A laptop's disk is its owner's.
-pub(super) const ROOM: Room = Room {
+pub(super) const ROOM: BlobLimits = BlobLimits {
     artifact_bytes: 100 << 30,
     repository_bytes_left: 100 << 30,
     cache_bytes: CACHE_BYTES,

@@ -11,7 +11,7 @@ mod remote;
 use std::io;
 
 use bytes::Bytes;
-use protocol::blobs::{CacheFound, Kept, NeededArtifact, Room};
+use protocol::blobs::{BlobLimits, CacheFound, Kept, NeededArtifact};
 use tokio::sync::mpsc;
 
 pub use folder::{Folder, LocalJob};
@@ -56,9 +56,9 @@ pub enum BlobError {
 
 impl Blobs {
     /// How large things may be.
-    pub async fn room(&self) -> Result<Room, BlobError> {
+    pub async fn limits(&self) -> Result<BlobLimits, BlobError> {
         match self {
-            Blobs::Coordinator(remote) => remote.room().await,
+            Blobs::Coordinator(remote) => remote.limits().await,
             Blobs::Folder(_) => Ok(folder::ROOM),
         }
     }

@@ -3,7 +3,7 @@
 use std::io;
 
 use futures_util::{StreamExt, stream};
-use protocol::blobs::{CacheFound, CacheWanted, Kept, NeededArtifact, Room};
+use protocol::blobs::{BlobLimits, CacheFound, CacheWanted, Kept, NeededArtifact};
 use protocol::lease::LeaseRef;
 use reqwest::{Body, Method, RequestBuilder, StatusCode, header};
 
@@ -32,8 +32,8 @@ impl Remote {
         Remote { coordinator, held }
     }
 
-    pub(super) async fn room(&self) -> Result<Room, BlobError> {
-        let request = self.request(Method::GET, &["room"]).timeout(CALL_TAKES);
+    pub(super) async fn limits(&self) -> Result<BlobLimits, BlobError> {
+        let request = self.request(Method::GET, &["limits"]).timeout(CALL_TAKES);
         Ok(read(send(request).await?).await?)
     }
 

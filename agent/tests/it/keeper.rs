@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use protocol::blobs::{CacheFound, CacheWanted, Kept, NeededArtifact, Room};
+use protocol::blobs::{BlobLimits, CacheFound, CacheWanted, Kept, NeededArtifact};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -19,7 +19,7 @@ struct Under {
 
 pub fn routes() -> Router<Coordinator> {
     Router::new()
-        .route("/agent/v1/attempts/{attempt}/room", get(room))
+        .route("/agent/v1/attempts/{attempt}/limits", get(limits))
         .route("/agent/v1/attempts/{attempt}/needs", get(needs))
         .route("/agent/v1/attempts/{attempt}/caches/find", post(find))
         .route("/agent/v1/attempts/{attempt}/{kind}/{name}", put(keep))
@@ -30,13 +30,13 @@ fn sha(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-async fn room(State(coordinator): State<Coordinator>, Query(Under { epoch }): Query<Under>) -> Json<Room> {
+async fn limits(State(coordinator): State<Coordinator>, Query(Under { epoch }): Query<Under>) -> Json<BlobLimits> {
     assert_eq!(epoch, 3);
     let most = match coordinator.truth().artifact_bytes {
         0 => u64::MAX,
         most => most,
     };
-    Json(Room {
+    Json(BlobLimits {
         artifact_bytes: most,
         repository_bytes_left: u64::MAX,
         cache_bytes: u64::MAX,

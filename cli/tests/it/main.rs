@@ -15,4 +15,5 @@ mod sessions;
 mod shell;
 mod stage;
 mod text;
+mod upgrade;
 mod whole;

@@ -8,13 +8,13 @@ use crate::store::repositories::Repository;
 use crate::store::{Micros, StoreError, deliveries, repositories};
 use crate::webhooks::{self, Message, Origin, PullRequest, Push};
 
-use super::{NoBuild, Target, build, standing, target};
+use super::{NoBuild, Target, build, commit_check, target};
 
 /// Pauses before the next try, in seconds; after the last one it is given up.
 const PAUSES: [i64; 7] = [2, 5, 15, 60, 300, 900, 3_600];
 
 /// What came of a delivery.
-enum Became {
+enum DeliveryEnd {
     /// Done; this is the build, or why there is none.
     Done(Outcome),
     /// Not now: this is why.
@@ -31,10 +31,10 @@ pub(crate) async fn process(app: &App, delivery: FullDelivery) -> Result<(), Sto
     let id = delivery.delivery.id.clone();
     let tries = usize::try_from(delivery.delivery.tries).unwrap_or(0);
     let (store, now) = (&app.store, app.store.now());
-    match became(app, delivery).await {
-        Became::Done(outcome) => deliveries::done(store, &id, outcome).await,
-        Became::Never(why) => deliveries::failed(store, &id, &why).await,
-        Became::NotNow(why) => match next_try(tries, now) {
+    match try_once(app, delivery).await {
+        DeliveryEnd::Done(outcome) => deliveries::done(store, &id, outcome).await,
+        DeliveryEnd::Never(why) => deliveries::failed(store, &id, &why).await,
+        DeliveryEnd::NotNow(why) => match next_try(tries, now) {
             Some(at) => deliveries::retry_later(store, &id, at, &why).await,
             None => deliveries::failed(store, &id, &format!("{why}; given up after {tries} tries")).await,
         },
@@ -46,9 +46,9 @@ fn next_try(tries: usize, now: Micros) -> Option<Micros> {
     PAUSES.get(tries.saturating_sub(1)).map(|pause| now + pause * 1_000_000)
 }
 
-async fn became(app: &App, delivery: FullDelivery) -> Became {
+async fn try_once(app: &App, delivery: FullDelivery) -> DeliveryEnd {
     let said = |sentence: &str| {
-        Became::Done(Outcome {
+        DeliveryEnd::Done(Outcome {
             build: None,
             message: Some(sentence.to_owned()),
         })
@@ -59,10 +59,10 @@ async fn became(app: &App, delivery: FullDelivery) -> Became {
     };
     let now = app.store.now();
     match webhooks::parse(repository.forge, &delivery.delivery.event, &delivery.body) {
-        Err(malformed) => Became::Never(malformed.to_string()),
+        Err(malformed) => DeliveryEnd::Never(malformed.to_string()),
         Ok(Message::Ping) => said("ping: the webhook works"),
         Ok(Message::Other(event)) => said(&format!("`{event}` events start no build")),
-        Ok(Message::Push(push)) if push.is_deletion() => match standing::removed(app, &repository, push).await {
+        Ok(Message::Push(push)) if push.is_deletion() => match commit_check::removed(app, &repository, push).await {
             Err(error) => from_store(error),
             Ok(()) => said("the branch or tag was deleted: nothing to build"),
         },
@@ -105,7 +105,7 @@ fn pushed(push: Push, delivery: (&FullDelivery, Micros)) -> Result<Target, NoBui
     };
     let moved = order::Push {
         stream: reference.as_str().to_owned(),
-        before: push.before.as_deref().map(standing::commit),
+        before: push.before.as_deref().map(commit_check::commit),
         ..order::Push::default()
     };
     Ok(Target {
@@ -123,7 +123,7 @@ fn requested(request: PullRequest, delivery: (&FullDelivery, Micros)) -> Result<
     let is_again = request.action == "reopened";
     let moved = order::Push {
         stream: format!("pull request {}", request.number),
-        before: request.before.as_deref().map(standing::commit),
+        before: request.before.as_deref().map(commit_check::commit),
         // Opened again, it has no new commits: the body alone tells one such delivery from another.
         mark: if is_again {
             webhooks::hash(&delivery.0.body)
@@ -146,40 +146,40 @@ fn requested(request: PullRequest, delivery: (&FullDelivery, Micros)) -> Result<
     })
 }
 
-async fn started(app: &App, repository: &Repository, target: Result<Target, NoBuild>) -> Became {
+async fn started(app: &App, repository: &Repository, target: Result<Target, NoBuild>) -> DeliveryEnd {
     let built = match target {
         Ok(target) => build(app, repository, target).await,
         Err(error) => Err(error),
     };
     match built {
-        Ok(number) => Became::Done(Outcome {
+        Ok(number) => DeliveryEnd::Done(Outcome {
             build: Some(number),
             message: None,
         }),
-        Err(NoBuild::Git(error)) if error.is_passing() => Became::NotNow(error.to_string()),
+        Err(NoBuild::Git(error)) if error.is_passing() => DeliveryEnd::NotNow(error.to_string()),
         Err(NoBuild::Store(error)) => from_store(error),
-        Err(same @ NoBuild::SamePush(number)) => Became::Done(Outcome {
+        Err(same @ NoBuild::SamePush(number)) => DeliveryEnd::Done(Outcome {
             build: Some(number),
             message: Some(same.to_string()),
         }),
-        Err(NoBuild::Moving) => Became::NotNow(NoBuild::Moving.to_string()),
-        Err(nothing @ (NoBuild::NoJobFile(_) | NoBuild::NotWanted { .. })) => Became::Done(Outcome {
+        Err(NoBuild::Moving) => DeliveryEnd::NotNow(NoBuild::Moving.to_string()),
+        Err(nothing @ (NoBuild::NoJobFile(_) | NoBuild::NotWanted { .. })) => DeliveryEnd::Done(Outcome {
             build: None,
             message: Some(nothing.to_string()),
         }),
         Err(never @ (NoBuild::Git(_) | NoBuild::Name(_) | NoBuild::Address(_) | NoBuild::Inputs(_))) => {
-            Became::Never(never.to_string())
+            DeliveryEnd::Never(never.to_string())
         }
     }
 }
 
-fn from_store(error: StoreError) -> Became {
+fn from_store(error: StoreError) -> DeliveryEnd {
     match error {
-        StoreError::NotFound(_) => Became::Never("the repository was removed".into()),
-        StoreError::Refused(sentence) => Became::Never(sentence),
+        StoreError::NotFound(_) => DeliveryEnd::Never("the repository was removed".into()),
+        StoreError::Refused(sentence) => DeliveryEnd::Never(sentence),
         error => {
             tracing::error!(%error, "a delivery cannot be processed");
-            Became::NotNow("something went wrong on our side; the coordinator's log says what".into())
+            DeliveryEnd::NotNow("something went wrong on our side; the coordinator's log says what".into())
         }
     }
 }

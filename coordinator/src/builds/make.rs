@@ -7,7 +7,7 @@ use job_specs::file::JobFile;
 use job_specs::triggers::{Input, check_inputs, default_inputs};
 use job_specs::{Expansion, Facts};
 
-use super::standing::Looked;
+use super::commit_check::CommitCheck;
 use super::{NoBuild, Target, read, schedules};
 use crate::app::App;
 use crate::git::{Address, Commit, Comparison, GitError, JobFiles, ObjectId, Reference, Wanted};
@@ -40,7 +40,7 @@ pub(super) async fn build(app: &App, repository: &Repository, mut target: Target
     };
     let (commit, files) = app.mirrors.fetch(wanted).await?;
     let id = ObjectId::parse(&commit.sha)?;
-    let looked = Looked {
+    let looked = CommitCheck {
         app,
         repository,
         address: &address,
@@ -73,7 +73,7 @@ pub(super) async fn build(app: &App, repository: &Repository, mut target: Target
 
 /// Stores the build where it belongs among others.
 async fn store(
-    looked: &Looked<'_>,
+    looked: &CommitCheck<'_>,
     (mut new, target): (NewBuild, &Target),
     mut observed: Option<Observed>,
 ) -> Result<i64, NoBuild> {
@@ -87,7 +87,7 @@ async fn store(
             // By the same delivery, which another worker had, or by another one of the same push.
             Created::Known(number) if target.delivery.is_none() => return Ok(number),
             Created::Known(number) => return Err(NoBuild::SamePush(number)),
-            Created::Moved => observed = looked.look_again(target).await?,
+            Created::Moved => observed = looked.check_again(target).await?,
         }
     }
     Err(NoBuild::Moving)

@@ -2,12 +2,12 @@
 //! whether they want the event, expand, store. Deliveries, schedules and triggers by hand take the same way; jobs that
 //! need outputs are expanded later, from what the build keeps.
 
+mod commit_check;
 mod deferred;
 mod deliveries;
 mod make;
 mod read;
 mod schedules;
-mod standing;
 mod target;
 mod times;
 mod worker;
@@ -18,11 +18,11 @@ use crate::store::StoreError;
 use make::build;
 use target::Target;
 
+pub(crate) use commit_check::rerun;
 pub(crate) use deferred::expand_forever;
 pub(crate) use deliveries::process;
 pub(crate) use read::job_files;
 pub(crate) use schedules::{look_at, tick as schedules};
-pub(crate) use standing::rerun;
 pub(crate) use target::trigger;
 pub(crate) use worker::work;
 

@@ -16,7 +16,7 @@ pub use commit::{Commit, JobFiles};
 pub use mirror::{Mirrors, Wanted};
 pub use names::{BadName, ObjectId, Reference};
 pub use protocol::git::{Address, BadAddress};
-pub use reach::{Asked, Place};
+pub use reach::{Asked, CommitPosition};
 pub use tree::{CommitTree, KeptFiles, ReadFiles};
 
 /// Why a commit could not be read. The text is for people and says nothing that is secret.

@@ -37,7 +37,7 @@ pub struct Asked<'a> {
 
 /// Where a commit is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct CommitPosition {
     /// What the reference points at now. `None`: there is no such reference.
     pub tip: Option<String>,
     /// A branch or tag that the commit can be reached from, the named ones first. `None`: there is none, or nobody asked.
@@ -53,7 +53,7 @@ impl Mirrors {
     ///
     /// # Errors
     /// When the repository cannot be reached, or the mirror is broken.
-    pub async fn place(&self, asked: &Asked<'_>) -> Result<Place, GitError> {
+    pub async fn place(&self, asked: &Asked<'_>) -> Result<CommitPosition, GitError> {
         let busy = self.lock_of(asked.repository);
         let _one_at_a_time = busy.lock().await;
         let mirror = self.open(asked.repository, asked.address).await?;
@@ -62,12 +62,12 @@ impl Mirrors {
         let is_own = |reference: &&Reference| reference.branch().is_some() || reference.tag().is_some();
         let commit = asked.commit.as_str();
         let mut named_own = named.iter().copied().filter(is_own);
-        let mut place = Place {
+        let mut place = CommitPosition {
             tip: tips.get(asked.reference.as_str()).cloned(),
             on: named_own
                 .find(|reference| tips.get(reference.as_str()).is_some_and(|tip| tip == commit))
                 .cloned(),
-            ..Place::default()
+            ..CommitPosition::default()
         };
         if place.on.is_none() && asked.search {
             place.on = self.search(&mirror, asked, &named).await?;
@@ -167,7 +167,7 @@ impl Mirrors {
     }
 
     /// Which of the others the commit comes before and after; what history does not tell stays open.
-    async fn order(&self, mirror: &Path, asked: &Asked<'_>, place: &mut Place) -> Result<(), GitError> {
+    async fn order(&self, mirror: &Path, asked: &Asked<'_>, place: &mut CommitPosition) -> Result<(), GitError> {
         let kept = format!("+{}:{KEPT}tip", asked.reference.as_str());
         self.deepen(mirror, asked, (&[DEPTHS[0]], &[kept])).await?;
         let commit = asked.commit.as_str();

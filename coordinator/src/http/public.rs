@@ -164,7 +164,7 @@ impl Public {
         Ok(whole.into())
     }
 
-    fn begin(&self, Client(client): Client) -> Place<'_> {
+    fn begin(&self, Client(client): Client) -> BodyPermit<'_> {
         let mut bodies = self.bodies();
         let of_client = bodies.reading.iter().filter(|(_, reading)| reading.client == client);
         let of_client: Vec<u64> = of_client.map(|(number, _)| *number).collect();
@@ -180,7 +180,7 @@ impl Public {
             makes_room: makes_room.clone(),
         };
         bodies.reading.insert(number, reading);
-        Place {
+        BodyPermit {
             public: self,
             number,
             makes_room,
@@ -202,13 +202,13 @@ impl Bodies {
 }
 
 /// A body that is being read.
-struct Place<'a> {
+struct BodyPermit<'a> {
     public: &'a Public,
     number: u64,
     makes_room: CancellationToken,
 }
 
-impl Place<'_> {
+impl BodyPermit<'_> {
     async fn unless_evicted<T>(&self, work: impl Future<Output = T>) -> Result<T, ApiError> {
         self.makes_room.run_until_cancelled(work).await.ok_or_else(busy)
     }
@@ -229,7 +229,7 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for BodyPermit<'_> {
     fn drop(&mut self) {
         self.public.bodies().evict(self.number);
     }

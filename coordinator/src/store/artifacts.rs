@@ -6,7 +6,7 @@ use protocol::ids::{AttemptId, JobId, RepositoryId};
 use serde::Serialize;
 
 use super::blobs::{self, Asker, Blob, as_i64};
-use super::queue::Hold;
+use super::queue::AgentLease;
 use super::{Change, Micros, Store, StoreError, leases};
 use crate::db::{DbError, Row, Tx, args};
 
@@ -87,7 +87,7 @@ fn from_row(row: &Row) -> Result<Artifact, DbError> {
 ///
 /// # Errors
 /// `StaleLease`; `NotFound` when its archive has been removed meanwhile.
-pub async fn keep(store: &Store, hold: &Hold, new: NewArtifact) -> Result<Option<String>, StoreError> {
+pub async fn keep(store: &Store, hold: &AgentLease, new: NewArtifact) -> Result<Option<String>, StoreError> {
     let (hold, now) = (hold.clone(), store.now());
     let id = uuid::Uuid::now_v7().simple().to_string();
     store
@@ -97,11 +97,11 @@ pub async fn keep(store: &Store, hold: &Hold, new: NewArtifact) -> Result<Option
 
 async fn insert(
     tx: &mut Tx,
-    hold: &Hold,
+    hold: &AgentLease,
     new: NewArtifact,
     (id, now): (String, Micros),
 ) -> Result<Option<String>, StoreError> {
-    let holding = leases::holding(tx, hold).await?;
+    let holding = leases::lock_leased(tx, hold).await?;
     holding.must_be_active()?;
     blobs::hold_fast(tx, &new.blob.sha).await?;
     let job = &holding.job;

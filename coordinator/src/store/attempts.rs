@@ -5,8 +5,8 @@ use protocol::attempt::{AttemptEvent, EventKind, Reason, Verdict};
 use protocol::ids::{AgentId, AttemptId, JobId};
 use serde::Serialize;
 
-use super::leases::{self, Holding};
-use super::queue::Hold;
+use super::leases::{self, LockedAttempt};
+use super::queue::AgentLease;
 use super::{Change, Micros, Store, StoreError, from_word, jobs, reasons, to_json};
 use crate::db::{DbError, Row, Tx, args};
 
@@ -78,7 +78,7 @@ fn from_row(row: &Row) -> Result<Attempt, DbError> {
 ///
 /// # Errors
 /// `StaleLease`.
-pub async fn check(store: &Store, hold: &Hold) -> Result<(), StoreError> {
+pub async fn check(store: &Store, hold: &AgentLease) -> Result<(), StoreError> {
     let sql = "select id from attempts where id = $1 and agent = $2 and epoch = $3 and state = 'active'";
     let row = store
         .db
@@ -91,13 +91,13 @@ pub async fn check(store: &Store, hold: &Hold) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// `StaleLease`; `Refused` when an event before them is missing.
-pub async fn events(store: &Store, hold: &Hold, events: &[AttemptEvent]) -> Result<(), StoreError> {
+pub async fn events(store: &Store, hold: &AgentLease, events: &[AttemptEvent]) -> Result<(), StoreError> {
     let (hold, events, now) = (hold.clone(), events.to_vec(), store.now());
     store
         .write(move |tx| {
             Box::pin(async move {
-                let mut holding = leases::holding(tx, &hold).await?;
-                keep(tx, &mut holding, &events, now).await
+                let mut locked = leases::lock_leased(tx, &hold).await?;
+                keep(tx, &mut locked, &events, now).await
             })
         })
         .await
@@ -106,7 +106,7 @@ pub async fn events(store: &Store, hold: &Hold, events: &[AttemptEvent]) -> Resu
 /// Keeps events of an attempt that the caller holds, or held to its end.
 pub(super) async fn keep(
     tx: &mut Tx,
-    holding: &mut Holding,
+    locked: &mut LockedAttempt,
     events: &[AttemptEvent],
     now: Micros,
 ) -> Result<(), StoreError> {
@@ -114,14 +114,14 @@ pub(super) async fn keep(
         return Ok(());
     }
     let known = "select count(*) as n from attempt_events where attempt = $1";
-    let row = tx.first(known, args![&holding.attempt]).await?;
+    let row = tx.first(known, args![&locked.attempt]).await?;
     let known = row.map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0);
     let is_new = |event: &&AttemptEvent| i64::try_from(event.seq).is_ok_and(|seq| seq >= known);
     let new: Vec<&AttemptEvent> = events.iter().filter(is_new).collect();
     if new.is_empty() {
         return Ok(());
     }
-    holding.must_be_active()?;
+    locked.must_be_active()?;
     for (expected, event) in (known..).zip(&new) {
         if i64::try_from(event.seq) != Ok(expected) {
             let why = format!(
@@ -131,17 +131,17 @@ pub(super) async fn keep(
             return Err(StoreError::Refused(why));
         }
         let sql = "insert into attempt_events (attempt, seq, event) values ($1, $2, $3)";
-        tx.run(sql, args![&holding.attempt, expected, to_json(event)]).await?;
+        tx.run(sql, args![&locked.attempt, expected, to_json(event)]).await?;
     }
-    if new.iter().any(|event| event.kind == EventKind::Started) && holding.job.status == JobStatus::Assigned {
-        jobs::record(tx, &mut holding.job, JobEvent::Start, None, now).await?;
+    if new.iter().any(|event| event.kind == EventKind::Started) && locked.job.status == JobStatus::Assigned {
+        jobs::record(tx, &mut locked.job, JobEvent::Start, None, now).await?;
         tx.run(
             "update attempts set started_at = $2 where id = $1",
-            args![&holding.attempt, now],
+            args![&locked.attempt, now],
         )
         .await?;
     }
-    tx.tell(Change::Attempt(holding.attempt.clone()));
+    tx.tell(Change::Attempt(locked.attempt.clone()));
     Ok(())
 }
 

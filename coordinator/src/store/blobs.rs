@@ -4,7 +4,7 @@
 use job_specs::model::JobSpec;
 use protocol::ids::{JobId, RepositoryId};
 
-use super::queue::Hold;
+use super::queue::AgentLease;
 use super::{Micros, Store, StoreError};
 use crate::db::{Tx, args};
 
@@ -51,7 +51,7 @@ pub struct Asker {
 ///
 /// # Errors
 /// `StaleLease`.
-pub async fn asker(store: &Store, hold: &Hold) -> Result<Asker, StoreError> {
+pub async fn asker(store: &Store, hold: &AgentLease) -> Result<Asker, StoreError> {
     let sql = "select j.id, j.build, j.repository, r.git,
                coalesce(b.cache_scope, b.reference) as scope, b.base, b.trusted, s.spec
                from attempts t join jobs j on j.id = t.job join builds b on b.number = j.build

@@ -11,7 +11,7 @@ use protocol::ids::{DeliveryId, JobId, RepositoryId};
 use serde::Serialize;
 
 use super::jobs::{self, Job};
-use super::making::Insert;
+use super::new_builds::Insert;
 use super::order::{Observed, Push};
 use super::origins::Origin;
 use super::{Micros, Store, StoreError, counters, ended, pages};

@@ -5,7 +5,7 @@ use protocol::ids::RepositoryId;
 use serde::Serialize;
 
 use super::blobs::{self, Blob, as_i64};
-use super::queue::Hold;
+use super::queue::AgentLease;
 use super::{Micros, Store, StoreError, leases};
 use crate::db::{DbError, Row, args};
 
@@ -118,12 +118,12 @@ pub async fn has(store: &Store, repository: &RepositoryId, scopes: &[String], sh
 ///
 /// # Errors
 /// `StaleLease`; `NotFound` when its archive has been removed meanwhile.
-pub async fn save(store: &Store, hold: &Hold, new: NewCache) -> Result<(), StoreError> {
+pub async fn save(store: &Store, hold: &AgentLease, new: NewCache) -> Result<(), StoreError> {
     let (hold, now) = (hold.clone(), store.now());
     store
         .write(move |tx| {
             Box::pin(async move {
-                leases::holding(tx, &hold).await?.must_be_active()?;
+                leases::lock_leased(tx, &hold).await?.must_be_active()?;
                 blobs::hold_fast(tx, &new.blob.sha).await?;
                 let sql = "insert into caches (repository, scope, key, sha, bytes, created_at, used_at)
                            values ($1, $2, $3, $4, $5, $6, $6)

@@ -1,5 +1,5 @@
 //! Deferred jobs: those whose definition needs outputs of other jobs. A placeholder stands for each until the jobs
-//! that it needs have ended; then it is due, and whoever finds it expands it and puts the cells in its place. Nothing
+//! that it needs have ended; then it is due, and whoever finds it expands it and puts the cells in its context. Nothing
 //! of it is kept in memory, so a coordinator that dies in between costs nothing.
 
 use job_specs::dag::outputs::Seen;
@@ -15,7 +15,7 @@ use super::ended::{self, BuildLock};
 use super::groups::GroupState;
 use super::jobs::{self, Expansion, Locked};
 use super::lanes::Lane;
-use super::new_jobs::{NewRow, Place, first_event};
+use super::new_jobs::{BuildContext, NewRow, first_event};
 use super::origins::{self, Origin};
 use super::outputs;
 use super::{Change, Micros, Store, StoreError, to_json};
@@ -57,7 +57,7 @@ pub async fn due(store: &Store) -> Result<Vec<Due>, StoreError> {
     Ok(all)
 }
 
-/// Puts the cells in the place of a job that was due. One that is not any more stays as it is.
+/// Puts the cells in the context of a job that was due. One that is not any more stays as it is.
 ///
 /// # Errors
 /// `NotFound`.
@@ -78,7 +78,7 @@ async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Re
         return Ok(());
     }
     let repository = RepositoryId(row.get("repository")?);
-    let place = Place {
+    let context = BuildContext {
         build: build.number,
         repository: &repository,
         trusted: row.flag("trusted")?,
@@ -99,11 +99,11 @@ async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Re
     let Some(first) = cells.next() else {
         let why = Reason::new(ReasonCode::ConditionNotMet, "the matrix has no cells");
         jobs::record(tx, &mut job, JobEvent::Skip, Some(why), now).await?;
-        return ended::draw(tx, &build, vec![job], now).await;
+        return ended::apply(tx, &build, vec![job], now).await;
     };
     let met = |spec: &JobSpec| met(spec, &waited_for);
     let linked = row.flag("linked")?;
-    become_first(tx, &mut job, (&place, &placeholder), &first).await?;
+    become_first(tx, &mut job, (&context, &placeholder), &first).await?;
     let mut over: Vec<Locked> = job.status.is_final().then_some(job).into_iter().collect();
     for (before, spec) in (1..).zip(cells) {
         let row = NewRow {
@@ -114,10 +114,10 @@ async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Re
         };
         let mut new = NewJob::new(spec);
         new.met = met(&new.spec);
-        over.extend(row.insert(tx, &place, &new).await?);
+        over.extend(row.insert(tx, &context, &new).await?);
     }
     tx.tell(Change::Queue);
-    ended::draw(tx, &build, over, now).await
+    ended::apply(tx, &build, over, now).await
 }
 
 /// What of the needs was met before this build.
@@ -131,7 +131,7 @@ fn met(spec: &JobSpec, waited_for: &[Need]) -> Vec<String> {
 async fn become_first(
     tx: &mut Tx,
     job: &mut Locked,
-    (place, placeholder): (&Place<'_>, &JobSpec),
+    (context, placeholder): (&BuildContext<'_>, &JobSpec),
     spec: &JobSpec,
 ) -> Result<(), StoreError> {
     let new = NewJob::new(spec.clone());
@@ -144,7 +144,7 @@ async fn become_first(
             spec.title(),
             to_json(&spec.matrix),
             &labels,
-            Lane::name(place.repository, spec.asked_memory(), &labels),
+            Lane::name(context.repository, spec.asked_memory(), &labels),
             new.retries,
             spec.max_parallel.map(i64::from),
             i64::from(spec.fail_fast),
@@ -155,8 +155,8 @@ async fn become_first(
     let sql = "update specs set spec = $2, placeholder = $3 where job = $1";
     tx.run(sql, args![&job.id, to_json(spec), to_json(placeholder)]).await?;
     *job = jobs::lock(tx, &job.id).await?;
-    let (event, why) = first_event(spec, place.trusted);
-    jobs::record(tx, job, event, why, place.now).await
+    let (event, why) = first_event(spec, context.trusted);
+    jobs::record(tx, job, event, why, context.now).await
 }
 
 async fn refuse(
@@ -168,7 +168,7 @@ async fn refuse(
 ) -> Result<(), StoreError> {
     let why = Reason::new(ReasonCode::InvalidJob, sentence);
     jobs::record(tx, &mut job, JobEvent::Refuse, Some(why), now).await?;
-    ended::draw(tx, build, vec![job], now).await
+    ended::apply(tx, build, vec![job], now).await
 }
 
 async fn add_diagnostics(tx: &mut Tx, build: i64, new: Vec<Diagnostic>) -> Result<(), StoreError> {

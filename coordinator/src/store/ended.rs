@@ -68,12 +68,17 @@ async fn lock_row(tx: &mut Tx, number: i64) -> Result<(), StoreError> {
 }
 
 /// Draws the consequences of jobs that have just ended.
-pub(super) async fn draw(tx: &mut Tx, build: &BuildLock, mut ended: Vec<Locked>, at: Micros) -> Result<(), StoreError> {
+pub(super) async fn apply(
+    tx: &mut Tx,
+    build: &BuildLock,
+    mut ended: Vec<Locked>,
+    at: Micros,
+) -> Result<(), StoreError> {
     while let Some(job) = ended.pop() {
         if !job.linked {
             continue;
         }
-        release_next_cell(tx, &job).await?;
+        unblock_next_cell(tx, &job).await?;
         if job.fail_fast && job.status.counts_as_failed(job.allow_failure) {
             ended.extend(cancel_other_cells(tx, &job, at).await?);
         }
@@ -83,7 +88,7 @@ pub(super) async fn draw(tx: &mut Tx, build: &BuildLock, mut ended: Vec<Locked>,
 }
 
 /// A cell that ran gives its place under `max_parallel` to the next one.
-async fn release_next_cell(tx: &mut Tx, job: &Locked) -> Result<(), StoreError> {
+async fn unblock_next_cell(tx: &mut Tx, job: &Locked) -> Result<(), StoreError> {
     if job.max_parallel.is_none() || job.blocked_by_max_parallel {
         return Ok(());
     }
@@ -161,5 +166,5 @@ pub(super) async fn cancel_open(tx: &mut Tx, build: &BuildLock, why: &str, at: M
             ended.push(job);
         }
     }
-    draw(tx, build, ended, at).await
+    apply(tx, build, ended, at).await
 }

@@ -7,7 +7,7 @@ use protocol::attempt::{AttemptEvent, AttemptResult};
 use protocol::lease::Lease;
 
 use super::attempts::{self, AttemptState};
-use super::queue::Hold;
+use super::queue::AgentLease;
 use super::stacks::{self, Retain};
 use super::{Change, Micros, Store, StoreError, ended, jobs, leases, outputs, reasons, retry, to_word};
 use crate::db::{Tx, args};
@@ -32,7 +32,7 @@ pub struct Ending {
 /// `StaleLease`; `Refused` when an event before them is missing.
 pub async fn finish(
     store: &Store,
-    hold: &Hold,
+    hold: &AgentLease,
     events: &[AttemptEvent],
     result: AttemptResult,
 ) -> Result<(), StoreError> {
@@ -50,28 +50,28 @@ pub async fn finish(
 ///
 /// # Errors
 /// As [`finish`].
-pub async fn finish_with(store: &Store, hold: &Hold, ending: Ending) -> Result<Option<Lease>, StoreError> {
+pub async fn finish_with(store: &Store, hold: &AgentLease, ending: Ending) -> Result<Option<Lease>, StoreError> {
     let (hold, now) = (hold.clone(), store.now());
     store
         .write(move |tx| Box::pin(async move { end(tx, &hold, ending, now).await }))
         .await
 }
 
-async fn end(tx: &mut Tx, hold: &Hold, ending: Ending, now: Micros) -> Result<Option<Lease>, StoreError> {
+async fn end(tx: &mut Tx, hold: &AgentLease, ending: Ending, now: Micros) -> Result<Option<Lease>, StoreError> {
     let build = match ended::lock_for_attempt(tx, &hold.attempt).await {
         Err(StoreError::NotFound(_)) => return Err(StoreError::StaleLease),
         locked => locked?,
     };
-    let mut holding = leases::holding(tx, hold).await?;
-    if holding.state == AttemptState::Finished {
+    let mut locked = leases::lock_leased(tx, hold).await?;
+    if locked.state == AttemptState::Finished {
         return stacks::of_attempt(tx, &hold.attempt).await;
     }
     let stack = match &ending.retain {
         Some(retain) => Some(stacks::retain(tx, hold, retain, now).await?),
         None => None,
     };
-    attempts::keep(tx, &mut holding, &ending.events, now).await?;
-    let mut job = holding.job;
+    attempts::keep(tx, &mut locked, &ending.events, now).await?;
+    let mut job = locked.job;
     let (result, kept) = dag::outputs::kept(ending.result, ending.outputs);
     let [code, sentence, details] = reasons::columns(result.reason.clone());
     tx.run(
@@ -86,7 +86,7 @@ async fn end(tx: &mut Tx, hold: &Hold, ending: Ending, now: Micros) -> Result<Op
     jobs::record(tx, &mut job, event, reason, now).await?;
     if job.status.is_final() {
         outputs::keep(tx, &job.id, &kept).await?;
-        ended::draw(tx, &build, vec![job], now).await?;
+        ended::apply(tx, &build, vec![job], now).await?;
     }
     Ok(stack)
 }

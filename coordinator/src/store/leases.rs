@@ -12,7 +12,7 @@ use protocol::lease::LeaseRef;
 use super::attempts::AttemptState;
 use super::ended::{self, BuildLock};
 use super::jobs::{self, Locked, locked_columns};
-use super::queue::{self, Claimed, Expired, Hold, LEASE_US, Renewed, select_claimed};
+use super::queue::{self, AgentLease, Claimed, Expired, LEASE_US, Renewed, select_claimed};
 use super::{Change, Micros, Store, StoreError, from_word, to_word};
 use crate::db::{Tx, args};
 
@@ -48,7 +48,7 @@ impl Watch {
 }
 
 /// An attempt with its job, both locked by this transaction.
-pub(super) struct Holding {
+pub(super) struct LockedAttempt {
     pub(super) attempt: AttemptId,
     pub(super) state: AttemptState,
     lease_until: Micros,
@@ -57,7 +57,7 @@ pub(super) struct Holding {
     pub(super) job: Locked,
 }
 
-impl Holding {
+impl LockedAttempt {
     /// What has ended is not worked on any more.
     pub(super) fn must_be_active(&self) -> Result<(), StoreError> {
         match self.state {
@@ -69,7 +69,7 @@ impl Holding {
 
 /// Locks an attempt and its job: always in this one statement, so that two of them never wait for each other. Who
 /// locks the build too does that before.
-async fn lock(tx: &mut Tx, attempt: &AttemptId) -> Result<Option<Holding>, StoreError> {
+async fn lock(tx: &mut Tx, attempt: &AttemptId) -> Result<Option<LockedAttempt>, StoreError> {
     let sql = concat!(
         "select ",
         locked_columns!(),
@@ -79,7 +79,7 @@ async fn lock(tx: &mut Tx, attempt: &AttemptId) -> Result<Option<Holding>, Store
     let Some(row) = tx.first(sql, args![attempt]).await? else {
         return Ok(None);
     };
-    Ok(Some(Holding {
+    Ok(Some(LockedAttempt {
         attempt: attempt.clone(),
         state: from_word("state", &row.get::<String>("state")?)?,
         lease_until: row.get("lease_until")?,
@@ -90,11 +90,11 @@ async fn lock(tx: &mut Tx, attempt: &AttemptId) -> Result<Option<Holding>, Store
 }
 
 /// Finds and locks what the caller holds, or held to its end.
-pub(super) async fn holding(tx: &mut Tx, hold: &Hold) -> Result<Holding, StoreError> {
-    let holding = lock(tx, &hold.attempt).await?.ok_or(StoreError::StaleLease)?;
-    let is_callers = holding.agent == hold.agent && holding.epoch == hold.epoch;
-    match holding.state {
-        AttemptState::Active | AttemptState::Finished if is_callers => Ok(holding),
+pub(super) async fn lock_leased(tx: &mut Tx, hold: &AgentLease) -> Result<LockedAttempt, StoreError> {
+    let locked = lock(tx, &hold.attempt).await?.ok_or(StoreError::StaleLease)?;
+    let is_callers = locked.agent == hold.agent && locked.epoch == hold.epoch;
+    match locked.state {
+        AttemptState::Active | AttemptState::Finished if is_callers => Ok(locked),
         AttemptState::Active | AttemptState::Finished | AttemptState::Lost => Err(StoreError::StaleLease),
     }
 }
@@ -137,17 +137,17 @@ async fn renew_all(tx: &mut Tx, agent: &AgentId, held: Vec<LeaseRef>, until: Mic
 ///
 /// # Errors
 /// `StaleLease`.
-pub async fn resume(store: &Store, hold: &Hold) -> Result<Claimed, StoreError> {
+pub async fn resume(store: &Store, hold: &AgentLease) -> Result<Claimed, StoreError> {
     let (hold, until) = (hold.clone(), store.now() + LEASE_US);
     store
         .write(move |tx| {
             Box::pin(async move {
-                let holding = holding(tx, &hold).await?;
-                holding.must_be_active()?;
+                let locked = lock_leased(tx, &hold).await?;
+                locked.must_be_active()?;
                 let sql = "update attempts set lease_until = $2 where id = $1";
                 tx.run(sql, args![&hold.attempt, until]).await?;
                 let row = tx
-                    .first(select_claimed!("where j.id = $1"), args![&holding.job.id])
+                    .first(select_claimed!("where j.id = $1"), args![&locked.job.id])
                     .await?;
                 Ok(queue::from_row(
                     &row.ok_or(StoreError::StaleLease)?,
@@ -216,17 +216,17 @@ async fn lose(
         Err(StoreError::NotFound(_)) => return Ok(None),
         locked => locked?,
     };
-    let Some(holding) = lock(tx, &attempt).await? else {
+    let Some(locked) = lock(tx, &attempt).await? else {
         return Ok(None);
     };
-    if holding.state != AttemptState::Active || holding.lease_until >= silent_since {
+    if locked.state != AttemptState::Active || locked.lease_until >= silent_since {
         return Ok(None);
     }
     let row = tx
-        .first("select name from agents where id = $1", args![&holding.agent])
+        .first("select name from agents where id = $1", args![&locked.agent])
         .await?;
     let agent: String = row.map(|row| row.get("name")).transpose()?.unwrap_or_default();
-    let job = holding.job;
+    let job = locked.job;
     let sentence = format!("agent `{agent}` stopped calling");
     tx.run(
         "update attempts set state = 'lost', finished_at = $2, reason_code = $3, reason = $4 where id = $1",
@@ -260,7 +260,7 @@ async fn give_back(
     let reason = retry::reason(event, job.cancelling.as_deref(), Some(reason));
     jobs::record(tx, &mut job, event, reason, now).await?;
     if job.status.is_final() {
-        ended::draw(tx, build, vec![job], now).await?;
+        ended::apply(tx, build, vec![job], now).await?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::db::{Tx, args};
 const PLACES: i64 = 256;
 
 /// Where new jobs go.
-pub(super) struct Place<'a> {
+pub(super) struct BuildContext<'a> {
     pub(super) build: i64,
     pub(super) repository: &'a RepositoryId,
     /// Whether the code may have secrets.
@@ -31,7 +31,7 @@ pub(super) struct Place<'a> {
 }
 
 /// Stores the jobs of a build; those without needs are queued. Gives those that are over at once.
-pub(super) async fn insert(tx: &mut Tx, place: &Place<'_>, new: &[NewJob]) -> Result<Vec<Locked>, StoreError> {
+pub(super) async fn insert(tx: &mut Tx, context: &BuildContext<'_>, new: &[NewJob]) -> Result<Vec<Locked>, StoreError> {
     let names: HashSet<&str> = new.iter().map(|job| job.spec.name.as_str()).collect();
     let needed: HashSet<&str> = new
         .iter()
@@ -61,7 +61,7 @@ pub(super) async fn insert(tx: &mut Tx, place: &Place<'_>, new: &[NewJob]) -> Re
         } else {
             1
         };
-        over.extend(row.insert(tx, place, job).await?);
+        over.extend(row.insert(tx, context, job).await?);
     }
     if !new.is_empty() {
         tx.tell(Change::Queue);
@@ -118,14 +118,14 @@ impl NewRow<'_> {
     pub(super) async fn insert(
         &self,
         tx: &mut Tx,
-        place: &Place<'_>,
+        context: &BuildContext<'_>,
         job: &NewJob,
     ) -> Result<Option<Locked>, StoreError> {
         let (id, spec, labels) = (JobId::generate(), &job.spec, to_json(&job.labels));
-        let (status, expansion, reason) = self.beginning(place, job)?;
+        let (status, expansion, reason) = self.beginning(context, job)?;
         let [code, sentence, details] = reasons::columns(reason);
         let needs: Vec<&Need> = job.waits_for().collect();
-        let shares = spec.max_parallel.is_some() || spec.fail_fast || spec.deferred || place.grouped;
+        let shares = spec.max_parallel.is_some() || spec.fail_fast || spec.deferred || context.grouped;
         tx.run(
             "insert into jobs (id, build, position, repository, name, title, matrix, needs, labels, lane, priority,
              retries, max_parallel, fail_fast, allow_failure, blocked_by_max_parallel, linked, status, history, attempts, created_at,
@@ -135,15 +135,15 @@ impl NewRow<'_> {
              $21, $22, $23, $24, $25, $26, $27)",
             args![
                 &id,
-                place.build,
+                context.build,
                 self.position,
-                place.repository,
+                context.repository,
                 &spec.name,
                 spec.title(),
                 to_json(&spec.matrix),
                 to_json(&needs),
                 &labels,
-                Lane::name(place.repository, spec.asked_memory(), &labels),
+                Lane::name(context.repository, spec.asked_memory(), &labels),
                 job.priority,
                 job.retries,
                 spec.max_parallel.map(i64::from),
@@ -152,15 +152,15 @@ impl NewRow<'_> {
                 i64::from(self.blocked),
                 i64::from(self.linked || shares),
                 status.name(),
-                place.now,
-                (status == JobStatus::Queued).then_some(place.now),
-                status.is_final().then_some(place.now),
+                context.now,
+                (status == JobStatus::Queued).then_some(context.now),
+                status.is_final().then_some(context.now),
                 to_word(&RunsAfter::from(spec.when)),
                 to_word(&expansion),
                 code,
                 sentence,
                 details,
-                i64::from(place.waits)
+                i64::from(context.waits)
             ],
         )
         .await?;
@@ -171,7 +171,7 @@ impl NewRow<'_> {
         .await?;
         for need in needs.iter().map(|need| &need.job).collect::<HashSet<_>>() {
             let sql = "insert into job_needs (build, needs, job) values ($1, $2, $3)";
-            tx.run(sql, args![place.build, need, &id]).await?;
+            tx.run(sql, args![context.build, need, &id]).await?;
         }
         match status.is_final() {
             true => jobs::lock(tx, &id).await.map(Some),
@@ -180,13 +180,17 @@ impl NewRow<'_> {
     }
 
     /// Where it begins: its status, its expansion, and why.
-    fn beginning(&self, place: &Place<'_>, job: &NewJob) -> Result<(JobStatus, Expansion, Option<Reason>), StoreError> {
+    fn beginning(
+        &self,
+        context: &BuildContext<'_>,
+        job: &NewJob,
+    ) -> Result<(JobStatus, Expansion, Option<Reason>), StoreError> {
         let spec = &job.spec;
         let expansion = match spec.deferred {
             true => Expansion::Waiting,
             false => Expansion::No,
         };
-        let (event, reason) = first_event(spec, place.trusted);
+        let (event, reason) = first_event(spec, context.trusted);
         let is_over = event != JobEvent::NeedsMet;
         // A cell that was expanded is made when its needs are met.
         let has_open_needs = job.waits_for().next().is_some() && self.placeholder.is_none();

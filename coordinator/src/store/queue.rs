@@ -35,7 +35,7 @@ pub struct Claim {
 
 /// What names a lease in every call of an agent: its token's agent, and what it says it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hold {
+pub struct AgentLease {
     /// Who calls, by its token.
     pub agent: AgentId,
     /// About which attempt.
@@ -225,7 +225,7 @@ pub async fn cancel(store: &Store, job: &JobId, by: &str) -> Result<(), StoreErr
                 let build = ended::lock_for(tx, &id).await?;
                 let mut job = jobs::lock(tx, &id).await?;
                 if ended::cancel(tx, &mut job, &why, now).await? == ended::Cancelled::Now {
-                    ended::draw(tx, &build, vec![job], now).await?;
+                    ended::apply(tx, &build, vec![job], now).await?;
                 }
                 Ok(())
             })

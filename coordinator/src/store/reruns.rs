@@ -9,7 +9,7 @@ use protocol::attempt::ReasonCode;
 use protocol::ids::{JobId, RepositoryId};
 
 use super::builds::{self, Created, NewBuild, NewJob, Order, Rerun, UNTRUSTED};
-use super::making::Insert;
+use super::new_builds::Insert;
 use super::{Micros, Store, StoreError, ended, from_word, jobs};
 use crate::db::{DbError, Row, Tx, args};
 

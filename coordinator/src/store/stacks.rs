@@ -8,7 +8,7 @@ use protocol::ids::{AgentId, AttemptId, JobId, StackId};
 use protocol::lease::Lease;
 use protocol::work::{StackReport, StackSpec, StackState, StackWork, Work};
 
-use super::queue::{Hold, LEASE_US};
+use super::queue::{AgentLease, LEASE_US};
 use super::{Change, Micros, Store, StoreError, to_json};
 use crate::db::{DbError, Row, Tx, args};
 
@@ -95,7 +95,7 @@ pub struct Retain {
 }
 
 /// Makes a stack of what an attempt leaves on the agent that ran it.
-pub(super) async fn retain(tx: &mut Tx, hold: &Hold, retain: &Retain, now: Micros) -> Result<Lease, StoreError> {
+pub(super) async fn retain(tx: &mut Tx, hold: &AgentLease, retain: &Retain, now: Micros) -> Result<Lease, StoreError> {
     let spec = StackSpec::Retained {
         attempt: hold.attempt.clone(),
     };

@@ -8,7 +8,7 @@ use protocol::ids::{AgentId, JobId, RepositoryId};
 use tokio::task::JoinSet;
 
 use super::builds::{self, Cause, NewBuild, NewJob};
-use super::queue::{self, Claim, Hold};
+use super::queue::{self, AgentLease, Claim};
 use super::repositories::{Forge, NewRepository};
 use super::{Store, StoreError, agents, repositories};
 use crate::db::args;
@@ -173,7 +173,7 @@ async fn claim_and_end(store: Store, agent: AgentId) -> Result<Vec<JobId>, Store
         Vec::new(),
     );
     while let Some(claimed) = queue::claim(&store, &claim).await?.pop() {
-        let hold = Hold {
+        let hold = AgentLease {
             agent: agent.clone(),
             attempt: claimed.attempt,
             epoch: claimed.epoch,

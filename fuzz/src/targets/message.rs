@@ -6,7 +6,7 @@ use gate::exit::ExitStatus;
 use gate::wire::{Event, Go, HealthCheck, Probe, ProbeTarget, Request, State, take_message};
 use job_specs::{SourceFile, expand, parse};
 use protocol::attempt::AttemptEvent;
-use protocol::blobs::{CacheFound, CacheWanted, Kept, NeededArtifact, Room};
+use protocol::blobs::{BlobLimits, CacheFound, CacheWanted, Kept, NeededArtifact};
 use protocol::ids::StreamId;
 use protocol::lease::{Enrol, Enrolled, ErrorBody, Events, Finish, LogAnswer, Poll, PollAnswer};
 use protocol::reports::TestUpload;
@@ -37,7 +37,7 @@ const READERS: &[Reader] = &[
     ("log_answer", json::<LogAnswer>),
     ("error", json::<ErrorBody>),
     ("tests", json::<TestUpload>),
-    ("room", json::<Room>),
+    ("blob_limits", json::<BlobLimits>),
     ("kept", json::<Kept>),
     ("cache_wanted", json::<CacheWanted>),
     ("cache_found", json::<CacheFound>),

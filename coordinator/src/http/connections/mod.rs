@@ -44,11 +44,11 @@ struct Inner {
 #[derive(Default)]
 struct Table {
     next: u64,
-    places: BTreeMap<u64, Place>,
+    places: BTreeMap<u64, Entry>,
     of_address: HashMap<IpAddr, usize>,
 }
 
-struct Place {
+struct Entry {
     /// Counts against the limit of its address; `None` for a proxy, which speaks for many.
     counted: Option<IpAddr>,
     state: State,
@@ -148,7 +148,7 @@ impl Table {
         if let Some(address) = counted {
             *self.of_address.entry(address).or_default() += 1;
         }
-        let place = Place {
+        let place = Entry {
             counted,
             state: State::Head,
             since: Instant::now(),
@@ -161,7 +161,7 @@ impl Table {
 
     /// Closes the stranger that matters least: the oldest that has sent no head, else the oldest that waits between
     /// requests, else the oldest at all.
-    fn make_room(&mut self, among: impl Fn(&Place) -> bool) -> Option<()> {
+    fn make_room(&mut self, among: impl Fn(&Entry) -> bool) -> Option<()> {
         let oldest = |state| {
             let mut strangers = self
                 .places
@@ -183,7 +183,7 @@ impl Table {
         }
     }
 
-    fn leave(&mut self, number: u64) -> Option<Place> {
+    fn leave(&mut self, number: u64) -> Option<Entry> {
         let place = self.places.remove(&number)?;
         if let Some(address) = place.counted
             && let Some(count) = self.of_address.get_mut(&address)

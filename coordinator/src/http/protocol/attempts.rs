@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::http::access::AgentCaller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, Path};
-use crate::store::queue::Hold;
+use crate::store::queue::AgentLease;
 use crate::store::stacks::Retain;
 use crate::store::{Micros, StoreError, attempts, queue};
 
@@ -58,7 +58,7 @@ pub(super) async fn finish(
 }
 
 /// What is to stay. An agent of version 1 says until when, and calls it by its attempt.
-fn retain(hold: &Hold, secs: Option<u64>, until: Option<Micros>) -> Option<Retain> {
+fn retain(hold: &AgentLease, secs: Option<u64>, until: Option<Micros>) -> Option<Retain> {
     let of_version_1 = || {
         let rest = until? - jiff::Timestamp::now().as_microsecond();
         Some(Retain {

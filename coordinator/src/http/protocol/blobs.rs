@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use protocol::blobs::{CacheWanted, Kept, NeededArtifact, OVER_QUOTA, READ_ONLY, Room};
+use protocol::blobs::{BlobLimits, CacheWanted, Kept, NeededArtifact, OVER_QUOTA, READ_ONLY};
 use serde::Deserialize;
 
 use super::hold;
@@ -17,7 +17,7 @@ use crate::http::extract::{Json as AsJson, Path, Query};
 use crate::store::artifacts::{self, NewArtifact};
 use crate::store::blobs::{Asker, Blob, asker};
 use crate::store::caches::{self, NewCache};
-use crate::store::queue::Hold;
+use crate::store::queue::AgentLease;
 
 /// Names of artifacts and keys of caches are at most so long, in bytes.
 const LONGEST_NAME: usize = 512;
@@ -40,20 +40,20 @@ pub(super) struct Sent {
 }
 
 /// How large things may be.
-pub(super) async fn room(
+pub(super) async fn limits(
     State(app): State<App>,
     AgentCaller(agent): AgentCaller,
     Path(attempt): Path<String>,
     Query(Epoch { epoch }): Query<Epoch>,
-) -> Result<Json<Room>, ApiError> {
+) -> Result<Json<BlobLimits>, ApiError> {
     let asker = asker(&app.store, &hold(agent, attempt, epoch)).await?;
-    Ok(Json(room_for(&app, &asker).await?))
+    Ok(Json(limits_for(&app, &asker).await?))
 }
 
-async fn room_for(app: &App, asker: &Asker) -> Result<Room, ApiError> {
+async fn limits_for(app: &App, asker: &Asker) -> Result<BlobLimits, ApiError> {
     let limits = &app.config.blobs;
     let used = artifacts::total_bytes(&app.store, &asker.repository).await?;
-    Ok(Room {
+    Ok(BlobLimits {
         artifact_bytes: limits.artifact_bytes,
         repository_bytes_left: limits.repository_bytes.saturating_sub(used),
         cache_bytes: limits.cache_bytes.min(limits.artifact_bytes),
@@ -71,8 +71,8 @@ pub(super) async fn keep_artifact(
     check_name("an artifact's name", &name)?;
     let hold = hold(agent, attempt, sent.epoch);
     let asker = asker(&app.store, &hold).await?;
-    let room = room_for(&app, &asker).await?;
-    let limit = room.artifact_bytes.min(room.repository_bytes_left);
+    let limits = limits_for(&app, &asker).await?;
+    let limit = limits.artifact_bytes.min(limits.repository_bytes_left);
     let blob = receive(&app, body, limit).await?;
     let default = u64::from(app.config.blobs.expires_days) * DAY_SECS;
     let lasts = sent.expires.unwrap_or(default).saturating_mul(1_000_000);
@@ -107,7 +107,7 @@ pub(super) async fn save_cache(
         let why = "the build is not trusted, so it may only read caches";
         return Err(ApiError::Unprocessable(READ_ONLY, why.into()));
     };
-    let limit = room_for(&app, &asker).await?.cache_bytes;
+    let limit = limits_for(&app, &asker).await?.cache_bytes;
     let blob = receive(&app, body, limit).await?;
     let new = NewCache {
         repository: asker.repository.clone(),
@@ -152,7 +152,7 @@ pub(super) async fn read(
     Path((attempt, sha)): Path<(String, String)>,
     Query(Epoch { epoch }): Query<Epoch>,
 ) -> Result<Response, ApiError> {
-    let hold: Hold = hold(agent, attempt, epoch);
+    let hold: AgentLease = hold(agent, attempt, epoch);
     let asker = asker(&app.store, &hold).await?;
     if !may_read(&app, &asker, &sha).await? {
         return Err(ApiError::NotFound("archive"));

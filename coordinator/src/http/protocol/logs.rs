@@ -24,7 +24,7 @@ use crate::store::attempts;
 /// Where the body belongs.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Place {
+pub(super) struct LogPart {
     /// Bytes of records before it.
     offset: u64,
     /// Under which epoch.
@@ -38,7 +38,7 @@ pub(super) async fn append(
     State(app): State<App>,
     AgentCaller(agent): AgentCaller,
     Path((attempt, stream)): Path<(String, String)>,
-    Query(place): Query<Place>,
+    Query(place): Query<LogPart>,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let hold = hold(agent, attempt, place.epoch);

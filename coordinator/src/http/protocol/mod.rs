@@ -19,7 +19,7 @@ use super::extract::Json as Body;
 use super::routes::Routes;
 use crate::app::App;
 use crate::store::agents;
-use crate::store::queue::Hold;
+use crate::store::queue::AgentLease;
 
 pub(crate) use poll::Cancels;
 
@@ -43,7 +43,9 @@ pub(super) fn router() -> Routes {
             [Method::PATCH],
             patch(logs::append),
         )
-        .route("/agent/v1/attempts/{attempt}/room", [Method::GET], get(blobs::room))
+        .route("/agent/v1/attempts/{attempt}/limits", [Method::GET], get(blobs::limits))
+        // as agents of version 1 call it
+        .route("/agent/v1/attempts/{attempt}/room", [Method::GET], get(blobs::limits))
         .route("/agent/v1/attempts/{attempt}/needs", [Method::GET], get(blobs::needs))
         .route(
             "/agent/v1/attempts/{attempt}/artifacts/{name}",
@@ -76,8 +78,8 @@ async fn enrol(State(app): State<App>, Body(enrol): Body<Enrol>) -> Result<Json<
 }
 
 /// The lease that a call is about.
-fn hold(agent: AgentId, attempt: String, epoch: i64) -> Hold {
-    Hold {
+fn hold(agent: AgentId, attempt: String, epoch: i64) -> AgentLease {
+    AgentLease {
         agent,
         attempt: AttemptId(attempt),
         epoch,

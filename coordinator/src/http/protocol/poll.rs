@@ -22,7 +22,7 @@ use crate::http::access::AgentCaller;
 use crate::http::error::ApiError;
 use crate::http::extract::Json as Body;
 use crate::store::agents::{AgentSettings, Draining, Seen};
-use crate::store::queue::{Claim, Claimed, Hold, Memory};
+use crate::store::queue::{AgentLease, Claim, Claimed, Memory};
 use crate::store::{Change, Store, StoreError, agents, artifacts, queue, secrets, stacks};
 
 /// Answers an agent as soon as there is something to say, at the latest when the time of holding is over.
@@ -43,8 +43,8 @@ pub(super) async fn poll(
         agent,
         poll,
     };
-    let mut standing = agents::seen(&app.store, &caller.agent, &caller.seen).await?;
-    let mut answer = caller.ask(&standing).await?;
+    let mut settings = agents::seen(&app.store, &caller.agent, &caller.seen).await?;
+    let mut answer = caller.ask(&settings).await?;
     while !caller.is_news(&answer) && Instant::now() < until && !app.stop.is_cancelled() {
         let woken = tokio::select! {
             () = app.stop.cancelled() => break,
@@ -52,12 +52,12 @@ pub(super) async fn poll(
             woken = woken(&mut changes) => woken,
             Ok(()) = bell.changed() => Woken::ByQueue,
         };
-        let drained = standing.draining;
+        let drained = settings.draining;
         if let Woken::ByAgents = woken {
-            standing = agents::seen(&app.store, &caller.agent, &caller.seen).await?;
+            settings = agents::seen(&app.store, &caller.agent, &caller.seen).await?;
         }
-        answer = caller.ask(&standing).await?;
-        if standing.draining != drained {
+        answer = caller.ask(&settings).await?;
+        if settings.draining != drained {
             break;
         }
     }
@@ -172,15 +172,15 @@ impl Caller<'_> {
     }
 
     /// Renews what it holds and looks for more.
-    async fn ask(&mut self, standing: &AgentSettings) -> Result<PollAnswer, ApiError> {
+    async fn ask(&mut self, settings: &AgentSettings) -> Result<PollAnswer, ApiError> {
         let store = &self.app.store;
         let (resumed, held): (Vec<LeaseRef>, Vec<LeaseRef>) =
             self.poll.held.iter().cloned().partition(|held| held.resume);
         // From the second time on, what was asked for again is held like the rest.
         self.poll.held.iter_mut().for_each(|held| held.resume = false);
         let mut answer = PollAnswer {
-            drain: standing.draining == Draining::Yes,
-            labels: (standing.labels != self.poll.labels).then(|| standing.labels.clone()),
+            drain: settings.draining == Draining::Yes,
+            labels: (settings.labels != self.poll.labels).then(|| settings.labels.clone()),
             ..PollAnswer::default()
         };
         answer.shells = self.app.shells.calls_for(&self.agent);
@@ -198,7 +198,7 @@ impl Caller<'_> {
             let claim = Claim {
                 agent: self.agent.clone(),
                 free_slots: self.poll.free_slots,
-                labels: standing.labels.clone(),
+                labels: settings.labels.clone(),
                 memory: resources.map(|resources| Memory {
                     total: resources.memory_bytes,
                     free: resources.free_memory_bytes,
@@ -226,7 +226,7 @@ impl Caller<'_> {
 
     /// Gives an agent that was started again its lease once more, or says that it is gone.
     async fn resume(&self, held: LeaseRef, answer: &mut PollAnswer) -> Result<(), ApiError> {
-        let hold = Hold {
+        let hold = AgentLease {
             agent: self.agent.clone(),
             attempt: held.attempt.clone(),
             epoch: held.epoch,
@@ -248,7 +248,7 @@ impl Caller<'_> {
                 tracing::error!(attempt.id = %claimed.attempt, %error, "secrets cannot be opened");
                 let sentence = "the job's secrets cannot be opened; the coordinator's log says why";
                 let result = AttemptResult::because(Verdict::Errored, ReasonCode::Infrastructure, sentence);
-                let hold = Hold {
+                let hold = AgentLease {
                     agent: self.agent.clone(),
                     attempt: claimed.attempt,
                     epoch: claimed.epoch,

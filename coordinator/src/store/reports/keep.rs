@@ -8,7 +8,7 @@ use protocol::reports::{MAX_CASES, MAX_CASES_PER_CALL, MAX_MESSAGE, MAX_NAME, Te
 use super::batch::{RESULTS, TESTS};
 use super::{FLAKY_FOR_US, test_id};
 use crate::db::{Change, DbError, Row, Tx, Value, args};
-use crate::store::queue::Hold;
+use crate::store::queue::AgentLease;
 use crate::store::{Micros, Store, StoreError, counters, leases, to_json};
 
 /// Runs that one call of [`prune`] removes between two looks at the clock.
@@ -18,7 +18,7 @@ const PRUNED_AT_ONCE: i64 = 20;
 ///
 /// # Errors
 /// `StaleLease`; `Refused` when a part before it is missing or it has too much.
-pub async fn keep(store: &Store, hold: &Hold, mut part: TestUpload) -> Result<(), StoreError> {
+pub async fn keep(store: &Store, hold: &AgentLease, mut part: TestUpload) -> Result<(), StoreError> {
     if part.cases.len() > MAX_CASES_PER_CALL {
         return Err(StoreError::Refused(format!(
             "at most {MAX_CASES_PER_CALL} test cases come in one call"
@@ -72,8 +72,8 @@ impl Run {
     }
 }
 
-async fn keep_part(tx: &mut Tx, hold: &Hold, part: &TestUpload, now: Micros) -> Result<(), StoreError> {
-    leases::holding(tx, hold).await?.must_be_active()?;
+async fn keep_part(tx: &mut Tx, hold: &AgentLease, part: &TestUpload, now: Micros) -> Result<(), StoreError> {
+    leases::lock_leased(tx, hold).await?.must_be_active()?;
     let run = match tx.first(SELECT_RUN, args![&hold.attempt]).await? {
         Some(row) => Run::of(&row)?,
         None => begin(tx, hold, now).await?,
@@ -101,7 +101,7 @@ async fn keep_part(tx: &mut Tx, hold: &Hold, part: &TestUpload, now: Micros) -> 
     Ok(())
 }
 
-async fn begin(tx: &mut Tx, hold: &Hold, now: Micros) -> Result<Run, StoreError> {
+async fn begin(tx: &mut Tx, hold: &AgentLease, now: Micros) -> Result<Run, StoreError> {
     let run = counters::next(tx, "test_runs").await?;
     let sql =
         "insert into test_runs (attempt, run, repository, build, job, cell, branch, sha, chunks, complete, failed,
@@ -151,7 +151,7 @@ async fn write(tx: &mut Tx, run: &Run, part: &TestUpload, now: Micros) -> Result
     Ok(())
 }
 
-async fn count(tx: &mut Tx, hold: &Hold, part: &TestUpload) -> Result<(), StoreError> {
+async fn count(tx: &mut Tx, hold: &AgentLease, part: &TestUpload) -> Result<(), StoreError> {
     let [failed, flaky, passed, skipped] =
         TestStatus::ALL.map(|status| part.cases.iter().filter(|case| case.status == status).count() as i64);
     let took = part

@@ -60,7 +60,7 @@ async fn a_job_plans_the_matrix_of_another() {
     agent
         .finish_with(&app, &plan, AttemptResult::passed(), &cells)
         .await
-        .expect(204);
+        .expect(200);
     for _cell in 0..2 {
         let lease = agent.take(&app).await;
         assert_eq!(lease.spec.name, "test");

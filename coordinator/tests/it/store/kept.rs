@@ -3,13 +3,13 @@
 use coordinator::store::artifacts::{self, NewArtifact};
 use coordinator::store::blobs::{self, Blob, Claim};
 use coordinator::store::caches::{self, NewCache};
-use coordinator::store::queue::{self, Hold};
+use coordinator::store::queue::{self, AgentLease};
 use coordinator::store::{StoreError, testing};
 use protocol::attempt::AttemptResult;
 
 use super::world::World;
 
-async fn hold(world: &World) -> (i64, Hold) {
+async fn hold(world: &World) -> (i64, AgentLease) {
     let build = world.build(vec![testing::spec("build")]).await;
     let agent = world.agent(&format!("agent-{build}")).await;
     let claim = queue::Claim {
@@ -21,7 +21,7 @@ async fn hold(world: &World) -> (i64, Hold) {
     let claimed = queue::claim(&world.store, &claim).await.unwrap().pop().unwrap();
     (
         build,
-        Hold {
+        AgentLease {
             agent,
             attempt: claimed.attempt,
             epoch: claimed.epoch,

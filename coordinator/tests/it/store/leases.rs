@@ -1,7 +1,7 @@
 //! Leases: kept by calling, lost by silence, and never held by two.
 
 use coordinator::store::StoreError;
-use coordinator::store::queue::{self, Hold};
+use coordinator::store::queue::{self, AgentLease};
 use coordinator::store::{attempts, builds, jobs};
 use protocol::attempt::{EventKind, ReasonCode, Verdict};
 
@@ -36,7 +36,7 @@ pub async fn a_silent_agent_loses_its_job(world: World) {
     assert!(is_stale(
         world
             .finish(
-                &Hold {
+                &AgentLease {
                     agent: lost.clone(),
                     ..new.clone()
                 },
@@ -47,7 +47,7 @@ pub async fn a_silent_agent_loses_its_job(world: World) {
     assert!(is_stale(
         world
             .finish(
-                &Hold {
+                &AgentLease {
                     epoch: first.epoch,
                     ..new.clone()
                 },

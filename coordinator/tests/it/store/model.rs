@@ -2,7 +2,7 @@
 //! where every job stands and why, and no lease is ever held by two.
 
 use coordinator::store::builds::{self, NewJob};
-use coordinator::store::queue::{self, Claimed, Hold};
+use coordinator::store::queue::{self, AgentLease, Claimed};
 use coordinator::store::{StoreError, attempts, deferred};
 use job_specs::dag::{Build, Expanded, cancelled_by};
 use job_specs::status::JobStatus as S;
@@ -56,7 +56,7 @@ impl Case<'_> {
     }
 
     /// The chosen one of the leases that are held now.
-    fn held(&self, which: usize) -> Option<(usize, Hold)> {
+    fn held(&self, which: usize) -> Option<(usize, AgentLease)> {
         let is_last = |at: usize, job: usize| self.leases[at + 1..].iter().all(|(other, _)| *other != job);
         let held = self.leases.iter().enumerate();
         let held: Vec<_> = held

@@ -1,6 +1,6 @@
 //! What tests said: kept once, compared with the run before, found again among many.
 
-use coordinator::store::queue::Hold;
+use coordinator::store::queue::AgentLease;
 use coordinator::store::reports::{self, Change, Filter, Found};
 use coordinator::store::{StoreError, builds, testing};
 use protocol::attempt::Verdict;
@@ -87,7 +87,7 @@ impl World {
     }
 }
 
-async fn attempt(world: &World) -> (i64, Hold) {
+async fn attempt(world: &World) -> (i64, AgentLease) {
     let agent = world.agent("a").await;
     let build = world.build(vec![job("test")]).await;
     (build, hold(&agent, &world.claim_one(&agent).await))
@@ -95,7 +95,7 @@ async fn attempt(world: &World) -> (i64, Hold) {
 
 pub async fn a_part_is_kept_once(world: World) {
     let (build, hold) = attempt(&world).await;
-    let keep = async |hold: &Hold, part: TestUpload| reports::keep(&world.store, hold, part).await;
+    let keep = async |hold: &AgentLease, part: TestUpload| reports::keep(&world.store, hold, part).await;
     let first = TestUpload {
         last: false,
         ..part(0, cases("a -b a"))
@@ -137,7 +137,7 @@ pub async fn a_part_is_kept_once(world: World) {
         .map(|test| test.name)
         .collect();
     assert_eq!(page, ["a", "c'"]);
-    let stale = Hold {
+    let stale = AgentLease {
         epoch: 99,
         ..hold.clone()
     };

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 
 use coordinator::store::attempts;
 use coordinator::store::builds::{self, BuildDetail, NewJob};
-use coordinator::store::queue::{self, Claim, Claimed, Expired, Hold};
+use coordinator::store::queue::{self, AgentLease, Claim, Claimed, Expired};
 use coordinator::store::testing;
 use coordinator::store::{Store, StoreConfig, StoreError};
 use futures_util::FutureExt;
@@ -100,7 +100,7 @@ impl World {
         self.claim(agent, 1).await.pop().expect("a job to claim")
     }
 
-    pub async fn finish(&self, hold: &Hold, verdict: Verdict) -> Result<(), StoreError> {
+    pub async fn finish(&self, hold: &AgentLease, verdict: Verdict) -> Result<(), StoreError> {
         queue::finish(&self.store, hold, &[], result(verdict)).await
     }
 
@@ -138,13 +138,13 @@ impl World {
         expired
     }
 
-    pub async fn start(&self, hold: &Hold) -> Result<(), StoreError> {
+    pub async fn start(&self, hold: &AgentLease) -> Result<(), StoreError> {
         attempts::events(&self.store, hold, &[event(0, EventKind::Started)]).await
     }
 }
 
-pub fn hold(agent: &AgentId, claimed: &Claimed) -> Hold {
-    Hold {
+pub fn hold(agent: &AgentId, claimed: &Claimed) -> AgentLease {
+    AgentLease {
         agent: agent.clone(),
         attempt: claimed.attempt.clone(),
         epoch: claimed.epoch,

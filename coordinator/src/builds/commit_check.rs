@@ -4,7 +4,7 @@
 
 use super::{NoBuild, Target};
 use crate::app::App;
-use crate::git::{Address, Asked, ObjectId, Place, Reference};
+use crate::git::{Address, Asked, CommitPosition, ObjectId, Reference};
 use crate::store::builds::{self, Rerun, UNTRUSTED};
 use crate::store::order::{NOTHING, Observed, Push};
 use crate::store::pushes::{self, Stream};
@@ -18,14 +18,14 @@ pub(super) fn commit(id: &str) -> String {
 }
 
 /// Where a target is.
-pub(super) struct Looked<'a> {
+pub(super) struct CommitCheck<'a> {
     pub(super) app: &'a App,
     pub(super) repository: &'a Repository,
     pub(super) address: &'a Address,
     pub(super) commit: &'a ObjectId,
 }
 
-impl Looked<'_> {
+impl CommitCheck<'_> {
     /// Decides about trust and caches.
     pub(super) async fn settle(&self, target: &mut Target) -> Result<Option<Observed>, NoBuild> {
         let (stream, place) = self.place(target, target.trusted).await?;
@@ -53,7 +53,7 @@ impl Looked<'_> {
     }
 
     /// What the repository says once more about the order of a push.
-    pub(super) async fn look_again(&self, target: &Target) -> Result<Option<Observed>, NoBuild> {
+    pub(super) async fn check_again(&self, target: &Target) -> Result<Option<Observed>, NoBuild> {
         let (stream, place) = self.place(target, false).await?;
         Ok(stream.map(|stream| observed(&stream, place)))
     }
@@ -76,13 +76,13 @@ impl Looked<'_> {
     }
 
     /// What is known is read before the repository is asked.
-    async fn place(&self, target: &Target, search: bool) -> Result<(Option<Stream>, Place), NoBuild> {
+    async fn place(&self, target: &Target, search: bool) -> Result<(Option<Stream>, CommitPosition), NoBuild> {
         let stream = match &target.push {
             Some(push) => Some(pushes::of(&self.app.store, &self.repository.id, &push.stream).await?),
             None => None,
         };
         if stream.is_none() && !search {
-            return Ok((None, Place::default()));
+            return Ok((None, CommitPosition::default()));
         }
         let others = stream.as_ref().map(Stream::commits).unwrap_or_default();
         let branch = target.branch.as_deref().filter(|_| target.pull_request.is_some());
@@ -100,7 +100,7 @@ impl Looked<'_> {
     }
 }
 
-fn observed(stream: &Stream, place: Place) -> Observed {
+fn observed(stream: &Stream, place: CommitPosition) -> Observed {
     Observed {
         seen: stream.newest(),
         tip: place.tip,

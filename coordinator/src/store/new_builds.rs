@@ -6,7 +6,7 @@ use protocol::ids::DeliveryId;
 use super::builds::{Created, NUMBERS, NewBuild};
 use super::ended::{self, BuildLock};
 use super::groups::{self, Entered, GroupState, Newcomer};
-use super::new_jobs::{self, Place};
+use super::new_jobs::{self, BuildContext};
 use super::pushes::{self, Admitted};
 use super::{Change, Micros, StoreError, counters, origins, to_json};
 use crate::db::{Tx, args};
@@ -65,7 +65,7 @@ impl Insert {
             }
             _ => Entered::In(GroupState::Running),
         };
-        let place = Place {
+        let context = BuildContext {
             build: number,
             repository: &self.new.repository,
             trusted: self.new.cause.trusted,
@@ -73,11 +73,11 @@ impl Insert {
             waits: entered != Entered::In(GroupState::Running),
             now: self.now,
         };
-        let over = new_jobs::insert(tx, &place, &self.new.jobs).await?;
+        let over = new_jobs::insert(tx, &context, &self.new.jobs).await?;
         tx.tell(Change::Build(number));
         // Nobody else sees the new build yet: that is as good as a lock.
         let lock = BuildLock { number, group };
-        ended::draw(tx, &lock, over, self.now).await?;
+        ended::apply(tx, &lock, over, self.now).await?;
         if let Entered::Superseded(by) = entered {
             ended::cancel_open(tx, &lock, &format!("superseded by #{by}"), self.now).await?;
         }
