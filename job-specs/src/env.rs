@@ -47,6 +47,27 @@ pub struct Facts {
     pub hashes: BTreeMap<String, String>,
 }
 
+/// The environment variable of `${{ git.name }}`.
+pub fn git_variable(name: &str) -> Option<&'static str> {
+    let fact = FACTS.iter().find(|fact| fact.name == name)?;
+    Some(fact.variable)
+}
+
+/// The fact that a name of GitHub's `github` context means: `ref_name` is `branch`.
+pub fn github_fact(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "ref_name" | "head_ref" => "branch",
+        "ref" => "ref",
+        "sha" => "sha",
+        "event_name" => "event",
+        "repository" => "repository",
+        "run_number" | "run_id" => "build",
+        "actor" => "author",
+        "base_ref" => "base",
+        _ => return None,
+    })
+}
+
 /// One fact: its name after `git.`, its environment variable, and where it comes from.
 pub(crate) struct Fact {
     pub(crate) name: &'static str,
@@ -100,7 +121,7 @@ pub(crate) fn input_variable(name: &str) -> String {
 }
 
 /// The environment variable of a matrix axis: `node-version` is `MATRIX_NODE_VERSION`.
-pub(crate) fn matrix_variable(axis: &str) -> String {
+pub fn matrix_variable(axis: &str) -> String {
     format!("MATRIX_{}", axis.to_ascii_uppercase().replace('-', "_"))
 }
 

@@ -136,7 +136,7 @@ impl<'f> Making<'f> {
     }
 
     fn problems(self, file: &JobFile) -> Result<(), Vec<Diagnostic>> {
-        let mut diagnostics = self.found.into_diagnostics(&file.sources);
+        let mut diagnostics = self.found.into_diagnostics(|at| file.sources.get(at));
         diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);
         if diagnostics.is_empty() {
             Ok(())

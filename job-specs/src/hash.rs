@@ -81,7 +81,7 @@ pub fn fill_hashes(file: &JobFile, repository: &dyn Repository, facts: &mut Fact
             problems.add(Problem::at(&codes::FILES_UNKNOWN, first.place, message));
         }
     }
-    problems.into_diagnostics(&file.sources)
+    problems.into_diagnostics(|at| file.sources.get(at))
 }
 
 /// Warns of calls that match none of these files.

@@ -16,15 +16,18 @@ pub mod file;
 pub mod fix;
 pub mod globs;
 pub mod images;
-pub mod import;
+pub mod limits;
 pub mod model;
 pub mod reference;
 pub mod render;
 pub mod repository;
 pub mod result;
+pub mod source;
 pub mod status;
 pub mod triggers;
 pub mod units;
+pub mod words;
+pub mod yaml;
 
 mod check;
 mod compose;
@@ -33,7 +36,6 @@ mod events;
 mod expand;
 mod hash;
 mod keys;
-mod limits;
 mod matrix;
 mod parse;
 mod problems;
@@ -41,12 +43,9 @@ mod read;
 mod schema;
 mod seccomp;
 mod sizes;
-mod source;
 mod sources;
 mod substitute;
 mod suggest;
-mod words;
-mod yaml;
 
 pub use compose::secret_lines;
 pub use diagnostics::Diagnostic;
@@ -54,18 +53,11 @@ pub use durations::parse_ms as duration_ms;
 pub use env::{Facts, builtin_env};
 pub use expand::{Expansion, Outputs, expand, expand_job};
 pub use hash::{fill_hashes, hash_files};
+pub use keys::refused_in_service;
 pub use model::JobSpec;
 pub use parse::{Parsed, parse, parse_with};
 pub use render::{Look, render};
 pub use repository::{NoRepository, Repository};
 pub use schema::schema;
 pub use sizes::parse_bytes as size_bytes;
-
-/// One job file, as found in the repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceFile {
-    /// Its path, as the user knows it: `.drover.yml`.
-    pub name: String,
-    /// Its whole text.
-    pub text: String,
-}
+pub use source::SourceFile;

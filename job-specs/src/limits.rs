@@ -6,7 +6,7 @@ pub(crate) const MAX_FILE_BYTES: usize = 256 * 1024;
 /// Files of one reading.
 pub(crate) const MAX_FILES: usize = 100;
 /// Jobs over all files.
-pub(crate) const MAX_JOBS: usize = 100;
+pub const MAX_JOBS: usize = 100;
 /// Steps of a job.
 pub(crate) const MAX_STEPS: usize = 100;
 /// Services of a job.

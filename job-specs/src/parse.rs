@@ -45,7 +45,7 @@ pub fn parse_with(files: &[SourceFile], repository: &dyn Repository) -> Parsed {
         try_cells(&parts, &sources, repository, &mut problems);
         check::paths(&parts, repository, &mut problems);
     }
-    let diagnostics = problems.into_diagnostics(&sources);
+    let diagnostics = problems.into_diagnostics(|at| sources.get(at));
     let is_wrong = diagnostics
         .iter()
         .any(|diagnostic| diagnostic.severity == Severity::Error);

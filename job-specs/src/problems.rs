@@ -5,8 +5,7 @@ use std::collections::HashSet;
 
 use crate::codes::{self, Code};
 use crate::diagnostics::{Diagnostic, Edit, Label, Severity, Span};
-use crate::source::Place;
-use crate::sources::Sources;
+use crate::source::{Place, Source};
 
 /// No file needs more findings than this at once; the rest is only counted.
 const MAX_KEPT: usize = 200;
@@ -152,8 +151,8 @@ impl Problems {
         self.errors
     }
 
-    /// The findings as data, sorted by place.
-    pub(crate) fn into_diagnostics(mut self, sources: &Sources) -> Vec<Diagnostic> {
+    /// The findings as data, sorted by place; `source` has the files by their numbers.
+    pub(crate) fn into_diagnostics<'a>(mut self, source: impl Fn(usize) -> Option<&'a Source>) -> Vec<Diagnostic> {
         self.kept.sort_by_key(|problem| {
             (
                 problem.file,
@@ -169,36 +168,31 @@ impl Problems {
         }
         self.kept
             .into_iter()
-            .map(|problem| diagnostic(problem, sources))
+            .map(|problem| diagnostic(problem, &source))
             .collect()
     }
 }
 
-fn diagnostic(problem: Problem, sources: &Sources) -> Diagnostic {
+fn diagnostic<'a>(problem: Problem, source: impl Fn(usize) -> Option<&'a Source>) -> Diagnostic {
+    let clipped = |place: Place| source(place.file).map_or(place.span, |source| source.clip(place.span));
+    let name = |file: usize| source(file).map_or(".drover.yml", |source| &source.name);
     let mut notes = problem.notes;
     let mut related = Vec::new();
     for (place, text) in problem.related {
-        let source = &sources[place.file];
         if place.file == problem.file {
-            related.push(Label {
-                span: source.clip(place.span),
-                text,
-            });
+            let span = clipped(place);
+            related.push(Label { span, text });
         } else {
-            notes.push(format!(
-                "{text}: {}:{}:{}",
-                source.name, place.span.line, place.span.column
-            ));
+            let Span { line, column, .. } = place.span;
+            notes.push(format!("{text}: {}:{line}:{column}", name(place.file)));
         }
     }
     Diagnostic {
         code: problem.code.id.to_owned(),
         severity: problem.code.severity,
         message: problem.message,
-        file: sources
-            .get(problem.file)
-            .map_or_else(|| ".drover.yml".to_owned(), |source| source.name.clone()),
-        span: problem.place.map(|place| clipped(place, sources)),
+        file: name(problem.file).to_owned(),
+        span: problem.place.map(clipped),
         label: problem.label,
         related,
         notes,
@@ -209,8 +203,4 @@ fn diagnostic(problem: Problem, sources: &Sources) -> Diagnostic {
 
 fn edit((span, replacement): (Span, String)) -> Edit {
     Edit { span, replacement }
-}
-
-fn clipped(place: Place, sources: &Sources) -> Span {
-    sources[place.file].clip(place.span)
 }

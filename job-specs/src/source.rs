@@ -3,16 +3,24 @@
 
 use std::ops::Range;
 
-use crate::SourceFile;
 use crate::diagnostics::Span;
+
+/// One job file, as found in the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Its path, as the user knows it: `.drover.yml`.
+    pub name: String,
+    /// Its whole text.
+    pub text: String,
+}
 
 /// A range of bytes in one of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub struct Place {
     /// Index of the file.
-    pub(crate) file: usize,
+    pub file: usize,
     /// Where in it.
-    pub(crate) span: Span,
+    pub span: Span,
 }
 
 /// One file with its lines counted.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::env::{FACTS, Facts, input_variable, matrix_variable};
+use crate::env::{FACTS, Facts, git_variable, github_fact, input_variable, matrix_variable};
 use crate::expand::Outputs;
 use crate::matrix::Cell;
 use crate::read::Need;
@@ -218,15 +218,10 @@ impl Scope<'_> {
 pub(crate) fn variable_of(template: Template<'_>) -> Option<String> {
     match template.root {
         "matrix" if !template.name.is_empty() => Some(matrix_variable(template.name)),
-        "git" => FACTS
-            .iter()
-            .find(|fact| fact.name == template.name)
-            .map(|fact| fact.variable.to_owned()),
+        "git" => git_variable(template.name).map(str::to_owned),
         "inputs" if !template.name.is_empty() => Some(input_variable(template.name)),
         "env" | "secrets" if !template.name.is_empty() => Some(template.name.to_owned()),
-        "github" => github(template.name)
-            .and_then(|(_, variable)| variable)
-            .map(str::to_owned),
+        "github" => github_fact(template.name).and_then(git_variable).map(str::to_owned),
         _ => None,
     }
 }
@@ -236,21 +231,6 @@ pub(crate) fn output_of(name: &str) -> Option<(&str, &str)> {
     let (job, rest) = name.split_once('.')?;
     let output = rest.strip_prefix("outputs.")?;
     (!job.is_empty() && !output.is_empty() && !output.contains('.')).then_some((job, output))
-}
-
-/// What a name of GitHub's `github` context is called here: the template and the variable.
-pub(crate) fn github(name: &str) -> Option<(&'static str, Option<&'static str>)> {
-    Some(match name {
-        "ref_name" | "head_ref" => ("git.branch", Some("DROVER_BRANCH")),
-        "ref" => ("git.ref", Some("DROVER_REF")),
-        "sha" => ("git.sha", Some("DROVER_SHA")),
-        "event_name" => ("git.event", Some("DROVER_EVENT")),
-        "repository" => ("git.repository", Some("DROVER_REPOSITORY")),
-        "run_number" | "run_id" => ("git.build", Some("DROVER_BUILD")),
-        "actor" => ("git.author", Some("DROVER_COMMIT_AUTHOR")),
-        "base_ref" => ("git.base", Some("DROVER_BASE")),
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

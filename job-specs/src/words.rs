@@ -1,8 +1,11 @@
 //! Splits a command into words as a shell would, which is how Compose reads `command: redis-server --save ""`. No
 //! variables, no globs. `${{ }}` stays whole, so that a substituted value can never become more than one word.
 
-/// The words; the error says in a few words what is wrong.
-pub(crate) fn split(text: &str) -> Result<Vec<String>, &'static str> {
+/// The words of a command line.
+///
+/// # Errors
+/// In a few words what is wrong: a quote that is not closed, a backslash at the end.
+pub fn split(text: &str) -> Result<Vec<String>, &'static str> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut rest = text;

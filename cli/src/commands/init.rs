@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use importers::{Imported, SCHEMA_URL, System};
 use job_specs::SourceFile;
-use job_specs::import::{self, Imported, SCHEMA_URL, System};
 
 use super::lint::{print_diagnostics, read_all};
 use crate::args::{From, Init};
@@ -19,10 +19,10 @@ pub fn init(init: &Init, url: Option<&str>) -> anyhow::Result<Exit> {
     );
     let (paths, system) = sources(init, &names)?;
     let Some(system) = system else {
-        return finish(init, vec![(".drover.yml".into(), import::detect(&names, &schema))]);
+        return finish(init, vec![(".drover.yml".into(), importers::detect(&names, &schema))]);
     };
     let files = read_all(&paths)?;
-    match import::import_all(system, &files, &names, &schema) {
+    match importers::import_all(system, &files, &names, &schema) {
         Ok(all) => {
             let targets = files.iter().map(|file| target(file, files.len()));
             finish(init, targets.zip(all).collect())
@@ -37,7 +37,7 @@ pub fn init(init: &Init, url: Option<&str>) -> anyhow::Result<Exit> {
 /// The files to read, and how. `None`: the folder itself tells.
 fn sources(init: &Init, names: &[String]) -> anyhow::Result<(Vec<PathBuf>, Option<System>)> {
     let Some(from) = init.from else {
-        let compose = import::compose_file(names).map(PathBuf::from);
+        let compose = importers::compose_file(names).map(PathBuf::from);
         let system = compose.is_some().then_some(System::Compose);
         return Ok((compose.into_iter().collect(), system));
     };

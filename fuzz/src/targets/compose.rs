@@ -24,7 +24,7 @@ pub(super) fn target() -> anyhow::Result<Target> {
     let mut folders: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for folder in [
         "job-specs/tests/corpus",
-        "job-specs/tests/import/compose",
+        "job-specs/importers/tests/files/compose",
         "job-specs/examples/compose",
     ] {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);

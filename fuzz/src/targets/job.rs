@@ -1,7 +1,7 @@
 //! Job files, and files of other systems: parsed, checked, rendered, mended, expanded, imported.
 
+use importers::{SCHEMA_URL, System, import};
 use job_specs::fix::fix;
-use job_specs::import::{SCHEMA_URL, System, import};
 use job_specs::{Facts, Look, NoRepository, SourceFile, expand, parse, render};
 
 use super::{Target, files, filled};
@@ -17,7 +17,11 @@ const SYSTEMS: [System; 5] = [
 ];
 
 pub(super) fn target() -> anyhow::Result<Target> {
-    let examples = files(&["job-specs/examples", "job-specs/tests/codes", "job-specs/tests/import"])?;
+    let examples = files(&[
+        "job-specs/examples",
+        "job-specs/tests/codes",
+        "job-specs/importers/tests/files",
+    ])?;
     Ok(Target {
         name: "job",
         examples: Examples::new(examples.into_iter().map(|(_, text)| text).collect()),

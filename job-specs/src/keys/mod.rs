@@ -66,6 +66,9 @@ pub(crate) enum Foreign {
     Ignored(&'static str),
 }
 
+/// Refused in a job file; in a Compose file that is taken as it is, it is read over.
+pub(crate) const CONTAINER_NAME: &str = "container_name";
+
 /// Whether a refused key says no more than what is so anyway: `privileged: false`.
 pub(crate) fn is_harmless(key: &str, value: &str) -> bool {
     matches!(
@@ -75,6 +78,14 @@ pub(crate) fn is_harmless(key: &str, value: &str) -> bool {
             | ("ipc", "private" | "shareable")
             | ("cgroup", "private")
     )
+}
+
+/// Why a service may not have a key of Compose's; `None`: it may, or a job file reads over the key.
+pub fn refused_in_service(key: &str) -> Option<&'static str> {
+    match SERVICE.foreign(key) {
+        Some(Foreign::Refused(reason)) if key != CONTAINER_NAME => Some(reason),
+        _ => None,
+    }
 }
 
 /// Keys that a table does not name.

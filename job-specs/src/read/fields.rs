@@ -1,16 +1,13 @@
 //! Maps with known keys: which key is ours, which one belongs to somebody else, and what to say about it.
 
 use crate::codes;
-use crate::keys::{Foreign, Others, Table, is_harmless};
+use crate::keys::{CONTAINER_NAME, Foreign, Others, Table, is_harmless};
 use crate::problems::Problem;
 use crate::read::Reader;
 use crate::source::Place;
 use crate::substitute::has_template;
 use crate::suggest::{is_only, listed, nearest};
 use crate::yaml::{Entry, Node, Plain, Value};
-
-/// Refused in a job file; in a Compose file that is taken as it is, it is read over.
-pub(crate) const CONTAINER_NAME: &str = "container_name";
 
 /// A value and what it is called.
 #[derive(Debug, Clone, Copy)]

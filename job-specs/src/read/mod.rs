@@ -36,7 +36,7 @@ mod values;
 mod when;
 
 pub(crate) use depends_on::PlacedDependency;
-pub(crate) use fields::{CONTAINER_NAME, Fields, Slot};
+pub(crate) use fields::{Fields, Slot};
 pub(crate) use file::read_file;
 pub(crate) use files::{folder_of, joined};
 pub(crate) use inputs::PlacedInput;

@@ -34,7 +34,7 @@ pub(crate) fn cells_of_output(
     let owner = format!("job `{}`", job.name);
     let mut found = Problems::default();
     let cells = read(job, text, &owner, from.place, sources, &mut found);
-    let found = found.into_diagnostics(sources);
+    let found = found.into_diagnostics(|at| sources.get(at));
     let errors = found
         .iter()
         .filter(|found| found.severity == crate::diagnostics::Severity::Error);

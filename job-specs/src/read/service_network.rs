@@ -4,11 +4,11 @@ use core::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use crate::codes;
-use crate::keys::{NETWORK, PORT};
+use crate::keys::{CONTAINER_NAME, NETWORK, PORT};
 use crate::model::Dns;
 use crate::problems::Problem;
 use crate::read::service::{Link, is_host};
-use crate::read::{Around, CONTAINER_NAME, Fields, PlacedService, Reader, Slot};
+use crate::read::{Around, Fields, PlacedService, Reader, Slot};
 use crate::yaml::{Entry, Value};
 
 /// Ports that one range may have.

@@ -1,11 +1,12 @@
 //! What to say about a `${{ }}` that has no value: which names there are, and which one was probably meant.
 
 use crate::codes;
+use crate::env::github_fact;
 use crate::problems::Problem;
 use crate::read::needs::Need;
 use crate::read::{Reader, Slot};
 use crate::source::Place;
-use crate::substitute::{Template, github, output_of, variable_of};
+use crate::substitute::{Template, output_of, variable_of};
 use crate::suggest::{did_you_mean, listed, nearest};
 
 impl Reader<'_> {
@@ -34,8 +35,8 @@ impl Reader<'_> {
             }
             _ => {
                 let problem = no_value(self.at_name(place, template));
-                match github(name).filter(|_| root == "github") {
-                    Some((ours, _)) => problem.label(format!("did you mean `{ours}`?")),
+                match github_fact(name).filter(|_| root == "github") {
+                    Some(ours) => problem.label(format!("did you mean `git.{ours}`?")),
                     None => problem.help(
                         "values are `matrix.<axis>`, `git.<fact>`, `env.<NAME>`, `inputs.<name>`, \
                          `needs.<job>.outputs.<name>` and `hash('<glob>')`",

@@ -8,9 +8,11 @@ use crate::source::Place;
 
 /// One value of the file.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) place: Place,
-    pub(crate) value: Value,
+pub struct Node {
+    /// Where it stands.
+    pub place: Place,
+    /// What stands there.
+    pub value: Value,
     pub(crate) weight: Weight,
     pub(crate) merge: Merge,
 }
@@ -40,24 +42,31 @@ pub(crate) struct Weight {
 
 /// The three forms of a value.
 #[derive(Debug, Clone)]
-pub(crate) enum Value {
+pub enum Value {
+    /// A text, a number, `true`, nothing.
     Scalar(Scalar),
+    /// A list.
     List(Vec<Arc<Node>>),
+    /// A map, in the order of the file.
     Map(Vec<Entry>),
 }
 
 /// One `key: value`.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) key: Key,
-    pub(crate) node: Arc<Node>,
+pub struct Entry {
+    /// The key.
+    pub key: Key,
+    /// Its value.
+    pub node: Arc<Node>,
 }
 
 /// A key, always a text.
 #[derive(Debug, Clone)]
-pub(crate) struct Key {
-    pub(crate) text: Arc<str>,
-    pub(crate) place: Place,
+pub struct Key {
+    /// The text.
+    pub text: Arc<str>,
+    /// Where it stands.
+    pub place: Place,
 }
 
 impl Node {
@@ -101,7 +110,7 @@ impl Node {
     }
 
     /// The entries, when it is a map.
-    pub(crate) fn entries(&self) -> Option<&[Entry]> {
+    pub fn entries(&self) -> Option<&[Entry]> {
         match &self.value {
             Value::Map(entries) => Some(entries),
             Value::Scalar(_) | Value::List(_) => None,
@@ -109,7 +118,7 @@ impl Node {
     }
 
     /// The value of a key, when it is a map that has it.
-    pub(crate) fn get(&self, key: &str) -> Option<&Arc<Node>> {
+    pub fn get(&self, key: &str) -> Option<&Arc<Node>> {
         self.entries()?
             .iter()
             .find(|entry| &*entry.key.text == key)
@@ -117,8 +126,67 @@ impl Node {
     }
 
     /// Whether nothing is written here: `key:`, `~`, `null`.
-    pub(crate) fn is_null(&self) -> bool {
+    pub fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar(scalar) if scalar.plain == Plain::Null)
+    }
+
+    /// The text of a scalar that is written.
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar(scalar) if scalar.plain != Plain::Null => Some(&scalar.text),
+            _ => None,
+        }
+    }
+
+    /// The text of a key's scalar.
+    pub fn text_of(&self, key: &str) -> Option<&str> {
+        self.get(key)?.text()
+    }
+
+    /// Whether it is `true`.
+    pub fn is_true(&self) -> bool {
+        matches!(&self.value, Value::Scalar(scalar) if scalar.plain == Plain::Bool(true))
+    }
+
+    /// The items of a list; a single value is a list of one.
+    pub fn items(self: &Arc<Node>) -> Vec<Arc<Node>> {
+        match &self.value {
+            Value::List(items) => items.clone(),
+            _ if self.is_null() => Vec::new(),
+            _ => vec![Arc::clone(self)],
+        }
+    }
+
+    /// The scalars among the items.
+    pub fn texts(self: &Arc<Node>) -> Vec<String> {
+        self.items()
+            .iter()
+            .filter_map(|item| item.text().map(str::to_owned))
+            .collect()
+    }
+
+    /// The scalars under a key: one or a list.
+    pub fn texts_of(&self, key: &str) -> Vec<String> {
+        self.get(key).map(Node::texts).unwrap_or_default()
+    }
+
+    /// Names and values of a map, or of a list of `NAME=value`; those that are no scalars are left out.
+    pub fn pairs(self: &Arc<Node>) -> Vec<(String, Arc<Node>, String)> {
+        if let Some(entries) = self.entries() {
+            let pair = |entry: &Entry| {
+                let value = match &entry.node.value {
+                    Value::Scalar(scalar) => scalar.text.clone(),
+                    _ => return None,
+                };
+                Some((entry.key.text.to_string(), Arc::clone(&entry.node), value))
+            };
+            return entries.iter().filter_map(pair).collect();
+        }
+        let pair = |item: &Arc<Node>| {
+            let (name, value) = item.text()?.split_once('=')?;
+            Some((name.trim().to_owned(), Arc::clone(item), value.to_owned()))
+        };
+        self.items().iter().filter_map(pair).collect()
     }
 
     /// What stands here, for "expected …, found …".

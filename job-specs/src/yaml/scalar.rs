@@ -3,16 +3,16 @@
 
 /// A text as read, and what it means if it was not quoted.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Scalar {
+pub struct Scalar {
     /// The text after YAML's escapes, as written otherwise: `3.10` stays `3.10`.
-    pub(crate) text: String,
+    pub text: String,
     /// What it means.
-    pub(crate) plain: Plain,
+    pub plain: Plain,
 }
 
 /// The meaning of a scalar.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Plain {
+pub enum Plain {
     /// Nothing.
     Null,
     /// `true` or `false`.
@@ -35,7 +35,7 @@ impl Scalar {
     }
 
     /// A text without quotes.
-    pub(crate) fn unquoted(text: String) -> Scalar {
+    pub fn unquoted(text: String) -> Scalar {
         let plain = meaning(&text);
         Scalar { text, plain }
     }

@@ -15,7 +15,6 @@ mod files;
 mod fix;
 mod gallery;
 mod gallery_jobs;
-mod import;
 mod kept;
 mod language;
 mod limits;

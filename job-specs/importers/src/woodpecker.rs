@@ -1,0 +1,166 @@
+//! Woodpecker: one workflow file becomes one job, its `when` the file's `on`.
+
+use std::sync::Arc;
+
+use job_specs::yaml::Node;
+
+use crate::conditions::{Clause, on};
+use crate::draft::{Draft, Job};
+use crate::names::{job_name, stem};
+use crate::notes::Notes;
+use crate::out::{Map, Out};
+use crate::pipes::Pipe;
+use crate::shell::Names;
+use crate::system::System;
+
+const KEYS: &[&str] = &[
+    "when",
+    "steps",
+    "services",
+    "matrix",
+    "labels",
+    "variables",
+    "runs_on",
+    "skip_clone",
+    "branches",
+];
+const ANSWERS: &[(&str, &str)] = &[
+    ("clone", "is not needed: the workspace holds the commit"),
+    ("workspace", "has no counterpart: the workspace is /workspace"),
+    (
+        "depends_on",
+        "names workflows of other files: import those too, and name their jobs in `needs`",
+    ),
+    ("platform", "is old: write `runs_on: {arch: …}`"),
+    ("pipeline", "is an old name of `steps`: rename it and import again"),
+];
+
+pub(crate) fn import(documents: &[Arc<Node>], file: &str, notes: &mut Notes) -> Draft {
+    let mut draft = Draft::default();
+    for root in documents {
+        notes.rest(root, KEYS, ANSWERS);
+        let mut job = Job {
+            name: name_of(file),
+            runs_on: labels(root, notes),
+            ..Job::default()
+        };
+        let axes = matrix(root, &mut job);
+        let names = Names {
+            system: System::Woodpecker,
+            axes: &axes,
+            env: &[],
+        };
+        let mut pipe = Pipe { names, notes };
+        pipe.fill(&mut job, root, "steps");
+        if let Some(when) = root.get("when") {
+            let clauses = pipe.clauses(when);
+            place_when(&mut draft, &mut job, &clauses);
+        }
+        draft.jobs.push(job);
+    }
+    draft
+}
+
+/// `.woodpecker/test.yml` is `test`; a single file is `ci`.
+fn name_of(file: &str) -> String {
+    match stem(file) {
+        "woodpecker" => "ci".to_owned(),
+        name => job_name(name),
+    }
+}
+
+fn labels(root: &Node, notes: &mut Notes) -> Vec<(String, String)> {
+    let mut labels = Vec::new();
+    for (label, node, value) in root.get("labels").map(Node::pairs).unwrap_or_default() {
+        match (label.as_str(), value.split_once('/')) {
+            ("platform", Some((_, arch))) => labels.push(("arch".to_owned(), arch.to_owned())),
+            ("platform" | "backend" | "repo", _) => {
+                notes.add(node.place, format!("the label `{label}` has no counterpart"))
+            }
+            _ => labels.push((label, value)),
+        }
+    }
+    if let Some(runs_on) = root.get("runs_on") {
+        notes.add(
+            runs_on.place,
+            "`runs_on` names states of other workflows: write `when: {status: …}` in the job",
+        );
+    }
+    labels
+}
+
+/// Puts the matrix into the job; the names of its axes. Scripts find their values under the names that they know.
+fn matrix(root: &Node, job: &mut Job) -> Vec<String> {
+    let Some(matrix) = root.get("matrix") else {
+        return Vec::new();
+    };
+    let (mut out, mut axes) = (Map::default(), Vec::<String>::new());
+    let include = matrix.get("include").map(Node::items).unwrap_or_default();
+    for entry in matrix
+        .entries()
+        .unwrap_or_default()
+        .iter()
+        .filter(|entry| &*entry.key.text != "include")
+    {
+        out.put(&entry.key.text, Out::texts(entry.node.texts()));
+        axes.push(entry.key.text.to_string());
+    }
+    let mut cells = Vec::new();
+    for cell in &include {
+        let mut map = Map::default();
+        for (axis, _, value) in cell.pairs() {
+            map.put(&axis, Out::text(value));
+            if !axes.contains(&axis) {
+                axes.push(axis);
+            }
+        }
+        cells.push(Out::Flow(map));
+    }
+    if !cells.is_empty() {
+        out.put("include", Out::List(cells));
+    }
+    job.matrix = Some(Out::Map(out));
+    job.env = axes
+        .iter()
+        .map(|axis| (axis.clone(), format!("${{{{ matrix.{axis} }}}}")))
+        .collect();
+    axes
+}
+
+/// Conditions of the whole workflow: plain events with branches and paths are the file's `on`; anything else is the
+/// job's `when`.
+fn place_when(draft: &mut Draft, job: &mut Job, clauses: &[Clause]) {
+    let filters = |clause: &Clause, event: &str| {
+        let mut map = Map::default();
+        let is_branch = matches!(event, "push" | "pull_request");
+        map.put_some(
+            "branches",
+            (is_branch && !clause.branches.is_empty()).then(|| Out::texts(clause.branches.clone())),
+        );
+        map.put_some(
+            "paths",
+            (is_branch && !clause.paths.is_empty()).then(|| Out::texts(clause.paths.clone())),
+        );
+        map
+    };
+    let mut events: Vec<(&str, Map)> = Vec::new();
+    let simple = clauses.iter().all(|clause| {
+        clause.matrix.is_empty() && clause.tags.is_empty() && clause.status.is_empty() && !clause.events.is_empty()
+    });
+    for clause in clauses.iter().filter(|_| simple) {
+        for event in &clause.events {
+            match event.as_str() {
+                "schedule" => {}
+                known if events.iter().any(|(other, _)| *other == known) => {
+                    job.when = crate::conditions::any_of(clauses);
+                    return;
+                }
+                known => events.push((known, filters(clause, known))),
+            }
+        }
+    }
+    draft.on = on(events);
+    if draft.on.is_none() {
+        job.when = crate::conditions::any_of(clauses);
+    }
+}
