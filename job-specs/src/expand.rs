@@ -1,13 +1,13 @@
 //! From a checked file to the jobs of one build: each cell is read with the facts of the build.
 
-use std::collections::BTreeMap;
-
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::env::Facts;
 use crate::file::{JobFile, Part};
-use crate::model::JobSpec;
+use crate::model::{JobSpec, Outputs};
+use crate::placed::JobSource;
 use crate::problems::Problems;
-use crate::read::{JobSource, Reader, Slot, Spent, cells_of_output, read_env, read_job};
+use crate::read::{cells_of_output, read_env, read_job};
+use crate::reader::{Reader, Slot, Spent};
 use crate::substitute::Scope;
 use crate::triggers::{Concurrency, Input};
 
@@ -19,9 +19,6 @@ pub struct Expansion {
     /// How it shares the road with other builds.
     pub concurrency: Option<Concurrency>,
 }
-
-/// Outputs of jobs that have ended: job name to (output name to value), all cells merged.
-pub type Outputs = BTreeMap<String, BTreeMap<String, String>>;
 
 /// One [`JobSpec`] for each cell, in the order of the files, cells in the order of their axes. Of several files those
 /// count that want this build ([`JobFile::wants`]); when none does, those that want the event for other branches or

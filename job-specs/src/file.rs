@@ -4,10 +4,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::diagnostics::Diagnostic;
 use crate::env::Facts;
 use crate::events::Trigger;
-use crate::hash::HashCall;
-use crate::read::{JobSource, On};
+use crate::hash::{self, HashCall};
+use crate::placed::{JobSource, On};
+use crate::repository::Repository;
 use crate::sources::Sources;
 use crate::triggers::{Input, Schedule};
 use crate::yaml::{Node, Value};
@@ -135,13 +137,22 @@ pub(crate) fn inputs(parts: &[Part]) -> Vec<Input> {
     placed.map(|placed| placed.input.clone()).collect()
 }
 
+/// Puts the value of every `hash('…')` of a file into the facts. One that matches no file is empty.
+///
+/// # Returns
+/// What there is to say: a warning for each that matches nothing, an error when the files cannot be listed.
+pub fn fill_hashes(file: &JobFile, repository: &dyn Repository, facts: &mut Facts) -> Vec<Diagnostic> {
+    let problems = hash::fill(&hash_calls(&file.parts), repository, facts);
+    problems.into_diagnostics(|at| file.sources.get(at))
+}
+
 /// Every `hash('…')` of these files.
 pub(crate) fn hash_calls(parts: &[Part]) -> Vec<HashCall> {
     let mut calls = Vec::new();
     for part in parts {
         let file = part.env.iter().chain(&part.concurrency);
         for node in file.chain(part.jobs.iter().map(|job| &job.node)) {
-            crate::hash::calls_in(node, &mut calls);
+            hash::calls_in(node, &mut calls);
         }
     }
     calls

@@ -6,9 +6,7 @@ use std::collections::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 
 use crate::codes;
-use crate::diagnostics::Diagnostic;
 use crate::env::Facts;
-use crate::file::{JobFile, hash_calls};
 use crate::globs::Globs;
 use crate::problems::{Problem, Problems};
 use crate::repository::Repository;
@@ -54,19 +52,16 @@ pub fn hash_files(globs: &[&str], files: &[(String, String)]) -> Option<String> 
     Some(hex)
 }
 
-/// Puts the value of every `hash('…')` of a file into the facts. One that matches no file is empty.
-///
-/// # Returns
-/// What there is to say: a warning for each that matches nothing, an error when the files cannot be listed.
-pub fn fill_hashes(file: &JobFile, repository: &dyn Repository, facts: &mut Facts) -> Vec<Diagnostic> {
-    let calls = hash_calls(&file.parts);
-    let Some(first) = calls.first() else {
-        return Vec::new();
-    };
+/// Puts the value of every call into the facts; one that matches no file is empty. What there is to say about them: a
+/// warning for each that matches nothing, an error when the files cannot be listed.
+pub(crate) fn fill(calls: &[HashCall], repository: &dyn Repository, facts: &mut Facts) -> Problems {
     let mut problems = Problems::default();
+    let Some(first) = calls.first() else {
+        return problems;
+    };
     match repository.list() {
         Ok(files) => {
-            for call in &calls {
+            for call in calls {
                 if !facts.hashes.contains_key(&call.arguments) {
                     let hash = value(&call.arguments, &files);
                     facts.hashes.insert(call.arguments.clone(), hash.unwrap_or_default());
@@ -81,7 +76,7 @@ pub fn fill_hashes(file: &JobFile, repository: &dyn Repository, facts: &mut Fact
             problems.add(Problem::at(&codes::FILES_UNKNOWN, first.place, message));
         }
     }
-    problems.into_diagnostics(|at| file.sources.get(at))
+    problems
 }
 
 /// Warns of calls that match none of these files.

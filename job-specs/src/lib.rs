@@ -4,8 +4,9 @@
 //!
 //! Data flows one way: text -> [`parse_with()`] -> checked [`file::JobFile`] -> [`fill_hashes()`] and [`expand()`] ->
 //! [`model::JobSpec`] per cell; a job that waits for outputs of others goes through [`expand_job()`] once they are there.
-//! Inside: `yaml` makes a tree in which every value knows its bytes; `keys` says which keys there are; `read` turns
-//! tree into model, one cell at a time, collecting `problems`; `check` looks at several things at once.
+//! Inside: `yaml` makes a tree in which every value knows its bytes; `keys` says which keys there are; `reader` reads one
+//! value, and `read` turns the tree into the model with it, one cell at a time, collecting `problems`; `compose` does what
+//! Compose files ask for before that; `check` looks at several things at once. Modules import no circle.
 
 pub mod codes;
 pub mod cron;
@@ -38,8 +39,10 @@ mod hash;
 mod keys;
 mod matrix;
 mod parse;
+mod placed;
 mod problems;
 mod read;
+mod reader;
 mod schema;
 mod seccomp;
 mod sizes;
@@ -51,10 +54,11 @@ pub use compose::secret_lines;
 pub use diagnostics::Diagnostic;
 pub use durations::parse_ms as duration_ms;
 pub use env::{Facts, builtin_env};
-pub use expand::{Expansion, Outputs, expand, expand_job};
-pub use hash::{fill_hashes, hash_files};
+pub use expand::{Expansion, expand, expand_job};
+pub use file::fill_hashes;
+pub use hash::hash_files;
 pub use keys::refused_in_service;
-pub use model::JobSpec;
+pub use model::{JobSpec, Outputs};
 pub use parse::{Parsed, parse, parse_with};
 pub use render::{Look, render};
 pub use repository::{NoRepository, Repository};

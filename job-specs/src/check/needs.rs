@@ -7,8 +7,8 @@ use crate::codes;
 use crate::events::Trigger;
 use crate::file::Part;
 use crate::model::AxisValue;
+use crate::placed::{JobSource, Need};
 use crate::problems::{Problem, Problems};
-use crate::read::{JobSource, Need};
 use crate::source::Place;
 use crate::suggest::{did_you_mean, is_only, listed, nearest};
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::cycle::cycles;
 use crate::codes;
 use crate::model::DependencyCondition;
+use crate::placed::{PlacedDependency, PlacedService};
 use crate::problems::{Problem, Problems};
-use crate::read::{PlacedDependency, PlacedService};
 use crate::suggest::{did_you_mean, listed};
 
 /// Every dependency exists, can come true, and no services wait for each other. Dependencies that need not be there, and

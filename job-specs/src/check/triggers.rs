@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use crate::codes;
 use crate::file::Part;
+use crate::placed::{PlacedInput, PlacedSchedule};
 use crate::problems::{Problem, Problems};
-use crate::read::{PlacedInput, PlacedSchedule};
 use crate::suggest::{did_you_mean, listed};
 
 /// Checks `on` and `concurrency` over all files.

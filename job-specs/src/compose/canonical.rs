@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::edit::{entry_like, list_like, map_like, with_key};
 use super::unset::without_unset;
 use super::variables::{Variable, Variables};
-use crate::read::Reader;
+use crate::reader::Reader;
 use crate::substitute::has_template;
 use crate::yaml::{Entry, Key, Merge, Node, Scalar, Value};
 

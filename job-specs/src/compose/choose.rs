@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::codes;
 use crate::problems::Problem;
-use crate::read::{Reader, Slot};
+use crate::reader::{Reader, Slot};
 use crate::source::Place;
 use crate::suggest::{did_you_mean, listed};
 use crate::yaml::{Entry, Node, Value};

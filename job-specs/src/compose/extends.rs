@@ -9,7 +9,7 @@ use crate::codes;
 use crate::keys::EXTENDS;
 use crate::limits::MAX_IMPORT_DEPTH;
 use crate::problems::Problem;
-use crate::read::{Reader, Slot, folder_of, joined};
+use crate::reader::{Reader, Slot, folder_of, joined};
 use crate::source::Place;
 use crate::suggest::{did_you_mean, listed};
 use crate::yaml::{Entry, Node};

@@ -8,7 +8,7 @@ use super::variables::Variables;
 use crate::codes;
 use crate::keys::INCLUDE;
 use crate::problems::Problem;
-use crate::read::{Reader, Slot, joined};
+use crate::reader::{Reader, Slot, joined};
 use crate::yaml::{Entry, Node};
 
 /// One item of `include`.

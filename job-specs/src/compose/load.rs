@@ -13,7 +13,7 @@ use crate::codes;
 use crate::keys::COMPOSE_FILE;
 use crate::limits::{MAX_DEFINED_SERVICES, MAX_IMPORT_DEPTH};
 use crate::problems::Problem;
-use crate::read::{Reader, Slot, folder_of};
+use crate::reader::{Reader, Slot, folder_of};
 use crate::source::Place;
 use crate::yaml::{self, Entry, Node, Value};
 

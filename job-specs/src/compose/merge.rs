@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::edit::{list_like, map_like, usual};
 use crate::codes;
 use crate::problems::Problem;
-use crate::read::Reader;
+use crate::reader::Reader;
 use crate::source::Place;
 use crate::yaml::{Entry, Merge, Node, Value};
 
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
     use crate::SourceFile;
     use crate::problems::Problems;
-    use crate::read::Spent;
+    use crate::reader::Spent;
     use crate::source::Source;
     use crate::sources::Sources;
     use crate::substitute::Scope;

@@ -6,9 +6,9 @@
 mod canonical;
 mod choose;
 mod edit;
+mod env_files;
 mod env_lines;
 mod extends;
-mod import;
 mod include;
 mod interpolate;
 mod load;
@@ -18,7 +18,9 @@ mod unset;
 mod values;
 mod variables;
 
-pub(crate) use env_lines::env_lines;
+pub(crate) use canonical::one_form;
+pub(crate) use choose::{Choice, chosen};
 pub use env_lines::secret_lines;
-pub(crate) use import::Definitions;
+pub(crate) use load::{Loader, Model, Wanted, folder_of_first};
+pub(crate) use unset::without_unset;
 pub(crate) use variables::Variables;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::edit::{entry_like, map_like, with_items, with_key, with_text};
-use crate::read::joined;
+use crate::reader::joined;
 use crate::yaml::{Entry, Node, Scalar, Value};
 
 /// A service whose paths are relative to a folder.

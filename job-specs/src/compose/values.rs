@@ -9,7 +9,7 @@ use super::interpolate::{Fault, interpolate};
 use super::variables::{Variable, Variables};
 use crate::codes;
 use crate::problems::Problem;
-use crate::read::Reader;
+use crate::reader::Reader;
 use crate::source::Place;
 use crate::substitute::{Piece, has_template, pieces, variable_of};
 use crate::suggest::nearest;

@@ -1,8 +1,6 @@
 //! The keys of the language, in tables: what each is called, what it takes and what it is for. The reader accepts a
 //! key only if it is here, and the JSON Schema is made from the same tables, so the two cannot differ.
 
-#[cfg(test)]
-mod agreement;
 mod compose;
 mod file;
 mod foreign;
@@ -12,6 +10,8 @@ mod on;
 mod service;
 mod service_parts;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use compose::{
     COMPOSE, COMPOSE_FILE, EXTENDS, FILE_DEFINITION, INCLUDE, NETWORK_DEFINITION, VOLUME_DEFINITION,

@@ -15,6 +15,9 @@ pub use step::*;
 /// Names to values; sorted, so that two equal jobs are equal bytes.
 pub type Env = BTreeMap<String, String>;
 
+/// Outputs of jobs that have ended: job name to (output name to value), all cells merged.
+pub type Outputs = BTreeMap<String, BTreeMap<String, String>>;
+
 /// One cell of one job definition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -4,8 +4,8 @@ use crate::codes;
 use crate::keys::BUILD;
 use crate::model::{BuildSpec, Env};
 use crate::problems::Problem;
-use crate::read::files::joined;
-use crate::read::{Reader, Slot};
+use crate::reader::joined;
+use crate::reader::{Reader, Slot};
 
 impl Reader<'_> {
     /// A folder, or a map. `None` when it cannot be read.

@@ -1,7 +1,7 @@
 //! `concurrency` of a file, for the facts of one build.
 
 use crate::keys::CONCURRENCY;
-use crate::read::{Reader, Slot};
+use crate::reader::{Reader, Slot};
 use crate::triggers::{Concurrency, ConcurrencyMode};
 use crate::yaml::Value;
 

@@ -1,25 +1,10 @@
 //! `depends_on` of a service.
 
 use crate::keys::DEPENDENCY;
-use crate::model::{Dependency, DependencyCondition};
-use crate::read::{Reader, Slot};
-use crate::source::Place;
+use crate::model::DependencyCondition;
+use crate::placed::PlacedDependency;
+use crate::reader::{Reader, Slot};
 use crate::yaml::{Entry, Value};
-
-/// An edge of `depends_on` and where it is written.
-#[derive(Debug, Clone)]
-pub(crate) struct PlacedDependency {
-    pub(crate) dependency: Dependency,
-    pub(crate) place: Place,
-    pub(crate) condition_place: Place,
-}
-
-impl PlacedDependency {
-    /// On a service that must run.
-    pub(crate) fn started(service: String, place: Place) -> PlacedDependency {
-        placed(service, DependencyCondition::ServiceStarted, place)
-    }
-}
 
 impl Reader<'_> {
     pub(crate) fn depends_on(&mut self, slot: Slot<'_>, owner: &str) -> Vec<PlacedDependency> {
@@ -41,17 +26,13 @@ impl Reader<'_> {
 
     fn plain_dependency(&mut self, item: Slot<'_>) -> Option<PlacedDependency> {
         let service = self.literal(item)?;
-        Some(placed(service, DependencyCondition::ServiceStarted, item.place()))
+        Some(PlacedDependency::started(service, item.place()))
     }
 
     fn dependency(&mut self, entry: &Entry, owner: &str) -> Option<PlacedDependency> {
         let slot = Slot::of("depends_on", &entry.node);
         let fields = self.fields(slot, &DEPENDENCY, &format!("`depends_on` of {owner}"))?;
-        let mut edge = placed(
-            entry.key.text.to_string(),
-            DependencyCondition::ServiceStarted,
-            entry.key.place,
-        );
+        let mut edge = PlacedDependency::started(entry.key.text.to_string(), entry.key.place);
         if let Some(condition) = fields.get("condition") {
             edge.condition_place = condition.place();
             edge.dependency.condition = self.condition(condition)?;
@@ -70,17 +51,5 @@ impl Reader<'_> {
             "service_completed_successfully" => C::ServiceCompletedSuccessfully,
             _ => C::ServiceStarted,
         })
-    }
-}
-
-fn placed(service: String, condition: DependencyCondition, place: Place) -> PlacedDependency {
-    PlacedDependency {
-        dependency: Dependency {
-            service,
-            condition,
-            required: true,
-        },
-        place,
-        condition_place: place,
     }
 }

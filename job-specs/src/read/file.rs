@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::codes;
 use crate::file::Part;
 use crate::keys::{FILE, JOB};
+use crate::placed::JobSource;
+use crate::placed::On;
 use crate::problems::Problem;
-use crate::read::job::JobSource;
-use crate::read::{Fields, On, Reader, Slot};
+use crate::reader::{Fields, Reader, Slot};
 use crate::yaml::{Entry, Node, Value};
 
 /// Reads one file as far as it can be read without a cell.

@@ -3,7 +3,7 @@
 use crate::codes;
 use crate::globs::{Globs, MAX_GLOBS};
 use crate::problems::Problem;
-use crate::read::{Reader, Slot};
+use crate::reader::{Reader, Slot};
 use crate::yaml::Value;
 
 /// Globs over all cells of all jobs.

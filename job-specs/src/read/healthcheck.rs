@@ -4,7 +4,7 @@ use crate::codes;
 use crate::keys::HEALTHCHECK;
 use crate::model::{HealthTest, Healthcheck};
 use crate::problems::Problem;
-use crate::read::{Reader, Slot};
+use crate::reader::{Reader, Slot};
 use crate::yaml::{Plain, Value};
 
 impl Reader<'_> {

@@ -6,7 +6,7 @@ use crate::codes;
 use crate::keys::{IMAGE, LOGIN};
 use crate::model::{ImageBuild, RegistryLogin};
 use crate::problems::Problem;
-use crate::read::{Fields, Reader, Slot};
+use crate::reader::{Fields, Reader, Slot};
 
 /// Names of one image.
 const MAX_TAGS: usize = 50;

@@ -3,21 +3,15 @@
 use crate::codes;
 use crate::env::input_variable;
 use crate::keys::{INPUT, MANUAL};
+use crate::placed::PlacedInput;
 use crate::problems::Problem;
-use crate::read::{Fields, Reader, Slot};
+use crate::reader::{Fields, Reader, Slot};
 use crate::source::Place;
 use crate::triggers::{Input, InputKind};
 use crate::yaml::{Entry, Plain, Value};
 
 /// Inputs of one file, and options of one input.
 const MAX_INPUTS: usize = 50;
-
-/// An input and where it is declared.
-#[derive(Debug, Clone)]
-pub(crate) struct PlacedInput {
-    pub(crate) input: Input,
-    pub(crate) place: Place,
-}
 
 impl Reader<'_> {
     /// The inputs of `on.manual`.

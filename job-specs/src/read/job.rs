@@ -1,88 +1,17 @@
 //! One cell of a job: everything but `needs` and `matrix`, which are known before.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::codes;
 use crate::env::matrix_variable;
 use crate::keys::{JOB, RESOURCES};
-use crate::matrix::{Cell, Matrix};
+use crate::matrix::Cell;
 use crate::model::{Env, JobSpec, Resources};
+use crate::placed::{JobSource, Need};
 use crate::problems::Problem;
-use crate::read::needs::{Need, OutputName};
-use crate::read::{Fields, Reader, Slot};
+use crate::reader::{Fields, Reader, Slot};
 use crate::source::Place;
 use crate::yaml::{Entry, Node, Value};
-
-/// A job, read as far as it can be without a cell.
-#[derive(Debug, Clone)]
-pub(crate) struct JobSource {
-    pub(crate) name: String,
-    /// Its key.
-    pub(crate) place: Place,
-    pub(crate) node: Arc<Node>,
-    pub(crate) needs: Vec<Need>,
-    pub(crate) matrix: Matrix,
-    /// The matrix could not be read; there is one cell, and nothing is known about it.
-    pub(crate) matrix_is_wrong: bool,
-    /// The matrix is an output of another job; there is one cell, and nothing is known about it yet.
-    pub(crate) matrix_from: Option<OutputName>,
-    /// One for each `JobSpec`; a job without a matrix has one empty cell.
-    pub(crate) cells: Vec<Cell>,
-    /// Every name that a cell can have.
-    pub(crate) axes: Vec<String>,
-    /// For each of them the values that the cells have.
-    pub(crate) values: Vec<Vec<String>>,
-}
-
-impl JobSource {
-    pub(crate) fn new(name: String, entry: &Entry) -> JobSource {
-        JobSource {
-            name,
-            place: entry.key.place,
-            node: Arc::clone(&entry.node),
-            needs: Vec::new(),
-            matrix: Matrix::default(),
-            matrix_is_wrong: false,
-            matrix_from: None,
-            cells: vec![Cell::default()],
-            axes: Vec::new(),
-            values: Vec::new(),
-        }
-    }
-
-    pub(crate) fn set_matrix(&mut self, matrix: Matrix) {
-        self.cells = matrix.cells();
-        self.axes = matrix.names();
-        self.values = self.axes.iter().map(|axis| values_of(&self.cells, axis)).collect();
-        self.matrix = matrix;
-        self.matrix_from = None;
-    }
-
-    /// The same, of which nothing is to run.
-    pub(crate) fn without_cells(&self) -> JobSource {
-        JobSource {
-            cells: Vec::new(),
-            matrix_from: None,
-            ..self.clone()
-        }
-    }
-
-    /// Whether any axis may have any value.
-    pub(crate) fn axes_unknown(&self) -> bool {
-        self.matrix_is_wrong || self.matrix_from.is_some()
-    }
-}
-
-fn values_of(cells: &[Cell], axis: &str) -> Vec<String> {
-    let mut values: Vec<String> = Vec::new();
-    for value in cells.iter().filter_map(|cell| cell.value(axis)) {
-        if !values.iter().any(|known| known == value) {
-            values.push(value.to_owned());
-        }
-    }
-    values
-}
 
 /// Reads one cell. Fields that are wrong, or not known yet, get a default: what is made then is thrown away.
 pub(crate) fn read_job<'a>(

@@ -7,7 +7,7 @@ use crate::keys::{ARTIFACT, CACHE, REPORTS};
 use crate::model::{ArtifactSpec, CacheSpec, ReportFormat, ReportSpec, WhenStatus};
 use crate::problems::Problem;
 use crate::read::globs::{GlobKind, Within};
-use crate::read::{Reader, Slot};
+use crate::reader::{Reader, Slot};
 use crate::source::Place;
 
 /// Items of `cache`, and of `artifacts`.

@@ -10,7 +10,7 @@ use crate::limits::{MAX_AXES, MAX_ENTRIES, MAX_VALUE_BYTES};
 use crate::matrix::{Axis, Exclude, Include, MAX_CELLS, MAX_PRODUCT, Matrix};
 use crate::model::AxisValue;
 use crate::problems::Problem;
-use crate::read::{Fields, Reader, Slot};
+use crate::reader::{Fields, Reader, Slot};
 use crate::source::Place;
 use crate::suggest::{did_you_mean, listed, nearest};
 use crate::yaml::{Entry, Plain, Scalar, Value};

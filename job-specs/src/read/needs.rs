@@ -2,49 +2,15 @@
 
 use crate::codes;
 use crate::keys::NEED;
-use crate::model::{self, AxisValue};
+use crate::model::AxisValue;
+use crate::placed::{Need, OutputName};
 use crate::problems::Problem;
-use crate::read::{Reader, Slot};
-use crate::source::Place;
+use crate::reader::{Reader, Slot};
 use crate::substitute::{Piece, output_of, pieces};
 use crate::yaml::Value;
 
 /// Items of `needs`: jobs, or cells of them.
 const MAX_NEEDS: usize = 256;
-
-/// One item of `needs`.
-#[derive(Debug, Clone)]
-pub(crate) struct Need {
-    pub(crate) name: String,
-    pub(crate) place: Place,
-    /// The cells that count, with the places of axis and value.
-    pub(crate) cell: Vec<(AxisValue, Place, Place)>,
-    /// Where it asks for artifacts.
-    pub(crate) artifacts: Option<Place>,
-}
-
-/// An output of another job, as a template names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct OutputName {
-    pub(crate) job: String,
-    pub(crate) output: String,
-    pub(crate) place: Place,
-}
-
-impl Need {
-    /// For the job itself.
-    pub(crate) fn spec(&self) -> model::Need {
-        model::Need {
-            job: self.name.clone(),
-            cell: self.cell.iter().map(|(value, ..)| value.clone()).collect(),
-            artifacts: self.artifacts.is_some(),
-        }
-    }
-
-    fn values(&self) -> Vec<&AxisValue> {
-        self.cell.iter().map(|(value, ..)| value).collect()
-    }
-}
 
 impl Reader<'_> {
     /// Names of jobs, and maps with `job`.

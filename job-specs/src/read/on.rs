@@ -4,38 +4,12 @@
 use crate::codes;
 use crate::events::Trigger;
 use crate::keys::{EVENTS, ON, PULL_REQUEST, PUSH, TAG, Table};
+use crate::placed::On;
 use crate::problems::Problem;
 use crate::read::globs::GlobKind;
-use crate::read::inputs::PlacedInput;
-use crate::read::schedule::PlacedSchedule;
-use crate::read::{Fields, Reader, Slot};
-use crate::source::Place;
+use crate::reader::{Fields, Reader, Slot};
 use crate::suggest::did_you_mean;
 use crate::yaml::{Entry, Value};
-
-/// Events of a file without `on`: all but the schedule.
-const DEFAULT_EVENTS: [&str; 4] = ["push", "pull_request", "tag", "manual"];
-
-/// What `on` of one file says.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct On {
-    /// The events, each perhaps several times: one of them is enough.
-    pub(crate) triggers: Vec<Trigger>,
-    pub(crate) schedules: Vec<PlacedSchedule>,
-    pub(crate) inputs: Vec<PlacedInput>,
-    /// Where it names the schedule.
-    pub(crate) schedule_place: Option<Place>,
-}
-
-impl On {
-    /// What a file without `on` wants.
-    pub(crate) fn by_default() -> On {
-        On {
-            triggers: DEFAULT_EVENTS.into_iter().map(Trigger::any).collect(),
-            ..On::default()
-        }
-    }
-}
 
 impl Reader<'_> {
     /// An event, a list of events, or a map from events to filters.

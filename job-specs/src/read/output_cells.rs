@@ -9,10 +9,10 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 use crate::codes;
 use crate::limits::MAX_FILE_BYTES;
+use crate::placed::JobSource;
+use crate::placed::OutputName;
 use crate::problems::{Problem, Problems};
-use crate::read::job::JobSource;
-use crate::read::needs::OutputName;
-use crate::read::{Reader, Slot, Spent};
+use crate::reader::{Reader, Slot, Spent};
 use crate::source::Place;
 use crate::sources::Sources;
 use crate::substitute::Scope;

@@ -4,7 +4,7 @@ use crate::codes;
 use crate::keys::{HTTP, READY};
 use crate::model::{DEFAULT_READY_TIMEOUT_MS, Ready, ReadyProbe};
 use crate::problems::Problem;
-use crate::read::{Fields, Reader, Slot};
+use crate::reader::{Fields, Reader, Slot};
 use crate::yaml::Value;
 
 const PROBES: [&str; 5] = ["tcp", "http", "log", "cmd", "docker"];

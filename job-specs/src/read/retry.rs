@@ -4,7 +4,7 @@ use crate::codes;
 use crate::keys::RETRY;
 use crate::model::{Retry, RetryOn};
 use crate::problems::Problem;
-use crate::read::{Reader, Slot};
+use crate::reader::{Reader, Slot};
 use crate::suggest::nearest;
 use crate::yaml::Value;
 

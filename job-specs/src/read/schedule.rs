@@ -7,9 +7,9 @@ use jiff::tz::TimeZoneDatabase;
 use crate::codes;
 use crate::cron::{self, Cron, CronError};
 use crate::keys::SCHEDULE;
+use crate::placed::PlacedSchedule;
 use crate::problems::Problem;
-use crate::read::{Reader, Slot};
-use crate::source::Place;
+use crate::reader::{Reader, Slot};
 use crate::suggest::nearest;
 use crate::triggers::{Missed, Schedule};
 use crate::yaml::Value;
@@ -28,14 +28,6 @@ const NICKNAMES: [(&str, &str); 7] = [
     ("@yearly", "0 0 1 1 *"),
     ("@annually", "0 0 1 1 *"),
 ];
-
-/// A schedule and the places of its inputs, which other files may declare.
-#[derive(Debug, Clone)]
-pub(crate) struct PlacedSchedule {
-    pub(crate) schedule: Schedule,
-    /// Places of key and value of each of its `inputs`.
-    pub(crate) inputs: BTreeMap<String, (Place, Place)>,
-}
 
 impl Reader<'_> {
     /// One schedule, or several.

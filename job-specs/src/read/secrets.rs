@@ -5,7 +5,7 @@ use crate::keys::SECRET;
 use crate::model::{SecretInto, SecretUse};
 use crate::problems::Problem;
 use crate::read::globs::Within;
-use crate::read::{Reader, Slot};
+use crate::reader::{Reader, Slot};
 use crate::source::Place;
 use crate::yaml::Value;
 

@@ -2,48 +2,16 @@
 
 use crate::check;
 use crate::codes;
-use crate::compose::{Definitions, Variables};
+use crate::compose::Variables;
 use crate::keys::SERVICE;
 use crate::limits::MAX_SERVICES;
 use crate::model::ServiceSpec;
+use crate::placed::{Link, PlacedDependency, PlacedService};
 use crate::problems::Problem;
-use crate::read::{Fields, PlacedDependency, Reader, Slot};
-use crate::source::Place;
+use crate::read::services::Definitions;
+use crate::reader::{Fields, Reader, Slot};
 use crate::suggest::listed;
 use crate::yaml::{Entry, Plain, Value};
-
-/// A service with the places that its checks point at.
-#[derive(Debug, Clone)]
-pub(crate) struct PlacedService {
-    pub(crate) spec: ServiceSpec,
-    pub(crate) place: Place,
-    pub(crate) depends_on: Vec<PlacedDependency>,
-    /// Its aliases and its host name, when it is not its key.
-    pub(crate) hosts: Vec<(String, Place)>,
-    /// Compose's `links`.
-    pub(crate) links: Vec<Link>,
-    /// The first port that Compose would publish on the host, and where that is written.
-    pub(crate) published: Option<(u16, Place)>,
-}
-
-/// One of `links`.
-#[derive(Debug, Clone)]
-pub(crate) struct Link {
-    pub(crate) target: String,
-    /// A further name of the target.
-    pub(crate) alias: Option<String>,
-    pub(crate) place: Place,
-}
-
-impl PlacedService {
-    /// Gives it a further host name.
-    pub(crate) fn answers_to(&mut self, name: String, place: Place) {
-        if name != self.spec.name && !self.spec.aliases.contains(&name) {
-            self.hosts.push((name.clone(), place));
-            self.spec.aliases.push(name);
-        }
-    }
-}
 
 /// What services refer to.
 #[derive(Debug, Clone, Copy)]
@@ -194,16 +162,6 @@ impl Reader<'_> {
             Some(reader.depends_on(slot, owner))
         });
         service.depends_on = edges.unwrap_or_default();
-    }
-
-    /// The value of a key, when it is there and can be read.
-    pub(crate) fn take<'n, T>(
-        &mut self,
-        fields: &Fields<'n>,
-        key: &'static str,
-        read: impl FnOnce(&mut Self, Slot<'n>) -> Option<T>,
-    ) -> Option<T> {
-        read(self, fields.get(key)?)
     }
 
     /// Keys that say nothing here, but must be texts.

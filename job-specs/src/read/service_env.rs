@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::codes;
-use crate::compose::{Variables, env_lines};
+use crate::compose::Variables;
 use crate::keys::ENV_FILE;
 use crate::model::Env;
 use crate::problems::Problem;
-use crate::read::{Fields, Reader, Slot};
+use crate::reader::{Fields, Reader, Slot};
 use crate::source::Place;
 use crate::yaml::{Entry, Node, Scalar, Value};
 
@@ -52,16 +52,6 @@ impl Reader<'_> {
     fn environment_entry(&mut self, entry: &Entry) -> Option<(String, String)> {
         self.check_environment_name(&entry.key.text, entry.key.place)?;
         Some((entry.key.text.to_string(), self.env_value(entry)?))
-    }
-
-    /// Images read names that no shell could set, as `discovery.type`.
-    fn check_environment_name(&mut self, name: &str, place: Place) -> Option<()> {
-        if !name.is_empty() && !name.contains(|c: char| c == '=' || c.is_whitespace() || c.is_control()) {
-            return Some(());
-        }
-        let message = format!("`{name}` is not a name for an environment variable");
-        self.add(Problem::at(&codes::BAD_NAME, place, message).label("no `=` and no spaces"));
-        None
     }
 
     fn environment_item(&mut self, item: Slot<'_>) -> Option<(String, String)> {
@@ -143,54 +133,6 @@ impl Reader<'_> {
             }
         }
         Some(())
-    }
-
-    /// The variables of an env file. Each may use those before it; values of the build stay `${{ }}`.
-    pub(crate) fn env_of_file(
-        &mut self,
-        file: usize,
-        variables: &Variables,
-        raw: bool,
-    ) -> Vec<(String, String, Place)> {
-        let sources = self.sources;
-        let source = &sources[file];
-        if !self.spend(
-            source.text.len(),
-            Place {
-                file,
-                span: source.span(0..0),
-            },
-        ) {
-            return Vec::new();
-        }
-        let mut known = variables.clone();
-        let mut env = Vec::new();
-        for line in env_lines(&source.text) {
-            let line = match line {
-                Ok(line) => line,
-                Err((at, fault)) => {
-                    let place = Place {
-                        file,
-                        span: source.span(at),
-                    };
-                    let problem = Problem::at(&codes::BAD_ENV_FILE, place, "a line of an env file cannot be read");
-                    self.add(problem.label(fault));
-                    continue;
-                }
-            };
-            let place = Place {
-                file,
-                span: source.span(line.at.clone()),
-            };
-            let Some(value) = self.env_line_value(&line, place, &known, raw) else {
-                continue;
-            };
-            if self.check_environment_name(&line.name, place).is_some() {
-                known.add(line.name.clone(), value.clone());
-                env.push((line.name, value, place));
-            }
-        }
-        env
     }
 
     /// Compose's `labels`, without ours.

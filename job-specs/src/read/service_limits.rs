@@ -6,10 +6,10 @@ use crate::codes;
 use crate::keys::{DEPLOY, DEPLOY_RESOURCES, LIMITS, MAX_SCALE, ULIMIT};
 use crate::model::{PullPolicy, Restart, ServiceSpec, Ulimit};
 use crate::problems::Problem;
-use crate::read::{Fields, Reader, Slot};
+use crate::reader::{Fields, Reader, Slot};
 use crate::sizes;
 use crate::suggest::did_you_mean;
-use crate::yaml::{Plain, Value};
+use crate::yaml::Plain;
 
 /// The names of `ulimits`.
 const ULIMITS: &[&str] = &[
@@ -260,10 +260,5 @@ impl Reader<'_> {
         );
         self.add(problem.label("expected an absolute path: /app"));
         None
-    }
-
-    /// Whether a value is a map.
-    pub(crate) fn is_map(slot: Slot<'_>) -> bool {
-        matches!(slot.node.value, Value::Map(_))
     }
 }

@@ -6,7 +6,8 @@ use crate::codes;
 use crate::keys::{BIND, TMPFS, VOLUME, VOLUME_OPTIONS};
 use crate::model::{ServiceSpec, VolumeMount, VolumeSource};
 use crate::problems::Problem;
-use crate::read::{Around, Fields, Reader, Slot};
+use crate::read::Around;
+use crate::reader::{Fields, Reader, Slot};
 use crate::substitute::has_template;
 
 /// Words after the last colon of a short volume that are read over.

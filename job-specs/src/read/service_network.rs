@@ -6,9 +6,12 @@ use std::ops::RangeInclusive;
 use crate::codes;
 use crate::keys::{CONTAINER_NAME, NETWORK, PORT};
 use crate::model::Dns;
+use crate::placed::Link;
+use crate::placed::PlacedService;
 use crate::problems::Problem;
-use crate::read::service::{Link, is_host};
-use crate::read::{Around, Fields, PlacedService, Reader, Slot};
+use crate::read::Around;
+use crate::read::service::is_host;
+use crate::reader::{Fields, Reader, Slot};
 use crate::yaml::{Entry, Value};
 
 /// Ports that one range may have.
@@ -71,16 +74,6 @@ impl Reader<'_> {
             search: self.take(fields, "dns_search", Self::texts).unwrap_or_default(),
             options: self.take(fields, "dns_opt", Self::texts).unwrap_or_default(),
         };
-    }
-
-    /// A text, or a list of texts.
-    pub(crate) fn texts(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
-        Some(
-            self.one_or_many(slot)
-                .into_iter()
-                .filter_map(|item| self.text(item))
-                .collect(),
-        )
     }
 
     fn addresses(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::codes;
 use crate::model::ServiceSpec;
 use crate::problems::Problem;
-use crate::read::{Fields, Reader, Slot};
+use crate::reader::{Fields, Reader, Slot};
 use crate::suggest::{did_you_mean, listed};
 
 /// Every capability of Linux, without `CAP_`.

@@ -5,7 +5,7 @@ use crate::keys::STEP;
 use crate::limits::MAX_STEPS;
 use crate::model::{Shell, StepAction, StepSpec};
 use crate::problems::Problem;
-use crate::read::{Fields, Reader, Slot};
+use crate::reader::{Fields, Reader, Slot};
 use crate::source::Place;
 use crate::substitute::{Piece, pieces, variable_of};
 use crate::yaml::{Plain, Value};

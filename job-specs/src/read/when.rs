@@ -9,7 +9,7 @@ use crate::keys::{EVENTS, WHEN};
 use crate::model::WhenStatus;
 use crate::problems::Problem;
 use crate::read::globs::GlobKind;
-use crate::read::{Fields, Reader, Slot};
+use crate::reader::{Fields, Reader, Slot};
 use crate::suggest::{did_you_mean, listed};
 use crate::yaml::{Entry, Value};
 

@@ -3,7 +3,7 @@
 
 use crate::codes;
 use crate::problems::Problem;
-use crate::read::{Reader, Slot};
+use crate::reader::{Reader, Slot};
 use crate::source::Place;
 use crate::sources::LookUp;
 

@@ -4,16 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::canonical::one_form;
-use super::choose::{Choice, chosen};
-use super::load::{Loader, Model, Wanted, folder_of_first};
-use super::unset::without_unset;
-use super::variables::Variables;
 use crate::codes;
+use crate::compose::{Choice, Loader, Model, Variables, Wanted, chosen, folder_of_first, one_form, without_unset};
 use crate::keys::{COMPOSE, FILE_DEFINITION, NETWORK_DEFINITION, VOLUME_DEFINITION};
 use crate::model::ServiceSpec;
 use crate::problems::Problem;
-use crate::read::{Around, Fields, Reader, Slot, external};
+use crate::read::{Around, external};
+use crate::reader::{Fields, Reader, Slot};
 use crate::source::Place;
 use crate::yaml::{Entry, Node, Value};
 

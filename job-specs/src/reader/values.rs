@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use crate::codes;
 use crate::problems::Problem;
-use crate::read::text::Templates;
-use crate::read::{Reader, Slot};
+use crate::reader::text::Templates;
+use crate::reader::{Reader, Slot};
 use crate::substitute::has_template;
 use crate::suggest::{is_only, nearest};
 use crate::yaml::{Node, Plain, Scalar, Value};
@@ -215,6 +215,11 @@ impl Reader<'_> {
         chosen
     }
 
+    /// Whether a value is a map.
+    pub(crate) fn is_map(slot: Slot<'_>) -> bool {
+        matches!(slot.node.value, Value::Map(_))
+    }
+
     /// The items of a list.
     pub(crate) fn items<'n>(&mut self, slot: Slot<'n>, takes: &str) -> Option<Vec<Slot<'n>>> {
         match &slot.node.value {
@@ -232,6 +237,16 @@ impl Reader<'_> {
             Value::List(items) => items.iter().map(|item| slot.inside(item)).collect(),
             Value::Scalar(_) | Value::Map(_) => vec![slot],
         }
+    }
+
+    /// A text, or a list of texts.
+    pub(crate) fn texts(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
+        Some(
+            self.one_or_many(slot)
+                .into_iter()
+                .filter_map(|item| self.text(item))
+                .collect(),
+        )
     }
 
     /// A command line: a list of arguments, or a text that is split as a shell would. `None` when a part of it is not

@@ -2,9 +2,9 @@
 
 use crate::codes;
 use crate::env::github_fact;
+use crate::placed::Need;
 use crate::problems::Problem;
-use crate::read::needs::Need;
-use crate::read::{Reader, Slot};
+use crate::reader::{Reader, Slot};
 use crate::source::Place;
 use crate::substitute::{Template, output_of, variable_of};
 use crate::suggest::{did_you_mean, listed, nearest};

@@ -3,7 +3,7 @@
 use crate::codes;
 use crate::keys::{CONTAINER_NAME, Foreign, Others, Table, is_harmless};
 use crate::problems::Problem;
-use crate::read::Reader;
+use crate::reader::Reader;
 use crate::source::Place;
 use crate::substitute::has_template;
 use crate::suggest::{is_only, listed, nearest};
@@ -130,6 +130,16 @@ impl Reader<'_> {
             self.add(Problem::at(&codes::MISSING_KEY, owner_place, message).label(label));
         }
         slot
+    }
+
+    /// The value of a key, when it is there and can be read.
+    pub(crate) fn take<'n, T>(
+        &mut self,
+        fields: &Fields<'n>,
+        key: &'static str,
+        read: impl FnOnce(&mut Self, Slot<'n>) -> Option<T>,
+    ) -> Option<T> {
+        read(self, fields.get(key)?)
     }
 
     /// What to say about a key that is not ours; the key of ours that was probably meant.

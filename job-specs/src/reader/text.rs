@@ -4,7 +4,7 @@ use crate::codes;
 use crate::globs::Globs;
 use crate::hash::globs_of;
 use crate::problems::{Problem, Problems};
-use crate::read::Slot;
+use crate::reader::Slot;
 use crate::source::Place;
 use crate::sources::Sources;
 use crate::substitute::{Found, Piece, Scope, Template, has_template, pieces};
