@@ -129,6 +129,7 @@ impl<'f> Making<'f> {
             },
             problems: &mut self.found,
             spent: &mut self.spent,
+            owner: String::new(),
         }
     }
 

@@ -4,9 +4,9 @@
 //!
 //! Data flows one way: text -> [`parse_with()`] -> checked [`file::JobFile`] -> [`fill_hashes()`] and [`expand()`] ->
 //! [`model::JobSpec`] per cell; a job that waits for outputs of others goes through [`expand_job()`] once they are there.
-//! Inside: `yaml` makes a tree in which every value knows its bytes; `keys` says which keys there are; `reader` reads one
-//! value, and `read` turns the tree into the model with it, one cell at a time, collecting `problems`; `compose` does what
-//! Compose files ask for before that; `check` looks at several things at once. Modules import no circle.
+//! Inside: `yaml` makes a tree in which every value knows its bytes; `reader` reads one value, or a map by its table of
+//! keys; `read` has those tables and turns the tree into the model, one cell at a time, collecting `problems`; `compose`
+//! does what Compose files ask for before that; `check` looks at several things at once. Modules import no circle.
 
 pub mod codes;
 pub mod cron;
@@ -36,7 +36,6 @@ mod durations;
 mod events;
 mod expand;
 mod hash;
-mod keys;
 mod matrix;
 mod parse;
 mod placed;
@@ -57,9 +56,9 @@ pub use env::{Facts, builtin_env};
 pub use expand::{Expansion, expand, expand_job};
 pub use file::fill_hashes;
 pub use hash::hash_files;
-pub use keys::refused_in_service;
 pub use model::{JobSpec, Outputs};
 pub use parse::{Parsed, parse, parse_with};
+pub use read::refused_in_service;
 pub use render::{Look, render};
 pub use repository::{NoRepository, Repository};
 pub use schema::schema;

@@ -101,6 +101,7 @@ fn read_parts(files: &[SourceFile], sources: &Sources, problems: &mut Problems) 
             scope: Scope::default(),
             problems,
             spent: &mut spent,
+            owner: String::new(),
         };
         parts.push(read_file(&mut reader, &root));
     }
@@ -154,6 +155,7 @@ fn try_cells(parts: &[Part], sources: &Sources, repository: &dyn Repository, pro
                 scope: scope(),
                 problems: &mut *problems,
                 spent: &mut spent,
+                owner: String::new(),
             };
             read_env(&mut reader, part.env.as_deref());
             reader.concurrency(Slot::of("concurrency", concurrency));
@@ -165,6 +167,7 @@ fn try_cells(parts: &[Part], sources: &Sources, repository: &dyn Repository, pro
                     scope: scope(),
                     problems: &mut *problems,
                     spent: &mut spent,
+                    owner: String::new(),
                 };
                 let spec = read_job(&mut reader, part.env.as_deref(), job, cell);
                 check::localhost(&job.node, &spec.services, sources, problems);

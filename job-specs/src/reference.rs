@@ -6,7 +6,8 @@ use std::fmt::Write;
 
 use crate::codes;
 use crate::diagnostics::Severity;
-use crate::keys::{FILE, Key, Shape, Table};
+use crate::read::FILE;
+use crate::reader::keys::{Level, Shape};
 use crate::{Look, SourceFile, parse, render};
 
 /// Every key as `table.key` (`services.image`, `step.run`; those of the file itself alone: `jobs`), in the order of the
@@ -15,22 +16,25 @@ pub fn keys() -> Vec<String> {
     let all = tables();
     let keys = all
         .iter()
-        .flat_map(|table| table.keys.iter().map(|key| path(table, key)));
+        .flat_map(|level| level.keys().map(|key| path(*level, key.name)));
     keys.collect()
 }
 
 /// `docs/reference/job-file.md`. `shown_by` holds, for each key of [`keys`], the tests that show it.
 pub fn job_file(shown_by: &BTreeMap<String, Vec<String>>) -> String {
     let mut page = String::from(HEAD);
-    for table in tables() {
+    for level in tables() {
         let _ = write!(
             page,
             "\n## {}\n\n{}\n\n| key | value | what | shown by |\n|---|---|---|---|\n",
-            title(table),
-            table.about
+            title(level),
+            level.about()
         );
-        for key in table.keys {
-            let tests = shown_by.get(&path(table, key)).map(Vec::as_slice).unwrap_or_default();
+        for key in level.keys() {
+            let tests = shown_by
+                .get(&path(level, key.name))
+                .map(Vec::as_slice)
+                .unwrap_or_default();
             let tests = match tests {
                 [] => "the parser's tests".to_owned(),
                 tests => tests
@@ -44,7 +48,7 @@ pub fn job_file(shown_by: &BTreeMap<String, Vec<String>>) -> String {
                 page,
                 "| `{}`{needed} | {} | {} | {tests} |",
                 key.name,
-                form(&key.shape).replace('|', "\\|"),
+                form(key.shape).replace('|', "\\|"),
                 key.about.replace('|', "\\|")
             );
         }
@@ -112,21 +116,21 @@ fn shown(code: &str, example: &str) -> String {
 }
 
 /// Every table, each once, in the order in which a file leads to them.
-fn tables() -> Vec<&'static Table> {
-    let mut tables = vec![&FILE];
+fn tables() -> Vec<&'static dyn Level> {
+    let mut tables: Vec<&'static dyn Level> = vec![&FILE];
     let mut at = 0;
     while at < tables.len() {
-        for key in tables[at].keys {
-            below(&key.shape, &mut tables);
+        for key in tables[at].keys() {
+            below(key.shape, &mut tables);
         }
         at += 1;
     }
     tables
 }
 
-fn below(shape: &'static Shape, tables: &mut Vec<&'static Table>) {
+fn below(shape: &'static Shape, tables: &mut Vec<&'static dyn Level>) {
     match shape {
-        Shape::Object(table) if !tables.iter().any(|known| std::ptr::eq(*known, *table)) => tables.push(table),
+        Shape::Object(level) if !tables.iter().any(|known| std::ptr::addr_eq(*known, *level)) => tables.push(*level),
         Shape::List(inner) | Shape::OneOrMany(inner) | Shape::Map(inner) => below(inner, tables),
         Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| below(shape, tables)),
         _ => {}
@@ -134,22 +138,22 @@ fn below(shape: &'static Shape, tables: &mut Vec<&'static Table>) {
 }
 
 /// What a table is called in paths of keys.
-fn name(table: &Table) -> &'static str {
-    match table.what {
+fn name(level: &dyn Level) -> &'static str {
+    match level.what() {
         "service" => "services",
         what => what.trim_matches('`'),
     }
 }
 
-fn path(table: &Table, key: &Key) -> String {
-    match table.what {
-        "file" => key.name.to_owned(),
-        _ => format!("{}.{}", name(table), key.name),
+fn path(level: &dyn Level, key: &str) -> String {
+    match level.what() {
+        "file" => key.to_owned(),
+        _ => format!("{}.{key}", name(level)),
     }
 }
 
-fn title(table: &Table) -> String {
-    match table.what {
+fn title(level: &dyn Level) -> String {
+    match level.what() {
         "file" => "The file".to_owned(),
         what if what.starts_with('`') => what.to_owned(),
         what if what.starts_with(['a', 'e', 'i', 'o']) => format!("An {what}"),
@@ -178,7 +182,7 @@ fn form(shape: &Shape) -> String {
         Shape::List(item) => format!("list of {}", form(item)),
         Shape::OneOrMany(one) => format!("{}, or a list", form(one)),
         Shape::Map(value) => format!("map from names to {}", form(value)),
-        Shape::Object(table) => format!("[map](#{})", anchor(&title(table))),
+        Shape::Object(level) => format!("[map](#{})", anchor(&title(*level))),
         Shape::AnyOf(shapes) => shapes.iter().map(form).collect::<Vec<_>>().join(" or "),
     }
 }
@@ -194,6 +198,7 @@ fn anchor(title: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reader::keys::Foreign;
 
     #[test]
     fn every_key_has_its_own_path() {
@@ -221,6 +226,18 @@ mod tests {
             .collect();
         for link in page.split("](#").skip(1).filter_map(|rest| rest.split(')').next()) {
             assert!(headings.iter().any(|heading| heading == link), "{link}");
+        }
+    }
+
+    #[test]
+    fn no_key_is_both_ours_and_foreign() {
+        for level in tables() {
+            for (name, verdict) in level.all_foreign() {
+                assert!(!level.has(name), "{} {name}", level.what());
+                if let Foreign::Means(ours) = verdict {
+                    assert!(level.has(ours), "{} {name} -> {ours}", level.what());
+                }
+            }
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::keys::{FILE, Key, Others, Shape, Table};
+use crate::read::FILE;
+use crate::reader::keys::{Described, Level, Others, Shape};
 
 /// The schema (draft-07), with a description at every key.
 pub fn schema() -> Value {
@@ -13,19 +14,14 @@ pub fn schema() -> Value {
     schema
 }
 
-fn object(table: &Table) -> Value {
+fn object(level: &'static dyn Level) -> Value {
     let mut properties = Map::new();
-    for key in table.keys {
-        properties.insert(key.name.to_owned(), property(key));
+    for key in level.keys() {
+        properties.insert(key.name.to_owned(), property(&key));
     }
-    let required: Vec<&str> = table
-        .keys
-        .iter()
-        .filter(|key| key.required)
-        .map(|key| key.name)
-        .collect();
-    let mut schema = json!({"type": "object", "description": table.about, "properties": properties});
-    match &table.others {
+    let required: Vec<&str> = level.keys().filter(|key| key.required).map(|key| key.name).collect();
+    let mut schema = json!({"type": "object", "description": level.about(), "properties": properties});
+    match level.others() {
         Others::Refused => schema["additionalProperties"] = json!(false),
         Others::Extensions => {
             schema["additionalProperties"] = json!(false);
@@ -39,8 +35,8 @@ fn object(table: &Table) -> Value {
     schema
 }
 
-fn property(key: &Key) -> Value {
-    let mut schema = shape(&key.shape);
+fn property(key: &Described) -> Value {
+    let mut schema = shape(key.shape);
     schema["description"] = json!(key.about);
     schema
 }
@@ -65,7 +61,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::List(item) => json!({"type": "array", "items": self::shape(item)}),
         Shape::OneOrMany(item) => json!({"anyOf": [self::shape(item), {"type": "array", "items": self::shape(item)}]}),
         Shape::Map(value) => json!({"type": "object", "additionalProperties": self::shape(value)}),
-        Shape::Object(table) => object(table),
+        Shape::Object(level) => object(*level),
         Shape::AnyOf(shapes) => json!({"anyOf": shapes.iter().map(self::shape).collect::<Vec<_>>()}),
     }
 }

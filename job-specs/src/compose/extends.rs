@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::load::{Loader, Wanted, without_extends};
 use super::variables::Variables;
 use crate::codes;
-use crate::keys::EXTENDS;
 use crate::limits::MAX_IMPORT_DEPTH;
 use crate::problems::Problem;
+use crate::reader::keys::{Names, Others};
 use crate::reader::{Reader, Slot, folder_of, joined};
 use crate::source::Place;
 use crate::suggest::{did_you_mean, listed};
@@ -22,6 +22,14 @@ struct File<'a> {
     services: &'a [Entry],
     variables: &'a Variables,
 }
+
+/// The map form of `extends`.
+static EXTENDS: Names = Names {
+    what: "`extends`",
+    names: &["service", "file"],
+    foreign: &[],
+    others: Others::Refused,
+};
 
 /// What `extends` names.
 struct Target {
@@ -187,9 +195,9 @@ impl Reader<'_> {
                 place: node.place,
             });
         }
-        let owner = format!("`extends` of service `{name}`");
-        let fields = self.fields(slot, &EXTENDS, &owner)?;
-        let service = self.require(&fields, "service", &owner, node.place)?;
+        let fields = self.fields(slot, &EXTENDS, format!("`extends` of service `{name}`"))?;
+        self.missing(&fields, "service", node.place);
+        let service = fields.get("service")?;
         let file = match fields.get("file") {
             Some(slot) => Some(self.literal(slot)?),
             None => None,

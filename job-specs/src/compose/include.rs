@@ -6,10 +6,19 @@ use super::edit::same;
 use super::load::{Loader, Model, Wanted, folder_of_first};
 use super::variables::Variables;
 use crate::codes;
-use crate::keys::INCLUDE;
 use crate::problems::Problem;
+use crate::reader::keys::Foreign::Means;
+use crate::reader::keys::{Names, Others};
 use crate::reader::{Reader, Slot, joined};
 use crate::yaml::{Entry, Node};
+
+/// The map form of one item of `include`.
+static INCLUDE: Names = Names {
+    what: "`include`",
+    names: &["path", "env_file", "project_directory"],
+    foreign: &[("file", Means("path"))],
+    others: Others::Refused,
+};
 
 /// One item of `include`.
 struct Include {
@@ -84,9 +93,9 @@ impl Reader<'_> {
                 env_files: None,
             });
         }
-        let fields = self.fields(item, &INCLUDE, "`include`")?;
-        let path = self.require(&fields, "path", "`include`", item.place())?;
-        let files = self.wanted_files(path, folder)?;
+        let fields = self.fields(item, &INCLUDE, "`include`".to_owned())?;
+        self.missing(&fields, "path", item.place());
+        let files = self.wanted_files(fields.get("path")?, folder)?;
         let env_files = match fields.get("env_file") {
             Some(slot) => Some(self.wanted_files(slot, folder)?),
             None => None,

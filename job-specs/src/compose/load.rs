@@ -10,12 +10,28 @@ use super::paths;
 use super::unset::without_unset;
 use super::variables::Variables;
 use crate::codes;
-use crate::keys::COMPOSE_FILE;
 use crate::limits::{MAX_DEFINED_SERVICES, MAX_IMPORT_DEPTH};
 use crate::problems::Problem;
+use crate::reader::keys::Foreign::{Ignored, Means};
+use crate::reader::keys::{Names, Others};
 use crate::reader::{Reader, Slot, folder_of};
 use crate::source::Place;
 use crate::yaml::{self, Entry, Node, Value};
+
+/// A Compose file's top level.
+static COMPOSE_FILE: Names = Names {
+    what: "Compose file",
+    names: &[
+        "name", "version", "services", "networks", "volumes", "configs", "secrets", "include",
+    ],
+    foreign: &[
+        ("models", Ignored("models are not run here")),
+        ("service", Means("services")),
+        ("volume", Means("volumes")),
+        ("network", Means("networks")),
+    ],
+    others: Others::Extensions,
+};
 
 /// What Compose files hold.
 #[derive(Debug, Clone, Default)]
@@ -135,7 +151,7 @@ impl<'r> Loader<'_, 'r> {
         self.reader.fields(
             Slot::of("the file", root),
             &COMPOSE_FILE,
-            &format!("the Compose file `{}`", file.path),
+            format!("the Compose file `{}`", file.path),
         );
         let included = root
             .get("include")

@@ -186,6 +186,7 @@ mod tests {
             scope: Scope::default(),
             problems: &mut problems,
             spent: &mut spent,
+            owner: String::new(),
         };
         let merged = reader.merged("service", &trees[0], &trees[1]);
         match problems.errors() {

@@ -1,43 +1,133 @@
 //! Compose's `build`: how an image is made from a folder of the repository.
 
 use crate::codes;
-use crate::keys::BUILD;
 use crate::model::{BuildSpec, Env};
 use crate::problems::Problem;
-use crate::reader::joined;
-use crate::reader::{Reader, Slot};
+use crate::read::service_env::{LABELS, PAIRS};
+use crate::reader::keys::Foreign::{Ignored, Later, Means, Refused};
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind};
+use crate::reader::kinds::{FLAG, SHELL_TEXT, TEXT};
+use crate::reader::{Reader, Slot, joined};
+
+/// Compose's `build`: a folder, or a map.
+pub(crate) const BUILD: Kind<BuildSpec> = Kind {
+    shape: Shape::AnyOf(&[Shape::Text, Shape::Object(&BUILD_KEYS)]),
+    read: |reader, slot, _| reader.build(slot),
+};
+
+static BUILD_KEYS: Table<BuildSpec> = Table {
+    what: "`build`",
+    about: "How an image is made from a Dockerfile of the repository.",
+    keys: &[
+        key(
+            "context",
+            &Set(CONTEXT, |build: &mut BuildSpec, context| build.context = context),
+            "A folder of the repository. Default: all of it.",
+        ),
+        key(
+            "dockerfile",
+            &With(Shape::Text, |reader, slot, build: &mut BuildSpec| {
+                build.dockerfile = reader.dockerfile(slot, &build.context)
+            }),
+            "From the context. Default: Dockerfile.",
+        ),
+        key(
+            "dockerfile_inline",
+            &Set(SHELL_TEXT, |build: &mut BuildSpec, text| {
+                build.dockerfile_inline = Some(text)
+            }),
+            "The Dockerfile's text itself.",
+        ),
+        key(
+            "args",
+            &Set(ARGS, |build: &mut BuildSpec, args| build.args = args),
+            "Build arguments; the image's history shows them, so never secrets.",
+        ),
+        key(
+            "target",
+            &Set(TEXT, |build: &mut BuildSpec, target| build.target = Some(target)),
+            "The stage to stop at.",
+        ),
+        key(
+            "labels",
+            &Set(LABELS, |build: &mut BuildSpec, labels| build.labels = labels),
+            "Labels of the image.",
+        ),
+        key(
+            "no_cache",
+            &Set(FLAG, |build: &mut BuildSpec, no_cache| build.no_cache = no_cache),
+            "Nothing of an earlier build is used.",
+        ),
+        key(
+            "pull",
+            &Set(FLAG, |build: &mut BuildSpec, pull| build.pull = pull),
+            "Base images are asked for anew.",
+        ),
+        key(
+            "platforms",
+            &Set(ONE_PLATFORM, |build: &mut BuildSpec, platform| {
+                build.platform = Some(platform)
+            }),
+            "The one platform to build for: linux/amd64.",
+        ),
+    ],
+    foreign: &[
+        ("cache_from", Ignored("the agent's own build cache is used")),
+        ("cache_to", Ignored("the agent's own build cache is used")),
+        (
+            "tags",
+            Ignored("the image lives as long as the job; write a step with `image:` to keep one"),
+        ),
+        ("network", Ignored("a build has a network of its own")),
+        ("shm_size", Ignored("the engine's default is used")),
+        ("ulimits", Ignored("the engine's default is used")),
+        ("extra_hosts", Ignored("a build reaches no service")),
+        ("isolation", Ignored("it is for Windows")),
+        ("provenance", Ignored("the image lives as long as the job")),
+        ("sbom", Ignored("the image lives as long as the job")),
+        ("additional_contexts", Later),
+        ("secrets", Later),
+        ("ssh", Later),
+        (
+            "privileged",
+            Refused("a privileged build could take over the agent's host"),
+        ),
+        (
+            "entitlements",
+            Refused("a privileged build could take over the agent's host"),
+        ),
+        ("file", Means("dockerfile")),
+        ("path", Means("context")),
+    ],
+    others: Others::Extensions,
+};
+
+/// A folder of the repository.
+const CONTEXT: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.context(slot));
+/// Build arguments; in a Compose file a name alone is the variable's value.
+const ARGS: Kind<Env> = kind(PAIRS, |reader, slot, _| {
+    let pairs = reader.pairs(slot, "a map, or a list of NAME=value")?;
+    Some(pairs.into_iter().map(|(name, value, _)| (name, value)).collect())
+});
+/// A list of one platform.
+const ONE_PLATFORM: Kind<String> = kind(Shape::List(&Shape::Text), |reader, slot, _| reader.one_platform(slot));
 
 impl Reader<'_> {
-    /// A folder, or a map. `None` when it cannot be read.
-    pub(crate) fn build(&mut self, slot: Slot<'_>, owner: &str) -> Option<BuildSpec> {
-        if !Self::is_map(slot) {
-            return Some(BuildSpec {
-                context: self.context(slot)?,
-                ..BuildSpec::default()
-            });
-        }
-        let fields = self.fields(slot, &BUILD, &format!("`build` of {owner}"))?;
-        let context = match fields.get("context") {
-            Some(slot) => self.context(slot)?,
-            None => ".".to_owned(),
+    fn build(&mut self, slot: Slot<'_>) -> Option<BuildSpec> {
+        let mut build = BuildSpec {
+            context: ".".to_owned(),
+            ..BuildSpec::default()
         };
-        let dockerfile = self.take(&fields, "dockerfile", |reader, slot| reader.dockerfile(slot, &context));
-        let dockerfile_inline = self.take(&fields, "dockerfile_inline", Self::shell_text);
-        if let (Some(_), Some(place)) = (&dockerfile_inline, fields.key_place("dockerfile")) {
+        if !Self::is_map(slot) {
+            build.context = self.context(slot)?;
+            return Some(build);
+        }
+        let fields = self.level(slot, &BUILD_KEYS, self.part("build"), &mut build)?;
+        if let (Some(_), Some(place)) = (&build.dockerfile_inline, fields.key_place("dockerfile")) {
             let message = "`build` has both `dockerfile` and `dockerfile_inline`";
             self.add(Problem::at(&codes::BAD_VALUE, place, message).help("keep one of them"));
         }
-        Some(BuildSpec {
-            context,
-            dockerfile,
-            dockerfile_inline,
-            args: self.take(&fields, "args", Self::build_args).unwrap_or_default(),
-            target: self.take(&fields, "target", Self::text),
-            labels: self.take(&fields, "labels", Self::labels).unwrap_or_default(),
-            no_cache: self.take(&fields, "no_cache", Self::flag).unwrap_or(false),
-            pull: self.take(&fields, "pull", Self::flag).unwrap_or(false),
-            platform: self.take(&fields, "platforms", Self::one_platform),
-        })
+        Some(build)
     }
 
     fn context(&mut self, slot: Slot<'_>) -> Option<String> {
@@ -78,12 +168,6 @@ impl Reader<'_> {
             self.add(problem.help("take a wider context: `build: {context: ., dockerfile: x/Dockerfile}`"));
         }
         path
-    }
-
-    /// A map, or a list of NAME=value; in a Compose file a name alone is the variable's value.
-    fn build_args(&mut self, slot: Slot<'_>) -> Option<Env> {
-        let pairs = self.pairs(slot, "a map, or a list of NAME=value")?;
-        Some(pairs.into_iter().map(|(name, value, _)| (name, value)).collect())
     }
 
     fn one_platform(&mut self, slot: Slot<'_>) -> Option<String> {

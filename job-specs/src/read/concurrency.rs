@@ -1,6 +1,7 @@
 //! `concurrency` of a file, for the facts of one build.
 
-use crate::keys::CONCURRENCY;
+use crate::reader::keys::Foreign::{Hint, Means};
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
 use crate::triggers::{Concurrency, ConcurrencyMode};
 use crate::yaml::Value;
@@ -8,26 +9,64 @@ use crate::yaml::Value;
 /// Bytes of a group's name.
 const MAX_GROUP_BYTES: usize = 512;
 
+/// A group, or a map with `group` and `mode`.
+pub(crate) const CONCURRENCY: Shape = Shape::AnyOf(&[Shape::Text, Shape::Object(&CONCURRENCY_KEYS)]);
+
+static CONCURRENCY_KEYS: Table<Given> = Table {
+    what: "`concurrency`",
+    about: "How builds of one group share the road.",
+    keys: &[
+        required(
+            "group",
+            &Set(GROUP, |it: &mut Given, group| it.group = Some(group)),
+            "Builds with the same text are one group: `${{ git.branch }}`.",
+        ),
+        key(
+            "mode",
+            &Set(MODE, |it: &mut Given, mode| it.mode = Some(mode)),
+            "queue (default): one after the other. latest: of those that wait only the newest stays. cancel: a new one \
+             stops the older ones.",
+        ),
+    ],
+    foreign: &[
+        ("cancel_in_progress", Hint("write `mode: cancel`")),
+        ("name", Means("group")),
+        ("key", Means("group")),
+        ("strategy", Means("mode")),
+        ("policy", Means("mode")),
+    ],
+    others: Others::Refused,
+};
+
+/// The map form, as far as it is read.
+#[derive(Default)]
+struct Given {
+    group: Option<String>,
+    mode: Option<ConcurrencyMode>,
+}
+
+const GROUP: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.group(slot));
+const MODES: &[&str] = &["queue", "latest", "cancel"];
+const MODE: Kind<ConcurrencyMode> = kind(Shape::Choice(MODES), |reader, slot, _| {
+    Some(match reader.choice(slot, MODES)? {
+        "latest" => ConcurrencyMode::Latest,
+        "cancel" => ConcurrencyMode::Cancel,
+        _ => ConcurrencyMode::Queue,
+    })
+});
+
 impl Reader<'_> {
-    /// A group, or a map with `group` and `mode`. A group that `${{ }}` leaves empty is none: a tag has no branch.
+    /// A group that `${{ }}` leaves empty is none: a tag has no branch.
     pub(crate) fn concurrency(&mut self, slot: Slot<'_>) -> Option<Concurrency> {
+        let mut given = Given::default();
         if matches!(slot.node.value, Value::Scalar(_)) {
-            let group = self.group(slot)?;
-            let mode = ConcurrencyMode::Queue;
-            return Some(Concurrency { group, mode });
+            given.group = self.group(slot);
+        } else {
+            self.level(slot, &CONCURRENCY_KEYS, "`concurrency`".to_owned(), &mut given)?;
         }
-        let fields = self.fields(slot, &CONCURRENCY, "`concurrency`")?;
-        let mode = fields
-            .get("mode")
-            .and_then(|slot| self.choice(slot, &["queue", "latest", "cancel"]));
-        let group = self.require(&fields, "group", "`concurrency`", slot.place())?;
         Some(Concurrency {
-            group: self.group(group)?,
-            mode: match mode {
-                Some("latest") => ConcurrencyMode::Latest,
-                Some("cancel") => ConcurrencyMode::Cancel,
-                _ => ConcurrencyMode::Queue,
-            },
+            group: given.group?,
+            mode: given.mode.unwrap_or(ConcurrencyMode::Queue),
         })
     }
 

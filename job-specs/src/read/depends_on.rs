@@ -1,55 +1,81 @@
 //! `depends_on` of a service.
 
-use crate::keys::DEPENDENCY;
 use crate::model::DependencyCondition;
 use crate::placed::PlacedDependency;
+use crate::reader::keys::Foreign::Ignored;
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind};
+use crate::reader::kinds::FLAG;
 use crate::reader::{Reader, Slot};
+use crate::source::Place;
 use crate::yaml::{Entry, Value};
 
+/// Names of services, or a map from them to conditions.
+pub(crate) const DEPENDS_ON: Kind<Vec<PlacedDependency>> = Kind {
+    shape: Shape::AnyOf(&[Shape::List(&Shape::Name), Shape::Map(&Shape::Object(&DEPENDENCY))]),
+    read: |reader, slot, _| reader.depends_on(slot),
+};
+
+/// The map form of one dependency.
+static DEPENDENCY: Table<PlacedDependency> = Table {
+    what: "`depends_on`",
+    about: "What must be so before the service starts.",
+    keys: &[
+        key(
+            "condition",
+            &Set(CONDITION, |edge: &mut PlacedDependency, (condition, place)| {
+                edge.dependency.condition = condition;
+                edge.condition_place = place;
+            }),
+            "Default: service_started.",
+        ),
+        key(
+            "required",
+            &Set(FLAG, |edge: &mut PlacedDependency, required| {
+                edge.dependency.required = required
+            }),
+            "false: it may be missing, or not get so far. Default: true.",
+        ),
+    ],
+    foreign: &[("restart", Ignored("a service is not restarted because another one is"))],
+    others: Others::Extensions,
+};
+
+const CONDITIONS: &[&str] = &["service_started", "service_healthy", "service_completed_successfully"];
+
+/// A condition, and where it is written.
+const CONDITION: Kind<(DependencyCondition, Place)> = kind(Shape::Choice(CONDITIONS), |reader, slot, _| {
+    let condition = match reader.choice(slot, CONDITIONS)? {
+        "service_healthy" => DependencyCondition::ServiceHealthy,
+        "service_completed_successfully" => DependencyCondition::ServiceCompletedSuccessfully,
+        _ => DependencyCondition::ServiceStarted,
+    };
+    Some((condition, slot.place()))
+});
+
 impl Reader<'_> {
-    pub(crate) fn depends_on(&mut self, slot: Slot<'_>, owner: &str) -> Vec<PlacedDependency> {
+    fn depends_on(&mut self, slot: Slot<'_>) -> Option<Vec<PlacedDependency>> {
         match &slot.node.value {
-            Value::Map(entries) => entries
-                .iter()
-                .filter_map(|entry| self.dependency(entry, owner))
-                .collect(),
-            Value::List(items) => items
-                .iter()
-                .filter_map(|item| self.plain_dependency(slot.inside(item)))
-                .collect(),
+            Value::Map(entries) => Some(entries.iter().filter_map(|entry| self.dependency(entry)).collect()),
+            Value::List(items) => {
+                let items = items.iter().map(|item| slot.inside(item));
+                Some(items.filter_map(|item| self.plain_dependency(item)).collect())
+            }
             Value::Scalar(_) => {
                 self.wrong_type(slot, "a list of services, or a map");
-                Vec::new()
+                None
             }
         }
+    }
+
+    fn dependency(&mut self, entry: &Entry) -> Option<PlacedDependency> {
+        let mut edge = PlacedDependency::started(entry.key.text.to_string(), entry.key.place);
+        let slot = Slot::of("depends_on", &entry.node);
+        self.level(slot, &DEPENDENCY, self.part("depends_on"), &mut edge)?;
+        Some(edge)
     }
 
     fn plain_dependency(&mut self, item: Slot<'_>) -> Option<PlacedDependency> {
         let service = self.literal(item)?;
         Some(PlacedDependency::started(service, item.place()))
-    }
-
-    fn dependency(&mut self, entry: &Entry, owner: &str) -> Option<PlacedDependency> {
-        let slot = Slot::of("depends_on", &entry.node);
-        let fields = self.fields(slot, &DEPENDENCY, &format!("`depends_on` of {owner}"))?;
-        let mut edge = PlacedDependency::started(entry.key.text.to_string(), entry.key.place);
-        if let Some(condition) = fields.get("condition") {
-            edge.condition_place = condition.place();
-            edge.dependency.condition = self.condition(condition)?;
-        }
-        if let Some(required) = fields.get("required") {
-            edge.dependency.required = self.flag(required).unwrap_or(true);
-        }
-        Some(edge)
-    }
-
-    fn condition(&mut self, slot: Slot<'_>) -> Option<DependencyCondition> {
-        use DependencyCondition as C;
-        let choices = ["service_started", "service_healthy", "service_completed_successfully"];
-        Some(match self.choice(slot, &choices)? {
-            "service_healthy" => C::ServiceHealthy,
-            "service_completed_successfully" => C::ServiceCompletedSuccessfully,
-            _ => C::ServiceStarted,
-        })
     }
 }

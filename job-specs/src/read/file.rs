@@ -4,12 +4,90 @@ use std::sync::Arc;
 
 use crate::codes;
 use crate::file::Part;
-use crate::keys::{FILE, JOB};
-use crate::placed::JobSource;
-use crate::placed::On;
+use crate::placed::{JobSource, On};
 use crate::problems::Problem;
-use crate::reader::{Fields, Reader, Slot};
-use crate::yaml::{Entry, Node, Value};
+use crate::read::concurrency::CONCURRENCY;
+use crate::read::job::{ENV, JOB, Making};
+use crate::read::on::ON;
+use crate::reader::keys::Foreign::{Hint, Means};
+use crate::reader::keys::{Others, Set, Shape, Table, With, key, required};
+use crate::reader::{Reader, Slot};
+use crate::yaml::{Entry, Node};
+
+/// The file itself. `concurrency` and `env` are read when a build is made.
+pub(crate) static FILE: Table<Part> = Table {
+    what: "file",
+    about: "A job file of Drover: `.drover.yml`, or one of `.drover/*.yml`.",
+    keys: &[
+        key(
+            "on",
+            &Set(ON, |part: &mut Part, on| part.on = on),
+            "The events that make a build. Without it: push, pull_request, tag and manual.",
+        ),
+        key(
+            "concurrency",
+            &With(CONCURRENCY, |_, _, _: &mut Part| ()),
+            "Builds of one group share the road. A text is the group.",
+        ),
+        key(
+            "env",
+            &With(ENV, |_, _, _: &mut Part| ()),
+            "Environment of every step of every job.",
+        ),
+        required(
+            "jobs",
+            &With(Shape::Map(&Shape::Object(&JOB)), |reader, slot, part: &mut Part| {
+                part.jobs = reader.jobs(slot)
+            }),
+            "The jobs, by name.",
+        ),
+    ],
+    foreign: &[
+        (
+            "inputs",
+            Hint("inputs belong to builds by hand: `on: {manual: {inputs: {…}}}`"),
+        ),
+        ("environment", Means("env")),
+        ("variables", Means("env")),
+        (
+            "steps",
+            Hint("steps belong to a job: `jobs: {test: {image: …, steps: […]}}`"),
+        ),
+        (
+            "pipeline",
+            Hint("steps belong to a job: `jobs: {test: {image: …, steps: […]}}`"),
+        ),
+        (
+            "services",
+            Hint("services belong to a job: `jobs: {test: {image: …, services: {…}}}`"),
+        ),
+        (
+            "matrix",
+            Hint("a matrix belongs to a job: `jobs: {test: {image: …, matrix: {…}}}`"),
+        ),
+        (
+            "image",
+            Hint("an image belongs to a job or a step: `jobs: {test: {image: …}}`"),
+        ),
+        (
+            "stages",
+            Hint("there are no stages: a job starts the moment its own `needs` have passed"),
+        ),
+        ("workflow", Hint("write the events under `on:`")),
+        ("when", Hint("write the events under `on:`")),
+        ("version", Hint("remove it; the file needs no version")),
+        ("name", Hint("remove it; a build is named by its repository and number")),
+        (
+            "defaults",
+            Hint("set `image` and `env` in the job; an anchor (`&name`, `*name`) saves repetition"),
+        ),
+        (
+            "include",
+            Hint("put several files into the folder `.drover/`; they are read as one"),
+        ),
+    ],
+    others: Others::Extensions,
+};
 
 /// Reads one file as far as it can be read without a cell.
 pub(crate) fn read_file(reader: &mut Reader<'_>, root: &Arc<Node>) -> Part {
@@ -26,28 +104,19 @@ pub(crate) fn read_file(reader: &mut Reader<'_>, root: &Arc<Node>) -> Part {
         reader.add(Problem::at(&codes::WRONG_TYPE, root.place, message));
         return part;
     }
-    let Some(fields) = reader.fields(slot, &FILE, "the file") else {
-        return part;
-    };
-    if let Some(on) = fields.get("on") {
-        part.on = reader.on(on);
-    }
-    if let Some(jobs) = reader.require_jobs(&fields, root) {
-        part.jobs = reader.jobs(jobs);
+    if let Some(mut fields) = reader.fields(slot, &FILE, "the file".to_owned()) {
+        if fields.get("jobs").is_none() {
+            let help = "write `jobs: {test: {image: busybox, steps: [echo hello]}}`";
+            let problem = Problem::in_file(&codes::MISSING_KEY, root.place.file, "the file has no `jobs`");
+            reader.add(problem.help(help));
+            fields.leave_out(&["jobs"]);
+        }
+        reader.rest(&mut fields, &FILE, root.place, &mut part);
     }
     part
 }
 
 impl Reader<'_> {
-    fn require_jobs<'n>(&mut self, fields: &Fields<'n>, root: &Node) -> Option<Slot<'n>> {
-        let jobs = fields.get("jobs");
-        if jobs.is_none() {
-            let help = "write `jobs: {test: {image: busybox, steps: [echo hello]}}`";
-            self.add(Problem::in_file(&codes::MISSING_KEY, root.place.file, "the file has no `jobs`").help(help));
-        }
-        jobs
-    }
-
     fn jobs(&mut self, slot: Slot<'_>) -> Vec<JobSource> {
         let Some(entries) = slot.node.entries() else {
             let help = "jobs are a map from name to job: `jobs: {test: {image: busybox, steps: [echo hello]}}`";
@@ -66,30 +135,19 @@ impl Reader<'_> {
         let owner = format!("job `{name}`");
         self.check_job_name(entry);
         let mut job = JobSource::new(name, entry);
-        let Some(fields) = self.fields(Slot::of("the job", &entry.node), &JOB, &owner) else {
+        let Some(mut fields) = self.fields(Slot::of("the job", &entry.node), &JOB, owner) else {
             return job;
         };
-        if let Some(needs) = fields.get("needs") {
-            job.needs = self.needs(needs);
-        }
-        if let Some(matrix) = fields.get("matrix") {
-            self.matrix_of(matrix, &owner, &mut job);
+        let mut making = Making::default();
+        self.early(&mut fields, &JOB, "needs", &mut making);
+        self.early(&mut fields, &JOB, "matrix", &mut making);
+        job.needs = making.needs;
+        job.matrix_from = making.matrix_from;
+        job.matrix_is_wrong = fields.get("matrix").is_some() && making.matrix.is_none() && job.matrix_from.is_none();
+        if let Some(matrix) = making.matrix {
+            job.set_matrix(matrix);
         }
         job
-    }
-
-    fn matrix_of(&mut self, slot: Slot<'_>, owner: &str, job: &mut JobSource) {
-        if matches!(slot.node.value, Value::Scalar(_)) && !slot.node.is_null() {
-            job.matrix_from = self.matrix_output(slot, owner, &job.needs);
-            job.matrix_is_wrong = job.matrix_from.is_none();
-            return;
-        }
-        let before = self.problems.errors();
-        let read = self.matrix(slot, owner);
-        job.matrix_is_wrong = self.problems.errors() > before;
-        if !job.matrix_is_wrong {
-            job.set_matrix(read);
-        }
     }
 
     fn check_job_name(&mut self, entry: &Entry) {

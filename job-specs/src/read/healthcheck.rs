@@ -1,15 +1,93 @@
 //! Compose's `healthcheck`, and the commands that both it and `ready.cmd` hold.
 
 use crate::codes;
-use crate::keys::HEALTHCHECK;
 use crate::model::{HealthTest, Healthcheck};
 use crate::problems::Problem;
+use crate::reader::keys::Foreign::Means;
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind};
+use crate::reader::kinds::{DURATION_OR_ZERO, FLAG, whole};
 use crate::reader::{Reader, Slot};
 use crate::yaml::{Plain, Value};
 
+/// A text, or a list of texts.
+pub(crate) const WORDS: Shape = Shape::AnyOf(&[Shape::Text, Shape::List(&Shape::Text)]);
+
+/// Compose's `healthcheck`.
+pub(crate) const HEALTHCHECK: Kind<Healthcheck> = Kind {
+    shape: Shape::Object(&HEALTHCHECK_KEYS),
+    read: |reader, slot, _| reader.healthcheck(slot),
+};
+
+/// A health check, as far as it is read.
+#[derive(Default)]
+struct Given {
+    check: Healthcheck,
+    disable: bool,
+}
+
+static HEALTHCHECK_KEYS: Table<Given> = Table {
+    what: "`healthcheck`",
+    about: "Compose's health check.",
+    keys: &[
+        key(
+            "test",
+            &Set(TEST, |it: &mut Given, test| it.check.test = test),
+            "A text for a shell, or a list that begins with CMD, CMD-SHELL or NONE.",
+        ),
+        key(
+            "interval",
+            &Set(TIME, |it: &mut Given, ms| it.check.interval_ms = ms),
+            "Between two probes. Default: 30s; at once when an exposed port takes connections.",
+        ),
+        key(
+            "timeout",
+            &Set(TIME, |it: &mut Given, ms| it.check.timeout_ms = ms),
+            "One probe may take this long. Default: 30s.",
+        ),
+        key(
+            "retries",
+            &Set(whole(0, 1000), |given: &mut Given, retries| {
+                // 0 is the default, as it is for an engine
+                if let Some(retries) = u32::try_from(retries).ok().filter(|retries| *retries > 0) {
+                    (given.check.retries, given.check.own_retries) = (retries, true);
+                }
+            }),
+            "Failures in a row that make it unhealthy, and end the wait for it. Default: 3, and at least 60s.",
+        ),
+        key(
+            "start_period",
+            &Set(TIME, |it: &mut Given, ms| it.check.start_period_ms = ms),
+            "Failures in this time do not count. Default: 0s.",
+        ),
+        key(
+            "start_interval",
+            &Set(TIME, |it: &mut Given, ms| it.check.start_interval_ms = Some(ms)),
+            "Between two probes until the first success. Default: 5s, or the interval if that is shorter.",
+        ),
+        key(
+            "disable",
+            &Set(FLAG, |it: &mut Given, disable| it.disable = disable),
+            "true: the image's own health check is not used.",
+        ),
+    ],
+    foreign: &[
+        ("cmd", Means("test")),
+        ("command", Means("test")),
+        ("period", Means("interval")),
+    ],
+    others: Others::Extensions,
+};
+
+/// What runs; nothing for `NONE`.
+const TEST: Kind<Option<HealthTest>> = kind(WORDS, |reader, slot, _| reader.health_test(slot));
+/// 0s is the default, as it is for an engine.
+const TIME: Kind<u64> = Kind {
+    read: |reader, slot, _| reader.duration_or_zero_ms(slot).filter(|ms| *ms > 0),
+    ..DURATION_OR_ZERO
+};
+
 impl Reader<'_> {
-    /// `None` when it cannot be read.
-    pub(crate) fn healthcheck(&mut self, slot: Slot<'_>, owner: &str) -> Option<Healthcheck> {
+    fn healthcheck(&mut self, slot: Slot<'_>) -> Option<Healthcheck> {
         if let Value::Scalar(scalar) = &slot.node.value
             && scalar.plain != Plain::Null
         {
@@ -18,29 +96,12 @@ impl Reader<'_> {
             self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help(help));
             return None;
         }
-        let fields = self.fields(slot, &HEALTHCHECK, &format!("`healthcheck` of {owner}"))?;
-        let disabled = fields.get("disable").and_then(|slot| self.flag(slot)).unwrap_or(false);
-        let test = match fields.get("test") {
-            Some(test) => self.health_test(test)?,
-            None => None,
-        };
-        // 0s is the default, as it is for an engine
-        let ms = |reader: &mut Self, key| {
-            let given = reader.take(&fields, key, Self::duration_or_zero_ms);
-            given.filter(|ms| *ms > 0)
-        };
-        let retries = self.take(&fields, "retries", |reader, slot| reader.count_or_zero(slot, 1000));
-        let retries = retries.filter(|retries| *retries > 0); // 0 is the default, as it is for an engine
-        let usual = Healthcheck::default();
+        let mut given = Given::default();
+        let fields = self.level(slot, &HEALTHCHECK_KEYS, self.part("healthcheck"), &mut given)?;
         Some(Healthcheck {
-            test: test.filter(|_| !disabled),
-            of_image: fields.get("test").is_none() && !disabled,
-            interval_ms: ms(self, "interval").unwrap_or(usual.interval_ms),
-            timeout_ms: ms(self, "timeout").unwrap_or(usual.timeout_ms),
-            retries: retries.unwrap_or(usual.retries),
-            own_retries: retries.is_some(),
-            start_period_ms: ms(self, "start_period").unwrap_or(usual.start_period_ms),
-            start_interval_ms: ms(self, "start_interval"),
+            test: given.check.test.filter(|_| !given.disable),
+            of_image: fields.get("test").is_none() && !given.disable,
+            ..given.check
         })
     }
 

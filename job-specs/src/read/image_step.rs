@@ -3,64 +3,121 @@
 use std::collections::BTreeMap;
 
 use crate::codes;
-use crate::keys::{IMAGE, LOGIN};
 use crate::model::{ImageBuild, RegistryLogin};
 use crate::problems::Problem;
-use crate::reader::{Fields, Reader, Slot};
+use crate::read::build::BUILD;
+use crate::read::secrets::SECRET_NAME;
+use crate::reader::keys::Foreign::{Hint, Means};
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
+use crate::reader::kinds::FLAG;
+use crate::reader::{Reader, Slot};
 
 /// Names of one image.
 const MAX_TAGS: usize = 50;
-/// Keys of a step that need a container.
-const NEED_A_CONTAINER: [&str; 7] = ["run", "entrypoint", "shell", "env", "workdir", "user", "secrets"];
+
+/// The map form of a step's `image`: it builds one.
+pub(crate) static IMAGE: Table<ImageBuild> = Table {
+    what: "`image`",
+    about: "An image that the step builds, names and perhaps pushes.",
+    keys: &[
+        required(
+            "build",
+            &Set(BUILD, |image: &mut ImageBuild, build| image.build = build),
+            "From what: a folder of the workspace, or a map as in Compose.",
+        ),
+        required(
+            "tags",
+            &Set(TAGS, |image: &mut ImageBuild, tags| image.tags = tags),
+            "Its names, with the registry: `registry.example/app:1.2`.",
+        ),
+        key(
+            "push",
+            &Set(FLAG, |image: &mut ImageBuild, push| image.push = push),
+            "Pushes every name to its registry. Default: false.",
+        ),
+        key(
+            "login",
+            &Set(LOGIN, |image: &mut ImageBuild, login| image.login = Some(login)),
+            "Who pushes.",
+        ),
+    ],
+    foreign: &[
+        ("tag", Means("tags")),
+        ("name", Means("tags")),
+        ("repo", Means("tags")),
+        ("context", Means("build")),
+        ("credentials", Means("login")),
+        ("dockerfile", Hint("write `build: {context: ., dockerfile: …}`")),
+        ("args", Hint("write `build: {context: ., args: {…}}`")),
+    ],
+    others: Others::Refused,
+};
+
+const TAGS: Kind<Vec<String>> = kind(Shape::OneOrMany(&Shape::Text), |reader, slot, _| {
+    let mut tags = Vec::new();
+    reader.some(slot);
+    for item in reader.at_most(slot, MAX_TAGS) {
+        let tag = reader.image(item);
+        tags.extend(tag.filter(|tag| !tags.contains(tag)));
+    }
+    Some(tags)
+});
+/// Who pushes an image.
+const LOGIN: Kind<RegistryLogin> = Kind {
+    shape: Shape::Object(&LOGIN_KEYS),
+    read: |reader, slot, _| {
+        let mut given = Login::default();
+        let owner = reader.part("login");
+        reader.level(slot, &LOGIN_KEYS, owner, &mut given)?;
+        Some(RegistryLogin {
+            user: given.user?,
+            secret: given.secret?,
+        })
+    },
+};
+
+/// Credentials, as far as they are read.
+#[derive(Default)]
+struct Login {
+    user: Option<String>,
+    secret: Option<String>,
+}
+
+static LOGIN_KEYS: Table<Login> = Table {
+    what: "`login`",
+    about: "Credentials of a registry.",
+    keys: &[
+        required(
+            "user",
+            &Set(USER, |login: &mut Login, user| login.user = Some(user)),
+            "The user's name.",
+        ),
+        required(
+            "secret",
+            &Set(SECRET_NAME, |login: &mut Login, secret| login.secret = Some(secret)),
+            "The secret that holds the password or token.",
+        ),
+    ],
+    foreign: &[
+        ("username", Means("user")),
+        ("name", Means("user")),
+        ("password", Means("secret")),
+        ("token", Means("secret")),
+    ],
+    others: Others::Refused,
+};
+
+const USER: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.line(slot, 256));
+
+/// Labels of an agent.
+pub(crate) const LABELS: Kind<BTreeMap<String, String>> =
+    kind(Shape::Map(&Shape::Scalar), |reader, slot, _| reader.agent_labels(slot));
 
 impl Reader<'_> {
-    /// The map of such a step, whose fields are `step`.
-    pub(crate) fn image_step(&mut self, step: &Fields<'_>, slot: Slot<'_>, owner: &str) -> ImageBuild {
-        for key in NEED_A_CONTAINER {
-            if let Some(place) = step.key_place(key) {
-                let message = format!("{owner} builds an image, so it has no `{key}`");
-                let problem = Problem::at(&codes::IMAGE_STEP, place, message);
-                self.add(problem.help("move it into a step of its own, after this one"));
-            }
-        }
-        let mut image = ImageBuild::default();
-        let owner = format!("`image` of {owner}");
-        let Some(fields) = self.fields(slot, &IMAGE, &owner) else {
-            return image;
-        };
-        if let Some(build) = self.require(&fields, "build", &owner, slot.place()) {
-            image.build = self.build(build, &owner).unwrap_or_default();
-        }
-        if let Some(tags) = self.require(&fields, "tags", &owner, slot.place()) {
-            self.some(tags);
-            for item in self.at_most(tags, MAX_TAGS) {
-                let tag = self.image(item);
-                image.tags.extend(tag.filter(|tag| !image.tags.contains(tag)));
-            }
-        }
-        image.push = fields.get("push").and_then(|slot| self.flag(slot)).unwrap_or(false);
-        image.login = fields.get("login").and_then(|slot| self.login(slot, &owner));
-        image
-    }
-
-    fn login(&mut self, slot: Slot<'_>, owner: &str) -> Option<RegistryLogin> {
-        let owner = format!("`login` of {owner}");
-        let fields = self.fields(slot, &LOGIN, &owner)?;
-        let user = self.require(&fields, "user", &owner, slot.place());
-        let user = user.and_then(|slot| self.line(slot, 256));
-        let secret = self.require(&fields, "secret", &owner, slot.place());
-        let secret = secret.and_then(|slot| self.secret_name(slot));
-        Some(RegistryLogin {
-            user: user?,
-            secret: secret?,
-        })
-    }
-
-    /// The labels of an agent.
-    pub(crate) fn agent_labels(&mut self, slot: Slot<'_>) -> BTreeMap<String, String> {
+    fn agent_labels(&mut self, slot: Slot<'_>) -> Option<BTreeMap<String, String>> {
         let Some(entries) = slot.node.entries() else {
             self.wrong_type(slot, "a map from names to values");
-            return BTreeMap::new();
+            return None;
         };
         let mut labels = BTreeMap::new();
         for entry in entries {
@@ -75,6 +132,6 @@ impl Reader<'_> {
             let value = self.scalar(Slot::of(name, &entry.node), "a text, a number or true/false");
             labels.extend(value.map(|value| (name.to_owned(), value.text)));
         }
-        labels
+        Some(labels)
     }
 }

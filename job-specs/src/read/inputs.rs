@@ -2,9 +2,11 @@
 
 use crate::codes;
 use crate::env::input_variable;
-use crate::keys::{INPUT, MANUAL};
 use crate::placed::PlacedInput;
 use crate::problems::Problem;
+use crate::reader::keys::Foreign::Means;
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind};
+use crate::reader::kinds::{FLAG, NAME, choice};
 use crate::reader::{Fields, Reader, Slot};
 use crate::source::Place;
 use crate::triggers::{Input, InputKind};
@@ -13,22 +15,92 @@ use crate::yaml::{Entry, Plain, Value};
 /// Inputs of one file, and options of one input.
 const MAX_INPUTS: usize = 50;
 
+/// Builds by hand.
+pub(crate) static MANUAL: Table<Vec<PlacedInput>> = Table {
+    what: "`manual`",
+    about: "Builds that somebody asks for.",
+    keys: &[key(
+        "inputs",
+        &Set(INPUTS, |all: &mut Vec<PlacedInput>, inputs| *all = inputs),
+        "What the person is asked, by name: `${{ inputs.name }}`, `$DROVER_INPUT_NAME`.",
+    )],
+    foreign: &[("input", Means("inputs")), ("parameters", Means("inputs"))],
+    others: Others::Refused,
+};
+
+const INPUTS: Kind<Vec<PlacedInput>> = Kind {
+    shape: Shape::Map(&Shape::AnyOf(&[Shape::Empty, Shape::Object(&INPUT)])),
+    read: |reader, slot, _| reader.inputs(slot),
+};
+
+/// An input, as far as it is read.
+#[derive(Default)]
+struct Given {
+    kind: Option<&'static str>,
+    options: Option<Vec<String>>,
+    default: Option<String>,
+    required: bool,
+    description: String,
+}
+
+/// One input.
+static INPUT: Table<Given> = Table {
+    what: "input",
+    about: "A value that the person gives.",
+    keys: &[
+        key(
+            "type",
+            &Set(choice(&["text", "flag", "number", "choice"]), |it: &mut Given, kind| {
+                it.kind = Some(kind)
+            }),
+            "What it takes. Default: choice with `options`, else text.",
+        ),
+        key(
+            "options",
+            &Set(OPTIONS, |it: &mut Given, options| it.options = Some(options)),
+            "The values of a choice.",
+        ),
+        key(
+            "default",
+            &Set(VALUE, |it: &mut Given, default| it.default = Some(default)),
+            "Taken when nothing is given, and by other events.",
+        ),
+        key(
+            "required",
+            &Set(FLAG, |it: &mut Given, required| it.required = required),
+            "It must be given.",
+        ),
+        key(
+            "description",
+            &Set(NAME, |it: &mut Given, text| it.description = text),
+            "For people.",
+        ),
+    ],
+    foreign: &[
+        ("kind", Means("type")),
+        ("choices", Means("options")),
+        ("values", Means("options")),
+        ("about", Means("description")),
+        ("value", Means("default")),
+    ],
+    others: Others::Refused,
+};
+
+/// A value that is written out, as it is written.
+const VALUE: Kind<String> = kind(Shape::Scalar, |reader, slot, _| reader.input_value(slot));
+const OPTIONS: Kind<Vec<String>> = kind(Shape::List(&Shape::Scalar), |reader, slot, _| {
+    Some(reader.options(slot))
+});
+
 impl Reader<'_> {
-    /// The inputs of `on.manual`.
-    pub(crate) fn inputs(&mut self, slot: Slot<'_>) -> Vec<PlacedInput> {
-        let inputs = self
-            .fields(slot, &MANUAL, "`manual`")
-            .and_then(|fields| fields.get("inputs"));
-        let Some(inputs) = inputs else {
-            return Vec::new();
-        };
-        let Some(entries) = inputs.node.entries() else {
-            self.wrong_type(inputs, "a map from names to inputs");
-            return Vec::new();
+    fn inputs(&mut self, slot: Slot<'_>) -> Option<Vec<PlacedInput>> {
+        let Some(entries) = slot.node.entries() else {
+            self.wrong_type(slot, "a map from names to inputs");
+            return None;
         };
         if entries.len() > MAX_INPUTS {
             let message = format!("there are {} inputs; at most {MAX_INPUTS} are allowed", entries.len());
-            self.add(Problem::at(&codes::BAD_VALUE, inputs.place(), message));
+            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message));
         }
         let mut found: Vec<PlacedInput> = Vec::new();
         for entry in entries.iter().take(MAX_INPUTS) {
@@ -46,7 +118,7 @@ impl Reader<'_> {
                 place: entry.key.place,
             });
         }
-        found
+        Some(found)
     }
 
     fn input(&mut self, entry: &Entry) -> Option<Input> {
@@ -62,59 +134,45 @@ impl Reader<'_> {
             self.add(problem.label("letters, digits, `-` and `_` only, a letter first"));
             return None;
         }
-        let mut input = Input {
-            name: name.to_owned(),
-            kind: InputKind::Text,
-            default: None,
-            required: false,
-            description: String::new(),
-        };
-        if entry.node.is_null() {
-            return Some(input);
-        }
         let owner = format!("input `{name}`");
-        let fields = self.fields(Slot::of(name, &entry.node), &INPUT, &owner)?;
-        let kind = self.input_kind(&fields, &owner, entry.key.place);
-        input.kind = kind.unwrap_or(InputKind::Text);
-        let default = fields.get("default");
-        input.default = default.and_then(|slot| self.input_value(slot));
-        input.required = fields.get("required").and_then(|slot| self.flag(slot)).unwrap_or(false);
-        let description = fields.get("description").and_then(|slot| self.literal(slot));
-        input.description = description.unwrap_or_default();
-        let fault = input.default.as_deref().and_then(|default| input.kind.fault(default));
-        if let (Some(slot), Some(fault)) = (default, fault) {
-            let message = format!("the default of {owner} is not one that it takes");
-            self.add(Problem::at(&codes::BAD_INPUT, slot.place(), message).label(fault));
+        let mut given = Given::default();
+        let mut kind = InputKind::Text;
+        if !entry.node.is_null() {
+            let fields = self.level(Slot::of(name, &entry.node), &INPUT, owner.clone(), &mut given)?;
+            let known = self.input_kind(&fields, &mut given, &owner, entry.key.place);
+            kind = known.unwrap_or(InputKind::Text);
+            let fault = given.default.as_deref().and_then(|default| kind.fault(default));
+            if let (Some(slot), Some(fault)) = (fields.get("default"), fault) {
+                let message = format!("the default of {owner} is not one that it takes");
+                self.add(Problem::at(&codes::BAD_INPUT, slot.place(), message).label(fault));
+            }
         }
-        Some(input)
+        Some(Input {
+            name: name.to_owned(),
+            kind,
+            default: given.default,
+            required: given.required,
+            description: given.description,
+        })
     }
 
-    fn input_kind(&mut self, fields: &Fields<'_>, owner: &str, place: Place) -> Option<InputKind> {
-        let options = fields.get("options").map(|slot| self.options(slot));
+    fn input_kind(&mut self, fields: &Fields<'_>, given: &mut Given, owner: &str, place: Place) -> Option<InputKind> {
+        let options = given.options.take();
         let kind = match fields.get("type") {
-            Some(slot) => self.choice(slot, &["text", "flag", "number", "choice"])?,
+            Some(_) => given.kind?,
             None if options.is_some() => "choice",
             None => "text",
         };
+        let at = |key| fields.key_place(key).unwrap_or(place);
         let problem = match (kind, options) {
             ("choice", Some(options)) => return Some(InputKind::Choice(options)),
             ("choice", None) => {
-                let place = fields.key_place("type").unwrap_or(place);
-                Problem::at(
-                    &codes::BAD_INPUT,
-                    place,
-                    format!("{owner} is a choice without `options`"),
-                )
-                .help("add `options: [a, b]`")
+                let message = format!("{owner} is a choice without `options`");
+                Problem::at(&codes::BAD_INPUT, at("type"), message).help("add `options: [a, b]`")
             }
             (kind, Some(_)) => {
-                let place = fields.key_place("options").unwrap_or(place);
-                Problem::at(
-                    &codes::BAD_INPUT,
-                    place,
-                    format!("{owner} has `options`, but takes any {kind}"),
-                )
-                .help("write `type: choice`")
+                let message = format!("{owner} has `options`, but takes any {kind}");
+                Problem::at(&codes::BAD_INPUT, at("options"), message).help("write `type: choice`")
             }
             ("flag", None) => return Some(InputKind::Flag),
             ("number", None) => return Some(InputKind::Number),
@@ -130,11 +188,8 @@ impl Reader<'_> {
             let message = format!("`options` has 1 to {MAX_INPUTS} values, found {}", items.len());
             self.add(Problem::at(&codes::BAD_INPUT, slot.place(), message));
         }
-        items
-            .into_iter()
-            .take(MAX_INPUTS)
-            .filter_map(|item| self.input_value(item))
-            .collect()
+        let items = items.into_iter().take(MAX_INPUTS);
+        items.filter_map(|item| self.input_value(item)).collect()
     }
 
     /// A value that is written out, as it is written.

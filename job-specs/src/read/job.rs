@@ -4,14 +4,164 @@ use std::collections::BTreeMap;
 
 use crate::codes;
 use crate::env::matrix_variable;
-use crate::keys::{JOB, RESOURCES};
-use crate::matrix::Cell;
-use crate::model::{Env, JobSpec, Resources};
-use crate::placed::{JobSource, Need};
+use crate::matrix::{Cell, Matrix};
+use crate::model::{Env, JobSpec};
+use crate::placed::{JobSource, Need, OutputName};
 use crate::problems::Problem;
+use crate::read::foreign;
+use crate::read::image_step::LABELS;
+use crate::read::kept::{ARTIFACTS, CACHES, REPORTS};
+use crate::read::matrix::MATRIX;
+use crate::read::needs::NEEDS;
+use crate::read::resources::RESOURCES;
+use crate::read::retry::RETRY;
+use crate::read::services::{COMPOSE, CONFIGS, SECRETS, SERVICES, ServiceKeys};
+use crate::read::step::STEPS;
+use crate::read::when::{WHEN, When};
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind, required};
+use crate::reader::kinds::{FLAG, SECONDS, choice};
 use crate::reader::{Fields, Reader, Slot};
-use crate::source::Place;
 use crate::yaml::{Entry, Node, Value};
+
+/// A job that is being read.
+#[derive(Default)]
+pub(crate) struct Making {
+    pub(crate) spec: JobSpec,
+    pub(crate) needs: Vec<Need>,
+    pub(crate) matrix: Option<Matrix>,
+    pub(crate) matrix_from: Option<OutputName>,
+    services: ServiceKeys,
+}
+
+/// A job.
+pub(crate) static JOB: Table<Making> = Table {
+    what: "job",
+    about: "Steps that run one after the other beside their services, once for each cell of the matrix.",
+    keys: &[
+        key(
+            "image",
+            &Set(IMAGE, |job: &mut Making, image| job.spec.image = image),
+            "The image of every step that names none. Required unless every step has its own.",
+        ),
+        key(
+            "needs",
+            &Set(NEEDS, |job: &mut Making, needs| job.needs = needs),
+            "Jobs that must end before this one starts; `when` says how.",
+        ),
+        key(
+            "matrix",
+            &MATRIX,
+            "The job runs once for each cell of this matrix. It may be an output of a job that it needs: \
+             `${{ needs.plan.outputs.cells }}`, in JSON.",
+        ),
+        key(
+            "when",
+            &Set(WHEN, |job: &mut Making, When { status, skip }| {
+                (job.spec.when, job.spec.skip) = (status, skip)
+            }),
+            "When it runs; else it is shown as skipped. `status` is about the jobs that it needs.",
+        ),
+        key(
+            "env",
+            &With(ENV, |reader, slot, job: &mut Making| {
+                let env = reader.env_map(slot);
+                reader.remember(env, &mut job.spec.env);
+            }),
+            "Environment of every step, over the file's.",
+        ),
+        key(
+            "services",
+            &Set(SERVICES, |job: &mut Making, services| job.services.own = services),
+            "Containers that run beside the steps, by host name, in Compose's words.",
+        ),
+        key(
+            "compose",
+            &Set(COMPOSE, |job: &mut Making, import| job.services.import = Some(import)),
+            "A Compose file of the repository, whose services run beside the steps; `services` goes over them.",
+        ),
+        key(
+            "configs",
+            &Set(CONFIGS, |job: &mut Making, configs| job.services.configs = configs),
+            "Files that services name under their `configs`.",
+        ),
+        key(
+            "secrets",
+            &Set(SECRETS, |job: &mut Making, secrets| job.services.secrets = secrets),
+            "Files that services name under their `secrets`. Steps name the repository's secrets themselves.",
+        ),
+        required("steps", &STEPS, "What runs, in order. A text is a script."),
+        key(
+            "timeout",
+            &Set(SECONDS, |job: &mut Making, secs| job.spec.timeout_secs = secs),
+            "The job may take this long, steps and services together. Default: 1h.",
+        ),
+        key(
+            "resources",
+            &Set(RESOURCES, |job: &mut Making, resources| job.spec.resources = resources),
+            "Limits of each step's container.",
+        ),
+        key(
+            "allow_failure",
+            &Set(FLAG, |job: &mut Making, allowed| job.spec.allow_failure |= allowed),
+            "A failure of this job does not fail the build.",
+        ),
+        key(
+            "cache",
+            &Set(CACHES, |job: &mut Making, caches| job.spec.caches = caches),
+            "Folders that are kept from one build to the next.",
+        ),
+        key(
+            "artifacts",
+            &Set(ARTIFACTS, |job: &mut Making, artifacts| job.spec.artifacts = artifacts),
+            "Files that are kept with the build.",
+        ),
+        key(
+            "reports",
+            &Set(REPORTS, |job: &mut Making, reports| job.spec.reports = reports),
+            "Test reports that are read when the steps are over.",
+        ),
+        key(
+            "retry",
+            &Set(RETRY, |job: &mut Making, retry| job.spec.retry = retry),
+            "How often the job is attempted again; without `on` after `infrastructure` alone.",
+        ),
+        key(
+            "hold_on_failure",
+            &Set(HOLD, |job: &mut Making, secs| {
+                job.spec.hold_on_failure_secs = Some(secs)
+            }),
+            "After a failure, containers and services stay for this time, at most 24h, so that `drover shell` can enter.",
+        ),
+        key(
+            "runs_on",
+            &Set(LABELS, |job: &mut Making, labels| job.spec.runs_on = labels),
+            "Labels that its agent must have: `{arch: arm64}`.",
+        ),
+        key(
+            "idempotent",
+            &Set(FLAG, |job: &mut Making, idempotent| job.spec.idempotent = idempotent),
+            "With false the job is never attempted again by itself. Default: true.",
+        ),
+        key(
+            "network",
+            &Set(choice(&["none"]), |job: &mut Making, _| job.spec.network_none = true),
+            "With none its steps reach no network at all, services included.",
+        ),
+    ],
+    foreign: foreign::IN_A_JOB,
+    others: Others::Refused,
+};
+
+/// A map from names to values.
+pub(crate) const ENV: Shape = Shape::Map(&Shape::Scalar);
+/// The name of an image.
+pub(crate) const IMAGE: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.image(slot));
+/// `user`, `uid` or `uid:gid`.
+pub(crate) const USER: Kind<String> = kind(Shape::Scalar, |reader, slot, _| reader.user(slot));
+/// How long containers stay after a failure.
+const HOLD: Kind<u64> = kind(Shape::Duration, |reader, slot, _| {
+    reader.bounded_secs(slot, (1, "1s"), (24 * 3600, "24h"))
+});
 
 /// Reads one cell. Fields that are wrong, or not known yet, get a default: what is made then is thrown away.
 pub(crate) fn read_job<'a>(
@@ -20,8 +170,11 @@ pub(crate) fn read_job<'a>(
     job: &'a JobSource,
     cell: &'a Cell,
 ) -> JobSpec {
-    let mut spec = skeleton(job, cell);
-    spec.env = read_env(reader, file_env);
+    let mut making = Making {
+        spec: skeleton(job, cell),
+        ..Making::default()
+    };
+    making.spec.env = read_env(reader, file_env);
     reader.scope.waits = job.matrix_from.is_some();
     reader.scope.cell = Some(cell);
     reader.scope.axes = &job.axes;
@@ -32,15 +185,12 @@ pub(crate) fn read_job<'a>(
         .values
         .iter()
         .map(|value| (matrix_variable(&value.axis), Some(value.value.clone())));
-    reader.remember(matrix.collect(), &mut spec.env);
+    reader.remember(matrix.collect(), &mut making.spec.env);
     let owner = format!("job `{}`", job.name);
-    if let Some(fields) = reader.fields(Slot::of("the job", &job.node), &JOB, &owner) {
-        reader.job_fields(&fields, &owner, job.place, &mut spec);
-        let skipped = spec.skip.is_some();
-        reader.unless(skipped, |reader| {
-            spec.services = reader.services(&fields, &owner, file_env);
-        });
+    if let Some(fields) = reader.fields(Slot::of("the job", &job.node), &JOB, owner.clone()) {
+        reader.job_fields(fields, &owner, job, file_env, &mut making);
     }
+    let mut spec = making.spec;
     spec.deferred = reader.scope.waits && spec.skip.is_none();
     spec
 }
@@ -82,70 +232,26 @@ fn skeleton(job: &JobSource, cell: &Cell) -> JobSpec {
 }
 
 impl Reader<'_> {
-    fn job_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, spec: &mut JobSpec) {
-        if let Some(env) = fields.get("env") {
-            let env = self.env_map(env);
-            self.remember(env, &mut spec.env);
-        }
-        if let Some(slot) = fields.get("when") {
-            let when = self.when(slot, owner);
-            (spec.when, spec.skip) = (when.status, when.skip);
-        }
-        self.unless(spec.skip.is_some(), |reader| {
-            reader.own_fields(fields, owner, place, spec);
+    /// First the environment, which all others may use, then the condition: a job that will not run is not read.
+    fn job_fields(
+        &mut self,
+        mut fields: Fields<'_>,
+        owner: &str,
+        job: &JobSource,
+        file_env: Option<&Node>,
+        making: &mut Making,
+    ) {
+        self.early(&mut fields, &JOB, "env", making);
+        self.early(&mut fields, &JOB, "when", making);
+        fields.leave_out(&["needs", "matrix"]);
+        self.unless(making.spec.skip.is_some(), |reader| {
+            if needs_image(&fields) {
+                reader.missing(&fields, "image", job.place);
+            }
+            reader.rest(&mut fields, &JOB, job.place, making);
+            let keys = std::mem::take(&mut making.services);
+            making.spec.services = reader.services(&fields, keys, owner, file_env);
         });
-    }
-
-    /// Everything but `env` and `when`.
-    fn own_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, spec: &mut JobSpec) {
-        let image = if needs_image(fields) {
-            self.require(fields, "image", owner, place)
-        } else {
-            fields.get("image")
-        };
-        spec.image = image.and_then(|slot| self.image(slot)).unwrap_or_default();
-        self.run_fields(fields, owner, spec);
-        self.kept_fields(fields, owner, spec);
-        if let Some(slot) = fields.get("timeout") {
-            spec.timeout_secs = self.duration_secs(slot).unwrap_or(spec.timeout_secs);
-        }
-        if let Some(slot) = fields.get("allow_failure") {
-            spec.allow_failure |= self.flag(slot).unwrap_or(false);
-        }
-        if let Some(slot) = fields.get("resources") {
-            spec.resources = self.resources(slot, owner);
-        }
-        if let Some(slot) = self.require(fields, "steps", owner, place) {
-            spec.steps = self.steps(slot, owner, &spec.image);
-        }
-    }
-
-    /// Where and how often it runs.
-    fn run_fields(&mut self, fields: &Fields<'_>, owner: &str, spec: &mut JobSpec) {
-        if let Some(slot) = fields.get("retry") {
-            spec.retry = self.retry(slot, owner);
-        }
-        let hold = fields.get("hold_on_failure");
-        spec.hold_on_failure_secs = hold.and_then(|slot| self.bounded_secs(slot, (1, "1s"), (24 * 3600, "24h")));
-        if let Some(slot) = fields.get("runs_on") {
-            spec.runs_on = self.agent_labels(slot);
-        }
-        let idempotent = fields.get("idempotent").and_then(|slot| self.flag(slot));
-        spec.idempotent = idempotent.unwrap_or(true);
-        let network = fields.get("network").and_then(|slot| self.choice(slot, &["none"]));
-        spec.network_none = network.is_some();
-    }
-
-    fn kept_fields(&mut self, fields: &Fields<'_>, owner: &str, spec: &mut JobSpec) {
-        if let Some(slot) = fields.get("cache") {
-            spec.caches = self.caches(slot, owner);
-        }
-        if let Some(slot) = fields.get("artifacts") {
-            spec.artifacts = self.artifacts(slot, owner);
-        }
-        if let Some(slot) = fields.get("reports") {
-            spec.reports = self.reports(slot, owner);
-        }
     }
 
     /// Adds variables to the scope, so that what comes after can use them, and to the environment, if known.
@@ -234,24 +340,5 @@ impl Reader<'_> {
         let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{user}` is not a user"));
         self.add(problem.label("expected `user`, `uid` or `uid:gid`"));
         None
-    }
-
-    /// A duration in whole seconds, rounded up.
-    pub(crate) fn duration_secs(&mut self, slot: Slot<'_>) -> Option<u64> {
-        self.duration_ms(slot).map(|ms| ms.div_ceil(1000))
-    }
-
-    fn resources(&mut self, slot: Slot<'_>, owner: &str) -> Resources {
-        let Some(fields) = self.fields(slot, &RESOURCES, &format!("`resources` of {owner}")) else {
-            return Resources::default();
-        };
-        Resources {
-            cpu_millis: fields.get("cpus").and_then(|slot| self.cpu_millis(slot)),
-            memory_bytes: fields.get("memory").and_then(|slot| self.size_bytes(slot)),
-            pids: fields
-                .get("pids")
-                .and_then(|slot| self.count(slot, 4_194_304))
-                .map(u64::from),
-        }
     }
 }

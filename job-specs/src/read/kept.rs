@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use crate::codes;
-use crate::keys::{ARTIFACT, CACHE, REPORTS};
 use crate::model::{ArtifactSpec, CacheSpec, ReportFormat, ReportSpec, WhenStatus};
 use crate::problems::Problem;
 use crate::read::globs::{GlobKind, Within};
+use crate::reader::keys::Foreign::{Hint, Means};
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
 use crate::source::Place;
 
@@ -21,71 +22,201 @@ const MAX_NAME_BYTES: usize = 128;
 const HOUR: u64 = 3600;
 const YEAR: u64 = 366 * 24 * HOUR;
 
+/// `cache` of a job.
+pub(crate) const CACHES: Kind<Vec<CacheSpec>> = Kind {
+    shape: Shape::OneOrMany(&Shape::Object(&CACHE)),
+    read: |reader, slot, _| Some(reader.caches(slot)),
+};
+/// `artifacts` of a job.
+pub(crate) const ARTIFACTS: Kind<Vec<ArtifactSpec>> = Kind {
+    shape: Shape::OneOrMany(&Shape::Object(&ARTIFACT)),
+    read: |reader, slot, _| Some(reader.artifacts(slot)),
+};
+/// `reports` of a job, in the order of the formats.
+pub(crate) const REPORTS: Kind<Vec<ReportSpec>> = Kind {
+    shape: Shape::Object(&REPORT_KEYS),
+    read: |reader, slot, _| {
+        let mut reports = Vec::new();
+        let owner = reader.part("reports");
+        reader.level(slot, &REPORT_KEYS, owner, &mut reports)?;
+        Some(reports)
+    },
+};
+
+/// An item of `cache`.
+static CACHE: Table<CacheSpec> = Table {
+    what: "`cache`",
+    about: "Files and folders that are put back before the first step and kept after the last one.",
+    keys: &[
+        required(
+            "key",
+            &Set(CACHE_KEY, |cache: &mut CacheSpec, key| cache.key = key),
+            "What it is found by, exactly: `cargo-${{ hash('Cargo.lock') }}`.",
+        ),
+        key(
+            "fallback",
+            &Set(FALLBACK, |cache: &mut CacheSpec, keys| cache.fallback = keys),
+            "Beginnings of keys: without an exact match the newest cache with one of them is taken.",
+        ),
+        required(
+            "paths",
+            &Set(CACHE_PATHS, |cache: &mut CacheSpec, paths| cache.paths = paths),
+            "Files and folders, absolute or from /workspace.",
+        ),
+    ],
+    foreign: &[
+        ("path", Means("paths")),
+        ("folders", Means("paths")),
+        ("restore_keys", Means("fallback")),
+        ("fallback_keys", Means("fallback")),
+        ("prefix", Means("fallback")),
+        ("name", Means("key")),
+        (
+            "policy",
+            Hint("a cache is written when the job passes and its key is new"),
+        ),
+    ],
+    others: Others::Refused,
+};
+
+const CACHE_KEY: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.line(slot, MAX_KEY_BYTES));
+const FALLBACK: Kind<Vec<String>> = kind(Shape::OneOrMany(&Shape::Text), |reader, slot, _| {
+    let items = reader.at_most(slot, MAX_ITEMS).into_iter();
+    Some(items.filter_map(|item| reader.line(item, MAX_KEY_BYTES)).collect())
+});
+const CACHE_PATHS: Kind<Vec<String>> = kind(Shape::OneOrMany(&Shape::Text), |reader, slot, _| {
+    let mut paths = Vec::new();
+    reader.some(slot);
+    for item in reader.at_most(slot, MAX_ITEMS) {
+        let path = reader.path(item, Within::Container);
+        paths.extend(path.filter(|path| !paths.contains(path)));
+    }
+    Some(paths)
+});
+
+/// An item of `artifacts`.
+static ARTIFACT: Table<ArtifactSpec> = Table {
+    what: "`artifacts`",
+    about: "Files that are kept with the build, for people and for jobs that need this one.",
+    keys: &[
+        required(
+            "name",
+            &Set(ARTIFACT_NAME, |artifact: &mut ArtifactSpec, name| artifact.name = name),
+            "How it is called; unique in the job.",
+        ),
+        required(
+            "paths",
+            &Set(FILES, |artifact: &mut ArtifactSpec, paths| artifact.paths = paths),
+            "Globs of files in the workspace: `target/release/app`.",
+        ),
+        key(
+            "expires",
+            &Set(EXPIRES, |artifact: &mut ArtifactSpec, secs| {
+                artifact.expires_secs = Some(secs)
+            }),
+            "It is deleted after this time, at least 1h. Default: what the coordinator is set to.",
+        ),
+        key(
+            "when",
+            &Set(KEPT_WHEN, |artifact: &mut ArtifactSpec, when| artifact.when = when),
+            "When it is kept: success (default), failure or always.",
+        ),
+    ],
+    foreign: &[
+        ("path", Means("paths")),
+        ("files", Means("paths")),
+        ("expire_in", Means("expires")),
+        ("retention_days", Means("expires")),
+        ("reports", Hint("`reports` is a key of the job, beside `artifacts`")),
+    ],
+    others: Others::Refused,
+};
+
+const ARTIFACT_NAME: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.artifact_name(slot));
+/// Globs of files in the workspace.
+const FILES: Kind<Vec<String>> = kind(Shape::OneOrMany(&Shape::Text), |reader, slot, _| {
+    reader.glob_texts(slot, GlobKind::Workspace)
+});
+const EXPIRES: Kind<u64> = kind(Shape::Duration, |reader, slot, _| {
+    reader.bounded_secs(slot, (HOUR, "1h"), (YEAR, "366d"))
+});
+const OUTCOMES: &[&str] = &["success", "failure", "always"];
+const KEPT_WHEN: Kind<WhenStatus> = kind(Shape::Choice(OUTCOMES), |reader, slot, _| {
+    let word = reader.choice(slot, OUTCOMES)?;
+    Some(WhenStatus {
+        success: word != "failure",
+        failure: word != "success",
+    })
+});
+
+/// The formats of `reports`.
+static REPORT_KEYS: Table<Vec<ReportSpec>> = Table {
+    what: "`reports`",
+    about: "Test reports in the workspace, by format; a glob or several.",
+    keys: &[
+        key(
+            "junit",
+            &Set(FILES, |reports, paths| add(reports, ReportFormat::Junit, paths)),
+            "JUnit's XML: `target/**/junit.xml`.",
+        ),
+        key(
+            "tap",
+            &Set(FILES, |reports, paths| add(reports, ReportFormat::Tap, paths)),
+            "The Test Anything Protocol.",
+        ),
+        key(
+            "cargo_json",
+            &Set(FILES, |reports, paths| add(reports, ReportFormat::CargoJson, paths)),
+            "`cargo test -- --format json`, or nextest with `--message-format libtest-json`.",
+        ),
+        key(
+            "go_json",
+            &Set(FILES, |reports, paths| add(reports, ReportFormat::GoJson, paths)),
+            "`go test -json`.",
+        ),
+    ],
+    foreign: &[
+        ("xml", Means("junit")),
+        ("xunit", Means("junit")),
+        ("cargo", Means("cargo_json")),
+        ("nextest", Means("cargo_json")),
+        ("go", Means("go_json")),
+        ("go_test", Means("go_json")),
+    ],
+    others: Others::Refused,
+};
+
+fn add(reports: &mut Vec<ReportSpec>, format: ReportFormat, paths: Vec<String>) {
+    reports.push(ReportSpec { format, paths });
+}
+
 impl Reader<'_> {
-    /// `cache` of a job.
-    pub(crate) fn caches(&mut self, slot: Slot<'_>, owner: &str) -> Vec<CacheSpec> {
+    fn caches(&mut self, slot: Slot<'_>) -> Vec<CacheSpec> {
         let mut seen = HashMap::new();
         let mut caches = Vec::new();
         for item in self.at_most(slot, MAX_KEPT) {
-            let Some(cache) = self.cache(item, owner) else { continue };
-            self.once(&mut seen, &cache.key, item.place(), "two caches have the key");
-            caches.push(cache);
+            let mut cache = CacheSpec::default();
+            self.level(item, &CACHE, self.part("cache"), &mut cache);
+            if !cache.key.is_empty() {
+                self.once(&mut seen, &cache.key, item.place(), "two caches have the key");
+                caches.push(cache);
+            }
         }
         caches
     }
 
-    fn cache(&mut self, slot: Slot<'_>, owner: &str) -> Option<CacheSpec> {
-        let owner = format!("`cache` of {owner}");
-        let fields = self.fields(slot, &CACHE, &owner)?;
-        let key = self.require(&fields, "key", &owner, slot.place());
-        let key = key.and_then(|slot| self.line(slot, MAX_KEY_BYTES));
-        let mut cache = CacheSpec::default();
-        if let Some(fallback) = fields.get("fallback") {
-            for item in self.at_most(fallback, MAX_ITEMS) {
-                cache.fallback.extend(self.line(item, MAX_KEY_BYTES));
-            }
-        }
-        if let Some(paths) = self.require(&fields, "paths", &owner, slot.place()) {
-            self.some(paths);
-            for item in self.at_most(paths, MAX_ITEMS) {
-                let path = self.path(item, Within::Container);
-                cache.paths.extend(path.filter(|path| !cache.paths.contains(path)));
-            }
-        }
-        cache.key = key?;
-        Some(cache)
-    }
-
-    /// `artifacts` of a job.
-    pub(crate) fn artifacts(&mut self, slot: Slot<'_>, owner: &str) -> Vec<ArtifactSpec> {
+    fn artifacts(&mut self, slot: Slot<'_>) -> Vec<ArtifactSpec> {
         let mut seen = HashMap::new();
         let mut artifacts = Vec::new();
         for item in self.at_most(slot, MAX_KEPT) {
-            let Some(artifact) = self.artifact(item, owner) else {
-                continue;
-            };
-            self.once(&mut seen, &artifact.name, item.place(), "two artifacts have the name");
-            artifacts.push(artifact);
+            let mut artifact = ArtifactSpec::default();
+            self.level(item, &ARTIFACT, self.part("artifacts"), &mut artifact);
+            if !artifact.name.is_empty() && !artifact.paths.is_empty() {
+                self.once(&mut seen, &artifact.name, item.place(), "two artifacts have the name");
+                artifacts.push(artifact);
+            }
         }
         artifacts
-    }
-
-    fn artifact(&mut self, slot: Slot<'_>, owner: &str) -> Option<ArtifactSpec> {
-        let owner = format!("`artifacts` of {owner}");
-        let fields = self.fields(slot, &ARTIFACT, &owner)?;
-        let name = self.require(&fields, "name", &owner, slot.place());
-        let name = name.and_then(|slot| self.artifact_name(slot));
-        let paths = self.require(&fields, "paths", &owner, slot.place());
-        let paths = paths.and_then(|slot| self.glob_texts(slot, GlobKind::Workspace));
-        let expires = fields.get("expires");
-        let expires_secs = expires.and_then(|slot| self.bounded_secs(slot, (HOUR, "1h"), (YEAR, "366d")));
-        let when = fields.get("when").map(|slot| self.kept_when(slot));
-        Some(ArtifactSpec {
-            name: name?,
-            paths: paths?,
-            expires_secs,
-            when: when.unwrap_or_default(),
-        })
     }
 
     /// A name that can be a file's, because that is what it becomes when it is fetched.
@@ -102,35 +233,6 @@ impl Reader<'_> {
         );
         self.add(problem.label("letters, digits, spaces and `._-+@()=,` only, a letter or a digit first"));
         None
-    }
-
-    fn kept_when(&mut self, slot: Slot<'_>) -> WhenStatus {
-        let word = self.choice(slot, &["success", "failure", "always"]);
-        WhenStatus {
-            success: word != Some("failure"),
-            failure: matches!(word, Some("failure" | "always")),
-        }
-    }
-
-    /// `reports` of a job, in the order of the formats.
-    pub(crate) fn reports(&mut self, slot: Slot<'_>, owner: &str) -> Vec<ReportSpec> {
-        let Some(fields) = self.fields(slot, &REPORTS, &format!("`reports` of {owner}")) else {
-            return Vec::new();
-        };
-        let formats = [
-            ("junit", ReportFormat::Junit),
-            ("tap", ReportFormat::Tap),
-            ("cargo_json", ReportFormat::CargoJson),
-            ("go_json", ReportFormat::GoJson),
-        ];
-        let mut reports = Vec::new();
-        for (key, format) in formats {
-            let paths = fields
-                .get(key)
-                .and_then(|slot| self.glob_texts(slot, GlobKind::Workspace));
-            reports.extend(paths.map(|paths| ReportSpec { format, paths }));
-        }
-        reports
     }
 
     /// One, or the items of a list that does not grow without end.

@@ -5,54 +5,95 @@ use std::collections::HashSet;
 
 use crate::codes;
 use crate::env::matrix_variable;
-use crate::keys::MATRIX;
 use crate::limits::{MAX_AXES, MAX_ENTRIES, MAX_VALUE_BYTES};
 use crate::matrix::{Axis, Exclude, Include, MAX_CELLS, MAX_PRODUCT, Matrix};
 use crate::model::AxisValue;
 use crate::problems::Problem;
+use crate::read::job::Making;
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind};
 use crate::reader::{Fields, Reader, Slot};
 use crate::source::Place;
 use crate::suggest::{did_you_mean, listed, nearest};
 use crate::yaml::{Entry, Plain, Scalar, Value};
 
-/// Keys of `matrix` that are no axes.
-const OWN_KEYS: [&str; 4] = ["include", "exclude", "fail_fast", "max_parallel"];
+/// `matrix` of a job: axes, or an output of another job.
+pub(crate) const MATRIX: With<Making> = With(
+    Shape::AnyOf(&[Shape::Object(&MATRIX_KEYS), Shape::Text]),
+    |reader, slot, job| {
+        if matches!(slot.node.value, Value::Scalar(_)) && !slot.node.is_null() {
+            job.matrix_from = reader.matrix_output(slot, &job.needs);
+        } else {
+            job.matrix = reader.matrix(slot);
+        }
+    },
+);
+
+/// A matrix. Any other key is an axis.
+static MATRIX_KEYS: Table<Matrix> = Table {
+    what: "matrix",
+    about: "Axes with their values; one cell for each combination.",
+    keys: &[
+        key(
+            "include",
+            &With(CELLS, |reader, slot, matrix: &mut Matrix| {
+                let items = reader.entries_of(slot).into_iter();
+                matrix.include = items.filter_map(|item| reader.include(item)).collect();
+            }),
+            "Cells to add, or values to add to the cells that match.",
+        ),
+        key(
+            "exclude",
+            &With(CELLS, |reader, slot, matrix: &mut Matrix| {
+                let items = reader.entries_of(slot).into_iter();
+                matrix.exclude = items.filter_map(|item| reader.exclude(item, &matrix.axes)).collect();
+            }),
+            "Cells to leave out: those that have all of an entry's values.",
+        ),
+        key(
+            "fail_fast",
+            &Set(WRITTEN_FLAG, |matrix: &mut Matrix, fail_fast| {
+                matrix.fail_fast = fail_fast
+            }),
+            "The first cell that fails cancels the others. Default: false.",
+        ),
+        key(
+            "max_parallel",
+            &Set(MAX_PARALLEL, |matrix: &mut Matrix, cells| {
+                matrix.max_parallel = Some(cells)
+            }),
+            "At most so many cells run at once.",
+        ),
+    ],
+    foreign: &[],
+    others: Others::Taken(&Shape::List(&Shape::Scalar)),
+};
+
+const CELLS: Shape = Shape::List(&Shape::Map(&Shape::Scalar));
+/// `true` or `false`, written out.
+pub(crate) const WRITTEN_FLAG: Kind<bool> = kind(Shape::Flag, |reader, slot, _| {
+    reader.written_out(slot, |reader, slot| reader.flag(slot))
+});
+const MAX_PARALLEL: Kind<u32> = kind(Shape::Whole(1, 256), |reader, slot, _| {
+    let cells = reader.written_out(slot, |reader, slot| reader.whole(slot, 1..=256))?;
+    u32::try_from(cells).ok()
+});
 
 impl Reader<'_> {
-    /// The matrix of a job, with its own checks done.
-    pub(crate) fn matrix(&mut self, slot: Slot<'_>, owner: &str) -> Matrix {
+    /// The matrix of a job, with its own checks done. `None` when something in it is wrong.
+    pub(crate) fn matrix(&mut self, slot: Slot<'_>) -> Option<Matrix> {
         let errors_before = self.problems.errors();
+        let owner = self.owner.clone();
         let mut matrix = Matrix::default();
-        let Some(fields) = self.fields(slot, &MATRIX, &format!("the matrix of {owner}")) else {
-            return matrix;
-        };
+        let mut fields = self.fields(slot, &MATRIX_KEYS, format!("the matrix of {owner}"))?;
         for entry in fields.others() {
             matrix.axes.extend(self.axis(entry));
         }
         self.check_variables(&fields);
-        if let Some(include) = fields.get("include") {
-            matrix.include = self
-                .entries_of(include)
-                .into_iter()
-                .filter_map(|item| self.include(item))
-                .collect();
-        }
-        if let Some(exclude) = fields.get("exclude") {
-            let axes = &matrix.axes;
-            let entries = self.entries_of(exclude).into_iter();
-            matrix.exclude = entries.filter_map(|item| self.exclude(item, axes)).collect();
-        }
-        matrix.fail_fast = fields
-            .get("fail_fast")
-            .and_then(|slot| self.written_out(slot, Self::flag))
-            .unwrap_or(false);
-        matrix.max_parallel = fields
-            .get("max_parallel")
-            .and_then(|slot| self.written_out(slot, |r, s| r.count(s, 256)));
+        self.rest(&mut fields, &MATRIX_KEYS, slot.place(), &mut matrix);
         if self.problems.errors() == errors_before {
-            self.check_size(&matrix, slot, owner);
+            self.check_size(&matrix, slot, &owner);
         }
-        matrix
+        (self.problems.errors() == errors_before).then_some(matrix)
     }
 
     /// A value without `${{ }}`.
@@ -104,7 +145,7 @@ impl Reader<'_> {
         let name = &*entry.key.text;
         let message = format!("axis `{name}` takes a list of values, found {}", entry.node.found());
         let problem = |place| Problem::at(&codes::WRONG_TYPE, place, message);
-        self.add(match nearest(name, OWN_KEYS) {
+        self.add(match nearest(name, MATRIX_KEYS.keys.iter().map(|key| key.name)) {
             Some(meant) => problem(entry.key.place).meant(meant),
             None => problem(entry.node.place)
                 .label("expected a list")

@@ -1,20 +1,78 @@
 //! `needs` of a job, and `matrix: ${{ needs.plan.outputs.cells }}`. Both are read before there are cells.
 
 use crate::codes;
-use crate::keys::NEED;
 use crate::model::AxisValue;
 use crate::placed::{Need, OutputName};
 use crate::problems::Problem;
+use crate::read::matrix::WRITTEN_FLAG;
+use crate::reader::keys::Foreign::{Hint, Means};
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
+use crate::source::Place;
 use crate::substitute::{Piece, output_of, pieces};
 use crate::yaml::Value;
 
 /// Items of `needs`: jobs, or cells of them.
 const MAX_NEEDS: usize = 256;
 
+/// Names of jobs, and maps with `job`.
+pub(crate) const NEEDS: Kind<Vec<Need>> = Kind {
+    shape: Shape::OneOrMany(&Shape::AnyOf(&[Shape::Name, Shape::Object(&NEED)])),
+    read: |reader, slot, _| Some(reader.needs(slot)),
+};
+
+/// An item of `needs` that is a map, as far as it is read.
+#[derive(Default)]
+struct Given {
+    job: Option<(String, Place)>,
+    cell: Vec<(AxisValue, Place, Place)>,
+    artifacts: bool,
+}
+
+/// The map form of an item of `needs`.
+static NEED: Table<Given> = Table {
+    what: "`needs`",
+    about: "A job that must end first.",
+    keys: &[
+        required(
+            "job",
+            &Set(JOB, |it: &mut Given, job| it.job = Some(job)),
+            "The job's name.",
+        ),
+        key(
+            "matrix",
+            &Set(CELL, |it: &mut Given, cell| it.cell = cell),
+            "Only its cells with these values count.",
+        ),
+        key(
+            "artifacts",
+            &Set(WRITTEN_FLAG, |it: &mut Given, wanted| it.artifacts = wanted),
+            "Its artifacts are put into the workspace before the first step.",
+        ),
+    ],
+    foreign: &[
+        ("name", Means("job")),
+        ("cell", Means("matrix")),
+        ("artifact", Means("artifacts")),
+        (
+            "optional",
+            Hint("write `when: {status: [success, failure]}` in the job that needs it"),
+        ),
+        ("parallel", Means("matrix")),
+    ],
+    others: Others::Refused,
+};
+
+/// The name of a job, and where it is written.
+const JOB: Kind<(String, Place)> = kind(Shape::Name, |reader, slot, _| {
+    Some((reader.literal(slot)?, slot.place()))
+});
+/// Values of axes, with the places of both.
+const CELL: Kind<Vec<(AxisValue, Place, Place)>> =
+    kind(Shape::Map(&Shape::Scalar), |reader, slot, _| reader.cell_of_need(slot));
+
 impl Reader<'_> {
-    /// Names of jobs, and maps with `job`.
-    pub(crate) fn needs(&mut self, slot: Slot<'_>) -> Vec<Need> {
+    fn needs(&mut self, slot: Slot<'_>) -> Vec<Need> {
         let mut needs: Vec<Need> = Vec::new();
         for item in self.at_most(slot, MAX_NEEDS) {
             let Some(need) = self.need(item) else { continue };
@@ -36,42 +94,40 @@ impl Reader<'_> {
     }
 
     fn need(&mut self, slot: Slot<'_>) -> Option<Need> {
-        let mut need = Need {
-            name: String::new(),
-            place: slot.place(),
-            cell: Vec::new(),
-            artifacts: None,
+        let mut given = Given::default();
+        let mut artifacts = None;
+        if Self::is_map(slot) {
+            let fields = self.level(slot, &NEED, "`needs`".to_owned(), &mut given)?;
+            artifacts = fields.get("artifacts").filter(|_| given.artifacts);
+        } else {
+            given.job = Some((self.literal(slot)?, slot.place()));
+        }
+        let (name, place) = given.job?;
+        Some(Need {
+            name,
+            place,
+            cell: given.cell,
+            artifacts: artifacts.map(|slot| slot.place()),
+        })
+    }
+
+    fn cell_of_need(&mut self, slot: Slot<'_>) -> Option<Vec<(AxisValue, Place, Place)>> {
+        let Some(entries) = slot.node.entries() else {
+            self.wrong_type(slot, "a map from axes to values");
+            return None;
         };
-        if !matches!(slot.node.value, Value::Map(_)) {
-            need.name = self.literal(slot)?;
-            return Some(need);
+        let mut cell = Vec::new();
+        for entry in entries {
+            let axis = &*entry.key.text;
+            let value = self.cell_value(Slot::of(axis, &entry.node), axis, None);
+            let axis = axis.to_owned();
+            cell.extend(value.map(|value| (AxisValue { axis, value }, entry.key.place, entry.node.place)));
         }
-        let fields = self.fields(slot, &NEED, "`needs`")?;
-        let job = self.require(&fields, "job", "`needs`", slot.place())?;
-        need.name = self.literal(job)?;
-        need.place = job.place();
-        if let Some(matrix) = fields.get("matrix") {
-            let Some(entries) = matrix.node.entries() else {
-                self.wrong_type(matrix, "a map from axes to values");
-                return Some(need);
-            };
-            for entry in entries {
-                let axis = &*entry.key.text;
-                let value = self.cell_value(Slot::of(axis, &entry.node), axis, None);
-                let axis = axis.to_owned();
-                let value = value.map(|value| (AxisValue { axis, value }, entry.key.place, entry.node.place));
-                need.cell.extend(value);
-            }
-        }
-        if let Some(artifacts) = fields.get("artifacts") {
-            let wanted = self.written_out(artifacts, Self::flag) == Some(true);
-            need.artifacts = wanted.then(|| artifacts.place());
-        }
-        Some(need)
+        Some(cell)
     }
 
     /// The output that a matrix comes from; `None` when the matrix stands in the file, or the text is something else.
-    pub(crate) fn matrix_output(&mut self, slot: Slot<'_>, owner: &str, needs: &[Need]) -> Option<OutputName> {
+    pub(crate) fn matrix_output(&mut self, slot: Slot<'_>, needs: &[Need]) -> Option<OutputName> {
         let Value::Scalar(scalar) = &slot.node.value else {
             return None;
         };
@@ -80,7 +136,7 @@ impl Reader<'_> {
             _ => None,
         };
         let Some((job, output)) = found else {
-            let message = format!("the matrix of {owner} is a map of axes, or one output");
+            let message = format!("the matrix of {} is a map of axes, or one output", self.owner);
             let problem = Problem::at(&codes::WRONG_TYPE, slot.place(), message);
             self.add(problem.help("write `matrix: ${{ needs.plan.outputs.cells }}` alone, with `needs: plan`"));
             return None;

@@ -100,8 +100,9 @@ fn read(
         scope: Scope::default(),
         problems,
         spent: &mut spent,
+        owner: owner.to_owned(),
     };
-    let matrix = reader.matrix(Slot::of("matrix", &root), owner);
+    let matrix = reader.matrix(Slot::of("matrix", &root))?;
     let mut job = job.clone();
     job.set_matrix(matrix);
     Some(job)

@@ -1,45 +1,157 @@
 //! `ready`: the one probe that says that a service is ready, and how long that may take.
 
 use crate::codes;
-use crate::keys::{HTTP, READY};
-use crate::model::{DEFAULT_READY_TIMEOUT_MS, Ready, ReadyProbe};
+use crate::model::{DEFAULT_READY_TIMEOUT_MS, HealthTest, Ready, ReadyProbe};
 use crate::problems::Problem;
-use crate::reader::{Fields, Reader, Slot};
-use crate::yaml::Value;
+use crate::read::healthcheck::WORDS;
+use crate::reader::keys::Foreign::Means;
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
+use crate::reader::kinds::{DURATION, PORT};
+use crate::reader::{Reader, Slot};
 
+/// Our `ready`.
+pub(crate) const READY: Kind<Ready> = Kind {
+    shape: Shape::Object(&READY_KEYS),
+    read: |reader, slot, _| reader.ready(slot),
+};
+
+/// A probe, as far as it is read.
+#[derive(Default)]
+struct Given {
+    probe: Option<ReadyProbe>,
+    timeout_ms: Option<u64>,
+}
+
+static READY_KEYS: Table<Given> = Table {
+    what: "`ready`",
+    about: "How to see that a service is ready: one of tcp, http, log, cmd and docker.",
+    keys: &[
+        key(
+            "tcp",
+            &Set(PORT, |given: &mut Given, port| {
+                given.probe = Some(ReadyProbe::Tcp(port))
+            }),
+            "A connection to this port is taken.",
+        ),
+        key(
+            "http",
+            &Set(HTTP, |it: &mut Given, probe| it.probe = Some(probe)),
+            "A GET answers 200 to 399: 8080, 8080/health, or a map of port and path.",
+        ),
+        key(
+            "log",
+            &Set(PATTERN, |given: &mut Given, pattern| {
+                given.probe = Some(ReadyProbe::Log(pattern))
+            }),
+            "A line of its log matches this regular expression.",
+        ),
+        key(
+            "cmd",
+            &Set(COMMAND, |given: &mut Given, command| {
+                given.probe = Some(ReadyProbe::Cmd(command))
+            }),
+            "This command exits with 0 inside the service.",
+        ),
+        key(
+            "docker",
+            &Set(DOCKER, |it: &mut Given, probe| it.probe = Some(probe)),
+            "true: the health check says healthy.",
+        ),
+        key(
+            "timeout",
+            &Set(DURATION, |it: &mut Given, ms| it.timeout_ms = Some(ms)),
+            "The job fails when it is not ready by then. Default: 60s.",
+        ),
+    ],
+    foreign: &[
+        ("port", Means("tcp")),
+        ("url", Means("http")),
+        ("command", Means("cmd")),
+        ("test", Means("cmd")),
+        ("regex", Means("log")),
+        ("healthcheck", Means("docker")),
+    ],
+    others: Others::Refused,
+};
+
+/// The keys of which one is written.
 const PROBES: [&str; 5] = ["tcp", "http", "log", "cmd", "docker"];
 
+const HTTP: Kind<ReadyProbe> = Kind {
+    shape: Shape::AnyOf(&[Shape::Whole(1, 65_535), Shape::Text, Shape::Object(&HTTP_KEYS)]),
+    read: |reader, slot, _| reader.http(slot),
+};
+const PATTERN: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.log_pattern(slot));
+const COMMAND: Kind<HealthTest> = kind(WORDS, |reader, slot, _| reader.probe_command(slot));
+const DOCKER: Kind<ReadyProbe> = kind(Shape::Flag, |reader, slot, _| reader.docker(slot));
+
+/// The map form of `ready.http`.
+static HTTP_KEYS: Table<Http> = Table {
+    what: "`http`",
+    about: "A GET inside the job's network.",
+    keys: &[
+        required(
+            "port",
+            &Set(PORT, |http: &mut Http, port| http.port = Some(port)),
+            "The port.",
+        ),
+        key(
+            "path",
+            &Set(PATH, |http: &mut Http, path| http.path = Some(path)),
+            "The path. Default: /.",
+        ),
+    ],
+    foreign: &[],
+    others: Others::Refused,
+};
+
+/// A GET, as far as it is read.
+#[derive(Default)]
+struct Http {
+    port: Option<u16>,
+    path: Option<String>,
+}
+
+const PATH: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.http_path(slot));
+
 impl Reader<'_> {
-    /// `None` when it cannot be read.
-    pub(crate) fn ready(&mut self, slot: Slot<'_>, owner: &str) -> Option<Ready> {
-        let fields = self.fields(slot, &READY, &format!("`ready` of {owner}"))?;
-        let timeout_ms = fields.get("timeout").and_then(|slot| self.duration_ms(slot));
-        let given: Vec<&'static str> = PROBES.into_iter().filter(|probe| fields.get(probe).is_some()).collect();
-        let [probe] = given[..] else {
-            let message = match given.len() {
-                0 => format!("`ready` of {owner} says nothing to look at"),
-                _ => format!("`ready` of {owner} has {}; only one is allowed", given.join(" and ")),
+    fn ready(&mut self, slot: Slot<'_>) -> Option<Ready> {
+        let mut given = Given::default();
+        let owner = self.part("ready");
+        let fields = self.level(slot, &READY_KEYS, owner.clone(), &mut given)?;
+        let probes: Vec<&str> = PROBES.into_iter().filter(|probe| fields.get(probe).is_some()).collect();
+        if probes.len() != 1 {
+            let message = match probes.len() {
+                0 => format!("{owner} says nothing to look at"),
+                _ => format!("{owner} has {}; only one is allowed", probes.join(" and ")),
             };
             let help = "write one of `tcp`, `http`, `log`, `cmd` and `docker: true`";
             self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message).help(help));
             return None;
-        };
+        }
         Some(Ready {
-            probe: self.probe(&fields, probe)?,
-            timeout_ms: timeout_ms.unwrap_or(DEFAULT_READY_TIMEOUT_MS),
-            own_timeout: timeout_ms.is_some(),
+            probe: given.probe?,
+            timeout_ms: given.timeout_ms.unwrap_or(DEFAULT_READY_TIMEOUT_MS),
+            own_timeout: given.timeout_ms.is_some(),
         })
     }
 
-    fn probe(&mut self, fields: &Fields<'_>, probe: &'static str) -> Option<ReadyProbe> {
-        let slot = fields.get(probe)?;
-        match probe {
-            "tcp" => self.port(slot).map(ReadyProbe::Tcp),
-            "http" => self.http(slot),
-            "log" => self.log_pattern(slot).map(ReadyProbe::Log),
-            "cmd" => self.probe_command(slot).map(ReadyProbe::Cmd),
-            _ => self.docker(slot),
+    fn http(&mut self, slot: Slot<'_>) -> Option<ReadyProbe> {
+        if Self::is_map(slot) {
+            let mut http = Http::default();
+            self.level(slot, &HTTP_KEYS, "`http`".to_owned(), &mut http)?;
+            return Some(ReadyProbe::Http {
+                port: http.port?,
+                path: http.path.unwrap_or_else(|| "/".to_owned()),
+            });
         }
+        let text = self.scalar(slot, "a port, `8080/path`, or a map")?.text;
+        let parsed = parse_http(&text);
+        if parsed.is_none() {
+            let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{text}` is not a port with a path"));
+            self.add(problem.label("expected 8080, 8080/health or {port: 8080, path: /health}"));
+        }
+        parsed
     }
 
     fn docker(&mut self, slot: Slot<'_>) -> Option<ReadyProbe> {
@@ -74,29 +186,6 @@ impl Reader<'_> {
             return None;
         }
         Some(pattern)
-    }
-
-    fn http(&mut self, slot: Slot<'_>) -> Option<ReadyProbe> {
-        if matches!(slot.node.value, Value::Map(_)) {
-            let fields = self.fields(slot, &HTTP, "`http`")?;
-            let port = self
-                .require(&fields, "port", "`http`", slot.place())
-                .and_then(|slot| self.port(slot));
-            let path = fields
-                .get("path")
-                .map_or(Some("/".to_owned()), |slot| self.http_path(slot));
-            return Some(ReadyProbe::Http {
-                port: port?,
-                path: path?,
-            });
-        }
-        let text = self.scalar(slot, "a port, `8080/path`, or a map")?.text;
-        let parsed = parse_http(&text);
-        if parsed.is_none() {
-            let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{text}` is not a port with a path"));
-            self.add(problem.label("expected 8080, 8080/health or {port: 8080, path: /health}"));
-        }
-        parsed
     }
 
     fn http_path(&mut self, slot: Slot<'_>) -> Option<String> {

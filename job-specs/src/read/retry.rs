@@ -1,9 +1,10 @@
 //! `retry` of jobs and steps, and times with bounds.
 
 use crate::codes;
-use crate::keys::RETRY;
 use crate::model::{Retry, RetryOn};
 use crate::problems::Problem;
+use crate::reader::keys::Foreign::{Hint, Means};
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
 use crate::suggest::nearest;
 use crate::yaml::Value;
@@ -18,38 +19,74 @@ const CLASSES: [(&str, RetryOn); 4] = [
     ("any", RetryOn::Any),
 ];
 
-impl Reader<'_> {
-    /// A number, or a map with `max` and `on`.
-    pub(crate) fn retry(&mut self, slot: Slot<'_>, owner: &str) -> Retry {
+/// A number, or a map with `max` and `on`.
+pub(crate) const RETRY: Kind<Retry> = Kind {
+    shape: Shape::AnyOf(&[Shape::Whole(0, MAX_RETRIES), Shape::Object(&RETRY_KEYS)]),
+    read: |reader, slot, _| {
         let mut retry = Retry::default();
         if matches!(slot.node.value, Value::Scalar(_)) {
-            retry.max = self.retries(slot);
-            return retry;
+            retry.max = reader.retries(slot)?;
+        } else {
+            let owner = reader.part("retry");
+            reader.level(slot, &RETRY_KEYS, owner, &mut retry)?;
         }
-        let owner = format!("`retry` of {owner}");
-        let Some(fields) = self.fields(slot, &RETRY, &owner) else {
-            return retry;
-        };
-        if let Some(max) = self.require(&fields, "max", &owner, slot.place()) {
-            retry.max = self.retries(max);
-        }
-        if let Some(on) = fields.get("on") {
-            let items = self.one_or_many(on);
-            if items.is_empty() {
-                let message = "`on` is empty, so nothing would ever be tried again";
-                self.add(Problem::at(&codes::NEVER_TRUE, on.place(), message).help("remove it, or name a class"));
-            }
-            for item in items {
-                let class = self.retry_on(item);
-                retry.on.extend(class.filter(|class| !retry.on.contains(class)));
-            }
-        }
-        retry
+        Some(retry)
+    },
+};
+
+static RETRY_KEYS: Table<Retry> = Table {
+    what: "`retry`",
+    about: "How often, and after what.",
+    keys: &[
+        required(
+            "max",
+            &Set(RETRIES, |retry: &mut Retry, max| retry.max = max),
+            "Tries after the first one.",
+        ),
+        key(
+            "on",
+            &Set(RETRY_ON, |retry: &mut Retry, on| retry.on = on),
+            "After what: infrastructure (we broke), test (a report names failed tests), timeout, any, `exit:75`.",
+        ),
+    ],
+    foreign: &[
+        ("attempts", Means("max")),
+        ("limit", Means("max")),
+        ("count", Means("max")),
+        ("when", Means("on")),
+        ("exit_codes", Hint("write `on: [\"exit:75\"]`")),
+        ("exit_status", Hint("write `on: [\"exit:75\"]`")),
+        (
+            "delay",
+            Hint("a retry starts at once; a step that must wait can `sleep`"),
+        ),
+    ],
+    others: Others::Refused,
+};
+
+const RETRIES: Kind<u32> = kind(Shape::Whole(0, MAX_RETRIES), |reader, slot, _| reader.retries(slot));
+const RETRY_ON: Kind<Vec<RetryOn>> = kind(Shape::OneOrMany(&Shape::Text), |reader, slot, _| {
+    Some(reader.classes(slot))
+});
+
+impl Reader<'_> {
+    fn retries(&mut self, slot: Slot<'_>) -> Option<u32> {
+        self.whole(slot, 0..=MAX_RETRIES)
+            .and_then(|max| u32::try_from(max).ok())
     }
 
-    fn retries(&mut self, slot: Slot<'_>) -> u32 {
-        let max = self.whole(slot, 0..=MAX_RETRIES);
-        max.and_then(|max| u32::try_from(max).ok()).unwrap_or_default()
+    fn classes(&mut self, slot: Slot<'_>) -> Vec<RetryOn> {
+        let mut classes = Vec::new();
+        let items = self.one_or_many(slot);
+        if items.is_empty() {
+            let message = "`on` is empty, so nothing would ever be tried again";
+            self.add(Problem::at(&codes::NEVER_TRUE, slot.place(), message).help("remove it, or name a class"));
+        }
+        for item in items {
+            let class = self.retry_on(item);
+            classes.extend(class.filter(|class| !classes.contains(class)));
+        }
+        classes
     }
 
     fn retry_on(&mut self, slot: Slot<'_>) -> Option<RetryOn> {

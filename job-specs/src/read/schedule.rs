@@ -6,10 +6,12 @@ use jiff::tz::TimeZoneDatabase;
 
 use crate::codes;
 use crate::cron::{self, Cron, CronError};
-use crate::keys::SCHEDULE;
 use crate::placed::PlacedSchedule;
 use crate::problems::Problem;
+use crate::reader::keys::Foreign::{Hint, Means};
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind, required};
 use crate::reader::{Reader, Slot};
+use crate::source::Place;
 use crate::suggest::nearest;
 use crate::triggers::{Missed, Schedule};
 use crate::yaml::Value;
@@ -28,6 +30,65 @@ const NICKNAMES: [(&str, &str); 7] = [
     ("@yearly", "0 0 1 1 *"),
     ("@annually", "0 0 1 1 *"),
 ];
+
+/// A schedule, as far as it is read.
+#[derive(Default)]
+pub(crate) struct Given {
+    cron: Option<String>,
+    timezone: Option<String>,
+    missed: Option<Missed>,
+    inputs: BTreeMap<String, String>,
+    places: BTreeMap<String, (Place, Place)>,
+}
+
+/// One schedule.
+pub(crate) static SCHEDULE: Table<Given> = Table {
+    what: "`schedule`",
+    about: "Times at which a build of the default branch is made.",
+    keys: &[
+        required(
+            "cron",
+            &Set(CRON, |it: &mut Given, cron| it.cron = Some(cron)),
+            "Minute, hour, day, month, weekday: `0 2 * * *`.",
+        ),
+        key(
+            "timezone",
+            &Set(TIMEZONE, |it: &mut Given, zone| it.timezone = Some(zone)),
+            "Of which clock: `Europe/Paris`. Default: UTC.",
+        ),
+        key(
+            "missed",
+            &Set(MISSED, |it: &mut Given, missed| it.missed = Some(missed)),
+            "Times that passed while nobody was there: run_once (default) makes one build for all of them.",
+        ),
+        key(
+            "inputs",
+            &With(Shape::Map(&Shape::Scalar), |reader, slot, given: &mut Given| {
+                reader.schedule_inputs(slot, given)
+            }),
+            "Values of `on.manual.inputs` for its builds.",
+        ),
+    ],
+    foreign: &[
+        ("schedule", Means("cron")),
+        ("time", Means("cron")),
+        ("tz", Means("timezone")),
+        ("time_zone", Means("timezone")),
+        ("zone", Means("timezone")),
+        ("branch", Hint("a schedule builds the default branch")),
+    ],
+    others: Others::Refused,
+};
+
+const CRON: Kind<String> = kind(Shape::Name, |reader, slot, _| reader.cron(slot));
+const TIMEZONE: Kind<String> = kind(Shape::Name, |reader, slot, _| reader.timezone(slot));
+const MISSED_WORDS: &[&str] = &["run_once", "skip"];
+const MISSED: Kind<Missed> = kind(Shape::Choice(MISSED_WORDS), |reader, slot, _| {
+    Some(match reader.choice(slot, MISSED_WORDS)? {
+        "skip" => Missed::Skip,
+        _ => Missed::RunOnce,
+    })
+});
 
 impl Reader<'_> {
     /// One schedule, or several.
@@ -57,43 +118,31 @@ impl Reader<'_> {
             self.add(problem.help(format!("write `schedule: [{{cron: \"{}\"}}]`", scalar.text)));
             return None;
         }
-        let fields = self.fields(slot, &SCHEDULE, "`schedule`")?;
-        let cron = self.require(&fields, "cron", "`schedule`", slot.place());
-        let cron = cron.and_then(|slot| self.cron(slot));
-        let timezone = match fields.get("timezone") {
-            Some(slot) => self.timezone(slot),
-            None => Some("UTC".to_owned()),
-        };
-        let missed = fields
-            .get("missed")
-            .and_then(|slot| self.choice(slot, &["run_once", "skip"]));
-        let mut schedule = Schedule {
-            cron: cron?,
-            timezone: timezone?,
-            missed: match missed {
-                Some("skip") => Missed::Skip,
-                _ => Missed::RunOnce,
+        let mut given = Given::default();
+        self.level(slot, &SCHEDULE, "`schedule`".to_owned(), &mut given)?;
+        Some(PlacedSchedule {
+            schedule: Schedule {
+                cron: given.cron?,
+                timezone: given.timezone.unwrap_or_else(|| "UTC".to_owned()),
+                missed: given.missed.unwrap_or(Missed::RunOnce),
+                inputs: given.inputs,
             },
-            inputs: BTreeMap::new(),
+            inputs: given.places,
+        })
+    }
+
+    fn schedule_inputs(&mut self, slot: Slot<'_>, given: &mut Given) {
+        let Some(entries) = slot.node.entries() else {
+            self.wrong_type(slot, "a map from names to values");
+            return;
         };
-        let mut places = BTreeMap::new();
-        if let Some(inputs) = fields.get("inputs") {
-            let Some(entries) = inputs.node.entries() else {
-                self.wrong_type(inputs, "a map from names to values");
-                return None;
-            };
-            for entry in entries {
-                let value = self.input_value(Slot::of(&entry.key.text, &entry.node));
-                if let Some(value) = value {
-                    schedule.inputs.insert(entry.key.text.to_string(), value);
-                    places.insert(entry.key.text.to_string(), (entry.key.place, entry.node.place));
-                }
+        for entry in entries {
+            if let Some(value) = self.input_value(Slot::of(&entry.key.text, &entry.node)) {
+                let name = entry.key.text.to_string();
+                given.places.insert(name.clone(), (entry.key.place, entry.node.place));
+                given.inputs.insert(name, value);
             }
         }
-        Some(PlacedSchedule {
-            schedule,
-            inputs: places,
-        })
     }
 
     fn cron(&mut self, slot: Slot<'_>) -> Option<String> {

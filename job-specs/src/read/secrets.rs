@@ -1,25 +1,78 @@
 //! `secrets` of a step: names, or maps that say where the step finds them.
 
 use crate::codes;
-use crate::keys::SECRET;
 use crate::model::{SecretInto, SecretUse};
 use crate::problems::Problem;
 use crate::read::globs::Within;
+use crate::reader::keys::Foreign::Means;
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
 use crate::source::Place;
-use crate::yaml::Value;
 
 /// Secrets of one step.
 const MAX_SECRETS: usize = 100;
 
+/// Names of secrets, or maps that say where the step finds them; each variable and each file once.
+pub(crate) const SECRETS: Kind<Vec<SecretUse>> = Kind {
+    shape: Shape::OneOrMany(&Shape::AnyOf(&[Shape::Name, Shape::Object(&SECRET)])),
+    read: |reader, slot, _| Some(reader.secrets(slot)),
+};
+
+/// A secret, as far as it is read.
+#[derive(Default)]
+struct Given {
+    name: Option<String>,
+    into: Option<SecretInto>,
+}
+
+/// The map form of an item of `secrets`.
+static SECRET: Table<Given> = Table {
+    what: "`secrets`",
+    about: "A secret, and how the step gets it: as an environment variable of its own name unless it says otherwise.",
+    keys: &[
+        required(
+            "name",
+            &Set(SECRET_NAME, |secret: &mut Given, name| secret.name = Some(name)),
+            "The secret's name in the repository.",
+        ),
+        key(
+            "env",
+            &Set(SECRET_NAME, |secret: &mut Given, name| {
+                secret.into = Some(SecretInto::Env(name))
+            }),
+            "The environment variable that has it.",
+        ),
+        key(
+            "file",
+            &Set(SECRET_FILE, |secret: &mut Given, path| {
+                secret.into = Some(SecretInto::File(path))
+            }),
+            "The file that has it: an absolute path. Only the step's user can read it, and it is never on a disk.",
+        ),
+    ],
+    foreign: &[
+        ("source", Means("name")),
+        ("secret", Means("name")),
+        ("from_secret", Means("name")),
+        ("target", Means("env")),
+        ("as", Means("env")),
+        ("path", Means("file")),
+        ("mount", Means("file")),
+    ],
+    others: Others::Refused,
+};
+
+/// A name that is also one for an environment variable.
+pub(crate) const SECRET_NAME: Kind<String> = kind(Shape::Name, |reader, slot, _| reader.secret_name(slot));
+const SECRET_FILE: Kind<String> = kind(Shape::Name, |reader, slot, _| reader.secret_file(slot));
+
 impl Reader<'_> {
-    /// The secrets of a step; each variable and each file once.
-    pub(crate) fn secrets(&mut self, slot: Slot<'_>, owner: &str) -> Vec<SecretUse> {
+    fn secrets(&mut self, slot: Slot<'_>) -> Vec<SecretUse> {
         let mut found: Vec<(SecretUse, Place)> = Vec::new();
         for item in self.at_most(slot, MAX_SECRETS) {
-            let secret = match &item.node.value {
-                Value::Map(_) => self.secret_map(item, owner),
-                Value::Scalar(_) | Value::List(_) => self.secret_name(item).map(SecretUse::env),
+            let secret = match Self::is_map(item) {
+                true => self.secret_map(item),
+                false => self.secret_name(item).map(SecretUse::env),
             };
             let Some(secret) = secret else { continue };
             match found.iter().find(|(other, _)| other.into == secret.into) {
@@ -39,31 +92,21 @@ impl Reader<'_> {
         found.into_iter().map(|(secret, _)| secret).collect()
     }
 
-    fn secret_map(&mut self, slot: Slot<'_>, owner: &str) -> Option<SecretUse> {
-        let owner = format!("`secrets` of {owner}");
-        let fields = self.fields(slot, &SECRET, &owner)?;
-        let name = self.require(&fields, "name", &owner, slot.place());
-        let name = name.and_then(|slot| self.secret_name(slot));
-        let into = match (fields.get("env"), fields.get("file")) {
-            (Some(_), Some(file)) => {
-                let message = "a secret is given as a variable or as a file, not as both";
-                let problem = Problem::at(
-                    &codes::SECRET_USE,
-                    fields.key_place("file").unwrap_or(file.place()),
-                    message,
-                );
-                self.add(problem.help("write two items of `secrets`"));
-                return None;
-            }
-            (Some(env), None) => SecretInto::Env(self.secret_name(env)?),
-            (None, Some(file)) => SecretInto::File(self.secret_file(file)?),
-            (None, None) => SecretInto::Env(name.clone()?),
-        };
-        Some(SecretUse { name: name?, into })
+    fn secret_map(&mut self, slot: Slot<'_>) -> Option<SecretUse> {
+        let mut given = Given::default();
+        let fields = self.level(slot, &SECRET, self.part("secrets"), &mut given)?;
+        if let (Some(_), Some(file)) = (fields.get("env"), fields.key_place("file")) {
+            let message = "a secret is given as a variable or as a file, not as both";
+            let problem = Problem::at(&codes::SECRET_USE, file, message);
+            self.add(problem.help("write two items of `secrets`"));
+            return None;
+        }
+        let name = given.name?;
+        let into = given.into.unwrap_or_else(|| SecretInto::Env(name.clone()));
+        Some(SecretUse { name, into })
     }
 
-    /// A name that is also one for an environment variable.
-    pub(crate) fn secret_name(&mut self, slot: Slot<'_>) -> Option<String> {
+    fn secret_name(&mut self, slot: Slot<'_>) -> Option<String> {
         let name = self.literal(slot)?;
         self.check_variable_name(&name, slot.place()).then_some(name)
     }

@@ -1,188 +1,275 @@
-//! Services, in Compose's words: the list of them, and the keys of one.
+//! The keys of a service, in Compose's words. What each does to a container is decided in
+//! `agent/src/stack/container.rs`.
 
-use crate::check;
-use crate::codes;
-use crate::compose::Variables;
-use crate::keys::SERVICE;
-use crate::limits::MAX_SERVICES;
-use crate::model::ServiceSpec;
-use crate::placed::{Link, PlacedDependency, PlacedService};
-use crate::problems::Problem;
-use crate::read::services::Definitions;
-use crate::reader::{Fields, Reader, Slot};
-use crate::suggest::listed;
-use crate::yaml::{Entry, Plain, Value};
+use crate::read::build::BUILD;
+use crate::read::depends_on::DEPENDS_ON;
+use crate::read::foreign;
+use crate::read::healthcheck::{HEALTHCHECK, WORDS};
+use crate::read::job::USER;
+use crate::read::ready::READY;
+use crate::read::service_entry::Making;
+use crate::read::service_env::{ENV_FILES, ENVIRONMENT, LABELS};
+use crate::read::service_files::{CONFIGS, SECRETS};
+use crate::read::service_limits::{DEPLOY, FOLDER, PIDS, PLATFORM, PULL_POLICY, RESTART, SCALE, SIGNAL, ULIMITS};
+use crate::read::service_mounts::{TMPFS, VOLUMES};
+use crate::read::service_network::{ADDRESSES, EXPOSE, EXTRA_HOSTS, HOSTNAME, LINKS, NETWORKS, PORTS};
+use crate::read::service_rights::{CAP_ADD, CAP_DROP, SECURITY_OPT, SYSCTLS};
+use crate::reader::keys::{Foreign, Kind, Level, Others, ReadOver, Set, Shape, Table, With, key, kind};
+use crate::reader::kinds::{CPUS, DURATION_OR_ZERO, FLAG, MEMORY, ONE_OR_MORE_TEXTS, SIZE, SWITCH, TEXTS};
+use crate::reader::{CONTAINER_NAME, Reader, Slot};
+use crate::yaml::{Plain, Value};
 
-/// What services refer to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Around<'a> {
-    /// Configs, secrets, volumes and networks.
-    pub(crate) definitions: &'a Definitions,
-    /// Variables of env files and of Compose files.
-    pub(crate) variables: &'a Variables,
+/// In the table `s` is the service, and `v` the value that has been read for it.
+type S = Making;
+
+/// A service.
+pub(crate) static SERVICE: Table<S> = Table {
+    what: "service",
+    about: "A container beside the steps, reached by its name.",
+    keys: &[
+        key(
+            "image",
+            &With(Shape::Text, |reader, slot, making: &mut Making| {
+                making.service.spec.image = reader.image(slot).unwrap_or_default()
+            }),
+            "The image; with `build`, the name that it gets.",
+        ),
+        key(
+            "build",
+            &Set(BUILD, |s: &mut S, v| s.service.spec.build = Some(v)),
+            "Makes the image from a Dockerfile: a folder of the repository, or a map.",
+        ),
+        key(
+            "environment",
+            &Set(ENVIRONMENT, |s: &mut S, v| s.environment = v),
+            "Its environment: a map, or a list of NAME=value.",
+        ),
+        key(
+            "env_file",
+            &ENV_FILES,
+            "Files of the repository with NAME=value lines; `environment` goes over them.",
+        ),
+        key(
+            "command",
+            &Set(COMMAND, |s: &mut S, v| s.service.spec.command = Some(v)),
+            "Replaces the image's CMD. A text is split into words as a shell would.",
+        ),
+        key(
+            "entrypoint",
+            &Set(COMMAND, |s: &mut S, v| s.service.spec.entrypoint = Some(v)),
+            "Replaces the image's ENTRYPOINT, and drops its CMD.",
+        ),
+        key(
+            "healthcheck",
+            &Set(HEALTHCHECK, |s: &mut S, v| s.service.spec.healthcheck = Some(v)),
+            "How to see that it works.",
+        ),
+        key(
+            "depends_on",
+            &Set(DEPENDS_ON, |s: &mut S, v| s.service.depends_on = v),
+            "Services that must run, be healthy or have ended before this one starts.",
+        ),
+        key(
+            "tmpfs",
+            &Set(TMPFS, |s: &mut S, v| s.service.spec.tmpfs = v),
+            "Folders in memory: /tmp, or /data:size=64m.",
+        ),
+        key(
+            "user",
+            &Set(USER, |s: &mut S, v| s.service.spec.user = Some(v)),
+            "`user`, `uid` or `uid:gid`. Default: the image's.",
+        ),
+        key(
+            "mem_limit",
+            &Set(MEMORY, |s: &mut S, v| s.service.spec.mem_limit_bytes = Some(v)),
+            "Memory: 512m, 2g.",
+        ),
+        key(
+            "ready",
+            &Set(READY, |s: &mut S, v| s.service.spec.ready = Some(v)),
+            "How to see that it is ready. Default: its healthcheck or its image's once a port is open, any port, running.",
+        ),
+        key(
+            "run_once",
+            &Set(FLAG, |s: &mut S, v| s.service.spec.run_once = v),
+            "It is a task: ready when it has ended with exit code 0.",
+        ),
+        key(
+            "allow_failure",
+            &Set(FLAG, |s: &mut S, v| s.service.spec.allow_failure = v),
+            "Its death does not fail the job.",
+        ),
+        key(
+            "gate",
+            &Set(SWITCH, |s: &mut S, v| s.service.spec.gate = v),
+            "off: run it as the container's first process. Default: on.",
+        ),
+        key(
+            "networks",
+            &NETWORKS,
+            "All services of a job share one network; only `aliases` count.",
+        ),
+        key(
+            "hostname",
+            &HOSTNAME,
+            "What the container calls itself. Default: its key.",
+        ),
+        key("expose", &EXPOSE, "Ports that it serves."),
+        key(
+            "ports",
+            &PORTS,
+            "Ports that it serves. Nothing is published on the host: steps reach `db:5432`.",
+        ),
+        key(
+            "volumes",
+            &VOLUMES,
+            "Volumes by name, nameless ones, and paths of the repository: data:/data, ./conf:/etc/app:ro.",
+        ),
+        key("configs", &CONFIGS, "Files that are there when it starts."),
+        key("secrets", &SECRETS, "Secrets as files under /run/secrets."),
+        key(
+            "cap_add",
+            &Set(CAP_ADD, |s: &mut S, v| s.service.spec.cap_add = v),
+            "Capabilities beyond the usual ones.",
+        ),
+        key(
+            "cap_drop",
+            &Set(CAP_DROP, |s: &mut S, v| s.service.spec.cap_drop = v),
+            "Capabilities less than the usual ones; ALL for all.",
+        ),
+        key(
+            "security_opt",
+            &Set(SECURITY_OPT, |s: &mut S, v| s.service.spec.seccomp = Some(v)),
+            "no-new-privileges, or seccomp=FILE with a file of the repository.",
+        ),
+        key(
+            "read_only",
+            &Set(FLAG, |s: &mut S, v| s.service.spec.read_only = v),
+            "Its root file system cannot be written.",
+        ),
+        key(
+            "working_dir",
+            &Set(FOLDER, |s: &mut S, v| s.service.spec.working_dir = Some(v)),
+            "Its working folder. Default: the image's.",
+        ),
+        key("init", &ReadOver(FLAG), "Read over: the gate does what an init does."),
+        key(
+            "labels",
+            &Set(LABELS, |s: &mut S, v| s.service.spec.labels = v),
+            "Labels of its container.",
+        ),
+        key(
+            "links",
+            &LINKS,
+            "Services that must run before it starts; `service:alias` gives one a further host name.",
+        ),
+        key(
+            "profiles",
+            &ReadOver(PROFILES),
+            "It runs only when one of these is chosen by the job's `compose.profiles`.",
+        ),
+        key(
+            "scale",
+            &Set(SCALE, |s: &mut S, v| s.service.spec.scale = v),
+            "How many containers. Default: 1.",
+        ),
+        key(
+            "stop_signal",
+            &Set(SIGNAL, |s: &mut S, v| s.service.spec.stop_signal = Some(v)),
+            "The signal that asks it to end. Default: SIGTERM.",
+        ),
+        key(
+            "stop_grace_period",
+            &Set(DURATION_OR_ZERO, |s: &mut S, v| {
+                s.service.spec.stop_grace_period_ms = Some(v)
+            }),
+            "Time from that signal to its end by force.",
+        ),
+        key(
+            "ulimits",
+            &Set(ULIMITS, |s: &mut S, v| s.service.spec.ulimits = v),
+            "Limits of its processes: nofile, memlock, ….",
+        ),
+        key(
+            "cpus",
+            &Set(CPUS, |s: &mut S, v| s.service.spec.cpu_millis = Some(v)),
+            "Processors, also fractions: 0.5.",
+        ),
+        key(
+            "pids_limit",
+            &Set(PIDS, |s: &mut S, v| s.service.spec.pids_limit = Some(v)),
+            "Processes and threads; -1: no limit of its own.",
+        ),
+        key(
+            "shm_size",
+            &Set(SIZE, |s: &mut S, v| s.service.spec.shm_size_bytes = Some(v)),
+            "Size of /dev/shm: 256m.",
+        ),
+        key(
+            "sysctls",
+            &Set(SYSCTLS, |s: &mut S, v| s.service.spec.sysctls = v),
+            "Kernel settings of its own network and IPC.",
+        ),
+        key(
+            "extra_hosts",
+            &Set(EXTRA_HOSTS, |s: &mut S, v| s.service.spec.extra_hosts = v),
+            "Further lines of its /etc/hosts: name=address.",
+        ),
+        key(
+            "dns",
+            &Set(ADDRESSES, |s: &mut S, v| s.service.spec.dns.servers = v),
+            "Addresses of its name servers.",
+        ),
+        key(
+            "dns_search",
+            &Set(ONE_OR_MORE_TEXTS, |s: &mut S, v| s.service.spec.dns.search = v),
+            "Domains that are tried.",
+        ),
+        key(
+            "dns_opt",
+            &Set(TEXTS, |s: &mut S, v| s.service.spec.dns.options = v),
+            "Options of its resolver.",
+        ),
+        key(
+            "platform",
+            &Set(PLATFORM, |s: &mut S, v| s.service.spec.platform = Some(v)),
+            "The image's platform: linux/amd64.",
+        ),
+        key(
+            "pull_policy",
+            &Set(PULL_POLICY, |s: &mut S, v| s.service.spec.pull_policy = v),
+            "When its image is fetched: missing (default), always, never or build.",
+        ),
+        key(
+            "restart",
+            &Set(RESTART, |s: &mut S, v| s.service.spec.restart = v),
+            "What happens when it ends: no (default), always, unless-stopped, on-failure[:times].",
+        ),
+        key("deploy", &DEPLOY, "Only `resources.limits` and `replicas` are read."),
+    ],
+    foreign: foreign::IN_A_SERVICE,
+    others: Others::Extensions,
+};
+
+/// A command line; nothing at all means the image's own.
+const COMMAND: Kind<Vec<String>> = kind(WORDS, |reader, slot, _| reader.service_command(slot));
+
+/// Names of profiles, which `compose` has read before: they say whether the service is there at all.
+const PROFILES: Kind<Vec<String>> = kind(Shape::List(&Shape::Text), |reader, slot, _| {
+    let items = reader.items(slot, "a list of names")?.into_iter();
+    Some(items.filter_map(|item| reader.text(item)).collect())
+});
+
+/// Why a service may not have a key of Compose's; `None`: it may, or a job file reads over the key.
+pub fn refused_in_service(key: &str) -> Option<&'static str> {
+    let level: &dyn Level = &SERVICE;
+    match level.foreign(key) {
+        Some(Foreign::Refused(reason)) if key != CONTAINER_NAME => Some(reason),
+        _ => None,
+    }
 }
 
 impl Reader<'_> {
-    /// The services, in order. `off` are names of services that are not chosen, which some may still wait for.
-    pub(crate) fn service_list(
-        &mut self,
-        entries: &[Entry],
-        around: Around<'_>,
-        owner: &str,
-        off: &[String],
-    ) -> Vec<ServiceSpec> {
-        if entries.len() > MAX_SERVICES {
-            let message = format!(
-                "{owner} has {} services; at most {MAX_SERVICES} are allowed",
-                entries.len()
-            );
-            let place = entries[MAX_SERVICES].key.place;
-            self.add(Problem::at(&codes::TOO_MANY_SERVICES, place, message));
-        }
-        let mut services: Vec<PlacedService> = Vec::new();
-        for entry in entries.iter().take(MAX_SERVICES) {
-            services.push(self.service(entry, around, owner));
-        }
-        follow_links(&mut services);
-        self.tasks_of_compose(&mut services);
-        check::services(&mut services, off, self.problems);
-        self.warn_of_published(&services);
-        services.into_iter().map(|service| service.spec).collect()
-    }
-
-    /// In Compose files a service whose end somebody waits for is a task, without saying so.
-    fn tasks_of_compose(&mut self, services: &mut [PlacedService]) {
-        use crate::model::DependencyCondition::ServiceCompletedSuccessfully;
-        let waited: Vec<String> = services
-            .iter()
-            .flat_map(|service| &service.depends_on)
-            .filter(|edge| edge.dependency.condition == ServiceCompletedSuccessfully && self.in_compose(edge.place))
-            .map(|edge| edge.dependency.service.clone())
-            .collect();
-        for service in services {
-            service.spec.run_once |= waited.contains(&service.spec.name);
-            service.spec.may_end = self.in_compose(service.place);
-        }
-    }
-
-    /// One warning for all of them: the first tells what to write instead.
-    fn warn_of_published(&mut self, services: &[PlacedService]) {
-        let published = || {
-            services
-                .iter()
-                .filter_map(|service| Some((&service.spec.name, service.published?)))
-        };
-        let first = published().min_by_key(|(_, (_, place))| (place.file, place.span.start));
-        let Some((_, (_, place))) = first else { return };
-        let hosts: Vec<String> = published()
-            .map(|(name, (port, _))| format!("`{name}:{port}`"))
-            .collect();
-        let problem = Problem::at(
-            &codes::PORT_NOT_PUBLISHED,
-            place,
-            "ports of services are not published on the host",
-        );
-        let hosts = listed(hosts.iter().map(String::as_str));
-        self.add(
-            problem
-                .note(format!("not published; steps reach {hosts}"))
-                .once_per_place(),
-        );
-    }
-
-    fn service(&mut self, entry: &Entry, around: Around<'_>, job: &str) -> PlacedService {
-        let name = entry.key.text.to_string();
-        let owner = format!("service `{name}` of {job}");
-        self.check_service_name(entry);
-        let mut service = PlacedService {
-            spec: ServiceSpec {
-                name,
-                ..ServiceSpec::default()
-            },
-            place: entry.key.place,
-            depends_on: Vec::new(),
-            hosts: Vec::new(),
-            links: Vec::new(),
-            published: None,
-        };
-        if let Value::Scalar(scalar) = &entry.node.value
-            && !entry.node.is_null()
-        {
-            let help = format!("write `{}: {{image: {}}}`", entry.key.text, scalar.text);
-            let message = format!("{owner} is a map, found {}", entry.node.found());
-            self.add(Problem::at(&codes::WRONG_TYPE, entry.node.place, message).help(help));
-            return service;
-        }
-        if let Some(fields) = self.fields(Slot::of("the service", &entry.node), &SERVICE, &owner) {
-            self.service_image(&fields, &owner, &mut service);
-            self.service_process(&fields, &owner, around, &mut service.spec);
-            self.service_limits(&fields, &owner, &mut service.spec);
-            self.service_rights(&fields, &mut service.spec);
-            self.service_network(&fields, &owner, around, &mut service);
-            self.service_mounts(&fields, &owner, around, &mut service.spec);
-            self.service_readiness(&fields, &owner, &mut service);
-        }
-        service
-    }
-
-    fn service_image(&mut self, fields: &Fields<'_>, owner: &str, service: &mut PlacedService) {
-        let spec = &mut service.spec;
-        spec.build = self.take(fields, "build", |reader, slot| reader.build(slot, owner));
-        let image = match fields.get("build") {
-            Some(_) => fields.get("image"),
-            None => self.require(fields, "image", owner, service.place),
-        };
-        spec.image = image.and_then(|slot| self.image(slot)).unwrap_or_default();
-        spec.platform = self.take(fields, "platform", Self::platform);
-        spec.pull_policy = self.take(fields, "pull_policy", Self::pull_policy).unwrap_or_default();
-    }
-
-    fn service_process(&mut self, fields: &Fields<'_>, owner: &str, around: Around<'_>, spec: &mut ServiceSpec) {
-        spec.environment = self.service_environment(fields, owner, around.variables);
-        spec.command = self.take(fields, "command", Self::service_command);
-        spec.entrypoint = self.take(fields, "entrypoint", Self::service_command);
-        spec.user = self.take(fields, "user", Self::user);
-        spec.working_dir = self.take(fields, "working_dir", Self::folder);
-        spec.labels = self.take(fields, "labels", Self::labels).unwrap_or_default();
-        spec.stop_signal = self.take(fields, "stop_signal", Self::signal);
-        spec.stop_grace_period_ms = self.take(fields, "stop_grace_period", Self::duration_or_zero_ms);
-        spec.restart = self.take(fields, "restart", Self::restart).unwrap_or_default();
-        spec.gate = self.take(fields, "gate", Self::switch).unwrap_or(true);
-        // The gate reaps what the service leaves behind, which is all that an init does.
-        self.take(fields, "init", Self::flag);
-    }
-
-    fn service_readiness(&mut self, fields: &Fields<'_>, owner: &str, service: &mut PlacedService) {
-        let spec = &mut service.spec;
-        spec.healthcheck = self.take(fields, "healthcheck", |reader, slot| reader.healthcheck(slot, owner));
-        spec.ready = self.take(fields, "ready", |reader, slot| reader.ready(slot, owner));
-        spec.run_once = self.take(fields, "run_once", Self::flag).unwrap_or(false);
-        spec.allow_failure = self.take(fields, "allow_failure", Self::flag).unwrap_or(false);
-        let edges = self.take(fields, "depends_on", |reader, slot| {
-            Some(reader.depends_on(slot, owner))
-        });
-        service.depends_on = edges.unwrap_or_default();
-    }
-
-    /// Keys that say nothing here, but must be texts.
-    pub(crate) fn read_over(&mut self, fields: &Fields<'_>, keys: &[&'static str]) {
-        for key in keys {
-            self.take(fields, key, Self::text);
-        }
-    }
-
-    fn check_service_name(&mut self, entry: &Entry) {
-        let name = &*entry.key.text;
-        if name == "localhost" {
-            let message = "a service cannot be called `localhost`";
-            self.add(Problem::at(&codes::BAD_NAME, entry.key.place, message).label("the name is its host name"));
-        } else if !is_host(name) {
-            let message = format!("`{name}` is not a name for a service");
-            let problem = Problem::at(&codes::BAD_NAME, entry.key.place, message);
-            self.add(problem.label("a host name: letters, digits, `-`, `_` and `.`, at most 63"));
-        }
-    }
-
     /// A command; nothing at all means the image's own.
     fn service_command(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
         if self.in_compose(slot.place())
@@ -196,30 +283,4 @@ impl Reader<'_> {
         }
         self.command_line(slot)
     }
-}
-
-/// Who links to a service starts after it; the alias is for all, since all are on one network.
-fn follow_links(services: &mut [PlacedService]) {
-    let links: Vec<Link> = services.iter().flat_map(|service| service.links.clone()).collect();
-    for service in services.iter_mut() {
-        for link in std::mem::take(&mut service.links) {
-            let mut edges = service.depends_on.iter();
-            if link.target != service.spec.name && !edges.any(|edge| edge.dependency.service == link.target) {
-                service
-                    .depends_on
-                    .push(PlacedDependency::started(link.target, link.place));
-            }
-        }
-        for Link { target, alias, place } in &links {
-            if let Some(alias) = alias.as_ref().filter(|_| *target == service.spec.name) {
-                service.answers_to(alias.clone(), *place);
-            }
-        }
-    }
-}
-
-/// Whether a name can be a host's.
-pub(crate) fn is_host(name: &str) -> bool {
-    let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.len() <= 63 && name.chars().all(fine)
 }

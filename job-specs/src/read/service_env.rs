@@ -4,31 +4,74 @@ use std::collections::BTreeMap;
 
 use crate::codes;
 use crate::compose::Variables;
-use crate::keys::ENV_FILE;
 use crate::model::Env;
 use crate::problems::Problem;
-use crate::reader::{Fields, Reader, Slot};
+use crate::read::service_entry::Making;
+use crate::reader::keys::Foreign::Means;
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind, required};
+use crate::reader::kinds::{FLAG, choice};
+use crate::reader::{Reader, Slot};
 use crate::source::Place;
 use crate::yaml::{Entry, Node, Scalar, Value};
 
-impl Reader<'_> {
-    /// `environment` over `env_file`.
-    pub(crate) fn service_environment(&mut self, fields: &Fields<'_>, owner: &str, variables: &Variables) -> Env {
-        let mut env = Env::new();
-        if let Some(files) = fields.get("env_file") {
-            for item in self.one_or_many(files) {
-                self.env_file(item, owner, variables, &mut env);
-            }
-        }
-        if let Some(slot) = fields.get("environment") {
-            env.extend(self.environment(slot));
-        }
-        env
-    }
+/// A map of values, or a list of `NAME=value`.
+pub(crate) const PAIRS: Shape = Shape::AnyOf(&[Shape::Map(&Shape::Scalar), Shape::List(&Shape::Text)]);
 
+/// Compose's two forms of `environment`.
+pub(crate) const ENVIRONMENT: Kind<Env> = kind(PAIRS, |reader, slot, _| reader.environment(slot));
+/// Labels, without ours.
+pub(crate) const LABELS: Kind<BTreeMap<String, String>> = kind(PAIRS, |reader, slot, _| reader.labels(slot));
+/// Compose's `env_file`, in order; `environment` goes over it.
+pub(crate) const ENV_FILES: With<Making> = With(
+    Shape::OneOrMany(&Shape::AnyOf(&[Shape::Text, Shape::Object(&ENV_FILE)])),
+    |reader, slot, making| {
+        for item in reader.one_or_many(slot) {
+            reader.env_file(item, &making.around.variables, &mut making.service.spec.environment);
+        }
+    },
+);
+
+/// One of `env_file`.
+struct EnvFile {
+    path: Option<(String, Place)>,
+    required: bool,
+    raw: bool,
+}
+
+/// The long form of `env_file`.
+static ENV_FILE: Table<EnvFile> = Table {
+    what: "`env_file`",
+    about: "A file of NAME=value lines.",
+    keys: &[
+        required(
+            "path",
+            &Set(PATH, |file: &mut EnvFile, path| file.path = Some(path)),
+            "A file of the repository.",
+        ),
+        key(
+            "required",
+            &Set(FLAG, |file: &mut EnvFile, required| file.required = required),
+            "false: it may be missing.",
+        ),
+        key(
+            "format",
+            &Set(choice(&["raw"]), |file: &mut EnvFile, _| file.raw = true),
+            "raw: nothing in it is replaced or unquoted.",
+        ),
+    ],
+    foreign: &[("file", Means("path"))],
+    others: Others::Refused,
+};
+
+/// A path that is known before there is a build, and where it is written.
+const PATH: Kind<(String, Place)> = kind(Shape::Text, |reader, slot, _| {
+    Some((reader.known_path(slot)?, slot.place()))
+});
+
+impl Reader<'_> {
     /// Compose's two forms of `environment`.
-    fn environment(&mut self, slot: Slot<'_>) -> Env {
-        match &slot.node.value {
+    fn environment(&mut self, slot: Slot<'_>) -> Option<Env> {
+        Some(match &slot.node.value {
             Value::List(items) => items
                 .iter()
                 .filter_map(|item| self.environment_item(slot.inside(item)))
@@ -44,9 +87,34 @@ impl Reader<'_> {
             }
             Value::Scalar(_) => {
                 self.wrong_type(slot, "a map, or a list of NAME=value");
-                Env::new()
+                return None;
+            }
+        })
+    }
+
+    /// One of `env_file`: a path, or a map with it.
+    fn env_file(&mut self, item: Slot<'_>, variables: &Variables, env: &mut Env) -> Option<()> {
+        let mut given = EnvFile {
+            path: None,
+            required: true,
+            raw: false,
+        };
+        match Self::is_map(item) {
+            true => drop(self.level(item, &ENV_FILE, self.part("env_file"), &mut given)),
+            false => given.path = self.known_path(item).map(|path| (path, item.place())),
+        }
+        let (path, place) = given.path?;
+        let file = match given.required {
+            true => self.repository_file(&path, place)?,
+            false => self.optional_file(&path, place)?,
+        };
+        for (name, value, place) in self.env_of_file(file, variables, given.raw) {
+            let node = Node::scalar(place, Scalar::quoted(value));
+            if let Some(value) = self.text(Slot::of("env_file", &node)) {
+                env.insert(name, value);
             }
         }
+        Some(())
     }
 
     fn environment_entry(&mut self, entry: &Entry) -> Option<(String, String)> {
@@ -107,36 +175,8 @@ impl Reader<'_> {
         }
     }
 
-    /// One of `env_file`: a path, or a map with it.
-    fn env_file(&mut self, item: Slot<'_>, owner: &str, variables: &Variables, env: &mut Env) -> Option<()> {
-        let (slot, required, raw) = match &item.node.value {
-            Value::Map(_) => {
-                let fields = self.fields(item, &ENV_FILE, &format!("`env_file` of {owner}"))?;
-                let slot = self.require(&fields, "path", &format!("`env_file` of {owner}"), item.place())?;
-                let required = self.take(&fields, "required", Self::flag).unwrap_or(true);
-                let format = self.take(&fields, "format", |reader, slot| {
-                    reader.choice(slot, &["raw"]).map(str::to_owned)
-                });
-                (slot, required, format.is_some())
-            }
-            Value::Scalar(_) | Value::List(_) => (item, true, false),
-        };
-        let path = self.known_path(slot)?;
-        let file = match required {
-            true => self.repository_file(&path, slot.place())?,
-            false => self.optional_file(&path, slot.place())?,
-        };
-        for (name, value, place) in self.env_of_file(file, variables, raw) {
-            let node = Node::scalar(place, Scalar::quoted(value));
-            if let Some(value) = self.text(Slot::of("env_file", &node)) {
-                env.insert(name, value);
-            }
-        }
-        Some(())
-    }
-
     /// Compose's `labels`, without ours.
-    pub(crate) fn labels(&mut self, slot: Slot<'_>) -> Option<BTreeMap<String, String>> {
+    fn labels(&mut self, slot: Slot<'_>) -> Option<BTreeMap<String, String>> {
         let pairs = self.pairs(slot, "a map, or a list of name=value")?;
         let mut labels = BTreeMap::new();
         for (name, value, place) in pairs {

@@ -2,14 +2,153 @@
 
 use crate::codes;
 use crate::compose::Variables;
-use crate::keys::{FILE_DEFINITION, FILE_MOUNT};
-use crate::model::{FileContent, FileMount, ServiceSpec};
+use crate::model::{FileContent, FileMount};
 use crate::problems::Problem;
-use crate::read::Around;
-use crate::reader::{Fields, Reader, Slot};
+use crate::read::service_entry::{Around, Making};
+use crate::read::service_mounts::MODE;
+use crate::reader::keys::Foreign::{Ignored, Means};
+use crate::reader::keys::{Kind as Value, Others, Set, Shape, Table, With, key, kind, required};
+use crate::reader::kinds::{NAME, TEXT};
+use crate::reader::{Reader, Slot};
 use crate::source::Place;
 use crate::suggest::{did_you_mean, listed};
-use crate::yaml::Entry;
+use crate::yaml::{Entry, Node, Scalar};
+
+/// Names of configs or secrets, or maps that say where they go.
+const FILES: Shape = Shape::List(&Shape::AnyOf(&[Shape::Name, Shape::Object(&FILE_MOUNT)]));
+/// `configs` of a service.
+pub(crate) const CONFIGS: With<Making> = With(FILES, |reader, slot, making| {
+    reader.service_files(Kind::Config, slot, making);
+});
+/// `secrets` of a service.
+pub(crate) const SECRETS: With<Making> = With(FILES, |reader, slot, making| {
+    reader.service_files(Kind::Secret, slot, making);
+});
+
+/// A file of a service, as far as it is read.
+#[derive(Default)]
+struct Mount {
+    source: Option<(String, Place)>,
+    target: Option<String>,
+    uid: u32,
+    gid: u32,
+    mode: Option<u32>,
+}
+
+/// The long form of `configs` and `secrets` of a service.
+static FILE_MOUNT: Table<Mount> = Table {
+    what: "`configs` or `secrets`",
+    about: "A file that is there when the service starts.",
+    keys: &[
+        required(
+            "source",
+            &Set(SOURCE, |file: &mut Mount, source| file.source = Some(source)),
+            "The name of the config or secret.",
+        ),
+        key(
+            "target",
+            &Set(TEXT, |file: &mut Mount, target| file.target = Some(target)),
+            "Where. Default: /NAME, or /run/secrets/NAME.",
+        ),
+        key(
+            "uid",
+            &Set(ID, |file: &mut Mount, uid| file.uid = uid),
+            "Its owner. Default: 0.",
+        ),
+        key(
+            "gid",
+            &Set(ID, |file: &mut Mount, gid| file.gid = gid),
+            "Its group. Default: 0.",
+        ),
+        key(
+            "mode",
+            &Set(MODE, |file: &mut Mount, mode| file.mode = Some(mode)),
+            "Permission bits, in octal. Default: 0444.",
+        ),
+    ],
+    foreign: &[("path", Means("target")), ("name", Means("source"))],
+    others: Others::Extensions,
+};
+
+/// A name and where it is written.
+const SOURCE: Value<(String, Place)> = kind(Shape::Name, |reader, slot, _| {
+    Some((reader.literal(slot)?, slot.place()))
+});
+/// The number of a user or group.
+const ID: Value<u32> = kind(Shape::Scalar, |reader, slot, _| reader.user_number(slot));
+
+/// What a definition says.
+#[derive(Default)]
+pub(crate) struct Definition {
+    contents: Vec<Content>,
+    is_external: bool,
+    name: Option<String>,
+}
+
+/// Where the content of a definition comes from.
+enum Content {
+    File(String, Place),
+    Text(String),
+    Variable(String, Place),
+}
+
+/// One of `configs` or `secrets` of a Compose file or of a job.
+pub(crate) static FILE_DEFINITION: Table<Definition> = Table {
+    what: "config or secret",
+    about: "What a file of services holds: one of file, content, environment and, for secrets, external.",
+    keys: &[
+        key(
+            "file",
+            &Set(FILE, |made: &mut Definition, content| made.contents.push(content)),
+            "A file of the repository.",
+        ),
+        key(
+            "content",
+            &Set(TEXT, |made: &mut Definition, text| {
+                made.contents.push(Content::Text(text))
+            }),
+            "The text itself.",
+        ),
+        key(
+            "environment",
+            &Set(VARIABLE, |made: &mut Definition, content| made.contents.push(content)),
+            "The value of this variable of the job's `env`.",
+        ),
+        key(
+            "external",
+            &With(Shape::Flag, |reader, slot, made: &mut Definition| {
+                reader.external(slot, made)
+            }),
+            "true: the repository's secret of that name.",
+        ),
+        key(
+            "name",
+            &Set(NAME_OF_SECRET, |made: &mut Definition, name| made.name = Some(name)),
+            "The name of the repository's secret. Default: its key.",
+        ),
+    ],
+    foreign: &[
+        ("labels", Ignored("nothing reads them here")),
+        ("driver", Ignored("secrets come from the repository's secrets")),
+        ("driver_opts", Ignored("secrets come from the repository's secrets")),
+        ("template_driver", Ignored("a file is used as it is")),
+    ],
+    others: Others::Extensions,
+};
+
+/// The path of a file.
+const FILE: Value<Content> = kind(Shape::Text, |reader, slot, _| {
+    Some(Content::File(reader.known_path(slot)?, slot.place()))
+});
+/// The name of a variable.
+const VARIABLE: Value<Content> = kind(Shape::Text, |reader, slot, _| {
+    Some(Content::Variable(reader.literal(slot)?, slot.place()))
+});
+/// The name of a secret of the repository.
+const NAME_OF_SECRET: Value<String> = Value {
+    shape: Shape::Text,
+    ..NAME
+};
 
 /// Which of the two keys is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,75 +182,59 @@ impl Kind {
 }
 
 impl Reader<'_> {
-    /// Both keys.
-    pub(crate) fn service_files(
-        &mut self,
-        fields: &Fields<'_>,
-        owner: &str,
-        around: Around<'_>,
-        spec: &mut ServiceSpec,
-    ) {
-        for kind in [Kind::Config, Kind::Secret] {
-            let items = fields
-                .get(kind.key())
-                .and_then(|slot| self.items(slot, "a list of names"));
-            for item in items.into_iter().flatten() {
-                if let Some(file) = self.file_mount(kind, item, owner, around) {
-                    spec.files.retain(|other| other.target != file.target);
-                    spec.files.push(file);
-                }
+    fn service_files(&mut self, kind: Kind, slot: Slot<'_>, making: &mut Making) {
+        for item in self.items(slot, "a list of names").into_iter().flatten() {
+            if let Some(file) = self.file_mount(kind, item, &making.around) {
+                let files = &mut making.service.spec.files;
+                files.retain(|other| other.target != file.target);
+                files.push(file);
             }
         }
     }
 
-    fn file_mount(&mut self, kind: Kind, item: Slot<'_>, owner: &str, around: Around<'_>) -> Option<FileMount> {
-        if !Self::is_map(item) {
-            let name = self.literal(item)?;
-            let content = self.file_content(kind, &name, item.place(), around)?;
-            return Some(mount(kind.target(&name), content));
+    fn file_mount(&mut self, kind: Kind, item: Slot<'_>, around: &Around) -> Option<FileMount> {
+        let mut given = Mount::default();
+        match Self::is_map(item) {
+            true => drop(self.level(item, &FILE_MOUNT, self.part(kind.key()), &mut given)),
+            false => given.source = self.literal(item).map(|name| (name, item.place())),
         }
-        let owner = format!("`{}` of {owner}", kind.key());
-        let fields = self.fields(item, &FILE_MOUNT, &owner)?;
-        let source = self.require(&fields, "source", &owner, item.place())?;
-        let name = self.literal(source)?;
-        let content = self.file_content(kind, &name, source.place(), around)?;
-        let target = match self.take(&fields, "target", Self::text) {
+        let (name, place) = given.source?;
+        let content = self.file_content(kind, &name, place, around)?;
+        let target = match given.target {
             Some(target) if target.starts_with('/') => target,
-            Some(target) => kind.target(&target),
-            None => kind.target(&name),
+            target => kind.target(&target.unwrap_or(name)),
         };
         if target.split('/').any(|part| part == "..") || target.ends_with('/') {
             let problem = self.bad_value(item, &codes::BAD_VALUE, format!("`{target}` is not a path for a file"));
             self.add(problem.label("expected /etc/app.conf, …"));
         }
-        let mut file = mount(target, content);
-        file.mode = self.take(&fields, "mode", Self::mode).unwrap_or(file.mode);
-        file.uid = self.take(&fields, "uid", Self::number_of).unwrap_or(file.uid);
-        file.gid = self.take(&fields, "gid", Self::number_of).unwrap_or(file.gid);
-        Some(file)
+        Some(FileMount {
+            target,
+            content,
+            mode: given.mode.unwrap_or(0o444),
+            uid: given.uid,
+            gid: given.gid,
+        })
     }
 
-    fn number_of(&mut self, slot: Slot<'_>) -> Option<u32> {
+    fn user_number(&mut self, slot: Slot<'_>) -> Option<u32> {
         let text = self.text(slot)?;
         let number = text.parse().ok();
         if number.is_none() {
-            let problem = self.bad_value(
-                slot,
-                &codes::BAD_VALUE,
-                format!("`{text}` is not a number of a user or group"),
-            );
+            let message = format!("`{text}` is not a number of a user or group");
+            let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
             self.add(problem.label("expected 0, 1000, …"));
         }
         number
     }
 
-    fn file_content(&mut self, kind: Kind, name: &str, place: Place, around: Around<'_>) -> Option<FileContent> {
+    fn file_content(&mut self, kind: Kind, name: &str, place: Place, around: &Around) -> Option<FileContent> {
         let definitions = match kind {
             Kind::Config => &around.definitions.configs,
             Kind::Secret => &around.definitions.secrets,
         };
         match definitions.iter().find(|entry| &*entry.key.text == name) {
-            Some(entry) => self.defined_content(kind, entry, around.variables),
+            Some(entry) => self.defined_content(kind, entry, &around.variables),
             None if kind == Kind::Secret && !self.in_compose(place) => self.repository_secret(name, place),
             None => {
                 let message = format!("the {} `{name}` is not defined", kind.word());
@@ -142,87 +265,68 @@ impl Reader<'_> {
 
     fn defined_content(&mut self, kind: Kind, entry: &Entry, variables: &Variables) -> Option<FileContent> {
         let owner = format!("{} `{}`", kind.word(), entry.key.text);
-        let fields = self.fields(Slot::of("the definition", &entry.node), &FILE_DEFINITION, &owner)?;
-        let given: Vec<&str> = ["file", "content", "environment"]
-            .into_iter()
-            .filter(|key| fields.get(key).is_some())
-            .collect();
-        if self.is_external(&fields) {
-            return self.external_content(kind, &fields, entry);
+        let mut made = Definition::default();
+        let slot = Slot::of("the definition", &entry.node);
+        let fields = self.level(slot, &FILE_DEFINITION, owner.clone(), &mut made)?;
+        if made.is_external {
+            return self.external_content(kind, made.name, entry);
         }
-        match given.as_slice() {
-            ["file"] => self.file_text(fields.get("file")?),
-            ["content"] => self.take(&fields, "content", Self::text).map(FileContent::Text),
-            ["environment"] => self.variable_text(fields.get("environment")?, variables),
-            [] => {
-                let problem = Problem::at(&codes::MISSING_KEY, entry.key.place, format!("{owner} has no content"));
-                let mut help = "write `file:`, `content:` or `environment:`".to_owned();
-                if kind == Kind::Secret {
-                    help.push_str(", or `external: true` for a secret of the repository");
-                }
-                self.add(problem.help(help));
-                None
+        let given = ["file", "content", "environment"];
+        let given: Vec<&str> = given.into_iter().filter(|key| fields.get(key).is_some()).collect();
+        if given.len() > 1 {
+            let message = format!("{owner} has {}", listed(given.iter().copied()));
+            self.add(Problem::at(&codes::BAD_VALUE, entry.key.place, message).help("keep one of them"));
+            return None;
+        }
+        if given.is_empty() {
+            let problem = Problem::at(&codes::MISSING_KEY, entry.key.place, format!("{owner} has no content"));
+            let mut help = "write `file:`, `content:` or `environment:`".to_owned();
+            if kind == Kind::Secret {
+                help.push_str(", or `external: true` for a secret of the repository");
             }
-            _ => {
-                let message = format!("{owner} has {}", listed(given.iter().copied()));
-                self.add(Problem::at(&codes::BAD_VALUE, entry.key.place, message).help("keep one of them"));
-                None
-            }
+            self.add(problem.help(help));
+        }
+        match made.contents.pop()? {
+            Content::File(path, place) => self.file_text(&path, place),
+            Content::Text(text) => Some(FileContent::Text(text)),
+            Content::Variable(name, place) => self.variable_text(&name, place, variables),
         }
     }
 
     /// `external: true`, or the old form `external: {name: x}`.
-    fn is_external(&mut self, fields: &Fields<'_>) -> bool {
-        match fields.get("external") {
-            Some(slot) if Self::is_map(slot) => true,
-            Some(slot) => self.flag(slot).unwrap_or(false),
-            None => false,
+    fn external(&mut self, slot: Slot<'_>, made: &mut Definition) {
+        if !Self::is_map(slot) {
+            made.is_external = self.flag(slot).unwrap_or(false);
+            return;
+        }
+        made.is_external = true;
+        if let Some(name) = slot.node.get("name") {
+            made.name = self.literal(Slot::of("name", name));
         }
     }
 
-    fn external_content(&mut self, kind: Kind, fields: &Fields<'_>, entry: &Entry) -> Option<FileContent> {
+    fn external_content(&mut self, kind: Kind, name: Option<String>, entry: &Entry) -> Option<FileContent> {
         if kind == Kind::Config {
             let message = format!("the external config `{}` is refused", entry.key.text);
             let problem = Problem::at(&codes::REFUSED, entry.key.place, message);
-            self.add(
-                problem
-                    .note("nothing outside of the repository holds configs")
-                    .help("write `file:` or `content:`"),
-            );
+            let problem = problem.note("nothing outside of the repository holds configs");
+            self.add(problem.help("write `file:` or `content:`"));
             return None;
         }
-        let old = fields.get("external").and_then(|slot| slot.node.get("name"));
-        let name = match (fields.get("name"), old) {
-            (Some(slot), _) => self.literal(slot)?,
-            (None, Some(node)) => self.literal(Slot::of("name", node))?,
-            (None, None) => entry.key.text.to_string(),
-        };
+        let name = name.unwrap_or_else(|| entry.key.text.to_string());
         self.repository_secret(&name, entry.key.place)
     }
 
-    fn file_text(&mut self, slot: Slot<'_>) -> Option<FileContent> {
-        let path = self.known_path(slot)?;
-        let file = self.repository_file(&path, slot.place())?;
+    fn file_text(&mut self, path: &str, place: Place) -> Option<FileContent> {
+        let file = self.repository_file(path, place)?;
         let text = self.sources[file].text.clone();
-        self.spend(text.len(), slot.place()).then_some(FileContent::Text(text))
+        self.spend(text.len(), place).then_some(FileContent::Text(text))
     }
 
     /// The value of a variable.
-    fn variable_text(&mut self, slot: Slot<'_>, variables: &Variables) -> Option<FileContent> {
-        let name = self.literal(slot)?;
-        let text = format!("${{{name}}}");
-        let text = self.interpolated(slot.place(), &text, variables)?;
-        let node = crate::yaml::Node::scalar(slot.place(), crate::yaml::Scalar::quoted(text));
+    fn variable_text(&mut self, name: &str, place: Place, variables: &Variables) -> Option<FileContent> {
+        let text = self.interpolated(place, &format!("${{{name}}}"), variables)?;
+        let node = Node::scalar(place, Scalar::quoted(text));
         self.text(Slot::of("environment", &node)).map(FileContent::Text)
-    }
-}
-
-fn mount(target: String, content: FileContent) -> FileMount {
-    FileMount {
-        target,
-        content,
-        mode: 0o444,
-        uid: 0,
-        gid: 0,
     }
 }

@@ -3,16 +3,167 @@
 use std::collections::BTreeMap;
 
 use crate::codes;
-use crate::keys::{DEPLOY, DEPLOY_RESOURCES, LIMITS, MAX_SCALE, ULIMIT};
 use crate::model::{PullPolicy, Restart, ServiceSpec, Ulimit};
 use crate::problems::Problem;
-use crate::reader::{Fields, Reader, Slot};
-use crate::sizes;
+use crate::read::service_entry::Making;
+use crate::reader::keys::Foreign::{Ignored, Refused};
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind, required};
+use crate::reader::kinds::{CPUS, MEMORY, whole};
+use crate::reader::{Reader, Slot};
 use crate::suggest::did_you_mean;
 use crate::yaml::Plain;
 
+/// Containers of one service.
+const MAX_SCALE: i64 = 30;
+
+/// How many containers.
+pub(crate) const SCALE: Kind<u32> = kind(Shape::Whole(0, MAX_SCALE), |reader, slot, _| {
+    u32::try_from(reader.whole(slot, 0..=MAX_SCALE)?).ok()
+});
+/// Processes; -1 is no limit.
+pub(crate) const PIDS: Kind<u64> = kind(Shape::Whole(-1, 4_194_304), |reader, slot, _| {
+    u64::try_from(reader.whole(slot, -1..=4_194_304)?)
+        .ok()
+        .filter(|pids| *pids > 0)
+});
+/// Limits of processes by name.
+pub(crate) const ULIMITS: Kind<BTreeMap<String, Ulimit>> = Kind {
+    shape: Shape::Map(&Shape::AnyOf(&[Shape::Whole(-1, i64::MAX), Shape::Object(&ULIMIT)])),
+    read: |reader, slot, _| reader.ulimits(slot),
+};
+/// A signal's name or number.
+pub(crate) const SIGNAL: Kind<String> = kind(Shape::Scalar, |reader, slot, _| reader.signal(slot));
+/// Compose's `restart`.
+pub(crate) const RESTART: Kind<Restart> = kind(Shape::Scalar, |reader, slot, _| reader.restart(slot));
+/// Compose's `pull_policy`.
+pub(crate) const PULL_POLICY: Kind<PullPolicy> = kind(Shape::Text, |reader, slot, _| reader.pull_policy(slot));
+/// `os/arch`.
+pub(crate) const PLATFORM: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.platform(slot));
+/// An absolute path inside the container.
+pub(crate) const FOLDER: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.folder(slot));
+/// Compose's `deploy`, over the keys of the service that say the same.
+pub(crate) const DEPLOY: With<Making> = With(Shape::Object(&DEPLOY_KEYS), |reader, slot, making| {
+    let owner = reader.part("deploy");
+    reader.level(slot, &DEPLOY_KEYS, owner, making);
+});
+
+/// One of `ulimits`, as far as it is read.
+#[derive(Default)]
+struct UlimitKeys {
+    soft: Option<i64>,
+    hard: Option<i64>,
+}
+
+/// The map form of one of `ulimits`.
+static ULIMIT: Table<UlimitKeys> = Table {
+    what: "`ulimits`",
+    about: "The two values of a limit; -1 is unlimited.",
+    keys: &[
+        required(
+            "soft",
+            &Set(whole(-1, i64::MAX), |limit: &mut UlimitKeys, soft| {
+                limit.soft = Some(soft)
+            }),
+            "Where the kernel begins to refuse.",
+        ),
+        required(
+            "hard",
+            &Set(whole(-1, i64::MAX), |limit: &mut UlimitKeys, hard| {
+                limit.hard = Some(hard)
+            }),
+            "What the process may raise it to.",
+        ),
+    ],
+    foreign: &[],
+    others: Others::Extensions,
+};
+
+/// The part of `deploy` that is read.
+static DEPLOY_KEYS: Table<Making> = Table {
+    what: "`deploy`",
+    about: "Compose's `deploy`: only limits and the number of containers.",
+    keys: &[
+        key(
+            "resources",
+            &With(Shape::Object(&RESOURCES), |reader, slot, making: &mut Making| {
+                reader.level(slot, &RESOURCES, format!("`resources` of {}", making.owner), making);
+            }),
+            "Its limits.",
+        ),
+        key(
+            "replicas",
+            &Set(SCALE, |making: &mut Making, scale| making.service.spec.scale = scale),
+            "How many containers, as `scale`.",
+        ),
+    ],
+    foreign: &[
+        ("mode", Ignored(NO_CLUSTER)),
+        ("placement", Ignored(NO_CLUSTER)),
+        ("endpoint_mode", Ignored(NO_CLUSTER)),
+        ("update_config", Ignored(NO_CLUSTER)),
+        ("rollback_config", Ignored(NO_CLUSTER)),
+        ("restart_policy", Ignored("write `restart:` beside `image:`")),
+        ("labels", Ignored("write `labels:` beside `image:`")),
+    ],
+    others: Others::Extensions,
+};
+
+const NO_CLUSTER: &str = "a service runs beside its job, on one agent";
+
+/// `deploy.resources`.
+static RESOURCES: Table<Making> = Table {
+    what: "`resources`",
+    about: "Limits of the service.",
+    keys: &[key(
+        "limits",
+        &With(Shape::Object(&LIMITS), |reader, slot, making: &mut Making| {
+            let owner = format!("`limits` of {}", making.owner);
+            reader.limits(slot, owner, &mut making.service.spec);
+        }),
+        "What it may use at most.",
+    )],
+    foreign: &[(
+        "reservations",
+        Ignored("an agent has slots; it does not divide its processors"),
+    )],
+    others: Others::Extensions,
+};
+
+/// Limits under `deploy`.
+#[derive(Default)]
+struct Limits {
+    cpus: Option<u64>,
+    memory: Option<u64>,
+    pids: Option<u64>,
+}
+
+/// `deploy.resources.limits`.
+static LIMITS: Table<Limits> = Table {
+    what: "`limits`",
+    about: "What the service may use at most.",
+    keys: &[
+        key(
+            "cpus",
+            &Set(CPUS, |limits: &mut Limits, cpus| limits.cpus = Some(cpus)),
+            "Processors, also fractions: \"0.5\".",
+        ),
+        key(
+            "memory",
+            &Set(MEMORY, |limits: &mut Limits, memory| limits.memory = Some(memory)),
+            "Memory: 512m, 2g.",
+        ),
+        key(
+            "pids",
+            &Set(PIDS, |limits: &mut Limits, pids| limits.pids = Some(pids)),
+            "Processes and threads.",
+        ),
+    ],
+    foreign: &[("devices", Refused("a job gets no device of the agent's host"))],
+    others: Others::Extensions,
+};
+
 /// The names of `ulimits`.
-const ULIMITS: &[&str] = &[
+const ULIMIT_NAMES: &[&str] = &[
     "core",
     "cpu",
     "data",
@@ -31,84 +182,51 @@ const ULIMITS: &[&str] = &[
 ];
 
 impl Reader<'_> {
-    /// Limits.
-    pub(crate) fn service_limits(&mut self, fields: &Fields<'_>, owner: &str, spec: &mut ServiceSpec) {
-        spec.mem_limit_bytes = self.take(fields, "mem_limit", Self::size_bytes);
-        spec.cpu_millis = self.take(fields, "cpus", Self::cpu_millis);
-        spec.pids_limit = self.take(fields, "pids_limit", Self::pids);
-        spec.shm_size_bytes = self.take(fields, "shm_size", Self::any_size);
-        spec.scale = self.take(fields, "scale", Self::scale).unwrap_or(1);
-        if let Some(slot) = fields.get("deploy") {
-            self.deploy(slot, owner, spec);
-        }
-        spec.ulimits = self.take(fields, "ulimits", Self::ulimits).unwrap_or_default();
-    }
-
-    fn scale(&mut self, slot: Slot<'_>) -> Option<u32> {
-        self.whole(slot, 0..=MAX_SCALE)
-            .and_then(|scale| u32::try_from(scale).ok())
-    }
-
-    /// Processes; -1 is no limit.
-    fn pids(&mut self, slot: Slot<'_>) -> Option<u64> {
-        let pids = self.whole(slot, -1..=4_194_304)?;
-        u64::try_from(pids).ok().filter(|pids| *pids > 0)
-    }
-
-    /// A size in bytes, however small.
-    pub(crate) fn any_size(&mut self, slot: Slot<'_>) -> Option<u64> {
-        let text = self.given_text(slot)?;
-        let size = sizes::parse_bytes(&text);
-        if size == Some(0) && self.in_compose(slot.place()) {
-            return None; // the engine's own
-        }
-        let size = size.filter(|bytes| *bytes > 0);
-        if size.is_none() {
-            let problem = self.bad_value(slot, &codes::BAD_SIZE, format!("`{text}` is not a size"));
-            self.add(problem.label("expected 64m, 1g, …"));
-        }
-        size
-    }
-
-    fn deploy(&mut self, slot: Slot<'_>, owner: &str, spec: &mut ServiceSpec) -> Option<()> {
-        let fields = self.fields(slot, &DEPLOY, &format!("`deploy` of {owner}"))?;
-        if let Some(scale) = self.take(&fields, "replicas", Self::scale) {
-            spec.scale = scale;
-        }
-        let resources = self.fields(
-            fields.get("resources")?,
-            &DEPLOY_RESOURCES,
-            &format!("`resources` of {owner}"),
-        )?;
-        let limits = self.fields(resources.get("limits")?, &LIMITS, &format!("`limits` of {owner}"))?;
-        let memory = self.take(&limits, "memory", Self::size_bytes);
-        let cpus = self.take(&limits, "cpus", Self::cpu_millis);
-        let pids = self.take(&limits, "pids", Self::pids);
+    fn limits(&mut self, slot: Slot<'_>, owner: String, spec: &mut ServiceSpec) -> Option<()> {
+        let mut limits = Limits::default();
+        let fields = self.level(slot, &LIMITS, owner, &mut limits)?;
+        let (memory, cpus, pids) = (fields.get("memory"), fields.get("cpus"), fields.get("pids"));
         self.same(
-            "memory",
-            limits.get("memory"),
             memory,
-            spec.mem_limit_bytes,
-            "mem_limit",
+            limits.memory,
+            &mut spec.mem_limit_bytes,
+            ("memory", "mem_limit"),
         );
-        self.same("cpus", limits.get("cpus"), cpus, spec.cpu_millis, "cpus");
-        self.same("pids", limits.get("pids"), pids, spec.pids_limit, "pids_limit");
-        spec.mem_limit_bytes = memory.or(spec.mem_limit_bytes);
-        spec.cpu_millis = cpus.or(spec.cpu_millis);
-        spec.pids_limit = pids.or(spec.pids_limit);
+        self.same(cpus, limits.cpus, &mut spec.cpu_millis, ("cpus", "cpus"));
+        self.same(pids, limits.pids, &mut spec.pids_limit, ("pids", "pids_limit"));
         Some(())
     }
 
     /// Compose refuses two different limits of one thing.
-    fn same(&mut self, key: &str, slot: Option<Slot<'_>>, limit: Option<u64>, other: Option<u64>, other_key: &str) {
-        let (Some(slot), Some(limit), Some(other)) = (slot, limit, other) else {
-            return;
-        };
-        if limit != other {
+    fn same(&mut self, slot: Option<Slot<'_>>, limit: Option<u64>, other: &mut Option<u64>, keys: (&str, &str)) {
+        if let (Some(slot), Some(limit), Some(other)) = (slot, limit, *other)
+            && limit != other
+        {
+            let (key, other_key) = keys;
             let message = format!("`deploy.resources.limits.{key}` and `{other_key}` of one service differ");
             let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
             self.add(problem.help("write one of the two"));
         }
+        *other = limit.or(*other);
+    }
+
+    fn ulimit(&mut self, slot: Slot<'_>) -> Option<Ulimit> {
+        if slot.node.entries().is_none() {
+            let both = self.whole(slot, -1..=i64::MAX)?;
+            return Some(Ulimit { soft: both, hard: both });
+        }
+        let mut keys = UlimitKeys::default();
+        let fields = self.level(slot, &ULIMIT, slot.name(), &mut keys)?;
+        let limit = Ulimit {
+            soft: keys.soft?,
+            hard: keys.hard?,
+        };
+        if limit.hard != -1 && (limit.soft == -1 || limit.soft > limit.hard) {
+            let message = format!("the soft limit of {} is above the hard one", slot.name());
+            let problem = self.bad_value(fields.get("soft")?, &codes::BAD_VALUE, message);
+            self.add(problem.label(format!("at most {}", limit.hard)));
+        }
+        Some(limit)
     }
 
     fn ulimits(&mut self, slot: Slot<'_>) -> Option<BTreeMap<String, Ulimit>> {
@@ -119,14 +237,14 @@ impl Reader<'_> {
         let mut ulimits = BTreeMap::new();
         for entry in entries {
             let name = entry.key.text.to_string();
-            if !ULIMITS.contains(&name.as_str()) {
+            if !ULIMIT_NAMES.contains(&name.as_str()) {
                 let problem = Problem::at(
                     &codes::BAD_VALUE,
                     entry.key.place,
                     format!("there is no limit `{name}`"),
                 );
-                let problem = problem.note(format!("limits: {}", ULIMITS.join(", ")));
-                self.add(match did_you_mean(&name, ULIMITS.iter().copied()) {
+                let problem = problem.note(format!("limits: {}", ULIMIT_NAMES.join(", ")));
+                self.add(match did_you_mean(&name, ULIMIT_NAMES.iter().copied()) {
                     Some(label) => problem.label(label),
                     None => problem,
                 });
@@ -137,31 +255,8 @@ impl Reader<'_> {
         Some(ulimits)
     }
 
-    fn ulimit(&mut self, slot: Slot<'_>) -> Option<Ulimit> {
-        let range = -1..=i64::MAX;
-        if slot.node.entries().is_none() {
-            let both = self.whole(slot, range)?;
-            return Some(Ulimit { soft: both, hard: both });
-        }
-        let owner = slot.name();
-        let fields = self.fields(slot, &ULIMIT, &owner)?;
-        let soft = self.require(&fields, "soft", &owner, slot.place());
-        let hard = self.require(&fields, "hard", &owner, slot.place());
-        let soft_value = self.whole(soft?, range.clone())?;
-        let hard_value = self.whole(hard?, range)?;
-        if hard_value != -1 && (soft_value == -1 || soft_value > hard_value) {
-            let message = format!("the soft limit of {owner} is above the hard one");
-            let problem = self.bad_value(soft?, &codes::BAD_VALUE, message);
-            self.add(problem.label(format!("at most {hard_value}")));
-        }
-        Some(Ulimit {
-            soft: soft_value,
-            hard: hard_value,
-        })
-    }
-
     /// A signal's name or number.
-    pub(crate) fn signal(&mut self, slot: Slot<'_>) -> Option<String> {
+    fn signal(&mut self, slot: Slot<'_>) -> Option<String> {
         let text = self.given_text(slot)?;
         let name = text.strip_prefix("SIG").unwrap_or(&text);
         let is_number = name.parse::<u8>().is_ok_and(|number| (1..=64).contains(&number));
@@ -177,7 +272,7 @@ impl Reader<'_> {
     }
 
     /// Compose's `restart`. `no` is a text in YAML 1.2 and false in 1.1.
-    pub(crate) fn restart(&mut self, slot: Slot<'_>) -> Option<Restart> {
+    fn restart(&mut self, slot: Slot<'_>) -> Option<Restart> {
         let scalar = self.given(slot, "a text")?;
         if scalar.plain == Plain::Bool(false) {
             return Some(Restart::No);
@@ -202,7 +297,7 @@ impl Reader<'_> {
     }
 
     /// Compose's `pull_policy`.
-    pub(crate) fn pull_policy(&mut self, slot: Slot<'_>) -> Option<PullPolicy> {
+    fn pull_policy(&mut self, slot: Slot<'_>) -> Option<PullPolicy> {
         let text = self.given_text(slot)?;
         match text.as_str() {
             "missing" | "if_not_present" => return Some(PullPolicy::Missing),
@@ -248,7 +343,7 @@ impl Reader<'_> {
     }
 
     /// An absolute path inside the container.
-    pub(crate) fn folder(&mut self, slot: Slot<'_>) -> Option<String> {
+    fn folder(&mut self, slot: Slot<'_>) -> Option<String> {
         let path = self.given_text(slot)?;
         if path.starts_with('/') {
             return Some(path);

@@ -3,12 +3,162 @@
 use std::collections::BTreeMap;
 
 use crate::codes;
-use crate::keys::{BIND, TMPFS, VOLUME, VOLUME_OPTIONS};
 use crate::model::{ServiceSpec, VolumeMount, VolumeSource};
-use crate::problems::Problem;
-use crate::read::Around;
-use crate::reader::{Fields, Reader, Slot};
+use crate::read::service_entry::Making;
+use crate::read::service_env::LABELS;
+use crate::reader::keys::Foreign::{Later, Means};
+use crate::reader::keys::{Kind, Others, ReadOver, Set, Shape, Table, With, key, kind, required};
+use crate::reader::kinds::{FLAG, SIZE, TEXT, choice};
+use crate::reader::{Reader, Slot};
 use crate::substitute::has_template;
+
+/// Folders in memory, with their options.
+pub(crate) const TMPFS: Kind<BTreeMap<String, String>> = kind(Shape::OneOrMany(&Shape::Text), |reader, slot, _| {
+    Some(reader.tmpfs(slot))
+});
+/// `volumes` of a service.
+pub(crate) const VOLUMES: With<Making> = With(
+    Shape::List(&Shape::AnyOf(&[Shape::Text, Shape::Object(&VOLUME)])),
+    |reader, slot, making| reader.volumes(slot, making),
+);
+/// Permission bits.
+pub(crate) const MODE: Kind<u32> = kind(Shape::Scalar, |reader, slot, _| reader.mode(slot));
+
+/// A volume in its long form, as far as it is read.
+#[derive(Default)]
+struct Long {
+    kind: Option<&'static str>,
+    source: Option<String>,
+    target: Option<String>,
+    read_only: bool,
+    tmpfs: Option<String>,
+    must_be_there: bool,
+}
+
+/// The long form of `volumes`.
+static VOLUME: Table<Long> = Table {
+    what: "`volumes`",
+    about: "A folder of a service that something else is mounted on.",
+    keys: &[
+        key(
+            "type",
+            &Set(choice(&["volume", "bind", "tmpfs"]), |volume: &mut Long, kind| {
+                volume.kind = Some(kind)
+            }),
+            "Default: volume.",
+        ),
+        key(
+            "source",
+            &Set(TEXT, |volume: &mut Long, source| volume.source = Some(source)),
+            "A volume's name, or a path of the repository.",
+        ),
+        required(
+            "target",
+            &Set(MOUNT_POINT, |volume: &mut Long, target| volume.target = Some(target)),
+            "The folder in the container.",
+        ),
+        key(
+            "read_only",
+            &Set(FLAG, |volume: &mut Long, read_only| volume.read_only = read_only),
+            "It cannot be written there.",
+        ),
+        key(
+            "tmpfs",
+            &Set(IN_MEMORY, |volume: &mut Long, options| volume.tmpfs = Some(options)),
+            "Options of a folder in memory.",
+        ),
+        key(
+            "bind",
+            &With(Shape::Object(&BIND), |reader, slot, volume: &mut Long| {
+                let owner = reader.owner.clone();
+                reader.level(slot, &BIND, owner, volume);
+            }),
+            "Options of a path of the repository.",
+        ),
+        key(
+            "volume",
+            &With(Shape::Object(&OPTIONS), |reader, slot, volume: &mut Long| {
+                let owner = reader.owner.clone();
+                reader.level(slot, &OPTIONS, owner, volume);
+            }),
+            "Options of a volume.",
+        ),
+        key("consistency", &ReadOver(TEXT), "Read over."),
+    ],
+    foreign: &[("destination", Means("target"))],
+    others: Others::Extensions,
+};
+
+/// A folder that something can be mounted on.
+const MOUNT_POINT: Kind<String> = kind(Shape::Text, |reader, slot, _| {
+    let text = reader.text(slot)?;
+    reader.mount_point(slot, &text)
+});
+
+/// `bind` of a volume.
+static BIND: Table<Long> = Table {
+    what: "`bind`",
+    about: "Options of a path of the repository that is mounted.",
+    keys: &[
+        key(
+            "create_host_path",
+            &Set(FLAG, |volume: &mut Long, create| volume.must_be_there = !create),
+            "true (default): what is not in the repository is made, an empty folder. false: it must be there.",
+        ),
+        key("propagation", &ReadOver(TEXT), "Read over."),
+        key("selinux", &ReadOver(TEXT), "Read over."),
+        key("recursive", &ReadOver(TEXT), "Read over."),
+    ],
+    foreign: &[],
+    others: Others::Extensions,
+};
+
+/// Options of a tmpfs, as the engine takes them: `size=1,mode=2`.
+const IN_MEMORY: Kind<String> = Kind {
+    shape: Shape::Object(&IN_MEMORY_KEYS),
+    read: |reader, slot, _| {
+        let mut options = Vec::new();
+        let owner = reader.owner.clone();
+        reader.level(slot, &IN_MEMORY_KEYS, owner, &mut options)?;
+        Some(options.join(","))
+    },
+};
+
+/// `tmpfs` of a volume.
+static IN_MEMORY_KEYS: Table<Vec<String>> = Table {
+    what: "`tmpfs`",
+    about: "Options of a folder in memory.",
+    keys: &[
+        key(
+            "size",
+            &Set(SIZE, |options: &mut Vec<String>, size| {
+                options.push(format!("size={size}"))
+            }),
+            "At most so big: 64m.",
+        ),
+        key(
+            "mode",
+            &Set(MODE, |options: &mut Vec<String>, mode| {
+                options.push(format!("mode={mode:o}"))
+            }),
+            "Permission bits, in octal: \"1777\".",
+        ),
+    ],
+    foreign: &[],
+    others: Others::Extensions,
+};
+
+/// `volume` of a volume.
+static OPTIONS: Table<Long> = Table {
+    what: "`volume`",
+    about: "Options of a volume.",
+    keys: &[
+        key("nocopy", &ReadOver(FLAG), "Read over."),
+        key("labels", &ReadOver(LABELS), "Read over."),
+    ],
+    foreign: &[("subpath", Later)],
+    others: Others::Extensions,
+};
 
 /// Words after the last colon of a short volume that are read over.
 const MODES: &[&str] = &[
@@ -28,35 +178,51 @@ const MODES: &[&str] = &[
 ];
 
 impl Reader<'_> {
-    /// Volumes, folders in memory, configs and secrets.
-    pub(crate) fn service_mounts(
-        &mut self,
-        fields: &Fields<'_>,
-        owner: &str,
-        around: Around<'_>,
-        spec: &mut ServiceSpec,
-    ) {
-        spec.tmpfs = self
-            .take(fields, "tmpfs", |reader, slot| Some(reader.tmpfs(slot)))
-            .unwrap_or_default();
-        for item in fields
-            .get("volumes")
-            .and_then(|slot| self.items(slot, "a list of volumes"))
-            .into_iter()
-            .flatten()
-        {
+    fn volumes(&mut self, slot: Slot<'_>, making: &mut Making) {
+        for item in self.items(slot, "a list of volumes").into_iter().flatten() {
             let volume = match Self::is_map(item) {
-                true => self.long_volume(item, owner, spec),
+                true => self.long_volume(item, &mut making.service.spec),
                 false => self.short_volume(item),
             };
             let Some(volume) = volume else { continue };
             if let VolumeSource::Named(name) = &volume.source {
-                around.definitions.check_volume(self, name, item.place());
+                making.around.definitions.check_volume(self, name, item.place());
             }
-            spec.volumes.retain(|other| other.target != volume.target);
-            spec.volumes.push(volume);
+            let volumes = &mut making.service.spec.volumes;
+            volumes.retain(|other| other.target != volume.target);
+            volumes.push(volume);
         }
-        self.service_files(fields, owner, around, spec);
+    }
+
+    fn long_volume(&mut self, item: Slot<'_>, spec: &mut ServiceSpec) -> Option<VolumeMount> {
+        let mut volume = Long::default();
+        let fields = self.level(item, &VOLUME, self.part("volumes"), &mut volume)?;
+        let target = volume.target?;
+        if volume.kind == Some("tmpfs") {
+            spec.tmpfs.insert(target, volume.tmpfs.unwrap_or_default());
+            return None;
+        }
+        let is_bind = volume.kind == Some("bind");
+        let source = match fields.get("source") {
+            Some(slot) => {
+                let text = volume.source?;
+                match is_bind && !text.starts_with('/') {
+                    true => VolumeSource::Workspace(self.inside(slot, &text)?),
+                    false => self.volume_source(slot, &text)?,
+                }
+            }
+            None if is_bind => {
+                self.missing(&fields, "source", item.place());
+                return None;
+            }
+            None => VolumeSource::Nameless,
+        };
+        Some(VolumeMount {
+            source,
+            target,
+            read_only: volume.read_only,
+            create: !volume.must_be_there,
+        })
     }
 
     fn tmpfs(&mut self, slot: Slot<'_>) -> BTreeMap<String, String> {
@@ -144,87 +310,8 @@ impl Reader<'_> {
         None
     }
 
-    fn long_volume(&mut self, item: Slot<'_>, owner: &str, spec: &mut ServiceSpec) -> Option<VolumeMount> {
-        let owner = format!("`volumes` of {owner}");
-        let fields = self.fields(item, &VOLUME, &owner)?;
-        let target = self.require(&fields, "target", &owner, item.place())?;
-        let target_text = self.text(target)?;
-        let target = self.mount_point(target, &target_text)?;
-        let read_only = self.take(&fields, "read_only", Self::flag).unwrap_or(false);
-        let kind = match fields.get("type") {
-            Some(slot) => self.choice(slot, &["volume", "bind", "tmpfs"])?,
-            None => "volume",
-        };
-        if let Some(options) = fields.get("volume") {
-            self.volume_options(options, &owner);
-        }
-        self.read_over(&fields, &["consistency"]);
-        let create = fields
-            .get("bind")
-            .is_none_or(|options| self.may_create(options, &owner));
-        let options = fields.get("tmpfs").map(|slot| self.tmpfs_options(slot, &owner));
-        if kind == "tmpfs" {
-            spec.tmpfs.insert(target, options.unwrap_or_default());
-            return None;
-        }
-        let source = match (kind, fields.get("source")) {
-            ("bind", Some(slot)) => {
-                let path = self.text(slot)?;
-                match path.starts_with('/') {
-                    true => self.volume_source(slot, &path)?,
-                    false => VolumeSource::Workspace(self.inside(slot, &path)?),
-                }
-            }
-            ("bind", None) => {
-                self.require(&fields, "source", &owner, item.place())?;
-                return None;
-            }
-            (_, Some(slot)) => {
-                let name = self.text(slot)?;
-                self.volume_source(slot, &name)?
-            }
-            (_, None) => VolumeSource::Nameless,
-        };
-        Some(VolumeMount {
-            source,
-            target,
-            read_only,
-            create,
-        })
-    }
-
-    /// Whether a folder that is not in the repository is made.
-    fn may_create(&mut self, options: Slot<'_>, owner: &str) -> bool {
-        let Some(fields) = self.fields(options, &BIND, owner) else {
-            return true;
-        };
-        self.read_over(&fields, &["propagation", "selinux", "recursive"]);
-        self.take(&fields, "create_host_path", Self::flag).unwrap_or(true)
-    }
-
-    fn volume_options(&mut self, slot: Slot<'_>, owner: &str) -> Option<()> {
-        let fields = self.fields(slot, &VOLUME_OPTIONS, owner)?;
-        self.take(&fields, "nocopy", Self::flag);
-        self.take(&fields, "labels", Self::labels);
-        Some(())
-    }
-
-    fn tmpfs_options(&mut self, slot: Slot<'_>, owner: &str) -> String {
-        let Some(fields) = self.fields(slot, &TMPFS, owner) else {
-            return String::new();
-        };
-        let size = self
-            .take(&fields, "size", Self::any_size)
-            .map(|size| format!("size={size}"));
-        let mode = self
-            .take(&fields, "mode", Self::mode)
-            .map(|mode| format!("mode={mode:o}"));
-        let options: Vec<String> = size.into_iter().chain(mode).collect();
-        options.join(",")
-    }
-
     /// Permission bits: `"0440"`, `0o440`, or a number that YAML has read as decimal although it was meant as octal.
-    pub(crate) fn mode(&mut self, slot: Slot<'_>) -> Option<u32> {
+    fn mode(&mut self, slot: Slot<'_>) -> Option<u32> {
         let text = self.text(slot)?;
         let digits = text.strip_prefix("0o").unwrap_or(&text);
         let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o7777);
@@ -234,16 +321,4 @@ impl Reader<'_> {
         }
         mode
     }
-}
-
-/// A problem about something that lives outside of the job.
-pub(crate) fn external(place: crate::source::Place, what: &str, name: &str) -> Problem {
-    let message = format!("the external {what} `{name}` is refused");
-    let note = match what {
-        "network" => "all services of a job are on a network of its own, and find each other by name",
-        _ => "it would outlive the job, and two jobs would share it",
-    };
-    Problem::at(&codes::REFUSED, place, message)
-        .note(note)
-        .help("remove `external`")
 }

@@ -4,76 +4,189 @@ use core::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use crate::codes;
-use crate::keys::{CONTAINER_NAME, NETWORK, PORT};
-use crate::model::Dns;
-use crate::placed::Link;
-use crate::placed::PlacedService;
+use crate::placed::{Link, PlacedService};
 use crate::problems::Problem;
-use crate::read::Around;
-use crate::read::service::is_host;
-use crate::reader::{Fields, Reader, Slot};
+use crate::read::service_entry::{Making, is_host};
+use crate::reader::keys::Foreign::{Ignored, Means};
+use crate::reader::keys::{Kind, Others, ReadOver, Set, Shape, Table, With, key, kind, required};
+use crate::reader::kinds::{self, SCALAR, TEXT, choice};
+use crate::reader::{CONTAINER_NAME, Fields, Reader, Slot};
+use crate::source::Place;
 use crate::yaml::{Entry, Value};
+
+/// `networks` of a service: only its further names count.
+pub(crate) const NETWORKS: With<Making> = With(
+    Shape::AnyOf(&[
+        Shape::List(&Shape::Name),
+        Shape::Map(&Shape::AnyOf(&[Shape::Empty, Shape::Object(&NETWORK)])),
+    ]),
+    |reader, slot, making| reader.networks(slot, making),
+);
+/// Its own host name.
+pub(crate) const HOSTNAME: With<Making> = With(Shape::Text, |reader, slot, making| {
+    if let Some(name) = reader.host(slot) {
+        let service = &mut making.service;
+        if name != service.spec.name {
+            service.hosts.push((name.clone(), slot.place()));
+        }
+        service.spec.hostname = Some(name);
+    }
+});
+/// `expose`.
+pub(crate) const EXPOSE: With<Making> = With(Shape::List(&Shape::Scalar), |reader, slot, making| {
+    for item in reader.items(slot, "a list of ports").into_iter().flatten() {
+        reader.exposed(item, &mut making.service);
+    }
+});
+/// `ports`.
+pub(crate) const PORTS: With<Making> = With(
+    Shape::List(&Shape::AnyOf(&[Shape::Scalar, Shape::Object(&PORT)])),
+    |reader, slot, making| {
+        for item in reader.items(slot, "a list of ports").into_iter().flatten() {
+            match Reader::is_map(item) {
+                true => reader.long_port(item, &mut making.service),
+                false => reader.short_port(item, &mut making.service),
+            };
+        }
+    },
+);
+/// `links`.
+pub(crate) const LINKS: With<Making> = With(Shape::List(&Shape::Text), |reader, slot, making| {
+    for item in reader.items(slot, "a list of services").into_iter().flatten() {
+        reader.link(item, &mut making.service);
+    }
+});
+/// Lines of `/etc/hosts`.
+pub(crate) const EXTRA_HOSTS: Kind<Vec<String>> = kind(
+    Shape::AnyOf(&[Shape::List(&Shape::Text), Shape::Map(&Shape::OneOrMany(&Shape::Text))]),
+    |reader, slot, _| reader.extra_hosts(slot),
+);
+/// Addresses of name servers.
+pub(crate) const ADDRESSES: Kind<Vec<String>> =
+    kind(Shape::OneOrMany(&Shape::Text), |reader, slot, _| reader.addresses(slot));
+
+/// The map form of `networks` of a service.
+static NETWORK: Table<Making> = Table {
+    what: "`networks`",
+    about: "How a service takes part in a network.",
+    keys: &[key(
+        "aliases",
+        &With(Shape::List(&Shape::Text), |reader, slot, making: &mut Making| {
+            for item in reader.items(slot, "a list of host names").into_iter().flatten() {
+                if let Some(alias) = reader.host(item) {
+                    making.service.answers_to(alias, item.place());
+                }
+            }
+        }),
+        "Further host names of the service.",
+    )],
+    foreign: &[
+        ("ipv4_address", Ignored(NO_ADDRESSES)),
+        ("ipv6_address", Ignored(NO_ADDRESSES)),
+        ("link_local_ips", Ignored(NO_ADDRESSES)),
+        ("mac_address", Ignored(NO_ADDRESSES)),
+        ("interface_name", Ignored(ONE_NETWORK)),
+        ("priority", Ignored(ONE_NETWORK)),
+        ("gw_priority", Ignored(ONE_NETWORK)),
+        ("driver_opts", Ignored(ONE_NETWORK)),
+        ("alias", Means("aliases")),
+    ],
+    others: Others::Extensions,
+};
+
+const NO_ADDRESSES: &str = "addresses are the engine's choice; a service is found by its name";
+const ONE_NETWORK: &str = "all services of a job share one network";
+
+/// A port in its long form.
+#[derive(Default)]
+struct Long {
+    target: Option<u16>,
+    protocol: Option<&'static str>,
+}
+
+/// The long form of `ports`.
+static PORT: Table<Long> = Table {
+    what: "`ports`",
+    about: "A port of a service.",
+    keys: &[
+        required(
+            "target",
+            &Set(kinds::PORT, |port: &mut Long, target| port.target = Some(target)),
+            "The port in the container.",
+        ),
+        key(
+            "published",
+            &ReadOver(SCALAR),
+            "Not published: steps reach the service by its name.",
+        ),
+        key("host_ip", &ReadOver(TEXT), "Read over."),
+        key(
+            "protocol",
+            &Set(choice(&["tcp", "udp", "sctp"]), |port: &mut Long, protocol| {
+                port.protocol = Some(protocol)
+            }),
+            "Default: tcp.",
+        ),
+        key("app_protocol", &ReadOver(TEXT), "Read over."),
+        key("mode", &ReadOver(TEXT), "Read over."),
+        key("name", &ReadOver(TEXT), "Read over."),
+    ],
+    foreign: &[("port", Means("target"))],
+    others: Others::Extensions,
+};
 
 /// Ports that one range may have.
 const MAX_RANGE: u16 = 1000;
 
 impl Reader<'_> {
-    /// Ports, names and hosts.
-    pub(crate) fn service_network(
-        &mut self,
-        fields: &Fields<'_>,
-        owner: &str,
-        around: Around<'_>,
-        service: &mut PlacedService,
-    ) {
-        if let Some(slot) = fields.get("networks") {
-            self.networks(slot, owner, around, service);
-        }
-        if let Some(slot) = fields.get("hostname")
-            && let Some(name) = self.host(slot)
-        {
-            if name != service.spec.name {
-                service.hosts.push((name.clone(), slot.place()));
+    fn networks(&mut self, slot: Slot<'_>, making: &mut Making) {
+        match &slot.node.value {
+            Value::List(items) => {
+                for item in items {
+                    let item = slot.inside(item);
+                    if let Some(name) = self.literal(item) {
+                        making.around.definitions.check_network(self, &name, item.place());
+                    }
+                }
             }
-            service.spec.hostname = Some(name);
+            Value::Map(entries) => entries.iter().for_each(|entry| self.network(entry, making)),
+            Value::Scalar(_) => self.wrong_type(slot, "a list of names, or a map"),
         }
-        for item in fields
-            .get("expose")
-            .and_then(|slot| self.items(slot, "a list of ports"))
-            .into_iter()
-            .flatten()
+    }
+
+    fn network(&mut self, entry: &Entry, making: &mut Making) {
+        let (name, place): (&str, Place) = (&entry.key.text, entry.key.place);
+        making.around.definitions.check_network(self, name, place);
+        if !entry.node.is_null() {
+            let slot = Slot::of("networks", &entry.node);
+            self.level(slot, &NETWORK, self.part("networks"), making);
+        }
+    }
+
+    /// Its container cannot be called so, but other services find it by that name.
+    pub(crate) fn container_name(&mut self, fields: &Fields<'_>, service: &mut PlacedService) {
+        let mut others = fields.others();
+        if let Some(entry) = others.find(|entry| &*entry.key.text == CONTAINER_NAME && self.in_compose(entry.key.place))
+            && let Some(name) = self.given_text(Slot::of(CONTAINER_NAME, &entry.node))
+            && is_host(&name)
         {
-            self.exposed(item, service);
+            service.answers_to(name, entry.node.place);
         }
-        for item in fields
-            .get("ports")
-            .and_then(|slot| self.items(slot, "a list of ports"))
-            .into_iter()
-            .flatten()
+    }
+
+    fn long_port(&mut self, item: Slot<'_>, service: &mut PlacedService) -> Option<()> {
+        let mut long = Long::default();
+        let fields = self.level(item, &PORT, self.part("ports"), &mut long)?;
+        let port = long.target?;
+        if long.protocol.is_none_or(|protocol| protocol == "tcp") {
+            service.spec.expose.push(port);
+        }
+        if let Some(published) = fields.get("published")
+            && service.published.is_none()
         {
-            match Self::is_map(item) {
-                true => self.long_port(item, owner, service),
-                false => self.short_port(item, service),
-            };
+            service.published = Some((port, published.place()));
         }
-        self.container_name(fields, service);
-        for item in fields
-            .get("links")
-            .and_then(|slot| self.items(slot, "a list of services"))
-            .into_iter()
-            .flatten()
-        {
-            self.link(item, service);
-        }
-        let spec = &mut service.spec;
-        spec.expose.sort_unstable();
-        spec.expose.dedup();
-        spec.extra_hosts = self.take(fields, "extra_hosts", Self::extra_hosts).unwrap_or_default();
-        spec.dns = Dns {
-            servers: self.take(fields, "dns", Self::addresses).unwrap_or_default(),
-            search: self.take(fields, "dns_search", Self::texts).unwrap_or_default(),
-            options: self.take(fields, "dns_opt", Self::texts).unwrap_or_default(),
-        };
+        Some(())
     }
 
     fn addresses(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
@@ -98,53 +211,6 @@ impl Reader<'_> {
         let problem = self.bad_value(slot, &codes::BAD_NAME, format!("`{name}` is not a host name"));
         self.add(problem.label("letters, digits, `-`, `_` and `.`, at most 63"));
         None
-    }
-
-    fn networks(&mut self, slot: Slot<'_>, owner: &str, around: Around<'_>, service: &mut PlacedService) {
-        match &slot.node.value {
-            Value::List(items) => {
-                for item in items {
-                    let item = slot.inside(item);
-                    if let Some(name) = self.literal(item) {
-                        around.definitions.check_network(self, &name, item.place());
-                    }
-                }
-            }
-            Value::Map(entries) => entries
-                .iter()
-                .for_each(|entry| self.network(entry, owner, around, service)),
-            Value::Scalar(_) => self.wrong_type(slot, "a list of names, or a map"),
-        }
-    }
-
-    fn network(&mut self, entry: &Entry, owner: &str, around: Around<'_>, service: &mut PlacedService) {
-        around.definitions.check_network(self, &entry.key.text, entry.key.place);
-        if entry.node.is_null() {
-            return;
-        }
-        let slot = Slot::of("networks", &entry.node);
-        let Some(fields) = self.fields(slot, &NETWORK, &format!("`networks` of {owner}")) else {
-            return;
-        };
-        let aliases = fields
-            .get("aliases")
-            .and_then(|slot| self.items(slot, "a list of host names"));
-        for item in aliases.into_iter().flatten() {
-            if let Some(alias) = self.host(item) {
-                service.answers_to(alias, item.place());
-            }
-        }
-    }
-
-    /// Its container cannot be called so, but other services find it by that name.
-    fn container_name(&mut self, fields: &Fields<'_>, service: &mut PlacedService) {
-        let mut others = fields.others();
-        if let Some(entry) = others.find(|entry| &*entry.key.text == CONTAINER_NAME && self.in_compose(entry.key.place))
-            && let Some(name) = self.given_text(Slot::of(CONTAINER_NAME, &entry.node))
-            && is_host(&name)
-        {
-            service.answers_to(name, entry.node.place);
-        }
     }
 
     /// `service`, or `service:alias`
@@ -192,27 +258,6 @@ impl Reader<'_> {
             service.published = Some((port, item.place()));
         }
         serve(service, ports);
-        Some(())
-    }
-
-    fn long_port(&mut self, item: Slot<'_>, owner: &str, service: &mut PlacedService) -> Option<()> {
-        let owner = format!("`ports` of {owner}");
-        let fields = self.fields(item, &PORT, &owner)?;
-        let target = self.require(&fields, "target", &owner, item.place())?;
-        let port = self.port(target)?;
-        let protocol = fields
-            .get("protocol")
-            .and_then(|slot| self.choice(slot, &["tcp", "udp", "sctp"]));
-        let is_tcp = protocol.is_none_or(|protocol| protocol == "tcp");
-        self.read_over(&fields, &["published", "host_ip", "app_protocol", "mode", "name"]);
-        if is_tcp {
-            service.spec.expose.push(port);
-        }
-        if let Some(published) = fields.get("published")
-            && service.published.is_none()
-        {
-            service.published = Some((port, published.place()));
-        }
         Some(())
     }
 

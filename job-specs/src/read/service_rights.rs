@@ -3,10 +3,29 @@
 use std::collections::BTreeMap;
 
 use crate::codes;
-use crate::model::ServiceSpec;
 use crate::problems::Problem;
-use crate::reader::{Fields, Reader, Slot};
+use crate::read::service_env::PAIRS;
+use crate::reader::keys::{Kind, Shape, kind};
+use crate::reader::{Reader, Slot};
 use crate::suggest::{did_you_mean, listed};
+
+/// Kernel settings.
+pub(crate) const SYSCTLS: Kind<BTreeMap<String, String>> = kind(PAIRS, |reader, slot, _| reader.sysctls(slot));
+/// Capabilities that a service may have.
+pub(crate) const CAP_ADD: Kind<Vec<String>> = Kind {
+    read: |reader, slot, _| {
+        let names = reader.capabilities(slot);
+        Some(reader.without_strong(slot, names))
+    },
+    ..CAP_DROP
+};
+/// Capabilities.
+pub(crate) const CAP_DROP: Kind<Vec<String>> = kind(Shape::List(&Shape::Text), |reader, slot, _| {
+    Some(reader.capabilities(slot))
+});
+/// The seccomp profile of `security_opt`.
+pub(crate) const SECURITY_OPT: Kind<String> =
+    kind(Shape::List(&Shape::Text), |reader, slot, _| reader.security_opt(slot));
 
 /// Every capability of Linux, without `CAP_`.
 const CAPABILITIES: &[&str] = &[
@@ -74,20 +93,6 @@ const TOO_STRONG: &[&str] = &[
 const OWN_SYSCTLS: &[&str] = &["net.", "kernel.msg", "kernel.sem", "kernel.shm", "fs.mqueue."];
 
 impl Reader<'_> {
-    /// Rights.
-    pub(crate) fn service_rights(&mut self, fields: &Fields<'_>, spec: &mut ServiceSpec) {
-        spec.sysctls = self.take(fields, "sysctls", Self::sysctls).unwrap_or_default();
-        spec.read_only = self.take(fields, "read_only", Self::flag).unwrap_or(false);
-        if let Some(slot) = fields.get("cap_add") {
-            spec.cap_add = self.capabilities(slot);
-            self.refuse_strong(slot, &mut spec.cap_add);
-        }
-        if let Some(slot) = fields.get("cap_drop") {
-            spec.cap_drop = self.capabilities(slot);
-        }
-        spec.seccomp = self.take(fields, "security_opt", Self::security_opt);
-    }
-
     fn sysctls(&mut self, slot: Slot<'_>) -> Option<BTreeMap<String, String>> {
         let pairs = self.pairs(slot, "a map, or a list of name=value")?;
         for (name, _, place) in &pairs {
@@ -124,19 +129,20 @@ impl Reader<'_> {
         names
     }
 
-    fn refuse_strong(&mut self, slot: Slot<'_>, names: &mut Vec<String>) {
-        let strong: Vec<&str> = TOO_STRONG
-            .iter()
-            .copied()
-            .filter(|strong| names.iter().any(|name| name == strong))
-            .collect();
+    fn without_strong(&mut self, slot: Slot<'_>, names: Vec<String>) -> Vec<String> {
+        let (strong, others): (Vec<String>, _) =
+            names.into_iter().partition(|name| TOO_STRONG.contains(&name.as_str()));
         if !strong.is_empty() {
-            let message = format!("`cap_add` of {} is refused", listed(strong.iter().copied()));
+            let strong = TOO_STRONG
+                .iter()
+                .copied()
+                .filter(|name| strong.iter().any(|found| found == name));
+            let message = format!("`cap_add` of {} is refused", listed(strong));
             let problem = self.bad_value(slot, &codes::REFUSED, message);
             let note = "it reaches past the container, into the agent's host";
             self.add(problem.note(note).help("remove it"));
         }
-        names.retain(|name| !TOO_STRONG.contains(&name.as_str()));
+        others
     }
 
     /// The seccomp profile, when there is one. Nothing ever gets new privileges, so that option says nothing new.

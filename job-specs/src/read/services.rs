@@ -2,63 +2,163 @@
 //! over those.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::check;
 use crate::codes;
 use crate::compose::{Choice, Loader, Model, Variables, Wanted, chosen, folder_of_first, one_form, without_unset};
-use crate::keys::{COMPOSE, FILE_DEFINITION, NETWORK_DEFINITION, VOLUME_DEFINITION};
+use crate::limits::MAX_SERVICES;
 use crate::model::ServiceSpec;
+use crate::placed::{Link, PlacedDependency, PlacedService};
 use crate::problems::Problem;
-use crate::read::{Around, external};
+use crate::read::definitions::Definitions;
+use crate::read::service::SERVICE;
+use crate::read::service_entry::Around;
+use crate::read::service_files::FILE_DEFINITION;
+use crate::reader::keys::Foreign::{Hint, Means};
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
+use crate::reader::kinds::ONE_OR_MORE_TEXTS;
 use crate::reader::{Fields, Reader, Slot};
 use crate::source::Place;
-use crate::yaml::{Entry, Node, Value};
+use crate::suggest::listed;
+use crate::yaml::{Entry, Node};
 
-/// What services refer to by name.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Definitions {
+/// The keys of a job that its services are made of.
+#[derive(Default)]
+pub(crate) struct ServiceKeys {
+    pub(crate) own: Vec<Entry>,
+    pub(crate) import: Option<Import>,
     pub(crate) configs: Vec<Entry>,
     pub(crate) secrets: Vec<Entry>,
-    networks: Vec<Entry>,
-    volumes: Vec<Entry>,
 }
 
+/// `services` of a job.
+pub(crate) const SERVICES: Kind<Vec<Entry>> = Kind {
+    shape: Shape::Map(&Shape::Object(&SERVICE)),
+    read: |reader, slot, _| reader.own_services(slot),
+};
+/// `configs` of a job.
+pub(crate) const CONFIGS: Kind<Vec<Entry>> = Kind {
+    shape: Shape::Map(&Shape::Object(&FILE_DEFINITION)),
+    read: |reader, slot, _| match slot.node.entries() {
+        Some(entries) => Some(reader.own_definitions("configs", entries)),
+        None => {
+            reader.wrong_type(slot, "a map");
+            None
+        }
+    },
+};
+/// `secrets` of a job.
+pub(crate) const SECRETS: Kind<Vec<Entry>> = Kind {
+    read: |reader, slot, _| match slot.node.entries() {
+        Some(entries) => Some(reader.own_definitions("secrets", entries)),
+        None => {
+            let message = format!("`secrets` of a job takes a map, found {}", slot.node.found());
+            let help = "steps name the secrets that they need: `steps: [{run: …, secrets: [API_TOKEN]}]`";
+            reader.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help(help));
+            None
+        }
+    },
+    ..CONFIGS
+};
+/// `compose` of a job: a file, several, or a map that also chooses services.
+pub(crate) const COMPOSE: Kind<Import> = Kind {
+    shape: Shape::AnyOf(&[Shape::Text, Shape::List(&Shape::Text), Shape::Object(&COMPOSE_KEYS)]),
+    read: |reader, slot, _| reader.import(slot),
+};
+
 /// The job's `compose`.
-struct Import {
-    files: Vec<Wanted>,
+#[derive(Default)]
+pub(crate) struct Import {
+    files: Option<Vec<Wanted>>,
     choice: Choice,
 }
 
+static COMPOSE_KEYS: Table<Import> = Table {
+    what: "`compose`",
+    about: "Services that are taken from Compose files of the repository.",
+    keys: &[
+        required(
+            "file",
+            &Set(COMPOSE_FILES, |import: &mut Import, files| import.files = Some(files)),
+            "The Compose file, from the repository's root; of several, later ones override earlier ones.",
+        ),
+        key(
+            "profiles",
+            &Set(ONE_OR_MORE_TEXTS, |import: &mut Import, profiles| {
+                import.choice.profiles = profiles
+            }),
+            "Profiles whose services run too; \"*\" for all.",
+        ),
+        key(
+            "services",
+            &Set(CHOSEN, |import: &mut Import, services| {
+                import.choice.services = Some(services)
+            }),
+            "Only these services, and those that they depend on.",
+        ),
+    ],
+    foreign: &[
+        ("files", Means("file")),
+        ("path", Means("file")),
+        ("profile", Means("profiles")),
+        ("service", Means("services")),
+        ("env", Hint("variables of a Compose file come from the job's `env`")),
+        (
+            "environment",
+            Hint("variables of a Compose file come from the job's `env`"),
+        ),
+        (
+            "env_file",
+            Hint("variables of a Compose file come from the job's `env`, and from `.env` beside it"),
+        ),
+    ],
+    others: Others::Refused,
+};
+
+const COMPOSE_FILES: Kind<Vec<Wanted>> = kind(Shape::OneOrMany(&Shape::Text), |reader, slot, _| {
+    reader.compose_files(slot)
+});
+/// Names of services, with their places.
+const CHOSEN: Kind<Vec<(String, Place)>> = kind(Shape::OneOrMany(&Shape::Text), |reader, slot, _| {
+    let items = reader.one_or_many(slot).into_iter();
+    items.map(|item| Some((reader.text(item)?, item.place()))).collect()
+});
+
 impl Reader<'_> {
-    /// The services of a job; `file_env` is the `env` of its file.
-    pub(crate) fn services(&mut self, fields: &Fields<'_>, owner: &str, file_env: Option<&Node>) -> Vec<ServiceSpec> {
+    /// The services of a job, of whose keys `keys` is made; `file_env` is the `env` of its file.
+    pub(crate) fn services(
+        &mut self,
+        fields: &Fields<'_>,
+        keys: ServiceKeys,
+        owner: &str,
+        file_env: Option<&Node>,
+    ) -> Vec<ServiceSpec> {
         let job_env = fields.get("env").map(|slot| slot.node);
         let mut variables = Variables::of_job(&[file_env, job_env]);
-        let own = fields
-            .get("services")
-            .map(|slot| self.own_services(slot))
-            .unwrap_or_default();
         // Values of a matrix may be empty, and mean then what they mean in Compose files.
-        let own = own.iter().map(|entry| Entry {
+        let own = keys.own.iter().map(|entry| Entry {
             key: entry.key.clone(),
             node: without_unset("service", &entry.node),
         });
         let own: Vec<Entry> = own.collect();
         let mut definitions = Definitions {
-            configs: self.own_definitions(fields, "configs"),
-            secrets: self.own_definitions(fields, "secrets"),
+            configs: keys.configs,
+            secrets: keys.secrets,
             ..Definitions::default()
         };
         let mut choice = Choice::default();
         let mut services = own.clone();
-        if let Some(slot) = fields.get("compose") {
-            let Some(import) = self.import(slot, owner) else {
+        let compose = fields.get("compose");
+        if let Some(slot) = compose {
+            let model = keys.import.and_then(|import| {
+                choice = import.choice;
+                self.imported(&import.files?, slot.place(), &mut variables)
+            });
+            let Some(model) = model else {
                 return Vec::new();
             };
-            let Some(model) = self.imported(&import, slot.place(), &mut variables) else {
-                return Vec::new();
-            };
-            choice = import.choice;
             services = self.over(model.services, &own);
             definitions.configs = laid_over(model.configs, definitions.configs);
             definitions.secrets = laid_over(model.secrets, definitions.secrets);
@@ -68,78 +168,106 @@ impl Reader<'_> {
         let own_names: Vec<&str> = own.iter().map(|entry| &*entry.key.text).collect();
         let (services, off) = chosen(self, services, &choice, &own_names);
         for service in &services {
-            let is_imported = self.in_compose(service.node.place) || fields.get("compose").is_some();
+            let is_imported = self.in_compose(service.node.place) || compose.is_some();
             if is_imported && !self.spend_node(&service.node) {
                 return Vec::new();
             }
         }
-        let around = Around {
-            definitions: &definitions,
-            variables: &variables,
+        let around = Rc::new(Around { definitions, variables });
+        self.service_list(&services, &around, owner, &off)
+    }
+
+    /// The services, in order. `off` are names of services that are not chosen, which some may still wait for.
+    fn service_list(
+        &mut self,
+        entries: &[Entry],
+        around: &Rc<Around>,
+        owner: &str,
+        off: &[String],
+    ) -> Vec<ServiceSpec> {
+        if let Some(one_too_many) = entries.get(MAX_SERVICES) {
+            let message = format!(
+                "{owner} has {} services; at most {MAX_SERVICES} are allowed",
+                entries.len()
+            );
+            self.add(Problem::at(&codes::TOO_MANY_SERVICES, one_too_many.key.place, message));
+        }
+        let mut services: Vec<PlacedService> = Vec::new();
+        for entry in entries.iter().take(MAX_SERVICES) {
+            services.push(self.service(entry, around, owner));
+        }
+        follow_links(&mut services);
+        self.tasks_of_compose(&mut services);
+        check::services(&mut services, off, self.problems);
+        self.warn_of_published(&services);
+        services.into_iter().map(|service| service.spec).collect()
+    }
+
+    /// In Compose files a service whose end somebody waits for is a task, without saying so.
+    fn tasks_of_compose(&mut self, services: &mut [PlacedService]) {
+        use crate::model::DependencyCondition::ServiceCompletedSuccessfully;
+        let waited: Vec<String> = services
+            .iter()
+            .flat_map(|service| &service.depends_on)
+            .filter(|edge| edge.dependency.condition == ServiceCompletedSuccessfully && self.in_compose(edge.place))
+            .map(|edge| edge.dependency.service.clone())
+            .collect();
+        for service in services {
+            service.spec.run_once |= waited.contains(&service.spec.name);
+            service.spec.may_end = self.in_compose(service.place);
+        }
+    }
+
+    /// One warning for all of them: the first tells what to write instead.
+    fn warn_of_published(&mut self, services: &[PlacedService]) {
+        let published = || {
+            services
+                .iter()
+                .filter_map(|service| Some((&service.spec.name, service.published?)))
         };
-        self.service_list(&services, around, owner, &off)
+        let first = published().min_by_key(|(_, (_, place))| (place.file, place.span.start));
+        let Some((_, (_, place))) = first else { return };
+        let hosts: Vec<String> = published()
+            .map(|(name, (port, _))| format!("`{name}:{port}`"))
+            .collect();
+        let problem = Problem::at(
+            &codes::PORT_NOT_PUBLISHED,
+            place,
+            "ports of services are not published on the host",
+        );
+        let hosts = listed(hosts.iter().map(String::as_str));
+        self.add(
+            problem
+                .note(format!("not published; steps reach {hosts}"))
+                .once_per_place(),
+        );
     }
 
-    fn own_services<'n>(&mut self, slot: Slot<'n>) -> &'n [Entry] {
-        let Some(entries) = slot.node.entries() else {
-            let help = "services are a map from host name to service: `services: {db: {image: postgres:17}}`";
-            let message = format!("`services` takes a map, found {}", slot.node.found());
-            self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help(help));
-            return &[];
-        };
-        entries
+    fn own_services(&mut self, slot: Slot<'_>) -> Option<Vec<Entry>> {
+        if let Some(entries) = slot.node.entries() {
+            return Some(entries.to_vec());
+        }
+        let help = "services are a map from host name to service: `services: {db: {image: postgres:17}}`";
+        let message = format!("`services` takes a map, found {}", slot.node.found());
+        self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help(help));
+        None
     }
 
-    fn own_definitions(&mut self, fields: &Fields<'_>, key: &'static str) -> Vec<Entry> {
-        let Some(slot) = fields.get(key) else { return Vec::new() };
-        match (&slot.node.value, key) {
-            (Value::Map(entries), _) => {
-                for entry in entries {
-                    self.fields(
-                        Slot::of(key, &entry.node),
-                        &FILE_DEFINITION,
-                        &format!("`{key}` of the job"),
-                    );
-                }
-                entries.clone()
-            }
-            (_, "secrets") => {
-                let message = format!("`secrets` of a job takes a map, found {}", slot.node.found());
-                let help = "steps name the secrets that they need: `steps: [{run: …, secrets: [API_TOKEN]}]`";
-                self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help(help));
-                Vec::new()
-            }
-            _ => {
-                self.wrong_type(slot, "a map");
-                Vec::new()
-            }
+    fn own_definitions(&mut self, key: &'static str, entries: &[Entry]) -> Vec<Entry> {
+        for entry in entries {
+            let slot = Slot::of(key, &entry.node);
+            self.fields(slot, &FILE_DEFINITION, format!("`{key}` of the job"));
         }
+        entries.to_vec()
     }
 
-    /// What `compose:` says.
-    fn import(&mut self, slot: Slot<'_>, owner: &str) -> Option<Import> {
-        if !Self::is_map(slot) {
-            return Some(Import {
-                files: self.compose_files(slot)?,
-                choice: Choice::default(),
-            });
+    fn import(&mut self, slot: Slot<'_>) -> Option<Import> {
+        let mut import = Import::default();
+        match Self::is_map(slot) {
+            true => drop(self.level(slot, &COMPOSE_KEYS, self.part("compose"), &mut import)),
+            false => import.files = self.compose_files(slot),
         }
-        let owner = format!("`compose` of {owner}");
-        let fields = self.fields(slot, &COMPOSE, &owner)?;
-        let file = self.require(&fields, "file", &owner, slot.place())?;
-        let files = self.compose_files(file);
-        let mut choice = Choice::default();
-        if let Some(slot) = fields.get("profiles") {
-            choice.profiles = self.texts(slot)?;
-        }
-        if let Some(slot) = fields.get("services") {
-            let mut names = Vec::new();
-            for item in self.one_or_many(slot) {
-                names.push((self.text(item)?, item.place()));
-            }
-            choice.services = Some(names);
-        }
-        Some(Import { files: files?, choice })
+        import.files.is_some().then_some(import)
     }
 
     fn compose_files(&mut self, slot: Slot<'_>) -> Option<Vec<Wanted>> {
@@ -159,8 +287,8 @@ impl Reader<'_> {
     }
 
     /// The Compose files as one model.
-    fn imported(&mut self, import: &Import, place: Place, variables: &mut Variables) -> Option<Model> {
-        let folder = folder_of_first(&import.files);
+    fn imported(&mut self, files: &[Wanted], place: Place, variables: &mut Variables) -> Option<Model> {
+        let folder = folder_of_first(files);
         self.add_dot_env(&folder, place, variables);
         variables.set_own("PWD", ".");
         variables.set_own("COMPOSE_PROJECT_NAME", "drover");
@@ -169,7 +297,7 @@ impl Reader<'_> {
             open: Vec::new(),
             bases: HashMap::new(),
         };
-        let model = loader.project(&import.files, &folder, variables)?;
+        let model = loader.project(files, &folder, variables)?;
         Some(model.settled())
     }
 
@@ -189,49 +317,29 @@ impl Reader<'_> {
     }
 }
 
+/// Who links to a service starts after it; the alias is for all, since all are on one network.
+fn follow_links(services: &mut [PlacedService]) {
+    let links: Vec<Link> = services.iter().flat_map(|service| service.links.clone()).collect();
+    for service in services.iter_mut() {
+        for link in std::mem::take(&mut service.links) {
+            let mut edges = service.depends_on.iter();
+            if link.target != service.spec.name && !edges.any(|edge| edge.dependency.service == link.target) {
+                service
+                    .depends_on
+                    .push(PlacedDependency::started(link.target, link.place));
+            }
+        }
+        for Link { target, alias, place } in &links {
+            if let Some(alias) = alias.as_ref().filter(|_| *target == service.spec.name) {
+                service.answers_to(alias.clone(), *place);
+            }
+        }
+    }
+}
+
 fn laid_over(base: Vec<Entry>, over: Vec<Entry>) -> Vec<Entry> {
     let kept = base
         .into_iter()
         .filter(|entry| !over.iter().any(|own| own.key.text == entry.key.text));
     kept.chain(over.iter().cloned()).collect()
-}
-
-impl Definitions {
-    /// A network that a service is on must be the job's own.
-    pub(crate) fn check_network(&self, reader: &mut Reader<'_>, name: &str, place: Place) {
-        let Some(entry) = self.networks.iter().find(|entry| &*entry.key.text == name) else {
-            return;
-        };
-        let owner = format!("network `{name}`");
-        if entry.node.is_null() {
-            return;
-        }
-        if let Some(fields) = reader.fields(Slot::of("the network", &entry.node), &NETWORK_DEFINITION, &owner) {
-            refuse_external(reader, &fields, "network", (name, place));
-        }
-    }
-
-    /// A volume that a service mounts must be the job's own.
-    pub(crate) fn check_volume(&self, reader: &mut Reader<'_>, name: &str, place: Place) {
-        let Some(entry) = self.volumes.iter().find(|entry| &*entry.key.text == name) else {
-            return;
-        };
-        let owner = format!("volume `{name}`");
-        if entry.node.is_null() {
-            return;
-        }
-        if let Some(fields) = reader.fields(Slot::of("the volume", &entry.node), &VOLUME_DEFINITION, &owner) {
-            refuse_external(reader, &fields, "volume", (name, place));
-        }
-    }
-}
-
-fn refuse_external(reader: &mut Reader<'_>, fields: &Fields<'_>, what: &str, (name, used): (&str, Place)) {
-    let Some(slot) = fields.get("external") else { return };
-    let is_external =
-        Reader::is_map(slot) || matches!(&slot.node.value, Value::Scalar(scalar) if scalar.text == "true");
-    if is_external {
-        let place = fields.key_place("external").unwrap_or(slot.place());
-        reader.add(external(place, what, name).related(used, "used here").once_per_place());
-    }
 }

@@ -1,10 +1,18 @@
 //! Steps: a text, or a map with `run` or `entrypoint`.
 
 use crate::codes;
-use crate::keys::STEP;
 use crate::limits::MAX_STEPS;
-use crate::model::{Shell, StepAction, StepSpec};
+use crate::model::{ImageBuild, Shell, StepAction, StepSpec};
 use crate::problems::Problem;
+use crate::read::foreign;
+use crate::read::healthcheck::WORDS;
+use crate::read::image_step::IMAGE;
+use crate::read::job::{ENV, Making as Job, USER};
+use crate::read::retry::RETRY;
+use crate::read::secrets::SECRETS;
+use crate::read::when::{WHEN, When};
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind};
+use crate::reader::kinds::{FLAG, SECONDS, TEXT};
 use crate::reader::{Fields, Reader, Slot};
 use crate::source::Place;
 use crate::substitute::{Piece, pieces, variable_of};
@@ -13,9 +21,129 @@ use crate::yaml::{Plain, Value};
 /// Characters of a script's first line that are the step's name.
 const MAX_NAME: usize = 80;
 
+/// Keys of a step that need a container of its own.
+const OF_CONTAINERS: &[&str] = &["run", "entrypoint", "shell", "env", "workdir", "user", "secrets"];
+
+/// `steps` of a job, which know its image.
+pub(crate) const STEPS: With<Job> = With(
+    Shape::List(&Shape::AnyOf(&[Shape::Script, Shape::Object(&STEP)])),
+    |reader, slot, job| job.spec.steps = reader.steps(slot, &job.spec.image),
+);
+
+/// A step that is being read.
+struct Making {
+    step: StepSpec,
+    script: Option<String>,
+    shell: Shell,
+}
+
+/// A step.
+static STEP: Table<Making> = Table {
+    what: "step",
+    about: "One script, or one program, in a throwaway container of its own with the workspace at /workspace.",
+    keys: &[
+        key(
+            "name",
+            &Set(TEXT, |making: &mut Making, name| making.step.name = first_line(&name)),
+            "How the step is called. Default: the script's first line.",
+        ),
+        key(
+            "run",
+            &Set(SCRIPT, |making: &mut Making, script| making.script = Some(script)),
+            "A script for the shell. Values come as environment variables, never as `${{ }}`.",
+        ),
+        key(
+            "entrypoint",
+            &Set(ENTRYPOINT, |making: &mut Making, words| {
+                making.step.action = StepAction::Entrypoint(words)
+            }),
+            "A program and its arguments, run without a shell.",
+        ),
+        key(
+            "shell",
+            &Set(SHELL, |making: &mut Making, shell| making.shell = shell),
+            "The shell of `run`: `sh -e` (default) or `bash -e -o pipefail`.",
+        ),
+        key(
+            "image",
+            &With(
+                Shape::AnyOf(&[Shape::Text, Shape::Object(&IMAGE)]),
+                |reader, slot, making: &mut Making| reader.step_image(slot, &mut making.step),
+            ),
+            "The image. Default: the job's. A map, without `run`, makes the step build an image.",
+        ),
+        key(
+            "env",
+            &With(ENV, |reader, slot, making: &mut Making| {
+                let known = reader
+                    .env_map(slot)
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name, value?)));
+                making.step.env = known.collect();
+            }),
+            "Environment of this step, over the job's.",
+        ),
+        key(
+            "workdir",
+            &Set(WORKDIR, |making: &mut Making, folder| {
+                making.step.workdir = Some(folder)
+            }),
+            "Working folder, from /workspace.",
+        ),
+        key(
+            "user",
+            &Set(USER, |making: &mut Making, user| making.step.user = Some(user)),
+            "`user`, `uid` or `uid:gid`. Default: the image's.",
+        ),
+        key(
+            "secrets",
+            &Set(SECRETS, |making: &mut Making, secrets| making.step.secrets = secrets),
+            "Secrets that this step gets, as environment variables or as files.",
+        ),
+        key(
+            "timeout",
+            &Set(SECONDS, |making: &mut Making, secs| {
+                making.step.timeout_secs = Some(secs)
+            }),
+            "The step may take this long.",
+        ),
+        key(
+            "retry",
+            &Set(RETRY, |making: &mut Making, retry| making.step.retry = retry),
+            "How often the step is tried again; without `on` after any failure.",
+        ),
+        key(
+            "when",
+            &Set(WHEN, |making: &mut Making, When { status, skip }| {
+                (making.step.when, making.step.skip) = (status, skip)
+            }),
+            "When it runs; else it is shown as skipped. `status` is about the steps before it.",
+        ),
+        key(
+            "allow_failure",
+            &Set(FLAG, |making: &mut Making, allowed| making.step.allow_failure = allowed),
+            "A failure of this step does not fail the job.",
+        ),
+    ],
+    foreign: foreign::IN_A_STEP,
+    others: Others::Refused,
+};
+
+const SCRIPT: Kind<String> = kind(Shape::Script, |reader, slot, _| reader.script(slot));
+const ENTRYPOINT: Kind<Vec<String>> = kind(WORDS, |reader, slot, _| reader.entrypoint(slot));
+const SHELLS: &[&str] = &["sh", "bash"];
+const SHELL: Kind<Shell> = kind(Shape::Choice(SHELLS), |reader, slot, _| {
+    Some(match reader.choice(slot, SHELLS)? {
+        "bash" => Shell::Bash,
+        _ => Shell::Sh,
+    })
+});
+const WORKDIR: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.workdir(slot));
+
 impl Reader<'_> {
     /// The steps of a job whose image is `image`.
-    pub(crate) fn steps(&mut self, slot: Slot<'_>, owner: &str, image: &str) -> Vec<StepSpec> {
+    fn steps(&mut self, slot: Slot<'_>, image: &str) -> Vec<StepSpec> {
+        let owner = self.owner.clone();
         let Value::List(items) = &slot.node.value else {
             let message = format!("`steps` takes a list, found {}", slot.node.found());
             self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help("begin each step with `- `"));
@@ -35,24 +163,32 @@ impl Reader<'_> {
         }
         let steps = items.iter().take(MAX_STEPS).enumerate();
         steps
-            .map(|(at, item)| self.step(slot.inside(item), &format!("step {} of {owner}", at + 1), image))
+            .map(|(at, item)| self.step(slot.inside(item), format!("step {} of {owner}", at + 1), image))
             .collect()
     }
 
-    fn step(&mut self, slot: Slot<'_>, owner: &str, image: &str) -> StepSpec {
-        let mut step = skeleton(image);
+    fn step(&mut self, slot: Slot<'_>, owner: String, image: &str) -> StepSpec {
+        let mut making = Making {
+            step: skeleton(image),
+            script: None,
+            shell: Shell::Sh,
+        };
         match &slot.node.value {
-            Value::Scalar(_) => {
-                if let Some(script) = self.script(slot) {
-                    step.action = run(script, Shell::Sh);
-                }
-            }
+            Value::Scalar(_) => making.script = self.script(slot),
             Value::Map(_) => {
-                if let Some(fields) = self.fields(slot, &STEP, owner) {
-                    self.step_fields(&fields, owner, slot.place(), &mut step);
+                if let Some(fields) = self.fields(slot, &STEP, owner.clone()) {
+                    self.step_fields(fields, &owner, slot.place(), &mut making);
                 }
             }
             Value::List(_) => self.wrong_type(slot, "a script or a map"),
+        }
+        let Making {
+            mut step,
+            script,
+            shell,
+        } = making;
+        if let Some(script) = script {
+            step.action = run(script, shell);
         }
         if step.name.is_empty() {
             step.name = default_name(&step.action);
@@ -60,96 +196,70 @@ impl Reader<'_> {
         step
     }
 
-    fn step_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, step: &mut StepSpec) {
-        if let Some(slot) = fields.get("when") {
-            let when = self.when(slot, owner);
-            (step.when, step.skip) = (when.status, when.skip);
-        }
-        self.unless(step.skip.is_some(), |reader| {
-            reader.shared_fields(fields, owner, place, step)
+    /// First the condition: a step that will not run is not read.
+    fn step_fields(&mut self, mut fields: Fields<'_>, owner: &str, place: Place, making: &mut Making) {
+        self.early(&mut fields, &STEP, "when", making);
+        self.unless(making.step.skip.is_some(), |reader| {
+            let builds = fields.get("image").is_some_and(Self::is_map);
+            let left_out = match builds {
+                true => reader.only_image(&fields, owner),
+                false => reader.one_action(&fields, owner, place),
+            };
+            fields.leave_out(left_out);
+            reader.rest(&mut fields, &STEP, place, making);
         });
     }
 
-    /// Everything but `when`.
-    fn shared_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, step: &mut StepSpec) {
-        let image = fields.get("image");
-        if let Some(built) = image.filter(|slot| matches!(slot.node.value, Value::Map(_))) {
-            step.image = String::new();
-            step.action = StepAction::Image(Box::new(self.image_step(fields, built, owner)));
-        } else {
-            self.container_fields(fields, owner, place, step);
-        }
-        if let Some(name) = fields.get("name").and_then(|slot| self.text(slot)) {
-            step.name = first_line(&name);
-        }
-        step.timeout_secs = fields.get("timeout").and_then(|slot| self.duration_secs(slot));
-        if let Some(slot) = fields.get("retry") {
-            step.retry = self.retry(slot, owner);
-        }
-        step.allow_failure = fields
-            .get("allow_failure")
-            .and_then(|slot| self.flag(slot))
-            .unwrap_or(false);
-    }
-
-    /// What only a step with a container of its own has.
-    fn container_fields(&mut self, fields: &Fields<'_>, owner: &str, place: Place, step: &mut StepSpec) {
-        if let Some(action) = self.action(fields, owner, place) {
-            step.action = action;
-        }
-        if let Some(image) = fields.get("image") {
-            step.image = self.image(image).unwrap_or_default();
-        }
-        if let Some(env) = fields.get("env") {
-            let known = self
-                .env_map(env)
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?)));
-            step.env = known.collect();
-        }
-        step.workdir = fields.get("workdir").and_then(|slot| self.workdir(slot));
-        step.user = fields.get("user").and_then(|slot| self.user(slot));
-        let secrets = fields.get("secrets").map(|slot| self.secrets(slot, owner));
-        step.secrets = secrets.unwrap_or_default();
-    }
-
-    fn action(&mut self, fields: &Fields<'_>, owner: &str, place: Place) -> Option<StepAction> {
-        match (fields.get("run"), fields.get("entrypoint")) {
-            (Some(script), None) => {
-                let shell = fields
-                    .get("shell")
-                    .and_then(|slot| self.shell(slot))
-                    .unwrap_or_default();
-                self.script(script).map(|script| run(script, shell))
+    /// A step that builds an image runs nothing in a container of its own. The keys that are not to be read.
+    fn only_image(&mut self, fields: &Fields<'_>, owner: &str) -> &'static [&'static str] {
+        for key in OF_CONTAINERS {
+            if let Some(place) = fields.key_place(key) {
+                let message = format!("{owner} builds an image, so it has no `{key}`");
+                let problem = Problem::at(&codes::IMAGE_STEP, place, message);
+                self.add(problem.help("move it into a step of its own, after this one"));
             }
-            (None, Some(entrypoint)) => {
+        }
+        OF_CONTAINERS
+    }
+
+    /// A step has `run` or `entrypoint`, not both. The keys that are not to be read.
+    fn one_action(&mut self, fields: &Fields<'_>, owner: &str, place: Place) -> &'static [&'static str] {
+        let (script, entrypoint) = (fields.key_place("run"), fields.key_place("entrypoint"));
+        match (script, entrypoint) {
+            (Some(_), None) => &[],
+            (None, Some(_)) => {
                 if let Some(shell) = fields.key_place("shell") {
-                    let problem = Problem::at(
-                        &codes::STEP_ACTION,
-                        shell,
-                        "`shell` goes with `run`, not with `entrypoint`",
-                    );
+                    let message = "`shell` goes with `run`, not with `entrypoint`";
+                    let problem = Problem::at(&codes::STEP_ACTION, shell, message);
                     self.add(problem.help("remove it; `entrypoint` is run without any shell"));
                 }
-                self.entrypoint(entrypoint).map(StepAction::Entrypoint)
+                &["shell"]
             }
-            (Some(_), Some(_)) => {
+            (Some(script), Some(entrypoint)) => {
                 let message = format!("{owner} has both `run` and `entrypoint`");
-                let run = fields.key_place("run").unwrap_or(place);
-                let problem = Problem::at(
-                    &codes::STEP_ACTION,
-                    fields.key_place("entrypoint").unwrap_or(place),
-                    message,
-                );
-                self.add(problem.label("and this").related(run, "this").help("keep one of them"));
-                None
+                let problem = Problem::at(&codes::STEP_ACTION, entrypoint, message);
+                let problem = problem.label("and this").related(script, "this");
+                self.add(problem.help("keep one of them"));
+                &["run", "entrypoint", "shell"]
             }
-            (None, None) if fields.is_misspelt("run") || fields.is_misspelt("entrypoint") => None,
+            (None, None) if fields.is_misspelt("run") || fields.is_misspelt("entrypoint") => &["shell"],
             (None, None) => {
                 let message = format!("{owner} has neither `run` nor `entrypoint`");
                 self.add(Problem::at(&codes::STEP_ACTION, place, message).help("add `run: …`"));
-                None
+                &["shell"]
             }
+        }
+    }
+
+    /// The image of the step's container, or what it builds.
+    fn step_image(&mut self, slot: Slot<'_>, step: &mut StepSpec) {
+        if Self::is_map(slot) {
+            let mut image = ImageBuild::default();
+            self.level(slot, &IMAGE, self.part("image"), &mut image);
+            step.image = String::new();
+            step.action = StepAction::Image(Box::new(image));
+        } else {
+            step.image = self.image(slot).unwrap_or_default();
         }
     }
 
@@ -208,13 +318,6 @@ impl Reader<'_> {
                     .note(reason),
                 None => problem.help("set it under `env` and write `$NAME`").note(reason),
             });
-        }
-    }
-
-    fn shell(&mut self, slot: Slot<'_>) -> Option<Shell> {
-        match self.choice(slot, &["sh", "bash"])? {
-            "bash" => Some(Shell::Bash),
-            _ => Some(Shell::Sh),
         }
     }
 

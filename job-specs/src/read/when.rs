@@ -5,13 +5,21 @@ use crate::codes;
 use crate::env::Facts;
 use crate::events::{not_among, unchanged};
 use crate::globs::{Globs, has_wildcard};
-use crate::keys::{EVENTS, WHEN};
 use crate::model::WhenStatus;
 use crate::problems::Problem;
 use crate::read::globs::GlobKind;
+use crate::read::on::EVENTS;
+use crate::reader::keys::Foreign::{Hint, Means};
+use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind};
 use crate::reader::{Fields, Reader, Slot};
 use crate::suggest::{did_you_mean, listed};
 use crate::yaml::{Entry, Value};
+
+/// One condition, or a list of them of which one must hold.
+pub(crate) const WHEN: Kind<When> = Kind {
+    shape: Shape::OneOrMany(&Shape::Object(&WHEN_KEYS)),
+    read: |reader, slot, _| Some(reader.when(slot)),
+};
 
 /// A condition, as far as it can be decided.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +41,86 @@ const ALWAYS: WhenStatus = WhenStatus {
     failure: true,
 };
 
+/// One clause, as far as it can be decided: for each key why it does not hold.
+#[derive(Default)]
+struct Clause {
+    status: WhenStatus,
+    event: Option<String>,
+    branch: Option<String>,
+    tag: Option<String>,
+    paths: Option<String>,
+    cell: Option<String>,
+}
+
+static WHEN_KEYS: Table<Clause> = Table {
+    what: "`when`",
+    about: "A condition: all of its keys must hold. A list of conditions means that one of them is enough.",
+    keys: &[
+        key(
+            "event",
+            &With(
+                Shape::OneOrMany(&Shape::Choice(EVENTS)),
+                |reader, slot, clause: &mut Clause| clause.event = reader.event_fault(slot),
+            ),
+            "The build is for one of these events.",
+        ),
+        key(
+            "branch",
+            &With(GLOBS, |reader, slot, clause: &mut Clause| {
+                clause.branch = reader.reference_fault(slot, "branch", |facts| facts.branch.as_deref())
+            }),
+            "The build's branch matches; for a pull request the one that is to be merged.",
+        ),
+        key(
+            "tag",
+            &With(GLOBS, |reader, slot, clause: &mut Clause| {
+                clause.tag = reader.reference_fault(slot, "tag", |facts| facts.tag.as_deref())
+            }),
+            "The build is for a tag that matches.",
+        ),
+        key(
+            "paths",
+            &With(GLOBS, |reader, slot, clause: &mut Clause| {
+                clause.paths = reader.paths_fault(slot)
+            }),
+            "A changed path matches. Nothing to compare with counts as changed.",
+        ),
+        key(
+            "matrix",
+            &With(
+                Shape::Map(&Shape::OneOrMany(&Shape::Scalar)),
+                |reader, slot, clause: &mut Clause| clause.cell = reader.cell_fault(slot),
+            ),
+            "The cell's values match: `{postgres: [\"15\", \"17\"]}`.",
+        ),
+        key(
+            "status",
+            &Set(STATUS, |clause: &mut Clause, status| clause.status = status),
+            "How all went before: success (default), failure after something failed, always for both.",
+        ),
+    ],
+    foreign: &[
+        ("events", Means("event")),
+        ("branches", Means("branch")),
+        ("tags", Means("tag")),
+        ("path", Means("paths")),
+        ("changes", Means("paths")),
+        ("ref", Hint("write `branch` or `tag`")),
+        ("repo", Hint("a job file belongs to one repository")),
+        (
+            "cron",
+            Hint("write `event: schedule`; schedules can have inputs of their own"),
+        ),
+    ],
+    others: Others::Refused,
+};
+
+const GLOBS: Shape = Shape::OneOrMany(&Shape::Text);
+const OUTCOMES: &[&str] = &["success", "failure", "always"];
+const STATUS: Kind<WhenStatus> = kind(Shape::OneOrMany(&Shape::Choice(OUTCOMES)), |reader, slot, _| {
+    Some(reader.status(slot))
+});
+
 impl Reader<'_> {
     /// Reads; what is wrong does not matter when the reader knows that it will not run: a push has no tag for the
     /// image that only a tag's build makes.
@@ -45,8 +133,7 @@ impl Reader<'_> {
         *self.problems = found;
     }
 
-    /// One clause, or a list of them of which one must hold.
-    pub(crate) fn when(&mut self, slot: Slot<'_>, owner: &str) -> When {
+    fn when(&mut self, slot: Slot<'_>) -> When {
         let clauses = self.at_most(slot, MAX_CLAUSES);
         if clauses.is_empty() {
             let problem = Problem::at(&codes::NEVER_TRUE, slot.place(), "`when` has no condition");
@@ -56,7 +143,7 @@ impl Reader<'_> {
         let (mut holding, mut all) = (None, NEVER);
         let mut reasons: Vec<String> = Vec::new();
         for clause in clauses {
-            let one = self.when_clause(clause, owner);
+            let one = self.when_clause(clause);
             all = either(all, one.status);
             match one.skip {
                 None => holding = Some(either(holding.unwrap_or(NEVER), one.status)),
@@ -73,36 +160,40 @@ impl Reader<'_> {
         }
     }
 
-    fn when_clause(&mut self, clause: Slot<'_>, owner: &str) -> When {
-        if let Value::Scalar(scalar) = &clause.node.value {
-            let message = format!("`when` takes a map, found {}", clause.node.found());
+    fn when_clause(&mut self, slot: Slot<'_>) -> When {
+        if let Value::Scalar(scalar) = &slot.node.value {
+            let message = format!("`when` takes a map, found {}", slot.node.found());
             let help = match scalar.text.as_str() {
                 "always" => "write `when: {status: always}`",
                 "on_failure" | "failure" => "write `when: {status: failure}`",
                 _ => "write `when: {status: success}`",
             };
-            self.add(Problem::at(&codes::WRONG_TYPE, clause.place(), message).help(help));
+            self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help(help));
             return When::default();
         }
-        let Some(fields) = self.fields(clause, &WHEN, &format!("`when` of {owner}")) else {
+        let before = self.problems.errors();
+        let mut clause = Clause::default();
+        let Some(fields) = self.level(slot, &WHEN_KEYS, self.part("when"), &mut clause) else {
             return When::default();
         };
-        let status = fields.get("status").map(|slot| self.status(slot)).unwrap_or_default();
-        let before = self.problems.errors();
-        let event = fields.get("event").and_then(|slot| self.event_fault(slot));
-        let reference = self.reference_fault(&fields);
-        let paths = fields.get("paths").and_then(|slot| {
-            let globs = self.globs(slot, GlobKind::Path)?;
-            unchanged(self.scope.facts?.changed.as_deref()?, &globs)
-        });
-        let cell = fields.get("matrix").and_then(|slot| self.cell_fault(slot));
         if self.problems.errors() == before {
             self.can_be(&fields);
         }
+        let reference = clause.branch.or(clause.tag);
         When {
-            status,
-            skip: event.or(reference).or(paths).or(cell),
+            status: clause.status,
+            skip: clause.event.or(reference).or(clause.paths).or(clause.cell),
         }
+    }
+
+    fn reference_fault(&mut self, slot: Slot<'_>, key: &str, value: fn(&Facts) -> Option<&str>) -> Option<String> {
+        let globs = self.globs(slot, GlobKind::Reference)?;
+        not_among(key, value(self.scope.facts?), &globs)
+    }
+
+    fn paths_fault(&mut self, slot: Slot<'_>) -> Option<String> {
+        let globs = self.globs(slot, GlobKind::Path)?;
+        unchanged(self.scope.facts?.changed.as_deref()?, &globs)
     }
 
     fn status(&mut self, slot: Slot<'_>) -> WhenStatus {
@@ -113,7 +204,7 @@ impl Reader<'_> {
         }
         let mut status = NEVER;
         for item in items {
-            status = match self.choice(item, &["success", "failure", "always"]) {
+            status = match self.choice(item, OUTCOMES) {
                 Some("success") => either(status, WhenStatus::default()),
                 Some("always") => ALWAYS,
                 Some(_) => WhenStatus {
@@ -139,18 +230,6 @@ impl Reader<'_> {
         }
         let relation = if events.len() == 1 { "is not" } else { "is none of" };
         Some(format!("the event {found} {relation} {}", events.join(", ")))
-    }
-
-    fn reference_fault(&mut self, fields: &Fields<'_>) -> Option<String> {
-        let mut fault = None;
-        for (key, value) in REFERENCES {
-            let globs = fields.get(key).and_then(|slot| self.globs(slot, GlobKind::Reference));
-            let (Some(globs), Some(facts)) = (globs, self.scope.facts) else {
-                continue;
-            };
-            fault = fault.or_else(|| not_among(key, value(facts), &globs));
-        }
-        fault
     }
 
     fn cell_fault(&mut self, slot: Slot<'_>) -> Option<String> {
@@ -245,13 +324,6 @@ impl Reader<'_> {
         self.add(problem.help("alternatives are items of a list: `when: [{branch: main}, {tag: \"v*\"}]`"));
     }
 }
-
-type OfFacts = fn(&Facts) -> Option<&str>;
-
-const REFERENCES: [(&str, OfFacts); 2] = [
-    ("branch", |facts| facts.branch.as_deref()),
-    ("tag", |facts| facts.tag.as_deref()),
-];
 
 fn either(one: WhenStatus, other: WhenStatus) -> WhenStatus {
     WhenStatus {

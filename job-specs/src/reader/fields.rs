@@ -1,9 +1,9 @@
 //! Maps with known keys: which key is ours, which one belongs to somebody else, and what to say about it.
 
 use crate::codes;
-use crate::keys::{CONTAINER_NAME, Foreign, Others, Table, is_harmless};
 use crate::problems::Problem;
 use crate::reader::Reader;
+use crate::reader::keys::{Foreign, Key, Level, Others, Table};
 use crate::source::Place;
 use crate::substitute::has_template;
 use crate::suggest::{is_only, listed, nearest};
@@ -57,21 +57,25 @@ impl<'a> Slot<'a> {
 }
 
 /// A map whose keys have been checked against a table.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Fields<'a> {
-    table: &'static Table,
+    level: &'static dyn Level,
     entries: &'a [Entry],
+    /// What has the keys.
+    owner: String,
     /// Keys of ours that unknown ones were probably meant to be.
     meant: Vec<&'static str>,
+    /// Keys that are not to be read any more.
+    done: Vec<&'static str>,
 }
 
 impl<'a> Fields<'a> {
     /// The value of a key of the table.
     pub(crate) fn get(&self, key: &'static str) -> Option<Slot<'a>> {
         debug_assert!(
-            self.table.key(key).is_some(),
+            self.level.has(key),
             "`{key}` is not in the table of {}",
-            self.table.what
+            self.level.what()
         );
         self.entries
             .iter()
@@ -94,70 +98,121 @@ impl<'a> Fields<'a> {
 
     /// The entries that the table does not name.
     pub(crate) fn others(&self) -> impl Iterator<Item = &'a Entry> {
-        self.entries
-            .iter()
-            .filter(|entry| self.table.key(&entry.key.text).is_none())
+        self.entries.iter().filter(|entry| !self.level.has(&entry.key.text))
+    }
+
+    /// These keys are not to be read with the rest.
+    pub(crate) fn leave_out(&mut self, keys: &[&'static str]) {
+        self.done.extend(keys);
     }
 }
 
 impl Reader<'_> {
-    /// The keys of a map; `owner` is what has them (``job `test` ``). `None` when it is not a map.
-    pub(crate) fn fields<'n>(&mut self, slot: Slot<'n>, table: &'static Table, owner: &str) -> Option<Fields<'n>> {
+    /// A map, read into `made` by its table; `owner` is what has the keys (``job `test` ``). `None` when it is not a map.
+    pub(crate) fn level<'n, T>(
+        &mut self,
+        slot: Slot<'n>,
+        table: &'static Table<T>,
+        owner: String,
+        made: &mut T,
+    ) -> Option<Fields<'n>> {
+        let mut fields = self.fields(slot, table, owner)?;
+        self.rest(&mut fields, table, slot.place(), made);
+        Some(fields)
+    }
+
+    /// The keys of a map, none of them read yet.
+    pub(crate) fn fields<'n>(
+        &mut self,
+        slot: Slot<'n>,
+        level: &'static dyn Level,
+        owner: String,
+    ) -> Option<Fields<'n>> {
         let Some(entries) = slot.node.entries() else {
             self.wrong_type(slot, "a map");
             return None;
         };
-        let others = entries.iter().filter(|entry| table.key(&entry.key.text).is_none());
+        let others = entries.iter().filter(|entry| !level.has(&entry.key.text));
         let has = |key: &str| entries.iter().any(|entry| &*entry.key.text == key);
         let meant = others
-            .filter_map(|entry| self.other_key(entry, table, owner, &has))
+            .filter_map(|entry| self.other_key(entry, level, &owner, &has))
             .collect();
-        Some(Fields { table, entries, meant })
+        Some(Fields {
+            level,
+            entries,
+            owner,
+            meant,
+            done: Vec::new(),
+        })
     }
 
-    /// The value of a required key; its absence is a problem at `owner_place`.
-    pub(crate) fn require<'n>(
+    /// Reads one key before the rest.
+    pub(crate) fn early<T>(
         &mut self,
-        fields: &Fields<'n>,
-        key: &'static str,
-        owner: &str,
-        owner_place: Place,
-    ) -> Option<Slot<'n>> {
-        let slot = fields.get(key);
-        if slot.is_none() && !fields.is_misspelt(key) {
-            let label = format!("`{key}` is missing");
-            let message = format!("{owner} has no `{key}`");
-            self.add(Problem::at(&codes::MISSING_KEY, owner_place, message).label(label));
+        fields: &mut Fields<'_>,
+        table: &'static Table<T>,
+        name: &'static str,
+        made: &mut T,
+    ) {
+        let key = table.keys.iter().find(|key| key.name == name);
+        debug_assert!(key.is_some(), "`{name}` is not in the table of {}", table.what);
+        if let (Some(key), Some(slot)) = (key, fields.get(name)) {
+            self.inside_of(fields, |reader| key.value.read(reader, slot, made));
         }
-        slot
+        fields.done.push(name);
     }
 
-    /// The value of a key, when it is there and can be read.
-    pub(crate) fn take<'n, T>(
-        &mut self,
-        fields: &Fields<'n>,
-        key: &'static str,
-        read: impl FnOnce(&mut Self, Slot<'n>) -> Option<T>,
-    ) -> Option<T> {
-        read(self, fields.get(key)?)
+    /// Reads the keys that have not been read, in the order of the table. The absence of one that is required is a
+    /// problem at `place`.
+    pub(crate) fn rest<T>(&mut self, fields: &mut Fields<'_>, table: &'static Table<T>, place: Place, made: &mut T) {
+        let left = table.keys.iter().filter(|key| !fields.done.contains(&key.name));
+        let left: Vec<&'static Key<T>> = left.collect();
+        for key in left {
+            match fields.get(key.name) {
+                Some(slot) => self.inside_of(fields, |reader| key.value.read(reader, slot, made)),
+                None if key.required => self.missing(fields, key.name, place),
+                None => {}
+            }
+            fields.done.push(key.name);
+        }
+    }
+
+    fn inside_of(&mut self, fields: &Fields<'_>, read: impl FnOnce(&mut Self)) {
+        let outer = std::mem::replace(&mut self.owner, fields.owner.clone());
+        read(self);
+        self.owner = outer;
+    }
+
+    /// What a map below the one that is being read is called: `` `healthcheck` of service `db` ``.
+    pub(crate) fn part(&self, key: &str) -> String {
+        format!("`{key}` of {}", self.owner)
+    }
+
+    /// Reports the absence of a key that is needed.
+    pub(crate) fn missing(&mut self, fields: &Fields<'_>, key: &'static str, place: Place) {
+        if fields.get(key).is_none() && !fields.is_misspelt(key) {
+            let label = format!("`{key}` is missing");
+            let message = format!("{} has no `{key}`", fields.owner);
+            self.add(Problem::at(&codes::MISSING_KEY, place, message).label(label));
+        }
     }
 
     /// What to say about a key that is not ours; the key of ours that was probably meant.
     fn other_key(
         &mut self,
         entry: &Entry,
-        table: &'static Table,
+        level: &'static dyn Level,
         owner: &str,
         has: &dyn Fn(&str) -> bool,
     ) -> Option<&'static str> {
         let (name, place) = (&*entry.key.text, entry.key.place);
-        let extension = name.starts_with("x-") && !matches!(table.others, Others::Refused);
-        if extension || matches!(table.others, Others::Taken(_)) {
+        let extension = name.starts_with("x-") && !matches!(level.others(), Others::Refused);
+        if extension || matches!(level.others(), Others::Taken(_)) {
             return None;
         }
         let mut meant = None;
         let unknown = || Problem::at(&codes::UNKNOWN_KEY, place, format!("unknown key `{name}` in {owner}"));
-        let problem = match table.foreign(name) {
+        let problem = match level.foreign(name) {
             Some(Foreign::Means(ours)) => {
                 meant = Some(ours);
                 meant_by(unknown(), ours, !has(ours))
@@ -185,17 +240,31 @@ impl Reader<'_> {
             }
             None if self.problems.is_full() => unknown(),
             None => {
-                let ours = table.keys.iter().map(|key| key.name);
+                let ours = level.keys().map(|key| key.name);
                 meant = nearest(name, ours.clone());
                 match meant {
                     Some(found) => meant_by(unknown(), found, !has(found) && is_only(name, found, ours)),
-                    None => unknown().help(format!("keys of {}: {}", with_article(table.what), listed(ours))),
+                    None => unknown().help(format!("keys of {}: {}", with_article(level.what()), listed(ours))),
                 }
             }
         };
         self.add(problem);
         meant
     }
+}
+
+/// Refused in a job file; in a Compose file that is taken as it is, it is read over.
+pub(crate) const CONTAINER_NAME: &str = "container_name";
+
+/// Whether a refused key says no more than what is so anyway: `privileged: false`.
+fn is_harmless(key: &str, value: &str) -> bool {
+    matches!(
+        (key, value),
+        ("privileged" | "use_api_socket", "false" | "no" | "off")
+            | ("network_mode", "bridge" | "default")
+            | ("ipc", "private" | "shareable")
+            | ("cgroup", "private")
+    )
 }
 
 /// With the key that was meant, and the edit where nothing speaks against it.

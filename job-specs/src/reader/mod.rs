@@ -4,10 +4,12 @@
 
 mod fields;
 mod files;
+pub(crate) mod keys;
+pub(crate) mod kinds;
 mod text;
 mod unknown;
 mod values;
 
-pub(crate) use fields::{Fields, Slot};
+pub(crate) use fields::{CONTAINER_NAME, Fields, Slot};
 pub(crate) use files::{folder_of, joined};
 pub(crate) use text::{Reader, Spent};

@@ -20,6 +20,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) problems: &'a mut Problems,
     /// What has been used up so far, over all cells.
     pub(crate) spent: &'a mut Spent,
+    /// What has the keys that are being read, for messages.
+    pub(crate) owner: String,
 }
 
 /// What one reading of all files may not use without end.

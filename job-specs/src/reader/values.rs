@@ -105,23 +105,6 @@ impl Reader<'_> {
         }
     }
 
-    /// A TCP port.
-    pub(crate) fn port(&mut self, slot: Slot<'_>) -> Option<u16> {
-        self.whole(slot, 1..=65_535).and_then(|port| u16::try_from(port).ok())
-    }
-
-    /// A small count from 0.
-    pub(crate) fn count_or_zero(&mut self, slot: Slot<'_>, max: u32) -> Option<u32> {
-        self.whole(slot, 0..=i64::from(max))
-            .and_then(|count| u32::try_from(count).ok())
-    }
-
-    /// A small count from 1.
-    pub(crate) fn count(&mut self, slot: Slot<'_>, max: u32) -> Option<u32> {
-        self.whole(slot, 1..=i64::from(max))
-            .and_then(|count| u32::try_from(count).ok())
-    }
-
     /// A duration in milliseconds, longer than nothing.
     pub(crate) fn duration_ms(&mut self, slot: Slot<'_>) -> Option<u64> {
         let ms = self.duration_or_zero_ms(slot)?;
@@ -172,6 +155,26 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// A duration in whole seconds, rounded up.
+    pub(crate) fn duration_secs(&mut self, slot: Slot<'_>) -> Option<u64> {
+        self.duration_ms(slot).map(|ms| ms.div_ceil(1000))
+    }
+
+    /// A size in bytes, however small.
+    pub(crate) fn any_size(&mut self, slot: Slot<'_>) -> Option<u64> {
+        let text = self.given_text(slot)?;
+        let size = sizes::parse_bytes(&text);
+        if size == Some(0) && self.in_compose(slot.place()) {
+            return None; // the engine's own
+        }
+        let size = size.filter(|bytes| *bytes > 0);
+        if size.is_none() {
+            let problem = self.bad_value(slot, &codes::BAD_SIZE, format!("`{text}` is not a size"));
+            self.add(problem.label("expected 64m, 1g, …"));
+        }
+        size
     }
 
     /// Processors, in thousandths.
@@ -240,13 +243,9 @@ impl Reader<'_> {
     }
 
     /// A text, or a list of texts.
-    pub(crate) fn texts(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
-        Some(
-            self.one_or_many(slot)
-                .into_iter()
-                .filter_map(|item| self.text(item))
-                .collect(),
-        )
+    pub(crate) fn texts(&mut self, slot: Slot<'_>) -> Vec<String> {
+        let items = self.one_or_many(slot);
+        items.into_iter().filter_map(|item| self.text(item)).collect()
     }
 
     /// A command line: a list of arguments, or a text that is split as a shell would. `None` when a part of it is not

@@ -1,6 +1,6 @@
 //! Keys that people bring from elsewhere: from other CI systems, and the part of Compose that is not read.
 
-use super::Foreign::{self, Hint, Ignored, Later, Means, Refused};
+use crate::reader::keys::Foreign::{self, Hint, Ignored, Later, Means, Refused};
 
 const NO_ACTIONS: Foreign = Hint("there are no actions or plugins: a step is an `image` and a `run`");
 const IN_ORDER: Foreign = Hint("steps run one after the other, in the order of the file; jobs have `needs`");
