@@ -67,6 +67,10 @@ mends what is certain, and `drover schema` prints the JSON Schema, made from the
 
 `${{ … }}` may stand in any value but `run`: scripts get values as environment variables (`MATRIX_POSTGRES`, `DROVER_BRANCH`,
 `DROVER_SHA`, …), so that a branch name can never become code.
+
+Globs are the same everywhere. `*` and `?` stop at `/`, `**` does not, `{a,b}` is one of both and `[a-z]` one of these characters. In
+a list `!` leaves out again, and the last glob that matches counts; a list that begins with `!` begins with everything. Those of
+`artifacts` and `reports` are relative to the workspace, and a folder means everything in it.
 ";
 
 /// `docs/reference/diagnostics.md`. `examples` holds, for some codes, the smallest file that brings it.

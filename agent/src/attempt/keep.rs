@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use job_specs::globs::Globs;
 use job_specs::model::{ArtifactSpec, CacheSpec};
 use protocol::attempt::{ArtifactOutcome, AttemptResult, CacheOutcome, EventKind, ReasonCode, Verdict};
 use protocol::blobs::{BlobLimits, Kept};
@@ -15,7 +16,7 @@ use super::job::Job;
 use super::reasons::{self, span};
 use super::restore;
 use super::run_state::{self, RunState};
-use crate::blobs::archive::{self, ByteWriter, Found, From, Globs, PackError, byte_pipe};
+use crate::blobs::archive::{self, ByteWriter, Found, From, PackError, byte_pipe};
 use crate::blobs::{BlobError, Bytestream, NewArtifact};
 use crate::coordinator::Backoff;
 
@@ -137,7 +138,8 @@ async fn artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Option<AttemptResult> 
 }
 
 async fn keep_artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Result<Option<(u64, Kept)>, NotKept> {
-    let globs = Globs::new(&spec.paths).map_err(NotKept::Users)?;
+    let globs = Globs::of_workspace(spec.paths.iter().map(String::as_str)).map_err(NotKept::Users)?;
+    let globs = globs.matcher();
     let root = job.folder.workspace();
     let (sources, found) = look(vec![From::Globs { root, globs }]).await?;
     say_what_is_missing(job, &format!("artifact {}", spec.name), &found);

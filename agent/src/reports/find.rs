@@ -7,14 +7,14 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use globset::{GlobBuilder, GlobMatcher};
+use job_specs::globs::{Globs, Matcher};
 use rustix::fs::{Mode, OFlags};
 
 use super::MAX_FILE;
 
-/// Files and folders that one glob may look at.
+/// Files and folders that the globs of one format may look at.
 const MAX_LOOKED_AT: usize = 500_000;
-/// Files that one glob may match.
+/// Files that they may match.
 const MAX_FILES: usize = 10_000;
 
 /// What globs match.
@@ -34,93 +34,91 @@ pub enum Found {
     TooLarge(u64),
 }
 
-/// The files that these globs match.
+/// The files that these globs match. One that is wrong is left out, with a warning.
 pub fn find(workspace: &Path, globs: &[String]) -> Matched {
     let mut matched = Matched::default();
+    let mut right: Vec<&str> = Vec::new();
     for glob in globs {
-        let text = relative(glob);
-        let built = GlobBuilder::new(text).literal_separator(true).build();
-        let Ok(built) = built else {
-            matched
+        match Globs::of_workspace([glob.as_str()]) {
+            Ok(_) => right.push(glob),
+            Err(why) => matched
                 .warnings
-                .push(format!("reports: `{glob}` is not a glob, so no file is read"));
-            continue;
-        };
-        let before = matched.files.len();
-        let mut walk = Walk {
-            workspace,
-            glob: built.compile_matcher(),
-            looked_at: 0,
-            found: Vec::new(),
-        };
-        walk.folder(&literal_folder(text));
-        let (looked_at, found) = (walk.looked_at, walk.found);
-        if looked_at >= MAX_LOOKED_AT || found.len() >= MAX_FILES {
-            matched.warnings.push(format!(
-                "reports: `{glob}` looks at more than {MAX_LOOKED_AT} files or matches more than {MAX_FILES}; the rest \
-                 is not read: name the folder"
-            ));
-        }
-        let known = found.iter().any(|file| matched.files.contains(file));
-        matched.files.extend(found);
-        if matched.files.len() == before && !known {
-            matched.warnings.push(format!("reports: `{glob}` matches no file"));
+                .push(format!("reports: {why}, so no file is read for it")),
         }
     }
+    let Ok(globs) = Globs::of_workspace(right) else {
+        return matched;
+    };
+    let globs = globs.matcher();
+    let mut walk = Walk {
+        workspace,
+        globs: &globs,
+        looked_at: 0,
+        found: BTreeSet::new(),
+        seen: BTreeSet::new(),
+    };
+    globs.starts().into_iter().for_each(|start| walk.look(start));
+    let Walk {
+        looked_at, found, seen, ..
+    } = walk;
+    if looked_at >= MAX_LOOKED_AT || found.len() >= MAX_FILES {
+        matched.warnings.push(format!(
+            "reports: the globs look at more than {MAX_LOOKED_AT} files or match more than {MAX_FILES}; the rest is not \
+             read: name the folder"
+        ));
+    }
+    let in_vain = globs.given().filter(|(index, _)| !seen.contains(index));
+    let in_vain = in_vain.map(|(_, text)| format!("reports: `{text}` matches no file"));
+    matched.warnings.extend(in_vain);
+    matched.files = found;
     matched
 }
 
-/// A glob that is relative to the workspace; people also write `./x` and `/workspace/x`.
-fn relative(glob: &str) -> &str {
-    let glob = glob.strip_prefix("/workspace/").unwrap_or(glob);
-    let glob = glob.strip_prefix("./").unwrap_or(glob);
-    glob.trim_start_matches('/')
-}
-
-/// The folder that a glob cannot leave: `target/reports` of `target/reports/*.xml`.
-fn literal_folder(glob: &str) -> PathBuf {
-    let is_literal = |part: &&str| !part.contains(['*', '?', '[', '{', '\\']) && !part.is_empty() && *part != "..";
-    let parts: Vec<&str> = glob.split('/').collect();
-    let folders = &parts[..parts.len() - 1];
-    folders.iter().copied().take_while(|part| is_literal(part)).collect()
-}
-
-/// A look through folders for one glob.
+/// A look through folders.
 struct Walk<'a> {
     workspace: &'a Path,
-    glob: GlobMatcher,
+    globs: &'a Matcher,
     looked_at: usize,
-    found: Vec<String>,
+    found: BTreeSet<String>,
+    /// Indexes of the globs that mean one of those.
+    seen: BTreeSet<usize>,
 }
 
 impl Walk<'_> {
-    fn folder(&mut self, first: &Path) {
-        let mut folders = vec![first.to_owned()];
-        while let Some(folder) = folders.pop() {
-            if folder.ancestors().any(|part| self.is_link(part)) {
-                continue;
-            }
-            // A folder that is gone or closed has no reports.
-            let Ok(entries) = std::fs::read_dir(self.workspace.join(&folder)) else {
+    /// A file, or a folder with all that is in it.
+    fn look(&mut self, start: PathBuf) {
+        if start.ancestors().any(|part| self.is_link(part)) {
+            return;
+        }
+        let mut open = vec![start];
+        while let Some(path) = open.pop() {
+            // What is gone or closed has no reports.
+            let Ok(metadata) = std::fs::symlink_metadata(self.workspace.join(&path)) else {
                 continue;
             };
-            for entry in entries.flatten() {
-                self.looked_at += 1;
-                if self.looked_at >= MAX_LOOKED_AT || self.found.len() >= MAX_FILES {
-                    return;
-                }
-                let (Ok(kind), path) = (entry.file_type(), folder.join(entry.file_name())) else {
-                    continue;
-                };
-                if kind.is_dir() && entry.file_name() != ".git" {
-                    folders.push(path);
-                } else if kind.is_file()
-                    && self.glob.is_match(&path)
-                    && let Some(path) = path.to_str()
-                {
-                    self.found.push(path.to_owned());
+            if metadata.is_file() {
+                self.file(&path);
+            } else if metadata.is_dir() && !path.ends_with(".git") {
+                let entries = std::fs::read_dir(self.workspace.join(&path))
+                    .into_iter()
+                    .flatten()
+                    .flatten();
+                for entry in entries {
+                    self.looked_at += 1;
+                    if self.looked_at >= MAX_LOOKED_AT || self.found.len() >= MAX_FILES {
+                        return;
+                    }
+                    open.push(path.join(entry.file_name()));
                 }
             }
+        }
+    }
+
+    fn file(&mut self, path: &Path) {
+        if let Some(name) = path.to_str().filter(|_| self.globs.matches(path)) {
+            let all = self.globs.given().map(|(index, _)| index);
+            self.seen.extend(all.filter(|index| self.globs.means(*index, path)));
+            self.found.insert(name.to_owned());
         }
     }
 
@@ -187,6 +185,8 @@ mod tests {
         );
         assert_eq!(files, ["junit.xml", "target/a/junit.xml", "target/b/c/junit.xml"]);
         assert_eq!(warnings, [""; 0]);
+        let (files, warnings) = names(folder.path(), &["target", "!target/b"]);
+        assert_eq!((files, warnings), (vec!["target/a/junit.xml".to_owned()], Vec::new()));
         let (files, warnings) = names(
             folder.path(),
             &["target/*.xml", "../*.xml", "nowhere/*.xml", "a[", "**/junit.xml"],
@@ -195,10 +195,10 @@ mod tests {
         assert_eq!(
             warnings,
             [
+                "reports: `../*.xml` is outside the workspace, so no file is read for it",
+                "reports: `a[` is no glob: unclosed character class; missing ']', so no file is read for it",
                 "reports: `target/*.xml` matches no file",
-                "reports: `../*.xml` matches no file",
                 "reports: `nowhere/*.xml` matches no file",
-                "reports: `a[` is not a glob, so no file is read",
             ]
         );
     }
@@ -211,6 +211,8 @@ mod tests {
         symlink(other.path().join("passwd.xml"), folder.path().join("link.xml")).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, folder.path().join("pipe.xml"), Mode::RUSR | Mode::WUSR).unwrap();
         let (files, _) = names(folder.path(), &["**/*.xml", "linked/*.xml", "*.xml"]);
+        assert_eq!(files, [""; 0]);
+        let (files, _) = names(folder.path(), &["linked"]);
         assert_eq!(files, [""; 0]);
         for file in ["linked/passwd.xml", "link.xml", "pipe.xml"] {
             assert!(open(folder.path(), file).is_err(), "{file}");

@@ -4,7 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use agent::blobs::archive::{self, Found, From, Globs, Into, Limits, Links, Modes, Rules, UnpackError, WalkError};
+use agent::blobs::archive::{self, Found, From, Into, Limits, Links, Modes, Rules, UnpackError, WalkError};
+use job_specs::globs::{Globs, Matcher};
 use proptest::prelude::*;
 use tar::{Builder, EntryType, Header};
 
@@ -181,11 +182,14 @@ fn too_much_is_refused() {
     );
 }
 
+fn meant(globs: &[&str]) -> Matcher {
+    Globs::of_workspace(globs.iter().copied()).unwrap().matcher()
+}
+
 fn pack(root: &Path, globs: &[&str]) -> (Vec<u8>, Found) {
-    let globs = Globs::new(&globs.iter().map(|&glob| glob.to_owned()).collect::<Vec<_>>()).unwrap();
     let sources = [From::Globs {
         root: root.to_owned(),
-        globs,
+        globs: meant(globs),
     }];
     let found = archive::walk(&sources).unwrap();
     let mut bytes = Vec::new();
@@ -233,7 +237,7 @@ fn what_nobody_would_unpack_is_not_packed() {
     huge.set_len(Limits::default().bytes).unwrap();
     let sources = [From::Globs {
         root: tree.path().to_owned(),
-        globs: Globs::new(&["*".to_owned()]).unwrap(),
+        globs: meant(&["*"]),
     }];
     let found = archive::walk(&sources).unwrap();
     let refused = archive::pack(&sources, &found, u64::MAX, std::io::sink()).unwrap_err();
@@ -346,7 +350,7 @@ fn put_empty(folder: &std::os::fd::OwnedFd, name: &str) {
 fn everything_in(root: &Path) -> Result<Found, WalkError> {
     archive::walk(&[From::Globs {
         root: root.to_owned(),
-        globs: Globs::new(&["**".to_owned()]).unwrap(),
+        globs: meant(&["**"]),
     }])
 }
 

@@ -3,11 +3,10 @@
 //! archive may come from anybody.
 //!
 //! # Layout
-//! `globs` which files are meant, pure · `walk` which there are · `pack` files to bytes · `unpack` bytes to files by `rules` ·
+//! `walk` which files there are · `pack` files to bytes · `unpack` bytes to files by `rules` ·
 //! `names` what a name may be, pure · `beneath` folders without a way out · `pipe` between blocking and async code.
 
 mod beneath;
-mod globs;
 mod names;
 mod pack;
 mod pipe;
@@ -15,7 +14,6 @@ mod rules;
 mod unpack;
 mod walk;
 
-pub use globs::Globs;
 pub use pack::{PackError, Packed, pack};
 pub use pipe::{ByteReader, ByteWriter, byte_pipe};
 pub use rules::{Into, Limits, Links, Modes, Rules, UnpackError, Unpacked};

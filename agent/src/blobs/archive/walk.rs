@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use job_specs::globs::Matcher;
 use protocol::blobs::{LONGEST_NAME, MOST_ENTRIES, MOST_NAME_BYTES};
 use rustix::fs::{FileType, Stat};
 
-use super::Globs;
 use super::beneath::Beneath;
 use super::names;
 use crate::checkout::WORKSPACE;
@@ -21,7 +21,7 @@ pub enum From {
         /// The workspace on the host.
         root: PathBuf,
         /// Which.
-        globs: Globs,
+        globs: Matcher,
     },
     /// One file, or a folder with all in it, with folders and owners.
     Path {
@@ -169,7 +169,7 @@ impl Walk {
         Ok(())
     }
 
-    fn globs(&mut self, from: usize, root: &Path, globs: &Globs) -> Result<(), WalkError> {
+    fn globs(&mut self, from: usize, root: &Path, globs: &Matcher) -> Result<(), WalkError> {
         let mut folder = Beneath::open(root).map_err(|error| unreadable(root, error))?;
         let mut seen = BTreeSet::new();
         for start in globs.starts() {
@@ -183,7 +183,9 @@ impl Walk {
                     return None;
                 }
                 if !is_folder {
-                    globs.find(path)?;
+                    if !globs.matches(path) {
+                        return None;
+                    }
                     let all = globs.given().map(|(index, _)| index);
                     seen.extend(all.filter(|&index| globs.means(index, path)));
                 }
