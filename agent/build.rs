@@ -11,6 +11,7 @@ const WATCHED: &[&str] = &[
     "build.rs",
     "gate/Cargo.toml",
     "gate/src",
+    "../job-specs/src/units.rs",
     "../Cargo.toml",
     "../Cargo.lock",
 ];

@@ -19,6 +19,7 @@ pub use ::gate::wire::{Go, Health, HealthCheck, HealthState, ProbeTarget};
 pub use ::gate::{FOLDER, LOG, OUTPUTS, SCRIPT, SECRETS, SESSION, SOCKET, STATUS};
 use folder::{connect_in, open_directory, status_in};
 pub use folder::{forget, open_log, read_file, read_status};
+use job_specs::units::duration;
 pub use state::{GatePhase, GateState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -68,12 +69,12 @@ const SAYS_WHAT_RUNS: Duration = Duration::from_millis(500);
 #[derive(Debug, thiserror::Error)]
 pub enum GateError {
     /// Nobody answered in time.
-    #[error("the gate in {folder} did not answer within {waited_ms} ms")]
+    #[error("the gate in {folder} did not answer within {}", duration(*waited))]
     Timeout {
         /// The gate's folder.
         folder: String,
         /// How long we waited.
-        waited_ms: u128,
+        waited: Duration,
     },
     /// The gate is gone.
     #[error("the gate is gone")]
@@ -90,7 +91,7 @@ impl GateClient {
         let deadline = Instant::now() + timeout;
         let late = || GateError::Timeout {
             folder: folder.display().to_string(),
-            waited_ms: timeout.as_millis(),
+            waited: timeout,
         };
         let directory = open_directory(folder)?;
         let mut deaf_since = None;

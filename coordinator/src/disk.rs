@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use job_specs::units::size;
+
 /// With less room than this we are not ready: the database alone writes that much at a time.
 const FULL: u64 = 16 << 20;
 
@@ -16,10 +18,7 @@ pub(crate) fn free(path: &Path) -> Option<u64> {
 /// Why the data folder takes nothing; `None`: it has room.
 pub(crate) fn trouble(folder: &Path) -> Option<String> {
     let room = free(folder).filter(|free| *free < FULL)?;
-    Some(format!(
-        "the disk of the coordinator is full ({} KiB free)",
-        room / 1024
-    ))
+    Some(format!("the disk of the coordinator is full ({} free)", size(room)))
 }
 
 /// Whether an error, or what it came of, is a full disk or quota.

@@ -118,13 +118,13 @@ addEventListener("click", (event) => {
   summary?.parentElement?.setAttribute("data-touched", "");
 });
 
-/** As web/src/words.rs says it. @param {number} seconds */
+/** As job_specs::units says it. @param {number} seconds */
 function duration(seconds) {
-  const two = (/** @type {number} */ n) => String(Math.floor(n)).padStart(2, "0");
-  if (seconds < 60) return `${Math.floor(seconds)}s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${two(seconds % 60)}s`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)}h ${two((seconds / 60) % 60)}m`;
-  return `${Math.floor(seconds / 86400)}d ${two((seconds / 3600) % 24)}h`;
+  const units = [86400, 3600, 60, 1];
+  const unit = seconds < 1 ? 3 : units.findIndex((unit) => seconds >= unit);
+  const rest = unit < 3 ? Math.floor((seconds % units[unit]) / units[unit + 1]) : 0;
+  const whole = `${Math.floor(seconds / units[unit])}${"dhms"[unit]}`;
+  return rest ? `${whole} ${String(rest).padStart(2, "0")}${"dhms"[unit + 1]}` : whole;
 }
 
 /** @param {number} seconds @param {string} said what the server said, for times long ago */

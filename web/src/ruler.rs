@@ -103,13 +103,9 @@ impl Axis {
 
 /// `0`, `500ms`, `45s`, `1m`, `1m 30s`, `2h`
 fn tick_label(millis: i64) -> String {
-    match (millis, millis / 1000) {
-        (0, _) => "0".into(),
-        (_, 0) => format!("{millis}ms"),
-        (_, seconds) if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
-        (_, seconds) if seconds % 60 == 0 && seconds < 3600 => format!("{}m", seconds / 60),
-        (_, seconds) if seconds < 60 && millis % 1000 == 0 => format!("{seconds}s"),
-        _ => words::duration(millis * 1000),
+    match millis {
+        0 => "0".into(),
+        _ => words::micros(millis * 1000),
     }
 }
 
@@ -192,7 +188,7 @@ pub fn attempt(view: &AttemptView, now: Micros) -> Ruler {
         .count();
     let summary = format!(
         "{} from queue to {}: {} of {} ready, {}",
-        words::duration(end - view.queued_at),
+        words::micros(end - view.queued_at),
         if view.finished_at.is_some() { "end" } else { "now" },
         ready,
         words::count(view.services.len(), "service"),
@@ -267,7 +263,7 @@ fn steps(axis: Axis, steps: &[StepView], end: Micros) -> Vec<Segment> {
 }
 
 fn span_title(what: &str, micros: Micros) -> String {
-    format!("{what} {}", words::duration(micros))
+    format!("{what} {}", words::micros(micros))
 }
 
 #[cfg(test)]

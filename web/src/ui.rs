@@ -36,7 +36,7 @@ part!(State { title: &'a str, icon: &'a str } r##"<span id="state" hidden data-t
 part!(Ago { now: Micros, at: Micros } r##"<time datetime="{{ words::utc(*at) }}" data-ago>{{ words::ago(*now, *at) }}</time>"##);
 part!(Took { from: Option<Micros>, to: Option<Micros>, now: Micros } r##"
     {%- if let Some(from) = from -%}
-    {%- if let Some(to) = to -%}{{ words::duration(to - from) }}{%- else -%}<span data-since="{{ from }}">{{ words::duration(now - from) }}</span>{%- endif -%}
+    {%- if let Some(to) = to -%}{{ words::micros(to - from) }}{%- else -%}<span data-since="{{ from }}">{{ words::micros(now - from) }}</span>{%- endif -%}
     {%- endif -%}"##);
 part!(Title { build: &'a BuildSummary } r##"{% if build.title.is_empty() %}{{ build.event }}{% else %}{{ build.title }}{% endif %}"##);
 part!(Origin { build: &'a BuildSummary } r##"<span>{{ build.event }}</span>

@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use crate::units::size;
+
 /// At most so much of the end is kept, bytes.
 const MOST_TAIL: u64 = 4 << 20;
 /// Length of a record's header; the same as `protocol::record::HEADER_LEN`.
@@ -97,8 +99,8 @@ impl Cap {
     fn words(&self) -> String {
         format!(
             "the limit of this log is {}: of what follows only the last {} are kept, and come at its end",
-            bytes(self.limit),
-            bytes(tail_of(self.limit))
+            size(self.limit),
+            size(tail_of(self.limit))
         )
     }
 
@@ -126,7 +128,7 @@ impl Cap {
         self.state = State::Ended;
         let mut rest = Vec::new();
         if self.missing > 0 {
-            rest = line(&format!("{} of output are missing here", bytes(self.missing)), at);
+            rest = line(&format!("{} of output are missing here", size(self.missing)), at);
         }
         rest.extend(self.tail.drain(..).flatten());
         rest
@@ -172,17 +174,6 @@ fn line(words: &str, at: i64) -> Vec<u8> {
     record.extend_from_slice(words.as_bytes());
     record.push(b'\n');
     record
-}
-
-/// `512 B`, `64.0 KiB`, `1.5 MiB`.
-fn bytes(count: u64) -> String {
-    let value = count as f64;
-    match count {
-        0..1024 => format!("{count} B"),
-        1024..1_048_576 => format!("{:.1} KiB", value / 1024.0),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", value / 1_048_576.0),
-        _ => format!("{:.1} GiB", value / 1_073_741_824.0),
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use gate::exit::ExitStatus;
+use gate::units::duration;
 use gate::wire::Go;
 
 use crate::cgroup;
@@ -82,9 +83,9 @@ impl Left {
         }
         if let Verdict::Cut(waited) = verdict {
             log.say(&format!(
-                "the command ended {} s ago, and a process that it left is still not done with its output: from here \
+                "the command ended {} ago, and a process that it left is still not done with its output: from here \
                  on it is lost",
-                waited.as_secs()
+                duration(waited)
             ));
         }
         self.output.close();

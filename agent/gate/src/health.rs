@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use gate::units::micros;
 use gate::wire::{Health, HealthCheck, HealthState};
 
 use crate::launch::Launcher;
@@ -148,7 +149,10 @@ impl HealthRunner {
         }
         let output = String::from_utf8_lossy(&current.output).trim_end().to_owned();
         if current.timed_out {
-            let output = format!("{output}\n(killed: it took longer than {} ms)", self.check.timeout_ms);
+            let output = format!(
+                "{output}\n(killed: it took longer than {})",
+                micros(u64::from(self.check.timeout_ms) * 1000)
+            );
             return Ok(self.verdict(None, output.trim_start().to_owned(), current.began, now));
         }
         let output = match dead.how {

@@ -6,6 +6,10 @@ pub mod cap;
 pub mod exit;
 pub mod wire;
 
+/// The one way to print durations, sizes and counts, without the library that it belongs to.
+#[path = "../../../job-specs/src/units.rs"]
+pub mod units;
+
 /// The version of the messages; told in [`wire::Event::Hello`].
 pub const VERSION: u32 = 5;
 

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use job_specs::units::duration;
 use protocol::attempt::EventKind;
 
 use super::job_log::JobLog;
 use super::journal::Journal;
-use super::reasons::span;
+
 use super::{AttemptContext, AttemptInput, logins};
 use crate::engine::{EngineError, ImageInfo, ImageWant, PullProgress};
 
@@ -114,7 +115,7 @@ impl Pulls {
         };
         if here {
             self.job_log
-                .say(format!("pulled image {image} in {}", span(pull.since.elapsed())));
+                .say(format!("pulled image {image} in {}", duration(pull.since.elapsed())));
         }
         if under_way.is_empty() {
             self.phase(false);

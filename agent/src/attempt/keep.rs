@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use job_specs::globs::Globs;
 use job_specs::model::{ArtifactSpec, CacheSpec};
+use job_specs::units::duration;
 use protocol::attempt::{ArtifactOutcome, AttemptResult, CacheOutcome, EventKind, ReasonCode, Verdict};
 use protocol::blobs::{BlobLimits, Kept};
 use tokio::task::spawn_blocking;
@@ -13,7 +14,7 @@ use tokio::task::spawn_blocking;
 use super::activity;
 use super::interrupt::Interrupts;
 use super::job::Job;
-use super::reasons::{self, span};
+use super::reasons;
 use super::restore;
 use super::run_state::{self, RunState};
 use crate::blobs::archive::{self, ByteWriter, Found, From, PackError, byte_pipe};
@@ -204,7 +205,7 @@ async fn cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) {
             job.job_log.say(format!(
                 "cache {key}: saved ({} in {})",
                 job_specs::units::size(kept.bytes),
-                span(begin.elapsed())
+                duration(begin.elapsed())
             ));
             CacheOutcome::Saved {
                 bytes: kept.bytes,

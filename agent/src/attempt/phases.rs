@@ -4,8 +4,8 @@
 mod tries;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use job_specs::units::micros;
 use protocol::attempt::{AttemptResult, EventKind, ReasonCode, StepOutcome, StepStatus, Verdict};
 use protocol::ids::StreamId;
 use tokio::sync::oneshot;
@@ -273,7 +273,7 @@ impl Run<'_> {
     /// What a step that is over makes of the job.
     fn judge(&mut self, index: usize, end: StepEnd) -> Next {
         let step = self.job.step(index);
-        let took = reasons::span(Duration::from_micros(end.outcome.duration_us));
+        let took = micros(end.outcome.duration_us);
         let Some(mut failure) = end.failure else {
             let at = match end.outcome.tries {
                 0 | 1 => String::new(),
@@ -378,7 +378,7 @@ async fn conclude(job: &Job, result: &AttemptResult, prepared: Option<&Prepared>
         Some(reason) => reason.sentence.clone(),
     });
     if let Some(secs) = retain_secs {
-        let time = reasons::span(Duration::from_secs(secs));
+        let time = micros(secs.saturating_mul(1_000_000));
         job.job_log.say(format!(
             "containers and services stay for {time}: enter with `drover shell`"
         ));

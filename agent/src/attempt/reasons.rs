@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use job_specs::model::{Shell, StepAction, StepSpec};
-use job_specs::units::size;
+use job_specs::units::{duration, size};
 use protocol::attempt::{AttemptResult, ReasonCode, StepOutcome, StepStatus, Verdict};
 
 use crate::checkout::CheckoutError;
@@ -141,7 +141,7 @@ pub fn step_timeout(step: &StepSpec, limit: Duration, running: Option<&str>) -> 
     let sentence = format!(
         "step `{}` ran longer than its timeout of {} and was stopped{}",
         step.name,
-        span(limit),
+        duration(limit),
         running_then(running)
     );
     (
@@ -154,7 +154,7 @@ pub fn step_timeout(step: &StepSpec, limit: Duration, running: Option<&str>) -> 
 pub fn job_timeout(when: &str, limit: Duration, running: Option<&str>) -> AttemptResult {
     let sentence = format!(
         "the job ran longer than its timeout of {} and was stopped{when}{}",
-        span(limit),
+        duration(limit),
         running_then(running)
     );
     AttemptResult::because(Verdict::TimedOut, ReasonCode::Timeout, sentence)
@@ -280,20 +280,6 @@ pub fn without_run(status: StepStatus, reason: Option<String>) -> StepOutcome {
         peak_memory_bytes: 0,
         cpu_us: 0,
         tries: 1,
-    }
-}
-
-/// `850 ms`, `2.5 s`, `10 min`, `1 h 30 min`.
-pub fn span(duration: Duration) -> String {
-    let secs = duration.as_secs();
-    match secs {
-        0 => format!("{} ms", duration.as_millis()),
-        1..60 if duration.subsec_millis() < 50 => format!("{secs} s"),
-        1..60 => format!("{:.1} s", duration.as_secs_f64()),
-        60..3600 if secs.is_multiple_of(60) => format!("{} min", secs / 60),
-        60..3600 => format!("{} min {} s", secs / 60, secs % 60),
-        _ if secs % 3600 < 60 => format!("{} h", secs / 3600),
-        _ => format!("{} h {} min", secs / 3600, secs % 3600 / 60),
     }
 }
 

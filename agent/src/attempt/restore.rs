@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use futures_util::future::join_all;
 use job_specs::model::{CacheSpec, JobSpec};
+use job_specs::units::duration;
 use protocol::attempt::{AttemptResult, CacheOutcome, EventKind};
 use protocol::blobs::NeededArtifact;
 use tokio::task::spawn_blocking;
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::folder::AttemptFolder;
 use super::job::Job;
 use super::plan::WORKSPACE;
-use super::reasons::{self, span};
+use super::reasons;
 use crate::blobs::archive::{self, ByteReader, From, Into, Limits, Links, Modes, Rules, Unpacked};
 use crate::blobs::{BlobError, Blobs};
 use crate::engine::plan::{Access, Bind};
@@ -174,7 +175,7 @@ async fn cache(job: &Arc<Job>, stop: &CancellationToken, index: usize) {
             } else {
                 format!(" from {from}")
             };
-            let took = span(std::time::Duration::from_millis(*millis));
+            let took = duration(std::time::Duration::from_millis(*millis));
             format!(
                 "cache {key}: restored{from} ({} in {took})",
                 job_specs::units::size(*count)
@@ -291,7 +292,7 @@ async fn bring_artifact(
     loop {
         match bring(&job.input.blobs, stop, &artifact.sha256, (vec![into.clone()], rules)).await {
             Ok(unpacked) => {
-                let (of, name, took) = (&artifact.job, &artifact.name, span(begin.elapsed()));
+                let (of, name, took) = (&artifact.job, &artifact.name, duration(begin.elapsed()));
                 let size = job_specs::units::size(unpacked.bytes);
                 job.job_log.say(format!(
                     "artifact {name} of {of}: {} files ({size} in {took})",

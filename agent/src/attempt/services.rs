@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use job_specs::model::ServiceSpec;
+use job_specs::units::duration;
 use protocol::attempt::{EventKind, ServiceState};
 use protocol::ids::StreamId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::job::Job;
-use super::{logins, reasons};
+use super::logins;
 use crate::engine::labels;
 use crate::gate::{self, GateClient};
 use crate::sandbox::Sandbox;
@@ -162,7 +163,7 @@ fn note(job: &Job, event: StackEvent) {
             probe,
             warning,
         } => {
-            let after = reasons::span(Duration::from_millis(*after_ms));
+            let after = duration(Duration::from_millis(*after_ms));
             job.job_log
                 .say(format!("service {name} is ready after {after} ({probe})"));
             if let Some(warning) = warning {

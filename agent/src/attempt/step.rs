@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use job_specs::model::StepAction;
+use job_specs::units::duration;
 use protocol::attempt::{AttemptResult, EventKind, Micros, StepOutcome, StepStatus};
 use protocol::ids::StreamId;
 
@@ -47,11 +48,8 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
         }
         End::Lost(error) => StepOver::Ended(lost(job, index, held, &error).await, crate::clock::now()),
         End::TimedOut(limit) => {
-            job.job_log.say(format!(
-                "step `{}` is stopped after {}",
-                step.name,
-                reasons::span(limit)
-            ));
+            job.job_log
+                .say(format!("step `{}` is stopped after {}", step.name, duration(limit)));
             let running = running_command(job, index, held).await;
             let status = stop(job, held).await;
             match &status {

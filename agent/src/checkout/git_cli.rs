@@ -99,7 +99,7 @@ impl Git {
             both = async { tokio::join!(output, listen(stderr, what, say)) } => both,
             () = tokio::time::sleep(LIMIT) => {
                 group.end(child).await;
-                return Err(CheckoutError::TimedOut { what: what.to_owned(), limit_secs: LIMIT.as_secs() });
+                return Err(CheckoutError::TimedOut { what: what.to_owned(), limit: LIMIT });
             }
             () = cancel.cancelled() => {
                 group.end(child).await;

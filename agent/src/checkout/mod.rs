@@ -14,7 +14,9 @@ mod workspace;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use job_specs::units::duration;
 use protocol::work::Source;
 use tokio_util::sync::CancellationToken;
 
@@ -73,12 +75,12 @@ pub enum CheckoutError {
     #[error("the mirror is broken: {0}")]
     Mirror(String),
     /// It took too long.
-    #[error("{what} took longer than {limit_secs} s")]
+    #[error("{what} took longer than {}", duration(*limit))]
     TimedOut {
         /// What, without credentials.
         what: String,
         /// The limit.
-        limit_secs: u64,
+        limit: Duration,
     },
     /// Somebody stopped it.
     #[error("cancelled")]

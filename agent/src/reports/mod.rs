@@ -16,6 +16,7 @@ mod text;
 use std::path::Path;
 
 use job_specs::model::{ReportFormat, ReportSpec};
+use job_specs::units::size;
 use protocol::reports::{MAX_CASES, MAX_PROBLEMS, TestCase, TestReport, TestStatus};
 
 use crate::logs::mask::Masker;
@@ -172,11 +173,11 @@ impl Reader<'_> {
     fn file(&mut self, workspace: &Path, format: ReportFormat, file: &str) {
         let bytes = match find::open(workspace, file) {
             Ok(Found::Bytes(bytes)) => bytes,
-            Ok(Found::TooLarge(size)) => {
+            Ok(Found::TooLarge(bytes)) => {
                 return self.trouble(format!(
-                    "report {file} is left out: it has {} MB, and {} MB are read of one",
-                    size >> 20,
-                    MAX_FILE >> 20
+                    "report {file} is left out: it has {}, and {} are read of one",
+                    size(bytes),
+                    size(MAX_FILE)
                 ));
             }
             Err(error) => return self.trouble(format!("report {file} cannot be read: {error}")),
@@ -184,8 +185,8 @@ impl Reader<'_> {
         self.bytes += bytes.len() as u64;
         if self.bytes > MAX_BYTES {
             return self.trouble(format!(
-                "report {file} is left out: {} MB of reports are read of one job",
-                MAX_BYTES >> 20
+                "report {file} is left out: {} of reports are read of one job",
+                size(MAX_BYTES)
             ));
         }
         let parsed = parse(format, file, &bytes);
@@ -204,8 +205,8 @@ impl Reader<'_> {
                 format!("{MAX_CASES} are kept of one job")
             } else {
                 format!(
-                    "{} MB of names and messages are kept of one report",
-                    MAX_CASE_BYTES >> 20
+                    "{} of names and messages are kept of one report",
+                    size(MAX_CASE_BYTES as u64)
                 )
             };
             self.trouble(format!(

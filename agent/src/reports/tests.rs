@@ -109,6 +109,6 @@ fn what_is_more_than_can_be_kept_is_said() {
     insta::assert_snapshot!(report.problems.join("\n"), @"
     report a.tap is cut off: of its 100005 test cases 100000 are kept, because 100000 are kept of one job
     report b.tap is cut off: of its 1 test cases 0 are kept, because 100000 are kept of one job
-    report c.tap is left out: it has 30 MB, and 30 MB are read of one
+    report c.tap is left out: it has 30 MiB, and 30 MiB are read of one
     ");
 }

@@ -1,6 +1,8 @@
 //! What went wrong with a service, in words for people and for programs.
 
-use job_specs::units::size;
+use std::time::Duration;
+
+use job_specs::units::{duration, size};
 use protocol::attempt::ReasonCode;
 
 use super::patience::AllowedBy;
@@ -152,7 +154,7 @@ impl StackFailure {
                     .and_then(last_line)
                     .map(|line| format!(": {line}"));
                 let said = said.unwrap_or_default();
-                let waited = seconds(*waited_ms);
+                let waited = duration(Duration::from_millis(*waited_ms));
                 match over {
                     Over::Time(AllowedBy::Ready) => {
                         format!("{service} was not ready within {waited} ({probe}){said}")
@@ -242,13 +244,6 @@ fn last_line(text: &str) -> Option<&str> {
     text.lines().map(str::trim).rfind(|line| !line.is_empty())
 }
 
-fn seconds(millis: u64) -> String {
-    match (millis / 1000, millis % 1000) {
-        (whole, 0) => format!("{whole} s"),
-        (whole, rest) => format!("{whole}.{} s", format!("{rest:03}").trim_end_matches('0')),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,10 +321,10 @@ mod tests {
         ServiceExited: service `db` exited with 1; a `run_once` service must exit with 0
         OutOfMemory: service `db` ran out of memory and was ended: it may use 16 MiB; give it more with `mem_limit`
         CommandNotFound: service `db` cannot run its command: `postgers` was not found in the image
-        ServiceNotReady: service `db` was not ready within 1.5 s (healthcheck): no response
-        ServiceNotReady: service `db` was not ready within the 1.5 s that its healthcheck allows
-        ServiceNotReady: service `db` was not ready after 1.5 s: its healthcheck failed 3 times in a row, which is as often as it may: no response
-        ServiceNotReady: service `db` was not ready after 1.5 s: its healthcheck failed once, which is as often as it may
+        ServiceNotReady: service `db` was not ready within 1.5s (healthcheck): no response
+        ServiceNotReady: service `db` was not ready within the 1.5s that its healthcheck allows
+        ServiceNotReady: service `db` was not ready after 1.5s: its healthcheck failed 3 times in a row, which is as often as it may: no response
+        ServiceNotReady: service `db` was not ready after 1.5s: its healthcheck failed once, which is as often as it may
         ServiceNotReady: service `db` cannot start: it depends on service `seed`, which failed
         ImageNotFound: service `db`: image `nope:1` does not exist: manifest unknown
         Infrastructure: service `db` could not be run: gate: the gate is gone

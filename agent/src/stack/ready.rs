@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use job_specs::units::duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::excerpt;
@@ -185,8 +186,8 @@ fn unserved(ports: &[u16], waited: Duration, what_counts: &str) -> String {
         _ => format!("none of the exposed ports {} took a connection", listed(ports)),
     };
     format!(
-        "{none} within {} s, so {what_counts}; say with `ready:` what to wait for",
-        waited.as_secs()
+        "{none} within {}, so {what_counts}; say with `ready:` what to wait for",
+        duration(waited)
     )
 }
 
@@ -289,7 +290,7 @@ mod tests {
     #[test]
     fn ports_that_nobody_serves_are_said_with_what_to_do() {
         let minute = Duration::from_secs(60);
-        insta::assert_snapshot!(unserved(&[443], minute, "that it runs counts as ready"), @"the exposed port 443 took no connection within 60 s, so that it runs counts as ready; say with `ready:` what to wait for");
-        insta::assert_snapshot!(unserved(&[443, 80], minute, "its healthcheck alone counts as ready"), @"none of the exposed ports 443, 80 took a connection within 60 s, so its healthcheck alone counts as ready; say with `ready:` what to wait for");
+        insta::assert_snapshot!(unserved(&[443], minute, "that it runs counts as ready"), @"the exposed port 443 took no connection within 1m, so that it runs counts as ready; say with `ready:` what to wait for");
+        insta::assert_snapshot!(unserved(&[443, 80], minute, "its healthcheck alone counts as ready"), @"none of the exposed ports 443, 80 took a connection within 1m, so its healthcheck alone counts as ready; say with `ready:` what to wait for");
     }
 }

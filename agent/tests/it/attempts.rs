@@ -143,7 +143,7 @@ async fn a_step_that_takes_too_long_is_stopped_and_named() {
     assert_eq!(
         story.told(),
         format!(
-            "TimedOut Timeout: step `{name}` ran longer than its timeout of 1 s and was stopped; running then: `sleep 1000`"
+            "TimedOut Timeout: step `{name}` ran longer than its timeout of 1s and was stopped; running then: `sleep 1000`"
         )
     );
     assert_eq!(story.step(0), ["asked to stop"]);
@@ -159,7 +159,7 @@ async fn a_job_that_takes_too_long_is_stopped_whole() {
     let story = stage.run(slow).await;
     assert_eq!(
         story.told(),
-        "TimedOut Timeout: the job ran longer than its timeout of 5 s and was stopped in step `sleep 1000`; running then: `sleep 1000`"
+        "TimedOut Timeout: the job ran longer than its timeout of 5s and was stopped in step `sleep 1000`; running then: `sleep 1000`"
     );
     assert_eq!(story.steps(), [(0, StepStatus::TimedOut), (1, StepStatus::Skipped)]);
     stage.close().await;

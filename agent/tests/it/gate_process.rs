@@ -199,7 +199,7 @@ async fn a_log_over_its_limit_keeps_its_beginning_and_its_end() {
         log.starts_with("line 0 of many\n") && log.ends_with("line 2999 of many\nthe end\n"),
         "{log}"
     );
-    let said = ["the limit of this log is 16.0 KiB", "of output are missing here\n"];
+    let said = ["the limit of this log is 16 KiB", "of output are missing here\n"];
     assert!(said.iter().all(|said| log.contains(said)), "{log}");
     let len = fs::metadata(gate.folder.path().join("log")).unwrap().len();
     assert!(len < 16 * 1024 + 500, "{len}");
@@ -330,8 +330,9 @@ async fn a_gate_that_is_killed_is_lost_and_not_waited_for() {
 #[tokio::test]
 async fn a_gate_that_never_comes_is_a_timeout() {
     let folder = tempfile::tempdir().unwrap();
-    let outcome = GateClient::connect(folder.path(), Duration::from_millis(1)).await;
-    assert!(matches!(outcome, Err(GateError::Timeout { waited_ms: 1, .. })));
+    let patience = Duration::from_millis(1);
+    let outcome = GateClient::connect(folder.path(), patience).await;
+    assert!(matches!(outcome, Err(GateError::Timeout { waited, .. }) if waited == patience));
 }
 
 #[tokio::test]

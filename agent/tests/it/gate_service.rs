@@ -85,7 +85,7 @@ async fn what_a_health_command_said_before_does_not_count_when_its_agent_looks_a
 #[tokio::test]
 async fn a_health_command_that_hangs_or_is_missing_has_failed() {
     for (argv, timeout_ms, says) in [
-        (&["sleep", "1000"][..], 20, "(killed: it took longer than 20 ms)"),
+        (&["sleep", "1000"][..], 20, "(killed: it took longer than 20ms)"),
         (
             &["pg_isready_not"],
             60_000,

@@ -160,7 +160,7 @@ async fn a_timeout_names_the_command_that_ran() {
     let story = stage.run(job(vec![slow, after_failure("echo after")])).await;
     assert_eq!(
         story.told(),
-        "TimedOut Timeout: step `echo on` ran longer than its timeout of 1 s and was stopped; running then: `sleep 1234`"
+        "TimedOut Timeout: step `echo on` ran longer than its timeout of 1s and was stopped; running then: `sleep 1234`"
     );
     assert_eq!(story.outcome(0).tries, 2);
     stage.close().await;

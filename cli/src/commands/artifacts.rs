@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use agent::blobs::archive::{self, ByteReader, Into, Limits, Links, Modes, Rules, Unpacked, byte_pipe};
 use anyhow::Context;
 use futures_util::StreamExt;
+use job_specs::units::size;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -221,9 +222,4 @@ pub async fn cache(client: &Client, cache: &Cache) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Passed)
-}
-
-/// `512 B`, `1.5 MiB`.
-fn size(bytes: u64) -> String {
-    job_specs::units::size(bytes)
 }

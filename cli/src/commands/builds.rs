@@ -1,5 +1,6 @@
 //! Builds: list, show, cancel, run again, and why their jobs wait.
 
+use job_specs::units::micros;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -125,7 +126,7 @@ fn print_list(builds: &[BuildRow]) {
             format!("{}@{}", build.branch.as_deref().unwrap_or("-"), short(&build.commit)),
             build
                 .finished_at
-                .map_or(String::new(), |end| render::duration(end - build.created_at)),
+                .map_or(String::new(), |end| micros(end - build.created_at)),
             render::ago(build.created_at),
             build.title.clone().unwrap_or_default(),
         ]

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use job_specs::units::size;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -116,11 +117,7 @@ fn disk(data: &Path) -> Finding {
     match rustix::fs::statvfs(existing) {
         Ok(stat) => {
             let free = stat.f_bavail * stat.f_frsize;
-            let says = format!(
-                "{:.1} GiB free at {}",
-                free as f64 / f64::from(1 << 30),
-                existing.display()
-            );
+            let says = format!("{} free at {}", size(free), existing.display());
             let help = (free < LOW).then(|| "make room: images, workspaces and logs live there".to_owned());
             Finding {
                 what: "disk",

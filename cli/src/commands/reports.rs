@@ -5,6 +5,7 @@ use std::path::Path;
 
 use agent::logs::mask::Masker;
 use job_specs::model::{ReportFormat, ReportSpec};
+use job_specs::units::micros;
 use protocol::reports::TestStatus;
 use serde::Deserialize;
 use serde_json::Value;
@@ -95,7 +96,7 @@ async fn of_build(client: &Client, tests: &Tests) -> anyhow::Result<Exit> {
     for test in &tests {
         let change = test.change.as_ref().map(|change| change.to_uppercase());
         let flaky = (test.known_flaky && test.status != TestStatus::Flaky).then(|| "FLAKY".to_owned());
-        let took = (test.duration_us > 0).then(|| render::duration(test.duration_us));
+        let took = (test.duration_us > 0).then(|| micros(test.duration_us));
         let more: Vec<String> = [change, flaky, took, Some(test.cell.clone())]
             .into_iter()
             .flatten()
@@ -154,7 +155,7 @@ async fn slow(client: &Client, of: &OfRepository) -> anyhow::Result<Exit> {
     }
     let rows = answer
         .iter()
-        .map(|test| vec![render::duration(test["mean_us"].as_i64().unwrap_or(0)), full_name(test)]);
+        .map(|test| vec![micros(test["mean_us"].as_i64().unwrap_or(0)), full_name(test)]);
     anstream::println!("{}", table(&["takes", "test"], rows));
     Ok(Exit::Passed)
 }
@@ -179,7 +180,7 @@ async fn history(client: &Client, repository: &str, (suite, name): (&str, &str),
     let rows = answer.iter().map(|past| {
         let text = |key: &str| past[key].as_str().unwrap_or_default().to_owned();
         let status = TestStatus::from_name(&text("status")).map_or_else(String::new, test_cases::status);
-        let took = render::duration(past["duration_us"].as_i64().unwrap_or(0));
+        let took = micros(past["duration_us"].as_i64().unwrap_or(0));
         let commit: String = text("commit").chars().take(10).collect();
         vec![
             format!("#{}", past["build"]),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use futures_util::StreamExt;
 use job_specs::status::JobStatus;
+use job_specs::units::duration;
 
 use crate::api::BuildView;
 use crate::args::Progress;
@@ -28,7 +29,8 @@ pub async fn watch(client: &Client, number: i64, timeout: Option<u64>, progress:
             Some(secs) => tokio::time::timeout(Duration::from_secs(secs), follow)
                 .await
                 .unwrap_or_else(|_| {
-                    Err(Stop::new(Exit::Pending, format!("build {number} is not over after {secs} s")).into())
+                    let waited = duration(Duration::from_secs(secs));
+                    Err(Stop::new(Exit::Pending, format!("build {number} is not over after {waited}")).into())
                 }),
             None => follow.await,
         }

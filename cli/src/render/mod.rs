@@ -9,6 +9,7 @@ use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Style};
 use job_specs::status::JobStatus;
+use job_specs::units::micros;
 
 use crate::api::JobView;
 use crate::args::Progress;
@@ -51,18 +52,6 @@ pub fn status(status: JobStatus) -> String {
     format!("{style}{shape} {}{style:#}", status.name().replace('_', " "))
 }
 
-/// `840ms`, `12.3s`, `2m14s`, `1h05m`.
-pub fn duration(micros: i64) -> String {
-    let millis = micros.max(0) / 1_000;
-    let secs = millis / 1_000;
-    match secs {
-        0 => format!("{millis}ms"),
-        1..60 => format!("{}.{}s", secs, millis % 1_000 / 100),
-        60..3_600 => format!("{}m{:02}s", secs / 60, secs % 60),
-        _ => format!("{}h{:02}m", secs / 3_600, secs % 3_600 / 60),
-    }
-}
-
 /// `12:03:01.123` in local time.
 pub fn clock(micros: i64) -> String {
     local(micros, "%H:%M:%S%.3f")
@@ -92,10 +81,10 @@ pub fn ago(micros: i64) -> String {
     }
 }
 
-/// `✓ passed  test (postgres=15)  12.3s`
+/// `✓ passed  test (postgres=15)  12s`
 pub fn job_line(job: &JobView) -> String {
     let took = match (job.started_at, job.finished_at) {
-        (Some(start), Some(end)) => format!("  {}", duration(end - start)),
+        (Some(start), Some(end)) => format!("  {}", micros(end - start)),
         _ => String::new(),
     };
     let allowed = if job.allow_failure { "  (may fail)" } else { "" };
@@ -110,12 +99,6 @@ pub fn short(commit: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_read_well() {
-        let read = [0, 840_000, 12_345_000, 134_000_000, 3_900_000_000].map(duration);
-        assert_eq!(read, ["0ms", "840ms", "12.3s", "2m14s", "1h05m"]);
-    }
 
     #[test]
     fn every_status_has_a_shape_and_a_word() {

@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 
 use job_specs::status::JobStatus;
+use job_specs::units::micros;
 
-use super::{duration, job_line, redraws, short, status};
+use super::{job_line, redraws, short, status};
 use crate::api::{BuildView, JobView};
 use crate::args::Progress;
 
@@ -84,9 +85,10 @@ impl BuildProgress {
             anstream::eprintln!("{sentence}");
         }
         let count = |is: fn(JobStatus) -> bool| view.jobs.iter().filter(|job| is(job.status)).count();
-        let took = view.row.finished_at.map_or(String::new(), |end| {
-            format!("  {}", duration(end - view.row.created_at))
-        });
+        let took = view
+            .row
+            .finished_at
+            .map_or(String::new(), |end| format!("  {}", micros(end - view.row.created_at)));
         if let Some(message) = &view.row.message {
             anstream::eprintln!("{message}");
         }

@@ -1,9 +1,8 @@
 //! Tests on a terminal: failed ones first, each with the beginning of its message.
 
 use anstyle::{AnsiColor, Style};
+use job_specs::units;
 use protocol::reports::{TestCase, TestReport, TestStatus};
-
-use super::duration;
 
 /// Lines of a message that are shown.
 const MESSAGE_LINES: usize = 12;
@@ -99,7 +98,7 @@ pub fn report(report: &TestReport) -> String {
 fn took(test: &TestCase) -> String {
     match test.duration_us {
         0 => String::new(),
-        micros => duration(i64::try_from(micros).unwrap_or(i64::MAX)),
+        micros => units::micros(micros),
     }
 }
 
@@ -144,7 +143,7 @@ mod tests {
             line 12
             … 2 more lines
         tests: 1 failed, 5 passed, 1 skipped
-        slowest: t5 5.0s, t4 4.0s, t3 3.0s, t2 2.0s, t1 1.0s
+        slowest: t5 5s, t4 4s, t3 3s, t2 2s, t1 1s
         ");
     }
 }

@@ -82,7 +82,7 @@ fn every_way_to_end_has_its_own_sentence() {
     ends(
         "jobs:\n  j: {image: busybox, steps: [{run: sleep 60, timeout: 1s}]}\n",
         7,
-        &["sleep 60", "timeout of 1 s"],
+        &["sleep 60", "timeout of 1s"],
     );
     ends(
         "jobs:\n  j: {image: busybox, resources: {memory: 16m}, steps: [tail /dev/zero]}\n",

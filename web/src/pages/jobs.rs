@@ -137,7 +137,7 @@ impl<'a> Job<'a> {
             .attempt
             .as_ref()
             .map_or(at, |attempt: &AttemptView| attempt.queued_at);
-        format!("+{}", words::duration(at - begin))
+        format!("+{}", words::micros(at - begin))
     }
 
     /// Failed and running steps are open, and so is an only one.

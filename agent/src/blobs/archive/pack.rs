@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::thread::available_parallelism;
 
+use job_specs::units::size;
 use protocol::blobs::MOST_CONTENT_BYTES;
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
@@ -41,8 +42,8 @@ pub enum PackError {
     },
     /// Its files have more bytes than anybody would unpack.
     #[error(
-        "its files have more than {limit_gib} GiB together, holes included, up to `{path}`",
-        limit_gib = MOST_CONTENT_BYTES >> 30
+        "its files have more than {} together, holes included, up to `{path}`",
+        size(MOST_CONTENT_BYTES)
     )]
     TooMuch {
         /// The file that is too much, by its name in the archive.

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use job_specs::globs::Matcher;
+use job_specs::units::size;
 use protocol::blobs::{LONGEST_NAME, MOST_ENTRIES, MOST_NAME_BYTES};
 use rustix::fs::{FileType, Stat};
 
@@ -98,7 +99,7 @@ pub enum WalkError {
     #[error("the name of a file has more than {LONGEST_NAME} bytes: `{0}…`")]
     LongName(String),
     /// All names together are longer than `MOST_NAME_BYTES`.
-    #[error("the names of the files have more than {} MiB together", MOST_NAME_BYTES >> 20)]
+    #[error("the names of the files have more than {} together", size(MOST_NAME_BYTES as u64))]
     LongNames,
     /// A folder cannot be read.
     #[error("`{path}` cannot be read: {error}")]

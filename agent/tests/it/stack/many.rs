@@ -187,7 +187,7 @@ async fn what_an_earlier_run_said_makes_no_later_one_ready() {
     let failure = soon(running.stack.death()).await;
     assert_eq!(
         failure.sentence(),
-        "service `db` was not ready within 1.5 s (log): no line matched `up`"
+        "service `db` was not ready within 1.5s (log): no line matched `up`"
     );
     running.close().await;
 }

@@ -318,7 +318,7 @@ async fn a_service_that_never_gets_ready_says_what_was_tried() {
     let failure = running.failed().await;
     assert_eq!(
         failure.sentence(),
-        "service `sick` was not ready within 0.5 s (cmd): not yet"
+        "service `sick` was not ready within 500ms (cmd): not yet"
     );
     running.close().await;
 }

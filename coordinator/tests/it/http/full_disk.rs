@@ -51,7 +51,7 @@ async fn a_full_disk_is_called_so_and_work_goes_on_once_there_is_room() {
 
     let filler = disk.fill();
     let ready = app.send(app.anonymous(Method::GET, "/readyz")).await.expect(503).text;
-    assert_eq!(ready, "not ready: the disk of the coordinator is full (0 KiB free)\n");
+    assert_eq!(ready, "not ready: the disk of the coordinator is full (0 B free)\n");
     app.send(app.anonymous(Method::GET, "/healthz")).await.expect(200);
     // Some writes still fit into what the database has; not many.
     let set = async || {
