@@ -2,20 +2,17 @@
 
 use job_specs::Look;
 
-use crate::story::{lint, lint_with};
+use crate::story::{lint, lint_with, table, without_escapes};
 
-macro_rules! gallery {
-    ($($name:ident: $text:expr;)*) => {
-        $(#[test]
-        fn $name() {
-            insta::assert_snapshot!(stringify!($name), format!("{}\n----\n{}", $text, lint($text)));
-        })*
-    };
-}
-
-gallery! {
-    unknown_key: "jobs:\n  test:\n    imgae: rust:1.80\n    steps: [cargo test]\n";
-    key_of_another_ci: "\
+/// Mistakes by name.
+const MISTAKES: &[(&str, &str)] = &[
+    (
+        "unknown_key",
+        "jobs:\n  test:\n    imgae: rust:1.80\n    steps: [cargo test]\n",
+    ),
+    (
+        "key_of_another_ci",
+        "\
 jobs:
   test:
     image: rust:1.80
@@ -26,10 +23,16 @@ jobs:
     steps:
       - commands: [a]
         uses: actions/checkout@v4
-";
-    second_colon: "jobs:\n  test:\n    image: busybox\n    steps:\n      - run: echo \"a: b\": c\n";
-    tab: "jobs:\n  test:\n    services:\n\t\tdb: {image: redis}\n";
-    unknown_need: "\
+",
+    ),
+    (
+        "second_colon",
+        "jobs:\n  test:\n    image: busybox\n    steps:\n      - run: echo \"a: b\": c\n",
+    ),
+    ("tab", "jobs:\n  test:\n    services:\n\t\tdb: {image: redis}\n"),
+    (
+        "unknown_need",
+        "\
 jobs:
   build: {image: a, steps: [x]}
   lint: {image: a, steps: [x]}
@@ -37,14 +40,20 @@ jobs:
     image: a
     needs: [biuld]
     steps: [x]
-";
-    cycle: "\
+",
+    ),
+    (
+        "cycle",
+        "\
 jobs:
   a: {image: i, needs: c, steps: [x]}
   b: {image: i, needs: a, steps: [x]}
   c: {image: i, needs: [b], steps: [x]}
-";
-    service_twice: "\
+",
+    ),
+    (
+        "service_twice",
+        "\
 jobs:
   test:
     image: a
@@ -52,8 +61,11 @@ jobs:
       db: {image: postgres:16}
       db: {image: mysql:8}
     steps: [x]
-";
-    localhost: "\
+",
+    ),
+    (
+        "localhost",
+        "\
 jobs:
   test:
     image: postgres:17
@@ -64,23 +76,32 @@ jobs:
       - run: |
           echo hello
           curl localhost:5432
-";
-    axis_without_value: "\
+",
+    ),
+    (
+        "axis_without_value",
+        "\
 jobs:
   test:
     matrix: {version: [a], os: [b]}
     image: node:${{ matrix.verison }}
     steps: [x]
-";
-    number: "\
+",
+    ),
+    (
+        "number",
+        "\
 jobs:
   test:
     image: a
     matrix:
       python: [3.9, 3.10, 3.11]
     steps: [x]
-";
-    template_in_run: "\
+",
+    ),
+    (
+        "template_in_run",
+        "\
 jobs:
   test:
     image: a
@@ -90,8 +111,11 @@ jobs:
       - run: |
           git checkout ${{ git.branch }}
           echo ${{ secrets.TOKEN }} ${{ a + b }}
-";
-    wrong_types: "\
+",
+    ),
+    (
+        "wrong_types",
+        "\
 on: pusch
 env: [A=b]
 jobs:
@@ -102,8 +126,11 @@ jobs:
     resources: {cpus: many, memory: 4x, pids: 0}
     services: [redis]
     steps: cargo test
-";
-    missing: "\
+",
+    ),
+    (
+        "missing",
+        "\
 jobs:
   test:
     services:
@@ -111,8 +138,11 @@ jobs:
     steps:
       - name: nothing
       - {run: a, entrypoint: [b]}
-";
-    compose_keys: "\
+",
+    ),
+    (
+        "compose_keys",
+        "\
 jobs:
   test:
     image: a
@@ -126,8 +156,11 @@ jobs:
         logging: {driver: none}
         env: {A: b}
     steps: [x]
-";
-    depends_on: "\
+",
+    ),
+    (
+        "depends_on",
+        "\
 jobs:
   test:
     image: a
@@ -139,8 +172,11 @@ jobs:
       a: {image: b, depends_on: [c]}
       c: {image: b, depends_on: [a]}
     steps: [x]
-";
-    matrix: "\
+",
+    ),
+    (
+        "matrix",
+        "\
 jobs:
   test:
     image: a
@@ -154,8 +190,11 @@ jobs:
     image: a
     matrix: {pg: [\"15\"], exclude: [{pg: \"16\"}]}
     steps: [x]
-";
-    compose_dollars: "\
+",
+    ),
+    (
+        "compose_dollars",
+        "\
 jobs:
   test:
     image: a
@@ -165,8 +204,11 @@ jobs:
         environment: {POSTGRES_USER: \"${USER}\"}
         healthcheck: {test: [\"CMD-SHELL\", \"pg_isready -U $${POSTGRES_USER}\"]}
     steps: [x]
-";
-    branch_in_a_shell: "\
+",
+    ),
+    (
+        "branch_in_a_shell",
+        "\
 jobs:
   test:
     image: a
@@ -177,21 +219,39 @@ jobs:
         command: sh -c \"echo ${{ git.branch }}\"
     steps:
       - entrypoint: [bash, -c, \"echo ${{ git.title }}\"]
-";
-    unclosed_quote: "jobs:\n  test:\n    image: \"rust\n    steps: [x]\n";
-    block_without_indent: "jobs:\n  test:\n    image: a\n    steps:\n      - run: |\n        make\n";
-    missing_colon: "jobs:\n  test:\n    image a\n    steps: [x]\n";
-    shell_test: "jobs:\n  test:\n    image: a\n    steps:\n      - run: [ -f x ] && make\n";
-    template_in_a_flow_map: "jobs:\n  test: {image: node:${{ matrix.node }}, steps: [x]}\n";
-    template_in_a_list: "jobs:\n  test:\n    image: a\n    steps: [{entrypoint: [echo, ${{ git.sha }}]}]\n";
-    braces: "jobs:\n  test:\n    image: {{ image }}\n    steps: [x]\n";
-    tab_after_a_text: "jobs:\n  test:\n    image: a\n\tsteps: [x]\n";
-    unclosed_list: "jobs:\n  test:\n    image: a\n    steps: [x\n";
-    bad_indent: "jobs:\n  test:\n    image: a\n   steps: [x]\n";
-    unknown_alias: "jobs:\n  test: {image: *rust, steps: [x]}\n";
-    empty: "# nothing yet\n";
-    two_documents: "jobs:\n  a: {image: b, steps: [c]}\n---\njobs: {}\n";
-    not_a_map: "- a\n- b\n";
+",
+    ),
+    ("unclosed_quote", "jobs:\n  test:\n    image: \"rust\n    steps: [x]\n"),
+    (
+        "block_without_indent",
+        "jobs:\n  test:\n    image: a\n    steps:\n      - run: |\n        make\n",
+    ),
+    ("missing_colon", "jobs:\n  test:\n    image a\n    steps: [x]\n"),
+    (
+        "shell_test",
+        "jobs:\n  test:\n    image: a\n    steps:\n      - run: [ -f x ] && make\n",
+    ),
+    (
+        "template_in_a_flow_map",
+        "jobs:\n  test: {image: node:${{ matrix.node }}, steps: [x]}\n",
+    ),
+    (
+        "template_in_a_list",
+        "jobs:\n  test:\n    image: a\n    steps: [{entrypoint: [echo, ${{ git.sha }}]}]\n",
+    ),
+    ("braces", "jobs:\n  test:\n    image: {{ image }}\n    steps: [x]\n"),
+    ("tab_after_a_text", "jobs:\n  test:\n    image: a\n\tsteps: [x]\n"),
+    ("unclosed_list", "jobs:\n  test:\n    image: a\n    steps: [x\n"),
+    ("bad_indent", "jobs:\n  test:\n    image: a\n   steps: [x]\n"),
+    ("unknown_alias", "jobs:\n  test: {image: *rust, steps: [x]}\n"),
+    ("empty", "# nothing yet\n"),
+    ("two_documents", "jobs:\n  a: {image: b, steps: [c]}\n---\njobs: {}\n"),
+    ("not_a_map", "- a\n- b\n"),
+];
+
+#[test]
+fn what_is_said_about_each_mistake() {
+    insta::assert_snapshot!(table(MISTAKES));
 }
 
 const BROKEN: &str = "\
@@ -205,70 +265,27 @@ jobs:
   build:
     image: rust:1.90
     needs: [test]
+    matrix: {python: [3.10]}
     services:
       db: {image: redis, container_name: db}
     steps: [cargo build]
 ";
 
-#[test]
-fn a_wide_terminal() {
-    insta::assert_snapshot!(lint_with(
-        BROKEN,
-        Look {
-            colour: false,
-            width: 120
-        }
-    ));
+fn broken(width: usize, colour: bool) -> String {
+    lint_with(BROKEN, Look { colour, width })
 }
 
 #[test]
-fn a_narrow_terminal() {
-    insta::assert_snapshot!(lint_with(
-        BROKEN,
-        Look {
-            colour: false,
-            width: 80
-        }
-    ));
-}
-
-#[test]
-fn a_terminal_with_colours() {
-    let text = lint_with(
-        BROKEN,
-        Look {
-            colour: true,
-            width: 80,
-        },
-    );
-    insta::assert_snapshot!(text.replace('\u{1b}', "ESC"));
+fn a_narrow_terminal_cuts_long_lines_and_a_wide_one_does_not() {
+    insta::assert_snapshot!("a_wide_terminal", broken(120, false));
+    insta::assert_snapshot!("a_narrow_terminal", broken(80, false));
 }
 
 #[test]
 fn colours_change_nothing_but_colours() {
-    let plain = lint_with(
-        BROKEN,
-        Look {
-            colour: false,
-            width: 80,
-        },
-    );
-    let coloured = lint_with(
-        BROKEN,
-        Look {
-            colour: true,
-            width: 80,
-        },
-    );
-    assert_eq!(without_escapes(&coloured), plain);
-}
-
-fn without_escapes(text: &str) -> String {
-    let parts = text.split('\u{1b}');
-    parts
-        .enumerate()
-        .map(|(at, part)| if at == 0 { part } else { part.split_once('m').unwrap().1 })
-        .collect()
+    let coloured = broken(80, true);
+    assert_eq!(without_escapes(&coloured), broken(80, false));
+    insta::assert_snapshot!("a_terminal_with_colours", coloured.replace('\u{1b}', "ESC"));
 }
 
 #[test]

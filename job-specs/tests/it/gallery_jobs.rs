@@ -1,25 +1,22 @@
 //! The gallery, second room: events, conditions, outputs, and what a job keeps.
 
-use crate::story::lint;
+use crate::story::table;
 
-macro_rules! gallery {
-    ($($name:ident: $text:expr;)*) => {
-        $(#[test]
-        fn $name() {
-            insta::assert_snapshot!(stringify!($name), format!("{}\n----\n{}", $text, lint($text)));
-        })*
-    };
-}
-
-gallery! {
-    globs: "\
+/// Mistakes by name.
+const MISTAKES: &[(&str, &str)] = &[
+    (
+        "globs",
+        "\
 on:
   push: {branches: [main, \"release/[\"], tags: [], paths: [/src/**, \"a/../b\", \"./x\"]}
   pull_request: {branches: refs/heads/main, types: [opened]}
   tag: {tags: \"{v1,v2\"}
 jobs: {t: {image: a, steps: [x]}}
-";
-    cron: "\
+",
+    ),
+    (
+        "cron",
+        "\
 on:
   schedule:
     - {cron: \"0 25 * * *\"}
@@ -31,9 +28,12 @@ on:
     - {cron: \"0 2 * * *\", timezone: CEST}
     - \"0 2 * * *\"
 jobs: {t: {image: a, steps: [x]}}
-";
-    no_times: "on: [push, schedule]\njobs: {t: {image: a, steps: [x]}}\n";
-    inputs: "\
+",
+    ),
+    ("no_times", "on: [push, schedule]\njobs: {t: {image: a, steps: [x]}}\n"),
+    (
+        "inputs",
+        "\
 on:
   manual:
     inputs:
@@ -50,8 +50,11 @@ jobs:
     image: a
     env: {A: \"${{ inputs.wehre }}\", B: \"${{ inputs.other }}\"}
     steps: [\"echo ${{ inputs.where }}\"]
-";
-    never_true: "\
+",
+    ),
+    (
+        "never_true",
+        "\
 jobs:
   t:
     image: a
@@ -68,8 +71,11 @@ jobs:
       - {run: h, when: {paths: [], events: push}}
       - {run: i, when: always}
       - {run: j, when: {event: pusch}}
-";
-    outputs: "\
+",
+    ),
+    (
+        "outputs",
+        "\
 jobs:
   plan: {image: a, steps: [x]}
   other: {image: a, steps: [x]}
@@ -80,8 +86,11 @@ jobs:
     steps: [\"echo ${{ needs.plan.outputs.x }}\"]
   u: {image: a, needs: plan, matrix: \"${{ needs.other.outputs.cells }}\", steps: [x]}
   v: {image: a, needs: plan, matrix: \"x-${{ needs.plan.outputs.cells }}\", steps: [x]}
-";
-    need_cells: "\
+",
+    ),
+    (
+        "need_cells",
+        "\
 jobs:
   build: {image: a, matrix: {os: [one, two], arch: [x, y], exclude: [{os: one, arch: x}]}, steps: [x]}
   t:
@@ -94,8 +103,11 @@ jobs:
       - {name: build}
     steps: [x]
   u: {image: a, needs: [build, {job: build, artifacts: false}], steps: [x]}
-";
-    kept: "\
+",
+    ),
+    (
+        "kept",
+        "\
 jobs:
   t:
     image: a
@@ -113,8 +125,11 @@ jobs:
     runs_on: {\"a b\": c}
     network: host
     steps: [x]
-";
-    secrets: "\
+",
+    ),
+    (
+        "secrets",
+        "\
 jobs:
   t:
     image: a
@@ -128,8 +143,11 @@ jobs:
           - {name: E, file: /workspace/e}
           - {name: \"a b\"}
           - {from_secret: F}
-";
-    image_step: "\
+",
+    ),
+    (
+        "image_step",
+        "\
 jobs:
   t:
     steps:
@@ -138,8 +156,11 @@ jobs:
         env: {A: b}
       - image: {tags: [UPPER], login: {user: a}}
       - {name: neither}
-";
-    hash: "\
+",
+    ),
+    (
+        "hash",
+        "\
 jobs:
   t:
     image: a
@@ -148,16 +169,28 @@ jobs:
       - {key: \"${{ hash('[') }}\", paths: [x]}
       - {key: \"${{ hash('a' 'b') }}\", paths: [x]}
     steps: [\"echo ${{ hash('a') }}\"]
-";
-    cell_twice: "\
+",
+    ),
+    (
+        "cell_twice",
+        "\
 jobs:
   t:
     image: a
     matrix: {include: [{os: a}, {os: b}, {os: a}]}
     steps: [x]
-";
-    concurrency: "\
+",
+    ),
+    (
+        "concurrency",
+        "\
 concurrency: {mode: stop, cancel_in_progress: true}
 jobs: {t: {image: a, steps: [x], concurrency: 1}}
-";
+",
+    ),
+];
+
+#[test]
+fn what_is_said_about_each_mistake() {
+    insta::assert_snapshot!(table(MISTAKES));
 }

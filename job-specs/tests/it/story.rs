@@ -44,6 +44,21 @@ pub fn lint_with(text: &str, look: Look) -> String {
     render(&parse(&files).diagnostics, &files, look)
 }
 
+/// What `drover lint` prints about each of these files, by their names.
+pub fn table(files: &[(&str, &str)]) -> String {
+    let shown = files.iter().map(|(name, text)| format!("==== {name}\n{}", lint(text)));
+    shown.collect()
+}
+
+/// A text without its colours.
+pub fn without_escapes(text: &str) -> String {
+    let parts = text.split('\u{1b}');
+    parts
+        .enumerate()
+        .map(|(at, part)| if at == 0 { part } else { part.split_once('m').unwrap().1 })
+        .collect()
+}
+
 /// `CODE line:column message` of every finding.
 pub fn findings(text: &str) -> Vec<String> {
     brief(&parse(&file(text)))
