@@ -41,7 +41,7 @@ export function parse(line) {
 }
 
 /** @param {string} text @param {Record<string, any>} style @param {string} href @returns {Span} */
-export function span(text, style, href) {
+function span(text, style, href) {
   const classes = FLAGS.filter(([flag]) => style[flag]).map(([, name]) => /** @type {string} */ (name));
   if (typeof style.fg === "number") classes.push("f" + style.fg);
   if (typeof style.bg === "number") classes.push("b" + style.bg);
@@ -55,7 +55,7 @@ export function span(text, style, href) {
 }
 
 /** @param {Record<string, any>} old @param {string} parameters */
-export function applied(old, parameters) {
+function applied(old, parameters) {
   let style = { ...old };
   const groups = parameters.split(";");
   const next = () => number(groups.shift());

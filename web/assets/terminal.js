@@ -1,53 +1,41 @@
 // @ts-check
-// <drover-terminal socket="/api/v1/jobs/…/shell" wish='{"place": …}'>: a terminal in a step, a service or a held job.
-// Keys go out and bytes come in by one WebSocket; what the screen looks like is screen.js's.
-import { span } from "./ansi.js";
-import { paint } from "./lines.js";
-import { Screen } from "./screen.js";
+// <drover-terminal socket="/api/v1/jobs/…/shell" wish='{"place": …}'>: xterm.js in a step, a service or a held job.
+// Keys go out and bytes come in by one WebSocket.
+import { FitAddon } from "./addon-fit.mjs";
+import { Unicode11Addon } from "./addon-unicode11.mjs";
+import { Terminal } from "./xterm.mjs";
+import "./xterm-styles.js";
 
-/** Rows that have left the screen and can be scrolled to. */
-const KEPT = 2000;
-const ARROWS = { ArrowUp: "A", ArrowDown: "B", ArrowRight: "C", ArrowLeft: "D", Home: "H", End: "F" };
-const KEYS = {
-  Enter: "\r", Backspace: "\x7f", Tab: "\t", Escape: "\x1b", Delete: "\x1b[3~", Insert: "\x1b[2~", PageUp: "\x1b[5~",
-  PageDown: "\x1b[6~", F1: "\x1bOP", F2: "\x1bOQ", F3: "\x1bOR", F4: "\x1bOS", F5: "\x1b[15~", F6: "\x1b[17~",
-  F7: "\x1b[18~", F8: "\x1b[19~", F9: "\x1b[20~", F10: "\x1b[21~", F11: "\x1b[23~", F12: "\x1b[24~",
+/** The sixteen colours as the log has them, and what is not a colour of the log. */
+const THEME = {
+  background: "#0b0e13", foreground: "#c9d1d9", cursor: "#c9d1d9", cursorAccent: "#0b0e13", selectionBackground: "#3f78d8",
+  black: "#7a8491", red: "#ff7b72", green: "#5fd39b", yellow: "#e3b341", blue: "#79b0ff", magenta: "#d2a8ff", cyan: "#56d4dd",
+  white: "#c9d1d9", brightBlack: "#7a8491", brightRed: "#ff7b72", brightGreen: "#5fd39b", brightYellow: "#e3b341",
+  brightBlue: "#79b0ff", brightMagenta: "#d2a8ff", brightCyan: "#56d4dd", brightWhite: "#ffffff",
 };
 
 class DroverTerminal extends HTMLElement {
   connectedCallback() {
-    this.past = this.appendChild(document.createElement("div"));
-    this.view = this.appendChild(document.createElement("div"));
-    this.input = this.appendChild(document.createElement("textarea"));
-    this.input.setAttribute("aria-label", "Terminal. Shift-Tab leaves it.");
-    for (const name of ["autocapitalize", "autocomplete", "autocorrect", "spellcheck"]) this.input.setAttribute(name, "off");
-    this.input.rows = 1;
-    this.decoder = new TextDecoder();
-    this.screen = new Screen(80, 24, (text) => this.send(text));
-    this.listen();
-    this.fit();
-    new ResizeObserver(() => this.fit()).observe(this);
-    this.connect();
-  }
-
-  listen() {
-    this.input.addEventListener("keydown", (event) => this.key(event));
-    this.input.addEventListener("input", (event) => {
-      if (/** @type {InputEvent} */ (event).isComposing) return;
-      this.send(this.input.value.replaceAll("\n", "\r"));
-      this.input.value = "";
+    const { fontFamily, fontSize } = getComputedStyle(this);
+    this.terminal = new Terminal({
+      allowProposedApi: true, fontFamily, fontSize: Number.parseFloat(fontSize), lineHeight: 1.2, minimumContrastRatio: 4.5,
+      scrollback: 2000, theme: THEME,
     });
-    this.input.addEventListener("compositionend", () => {
-      this.send(this.input.value);
-      this.input.value = "";
-    });
-    this.input.addEventListener("paste", (event) => {
-      const text = (event.clipboardData?.getData("text") ?? "").replace(/\r?\n/g, "\r");
-      event.preventDefault();
-      this.send(this.screen.keys.paste ? `\x1b[200~${text}\x1b[201~` : text);
-    });
-    this.addEventListener("mouseup", () => getSelection()?.isCollapsed && this.input.focus({ preventScroll: true }));
+    const fit = new FitAddon();
+    this.terminal.loadAddon(fit);
+    this.terminal.loadAddon(new Unicode11Addon());
+    this.terminal.unicode.activeVersion = "11";
+    this.terminal.attachCustomKeyEventHandler((event) => !this.isOfBrowser(event));
+    this.terminal.open(this);
+    this.terminal.textarea?.setAttribute("aria-label", "Terminal. Shift-Tab leaves it.");
+    const encoder = new TextEncoder();
+    this.terminal.onData((text) => this.send(encoder.encode(text)));
+    this.terminal.onBinary((bytes) => this.send(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))));
+    this.terminal.onResize(({ cols, rows }) => this.send(JSON.stringify({ type: "resize", cols, rows })));
+    new ResizeObserver(() => fit.fit()).observe(this);
+    fit.fit();
     document.getElementById("again")?.addEventListener("click", () => location.reload());
+    this.connect();
   }
 
   connect() {
@@ -56,13 +44,12 @@ class DroverTerminal extends HTMLElement {
     const socket = (this.socket = new WebSocket(address));
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      const { cols, rows } = this.screen;
-      socket.send(JSON.stringify({ ...JSON.parse(this.getAttribute("wish") ?? "{}"), terminal: { cols, rows } }));
+      const { cols, rows } = /** @type {Terminal} */ (this.terminal);
+      this.send(JSON.stringify({ ...JSON.parse(this.getAttribute("wish") ?? "{}"), terminal: { cols, rows } }));
     };
     socket.onmessage = ({ data }) => {
-      if (typeof data === "string") return this.word(JSON.parse(data));
-      this.screen.write(this.decoder.decode(data, { stream: true }));
-      this.draw();
+      if (typeof data === "string") this.word(JSON.parse(data));
+      else this.terminal?.write(new Uint8Array(data));
     };
     socket.onclose = () => this.over("The connection broke off.");
   }
@@ -71,7 +58,7 @@ class DroverTerminal extends HTMLElement {
   word({ type, place, code, message }) {
     if (type === "ready") {
       this.say(`In ${place}.`);
-      this.input.focus({ preventScroll: true });
+      this.terminal?.focus();
     } else if (type === "exit") this.over(`The shell ended with ${code}.`);
     else if (type === "failed") this.over(`${message?.charAt(0).toUpperCase()}${message?.slice(1)}.`);
   }
@@ -81,10 +68,9 @@ class DroverTerminal extends HTMLElement {
     if (this.classList.contains("over")) return;
     this.classList.add("over");
     this.say(why);
-    this.input.disabled = true;
+    this.terminal?.textarea?.setAttribute("disabled", "");
     this.socket?.close();
     document.getElementById("again")?.removeAttribute("hidden");
-    this.draw();
   }
 
   /** @param {string} text */
@@ -93,79 +79,15 @@ class DroverTerminal extends HTMLElement {
     if (status) status.textContent = text;
   }
 
-  /** @param {string} text */
-  send(text) {
-    if (text && this.socket?.readyState === WebSocket.OPEN) this.socket.send(new TextEncoder().encode(text));
+  /** @param {string | Uint8Array<ArrayBuffer>} frame */
+  send(frame) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(frame);
   }
 
-  /** @param {KeyboardEvent} event */
-  key(event) {
-    const { key, ctrlKey, altKey, metaKey, shiftKey } = event;
-    if (event.isComposing || metaKey || (key === "Tab" && shiftKey)) return;
-    if (ctrlKey && shiftKey && /^[cv]$/i.test(key)) return;
-    if (ctrlKey && key === "c" && !getSelection()?.isCollapsed) return;
-    let text;
-    if (key in ARROWS) text = (this.screen.keys.application && !ctrlKey ? "\x1bO" : ctrlKey ? "\x1b[1;5" : "\x1b[") + ARROWS[/** @type {keyof ARROWS} */ (key)];
-    else if (key in KEYS) text = KEYS[/** @type {keyof KEYS} */ (key)];
-    else if (ctrlKey && !altKey && /^[a-z@[\\\]^_ ]$/i.test(key)) text = String.fromCharCode(key.toUpperCase().charCodeAt(0) & 31);
-    else if (altKey && key.length === 1) text = "\x1b" + key;
-    if (text === undefined) return;
-    event.preventDefault();
-    this.send(text);
+  /** Shift-Tab leaves the terminal; Ctrl-C copies what is selected. @param {KeyboardEvent} event */
+  isOfBrowser({ key, ctrlKey, shiftKey }) {
+    return (key === "Tab" && shiftKey) || (ctrlKey && key === "c" && !!this.terminal?.hasSelection());
   }
-
-  /** As many columns and rows as there is room for. */
-  fit() {
-    const row = this.view.appendChild(document.createElement("p"));
-    const probe = row.appendChild(document.createElement("span"));
-    probe.textContent = "0".repeat(50);
-    const { width } = probe.getBoundingClientRect();
-    const { height } = row.getBoundingClientRect();
-    row.remove();
-    if (!width) return;
-    const style = getComputedStyle(this);
-    const room = this.clientWidth - Number.parseFloat(style.paddingLeft) * 2;
-    const cols = Math.max(20, Math.min(500, Math.floor((room * 50) / width)));
-    const rows = Math.max(5, Math.min(200, Math.floor((this.clientHeight - Number.parseFloat(style.paddingTop) * 2) / height)));
-    if (cols === this.screen.cols && rows === this.screen.rows) return;
-    this.screen.resize(cols, rows);
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ type: "resize", cols, rows }));
-    this.draw();
-  }
-
-  draw() {
-    this.waits ??= requestAnimationFrame(() => {
-      this.waits = undefined;
-      const atEnd = this.scrollHeight - this.scrollTop - this.clientHeight < 40;
-      this.past.append(...this.screen.gone.splice(0).map((row) => line(row, -1)));
-      while (this.past.childElementCount > KEPT) this.past.firstChild?.remove();
-      const { grid, x, y, shown } = this.screen;
-      const cursor = shown && !this.classList.contains("over");
-      this.view.replaceChildren(...grid.map((row, at) => line(row, cursor && at === y ? x : -1)));
-      if (atEnd) this.scrollTop = this.scrollHeight;
-    });
-  }
-}
-
-/** A row as a node; cells of one style are one span. @param {import("./screen.js").Cell[]} row @param {number} cursor */
-function line(row, cursor) {
-  const item = document.createElement("p");
-  const cells = [...row];
-  while (cells.length <= cursor) cells.push({ ch: " ", style: {} });
-  let text = "";
-  for (let at = 0; at < cells.length; at++) {
-    text += cells[at].ch;
-    const next = cells[at + 1];
-    if (next && next.style === cells[at].style && at !== cursor && at + 1 !== cursor) continue;
-    const { class: names, fg, bg } = span(text, cells[at].style, "");
-    const node = document.createElement("span");
-    node.textContent = text;
-    node.className = [names, at === cursor ? "cursor" : ""].filter(Boolean).join(" ");
-    paint(node, fg, bg);
-    item.append(node);
-    text = "";
-  }
-  return item;
 }
 
 customElements.define("drover-terminal", DroverTerminal);

