@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use cookie::{Cookie, SameSite};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -42,15 +43,13 @@ impl Scheme {
     }
 
     fn cookie(self, name: &str, value: &str, secs: u64) -> HeaderValue {
-        let secure = match self {
-            Scheme::Https => "; Secure",
-            Scheme::Http(_) => "",
-        };
-        let text = format!(
-            "{}={value}; Path=/; Max-Age={secs}; HttpOnly; SameSite=Lax{secure}",
-            self.name(name)
-        );
-        HeaderValue::from_str(&text).expect("tokens and words are ASCII")
+        let cookie = Cookie::build((self.name(name), value))
+            .path("/")
+            .max_age(cookie::time::Duration::seconds(secs.cast_signed()))
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(self == Scheme::Https);
+        HeaderValue::from_str(&cookie.to_string()).expect("tokens and words are ASCII")
     }
 
     /// The cookie that logs a browser in.
@@ -85,16 +84,15 @@ impl Scheme {
 }
 
 fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|line| line.to_str().ok());
-    let mut pairs = lines
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
-    pairs
-        .find(|(key, value)| *key == name && !value.is_empty())
-        .map(|(_, value)| value)
+    let lines = headers.get_all(header::COOKIE).iter();
+    let mut cookies = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(Cookie::split_parse)
+        .flatten();
+    cookies
+        .find(|cookie| cookie.name() == name)?
+        .value_raw()
+        .filter(|value| !value.is_empty())
 }
 
 /// What every form of a session carries: made from the session's token, which only its browser and we know.
@@ -116,9 +114,9 @@ mod tests {
     #[test]
     fn a_session_cookie_is_as_strict_as_the_scheme_allows() {
         let https = Scheme::Https.session("abc");
-        insta::assert_snapshot!(https.to_str().unwrap(), @"__Host-drover_session=abc; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax; Secure");
+        insta::assert_snapshot!(https.to_str().unwrap(), @"__Host-drover_session=abc; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2592000");
         let http = Scheme::Http(7878).session("abc");
-        insta::assert_snapshot!(http.to_str().unwrap(), @"drover_session_7878=abc; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax");
+        insta::assert_snapshot!(http.to_str().unwrap(), @"drover_session_7878=abc; HttpOnly; SameSite=Lax; Path=/; Max-Age=2592000");
     }
 
     #[test]
