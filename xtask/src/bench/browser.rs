@@ -118,7 +118,7 @@ impl Browser {
             command: &command,
         };
         let process = Keeper::start(&kept)?;
-        let driver = Server::new(&format!("127.0.0.1:{port}"), None);
+        let driver = Server::new(&format!("http://127.0.0.1:{port}"), None);
         process.wait_until(LIMIT, || driver.answers("/status"))?;
         let profile = format!("--user-data-dir={}", folder.join("profile").display());
         let arguments = [

@@ -133,7 +133,7 @@ fn silence(coordinator: &Running, address: &str) -> anyhow::Result<(f64, f64)> {
     for _ in 0..SILENT {
         silent.push(TcpStream::connect(address).context("connect in silence")?);
     }
-    let server = Server::new(address, None);
+    let server = Server::new(&format!("http://{address}"), None);
     let mut slowest = Duration::ZERO;
     for _ in 0..ASKED {
         let begin = Instant::now();

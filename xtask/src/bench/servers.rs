@@ -52,7 +52,7 @@ fn start(binary: &Path, home: &Path) -> anyhow::Result<Duration> {
     up.args(["up", "--slots", "2", "--listen", &address]);
     let begin = Instant::now();
     let _up = keep("up", &up)?;
-    let server = Server::new(&address, None);
+    let server = Server::new(&format!("http://{address}"), None);
     while !server.answers("/healthz") {
         anyhow::ensure!(begin.elapsed() < LIMIT, "`drover up` does not answer after {LIMIT:?}");
         std::thread::sleep(Duration::from_millis(2));
