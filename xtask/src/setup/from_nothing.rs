@@ -1,6 +1,5 @@
 //! Makes the machine one that has never seen this project: what it made in the engine and in the target folder goes,
-//! so that a run cannot live on what an earlier one left. Installed packages stay, and the compiled Kafka broker: its
-//! folder has its version's name, so it is never an old one, and to build it again takes minutes.
+//! so that a run cannot live on what an earlier one left. Installed packages stay.
 
 use super::images::{self, LABEL, names};
 use super::recipes::RECIPES;
@@ -11,7 +10,7 @@ use std::fs::TryLockError;
 /// The repository of the agent's own image, which jobs cannot name.
 const ANCHORS: &str = "drover/anchor";
 /// What tasks make in the target folder.
-const SCRATCH: &[&str] = &["xtask", "s3-server"];
+const SCRATCH: &[&str] = &["xtask", "s3-server", "kafka-broker"];
 
 /// What a task begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,6 +16,7 @@ pub mod images;
 pub mod musl;
 pub mod packages;
 pub mod postgres;
+mod pypi;
 pub mod recipes;
 pub mod s3;
 

@@ -198,7 +198,7 @@ impl Recipe {
         let mut hash = Sha256::new();
         hash.update(format!("{METHOD} {self:?} {EXCLUDED:?}"));
         if self.name == KAFKA.name {
-            hash.update(format!("{:?}", broker::CRATE));
+            hash.update(broker::PACKAGE);
         }
         for file in self.files()? {
             let text = std::fs::read(&file).with_context(|| format!("read {}", file.display()))?;

@@ -17,15 +17,13 @@ use std::time::Instant;
 ///
 /// # Errors
 /// When one cannot be made; the others are made all the same.
-pub fn make_all(mut recipes: Vec<&'static Recipe>) -> anyhow::Result<()> {
+pub fn make_all(recipes: Vec<&'static Recipe>) -> anyhow::Result<()> {
     if recipes.is_empty() {
         return Ok(());
     }
     if !packages::MMDEBSTRAP.is_installed() {
         packages::install(&[&packages::MMDEBSTRAP])?;
     }
-    // What takes longest begins first, beside the others.
-    recipes.sort_by_key(|recipe| recipe.name != KAFKA.name);
     let workers = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(recipes.len());
