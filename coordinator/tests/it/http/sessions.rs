@@ -281,7 +281,7 @@ async fn an_id_of_another_kind_is_no_session_and_no_token() {
     delete("/api/v1/sessions".to_owned()).await.expect(200);
     assert!(!browser.is_logged_in(&app).await);
     assert_eq!(app.get("/api/v1/tokens").await.expect(200).json()[0]["id"], token);
-    agent.poll_with(&app, &agent.poll_body(0)).await.expect(200);
+    agent.poll_at_once(&app).await.expect(200);
 }
 
 const DAY_US: i64 = 86_400_000_000;
@@ -373,5 +373,5 @@ async fn an_expired_token_is_told_so_and_an_agents_never_expires() {
     assert_eq!(app.send(guess).await.expect(401).json()["code"], "unauthorized");
     let shown = app.get("/tokens").await.expect(200).text;
     assert!(shown.contains("<td>expired</td>"));
-    agent.poll_with(&app, &agent.poll_body(0)).await.expect(200);
+    agent.poll_at_once(&app).await.expect(200);
 }

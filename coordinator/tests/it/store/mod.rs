@@ -20,20 +20,31 @@ mod small_queue;
 mod stacks;
 mod world;
 
+/// A test of one story. Deliveries in every order are one agent's doing, call by call: on one thread, so that no answer of
+/// the database waits for another thread to wake up.
+macro_rules! story {
+    (order $story:ident on $world:path) => {
+        #[tokio::test]
+        async fn $story() {
+            $world(super::order::$story).await;
+        }
+    };
+    ($module:ident $story:ident on $world:path) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $story() {
+            $world(super::$module::$story).await;
+        }
+    };
+}
+
 /// Runs every story on both databases.
 macro_rules! on_both {
     ($($module:ident: $($story:ident),+;)+) => {
         mod on_sqlite {
-            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() {
-                super::world::on_sqlite(super::$module::$story).await;
-            })+)+
+            $($(story!($module $story on super::world::on_sqlite);)+)+
         }
         mod on_postgres {
-            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() {
-                super::world::on_postgres(super::$module::$story).await;
-            })+)+
+            $($(story!($module $story on super::world::on_postgres);)+)+
         }
     };
 }

@@ -94,6 +94,13 @@ impl SimAgent {
         app.send(request).await
     }
 
+    /// A poll that is answered whether or not there is news.
+    pub async fn poll_at_once(&self, app: &TestApp) -> Answer {
+        let mut poll = self.poll_body(0);
+        poll.hold_secs = Some(0);
+        self.poll_with(app, &poll).await
+    }
+
     pub async fn poll(&self, app: &TestApp, free_slots: u32) -> PollAnswer {
         let answer = self.poll_with(app, &self.poll_body(free_slots)).await.expect(200);
         serde_json::from_str(&answer.text).unwrap()
