@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::LeaseRef;
-use protocol::shell::{ShellCall, ShellWord};
+use protocol::shell::{ShellCall, ShellPlace, ShellWord};
 use protocol::work::WorkId;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -87,7 +87,13 @@ async fn enter(agent: &AgentContext, call: &ShellCall) -> Result<(Session, Strin
     let input: AttemptInput = work::input(agent, &held, leased);
     let masker = agent.masks.of(&attempt);
     for look in 1.. {
-        let room = target::find(&agent.context, &input, &call.place).await?;
+        let room = match target::find(&agent.context, &input, &call.place).await {
+            Err(_) if folder.ended().is_some() && call.place == ShellPlace::Job && look < LOOKS => {
+                sleep(PAUSE).await;
+                continue;
+            }
+            found => found?,
+        };
         let place = room.place.clone();
         let engine = &agent.context.engine;
         match Session::start(engine, room, &call.command, call.terminal, masker.clone()).await {
@@ -95,8 +101,11 @@ async fn enter(agent: &AgentContext, call: &ShellCall) -> Result<(Session, Strin
                 note(&folder, call, &place);
                 return Ok((session, place));
             }
-            // The step is over and the container that is retained in its place is just being made.
-            Err(error) if error.is_not_running() && folder.ended().is_some() && look < LOOKS => sleep(PAUSE).await,
+            // The step is over and the container that is retained in its place is just being made; until it is there the
+            // engine knows it in lists alone.
+            Err(error) if (error.is_not_running() || error.is_gone()) && folder.ended().is_some() && look < LOOKS => {
+                sleep(PAUSE).await
+            }
             Err(error) => return Err(NoShellTarget(format!("{place} cannot be entered: {error}"))),
         }
     }

@@ -77,14 +77,26 @@ fn retain(over: &mut Over, secs: u64) -> StackId {
     stack
 }
 
-/// Waits until the job is retained and its container is there.
+/// Waits until the job is retained and its container runs.
 async fn entered(stage: &Stage, input: &AttemptInput, place: &ShellPlace) -> target::ShellTarget {
     loop {
         match target::find(&stage.context, input, place).await {
-            Ok(target) if !stage.context.retained.list().is_empty() => return target,
+            Ok(target) if is_entered(stage, &target).await => return target,
             _ => tokio::task::yield_now().await,
         }
     }
+}
+
+async fn is_entered(stage: &Stage, target: &target::ShellTarget) -> bool {
+    let session = Session::start(
+        &stage.context.engine,
+        target.clone(),
+        &["true".into()],
+        None,
+        Arc::default(),
+    )
+    .await;
+    session.is_ok()
 }
 
 /// What a command says, and how it ends.
