@@ -7,8 +7,11 @@ use job_specs::model::{ServiceSpec, VolumeMount, VolumeSource};
 
 use super::container;
 use super::failure::FailureKind;
-use crate::beneath::{self, Found};
+use crate::beneath::{self, Beneath, Found, Way};
 use crate::engine::plan::Bind;
+
+/// As the engine makes folders.
+const MODE: Way = Way::Made(0o755);
 
 /// Makes the folders that a service mounts and that are not in the workspace, as Compose does; the paths of those that
 /// were made.
@@ -17,7 +20,8 @@ pub(super) fn make_missing<'a>(service: &'a ServiceSpec, workspace: &Path) -> Re
     for (relative, _) in mounts(service).filter(|(_, mount)| mount.create) {
         let found = beneath::open(workspace, Path::new(relative));
         if found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            beneath::make_folder(workspace, Path::new(relative)).map_err(|error| FailureKind::CannotStart {
+            let made_it = Beneath::open(workspace).and_then(|mut folder| folder.make_folder(Path::new(relative), MODE));
+            made_it.map_err(|error| FailureKind::CannotStart {
                 detail: format!("`{relative}`, which it mounts, is not in the workspace and cannot be made: {error}"),
             })?;
             made.push(relative);
@@ -173,9 +177,9 @@ mod tests {
         data/db: made [], there true
         kept/file: made [], there false
         inside: made [], there true
-        `inside/new`, which it mounts, is not in the workspace and cannot be made: there is a link on the way to it
+        `inside/new`, which it mounts, is not in the workspace and cannot be made: `inside` on the way to it is a link or a file
         outside/new: made [], there false
-        `dangling`, which it mounts, is not in the workspace and cannot be made: there is a link on the way to it
+        `dangling`, which it mounts, is not in the workspace and cannot be made: `dangling` on the way to it is a link or a file
         kept/file/new: made [], there false
         .: made [], there true
         gone: made [], there false

@@ -4,9 +4,8 @@
 //!
 //! # Layout
 //! `walk` which files there are · `pack` files to bytes · `unpack` bytes to files by `rules` ·
-//! `names` what a name may be, pure · `beneath` folders without a way out · `pipe` between blocking and async code.
+//! `names` what a name may be, pure · `pipe` between blocking and async code.
 
-mod beneath;
 mod names;
 mod pack;
 mod pipe;

@@ -1,6 +1,5 @@
 //! What a name in an archive may be, pure: it never leaves the folder that it is unpacked into.
 
-use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 /// The name as plain components under a folder; empty for the folder itself. `Err`: what is wrong with it, for people.
@@ -42,11 +41,6 @@ pub fn link_to(link: &Path, target: &Path) -> PathBuf {
         return PathBuf::from(".");
     }
     relative
-}
-
-/// The folder of a clean name, and the name in it; `None` for the folder itself.
-pub fn split(name: &Path) -> Option<(&Path, &OsStr)> {
-    Some((name.parent()?, name.file_name()?))
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use protocol::blobs::MOST_CONTENT_BYTES;
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
-use super::beneath::Beneath;
 use super::walk::{Entry, Found, From, Kind};
+use crate::beneath::Beneath;
 
 /// Level of compression: the fastest, so that a gigabyte goes at the disk's speed.
 const LEVEL: i32 = 1;

@@ -14,9 +14,9 @@ use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid};
 use sha2::{Digest, Sha256};
 use tar::{Archive, Entry, EntryType};
 
-use super::beneath::{Beneath, Way};
 use super::names;
 use super::rules::{Into, Links, Modes, Rules, UnpackError, Unpacked};
+use crate::beneath::{Beneath, Way};
 
 /// Bytes that are copied at once. So many zeros become a hole: a small archive of a large empty disk takes no disk.
 const COPY_LEN: usize = 128 * 1024;
@@ -243,7 +243,7 @@ impl Unpacking<'_> {
     fn link<R: Read>(&mut self, root: usize, path: &Path, target: &Path, entry: &Entry<'_, R>) -> io::Result<()> {
         let (way, dress) = (self.way(), self.dress(entry));
         self.roots[root].link(path, target, way)?;
-        self.roots[root].dress_link(path, dress.owner, &times(dress.mtime))?;
+        self.roots[root].set_link_attributes(path, dress.owner, &times(dress.mtime))?;
         self.done.files += 1;
         Ok(())
     }

@@ -10,8 +10,8 @@ use job_specs::units::size;
 use protocol::blobs::{LONGEST_NAME, MOST_ENTRIES, MOST_NAME_BYTES};
 use rustix::fs::{FileType, Stat};
 
-use super::beneath::Beneath;
 use super::names;
+use crate::beneath::Beneath;
 use crate::checkout::WORKSPACE;
 
 /// Where files come from.
