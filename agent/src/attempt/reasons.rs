@@ -10,7 +10,7 @@ use protocol::attempt::{AttemptResult, ReasonCode, StepOutcome, StepStatus, Verd
 use crate::checkout::CheckoutError;
 use crate::engine::EngineError;
 use crate::gate::{ExitStatus, exit};
-use crate::stack::StackFailure;
+use crate::stack::{FailureKind, StackFailure};
 
 /// How a step ended, for its own line and for the job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,21 @@ pub struct StepEnd {
     pub outcome: StepOutcome,
     /// What it makes of the job; `None`: it went well, or it did not run.
     pub failure: Option<AttemptResult>,
+}
+
+/// The word for a service's failure. [`ReasonCode::Infrastructure`] is our fault, everything else the user's.
+pub fn code_of(failure: &StackFailure) -> ReasonCode {
+    match &failure.kind {
+        FailureKind::Exited {
+            code, error: Some(_), ..
+        } if *code == Some(exit::NOT_FOUND) => ReasonCode::CommandNotFound,
+        FailureKind::Exited { oom: true, .. } => ReasonCode::OutOfMemory,
+        FailureKind::Exited { .. } | FailureKind::CannotStart { .. } => ReasonCode::ServiceExited,
+        FailureKind::NotReady { .. } | FailureKind::Dependency { .. } => ReasonCode::ServiceNotReady,
+        FailureKind::ImageNotFound { .. } | FailureKind::BuildFailed { .. } => ReasonCode::ImageNotFound,
+        FailureKind::SecretMissing { .. } => ReasonCode::SecretMissing,
+        FailureKind::Engine { .. } => ReasonCode::Infrastructure,
+    }
 }
 
 /// Judges an exit status; `memory_limit` in bytes is what the step was allowed.
@@ -222,7 +237,7 @@ pub fn of_engine(step: &StepSpec, error: &EngineError) -> AttemptResult {
 
 /// A service failed.
 pub fn of_service(failure: &StackFailure) -> AttemptResult {
-    let code = failure.reason_code();
+    let code = code_of(failure);
     let verdict = match code {
         ReasonCode::Infrastructure => Verdict::Errored,
         _ => Verdict::Failed,

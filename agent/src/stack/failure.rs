@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use job_specs::units::{duration, size};
-use protocol::attempt::ReasonCode;
 
 use super::patience::AllowedBy;
 use crate::build::BuildError;
 use crate::engine::EngineError;
-use crate::gate::exit;
 
 /// A service failed and with it the stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,21 +180,6 @@ impl StackFailure {
             FailureKind::Engine { detail } => format!("{service} could not be run: {detail}"),
         }
     }
-
-    /// For programs. [`ReasonCode::Infrastructure`] is our fault, everything else the user's.
-    pub fn reason_code(&self) -> ReasonCode {
-        match &self.kind {
-            FailureKind::Exited {
-                code, error: Some(_), ..
-            } if *code == Some(exit::NOT_FOUND) => ReasonCode::CommandNotFound,
-            FailureKind::Exited { oom: true, .. } => ReasonCode::OutOfMemory,
-            FailureKind::Exited { .. } | FailureKind::CannotStart { .. } => ReasonCode::ServiceExited,
-            FailureKind::NotReady { .. } | FailureKind::Dependency { .. } => ReasonCode::ServiceNotReady,
-            FailureKind::ImageNotFound { .. } | FailureKind::BuildFailed { .. } => ReasonCode::ImageNotFound,
-            FailureKind::SecretMissing { .. } => ReasonCode::SecretMissing,
-            FailureKind::Engine { .. } => ReasonCode::Infrastructure,
-        }
-    }
 }
 
 fn out_of_memory(limit: Option<u64>) -> String {
@@ -310,7 +293,11 @@ mod tests {
                 kind,
                 last_lines: Vec::new(),
             };
-            format!("{:?}: {}", failure.reason_code(), failure.sentence())
+            format!(
+                "{:?}: {}",
+                crate::attempt::reasons::code_of(&failure),
+                failure.sentence()
+            )
         })
         .collect();
         insta::assert_snapshot!(told.join("\n"), @r#"

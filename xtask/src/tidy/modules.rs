@@ -18,6 +18,7 @@ const WITHOUT_CIRCLES: &[&str] = &[
 /// Who alone may name a library: crate, word, folders.
 const KNOWN_IN: &[(&str, &str, &[&str])] = &[
     ("agent", "bollard::", &["agent/src/engine"]),
+    ("agent", "ReasonCode", &["agent/src/attempt", "agent/src/disk.rs"]),
     (
         "coordinator",
         "sqlx::",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use agent::attempt::reasons::code_of;
 use agent::stack::StackSpec;
 use futures_util::FutureExt;
 use job_specs::model::{BuildSpec, ServiceSpec};
@@ -163,7 +164,7 @@ async fn a_build_that_fails_says_where() {
         files.push(("some/file", ""));
         let running = with_files(&files, vec![built("web", context(folder))]).await;
         let failure = running.failed().await;
-        assert_eq!(failure.reason_code(), ReasonCode::ImageNotFound, "{failure:?}");
+        assert_eq!(code_of(&failure), ReasonCode::ImageNotFound, "{failure:?}");
         let last = failure
             .last_lines
             .last()

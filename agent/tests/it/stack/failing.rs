@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use agent::attempt::reasons::code_of;
 use agent::stack::{FailureKind, StackSpec, Stage};
 use job_specs::model::{ReadyProbe, ServiceSpec};
 use protocol::attempt::{ReasonCode, ServiceState};
@@ -24,7 +25,7 @@ async fn a_service_that_exits_fails_the_stack_at_once_with_its_last_lines() {
     let running = start_in(world, spec).await;
     let failure = running.failed().await;
     assert_eq!(failure.sentence(), "service `db` exited with 7 before it was ready");
-    assert_eq!(failure.reason_code(), ReasonCode::ServiceExited);
+    assert_eq!(code_of(&failure), ReasonCode::ServiceExited);
     assert_eq!(failure.last_lines.len(), 50);
     assert!(failure.last_lines.contains(&"line 60".to_owned()));
     assert!(failure.last_lines.contains(&"the token is •••".to_owned()));
@@ -45,7 +46,7 @@ async fn more_memory_than_allowed_is_said_in_words() {
         failure.sentence(),
         "service `hog` ran out of memory and was ended: it may use 16 MiB; give it more with `mem_limit`"
     );
-    assert_eq!(failure.reason_code(), ReasonCode::OutOfMemory);
+    assert_eq!(code_of(&failure), ReasonCode::OutOfMemory);
     running.close().await;
 }
 
@@ -92,14 +93,14 @@ async fn what_cannot_run_is_the_user_s_to_mend() {
     };
     let running = start(vec![typo]).await;
     let failure = running.failed().await;
-    assert_eq!(failure.reason_code(), ReasonCode::CommandNotFound, "{failure:?}");
+    assert_eq!(code_of(&failure), ReasonCode::CommandNotFound, "{failure:?}");
     assert!(failure.sentence().contains("`postgers`"), "{}", failure.sentence());
     running.close().await;
 
     let running = start(vec![service("nope", "127.0.0.1:1/nope:1")]).await;
     let failure = running.failed().await;
     assert_eq!(
-        failure.reason_code(),
+        code_of(&failure),
         ReasonCode::Infrastructure,
         "no registry answers there: {failure:?}"
     );

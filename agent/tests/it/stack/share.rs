@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use agent::attempt::reasons::code_of;
 use agent::stack::StackSpec;
 use futures_util::FutureExt;
 use job_specs::model::{
@@ -117,7 +118,7 @@ async fn a_secret_is_a_file_and_stands_in_no_configuration() {
         files: vec![secret_file("TOKEN", 0o440, 7)],
         ..task(
             "reader",
-            "stat -c '%a %u %g' /run/secrets/token; wc -c < /run/secrets/token; echo x >> /run/secrets/token || true",
+            "exec 2>&1; stat -c '%a %u %g' /run/secrets/token; wc -c < /run/secrets/token; echo x >> /run/secrets/token || true",
         )
     };
     let world = World::new().await;
@@ -140,7 +141,7 @@ async fn a_secret_is_a_file_and_stands_in_no_configuration() {
     };
     let running = start(vec![lost]).await;
     let failure = running.failed().await;
-    assert_eq!(failure.reason_code(), ReasonCode::SecretMissing);
+    assert_eq!(code_of(&failure), ReasonCode::SecretMissing);
     insta::assert_snapshot!(failure.sentence(), @"service `db` cannot be started: the secret `GONE` for its file `/run/secrets/token` does not exist; set it with `drover secret set`");
     running.close().await;
 }
