@@ -7,11 +7,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::blobs::BlobStore;
-use crate::blobs::scope::DefaultBranches;
+use crate::cancels::Cancels;
 use crate::config::Config;
-use crate::git::Mirrors;
-use crate::http::{Cancels, Public, Refusals, Shells};
+use crate::git::{DefaultBranches, Mirrors};
 use crate::logs::LogStore;
+use crate::public::{Public, Refusals};
+use crate::shells::Shells;
 use crate::store::Store;
 
 /// The coordinator's parts; cloning is cheap.

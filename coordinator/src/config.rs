@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::http::Network;
+use crate::network::Network;
 
 /// Everything the coordinator needs to start. Every field has a default, so `drover up` needs no file.
 #[derive(Debug, Clone, Deserialize)]

@@ -13,10 +13,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::blobs::BlobStore;
+use crate::cancels::Cancels;
 use crate::config::Config;
 use crate::git::Mirrors;
 use crate::http::{self, Metrics};
 use crate::logs::LogStore;
+use crate::public::{Public, Refusals};
+use crate::shells::Shells;
 use crate::store::{Store, StoreConfig, deliveries};
 use crate::{builds, credentials, private, ticks};
 
@@ -140,12 +143,12 @@ async fn open(config: Config, address: SocketAddr) -> anyhow::Result<App> {
         default_branches: Default::default(),
         mirrors: Mirrors::new(config.mirrors(), config.git.clone()),
         url: Arc::from(url),
-        public: http::Public::new(&config),
-        refusals: http::Refusals::default(),
+        public: Public::new(&config),
+        refusals: Refusals::default(),
         config: Arc::new(config),
         delivered: Arc::default(),
-        cancels: http::Cancels::default(),
-        shells: http::Shells::default(),
+        cancels: Cancels::default(),
+        shells: Shells::default(),
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
     })

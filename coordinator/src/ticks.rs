@@ -72,7 +72,7 @@ pub(crate) async fn leases(app: App) -> anyhow::Result<()> {
 /// Removes artifacts, caches and archives that nobody may want any more.
 async fn blobs(app: App) -> anyhow::Result<()> {
     let now = app.store.now();
-    crate::blobs::sweep(&app, now).await
+    crate::blobs::sweep((&app.store, &app.blobs), app.config.blobs.cache_bytes, now).await
 }
 
 /// Writes down how many webhooks were refused.

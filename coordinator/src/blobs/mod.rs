@@ -2,14 +2,13 @@
 //! local folder or an S3-compatible service, under the SHA-256 of their bytes.
 //!
 //! # Layout
-//! [`BlobStore`] the place · `receive` an upload until it is whole · `scope` who may read and write which cache ·
+//! [`BlobStore`] the place · `receive` an upload until it is whole ·
 //! `look` what is in an archive, `looks` for how many at once · `sweep` what goes.
 
 pub mod look;
 mod looks;
 mod place;
 mod receive;
-pub mod scope;
 mod sweep;
 
 pub use place::{BlobStore, Opened};

@@ -5,6 +5,7 @@
 mod changes;
 mod command;
 mod commit;
+mod default_branches;
 mod mirror;
 mod names;
 mod reach;
@@ -13,6 +14,7 @@ mod tree;
 
 pub use changes::{Compare, Comparison};
 pub use commit::{Commit, JobFiles};
+pub(crate) use default_branches::DefaultBranches;
 pub use mirror::{Mirrors, Wanted};
 pub use names::{BadName, ObjectId, Reference};
 pub use protocol::git::{Address, BadAddress};

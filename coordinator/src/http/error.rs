@@ -11,6 +11,7 @@ use crate::builds::NoBuild;
 use crate::disk;
 use crate::git::GitError;
 use crate::logs::LogError;
+use crate::public::PublicError;
 use crate::store::StoreError;
 
 /// Why a request was refused.
@@ -134,6 +135,17 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         response
+    }
+}
+
+impl From<PublicError> for ApiError {
+    fn from(error: PublicError) -> ApiError {
+        match error {
+            PublicError::TooMany => ApiError::TooMany,
+            PublicError::TooLarge(limit) => ApiError::TooLarge(limit),
+            PublicError::Busy => ApiError::Busy("too much is being sent at once; try again".into()),
+            PublicError::BrokeOff => ApiError::BadRequest("the body broke off".into()),
+        }
     }
 }
 

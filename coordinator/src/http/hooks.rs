@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::error::ApiError;
 use super::extract::Path;
-use super::public::Client;
 use super::routes::Routes;
 use crate::app::App;
+use crate::public::Client;
 use crate::store::deliveries;
 use crate::store::deliveries::{NewDelivery, Stored};
 use crate::store::repositories::{self, Repository};

@@ -3,6 +3,7 @@
 
 pub(crate) mod access;
 mod api;
+mod client;
 mod connections;
 pub(crate) mod error;
 mod events;
@@ -13,7 +14,6 @@ pub(crate) mod listen;
 mod pages;
 mod probes;
 mod protocol;
-mod public;
 mod routes;
 mod shell;
 
@@ -31,13 +31,9 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use crate::app::App;
 use error::ApiError;
 
-pub(crate) use self::protocol::Cancels;
 pub(crate) use api::tokens::LOGIN_LINK;
-pub use connections::Network;
 pub(crate) use probes::Metrics;
-pub(crate) use public::{Public, Refusals};
 pub use routes::{Route, routes};
-pub(crate) use shell::Shells;
 
 /// The whole of HTTP, ready to be served.
 pub(crate) fn router(app: App, metrics: Metrics) -> Router {

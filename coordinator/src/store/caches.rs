@@ -1,5 +1,5 @@
 //! Caches: archives by key, each in the scope of the reference whose builds wrote it. Which scopes a build may read and
-//! write is decided in `crate::blobs::scope`; here a scope is only text.
+//! write is decided in `coordinator/src/caches.rs`; here a scope is only text.
 
 use protocol::ids::RepositoryId;
 use serde::Serialize;

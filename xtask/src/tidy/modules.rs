@@ -9,6 +9,7 @@ use super::{Source, Sources};
 const WITHOUT_CIRCLES: &[&str] = &[
     "agent",
     "cli",
+    "coordinator",
     "job-specs",
     "job-specs/importers",
     "protocol",

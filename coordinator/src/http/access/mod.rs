@@ -18,10 +18,10 @@ use protocol::ids::AgentId;
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::client;
 use super::connections::Connection;
 use super::error::ApiError;
 use super::pages::refusal;
-use super::public::Client;
 use crate::app::App;
 use crate::store::{Change, access, agents};
 use cookies::Scheme;
@@ -90,7 +90,7 @@ async fn public(app: &App, request: Request, next: Next) -> Result<Response, Api
         return Ok(next.run(request).await);
     }
     let (parts, body) = request.into_parts();
-    let client = Client::of(&parts, &app.config);
+    let client = client::of(&parts, &app.config);
     let body = app.public.whole(client, (&parts.headers, body), PUBLIC_BODY).await?;
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
@@ -152,7 +152,7 @@ async fn identify(app: &App, parts: &mut Parts) -> Result<Caller, ApiError> {
 /// Strangers are counted by address; a connection of an agent or a user is kept before all others.
 fn count(app: &App, parts: &Parts, caller: &Result<Caller, ApiError>) -> Result<(), ApiError> {
     if !matches!(caller, Ok(Caller::User(_) | Caller::Agent(_))) {
-        return app.public.request(Client::of(parts, &app.config));
+        return Ok(app.public.request(client::of(parts, &app.config))?);
     }
     if let Some(connection) = parts.extensions.get::<Arc<Connection>>() {
         connection.is_known_caller();

@@ -18,7 +18,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use address::Network;
 pub(crate) use address::{client, group};
 pub(crate) use stream::Stream;
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::hold;
 use crate::app::App;
-use crate::blobs::{BlobError, scope};
+use crate::blobs::BlobError;
 use crate::http::access::AgentCaller;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as AsJson, Path, Query};
@@ -103,7 +103,7 @@ pub(super) async fn save_cache(
     check_name("a cache's key", &key)?;
     let hold = hold(agent, attempt, epoch);
     let asker = asker(&app.store, &hold).await?;
-    let Some(scope) = scope::writable(&asker).map(str::to_owned) else {
+    let Some(scope) = crate::caches::writable(&asker).map(str::to_owned) else {
         let why = "the build is not trusted, so it may only read caches";
         return Err(ApiError::Unprocessable(READ_ONLY, why.into()));
     };
@@ -128,10 +128,12 @@ pub(super) async fn find_cache(
     AsJson(wanted): AsJson<CacheWanted>,
 ) -> Result<Response, ApiError> {
     let asker = asker(&app.store, &hold(agent, attempt, wanted.epoch)).await?;
-    Ok(match scope::find(&app, &asker, &wanted.key, &wanted.fallback).await? {
-        Some(found) => Json(found).into_response(),
-        None => StatusCode::NO_CONTENT.into_response(),
-    })
+    Ok(
+        match crate::caches::find(&app, &asker, &wanted.key, &wanted.fallback).await? {
+            Some(found) => Json(found).into_response(),
+            None => StatusCode::NO_CONTENT.into_response(),
+        },
+    )
 }
 
 /// The artifacts of the jobs that the attempt's job needs.
@@ -176,7 +178,7 @@ async fn may_read(app: &App, asker: &Asker, sha: &str) -> Result<bool, ApiError>
     if needed.iter().any(|artifact| artifact.sha256 == sha) {
         return Ok(true);
     }
-    let scopes = scope::readable_by(app, asker).await;
+    let scopes = crate::caches::readable_by(app, asker).await;
     Ok(caches::has(&app.store, &asker.repository, &scopes, sha).await?)
 }
 

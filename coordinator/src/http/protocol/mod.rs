@@ -21,8 +21,6 @@ use crate::app::App;
 use crate::store::agents;
 use crate::store::queue::AgentLease;
 
-pub(crate) use poll::Cancels;
-
 /// The routes of agents.
 pub(super) fn router() -> Routes {
     Routes::new()

@@ -2,8 +2,7 @@
 //! say. It listens for wake-ups before it asks the store, so nothing is missed in between, and the store is asked
 //! only when something happened.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use axum::Json;
@@ -122,31 +121,6 @@ async fn woken(changes: &mut broadcast::Receiver<Change>) -> Woken {
             Ok(Change::Agents | Change::All) | Err(TryRecvError::Lagged(_)) => woken = Woken::ByAgents,
             Ok(_) => {}
             Err(TryRecvError::Empty | TryRecvError::Closed) => return woken,
-        }
-    }
-}
-
-/// The cancellations that each agent was told with its last answer. A job that takes long to stop would otherwise
-/// have every poll of its agent answered at once. Kept in memory: telling one once more does no harm.
-#[derive(Clone, Default)]
-pub(crate) struct Cancels(Arc<Mutex<HashMap<AgentId, HashSet<AttemptId>>>>);
-
-impl Cancels {
-    fn told(&self, agent: &AgentId) -> HashSet<AttemptId> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(agent)
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    fn tell(&self, agent: AgentId, cancel: &[AttemptId]) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if cancel.is_empty() {
-            told.remove(&agent);
-        } else {
-            told.insert(agent, cancel.iter().cloned().collect());
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Shells between people and agents: a WebSocket from each, brought together and copied until one of them ends.
 //!
 //! # Layout
-//! `waiting` who waits for whom · `pair` the copying · here the two routes and what may be entered.
+//! `pair` the copying · here the two routes and what may be entered.
 
 mod pair;
-mod waiting;
 
 use std::time::Duration;
 
@@ -28,8 +27,6 @@ use crate::app::App;
 use crate::store::attempts::AttemptState;
 use crate::store::stacks::{self, Stack};
 use crate::store::{StoreError, jobs};
-
-pub(crate) use waiting::Shells;
 
 /// How often the expiry of a stack is renewed while somebody is in it: more often than the shortest time that it may have.
 const RENEW: Duration = Duration::from_secs(10);

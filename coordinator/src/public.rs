@@ -8,16 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use axum::body::{Body, Bytes};
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
 use protocol::ids::RepositoryId;
 use tokio_util::sync::CancellationToken;
 
-use super::connections::{self, Connection};
-use super::error::ApiError;
-use crate::app::App;
 use crate::config::Config;
 use crate::store::{Store, StoreError, counters};
 
@@ -32,21 +27,17 @@ const MOST_ADDRESSES: usize = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Client(pub IpAddr);
 
-impl FromRequestParts<App> for Client {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Client, ApiError> {
-        Ok(Client::of(parts, &app.config))
-    }
-}
-
-impl Client {
-    /// Of a request that came through the listener.
-    pub fn of(parts: &Parts, config: &Config) -> Client {
-        let connection = parts.extensions.get::<Arc<Connection>>();
-        let peer = connection.map_or(IpAddr::from([0, 0, 0, 0]), |connection| connection.peer());
-        Client(connections::client(&config.connections, peer, &parts.headers))
-    }
+/// Why a caller gets no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PublicError {
+    /// Its address asks too often.
+    TooMany,
+    /// Its body is larger than this many bytes.
+    TooLarge(usize),
+    /// It had to make room for others.
+    Busy,
+    /// It broke off.
+    BrokeOff,
 }
 
 /// What callers without credentials take. Cloning is cheap.
@@ -95,11 +86,11 @@ impl Public {
     ///
     /// # Errors
     /// `TooMany`: it makes too many.
-    pub fn request(&self, client: Client) -> Result<(), ApiError> {
+    pub fn request(&self, client: Client) -> Result<(), PublicError> {
         self.request_at(client, Instant::now())
     }
 
-    fn request_at(&self, Client(address): Client, now: Instant) -> Result<(), ApiError> {
+    fn request_at(&self, Client(address): Client, now: Instant) -> Result<(), PublicError> {
         let (rate, most) = (self.0.requests, self.0.requests * BURST_SECS);
         let filled = |bucket: &Bucket| (bucket.left + now.duration_since(bucket.at).as_secs_f64() * rate).min(most);
         let mut buckets = self.0.buckets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,7 +107,7 @@ impl Public {
             at: now,
         };
         if bucket.left < 1.0 {
-            return Err(ApiError::TooMany);
+            return Err(PublicError::TooMany);
         }
         bucket.left -= 1.0;
         Ok(())
@@ -132,20 +123,20 @@ impl Public {
         (headers, body): (&HeaderMap, Body),
         limit: usize,
         mut take: impl FnMut(&Bytes),
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), PublicError> {
         let announced = headers.get(header::CONTENT_LENGTH);
         let announced = announced.and_then(|value| value.to_str().ok()?.parse().ok());
         if announced.is_some_and(|length: usize| length > limit) {
-            return Err(ApiError::TooLarge(limit));
+            return Err(PublicError::TooLarge(limit));
         }
         let place = self.begin(client);
         let mut parts = body.into_data_stream();
         let mut read = 0;
         while let Some(part) = place.unless_evicted(parts.next()).await? {
-            let part = part.map_err(|_| ApiError::BadRequest("the body broke off".into()))?;
+            let part = part.map_err(|_| PublicError::BrokeOff)?;
             read += part.len();
             if read > limit {
-                return Err(ApiError::TooLarge(limit));
+                return Err(PublicError::TooLarge(limit));
             }
             place.holds(part.len())?;
             take(&part);
@@ -157,7 +148,7 @@ impl Public {
     ///
     /// # Errors
     /// As [`Public::read`].
-    pub async fn whole(&self, client: Client, request: (&HeaderMap, Body), limit: usize) -> Result<Bytes, ApiError> {
+    pub async fn whole(&self, client: Client, request: (&HeaderMap, Body), limit: usize) -> Result<Bytes, PublicError> {
         let mut whole = Vec::new();
         self.read(client, request, limit, |part| whole.extend_from_slice(part))
             .await?;
@@ -209,20 +200,20 @@ struct BodyPermit<'a> {
 }
 
 impl BodyPermit<'_> {
-    async fn unless_evicted<T>(&self, work: impl Future<Output = T>) -> Result<T, ApiError> {
-        self.makes_room.run_until_cancelled(work).await.ok_or_else(busy)
+    async fn unless_evicted<T>(&self, work: impl Future<Output = T>) -> Result<T, PublicError> {
+        self.makes_room.run_until_cancelled(work).await.ok_or(PublicError::Busy)
     }
 
     /// Counts more bytes; the oldest others make room for them.
-    fn holds(&self, bytes: usize) -> Result<(), ApiError> {
+    fn holds(&self, bytes: usize) -> Result<(), PublicError> {
         let mut bodies = self.public.bodies();
         while bodies.bytes + bytes > self.public.0.bytes {
             let mut others = bodies.reading.iter();
             let oldest = others.find(|(number, reading)| **number != self.number && reading.bytes > 0);
-            let oldest = oldest.map(|(number, _)| *number).ok_or_else(busy)?;
+            let oldest = oldest.map(|(number, _)| *number).ok_or(PublicError::Busy)?;
             bodies.evict(oldest);
         }
-        let reading = bodies.reading.get_mut(&self.number).ok_or_else(busy)?;
+        let reading = bodies.reading.get_mut(&self.number).ok_or(PublicError::Busy)?;
         reading.bytes += bytes;
         bodies.bytes += bytes;
         Ok(())
@@ -233,10 +224,6 @@ impl Drop for BodyPermit<'_> {
     fn drop(&mut self) {
         self.public.bodies().evict(self.number);
     }
-}
-
-fn busy() -> ApiError {
-    ApiError::Busy("too much is being sent at once; try again".into())
 }
 
 /// Refused webhooks that are not written down yet: a stranger must not be able to make the database write.

@@ -1,49 +1,21 @@
 //! Who may read and write which cache. A cache belongs to the reference whose builds wrote it; a build whose commit is
-//! not on the reference that it names has caches of its own (`builds/standing.rs`). A build reads those of its own,
+//! not on the reference that it names has caches of its own (`builds/commit_check.rs`). A build reads those of its own,
 //! then of the branch that it is to be merged into, then of the default branch; it writes those of its own only, and
 //! only when its code is trusted. So nothing that a fork or a side branch writes is ever read by a build of the default
 //! branch.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use protocol::blobs::CacheFound;
 
-use super::BlobError;
 use crate::app::App;
+use crate::blobs::BlobError;
 use crate::git::Address;
 use crate::store::blobs::Asker;
 use crate::store::caches::{self, Cache};
 
-/// How long the name of a default branch is believed.
-const BELIEVED: Duration = Duration::from_secs(600);
 /// A repository that does not say its default branch within this time has none for now.
 const ASK_TAKES: Duration = Duration::from_secs(10);
-
-/// What the repositories call their default branches, as far as was asked lately.
-#[derive(Clone, Default)]
-pub(crate) struct DefaultBranches(Arc<Mutex<HashMap<String, Asked>>>);
-
-/// What a repository said, and when; `None`: it did not say.
-struct Asked {
-    reference: Option<String>,
-    at: Instant,
-}
-
-impl DefaultBranches {
-    fn known(&self, repository: &str) -> Option<Option<String>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = known.get(repository)?;
-        (asked.at.elapsed() < BELIEVED).then(|| asked.reference.clone())
-    }
-
-    fn learn(&self, repository: &str, reference: Option<String>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = Instant::now();
-        known.insert(repository.to_owned(), Asked { reference, at });
-    }
-}
 
 /// The scope that a build may write. `None`: its code is not trusted.
 pub(crate) fn writable(asker: &Asker) -> Option<&str> {
