@@ -8,7 +8,7 @@ use job_specs::{SourceFile, expand, parse};
 use protocol::attempt::AttemptEvent;
 use protocol::blobs::{BlobLimits, CacheFound, CacheWanted, Kept, NeededArtifact};
 use protocol::ids::StreamId;
-use protocol::lease::{Enrol, Enrolled, ErrorBody, Events, Finish, LogAnswer, Poll, PollAnswer};
+use protocol::lease::{Enrol, Enrolled, ErrorBody, Events, Finish, Finished, LogAnswer, Poll, PollAnswer};
 use protocol::reports::TestUpload;
 use protocol::shell::{ShellWish, ShellWord};
 use serde::Serialize;
@@ -34,6 +34,7 @@ const READERS: &[Reader] = &[
     ("events", json::<Events>),
     ("event", json::<AttemptEvent>),
     ("finish", json::<Finish>),
+    ("finished", json::<Finished>),
     ("log_answer", json::<LogAnswer>),
     ("error", json::<ErrorBody>),
     ("tests", json::<TestUpload>),
