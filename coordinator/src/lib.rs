@@ -2,7 +2,7 @@
 //! serves API and pages. It owns everything that is true; agents and browsers only ask it.
 //!
 //! Reading order: [`config`] and [`start`] (what runs), [`webhooks`] -> `builds` (from push to queued jobs), [`git`]
-//! (how a commit is read), [`blobs`] (what jobs kept), `http` (everything that answers a request), [`store`] on [`db`] (what is true), [`logs`]
+//! (how a commit is read), [`blobs`] and `caches` (what jobs kept, and who may read it), `http` (everything that answers a request), [`store`] on [`db`] (what is true), [`logs`]
 //! (what jobs printed); [`private`] (who may read the files of all that).
 
 mod app;

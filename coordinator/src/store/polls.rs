@@ -103,10 +103,11 @@ pub(super) fn said(row: &Row) -> Result<Seen, DbError> {
 pub(super) fn resources(row: &Row) -> Result<Option<Resources>, DbError> {
     let bytes = |column: &str| Ok::<_, DbError>(row.get::<Option<i64>>(column)?.and_then(|n| u64::try_from(n).ok()));
     let (memory, free) = (bytes("memory_bytes")?, bytes("free_memory_bytes")?);
+    let free_disk_bytes = bytes("free_disk_bytes")?;
     Ok(memory.zip(free).map(|(memory_bytes, free_memory_bytes)| Resources {
         memory_bytes,
         free_memory_bytes,
-        free_disk_bytes: bytes("free_disk_bytes").ok().flatten(),
+        free_disk_bytes,
     }))
 }
 
