@@ -67,10 +67,13 @@ pub struct Reason {
     /// The step that decided, from 0, when whoever ran the job knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<usize>,
+    /// What an attempt was at when it was cancelled: "in step `test`", "while its services were starting".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub during: Option<String>,
 }
 
 impl Reason {
-    /// Without an exit code, a service or a step.
+    /// With nothing but these.
     pub fn new(code: ReasonCode, sentence: impl Into<String>) -> Reason {
         Reason {
             code,
@@ -78,6 +81,7 @@ impl Reason {
             exit_code: None,
             service: None,
             step: None,
+            during: None,
         }
     }
 }

@@ -183,7 +183,11 @@ pub fn disk_limit(when: &str, how: &str) -> AttemptResult {
 
 /// Somebody stopped it.
 pub fn cancelled(when: &str) -> AttemptResult {
-    AttemptResult::because(Verdict::Cancelled, ReasonCode::Cancelled, format!("cancelled{when}"))
+    let mut result = AttemptResult::because(Verdict::Cancelled, ReasonCode::Cancelled, format!("cancelled{when}"));
+    if let Some(reason) = result.reason.as_mut().filter(|_| !when.is_empty()) {
+        reason.during = Some(when.trim_start().to_owned());
+    }
+    result
 }
 
 /// A step names secrets that do not exist.

@@ -16,6 +16,8 @@ struct Details {
     service: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    during: Option<String>,
 }
 
 /// The values of `reason_code`, `reason` and `reason_details`.
@@ -27,6 +29,7 @@ pub(super) fn columns(reason: Option<Reason>) -> [Option<String>; 3] {
         exit_code: reason.exit_code,
         service: reason.service,
         step: reason.step,
+        during: reason.during,
     };
     let has_details = details != Details::default();
     [
@@ -52,5 +55,6 @@ pub(super) fn from_row(row: &Row) -> Result<Option<Reason>, DbError> {
         exit_code: details.exit_code,
         service: details.service,
         step: details.step,
+        during: details.during,
     }))
 }

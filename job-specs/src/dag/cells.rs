@@ -1,10 +1,6 @@
 //! What the cells of one job do to each other, and the words for a job that is stopped.
 
 use crate::model::JobSpec;
-use crate::result::Reason;
-
-/// How the sentences begin of what a user has stopped.
-const CANCELLED: &str = "cancelled";
 
 /// Whether `max_parallel` blocks a cell that has so many before it, until one of those has ended.
 pub fn begins_blocked(spec: &JobSpec, cells_before: u32) -> bool {
@@ -18,14 +14,5 @@ pub fn stopped_by_fail_fast(title: &str) -> String {
 
 /// Why a job is stopped, when a user stops it.
 pub fn cancelled_by(user: &str) -> String {
-    format!("{CANCELLED} by {user}")
-}
-
-/// The same with what the job was at, when whoever ran it has told (`cancelled in step …`).
-pub(super) fn cancelled_at(why: &str, told: Option<&Reason>) -> String {
-    let at = told.and_then(|reason| reason.sentence.strip_prefix(CANCELLED));
-    match at.filter(|_| why.starts_with(CANCELLED)) {
-        Some(at) => format!("{why}{at}"),
-        None => why.to_owned(),
-    }
+    format!("cancelled by {user}")
 }

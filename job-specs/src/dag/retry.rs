@@ -1,7 +1,6 @@
 //! Whether a job that did not pass is attempted again. What we broke is, up to the job's retries; what the user's job
 //! did is, when `retry` of the job says so. A job that is not `idempotent` never is.
 
-use super::cells::cancelled_at;
 use crate::model::{JobSpec, Retry, RetryOn};
 use crate::result::{AttemptResult, Reason, ReasonCode, Verdict};
 use crate::status::JobEvent;
@@ -61,15 +60,19 @@ pub fn lost(attempts: Attempts, cancelling: bool) -> JobEvent {
     }
 }
 
-/// Why a job stands where that event leads; `told` is the reason of its attempt, `cancelling` why it was to stop.
-pub fn reason(event: JobEvent, cancelling: Option<&str>, told: Option<Reason>) -> Option<Reason> {
+/// Why a job stands where that event leads; `reported` is the reason of its attempt, `cancelling` why it was to stop.
+pub fn reason(event: JobEvent, cancelling: Option<&str>, reported: Option<Reason>) -> Option<Reason> {
     match (event, cancelling) {
         (JobEvent::Retry | JobEvent::LeaseLost, _) => None,
         (JobEvent::Cancel, Some(why)) => {
-            let why = cancelled_at(why, told.as_ref());
-            Some(Reason::new(ReasonCode::Cancelled, why))
+            let during = reported.and_then(|reason| reason.during);
+            let at = during.as_ref().map(|during| format!(", {during}")).unwrap_or_default();
+            Some(Reason {
+                during,
+                ..Reason::new(ReasonCode::Cancelled, format!("{why}{at}"))
+            })
         }
-        _ => told,
+        _ => reported,
     }
 }
 

@@ -141,12 +141,13 @@ async fn a_cancellation_reaches_the_agent_at_once_and_is_news_only_once() {
     let files = [(".drover.yml", PASSING), ("next", "1")];
     let (again, _) = tokio::join!(agent.poll(&app, 1), app.push(&repository, &files));
     assert_eq!((again.cancel, again.leases.len()), (answer.cancel, 1));
-    let result = AttemptResult::because(Verdict::Cancelled, ReasonCode::Cancelled, "cancelled in step `a`");
+    let mut result = AttemptResult::because(Verdict::Cancelled, ReasonCode::Cancelled, "cancelled in step `a`");
+    result.reason.as_mut().unwrap().during = Some("in step `a`".into());
     agent.finish(&app, &lease, result).await.expect(200);
     app.until_status(number, "cancelled").await;
     let reason = app.build(number).await["jobs"][0]["reason"].to_string();
     assert!(
-        reason.contains("cancelled by administrator in step `a`"),
+        reason.contains("cancelled by administrator, in step `a`"),
         "who stopped it, and what it was at: {reason}"
     );
 }

@@ -101,9 +101,10 @@ fn fail_fast_ends_the_other_cells() {
     assert_eq!(news, [News::Ended(0), News::Stop(1), News::Ended(2)]);
     let why = "cancelled: stopped because `a (n=0)` did not pass (fail_fast)";
     assert_eq!(strict.end_of(2), why);
-    let told = AttemptResult::because(Verdict::Cancelled, ReasonCode::Cancelled, "cancelled in step `x`");
+    let mut told = AttemptResult::because(Verdict::Cancelled, ReasonCode::Cancelled, "cancelled in step `x`");
+    told.reason.as_mut().unwrap().during = Some("in step `x`".into());
     strict.finish(1, told, JobOutputs::new());
-    assert_eq!(strict.end_of(1), why);
+    assert_eq!(strict.end_of(1), format!("{why}, in step `x`"));
     // A cell that may fail ends nothing.
     let mut lenient = cells("b", 2);
     lenient
