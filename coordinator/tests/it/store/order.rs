@@ -201,7 +201,7 @@ impl Run<'_> {
             order: Order { at: None, push },
             ..testing::build(&self.world.repository, jobs)
         };
-        new.cause.reference = self.reference.clone();
+        new.facts.reference = self.reference.clone();
         new
     }
 
@@ -292,12 +292,20 @@ impl std::fmt::Display for Run<'_> {
     }
 }
 
+/// On PostgreSQL every so many orders are played: the texts are the same, and each call takes ten times as long as on
+/// SQLite, which plays all. Prime, so that every scenario is met.
+const SAMPLE: usize = 7;
+
 /// Plays orders in each mode; scenarios and agents change from one order to the next, so that each order meets them all
 /// in time.
 async fn play(world: &World, deliveries: &[usize], orders: Vec<Vec<Event>>, scenarios: &[usize]) -> usize {
     use ConcurrencyMode::{Cancel, Latest, Queue};
     let (agent, mut played) = (world.agent("a").await, 0);
-    for (at, events) in orders.iter().enumerate() {
+    let step = match world.config.url.starts_with("sqlite:") {
+        true => 1,
+        false => SAMPLE,
+    };
+    for (at, events) in orders.iter().enumerate().step_by(step) {
         for mode in [Queue, Latest, Cancel] {
             let mut run = Run {
                 world,
