@@ -1,5 +1,5 @@
 //! The life of a job: one enum, one `match`. Nobody else decides a status, so a job can never be in a state that
-//! this file does not allow. The build's own status is always derived ([`rollup`]), never stored apart.
+//! this file does not allow. The status of a build is derived from its jobs ([`rollup`]).
 
 use serde::{Deserialize, Serialize};
 

@@ -5,7 +5,8 @@
 use super::{NoBuild, Target};
 use crate::app::App;
 use crate::git::{Address, Asked, CommitPosition, ObjectId, Reference};
-use crate::store::builds::{self, Rerun, UNTRUSTED};
+use crate::store::builds::{self, Rerun};
+use crate::store::facts::Trust;
 use crate::store::order::{NOTHING, Observed, Push};
 use crate::store::pushes::{self, Stream};
 use crate::store::repositories::Repository;
@@ -28,12 +29,11 @@ pub(super) struct CommitCheck<'a> {
 impl CommitCheck<'_> {
     /// Decides about trust and caches.
     pub(super) async fn settle(&self, target: &mut Target) -> Result<Option<Observed>, NoBuild> {
-        let (stream, place) = self.place(target, target.trusted).await?;
+        let (stream, place) = self.place(target, target.trust.is_trusted()).await?;
         match &place.on {
-            _ if !target.trusted => {}
+            _ if !target.trust.is_trusted() => {}
             None => {
-                target.trusted = false;
-                target.warning = Some(UNTRUSTED.to_owned());
+                target.trust = Trust::NoBranch;
                 if target.event == "manual" {
                     target.branch = None;
                 }
@@ -138,7 +138,7 @@ pub(super) async fn removed(app: &App, repository: &Repository, push: webhooks::
 /// commit.
 pub(crate) async fn rerun(app: &App, number: i64, which: Rerun) -> Result<i64, NoBuild> {
     let first = builds::show(&app.store, number).await?.build;
-    let trusted = match first.cause.trusted {
+    let trusted = match first.trust.is_trusted() {
         true => is_ours(app, &first).await?,
         false => false,
     };
@@ -148,14 +148,14 @@ pub(crate) async fn rerun(app: &App, number: i64, which: Rerun) -> Result<i64, N
 async fn is_ours(app: &App, build: &builds::Build) -> Result<bool, NoBuild> {
     let repository = repositories::by_id(&app.store, &build.repository_id).await?;
     let address = Address::parse(&repository.git, &app.config.git.protocols)?;
-    let branch = build.cause.branch.as_deref();
+    let branch = build.facts.branch.as_deref();
     let branch = branch.and_then(|branch| Reference::from_people(branch).ok());
     let asked = Asked {
         repository: repository.id.as_str(),
         address: &address,
-        reference: &Reference::parse(&build.cause.reference)?,
+        reference: &Reference::parse(&build.facts.reference)?,
         branch: branch.as_ref(),
-        commit: &ObjectId::parse(&build.cause.commit)?,
+        commit: &ObjectId::parse(&build.facts.sha)?,
         search: true,
         others: &[],
     };

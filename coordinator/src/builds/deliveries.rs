@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::git::{Compare, ObjectId, Reference};
 use crate::store::deliveries::{FullDelivery, Outcome};
+use crate::store::facts::Trust;
 use crate::store::order;
 use crate::store::repositories::Repository;
 use crate::store::{Micros, StoreError, deliveries, repositories};
@@ -136,7 +137,10 @@ fn requested(request: PullRequest, delivery: (&FullDelivery, Micros)) -> Result<
     Ok(Target {
         id,
         branch: request.branch,
-        trusted: request.origin == Origin::SameRepository,
+        trust: match request.origin {
+            Origin::SameRepository => Trust::Trusted,
+            Origin::Fork => Trust::Fork,
+        },
         compare: Compare::Base(base.clone()),
         pull_request: Some(target::PullRequest {
             number: request.number,

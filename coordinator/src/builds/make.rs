@@ -11,9 +11,10 @@ use super::commit_check::CommitCheck;
 use super::{NoBuild, Target, read, schedules};
 use crate::app::App;
 use crate::git::{Address, Commit, Comparison, GitError, JobFiles, ObjectId, Reference, Wanted};
-use crate::store::builds::{self, Cause, Created, NewBuild, NewJob, Order};
+use crate::store::builds::{self, Created, NewBuild, NewJob, Order, UNTRUSTED};
+use crate::store::facts::Trust;
 use crate::store::order::Observed;
-use crate::store::origins::Origin;
+use crate::store::origins::BuildFiles;
 use crate::store::repositories::{self, Repository};
 
 /// A target whose commit is in the mirror.
@@ -154,11 +155,8 @@ impl Found<'_> {
             }
             Some(Ok(_)) | None => nothing(),
         };
-        let mut new = self.new_build(expansion, [parsed.diagnostics, errors].concat());
-        new.number = Some(number);
-        new.cause.inputs = facts.inputs.clone();
-        new.origin = Some(Origin { facts, files });
-        Ok(new)
+        let diagnostics = [parsed.diagnostics, errors].concat();
+        Ok(self.new_build(facts, files, expansion, diagnostics))
     }
 
     /// What is known without the job file.
@@ -222,40 +220,34 @@ impl Found<'_> {
         Ok(default_inputs(wanted))
     }
 
-    fn new_build(&self, expansion: Expansion, diagnostics: Vec<Diagnostic>) -> NewBuild {
-        let (target, commit) = (self.target, self.commit.clone());
+    fn new_build(
+        &self,
+        facts: Facts,
+        files: BuildFiles,
+        expansion: Expansion,
+        diagnostics: Vec<Diagnostic>,
+    ) -> NewBuild {
+        let target = self.target;
         let no_jobs = expansion.jobs.is_empty().then(|| why_no_jobs(&diagnostics));
-        let pull_request = target.pull_request.clone();
-        let mut new = NewBuild {
+        let is_on_no_branch = target.trust == Trust::NoBranch;
+        let apart = |wanted| match target.trust.is_trusted() {
+            true => wanted,
+            false => builds::apart(wanted, &facts),
+        };
+        NewBuild {
             repository: self.repository.id.clone(),
-            number: None,
             delivery: target.delivery.clone(),
             due: target.due.clone(),
-            cause: Cause {
-                event: target.event.to_owned(),
-                branch: target.branch.clone(),
-                tag: target.reference.tag().map(str::to_owned),
-                reference: target.reference.as_str().to_owned(),
-                commit: commit.sha,
-                title: commit.title,
-                author: commit.author,
-                trusted: target.trusted,
-                pull_request: pull_request.as_ref().map(|pull_request| pull_request.number),
-                base: pull_request.map(|pull_request| pull_request.base),
-                inputs: BTreeMap::new(),
-            },
-            concurrency: expansion.concurrency,
+            trust: target.trust,
+            concurrency: expansion.concurrency.map(apart),
             order: Order::default(),
             cache_scope: target.cache_scope.clone(),
-            origin: None,
             diagnostics,
-            message: no_jobs.or_else(|| target.warning.clone()),
+            message: no_jobs.or_else(|| is_on_no_branch.then(|| UNTRUSTED.to_owned())),
             jobs: expansion.jobs.into_iter().map(NewJob::new).collect(),
-        };
-        if !target.trusted {
-            new.concurrency = new.concurrency.map(|wanted| builds::apart(wanted, &new.cause));
+            facts,
+            files: Some(files),
         }
-        new
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) async fn job_files(app: &App, build: &Build) -> Vec<SourceFile> {
     if let Ok(Some(origin)) = origins::of(&app.store, build.number).await {
         return origin.files.sources();
     }
-    let Ok(id) = ObjectId::parse(&build.cause.commit) else {
+    let Ok(id) = ObjectId::parse(&build.facts.sha) else {
         return Vec::new();
     };
     let files = app.mirrors.job_files(build.repository_id.as_str(), &id).await;

@@ -8,6 +8,7 @@ use super::{NoBuild, build};
 use crate::app::App;
 use crate::git::{Address, Compare, GitError, ObjectId, Reference};
 use crate::store::Micros;
+use crate::store::facts::Trust;
 use crate::store::order::Push;
 use crate::store::repositories::Repository;
 
@@ -24,8 +25,8 @@ pub(super) struct Target {
     /// The schedule and the time that it is for.
     pub(super) due: Option<String>,
     pub(super) pull_request: Option<PullRequest>,
-    /// Whether the code is ours.
-    pub(super) trusted: bool,
+    /// Whose code it is.
+    pub(super) trust: Trust,
     /// What its paths are compared with.
     pub(super) compare: Compare,
     /// Values of inputs, as they were given.
@@ -36,8 +37,6 @@ pub(super) struct Target {
     pub(super) push: Option<Push>,
     /// Whose caches it may write, when that is not its reference.
     pub(super) cache_scope: Option<String>,
-    /// What people should know about its trust.
-    pub(super) warning: Option<String>,
 }
 
 /// The part of a target that only a pull request has.
@@ -55,7 +54,10 @@ impl Target {
         Target {
             event,
             branch: reference.branch().map(str::to_owned),
-            trusted: reference.branch().is_some() || reference.tag().is_some(),
+            trust: match reference.branch().is_some() || reference.tag().is_some() {
+                true => Trust::Trusted,
+                false => Trust::Fork,
+            },
             reference,
             id: None,
             delivery: None,
@@ -66,7 +68,6 @@ impl Target {
             at,
             push: None,
             cache_scope: None,
-            warning: None,
         }
     }
 }

@@ -29,6 +29,7 @@ const MIGRATIONS: &[Migration] = migrations![
     8 => "0008_blocked.sql",
     9 => "0009_stacks.sql",
     10 => "0010_resources.sql",
+    11 => "0011_build_status.sql",
 ];
 /// The newest schema that this program knows.
 pub const SCHEMA: i64 = MIGRATIONS[MIGRATIONS.len() - 1].number;

@@ -1,5 +1,7 @@
 //! One transaction, and the few lines that run one SQL text on either driver.
 
+use std::collections::BTreeMap;
+
 use sqlx::postgres::{PgConnection, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 use sqlx::{Executor, Transaction};
@@ -14,6 +16,9 @@ const SCHEMA_LOCK: &str = "select pg_advisory_xact_lock(7236837)";
 pub struct Tx {
     connected: Connected,
     pub(super) changes: Vec<Change>,
+    /// Builds whose stored status this work may have changed, in the order in which they are to be locked; whether a job
+    /// of theirs ended.
+    pub(crate) unsettled: BTreeMap<i64, bool>,
 }
 
 pub(super) enum Connected {
@@ -26,6 +31,7 @@ impl Tx {
         Tx {
             connected,
             changes: Vec::new(),
+            unsettled: BTreeMap::new(),
         }
     }
 

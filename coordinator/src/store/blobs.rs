@@ -4,6 +4,7 @@
 use job_specs::model::JobSpec;
 use protocol::ids::{JobId, RepositoryId};
 
+use super::facts::Trust;
 use super::queue::AgentLease;
 use super::{Micros, Store, StoreError};
 use crate::db::{Tx, args};
@@ -53,7 +54,7 @@ pub struct Asker {
 /// `StaleLease`.
 pub async fn asker(store: &Store, hold: &AgentLease) -> Result<Asker, StoreError> {
     let sql = "select j.id, j.build, j.repository, r.git,
-               coalesce(b.cache_scope, b.reference) as scope, b.base, b.trusted, s.spec
+               coalesce(b.cache_scope, b.reference) as scope, b.base, b.trust, s.spec
                from attempts t join jobs j on j.id = t.job join builds b on b.number = j.build
                join repositories r on r.id = j.repository join specs s on s.job = j.id
                where t.id = $1 and t.agent = $2 and t.epoch = $3 and t.state = 'active'";
@@ -70,7 +71,7 @@ pub async fn asker(store: &Store, hold: &AgentLease) -> Result<Asker, StoreError
         spec: row.json("spec")?,
         scope: row.get("scope")?,
         base: row.get("base")?,
-        trusted: row.flag("trusted")?,
+        trusted: Trust::of(&row)?.is_trusted(),
     })
 }
 

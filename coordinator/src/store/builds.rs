@@ -1,70 +1,44 @@
-//! Builds: one event at one commit, and its jobs. A build's status is always derived from its jobs by
-//! [`job_specs::status::rollup`], and so are its times.
+//! Builds: one event at one commit, and its jobs. A build's status is derived from its jobs, and stored with them
+//! (`build_status`); its times are read from theirs.
 
 use std::collections::BTreeMap;
 
+use job_specs::Facts;
 use job_specs::diagnostics::Diagnostic;
 use job_specs::model::{Env, JobSpec, Need};
 use job_specs::status::JobStatus;
 use job_specs::triggers::Concurrency;
 use protocol::ids::{DeliveryId, JobId, RepositoryId};
-use serde::Serialize;
 
+use super::facts::Trust;
 use super::jobs::{self, Job};
 use super::new_builds::Insert;
 use super::order::{Observed, Push};
-use super::origins::Origin;
+use super::origins::BuildFiles;
 use super::{Micros, Store, StoreError, counters, ended, pages};
 use crate::db::{DbError, Row, args};
-
-/// What happened in the repository: the part of a build that is known before its jobs are.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Cause {
-    /// `push`, `tag`, `pull_request`, `schedule`, `manual`.
-    pub event: String,
-    /// The branch, if it is on one.
-    pub branch: Option<String>,
-    /// The tag, if it is one.
-    pub tag: Option<String>,
-    /// `refs/heads/main`
-    pub reference: String,
-    /// Full object id.
-    pub commit: String,
-    /// First line of the commit's message.
-    pub title: String,
-    /// The commit's author, for people; authority never comes from here.
-    pub author: String,
-    /// Whether the code is ours: it may have secrets and reuse sandboxes. Decided when the event came in.
-    pub trusted: bool,
-    /// The branch that a pull request wants to go into.
-    pub base: Option<String>,
-    /// The pull request's number.
-    pub pull_request: Option<i64>,
-    /// Values of the job file's inputs.
-    pub inputs: BTreeMap<String, String>,
-}
 
 /// A build to make.
 #[derive(Debug, Clone)]
 pub struct NewBuild {
     /// Whose.
     pub repository: RepositoryId,
-    /// From [`reserve_number`]; `None`: the next one.
-    pub number: Option<i64>,
     /// The delivery that made it; the same delivery never makes two builds.
     pub delivery: Option<DeliveryId>,
     /// The schedule and the time that it is for; the same one never makes two builds.
     pub due: Option<String>,
-    /// What happened.
-    pub cause: Cause,
+    /// What happened. Its number is from [`reserve_number`]; `None`: the next one.
+    pub facts: Facts,
+    /// Whose code it is.
+    pub trust: Trust,
     /// Its concurrency group.
     pub concurrency: Option<Concurrency>,
     /// Where it belongs among the others of its group.
     pub order: Order,
     /// Whose caches it may write, when that is not its reference.
     pub cache_scope: Option<String>,
-    /// What it is made from; its deferred jobs are expanded from it.
-    pub origin: Option<Origin>,
+    /// The texts that it is made from; its deferred jobs are expanded from them.
+    pub files: Option<BuildFiles>,
     /// What is wrong with the job file, if anything is.
     pub diagnostics: Vec<Diagnostic>,
     /// Why there are no jobs, or what else people should know, in words.
@@ -78,8 +52,8 @@ pub const UNTRUSTED: &str = "built as untrusted: the commit is on no branch or t
 
 /// The concurrency group of code that is not ours. Its job file says which group it is in: it must not stop our builds
 /// with that, so each such pull request, and everything else, has groups of its own.
-pub fn apart(wanted: Concurrency, cause: &Cause) -> Concurrency {
-    let group = match cause.pull_request {
+pub fn apart(wanted: Concurrency, facts: &Facts) -> Concurrency {
+    let group = match facts.pull_request {
         Some(number) => format!("pull request {number}: {}", wanted.group),
         None => format!("untrusted: {}", wanted.group),
     };
@@ -141,7 +115,7 @@ impl NewJob {
 }
 
 /// One build, for lists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
     /// Unique within a coordinator.
     pub number: i64,
@@ -152,8 +126,9 @@ pub struct Build {
     /// Anybody may read it.
     pub public: bool,
     /// What happened.
-    #[serde(flatten)]
-    pub cause: Cause,
+    pub facts: Facts,
+    /// Whose code it is.
+    pub trust: Trust,
     /// From its jobs.
     pub status: JobStatus,
     /// How many jobs stand where; by [`JobStatus::name`].
@@ -175,10 +150,9 @@ pub struct Build {
 }
 
 /// A build with everything about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildDetail {
     /// What lists show.
-    #[serde(flatten)]
     pub build: Build,
     /// What is wrong with its job file.
     pub diagnostics: Vec<Diagnostic>,
@@ -264,39 +238,7 @@ pub async fn create_in_order(store: &Store, new: NewBuild) -> Result<Created, St
 /// The database.
 pub async fn list(store: &Store, filter: &Filter) -> Result<Vec<Build>, StoreError> {
     let limit = if filter.limit == 0 { 50 } else { filter.limit };
-    let mut found: Vec<Build> = Vec::new();
-    let mut before = filter.before;
-    loop {
-        let page = pages::read(store, &pages::values(filter, before, limit)).await?;
-        let is_last = page.len() < limit as usize;
-        before = page.last().map(|build| build.number);
-        // A status is derived, so the database cannot choose by it.
-        found.extend(
-            page.into_iter()
-                .filter(|build| filter.status.is_none_or(|status| build.status == status)),
-        );
-        if is_last || found.len() >= limit as usize {
-            found.truncate(limit as usize);
-            return Ok(found);
-        }
-    }
-}
-
-/// The cause of the build in a row; `title` is the column of the commit's title.
-pub(super) fn cause(row: &Row, title: &str) -> Result<Cause, DbError> {
-    Ok(Cause {
-        event: row.get("event")?,
-        branch: row.get("branch")?,
-        tag: row.get("tag")?,
-        reference: row.get("reference")?,
-        commit: row.get("sha")?,
-        title: row.get(title)?,
-        author: row.get("author")?,
-        trusted: row.flag("trusted")?,
-        base: row.get("base")?,
-        pull_request: row.get("pull_request")?,
-        inputs: row.json("inputs")?,
-    })
+    pages::read(store, &pages::values(filter, limit)).await
 }
 
 /// The concurrency group of the build in a row.
@@ -314,8 +256,11 @@ pub(super) fn concurrency(row: &Row) -> Result<Option<Concurrency>, DbError> {
 /// # Errors
 /// `NotFound`.
 pub async fn show(store: &Store, number: i64) -> Result<BuildDetail, StoreError> {
-    let page = pages::values(&Filter::default(), number.checked_add(1), 1);
-    let build = pages::read(store, &page)
+    let only = Filter {
+        before: number.checked_add(1),
+        ..Filter::default()
+    };
+    let build = pages::read(store, &pages::values(&only, 1))
         .await?
         .into_iter()
         .find(|build| build.number == number);

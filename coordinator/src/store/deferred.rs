@@ -12,6 +12,7 @@ use protocol::ids::{JobId, RepositoryId};
 
 use super::builds::NewJob;
 use super::ended::{self, BuildLock};
+use super::facts::Trust;
 use super::groups::GroupState;
 use super::jobs::{self, Expansion, Locked};
 use super::lanes::Lane;
@@ -71,7 +72,7 @@ pub async fn expand(store: &Store, job: &JobId, expanded: Expanded) -> Result<()
 async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Result<(), StoreError> {
     let build = ended::lock_for(tx, id).await?;
     let mut job = jobs::lock(tx, id).await?;
-    let sql = "select j.position, j.repository, j.linked, j.needs, b.trusted, b.group_state, s.spec
+    let sql = "select j.position, j.repository, j.linked, j.needs, b.trust, b.group_state, s.spec
                from jobs j join builds b on b.number = j.build join specs s on s.job = j.id where j.id = $1";
     let row = tx.first(sql, args![id]).await?.ok_or(StoreError::NotFound("job"))?;
     if job.status != JobStatus::Waiting || job.expansion != Expansion::Due {
@@ -81,7 +82,7 @@ async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Re
     let context = BuildContext {
         build: build.number,
         repository: &repository,
-        trusted: row.flag("trusted")?,
+        trusted: Trust::of(&row)?.is_trusted(),
         grouped: build.group.is_some(),
         waits: GroupState::of(&row)? == Some(GroupState::Waiting),
         now,

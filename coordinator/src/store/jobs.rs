@@ -8,7 +8,7 @@ use protocol::ids::{AttemptId, JobId};
 use serde::{Deserialize, Serialize};
 
 use super::attempts::{self, Attempt};
-use super::{Change, Micros, Store, StoreError, from_word, reasons, to_json, why};
+use super::{Change, Micros, Store, StoreError, build_status, from_word, reasons, to_json, why};
 use crate::db::{DbError, Row, Tx, args};
 
 /// One job, for lists.
@@ -301,6 +301,11 @@ pub(super) async fn record(
         JobStatus::Queued => (job.queued_at, job.started_at) = (job.queued_at.or(Some(at)), None),
         JobStatus::Running => job.started_at = Some(at),
         _ => {}
+    }
+    if event == JobEvent::Assign {
+        build_status::job_began(tx, job.build);
+    } else if job.status.is_final() {
+        build_status::job_ended(tx, job.build);
     }
     let [code, sentence, details] = reasons::columns(reason);
     tx.run(

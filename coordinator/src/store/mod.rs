@@ -20,9 +20,11 @@ pub mod deliveries;
 pub mod order;
 pub mod pushes;
 
+mod build_status;
 pub mod builds;
 pub mod deferred;
 mod ended;
+pub mod facts;
 mod groups;
 pub mod jobs;
 mod needs;
@@ -136,13 +138,23 @@ impl Store {
         self.db.close().await;
     }
 
-    /// Does `work` in one transaction.
+    /// Does `work` in one transaction, with what follows from it for the status of builds.
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
     {
-        self.db.write(work).await
+        self.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    // What a work before it, which failed, has left.
+                    tx.unsettled.clear();
+                    let done = work(tx).await?;
+                    build_status::settle(tx).await?;
+                    Ok(done)
+                })
+            })
+            .await
     }
 }
 

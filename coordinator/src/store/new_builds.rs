@@ -8,7 +8,7 @@ use super::ended::{self, BuildLock};
 use super::groups::{self, Entered, GroupState, Newcomer};
 use super::new_jobs::{self, BuildContext};
 use super::pushes::{self, Admitted};
-use super::{Change, Micros, StoreError, counters, origins, to_json};
+use super::{Change, Micros, StoreError, build_status, counters, origins, to_json, to_word};
 use crate::db::{Tx, args};
 
 /// A build that is about to be stored.
@@ -33,7 +33,7 @@ impl Insert {
                 Admitted::Own(own) => Some(own),
             },
         };
-        let number = match self.new.number {
+        let number = match self.new.facts.build {
             Some(number) => number,
             None => counters::next(tx, NUMBERS).await?,
         };
@@ -43,8 +43,9 @@ impl Insert {
             None => None,
         };
         self.row(tx, number).await?;
-        match (&self.new.origin, self.rerun_of) {
-            (Some(origin), _) => origins::keep(tx, number, origin).await?,
+        build_status::insert(tx, number).await?;
+        match (&self.new.files, self.rerun_of) {
+            (Some(files), _) => origins::keep(tx, number, (&self.new.facts, files)).await?,
             (None, Some(first)) => origins::inherit(tx, number, first).await?,
             (None, None) => {}
         }
@@ -57,7 +58,7 @@ impl Insert {
                 let newcomer = Newcomer {
                     number,
                     wanted,
-                    reference: &self.new.cause.reference,
+                    reference: &self.new.facts.reference,
                     at: self.asked_at(),
                     placed: own.map(|own| own.placed),
                 };
@@ -68,7 +69,7 @@ impl Insert {
         let context = BuildContext {
             build: number,
             repository: &self.new.repository,
-            trusted: self.new.cause.trusted,
+            trusted: self.new.trust.is_trusted(),
             grouped: group.is_some(),
             waits: entered != Entered::In(GroupState::Running),
             now: self.now,
@@ -110,31 +111,31 @@ impl Insert {
     }
 
     async fn row(&self, tx: &mut Tx, number: i64) -> Result<(), StoreError> {
-        let (new, cause) = (&self.new, &self.new.cause);
+        let (new, facts) = (&self.new, &self.new.facts);
         tx.run(
             "insert into builds (number, repository, delivery, event, branch, tag, reference, sha, title, author,
-             trusted, diagnostics, message, rerun_of, created_at, base, pull_request, inputs, due,
+             trust, diagnostics, message, rerun_of, created_at, base, pull_request, inputs, due,
              ordered_at, cache_scope)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
             args![
                 number,
                 &new.repository,
                 new.delivery.as_ref().map(DeliveryId::as_str),
-                &cause.event,
-                &cause.branch,
-                &cause.tag,
-                &cause.reference,
-                &cause.commit,
-                &cause.title,
-                &cause.author,
-                i64::from(cause.trusted),
+                &facts.event,
+                &facts.branch,
+                &facts.tag,
+                &facts.reference,
+                &facts.sha,
+                facts.title.as_deref().unwrap_or_default(),
+                facts.author.as_deref().unwrap_or_default(),
+                to_word(&new.trust),
                 to_json(&new.diagnostics),
                 &new.message,
                 self.rerun_of,
                 self.now,
-                &cause.base,
-                cause.pull_request,
-                to_json(&cause.inputs),
+                &facts.base,
+                facts.pull_request,
+                to_json(&facts.inputs),
                 &new.due,
                 self.asked_at(),
                 &new.cache_scope

@@ -11,7 +11,7 @@ use protocol::ids::{JobId, RepositoryId};
 use super::builds::NewJob;
 use super::jobs::{self, Expansion, Locked};
 use super::lanes::Lane;
-use super::{Change, Micros, StoreError, reasons, to_json, to_word};
+use super::{Change, Micros, StoreError, build_status, reasons, to_json, to_word};
 use crate::db::{Tx, args};
 
 /// Places that a job keeps free in its build for cells that are not known yet.
@@ -174,7 +174,10 @@ impl NewRow<'_> {
             tx.run(sql, args![context.build, need, &id]).await?;
         }
         match status.is_final() {
-            true => jobs::lock(tx, &id).await.map(Some),
+            true => {
+                build_status::job_ended(tx, context.build);
+                jobs::lock(tx, &id).await.map(Some)
+            }
             false => Ok(None),
         }
     }

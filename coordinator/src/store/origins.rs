@@ -8,6 +8,7 @@ use job_specs::{Facts, SourceFile};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::facts::{self, fact_columns};
 use super::{Store, StoreError, to_json};
 use crate::db::{DbError, Tx, args};
 
@@ -40,32 +41,34 @@ impl BuildFiles {
     }
 }
 
+/// The facts that only the job file asks for.
+#[derive(Default, Serialize, Deserialize)]
+struct FileFacts {
+    #[serde(default)]
+    changed: Option<Vec<String>>,
+    #[serde(default)]
+    hashes: BTreeMap<String, String>,
+}
+
 /// Keeps the origin of a build.
-pub(super) async fn keep(tx: &mut Tx, build: i64, origin: &Origin) -> Result<(), DbError> {
-    let content = to_json(&origin.files);
+pub(super) async fn keep(tx: &mut Tx, build: i64, (facts, files): (&Facts, &BuildFiles)) -> Result<(), DbError> {
+    let facts = FileFacts {
+        changed: facts.changed.clone(),
+        hashes: facts.hashes.clone(),
+    };
+    let content = to_json(files);
     let hash = hex::encode(Sha256::digest(&content));
     let sql = "insert into job_files (hash, content) values ($1, $2) on conflict (hash) do nothing";
     tx.run(sql, args![&hash, content]).await?;
     let sql = "update builds set facts = $2, files = $3 where number = $1";
-    tx.run(sql, args![build, to_json(&origin.facts), hash]).await.map(drop)
+    tx.run(sql, args![build, to_json(&facts), hash]).await.map(drop)
 }
 
 /// Gives a build that repeats another the origin of that one.
 pub(super) async fn inherit(tx: &mut Tx, build: i64, from: i64) -> Result<(), DbError> {
-    let row = tx
-        .first("select facts, files from builds where number = $1", args![from])
-        .await?;
-    let Some(row) = row else {
-        return Ok(());
-    };
-    if row.get::<Option<String>>("facts")?.is_none() {
-        return Ok(());
-    }
-    let mut facts: Facts = row.json("facts")?;
-    facts.build = Some(build);
-    let sql = "update builds set facts = $2, files = $3 where number = $1";
-    let files: Option<String> = row.get("files")?;
-    tx.run(sql, args![build, to_json(&facts), files]).await.map(drop)
+    let sql = "update builds set facts = (select f.facts from builds f where f.number = $2),
+               files = (select f.files from builds f where f.number = $2) where number = $1";
+    tx.run(sql, args![build, from]).await.map(drop)
 }
 
 /// The origin of a build. `None`: it is not kept.
@@ -73,13 +76,21 @@ pub(super) async fn inherit(tx: &mut Tx, build: i64, from: i64) -> Result<(), Db
 /// # Errors
 /// The database.
 pub async fn of(store: &Store, build: i64) -> Result<Option<Origin>, StoreError> {
-    let sql = "select b.facts, f.content from builds b join job_files f on f.hash = b.files
-               where b.number = $1 and b.facts is not null";
+    let sql = concat!(
+        "select b.facts, f.content, ",
+        fact_columns!(),
+        " from builds b join repositories r on r.id = b.repository join job_files f on f.hash = b.files where b.number = $1"
+    );
     let Some(row) = store.db.first(sql, args![build]).await? else {
         return Ok(None);
     };
+    let FileFacts { changed, hashes } = row.json("facts")?;
     Ok(Some(Origin {
-        facts: row.json("facts")?,
+        facts: Facts {
+            changed,
+            hashes,
+            ..facts::from_row(&row)?
+        },
         files: row.json("content")?,
     }))
 }

@@ -3,12 +3,13 @@
 
 use std::collections::HashSet;
 
+use job_specs::Facts;
 use job_specs::model::{Env, JobSpec};
 use job_specs::status::JobEvent;
 use protocol::ids::{AgentId, AttemptId, JobId, RepositoryId};
 use serde::Serialize;
 
-use super::builds::{self, Cause};
+use super::facts::{self, Trust};
 use super::jobs::{self, Locked};
 use super::{Micros, Store, StoreError, ended, lanes, why};
 use crate::db::{DbError, Row, Tx, args};
@@ -59,12 +60,12 @@ pub struct Claimed {
     pub build: i64,
     /// Whose.
     pub repository: RepositoryId,
-    /// The repository's name.
-    pub repository_name: String,
     /// Where the code is: URL or path.
     pub git: String,
     /// What happened.
-    pub cause: Cause,
+    pub facts: Facts,
+    /// Whose code it is.
+    pub trust: Trust,
     /// What to run.
     pub spec: JobSpec,
 }
@@ -154,9 +155,9 @@ macro_rules! select_claimed {
         concat!(
             "select ",
             $crate::store::jobs::locked_columns!(),
-            ", j.repository, r.name as repository_name, r.git, s.spec, b.event, b.branch, b.tag, b.reference, b.sha,
-             b.title as title_of_commit, b.author, b.trusted, b.base, b.pull_request, b.inputs
-             from jobs j join specs s on s.job = j.id join builds b on b.number = j.build
+            ", ",
+            $crate::store::facts::fact_columns!(),
+            ", j.repository, r.git, s.spec from jobs j join specs s on s.job = j.id join builds b on b.number = j.build
              join repositories r on r.id = j.repository ",
             $rest
         )
@@ -173,9 +174,9 @@ pub(super) fn from_row(row: &Row, attempt: AttemptId, number: i64) -> Result<Cla
         job: JobId(row.get("id")?),
         build: row.get("build")?,
         repository: RepositoryId(row.get("repository")?),
-        repository_name: row.get("repository_name")?,
         git: row.get("git")?,
-        cause: builds::cause(row, "title_of_commit")?,
+        facts: facts::from_row(row)?,
+        trust: Trust::of(row)?,
         spec: row.json("spec")?,
     })
 }

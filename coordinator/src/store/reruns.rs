@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use job_specs::Facts;
 use job_specs::model::JobSpec;
 use job_specs::status::JobStatus;
 use protocol::attempt::ReasonCode;
 use protocol::ids::{JobId, RepositoryId};
 
 use super::builds::{self, Created, NewBuild, NewJob, Order, Rerun, UNTRUSTED};
+use super::facts::{self, Trust, fact_columns};
 use super::new_builds::Insert;
 use super::{Micros, Store, StoreError, ended, from_word, jobs};
 use crate::db::{DbError, Row, Tx, args};
@@ -26,9 +28,11 @@ pub async fn rerun(store: &Store, number: i64, (which, trusted): (Rerun, bool)) 
 
 async fn repeat(tx: &mut Tx, number: i64, (which, trusted): (Rerun, bool), now: Micros) -> Result<i64, StoreError> {
     ended::lock_build(tx, number).await?;
-    let sql =
-        "select repository, event, branch, tag, reference, sha, title, author, trusted, base, pull_request, inputs,
-               concurrency, concurrency_mode, cache_scope, message from builds where number = $1";
+    let sql = concat!(
+        "select b.repository, b.concurrency, b.concurrency_mode, b.cache_scope, b.message, ",
+        fact_columns!(),
+        " from builds b join repositories r on r.id = b.repository where b.number = $1"
+    );
     let row = tx
         .first(sql, args![number])
         .await?
@@ -51,23 +55,26 @@ async fn repeat(tx: &mut Tx, number: i64, (which, trusted): (Rerun, bool), now: 
     }
     let mut new = NewBuild {
         repository: RepositoryId(row.get("repository")?),
-        number: None,
         delivery: None,
         due: None,
-        cause: builds::cause(&row, "title")?,
+        facts: Facts {
+            build: None,
+            ..facts::from_row(&row)?
+        },
+        trust: Trust::of(&row)?,
         concurrency: builds::concurrency(&row)?,
         order: Order::default(),
         cache_scope: row.get("cache_scope")?,
-        origin: None,
+        files: None,
         diagnostics: Vec::new(),
         message: None,
         jobs,
     };
-    if new.cause.trusted && !trusted {
-        new.cause.trusted = false;
+    if new.trust.is_trusted() && !trusted {
+        new.trust = Trust::NoBranch;
         new.message = Some(UNTRUSTED.to_owned());
-        new.concurrency = new.concurrency.map(|wanted| builds::apart(wanted, &new.cause));
-    } else if !new.cause.trusted {
+        new.concurrency = new.concurrency.map(|wanted| builds::apart(wanted, &new.facts));
+    } else if !new.trust.is_trusted() {
         // Why it is not.
         new.message = row.get("message")?;
     }

@@ -135,6 +135,7 @@ async fn remove_build(tx: &mut Tx, number: i64) -> Result<(), StoreError> {
         "delete from specs where job in (select id from jobs where build = $1)",
         "delete from job_needs where job in (select id from jobs where build = $1)",
         "delete from jobs where build = $1",
+        "delete from build_status where build = $1",
         "delete from builds where number = $1",
     ];
     for sql in of_attempts.into_iter().chain(of_jobs) {

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use job_specs::Facts;
 use job_specs::model::{Env, JobSpec, Shell, StepAction, StepSpec};
 use protocol::attempt::AttemptResult;
 use protocol::ids::{AgentId, JobId, RepositoryId};
 use tokio::task::JoinSet;
 
-use super::builds::{self, Cause, NewBuild, NewJob};
+use super::builds::{self, NewBuild, NewJob};
+use super::facts::Trust;
 use super::queue::{self, AgentLease, Claim};
 use super::repositories::{Forge, NewRepository};
 use super::{Store, StoreError, agents, repositories};
@@ -35,26 +37,25 @@ pub fn spec(name: &str) -> JobSpec {
 
 /// A build of a push to `main`.
 pub fn build(repository: &RepositoryId, jobs: Vec<NewJob>) -> NewBuild {
-    let cause = Cause {
+    let facts = Facts {
         event: "push".into(),
         branch: Some("main".into()),
         reference: "refs/heads/main".into(),
-        commit: "5a1d6fb0c2".repeat(4),
-        title: "say hello".into(),
-        author: "Ada".into(),
-        trusted: true,
-        ..Cause::default()
+        sha: "5a1d6fb0c2".repeat(4),
+        title: Some("say hello".into()),
+        author: Some("Ada".into()),
+        ..Facts::default()
     };
     NewBuild {
         repository: repository.clone(),
-        number: None,
         delivery: None,
         due: None,
-        cause,
+        facts,
+        trust: Trust::Trusted,
         concurrency: None,
         order: builds::Order::default(),
         cache_scope: None,
-        origin: None,
+        files: None,
         diagnostics: Vec::new(),
         message: None,
         jobs,

@@ -70,22 +70,22 @@ pub(crate) struct Build {
 impl Build {
     /// From the store; `url` is the coordinator's.
     pub fn new(build: builds::Build, url: &str) -> Build {
-        let cause = build.cause;
+        let facts = build.facts;
         Build {
             url: format!("{url}{}", web::routes::build(build.number)),
             number: build.number,
             repository: build.repository,
-            event: cause.event,
-            branch: cause.branch,
-            tag: cause.tag,
-            reference: cause.reference,
-            commit: cause.commit,
-            title: cause.title,
-            author: cause.author,
-            base: cause.base,
-            pull_request: cause.pull_request,
-            trusted: cause.trusted,
-            inputs: cause.inputs,
+            event: facts.event,
+            branch: facts.branch,
+            tag: facts.tag,
+            reference: facts.reference,
+            commit: facts.sha,
+            title: facts.title.unwrap_or_default(),
+            author: facts.author.unwrap_or_default(),
+            base: facts.base,
+            pull_request: facts.pull_request,
+            trusted: build.trust.is_trusted(),
+            inputs: facts.inputs,
             concurrency: build.concurrency,
             waits_for_group: build.waits_for_group,
             status: build.status,

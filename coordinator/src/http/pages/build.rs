@@ -15,7 +15,8 @@ use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
 use crate::http::follow::wire;
 use crate::logs::{LogError, LogKey};
-use crate::store::builds::{self, Build, BuildDetail, UNTRUSTED};
+use crate::store::builds::{self, Build, BuildDetail};
+use crate::store::facts::Trust;
 use crate::store::jobs::{self, Job};
 use crate::store::{artifacts, attempts};
 
@@ -58,25 +59,24 @@ pub(super) async fn page(
 
 /// What else there is to know about a build, a sentence each.
 fn notes(build: &Build) -> Vec<String> {
-    let (cause, mut notes) = (&build.cause, Vec::new());
+    let (facts, mut notes) = (&build.facts, Vec::new());
     let limits = "it gets no secrets, shares no sandbox and writes no cache";
-    // Else the build says why.
-    let is_fork = !cause.trusted && build.message.as_deref() != Some(UNTRUSTED);
-    if let (Some(number), Some(base)) = (cause.pull_request, &cause.base) {
+    let is_fork = build.trust == Trust::Fork;
+    if let (Some(number), Some(base)) = (facts.pull_request, &facts.base) {
         let secrets = match is_fork {
             true => format!("; it comes from a fork: {limits}"),
             false => String::new(),
         };
         notes.push(format!("Pull request {number} into `{base}`{secrets}."));
     }
-    if !cause.trusted && (!is_fork || cause.pull_request.is_none()) {
+    if !build.trust.is_trusted() && (!is_fork || facts.pull_request.is_none()) {
         notes.push(format!("Its code is not trusted: {limits}."));
     }
     if let Some(first) = build.rerun_of {
         notes.push(format!("It runs build #{first} again."));
     }
-    if !cause.inputs.is_empty() {
-        let inputs: Vec<String> = cause
+    if !facts.inputs.is_empty() {
+        let inputs: Vec<String> = facts
             .inputs
             .iter()
             .map(|(name, value)| format!("`{name}={value}`"))

@@ -53,7 +53,7 @@ pub(super) async fn page(
         slowest,
         trigger_reference: found
             .iter()
-            .find_map(|build| build.cause.branch.clone())
+            .find_map(|build| build.facts.branch.clone())
             .unwrap_or_else(|| "main".into()),
         builds: found.into_iter().map(rows::build).collect(),
         forge: webhooks::word(repository.forge).unwrap_or("generic").to_owned(),

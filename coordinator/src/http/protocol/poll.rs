@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use job_specs::{Facts, builtin_env};
+use job_specs::builtin_env;
 use protocol::attempt::{AttemptResult, ReasonCode, Verdict};
 use protocol::ids::{AgentId, AttemptId, StackId};
 use protocol::lease::{Lease, LeaseRef, Poll, PollAnswer};
@@ -239,20 +239,20 @@ impl Caller<'_> {
         tracing::info!(attempt.id = %claimed.attempt, agent.id = %self.agent, build = claimed.build, "a lease is given");
         let epoch = claimed.epoch;
         let work = Work::Attempt(Box::new(AttemptWork {
-            env: builtin_env(&facts(&claimed)),
+            env: builtin_env(&claimed.facts),
             attempt: claimed.attempt,
             number: claimed.number,
             build: claimed.build,
-            repository: claimed.repository_name,
+            repository: claimed.facts.repository,
             source: Source {
                 git: claimed.git,
-                commit: claimed.cause.commit,
-                reference: claimed.cause.reference,
+                commit: claimed.facts.sha,
+                reference: claimed.facts.reference,
                 protocols: self.app.config.git.protocols.clone(),
             },
             spec,
             secrets,
-            trusted: claimed.cause.trusted,
+            trusted: claimed.trust.is_trusted(),
         }));
         Ok(Some(Lease { epoch, work }))
     }
@@ -261,27 +261,8 @@ impl Caller<'_> {
 /// The secrets that the job names. Code that is not ours gets none.
 async fn secrets_for(store: &Store, claimed: &Claimed) -> Result<BTreeMap<String, SecretValue>, StoreError> {
     let names: Vec<String> = claimed.spec.secret_names().into_iter().map(str::to_owned).collect();
-    if names.is_empty() || !claimed.cause.trusted {
+    if names.is_empty() || !claimed.trust.is_trusted() {
         return Ok(BTreeMap::new());
     }
     Ok(secrets::open_for(store, &claimed.repository, &names).await?.values)
-}
-
-fn facts(claimed: &Claimed) -> Facts {
-    let cause = claimed.cause.clone();
-    Facts {
-        event: cause.event,
-        branch: cause.branch,
-        tag: cause.tag,
-        reference: cause.reference,
-        sha: cause.commit,
-        repository: claimed.repository_name.clone(),
-        build: Some(claimed.build),
-        title: Some(cause.title),
-        author: Some(cause.author),
-        base: cause.base,
-        pull_request: cause.pull_request,
-        inputs: cause.inputs,
-        ..Facts::default()
-    }
 }

@@ -184,7 +184,7 @@ pub async fn a_removed_agent_gives_its_work_back(world: World) {
         std::slice::from_ref(&claimed.attempt)
     );
     agents::remove(&world.store, &agent).await.unwrap();
-    assert_eq!(world.state(build).await, "queued: test=queued");
+    assert_eq!(world.state(build).await, "running: test=queued");
     assert!(matches!(
         world.finish(&hold(&agent, &claimed), Verdict::Passed).await,
         Err(StoreError::StaleLease)

@@ -3,6 +3,7 @@
 use coordinator::db::{Db, DbError, SCHEMA, Value};
 use coordinator::store::builds::{self, Filter, NewBuild, Rerun};
 use coordinator::store::{Store, StoreError, counters, retention, testing};
+use job_specs::Facts;
 use job_specs::diagnostics::{Diagnostic, Severity};
 use job_specs::status::JobStatus;
 use protocol::attempt::Verdict;
@@ -17,7 +18,7 @@ pub async fn a_build_is_listed_and_shown(world: World) {
     let shown = world.show(build).await;
     assert_eq!(listed, std::slice::from_ref(&shown.build));
     assert_eq!(
-        (shown.build.repository.as_str(), shown.build.cause.branch.as_deref()),
+        (shown.build.repository.as_str(), shown.build.facts.branch.as_deref()),
         ("hello", Some("main"))
     );
     assert_eq!(shown.build.counts, [("assigned", 1), ("queued", 2)].into());
@@ -28,7 +29,7 @@ pub async fn a_build_is_listed_and_shown(world: World) {
     let number = builds::reserve_number(&world.store).await.unwrap();
     let later = world.build(vec![job("later")]).await;
     let mut reserved = testing::build(&world.repository, vec![]);
-    reserved.number = Some(number);
+    reserved.facts.build = Some(number);
     assert_eq!(builds::create(&world.store, reserved).await.unwrap(), number);
     assert!(build < number && number < later);
 }
@@ -40,7 +41,7 @@ pub async fn lists_are_filtered_and_paged(world: World) {
     for index in 0..6 {
         let repository = if index % 2 == 0 { &world.repository } else { &other };
         let mut new = testing::build(repository, vec![builds::NewJob::new(job("test"))]);
-        new.cause.branch = Some(if index < 3 { "main" } else { "topic" }.into());
+        new.facts.branch = Some(if index < 3 { "main" } else { "topic" }.into());
         numbers.push(builds::create(&world.store, new).await.unwrap());
     }
     let done = world.claim_one(&agent).await;
@@ -160,9 +161,13 @@ pub async fn failed_jobs_run_again(world: World) {
         ["test (n=1)", "deploy"]
     );
     let shown = world.show(second).await.build;
+    let facts = Facts {
+        build: Some(first),
+        ..shown.facts.clone()
+    };
     assert_eq!(
-        (shown.rerun_of, shown.cause.clone()),
-        (Some(first), world.show(first).await.build.cause)
+        (shown.rerun_of, facts),
+        (Some(first), world.show(first).await.build.facts)
     );
     assert!(matches!(
         builds::rerun(&world.store, second, (Rerun::Failed, true)).await,
@@ -255,7 +260,7 @@ pub async fn old_builds_go_and_what_is_needed_stays(world: World) {
     world.work_off(&agent, |_| Verdict::Passed).await;
     let open = world.build(vec![job("lint")]).await;
     let mut other_branch = testing::build(&world.repository, Vec::new());
-    other_branch.cause.branch = Some("release/1".into());
+    other_branch.facts.branch = Some("release/1".into());
     let newest_of_branch = builds::create(store, other_branch).await.unwrap();
     testing::pass_time(store, 2 * year);
     let young = world.build(Vec::new()).await;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use coordinator::store::builds::{self, NewBuild, NewJob, Rerun};
 use coordinator::store::deferred;
-use coordinator::store::origins::Origin;
+use coordinator::store::facts::Trust;
+use coordinator::store::origins::BuildFiles;
 use coordinator::store::queue::{self, Ending};
 use coordinator::store::{outputs, testing};
 use job_specs::dag::Expanded;
@@ -121,7 +122,7 @@ pub async fn forks_get_no_secrets(world: World) {
     careful.steps[0].skip = Some("not for pull requests".into());
     let jobs = [secret, careful, needing("after", &["deploy"])].map(NewJob::new);
     let mut new = testing::build(&world.repository, jobs.into());
-    new.cause.trusted = false;
+    new.trust = Trust::Fork;
     let build = builds::create(&world.store, new).await.unwrap();
     assert_eq!(world.claim_one(&agent).await.spec.name, "careful");
     assert_eq!(
@@ -144,7 +145,7 @@ async fn planned(world: &World) -> i64 {
     };
     let jobs = [job("plan"), test, needing("deploy", &["test"]), job("lint")].map(NewJob::new);
     let new = NewBuild {
-        origin: Some(Origin::default()),
+        files: Some(BuildFiles::default()),
         ..testing::build(&world.repository, jobs.into())
     };
     builds::create(&world.store, new).await.unwrap()

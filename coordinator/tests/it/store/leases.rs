@@ -19,7 +19,7 @@ pub async fn a_silent_agent_loses_its_job(world: World) {
     world.start(&old).await.unwrap();
     let expired = world.let_leases_lapse().await;
     assert_eq!(expired[0].attempt, first.attempt);
-    assert_eq!(world.state(build).await, "queued: test=queued");
+    assert_eq!(world.state(build).await, "running: test=queued");
     let second = world.claim_one(&other).await;
     assert_ne!(second.attempt, first.attempt);
     assert_eq!((second.job.clone(), second.number), (first.job.clone(), 2));

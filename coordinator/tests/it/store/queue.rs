@@ -20,13 +20,13 @@ pub async fn a_job_runs_and_passes(world: World) {
             claimed.build,
             claimed.number,
             claimed.epoch,
-            claimed.repository_name.as_str(),
+            claimed.facts.repository.as_str(),
             claimed.git.as_str()
         ),
         (build, 1, 1, "hello", "/srv/git/hello")
     );
     assert_eq!(
-        (claimed.spec.clone(), claimed.cause.title.as_str()),
+        (claimed.spec.clone(), claimed.facts.title.as_deref().unwrap_or_default()),
         (job("test"), "say hello")
     );
     assert_eq!(world.state(build).await, "running: test=assigned");

@@ -55,7 +55,7 @@ impl World {
             cells("test", told.len())
         };
         let mut new = testing::build(&self.repository, specs.into_iter().map(builds::NewJob::new).collect());
-        new.cause.commit = commit.into();
+        new.facts.sha = commit.into();
         let build = builds::create(&self.store, new).await.unwrap();
         for tests in told {
             let claimed = self.claim_one(agent).await;
@@ -200,7 +200,7 @@ pub async fn new_fixed_and_flaky_are_found(world: World) {
     assert_eq!(past, [(third, "failed"), (again, "passed"), (second, "failed")]);
     // A branch without a run of its own is compared with the main line.
     let mut topic = testing::build(&world.repository, vec![builds::NewJob::new(job("test"))]);
-    topic.cause.branch = Some("topic".into());
+    topic.facts.branch = Some("topic".into());
     let topic = builds::create(&world.store, topic).await.unwrap();
     let hold = hold(&agent, &world.claim_one(&agent).await);
     reports::keep(&world.store, &hold, part(0, cases("-a -b")))

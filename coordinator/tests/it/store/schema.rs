@@ -1,7 +1,9 @@
 //! A database of the schema before migrations had numbers of their own: what its rows mean does not change.
 
 use coordinator::db::{Db, SCHEMA};
-use coordinator::store::{Store, StoreConfig, builds, deferred, jobs};
+use coordinator::store::builds::{self, UNTRUSTED};
+use coordinator::store::facts::Trust;
+use coordinator::store::{Store, StoreConfig, deferred, jobs};
 use job_specs::model::JobSpec;
 use protocol::attempt::Verdict;
 use protocol::ids::JobId;
@@ -77,6 +79,24 @@ fn build(number: i64, more: &str) -> String {
     )
 }
 
+/// A build that is over; of each job its status and whether it may fail.
+fn ended(number: i64, trusted: i64, message: Option<&str>, jobs: &[(&str, i64)]) -> String {
+    let message = message.map_or("null".to_owned(), |message| format!("'{message}'"));
+    let mut rows = build(number, "null, null, null");
+    rows += &format!("update builds set trusted = {trusted}, message = {message} where number = {number};");
+    for (position, (status, may_fail)) in (0..).zip(jobs) {
+        let id = format!("{number} {position}");
+        rows += &row(
+            &id,
+            (number, position),
+            &job("old"),
+            &format!("'{status}', 0, 0, null, 0"),
+        );
+        rows += &format!("update jobs set allow_failure = {may_fail}, attempts = 1 where id = '{id}';");
+    }
+    rows
+}
+
 /// A row of `jobs` with its definition; `state` are its status, `held`, `deferred`, `max_parallel` and `linked`.
 fn row(id: &str, (build, position): (i64, i64), spec: &JobSpec, state: &str) -> String {
     let (name, title, spec) = (&spec.name, spec.title(), serde_json::to_string(spec).unwrap());
@@ -96,12 +116,17 @@ pub async fn rows_of_the_old_schema_mean_the_same(world: World) {
     let rows = [
         "insert into repositories (id, name, git, forge, public, hook_secret, created_at)
          values ('r', 'old', '/srv/git/old', 'generic', 0, 'sealed', 1);
-         insert into counters (name, value) values ('builds', 4);"
+         insert into counters (name, value) values ('builds', 9);"
             .to_owned(),
         build(1, "'deploy', 'queue', 'running'"),
         build(2, "'deploy', 'queue', 'waiting'"),
         build(3, "null, null, null"),
         build(4, "null, null, null"),
+        ended(5, 1, None, &[("passed", 0), ("failed", 1)]),
+        ended(6, 1, None, &[("passed", 0), ("cancelled", 0), ("errored", 0)]),
+        ended(7, 0, None, &[("skipped", 0)]),
+        ended(8, 0, Some(UNTRUSTED), &[("skipped", 0), ("timed_out", 0)]),
+        ended(9, 1, None, &[]),
         row("runs", (1, 0), &job("deploy"), "'queued', 0, 0, null, 1"),
         row("grouped", (2, 0), &job("deploy"), "'queued', 2, 0, 1, 1"),
         row("both", (2, 1), &job("deploy"), "'queued', 3, 0, 1, 1"),
@@ -117,6 +142,19 @@ pub async fn rows_of_the_old_schema_mean_the_same(world: World) {
     run(&url, &rows.concat()).await;
     let mut old = world;
     old.store = open(&url, &old).await;
+    let mut over = Vec::new();
+    for number in 5..=9 {
+        let build = old.show(number).await.build;
+        over.push((build.status.name(), build.trust));
+    }
+    let expected = [
+        ("passed", Trust::Trusted),
+        ("errored", Trust::Trusted),
+        ("skipped", Trust::Fork),
+        ("timed_out", Trust::NoBranch),
+        ("failed", Trust::Trusted),
+    ];
+    assert_eq!(over, expected);
     let why = async |id: &str| jobs::why(&old.store, &JobId(id.into())).await.unwrap();
     assert_eq!(
         why("grouped").await,

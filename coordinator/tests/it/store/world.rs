@@ -9,6 +9,7 @@ use coordinator::store::testing;
 use coordinator::store::{Store, StoreConfig, StoreError};
 use futures_util::FutureExt;
 use job_specs::model::{AxisValue, JobSpec};
+use job_specs::status::{JobStatus, rollup};
 use protocol::attempt::{AttemptEvent, AttemptResult, EventKind, ReasonCode, Verdict};
 use protocol::ids::{AgentId, RepositoryId};
 use protocol::lease::LeaseRef;
@@ -122,8 +123,16 @@ impl World {
         done
     }
 
+    /// The build, whose stored status is always that of its jobs; one that has begun stays so while they wait again.
     pub async fn show(&self, build: i64) -> BuildDetail {
-        builds::show(&self.store, build).await.unwrap()
+        let found = builds::show(&self.store, build).await.unwrap();
+        let has_begun = found.jobs.iter().any(|job| job.attempts > 0);
+        let expected = match rollup(found.jobs.iter().map(|job| (job.status, job.allow_failure))) {
+            JobStatus::Queued if has_begun => JobStatus::Running,
+            status => status,
+        };
+        assert_eq!(found.build.status, expected, "build {build}");
+        found
     }
 
     /// `build running: test=passed deploy=waiting`
