@@ -1,7 +1,6 @@
 //! The `drover` command. Thin: it reads arguments, calls the coordinator's API or the agent's engine, and prints. What
 //! is data goes to stdout, what is progress to stderr, and the exit code always says which kind of end it was.
 
-mod api;
 mod args;
 mod client;
 mod commands;

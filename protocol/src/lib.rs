@@ -2,6 +2,7 @@
 //! coordinator and store share, and how both of them use git. Separate so that the two sides never import each other.
 //! JSON over HTTP long poll; a field that is new in a version has a default, so one version back keeps working.
 
+pub mod api;
 pub mod attempt;
 pub mod blobs;
 pub mod git;

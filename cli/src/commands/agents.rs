@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use protocol::api::{Agent, AgentLabels, EnrolmentCode, NewEnrolmentCode};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::print_json;
-use crate::api::AgentView;
 use crate::args::{Agents, key_value};
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Stop};
@@ -38,20 +38,21 @@ pub async fn look(client: &Client, look: &Agents) -> anyhow::Result<Exit> {
             anstream::eprintln!("{agent}: removed; its token does not work any more");
         }
         Agents::Label { agent, labels } => {
-            let labels: BTreeMap<&str, &str> = labels.iter().map(|(key, value)| (&**key, &**value)).collect();
+            let labels = labels.iter().cloned().collect();
             let path = format!("/agents/{}/labels", segment(agent));
-            client.tell(Method::PUT, &path, &json!({"labels": labels})).await?;
-            anstream::eprintln!("{agent}: its labels are {}", listed(&labels));
+            let body = AgentLabels { labels };
+            client.tell(Method::PUT, &path, &body).await?;
+            anstream::eprintln!("{agent}: its labels are {}", listed(&body.labels));
         }
         Agents::Token { labels, json } => {
             let labels = labels.as_deref().map(pairs).transpose()?;
-            let answer: Value = client
-                .post("/agents/enrolment-codes", &json!({"labels": labels}))
+            let code: EnrolmentCode = client
+                .post("/agents/enrolment-codes", &NewEnrolmentCode { labels })
                 .await?;
             if json.json {
-                return print_json(&answer);
+                return print_json(&code);
             }
-            anstream::println!("{}", answer["code"].as_str().unwrap_or_default());
+            anstream::println!("{}", code.code);
             anstream::eprintln!(
                 "one use, within one hour. On the agent's machine:\n  (umask 077; cat > agent.token)   # paste the code\n  \
                  drover agent --coordinator {} --token-file agent.token",
@@ -69,7 +70,7 @@ fn pairs(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(pairs.map_err(|error| Stop::new(Exit::Usage, format!("--labels: {error}")))?)
 }
 
-fn listed(labels: &BTreeMap<&str, &str>) -> String {
+fn listed(labels: &BTreeMap<String, String>) -> String {
     let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     match pairs.is_empty() {
         true => "none".to_owned(),
@@ -77,15 +78,13 @@ fn listed(labels: &BTreeMap<&str, &str>) -> String {
     }
 }
 
-fn print_list(agents: Vec<AgentView>) {
+fn print_list(agents: Vec<Agent>) {
     if agents.is_empty() {
         anstream::eprintln!("no agents yet: `drover agent token` makes a code for one");
         return;
     }
     let rows = agents.into_iter().map(|agent| {
-        let labels: Vec<String> = agent
-            .labels
-            .iter()
+        let labels: Vec<String> = (agent.labels.iter())
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         let seen = agent.seen_at.map_or("never".to_owned(), render::ago);

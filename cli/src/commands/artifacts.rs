@@ -7,7 +7,7 @@ use agent::blobs::archive::{self, ByteReader, Into, Limits, Links, Modes, Rules,
 use anyhow::Context;
 use futures_util::StreamExt;
 use job_specs::units::size;
-use serde::{Deserialize, Serialize};
+use protocol::api::{self, RemovedCaches};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -16,20 +16,6 @@ use crate::args::{Artifact, Cache};
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Stop};
 use crate::render::{self, table::table};
-
-/// An artifact, as far as it is printed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Row {
-    id: String,
-    name: String,
-    job: String,
-    job_title: String,
-    sha256: String,
-    bytes: u64,
-    files: u64,
-    created_at: i64,
-    expires_at: i64,
-}
 
 /// `drover artifact ls|get`
 pub async fn artifact(client: &Client, artifact: &Artifact) -> anyhow::Result<Exit> {
@@ -52,7 +38,7 @@ pub async fn artifact(client: &Client, artifact: &Artifact) -> anyhow::Result<Ex
 }
 
 async fn list(client: &Client, number: i64, as_json: bool) -> anyhow::Result<Exit> {
-    let rows: Vec<Row> = client.read(&format!("/builds/{number}/artifacts")).await?;
+    let rows: Vec<api::Artifact> = client.read(&format!("/builds/{number}/artifacts")).await?;
     if as_json {
         return print_json(&rows);
     }
@@ -71,11 +57,11 @@ async fn list(client: &Client, number: i64, as_json: bool) -> anyhow::Result<Exi
 }
 
 /// The one artifact of that name; several jobs may have one each.
-async fn find(client: &Client, number: i64, name: &str, job: Option<&str>) -> anyhow::Result<Row> {
-    let rows: Vec<Row> = client.read(&format!("/builds/{number}/artifacts")).await?;
+async fn find(client: &Client, number: i64, name: &str, job: Option<&str>) -> anyhow::Result<api::Artifact> {
+    let rows: Vec<api::Artifact> = client.read(&format!("/builds/{number}/artifacts")).await?;
     let is_of =
         |title: &str, job: &str| title == job || title.strip_prefix(job).is_some_and(|rest| rest.starts_with(" ("));
-    let named: Vec<Row> = rows
+    let named: Vec<api::Artifact> = rows
         .into_iter()
         .filter(|row| row.name == name && job.is_none_or(|job| is_of(&row.job_title, job)))
         .collect();
@@ -99,7 +85,7 @@ async fn find(client: &Client, number: i64, name: &str, job: Option<&str>) -> an
     }
 }
 
-async fn to_stdout(client: &Client, row: &Row) -> anyhow::Result<Exit> {
+async fn to_stdout(client: &Client, row: &api::Artifact) -> anyhow::Result<Exit> {
     let answer = client.stream(&format!("/artifacts/{}", segment(&row.id)), &[]).await?;
     let mut bytes = answer.bytes_stream();
     let mut stdout = std::io::stdout().lock();
@@ -110,7 +96,7 @@ async fn to_stdout(client: &Client, row: &Row) -> anyhow::Result<Exit> {
     Ok(Exit::Passed)
 }
 
-async fn unpack(client: &Client, row: &Row, folder: Option<&Path>, as_json: bool) -> anyhow::Result<Exit> {
+async fn unpack(client: &Client, row: &api::Artifact, folder: Option<&Path>, as_json: bool) -> anyhow::Result<Exit> {
     let folder = match folder {
         Some(folder) => folder.to_owned(),
         None => default_folder(&row.name)?,
@@ -144,7 +130,7 @@ fn default_folder(name: &str) -> anyhow::Result<PathBuf> {
     }
 }
 
-async fn fetch(client: &Client, row: &Row, folder: &Path) -> anyhow::Result<Unpacked> {
+async fn fetch(client: &Client, row: &api::Artifact, folder: &Path) -> anyhow::Result<Unpacked> {
     let answer = client.stream(&format!("/artifacts/{}", segment(&row.id)), &[]).await?;
     let (sender, receiver) = byte_pipe();
     let reader = ByteReader::new(receiver, CancellationToken::new());
@@ -189,17 +175,10 @@ pub async fn cache(client: &Client, cache: &Cache) -> anyhow::Result<Exit> {
             if *json {
                 return print_json(&answer);
             }
-            let empty = Vec::new();
-            let rows = answer.as_array().unwrap_or(&empty).iter().map(|cache| {
-                let text = |name: &str| cache[name].as_str().unwrap_or_default().to_owned();
-                let used = cache["used_at"].as_i64().map_or(String::new(), render::ago);
-                vec![
-                    text("key"),
-                    text("scope"),
-                    size(cache["bytes"].as_u64().unwrap_or(0)),
-                    used,
-                ]
-            });
+            let caches: Vec<api::Cache> = serde_json::from_value(answer)?;
+            let rows = caches
+                .into_iter()
+                .map(|cache| vec![cache.key, cache.scope, size(cache.bytes), render::ago(cache.used_at)]);
             anstream::println!("{}", table(&["key", "scope", "size", "used"], rows));
         }
         Cache::Prune {
@@ -211,14 +190,11 @@ pub async fn cache(client: &Client, cache: &Cache) -> anyhow::Result<Exit> {
             if let Some(scope) = scope {
                 path = format!("{path}?scope={}", segment(scope));
             }
-            let pruned: Value = client.delete_for(&path).await?;
+            let pruned: RemovedCaches = client.delete_for(&path).await?;
             if *json {
                 return print_json(&pruned);
             }
-            anstream::eprintln!(
-                "{repository}: {} caches removed",
-                pruned["removed"].as_u64().unwrap_or(0)
-            );
+            anstream::eprintln!("{repository}: {} caches removed", pruned.removed);
         }
     }
     Ok(Exit::Passed)

@@ -1,11 +1,11 @@
 //! Builds: list, show, cancel, run again, and why their jobs wait.
 
 use job_specs::units::micros;
+use protocol::api::{self, BuildDetail, Job, MadeBuild, RerunJobs, WhyWaiting};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::print_json;
-use crate::api::{BuildRow, BuildView, JobView, WhyView};
 use crate::args::{Build, Progress, Rerun, Why};
 use crate::client::Client;
 use crate::exit::{Exit, Stop};
@@ -25,7 +25,7 @@ pub async fn build(client: &Client, build: &Build) -> anyhow::Result<Exit> {
             if *json {
                 return print_json(&answer);
             }
-            print_list(&serde_json::from_value::<Vec<BuildRow>>(answer)?);
+            print_list(&serde_json::from_value::<Vec<api::Build>>(answer)?);
             Ok(Exit::Passed)
         }
         Build::Show { number, json } => {
@@ -33,7 +33,7 @@ pub async fn build(client: &Client, build: &Build) -> anyhow::Result<Exit> {
             if *json {
                 return print_json(&answer);
             }
-            let view: BuildView = serde_json::from_value(answer)?;
+            let view: BuildDetail = serde_json::from_value(answer)?;
             print_build(&view);
             Ok(Exit::Passed)
         }
@@ -53,15 +53,13 @@ pub async fn cancel(client: &Client, number: i64) -> anyhow::Result<Exit> {
 pub async fn rerun(client: &Client, rerun: &Rerun, progress: Progress) -> anyhow::Result<Exit> {
     let number = rerun.number;
     let which = match (rerun.failed, rerun.jobs.is_empty()) {
-        (true, _) => json!("failed"),
-        (false, true) => json!("all"),
-        (false, false) => json!({"jobs": chosen(client, rerun).await?}),
+        (true, _) => RerunJobs::Failed,
+        (false, true) => RerunJobs::All,
+        (false, false) => RerunJobs::Jobs(chosen(client, rerun).await?),
     };
-    let body = json!({"which": which});
-    let made: Value = client.post(&format!("/builds/{number}/rerun"), &body).await?;
-    let Some(again) = made["number"].as_i64() else {
-        return Ok(Exit::Passed);
-    };
+    let body = api::Rerun { which };
+    let made: MadeBuild = client.post(&format!("/builds/{number}/rerun"), &body).await?;
+    let again = made.number;
     anstream::println!("{again}");
     anstream::eprintln!("build {again} runs build {number} again");
     if rerun.watch {
@@ -72,8 +70,8 @@ pub async fn rerun(client: &Client, rerun: &Rerun, progress: Progress) -> anyhow
 
 /// The ids of the jobs that `--job` and `--matrix` name.
 async fn chosen(client: &Client, rerun: &Rerun) -> anyhow::Result<Vec<String>> {
-    let view: BuildView = client.read(&format!("/builds/{}", rerun.number)).await?;
-    let is_cell = |job: &JobView| {
+    let view: BuildDetail = client.read(&format!("/builds/{}", rerun.number)).await?;
+    let is_cell = |job: &Job| {
         rerun
             .matrix
             .iter()
@@ -81,7 +79,7 @@ async fn chosen(client: &Client, rerun: &Rerun) -> anyhow::Result<Vec<String>> {
     };
     let mut ids = Vec::new();
     for wanted in &rerun.jobs {
-        let named = |job: &&JobView| (job.name == *wanted && is_cell(job)) || job.title == *wanted;
+        let named = |job: &&Job| (job.name == *wanted && is_cell(job)) || job.title == *wanted;
         let found: Vec<String> = view.jobs.iter().filter(named).map(|job| job.id.clone()).collect();
         if found.is_empty() {
             let known: Vec<&str> = view.jobs.iter().map(|job| job.title.as_str()).collect();
@@ -99,7 +97,7 @@ async fn chosen(client: &Client, rerun: &Rerun) -> anyhow::Result<Vec<String>> {
 
 /// `drover why`
 pub async fn why(client: &Client, why: &Why) -> anyhow::Result<Exit> {
-    let answers: Vec<WhyView> = client.read(&format!("/builds/{}/why", why.number)).await?;
+    let answers: Vec<WhyWaiting> = client.read(&format!("/builds/{}/why", why.number)).await?;
     if why.json {
         return print_json(&answers);
     }
@@ -112,7 +110,7 @@ pub async fn why(client: &Client, why: &Why) -> anyhow::Result<Exit> {
     Ok(Exit::Passed)
 }
 
-fn print_list(builds: &[BuildRow]) {
+fn print_list(builds: &[api::Build]) {
     if builds.is_empty() {
         anstream::eprintln!("no builds yet: push to a repository, or `drover trigger REPO`");
         return;
@@ -128,7 +126,7 @@ fn print_list(builds: &[BuildRow]) {
                 .finished_at
                 .map_or(String::new(), |end| micros(end - build.created_at)),
             render::ago(build.created_at),
-            build.title.clone().unwrap_or_default(),
+            build.title.clone(),
         ]
     });
     anstream::println!(
@@ -150,14 +148,9 @@ fn print_list(builds: &[BuildRow]) {
 }
 
 /// Prints a build as people read it: header, jobs with their reasons, diagnostics.
-fn print_build(view: &BuildView) {
-    let build = &view.row;
-    anstream::println!(
-        "#{} {}  {}",
-        build.number,
-        render::status(build.status),
-        build.title.as_deref().unwrap_or("")
-    );
+fn print_build(view: &BuildDetail) {
+    let build = &view.build;
+    anstream::println!("#{} {}  {}", build.number, render::status(build.status), build.title);
     let place = build.branch.as_deref().unwrap_or("-");
     let when = render::date(build.created_at);
     anstream::println!(
@@ -192,6 +185,6 @@ fn print_build(view: &BuildView) {
     anstream::println!("{}", build.url);
 }
 
-fn reason(job: &JobView) -> String {
+fn reason(job: &Job) -> String {
     job.reason.clone().unwrap_or_default()
 }

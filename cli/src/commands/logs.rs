@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 use futures_util::StreamExt;
+use protocol::api::BuildLogLine;
 use protocol::ids::StreamId;
 
-use crate::api::LogLine;
 use crate::args::Logs;
 use crate::client::Client;
 use crate::exit::Exit;
@@ -67,7 +67,7 @@ impl<W: std::io::Write> Lines<W> {
         let written = if logs.json {
             self.out.write_all(json).and_then(|()| self.out.write_all(b"\n"))
         } else {
-            let line: LogLine = serde_json::from_slice(json).context("read a line of the log")?;
+            let line: BuildLogLine<'_> = serde_json::from_slice(json).context("read a line of the log")?;
             writeln!(
                 self.out,
                 "{} {} {} {} {}",
@@ -103,7 +103,7 @@ fn gone_is_fine(written: std::io::Result<()>) -> anyhow::Result<bool> {
 }
 
 /// `step 2 integration`, `service db` or `drover`.
-pub fn place(line: &LogLine) -> String {
+pub fn place(line: &BuildLogLine<'_>) -> String {
     match (
         &line.service,
         StreamId::parse(&line.stream).and_then(|stream| stream.step_index()),
@@ -130,8 +130,8 @@ fn cut(name: &str) -> String {
 }
 
 /// What stands before a line's text: standard error is told apart.
-pub fn bar(line: &LogLine) -> &'static str {
-    match line.s.as_str() {
+pub fn bar(line: &BuildLogLine<'_>) -> &'static str {
+    match &*line.s {
         "e" => "!",
         "s" => "·",
         _ => "|",
@@ -145,14 +145,17 @@ mod tests {
     #[test]
     fn a_name_before_a_line_is_short() {
         let named = |name: &str| {
-            place(&LogLine {
+            place(&BuildLogLine {
                 job: "test".into(),
+                job_id: "j".into(),
+                attempt: 1,
+                n: 1,
                 stream: "step-1".into(),
                 step: Some(name.into()),
                 service: None,
                 t: 0,
                 s: "o".into(),
-                text: String::new(),
+                text: "".into(),
             })
         };
         assert_eq!(named("unit tests"), "2:unit tests");

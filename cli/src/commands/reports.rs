@@ -6,8 +6,8 @@ use std::path::Path;
 use agent::logs::mask::Masker;
 use job_specs::model::{ReportFormat, ReportSpec};
 use job_specs::units::micros;
+use protocol::api::{BuildTests, FlakyTest, PastTest, TestChange, TestRun, TestTiming};
 use protocol::reports::TestStatus;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::print_json;
@@ -18,42 +18,6 @@ use crate::render::table::table;
 use crate::render::{self, test_cases};
 use crate::settings;
 use crate::split::{Times, part};
-
-#[derive(Deserialize)]
-struct OfBuild {
-    reports: Vec<Counts>,
-    tests: Vec<Found>,
-}
-
-#[derive(Deserialize)]
-struct Counts {
-    cell: String,
-    failed: usize,
-    flaky: usize,
-    passed: usize,
-    skipped: usize,
-    problems: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Found {
-    cell: String,
-    suite: String,
-    name: String,
-    status: TestStatus,
-    duration_us: i64,
-    message: Option<String>,
-    change: Option<String>,
-    known_flaky: bool,
-}
-
-#[derive(Deserialize)]
-struct Timing {
-    suite: String,
-    name: String,
-    file: Option<String>,
-    mean_us: u64,
-}
 
 /// `drover tests …`
 pub async fn tests(arguments: &Arguments, tests: &Tests) -> anyhow::Result<Exit> {
@@ -88,13 +52,16 @@ async fn of_build(client: &Client, tests: &Tests) -> anyhow::Result<Exit> {
     if tests.json {
         return print_json(&answer);
     }
-    let OfBuild { reports, tests } = serde_json::from_value(answer)?;
+    let BuildTests { reports, tests } = serde_json::from_value(answer)?;
     if reports.is_empty() {
         anstream::eprintln!("build {number} has no test reports: name them with `reports:` in its job file");
         return Ok(Exit::Passed);
     }
     for test in &tests {
-        let change = test.change.as_ref().map(|change| change.to_uppercase());
+        let change = test.change.map(|change| match change {
+            TestChange::New => "NEW".to_owned(),
+            TestChange::Fixed => "FIXED".to_owned(),
+        });
         let flaky = (test.known_flaky && test.status != TestStatus::Flaky).then(|| "FLAKY".to_owned());
         let took = (test.duration_us > 0).then(|| micros(test.duration_us));
         let more: Vec<String> = [change, flaky, took, Some(test.cell.clone())]
@@ -110,7 +77,7 @@ async fn of_build(client: &Client, tests: &Tests) -> anyhow::Result<Exit> {
             anstream::eprintln!("! {}: {problem}", report.cell);
         }
     }
-    let sum = |count: fn(&Counts) -> usize| reports.iter().map(count).sum::<usize>();
+    let sum = |count: fn(&TestRun) -> i64| usize::try_from(reports.iter().map(count).sum::<i64>()).unwrap_or(0);
     let counts = test_cases::counts(|status| match status {
         TestStatus::Failed => sum(|report| report.failed),
         TestStatus::Flaky => sum(|report| report.flaky),
@@ -123,7 +90,7 @@ async fn of_build(client: &Client, tests: &Tests) -> anyhow::Result<Exit> {
 
 async fn flaky(client: &Client, of: &OfRepository) -> anyhow::Result<Exit> {
     let query = [("limit", of.limit.to_string())];
-    let answer: Vec<Value> = client.query(&of_repository(&of.repository, "flaky"), &query).await?;
+    let answer: Vec<FlakyTest> = client.query(&of_repository(&of.repository, "flaky"), &query).await?;
     if of.json {
         return print_json(&answer);
     }
@@ -135,12 +102,11 @@ async fn flaky(client: &Client, of: &OfRepository) -> anyhow::Result<Exit> {
         return Ok(Exit::Passed);
     }
     let rows = answer.iter().map(|test| {
-        let seen = render::ago(test["at"].as_i64().unwrap_or(0));
         vec![
-            test["times"].to_string(),
-            format!("#{}", test["build"]),
-            seen,
-            full_name(test),
+            test.times.to_string(),
+            format!("#{}", test.build),
+            render::ago(test.at),
+            full_name(&test.suite, &test.name),
         ]
     });
     anstream::println!("{}", table(&["times", "build", "seen", "test"], rows));
@@ -149,25 +115,24 @@ async fn flaky(client: &Client, of: &OfRepository) -> anyhow::Result<Exit> {
 
 async fn slow(client: &Client, of: &OfRepository) -> anyhow::Result<Exit> {
     let query = [("limit", of.limit.to_string())];
-    let answer: Vec<Value> = client.query(&of_repository(&of.repository, "slowest"), &query).await?;
+    let answer: Vec<TestTiming> = client.query(&of_repository(&of.repository, "slowest"), &query).await?;
     if of.json {
         return print_json(&answer);
     }
     let rows = answer
         .iter()
-        .map(|test| vec![micros(test["mean_us"].as_i64().unwrap_or(0)), full_name(test)]);
+        .map(|test| vec![micros(test.mean_us), full_name(&test.suite, &test.name)]);
     anstream::println!("{}", table(&["takes", "test"], rows));
     Ok(Exit::Passed)
 }
 
-fn full_name(test: &Value) -> String {
-    let text = |key: &str| test[key].as_str().unwrap_or_default().to_owned();
-    format!("{} {}", text("suite"), text("name")).trim().to_owned()
+fn full_name(suite: &str, name: &str) -> String {
+    format!("{suite} {name}").trim().to_owned()
 }
 
 async fn history(client: &Client, repository: &str, (suite, name): (&str, &str), json: bool) -> anyhow::Result<Exit> {
     let query = [("suite", suite.to_owned()), ("name", name.to_owned())];
-    let answer: Vec<Value> = client.query(&of_repository(repository, "history"), &query).await?;
+    let answer: Vec<PastTest> = client.query(&of_repository(repository, "history"), &query).await?;
     if json {
         return print_json(&answer);
     }
@@ -178,17 +143,13 @@ async fn history(client: &Client, repository: &str, (suite, name): (&str, &str),
             .into());
     }
     let rows = answer.iter().map(|past| {
-        let text = |key: &str| past[key].as_str().unwrap_or_default().to_owned();
-        let status = TestStatus::from_name(&text("status")).map_or_else(String::new, test_cases::status);
-        let took = micros(past["duration_us"].as_i64().unwrap_or(0));
-        let commit: String = text("commit").chars().take(10).collect();
         vec![
-            format!("#{}", past["build"]),
-            status,
-            took,
-            text("branch"),
-            commit,
-            text("cell"),
+            format!("#{}", past.build),
+            test_cases::status(past.status),
+            micros(past.duration_us),
+            past.branch.clone().unwrap_or_default(),
+            render::short(&past.commit).to_owned(),
+            past.cell.clone(),
         ]
     });
     anstream::println!(
@@ -280,7 +241,10 @@ async fn times(split: &Split, client: Option<Client>) -> anyhow::Result<Times> {
         && split.junit.is_empty()
         && let (Some(client), Some(repository)) = (client, &split.repository)
     {
-        match client.read::<Vec<Timing>>(&of_repository(repository, "timings")).await {
+        match client
+            .read::<Vec<TestTiming>>(&of_repository(repository, "timings"))
+            .await
+        {
             Ok(found) => found.iter().for_each(|timing| add(&mut times, timing)),
             Err(error) => anstream::eprintln!("note: the coordinator tells no times: {error:#}"),
         }
@@ -288,7 +252,7 @@ async fn times(split: &Split, client: Option<Client>) -> anyhow::Result<Times> {
     Ok(times)
 }
 
-fn read_timings(bytes: &[u8], file: &Path) -> anyhow::Result<Vec<Timing>> {
+fn read_timings(bytes: &[u8], file: &Path) -> anyhow::Result<Vec<TestTiming>> {
     serde_json::from_slice(bytes).map_err(|error| {
         let help = "make it with `drover tests timings REPO`";
         Stop::new(Exit::Usage, format!("{} holds no timings: {error}", file.display()))
@@ -297,6 +261,11 @@ fn read_timings(bytes: &[u8], file: &Path) -> anyhow::Result<Vec<Timing>> {
     })
 }
 
-fn add(times: &mut Times, timing: &Timing) {
-    times.add(&timing.suite, &timing.name, timing.file.as_deref(), timing.mean_us);
+fn add(times: &mut Times, timing: &TestTiming) {
+    times.add(
+        &timing.suite,
+        &timing.name,
+        timing.file.as_deref(),
+        timing.mean_us.unsigned_abs(),
+    );
 }

@@ -1,13 +1,14 @@
 //! Repositories and their hooks, and builds started by hand.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 
+use protocol::api::{
+    self, Delivery, DeliveryStatus, Hook, MadeBuild, NewRepository, Repository, RepositoryChange, Schedule,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::print_json;
-use crate::api::{DeliveryView, Hook, RepositoryView, ScheduleView};
 use crate::args::{Progress, Repo, Trigger};
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Stop};
@@ -23,7 +24,12 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
             public,
             json,
         } => {
-            let body = json!({"name": name, "git": location(git)?, "forge": forge, "public": public});
+            let body = NewRepository {
+                name: name.clone(),
+                git: location(git)?,
+                forge: Some(forge.clone()),
+                public: *public,
+            };
             let answer: Value = client.post("/repositories", &body).await?;
             if *json {
                 return print_json(&answer);
@@ -37,7 +43,7 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
             if json.json {
                 return print_json(&answer);
             }
-            let repositories: Vec<RepositoryView> = serde_json::from_value(answer)?;
+            let repositories: Vec<Repository> = serde_json::from_value(answer)?;
             if repositories.is_empty() {
                 anstream::eprintln!("no repositories yet: drover repo add NAME --git URL|PATH");
                 return Ok(Exit::Passed);
@@ -53,7 +59,9 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
         Repo::Schedules { name, json } => schedules(client, name, *json).await,
         Repo::Set { name, public } => {
             let path = format!("/repositories/{}", segment(name));
-            client.tell(Method::PATCH, &path, &json!({"public": public})).await?;
+            client
+                .tell(Method::PATCH, &path, &RepositoryChange { public: *public })
+                .await?;
             Ok(Exit::Passed)
         }
         Repo::Rm { name, yes } => {
@@ -91,18 +99,18 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
 /// `drover trigger`
 pub async fn trigger(client: &Client, trigger: &Trigger, progress: Progress) -> anyhow::Result<Exit> {
     let path = format!("/repositories/{}/trigger", segment(&trigger.repository));
-    let inputs: BTreeMap<&str, &str> = trigger.inputs.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-    let body = json!({"ref": trigger.reference, "inputs": inputs});
-    let answer: Value = client.post(&path, &body).await?;
-    let number = answer["number"].as_i64();
-    if trigger.json {
-        print_json(&answer)?;
-    } else if let Some(number) = number {
-        anstream::println!("{number}");
+    let body = api::Trigger {
+        reference: trigger.reference.clone(),
+        inputs: trigger.inputs.iter().cloned().collect(),
+    };
+    let made: MadeBuild = client.post(&path, &body).await?;
+    match trigger.json {
+        true => drop(print_json(&made)?),
+        false => anstream::println!("{}", made.number),
     }
-    match number {
-        Some(number) if trigger.watch => super::watch::watch(client, number, None, progress).await,
-        _ => Ok(Exit::Passed),
+    match trigger.watch {
+        true => super::watch::watch(client, made.number, None, progress).await,
+        false => Ok(Exit::Passed),
     }
 }
 
@@ -121,7 +129,7 @@ async fn schedules(client: &Client, name: &str, json: bool) -> anyhow::Result<Ex
     if json {
         return print_json(&answer);
     }
-    let all: Vec<ScheduleView> = serde_json::from_value(answer)?;
+    let all: Vec<Schedule> = serde_json::from_value(answer)?;
     if all.is_empty() {
         anstream::eprintln!("the job file of the default branch of `{name}` has no schedules (on.schedule)");
         return Ok(Exit::Passed);
@@ -147,7 +155,7 @@ async fn show(client: &Client, name: &str, json: bool) -> anyhow::Result<Exit> {
         answer["deliveries"] = deliveries;
         return print_json(&answer);
     }
-    let repository: RepositoryView = serde_json::from_value(answer)?;
+    let repository: Repository = serde_json::from_value(answer)?;
     let readers = if repository.public {
         "everyone may read"
     } else {
@@ -159,14 +167,19 @@ async fn show(client: &Client, name: &str, json: bool) -> anyhow::Result<Exit> {
         repository.git,
         repository.forge
     );
-    let deliveries: Vec<DeliveryView> = serde_json::from_value(deliveries)?;
+    let deliveries: Vec<Delivery> = serde_json::from_value(deliveries)?;
     let rows = deliveries.into_iter().map(|delivery| {
         let build = delivery.build.map_or(String::new(), |build| format!("#{build}"));
         let when = render::ago(delivery.received_at);
+        let status = match delivery.status {
+            DeliveryStatus::Pending => "pending",
+            DeliveryStatus::Done => "done",
+            DeliveryStatus::Failed => "failed",
+        };
         vec![
             when,
             delivery.event,
-            delivery.status,
+            status.to_owned(),
             build,
             delivery.message.unwrap_or_default(),
         ]

@@ -2,8 +2,10 @@
 
 use std::io::{IsTerminal, Read};
 
+use protocol::api::{self, NewSecretValue};
+use protocol::work::SecretValue;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::print_json;
 use crate::args::Secret;
@@ -21,18 +23,19 @@ pub async fn secret(client: &Client, secret: &Secret) -> anyhow::Result<Exit> {
             if *json {
                 return print_json(&answer);
             }
-            let empty = Vec::new();
-            let rows = answer.as_array().unwrap_or(&empty).iter().map(|secret| {
-                let name = secret["name"].as_str().unwrap_or_default().to_owned();
-                let changed = secret["updated_at"].as_i64().or(secret["created_at"].as_i64());
-                vec![name, changed.map_or(String::new(), render::ago)]
-            });
+            let secrets: Vec<api::Secret> = serde_json::from_value(answer)?;
+            let rows = secrets
+                .into_iter()
+                .map(|secret| vec![secret.name, render::ago(secret.updated_at)]);
             anstream::println!("{}", table(&["name", "set"], rows));
         }
         Secret::Set { repository, name } => {
             let (value, note) = value_from_stdin()?;
             let path = format!("/repositories/{}/secrets/{}", segment(repository), segment(name));
-            client.tell(Method::PUT, &path, &json!({"value": value})).await?;
+            let body = NewSecretValue {
+                value: SecretValue(value),
+            };
+            client.tell(Method::PUT, &path, &body).await?;
             anstream::eprintln!("{name}: set{note}; a step gets it when it says `secrets: [{name}]`");
         }
         Secret::Rm { repository, name } => {

@@ -2,15 +2,15 @@
 
 use protocol::shell::{ShellPlace, ShellWish};
 
-use crate::api::{BuildView, JobView};
 use crate::args::Shell;
 use crate::client::Client;
 use crate::exit::{Exit, Stop};
 use crate::shell;
+use protocol::api::{BuildDetail, Job};
 
 /// Enters, or removes what is retained.
 pub async fn shell(client: &Client, shell: &Shell, number: i64) -> anyhow::Result<Exit> {
-    let build: BuildView = client.read(&format!("/builds/{number}")).await?;
+    let build: BuildDetail = client.read(&format!("/builds/{number}")).await?;
     if shell.release {
         return release(client, shell, &build).await;
     }
@@ -33,11 +33,11 @@ pub fn wish(shell: &Shell) -> ShellWish {
     }
 }
 
-async fn release(client: &Client, shell: &Shell, build: &BuildView) -> anyhow::Result<Exit> {
-    let is_meant = |job: &&JobView| job.stack.is_some() && shell.job.as_ref().is_none_or(|name| is_called(job, name));
-    let retained: Vec<&JobView> = build.jobs.iter().filter(is_meant).collect();
+async fn release(client: &Client, shell: &Shell, build: &BuildDetail) -> anyhow::Result<Exit> {
+    let is_meant = |job: &&Job| job.stack.is_some() && shell.job.as_ref().is_none_or(|name| is_called(job, name));
+    let retained: Vec<&Job> = build.jobs.iter().filter(is_meant).collect();
     if retained.is_empty() {
-        let message = format!("nothing of build {} is retained", build.row.number);
+        let message = format!("nothing of build {} is retained", build.build.number);
         return Err(Stop::new(Exit::NotFound, message).into());
     }
     for stack in retained.into_iter().filter_map(|job| job.stack.as_ref()) {
@@ -47,8 +47,8 @@ async fn release(client: &Client, shell: &Shell, build: &BuildView) -> anyhow::R
 }
 
 /// The job that is meant.
-fn pick<'a>(shell: &Shell, build: &'a BuildView) -> Result<&'a JobView, Stop> {
-    let number = build.row.number;
+fn pick<'a>(shell: &Shell, build: &'a BuildDetail) -> Result<&'a Job, Stop> {
+    let number = build.build.number;
     let named = |name: &String| build.jobs.iter().filter(|job| is_called(job, name)).collect::<Vec<_>>();
     let jobs = match &shell.job {
         Some(name) => match named(name) {
@@ -63,7 +63,7 @@ fn pick<'a>(shell: &Shell, build: &'a BuildView) -> Result<&'a JobView, Stop> {
     if let [job] = jobs[..] {
         return Ok(job);
     }
-    let open: Vec<&JobView> = jobs.iter().copied().filter(|job| is_open(job)).collect();
+    let open: Vec<&Job> = jobs.iter().copied().filter(|job| is_open(job)).collect();
     match open[..] {
         [job] => Ok(job),
         [] => Err(Stop::new(
@@ -78,15 +78,15 @@ fn pick<'a>(shell: &Shell, build: &'a BuildView) -> Result<&'a JobView, Stop> {
     }
 }
 
-fn is_called(job: &JobView, name: &str) -> bool {
+fn is_called(job: &Job, name: &str) -> bool {
     job.title == name || job.title.split(" (").next() == Some(name)
 }
 
-fn is_open(job: &JobView) -> bool {
+fn is_open(job: &Job) -> bool {
     job.stack.is_some() || job.status == job_specs::status::JobStatus::Running
 }
 
-fn titles<'a>(jobs: impl IntoIterator<Item = &'a JobView>) -> String {
+fn titles<'a>(jobs: impl IntoIterator<Item = &'a Job>) -> String {
     let titles: Vec<String> = jobs.into_iter().map(|job| format!("`{}`", job.title)).collect();
     titles.join(", ")
 }

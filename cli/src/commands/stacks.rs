@@ -1,11 +1,11 @@
 //! `drover stack`: what lives longer than the job that made it.
 
 use anyhow::Context;
+use protocol::api::Stack;
 use protocol::work::StackState;
 use serde_json::Value;
 
 use super::print_json;
-use crate::api::StackView;
 use crate::args::StackCommand;
 use crate::client::{Client, segment};
 use crate::exit::Exit;
@@ -20,24 +20,24 @@ pub async fn stack(client: &Client, command: &StackCommand) -> anyhow::Result<Ex
             if json.json {
                 return print_json(&answer);
             }
-            let stacks: Vec<StackView> = serde_json::from_value(answer).context("read the list of stacks")?;
+            let stacks: Vec<Stack> = serde_json::from_value(answer).context("read the list of stacks")?;
             let heads = ["build", "job", "repository", "agent", "state", "until", "id"];
             anstream::println!("{}", table(&heads, stacks.iter().map(row)));
         }
         StackCommand::Extend { stack } => {
             let path = format!("/stacks/{}/extend", segment(stack));
-            let stack: StackView = client.post(&path, &serde_json::json!({})).await?;
+            let stack: Stack = client.post(&path, &serde_json::json!({})).await?;
             anstream::eprintln!("{}: stays until {}", stack.title, render::date(stack.expires_at));
         }
         StackCommand::Rm { stack } => {
-            let stack: StackView = client.read(&format!("/stacks/{}", segment(stack))).await?;
+            let stack: Stack = client.read(&format!("/stacks/{}", segment(stack))).await?;
             remove(client, &stack).await?;
         }
     }
     Ok(Exit::Passed)
 }
 
-fn row(stack: &StackView) -> Vec<String> {
+fn row(stack: &Stack) -> Vec<String> {
     vec![
         stack.build.to_string(),
         stack.title.clone(),
@@ -58,7 +58,7 @@ fn word(state: StackState) -> &'static str {
 }
 
 /// Removes a stack and says what becomes of it.
-pub async fn remove(client: &Client, stack: &StackView) -> anyhow::Result<()> {
+pub async fn remove(client: &Client, stack: &Stack) -> anyhow::Result<()> {
     client.delete(&format!("/stacks/{}", stack.id)).await?;
     let (title, agent) = (&stack.title, &stack.agent);
     anstream::eprintln!(

@@ -1,5 +1,6 @@
 //! API tokens, sessions of browsers, logging in on this machine, and links to log in to the pages.
 
+use protocol::api::{self, LoginLink, MadeToken, NewToken, RevokedSessions};
 use serde_json::{Value, json};
 
 use super::print_json;
@@ -17,19 +18,22 @@ pub async fn token(client: &Client, token: &Token) -> anyhow::Result<Exit> {
             if json.json {
                 return print_json(&answer);
             }
-            let empty = Vec::new();
-            let rows = answer.as_array().unwrap_or(&empty).iter().map(|token| {
-                let text = |key: &str| token[key].as_str().unwrap_or_default().to_owned();
-                vec![text("name"), expiry(token), used(token), text("id")]
-            });
+            let tokens: Vec<api::Token> = serde_json::from_value(answer)?;
+            let rows = tokens
+                .into_iter()
+                .map(|token| vec![token.name, expiry(token.expires_at), used(token.last_used_at), token.id]);
             anstream::println!("{}", table(&["name", "expires", "used", "id"], rows));
         }
         Token::Add { name, days, no_expiry } => {
-            let new = json!({"name": name, "days": days, "no_expiry": no_expiry});
-            let answer: Value = client.post("/tokens", &new).await?;
-            anstream::println!("{}", answer["token"].as_str().unwrap_or_default());
+            let new = NewToken {
+                name: name.clone(),
+                days: *days,
+                no_expiry: *no_expiry,
+            };
+            let made: MadeToken = client.post("/tokens", &new).await?;
+            anstream::println!("{}", made.token);
             anstream::eprintln!("it is shown only now; use it as DROVER_TOKEN or with `drover login`");
-            anstream::eprintln!("expires: {}", expiry(&answer));
+            anstream::eprintln!("expires: {}", expiry(made.expires_at));
         }
         Token::Rm { token } => {
             client.delete(&format!("/tokens/{}", segment(token))).await?;
@@ -47,11 +51,10 @@ pub async fn session(client: &Client, session: &Session) -> anyhow::Result<Exit>
             if json.json {
                 return print_json(&answer);
             }
-            let empty = Vec::new();
-            let rows = answer.as_array().unwrap_or(&empty).iter().map(|session| {
-                let made = session["created_at"].as_i64().map_or(String::new(), render::ago);
-                let id = session["id"].as_str().unwrap_or_default().to_owned();
-                vec![made, expiry(session), used(session), id]
+            let sessions: Vec<api::Session> = serde_json::from_value(answer)?;
+            let rows = sessions.into_iter().map(|session| {
+                let (made, expires) = (render::ago(session.created_at), expiry(session.expires_at));
+                vec![made, expires, used(session.last_used_at), session.id]
             });
             anstream::println!("{}", table(&["logged in", "expires", "used", "id"], rows));
         }
@@ -60,17 +63,16 @@ pub async fn session(client: &Client, session: &Session) -> anyhow::Result<Exit>
             anstream::eprintln!("{id}: logged out");
         }
         Session::Rm { session: None, .. } => {
-            let answer: Value = client.delete_for("/sessions").await?;
-            let count = answer["revoked"].as_u64().unwrap_or(0);
-            anstream::eprintln!("{} ended", job_specs::units::count(count, "session"));
+            let RevokedSessions { revoked } = client.delete_for("/sessions").await?;
+            anstream::eprintln!("{} ended", job_specs::units::count(revoked, "session"));
         }
     }
     Ok(Exit::Passed)
 }
 
 /// When a token or session stops to work.
-fn expiry(credential: &Value) -> String {
-    match credential["expires_at"].as_i64() {
+fn expiry(expires_at: Option<i64>) -> String {
+    match expires_at {
         None => "never".to_owned(),
         Some(at) if at <= jiff::Timestamp::now().as_microsecond() => "expired".to_owned(),
         Some(at) => render::date(at),
@@ -78,10 +80,8 @@ fn expiry(credential: &Value) -> String {
 }
 
 /// When a token or session was last used.
-fn used(credential: &Value) -> String {
-    credential["last_used_at"]
-        .as_i64()
-        .map_or("never".to_owned(), render::ago)
+fn used(last_used_at: Option<i64>) -> String {
+    last_used_at.map_or("never".to_owned(), render::ago)
 }
 
 /// `drover login --url URL < token`
@@ -107,8 +107,8 @@ pub async fn login(arguments: &Arguments) -> anyhow::Result<Exit> {
 
 /// `drover login-link`
 pub async fn login_link(client: &Client) -> anyhow::Result<Exit> {
-    let answer: Value = client.post("/login-links", &json!({})).await?;
-    anstream::println!("{}", answer["url"].as_str().unwrap_or_default());
+    let link: LoginLink = client.post("/login-links", &json!({})).await?;
+    anstream::println!("{}", link.url);
     anstream::eprintln!("one use, within one hour");
     Ok(Exit::Passed)
 }

@@ -8,11 +8,11 @@ use futures_util::StreamExt;
 use job_specs::status::JobStatus;
 use job_specs::units::duration;
 
-use crate::api::BuildView;
 use crate::args::Progress;
 use crate::client::Client;
 use crate::exit::{Exit, Stop};
 use crate::render::progress::BuildProgress;
+use protocol::api::BuildDetail;
 
 /// A coordinator that is away for longer than this is unreachable.
 const AWAY: Duration = Duration::from_secs(60);
@@ -99,24 +99,24 @@ async fn follow_once(
 }
 
 async fn look(client: &Client, number: i64, shown: &mut BuildProgress) -> anyhow::Result<Option<Exit>> {
-    let view: BuildView = client
+    let view: BuildDetail = client
         .read(&format!("/builds/{number}"))
         .await
         .context("look at the build")?;
     shown.show(&view)?;
-    if !view.row.status.is_final() {
+    if !view.build.status.is_final() {
         return Ok(None);
     }
     shown.finish(&view);
     Ok(Some(exit_of(&view)))
 }
 
-fn exit_of(view: &BuildView) -> Exit {
-    let invalid = view.jobs.is_empty() && !view.diagnostics.is_empty() && view.row.status == JobStatus::Failed;
+fn exit_of(view: &BuildDetail) -> Exit {
+    let invalid = view.jobs.is_empty() && !view.diagnostics.is_empty() && view.build.status == JobStatus::Failed;
     if invalid {
         Exit::InvalidJobFile
     } else {
-        Exit::of_status(view.row.status)
+        Exit::of_status(view.build.status)
     }
 }
 

@@ -11,8 +11,8 @@ use anstyle::{AnsiColor, Style};
 use job_specs::status::JobStatus;
 use job_specs::units::micros;
 
-use crate::api::JobView;
 use crate::args::Progress;
+use protocol::api::Job;
 
 /// The columns that stderr has: the terminal's, else 100.
 pub fn terminal_width() -> usize {
@@ -82,7 +82,7 @@ pub fn ago(micros: i64) -> String {
 }
 
 /// `✓ passed  test (postgres=15)  12s`
-pub fn job_line(job: &JobView) -> String {
+pub fn job_line(job: &Job) -> String {
     let took = match (job.started_at, job.finished_at) {
         (Some(start), Some(end)) => format!("  {}", micros(end - start)),
         _ => String::new(),

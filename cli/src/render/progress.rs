@@ -7,8 +7,8 @@ use job_specs::status::JobStatus;
 use job_specs::units::micros;
 
 use super::{job_line, redraws, short, status};
-use crate::api::{BuildView, JobView};
 use crate::args::Progress;
+use protocol::api::{BuildDetail, Job};
 
 /// What has been shown of a build so far.
 pub struct BuildProgress {
@@ -34,7 +34,7 @@ impl BuildProgress {
     }
 
     /// Shows what is new in `view`.
-    pub fn show(&mut self, view: &BuildView) -> anyhow::Result<()> {
+    pub fn show(&mut self, view: &BuildDetail) -> anyhow::Result<()> {
         self.noted = false;
         match self.how {
             Progress::Quiet => {}
@@ -54,7 +54,7 @@ impl BuildProgress {
     }
 
     /// The result, with what failed repeated.
-    pub fn finish(&self, view: &BuildView) {
+    pub fn finish(&self, view: &BuildDetail) {
         if matches!(self.how, Progress::Json) {
             return;
         }
@@ -69,12 +69,12 @@ impl BuildProgress {
                 diagnostic.message
             );
         }
-        let failed: Vec<&JobView> = view.jobs.iter().filter(|job| job.reason.is_some()).collect();
+        let failed: Vec<&Job> = view.jobs.iter().filter(|job| job.reason.is_some()).collect();
         for job in &failed {
             let sentence = job.reason.as_deref().unwrap_or("");
             anstream::eprintln!("{}: {sentence}", job.title);
             if let Some(stack) = &job.stack {
-                let (number, until) = (view.row.number, super::date(stack.expires_at));
+                let (number, until) = (view.build.number, super::date(stack.expires_at));
                 anstream::eprintln!(
                     "  its containers stay until {until}; enter with `drover shell {number} --job '{}'`",
                     job.title
@@ -85,35 +85,34 @@ impl BuildProgress {
             anstream::eprintln!("{sentence}");
         }
         let count = |is: fn(JobStatus) -> bool| view.jobs.iter().filter(|job| is(job.status)).count();
-        let took = view
-            .row
-            .finished_at
-            .map_or(String::new(), |end| format!("  {}", micros(end - view.row.created_at)));
-        if let Some(message) = &view.row.message {
+        let took = view.build.finished_at.map_or(String::new(), |end| {
+            format!("  {}", micros(end - view.build.created_at))
+        });
+        if let Some(message) = &view.build.message {
             anstream::eprintln!("{message}");
         }
-        let number = view.row.number;
+        let number = view.build.number;
         anstream::eprintln!(
             "RESULT {}  {} passed, {} failed of {} jobs{took}  {}",
-            view.row.status,
+            view.build.status,
             count(|status| status == JobStatus::Passed),
             count(JobStatus::is_failure),
             view.jobs.len(),
-            view.row.url,
+            view.build.url,
         );
         if !failed.is_empty() {
             anstream::eprintln!("logs: drover logs {number}   again: drover rerun {number} --failed");
         }
     }
 
-    fn redraw(&mut self, view: &BuildView) {
+    fn redraw(&mut self, view: &BuildDetail) {
         let mut text = String::new();
         if self.drawn > 0 {
             text.push_str(&format!("\x1b[{}A\x1b[J", self.drawn));
         }
-        let build = &view.row;
+        let build = &view.build;
         let place = build.branch.as_deref().unwrap_or("-");
-        let title = build.title.as_deref().unwrap_or("");
+        let title = &build.title;
         text.push_str(&format!(
             "{}  #{}  {title}  {place}@{}\n",
             status(build.status),
@@ -127,11 +126,11 @@ impl BuildProgress {
         anstream::eprint!("{text}");
     }
 
-    fn changes(&mut self, view: &BuildView) -> anyhow::Result<()> {
+    fn changes(&mut self, view: &BuildDetail) -> anyhow::Result<()> {
         if !self.begun && self.how != Progress::Json {
-            let build = &view.row;
+            let build = &view.build;
             let place = build.branch.as_deref().unwrap_or("-");
-            let title = build.title.as_deref().unwrap_or("");
+            let title = &build.title;
             anstream::eprintln!(
                 "#{} {} {place}@{} {title}",
                 build.number,
@@ -146,7 +145,7 @@ impl BuildProgress {
             }
             if self.how == Progress::Json {
                 let line = serde_json::json!({
-                    "v": 1, "type": "job", "build": view.row.number, "job": job.title, "status": job.status,
+                    "v": 1, "type": "job", "build": view.build.number, "job": job.title, "status": job.status,
                     "reason": job.reason,
                 });
                 anstream::eprintln!("{}", serde_json::to_string(&line)?);

@@ -5,26 +5,15 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use protocol::api::DeliveryStatus;
 use protocol::ids::{DeliveryId, RepositoryId};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Change, Micros, Store, StoreError, from_word, repositories, to_json};
 use crate::db::{DbError, Row, Tx, Value, args};
 
 /// How long one that was claimed stays hidden from other claims, in microseconds: 2 minutes.
 pub const CLAIM_US: i64 = 120_000_000;
-
-/// Where a delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryStatus {
-    /// To be processed, now or at its next try.
-    Pending,
-    /// Processed: it made a build, or there was nothing to build.
-    Done,
-    /// Given up.
-    Failed,
-}
 
 /// A webhook whose signature was right.
 #[derive(Debug, Clone)]

@@ -5,10 +5,8 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use job_specs::model::Env;
+use protocol::api::{Agent, AgentLabels, EnrolmentCode, NewEnrolmentCode};
 use protocol::ids::AgentId;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -16,7 +14,6 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, OptionalJson, Path};
-use crate::store::Micros;
 use crate::store::agents::{self, Draining};
 
 /// How long an enrolment code can be used.
@@ -31,41 +28,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(undrain))
         .routes(routes!(set_labels))
         .routes(routes!(remove))
-}
-
-/// One agent.
-#[derive(Debug, Serialize, ToSchema)]
-struct Agent {
-    /// Its id.
-    id: String,
-    /// How people call it.
-    name: String,
-    /// Its labels: bound to it when it came in.
-    #[schema(value_type = Object)]
-    labels: Env,
-    /// The labels that it asks for, when those are others; it does not have them.
-    #[schema(value_type = Option<Object>)]
-    asked_labels: Option<Env>,
-    /// Slots in all.
-    slots: u32,
-    /// Memory for jobs in all, bytes; null: it does not say.
-    memory_bytes: Option<u64>,
-    /// Of it what nothing that it works on or retains asks for, as it said a moment ago.
-    free_memory_bytes: Option<u64>,
-    /// Free on the disk of its data, bytes. With less than 1 GiB it gets no job.
-    free_disk_bytes: Option<u64>,
-    /// Attempts that it works on.
-    running: Vec<String>,
-    /// It takes nothing new.
-    draining: bool,
-    /// It called within the last minute.
-    connected: bool,
-    /// The drover version that it runs.
-    software: String,
-    /// When it came in.
-    created_at: Micros,
-    /// When it last called.
-    seen_at: Option<Micros>,
 }
 
 impl From<agents::Agent> for Agent {
@@ -89,33 +51,6 @@ impl From<agents::Agent> for Agent {
     }
 }
 
-/// A code that lets one agent in.
-#[derive(Serialize, ToSchema)]
-struct Code {
-    /// The code; it is shown only here.
-    code: String,
-    /// From when on it is worth nothing.
-    expires_at: Micros,
-}
-
-/// Labels of the agent to come.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct CodeBody {
-    /// The labels that the agent will have; without them it has those that it asks for when it comes in.
-    #[schema(value_type = Option<Object>)]
-    labels: Option<Env>,
-}
-
-/// Labels of an agent.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Labels {
-    /// All of them.
-    #[schema(value_type = Object)]
-    labels: Env,
-}
-
 /// All agents, by name.
 #[utoipa::path(get, path = "/api/v1/agents", responses((status = 200, body = Vec<Agent>)))]
 async fn list(State(app): State<App>, _: User) -> Result<Json<Vec<Agent>>, ApiError> {
@@ -125,14 +60,14 @@ async fn list(State(app): State<App>, _: User) -> Result<Json<Vec<Agent>>, ApiEr
 }
 
 /// Makes a code that lets one agent in, once, within the hour.
-#[utoipa::path(post, path = "/api/v1/agents/enrolment-codes", request_body = CodeBody,
-    responses((status = 201, body = Code), (status = 422)))]
+#[utoipa::path(post, path = "/api/v1/agents/enrolment-codes", request_body = NewEnrolmentCode,
+    responses((status = 201, body = EnrolmentCode), (status = 422)))]
 async fn enrolment_code(
     State(app): State<App>,
     _: User,
-    OptionalJson(body): OptionalJson<CodeBody>,
-) -> Result<(StatusCode, Json<Code>), ApiError> {
-    let code = Code {
+    OptionalJson(body): OptionalJson<NewEnrolmentCode>,
+) -> Result<(StatusCode, Json<EnrolmentCode>), ApiError> {
+    let code = EnrolmentCode {
         code: agents::enrol_code(&app.store, CODE, body.labels.as_ref()).await?,
         expires_at: app.store.now() + i64::try_from(CODE.as_micros()).unwrap_or(i64::MAX),
     };
@@ -155,12 +90,12 @@ async fn undrain(State(app): State<App>, _: User, Path(agent): Path<String>) -> 
 
 /// Gives an agent other labels, all of them at once.
 #[utoipa::path(put, path = "/api/v1/agents/{agent}/labels", params(("agent", description = "Its id or name")),
-    request_body = Labels, responses((status = 200, body = Agent), (status = 422)))]
+    request_body = AgentLabels, responses((status = 200, body = Agent), (status = 422)))]
 async fn set_labels(
     State(app): State<App>,
     _: User,
     Path(agent): Path<String>,
-    Body(body): Body<Labels>,
+    Body(body): Body<AgentLabels>,
 ) -> Result<Json<Agent>, ApiError> {
     let id = named(&app, &agent).await?.id;
     agents::set_labels(&app.store, &id, &body.labels).await?;

@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use object_store::GetRange;
+use protocol::api::{Artifact, ArtifactFile};
 use protocol::ids::JobId;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -18,7 +19,7 @@ use crate::blobs::look;
 use crate::http::access::{Reader, User};
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
-use crate::store::{Micros, artifacts, builds, jobs};
+use crate::store::{artifacts, builds, jobs};
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -28,33 +29,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(fetch, remove))
         .routes(routes!(files))
         .routes(routes!(file))
-}
-
-/// An artifact.
-#[derive(Debug, Serialize, ToSchema)]
-struct Artifact {
-    /// Its id.
-    id: String,
-    /// Its build.
-    build: i64,
-    /// Its job.
-    job: String,
-    /// `test (postgres=15)`
-    job_title: String,
-    /// The attempt that kept it.
-    attempt: String,
-    /// Its name, unique in the job.
-    name: String,
-    /// SHA-256 of its archive, in hexadecimal.
-    sha256: String,
-    /// Bytes of its archive.
-    bytes: u64,
-    /// How many files it has.
-    files: u64,
-    /// When it was kept.
-    created_at: Micros,
-    /// When it goes.
-    expires_at: Micros,
 }
 
 impl From<artifacts::Artifact> for Artifact {
@@ -73,19 +47,6 @@ impl From<artifacts::Artifact> for Artifact {
             expires_at: artifact.expires_at,
         }
     }
-}
-
-/// A file of an artifact.
-#[derive(Debug, Serialize, ToSchema)]
-struct File {
-    /// Its name, with slashes.
-    name: String,
-    /// Bytes.
-    size: u64,
-    /// Permissions, as a number.
-    mode: u32,
-    /// Where it leads, if it is a link.
-    link: Option<String>,
 }
 
 /// The artifacts of a build, of the newest attempt of each job.
@@ -169,7 +130,7 @@ struct Which {
 
 /// What is in an artifact, in pages. The header `Link: <…>; rel="next"` leads to the next one; without it there is none.
 #[utoipa::path(get, path = "/api/v1/artifacts/{artifact}/files",
-    params(("artifact", description = "Its id"), Which), responses((status = 200, body = Vec<File>)))]
+    params(("artifact", description = "Its id"), Which), responses((status = 200, body = Vec<ArtifactFile>)))]
 async fn files(
     State(app): State<App>,
     _: Reader,
@@ -179,7 +140,7 @@ async fn files(
     let artifact = artifacts::show(&app.store, &id).await?;
     let limit = which.limit.unwrap_or(1_000).clamp(1, 10_000);
     let page = look::page(&app.blobs, &artifact.sha256, which.after, limit).await?;
-    let files = page.items.into_iter().map(|item| File {
+    let files = page.items.into_iter().map(|item| ArtifactFile {
         name: item.name,
         size: item.size,
         mode: item.mode,

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use protocol::api::Attempt;
 use protocol::attempt::AttemptEvent;
 use protocol::ids::AttemptId;
 use serde::Deserialize;
@@ -9,7 +10,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shapes::Attempt;
+use super::shapes;
 use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
@@ -34,7 +35,9 @@ struct From {
 #[utoipa::path(get, path = "/api/v1/attempts/{attempt}", params(("attempt", description = "Its id")),
     responses((status = 200, body = Attempt)))]
 async fn show(State(app): State<App>, _: User, Path(attempt): Path<String>) -> Result<Json<Attempt>, ApiError> {
-    Ok(Json(attempts::show(&app.store, &AttemptId(attempt)).await?.into()))
+    Ok(Json(shapes::attempt(
+        attempts::show(&app.store, &AttemptId(attempt)).await?,
+    )))
 }
 
 /// What its agent told, in order.

@@ -8,14 +8,14 @@ use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use job_specs::model::JobSpec;
+use protocol::api::BuildLogLine;
 use protocol::ids::{AttemptId, JobId, StreamId};
 use protocol::record::Source;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::sync::{broadcast, mpsc};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use web::views::LogLine;
 
 use super::logs::{send, streamed};
 use crate::app::App;
@@ -52,31 +52,10 @@ struct LogsQuery {
     raw: Option<u8>,
 }
 
-/// One line of a build.
-#[derive(Serialize, ToSchema)]
-struct BuildLine<'a> {
-    /// The job's title.
-    job: &'a str,
-    /// The job's id.
-    job_id: &'a str,
-    /// Number of the attempt.
-    attempt: u32,
-    /// `job`, `step-0`…, `service-db`.
-    stream: &'a str,
-    /// The step's name, when a step said it.
-    step: Option<&'a str>,
-    /// The service's name, when a service said it.
-    service: Option<&'a str>,
-    /// `{n, t, s, text}`: number in its stream, time, `o` `e` or `s`, and the text.
-    #[serde(flatten)]
-    #[schema(value_type = Object)]
-    line: &'a LogLine,
-}
-
 /// Every job's lines in order, one JSON object per line: `{job, job_id, attempt, stream, step, service, n, t, s,
 /// text}`. With `follow=1` jobs come as they run, and the answer ends when the build is over.
 #[utoipa::path(get, path = "/api/v1/builds/{number}/logs", params(("number", description = "The build"), LogsQuery),
-    responses((status = 200, body = BuildLine<'static>, content_type = "application/x-ndjson")))]
+    responses((status = 200, body = BuildLogLine, content_type = "application/x-ndjson")))]
 async fn build_logs(
     State(app): State<App>,
     Reader(user): Reader,
@@ -241,16 +220,20 @@ impl Teller {
     fn put_json(&self, text: &mut Vec<u8>, (job, attempt): (&JobId, u32), stream: &StreamId, line: &Line) {
         let known = &self.known[job];
         let step = stream.step_index().and_then(|index| known.spec.steps.get(index));
-        let said = BuildLine {
-            job: &known.title,
-            job_id: job.as_str(),
+        let shown = wire(line);
+        let line = BuildLogLine {
+            job: known.title.as_str().into(),
+            job_id: job.as_str().into(),
             attempt,
-            stream: stream.as_str(),
-            step: step.map(|step| step.name.as_str()),
-            service: stream.service_name(),
-            line: &wire(line),
+            stream: stream.as_str().into(),
+            step: step.map(|step| step.name.as_str().into()),
+            service: stream.service_name().map(Into::into),
+            n: shown.n,
+            t: shown.t,
+            s: shown.s.letter().into(),
+            text: shown.text.into(),
         };
-        serde_json::to_writer(&mut *text, &said).expect("strings and numbers");
+        serde_json::to_writer(&mut *text, &line).expect("strings and numbers");
         text.push(b'\n');
     }
 

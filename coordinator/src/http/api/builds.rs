@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use job_specs::diagnostics::Diagnostic;
 use job_specs::status::JobStatus;
+use protocol::api::{
+    Build, BuildDetail, BuildDiagnosis, JobFileText, MadeBuild, Rerun as RerunBody, RerunJobs, WhyWaiting,
+};
 use protocol::ids::JobId;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shapes::{Build, Job, Made};
+use super::shapes;
 use crate::app::App;
 use crate::builds::job_files;
 use crate::http::access::User;
@@ -52,74 +54,6 @@ struct ListQuery {
     limit: Option<u32>,
 }
 
-/// A build with everything about it.
-#[derive(Debug, Serialize, ToSchema)]
-struct BuildDetail {
-    #[serde(flatten)]
-    build: Build,
-    /// In the order of the file.
-    jobs: Vec<Job>,
-    /// What is wrong with its job file.
-    #[schema(value_type = Vec<Object>)]
-    diagnostics: Vec<Diagnostic>,
-    /// What the failing cells of each job have in common, a sentence each.
-    in_common: Vec<String>,
-}
-
-/// Which jobs to run again.
-#[derive(Debug, Default, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Which {
-    /// All jobs.
-    #[default]
-    All,
-    /// Those that did not pass.
-    Failed,
-    /// These, by their ids, and those that were skipped only because of them.
-    Jobs(Vec<String>),
-}
-
-/// Which jobs to run again.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-struct RerunBody {
-    /// `all` by default.
-    which: Which,
-}
-
-/// Why a job stands where it stands.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Why {
-    /// Its id.
-    pub job: String,
-    /// `test (postgres=15)`
-    pub title: String,
-    /// Where it stands.
-    #[schema(value_type = String)]
-    pub status: JobStatus,
-    /// Why, in one sentence.
-    pub why: String,
-}
-
-/// What is wrong with the job files of a build, and the files.
-#[derive(Debug, Serialize, ToSchema)]
-struct Diagnosis {
-    /// All findings, in the order of the files.
-    #[schema(value_type = Vec<Object>)]
-    diagnostics: Vec<Diagnostic>,
-    /// The files that they point into; empty when they are not at hand any more.
-    files: Vec<File>,
-}
-
-/// A job file.
-#[derive(Debug, Serialize, ToSchema)]
-struct File {
-    /// Its path.
-    name: String,
-    /// Its text.
-    text: String,
-}
-
 /// Builds, newest first.
 #[utoipa::path(get, path = "/api/v1/builds", params(ListQuery), responses((status = 200, body = Vec<Build>)))]
 async fn list(State(app): State<App>, _: User, Query(query): Query<ListQuery>) -> Result<Json<Vec<Build>>, ApiError> {
@@ -141,7 +75,7 @@ async fn list(State(app): State<App>, _: User, Query(query): Query<ListQuery>) -
         ..Filter::default()
     };
     let found = builds::list(&app.store, &filter).await?.into_iter();
-    Ok(Json(found.map(|build| Build::new(build, &app.url)).collect()))
+    Ok(Json(found.map(|build| shapes::build(build, &app.url)).collect()))
 }
 
 fn unknown_status(name: &str) -> ApiError {
@@ -166,10 +100,10 @@ async fn show(State(app): State<App>, _: User, Path(number): Path<i64>) -> Resul
             .iter()
             .position(|stack| stack.job == job.id)
             .map(|place| left.remove(place));
-        jobs.push(Job::new(job, attempts, stack));
+        jobs.push(shapes::job(job, attempts, stack));
     }
     Ok(Json(BuildDetail {
-        build: Build::new(found.build, &app.url),
+        build: shapes::build(found.build, &app.url),
         jobs,
         diagnostics: found.diagnostics,
         in_common,
@@ -197,36 +131,36 @@ async fn cancel(
     builds::cancel(&app.store, number, &user.name).await?;
     shell::release(&app, number, None).await?;
     let found = builds::show(&app.store, number).await?;
-    Ok((StatusCode::ACCEPTED, Json(Build::new(found.build, &app.url))))
+    Ok((StatusCode::ACCEPTED, Json(shapes::build(found.build, &app.url))))
 }
 
 /// Makes a new build of the same commit.
 #[utoipa::path(post, path = "/api/v1/builds/{number}/rerun", params(("number", description = "Its number")),
-    request_body = RerunBody, responses((status = 201, body = Made), (status = 422)))]
+    request_body = RerunBody, responses((status = 201, body = MadeBuild), (status = 422)))]
 async fn rerun(
     State(app): State<App>,
     _: User,
     Path(number): Path<i64>,
     OptionalJson(body): OptionalJson<RerunBody>,
-) -> Result<(StatusCode, Json<Made>), ApiError> {
+) -> Result<(StatusCode, Json<MadeBuild>), ApiError> {
     let which = match body.which {
-        Which::All => Rerun::All,
-        Which::Failed => Rerun::Failed,
-        Which::Jobs(ids) => Rerun::Jobs(ids.into_iter().map(JobId).collect()),
+        RerunJobs::All => Rerun::All,
+        RerunJobs::Failed => Rerun::Failed,
+        RerunJobs::Jobs(ids) => Rerun::Jobs(ids.into_iter().map(JobId).collect()),
     };
     let made = crate::builds::rerun(&app, number, which).await?;
-    Ok((StatusCode::CREATED, Json(Made::new(made, &app.url))))
+    Ok((StatusCode::CREATED, Json(shapes::made_build(made, &app.url))))
 }
 
 /// Why each job of a build that is not over stands where it stands.
 #[utoipa::path(get, path = "/api/v1/builds/{number}/why", params(("number", description = "Its number")),
-    responses((status = 200, body = Vec<Why>)))]
-async fn why(State(app): State<App>, _: User, Path(number): Path<i64>) -> Result<Json<Vec<Why>>, ApiError> {
+    responses((status = 200, body = Vec<WhyWaiting>)))]
+async fn why(State(app): State<App>, _: User, Path(number): Path<i64>) -> Result<Json<Vec<WhyWaiting>>, ApiError> {
     let mut reasons = Vec::new();
     for job in builds::show(&app.store, number).await?.jobs {
         if !job.status.is_final() {
             let why = jobs::why(&app.store, &job.id).await?;
-            reasons.push(Why {
+            reasons.push(WhyWaiting {
                 job: job.id.0,
                 title: job.title,
                 status: job.status,
@@ -239,14 +173,18 @@ async fn why(State(app): State<App>, _: User, Path(number): Path<i64>) -> Result
 
 /// What is wrong with the job files of a build, and the files themselves.
 #[utoipa::path(get, path = "/api/v1/builds/{number}/diagnostics", params(("number", description = "Its number")),
-    responses((status = 200, body = Diagnosis)))]
-async fn diagnostics(State(app): State<App>, _: User, Path(number): Path<i64>) -> Result<Json<Diagnosis>, ApiError> {
+    responses((status = 200, body = BuildDiagnosis)))]
+async fn diagnostics(
+    State(app): State<App>,
+    _: User,
+    Path(number): Path<i64>,
+) -> Result<Json<BuildDiagnosis>, ApiError> {
     let found = builds::show(&app.store, number).await?;
-    let files = job_files(&app, &found.build).await.into_iter().map(|file| File {
+    let files = job_files(&app, &found.build).await.into_iter().map(|file| JobFileText {
         name: file.name,
         text: file.text,
     });
-    Ok(Json(Diagnosis {
+    Ok(Json(BuildDiagnosis {
         diagnostics: found.diagnostics,
         files: files.collect(),
     }))

@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use protocol::api::{Cache, RemovedCaches};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -11,28 +12,11 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
-use crate::store::{Micros, caches, repositories};
+use crate::store::{caches, repositories};
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, prune))
-}
-
-/// A cache.
-#[derive(Debug, Serialize, ToSchema)]
-struct Cache {
-    /// The reference whose builds wrote it: `refs/heads/main`.
-    scope: String,
-    /// What it is found by.
-    key: String,
-    /// SHA-256 of its archive, in hexadecimal.
-    sha256: String,
-    /// Bytes of its archive.
-    bytes: u64,
-    /// When it was kept.
-    created_at: Micros,
-    /// When a build last asked for it.
-    used_at: Micros,
 }
 
 /// Which to remove.
@@ -41,13 +25,6 @@ struct Cache {
 struct Which {
     /// Of this reference only: `refs/heads/main`.
     scope: Option<String>,
-}
-
-/// How many were removed.
-#[derive(Debug, Serialize, ToSchema)]
-struct Pruned {
-    /// So many.
-    removed: u64,
 }
 
 /// The caches of a repository, last used first.
@@ -69,14 +46,14 @@ async fn list(State(app): State<App>, _: User, Path(name): Path<String>) -> Resu
 
 /// Removes the caches of a repository, of all references or of one.
 #[utoipa::path(delete, path = "/api/v1/repositories/{name}/caches",
-    params(("name", description = "The repository"), Which), responses((status = 200, body = Pruned)))]
+    params(("name", description = "The repository"), Which), responses((status = 200, body = RemovedCaches)))]
 async fn prune(
     State(app): State<App>,
     _: User,
     Path(name): Path<String>,
     Query(which): Query<Which>,
-) -> Result<Json<Pruned>, ApiError> {
+) -> Result<Json<RemovedCaches>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
     let removed = caches::prune(&app.store, &repository.id, which.scope).await?;
-    Ok(Json(Pruned { removed }))
+    Ok(Json(RemovedCaches { removed }))
 }

@@ -1,13 +1,12 @@
 //! Deliveries: what came in, what became of it, and once more please.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use protocol::api::{Delivery, DeliveryDetail, DeliveryStatus};
 use protocol::ids::DeliveryId;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -15,8 +14,8 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
-use crate::store::deliveries::{self, DeliveryStatus};
-use crate::store::{Micros, repositories};
+use crate::store::deliveries;
+use crate::store::repositories;
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -24,32 +23,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(list))
         .routes(routes!(show))
         .routes(routes!(redeliver))
-}
-
-/// One delivery.
-#[derive(Debug, Serialize, ToSchema)]
-struct Delivery {
-    /// Its id.
-    id: String,
-    /// Name of its repository.
-    repository: String,
-    /// The forge's id of it.
-    external_id: Option<String>,
-    /// The forge's word for it: `push`.
-    event: String,
-    /// `pending`, `done` or `failed`.
-    #[schema(value_type = String)]
-    status: DeliveryStatus,
-    /// How often it was tried.
-    tries: i64,
-    /// What came of it, or what is wrong.
-    message: Option<String>,
-    /// The build that it made.
-    build: Option<i64>,
-    /// When it came.
-    received_at: Micros,
-    /// When it is tried next, while pending.
-    next_at: Option<Micros>,
 }
 
 impl From<deliveries::Delivery> for Delivery {
@@ -68,17 +41,6 @@ impl From<deliveries::Delivery> for Delivery {
             next_at: pending.then_some(delivery.next_at),
         }
     }
-}
-
-/// A delivery with what was received.
-#[derive(Debug, Serialize, ToSchema)]
-struct FullDelivery {
-    #[serde(flatten)]
-    delivery: Delivery,
-    /// The headers that were kept.
-    headers: BTreeMap<String, String>,
-    /// The body, as text.
-    body: String,
 }
 
 /// How many to list.
@@ -106,10 +68,10 @@ async fn list(
 
 /// One delivery, with what was received.
 #[utoipa::path(get, path = "/api/v1/deliveries/{id}", params(("id", description = "Its id")),
-    responses((status = 200, body = FullDelivery)))]
-async fn show(State(app): State<App>, _: User, Path(id): Path<String>) -> Result<Json<FullDelivery>, ApiError> {
+    responses((status = 200, body = DeliveryDetail)))]
+async fn show(State(app): State<App>, _: User, Path(id): Path<String>) -> Result<Json<DeliveryDetail>, ApiError> {
     let full = deliveries::get(&app.store, &DeliveryId(id)).await?;
-    Ok(Json(FullDelivery {
+    Ok(Json(DeliveryDetail {
         delivery: full.delivery.into(),
         headers: full.headers,
         body: String::from_utf8_lossy(&full.body).into_owned(),

@@ -2,8 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
-use utoipa::ToSchema;
+use protocol::api::Hook;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -19,29 +18,12 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(show)).routes(routes!(rotate))
 }
 
-/// Where a forge sends pushes, and the secret that signs them.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Hook {
-    /// The URL.
-    url: String,
-    /// The secret.
-    secret: String,
-}
-
-impl std::fmt::Debug for Hook {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Hook({})", self.url)
-    }
-}
-
-impl Hook {
-    /// The webhook of `repository`.
-    pub async fn of(app: &App, repository: &Repository) -> Result<Hook, ApiError> {
-        Ok(Hook {
-            url: url(app, repository),
-            secret: repositories::hook_secret(&app.store, &repository.id).await?.0,
-        })
-    }
+/// The webhook of `repository`.
+pub(super) async fn hook(app: &App, repository: &Repository) -> Result<Hook, ApiError> {
+    Ok(Hook {
+        url: url(app, repository),
+        secret: repositories::hook_secret(&app.store, &repository.id).await?.0,
+    })
 }
 
 /// Where the forge of `repository` sends pushes.
@@ -55,7 +37,7 @@ pub(crate) fn url(app: &App, repository: &Repository) -> String {
     responses((status = 200, body = Hook)))]
 async fn show(State(app): State<App>, _: User, Path(name): Path<String>) -> Result<Json<Hook>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    Ok(Json(Hook::of(&app, &repository).await?))
+    Ok(Json(hook(&app, &repository).await?))
 }
 
 /// Makes a new secret; the old one is worth nothing from now on.
@@ -64,5 +46,5 @@ async fn show(State(app): State<App>, _: User, Path(name): Path<String>) -> Resu
 async fn rotate(State(app): State<App>, _: User, Path(name): Path<String>) -> Result<Json<Hook>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
     repositories::rotate_hook(&app.store, &repository.id).await?;
-    Ok(Json(Hook::of(&app, &repository).await?))
+    Ok(Json(hook(&app, &repository).await?))
 }

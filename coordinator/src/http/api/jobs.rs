@@ -3,22 +3,18 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use job_specs::model::{Env, JobSpec};
-use job_specs::status::{JobEvent, JobStatus};
+use protocol::api::{HistoryEntry, Job, JobDetail, WaitingJob, WhyWaiting};
 use protocol::ids::JobId;
-use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::builds::Why;
-use super::shapes::Job;
+use super::shapes;
 use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
 use crate::http::shell;
-use crate::store::{Micros, jobs, queue, stacks};
+use crate::store::{jobs, queue, stacks};
 
 /// Jobs of the queue that are told at most.
 const QUEUE_LIMIT: u32 = 500;
@@ -32,51 +28,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(waiting))
 }
 
-/// A job with everything about it.
-#[derive(Debug, Serialize, ToSchema)]
-struct JobDetail {
-    #[serde(flatten)]
-    job: Job,
-    /// What runs.
-    #[schema(value_type = Object)]
-    spec: JobSpec,
-    /// Labels that its agent must have.
-    #[schema(value_type = Object)]
-    labels: Env,
-    /// Everything that happened to it, oldest first.
-    history: Vec<Moment>,
-}
-
-/// One thing that happened to a job.
-#[derive(Debug, Serialize, ToSchema)]
-struct Moment {
-    /// When.
-    at: Micros,
-    /// What.
-    #[schema(value_type = String)]
-    event: JobEvent,
-    /// Where it stood after it.
-    #[schema(value_type = String)]
-    status: JobStatus,
-}
-
-/// A job that waits.
-#[derive(Debug, Serialize, ToSchema)]
-struct Waiting {
-    /// Its id.
-    job: String,
-    /// Its build.
-    build: i64,
-    /// Name of its repository.
-    repository: String,
-    /// `test (postgres=15)`
-    title: String,
-    /// Since when.
-    since: Micros,
-    /// Why, in one sentence.
-    why: String,
-}
-
 /// One job with its attempts, its definition and its history.
 #[utoipa::path(get, path = "/api/v1/jobs/{job}", params(("job", description = "Its id")),
     responses((status = 200, body = JobDetail)))]
@@ -84,14 +35,14 @@ async fn show(State(app): State<App>, _: User, Path(job): Path<String>) -> Resul
     let id = JobId(job);
     let found = jobs::show(&app.store, &id).await?;
     let stack = stacks::of_job(&app.store, &id).await?;
-    let history = found.history.into_iter().map(|entry| Moment {
+    let history = found.history.into_iter().map(|entry| HistoryEntry {
         at: entry.at,
         event: entry.event,
         status: entry.status,
     });
     Ok(Json(JobDetail {
         history: history.collect(),
-        job: Job::new(found.job, found.attempts, stack),
+        job: shapes::job(found.job, found.attempts, stack),
         spec: found.spec,
         labels: found.labels,
     }))
@@ -99,12 +50,12 @@ async fn show(State(app): State<App>, _: User, Path(job): Path<String>) -> Resul
 
 /// Why a job stands where it stands.
 #[utoipa::path(get, path = "/api/v1/jobs/{job}/why", params(("job", description = "Its id")),
-    responses((status = 200, body = Why)))]
-async fn why(State(app): State<App>, _: User, Path(job): Path<String>) -> Result<Json<Why>, ApiError> {
+    responses((status = 200, body = WhyWaiting)))]
+async fn why(State(app): State<App>, _: User, Path(job): Path<String>) -> Result<Json<WhyWaiting>, ApiError> {
     let id = JobId(job);
     let found = jobs::show(&app.store, &id).await?.job;
     let why = jobs::why(&app.store, &id).await?;
-    Ok(Json(Why {
+    Ok(Json(WhyWaiting {
         job: id.0,
         title: found.title,
         status: found.status,
@@ -127,14 +78,17 @@ async fn cancel(
     }
     let found = jobs::show(&app.store, &id).await?;
     let stack = stacks::of_job(&app.store, &id).await?;
-    Ok((StatusCode::ACCEPTED, Json(Job::new(found.job, found.attempts, stack))))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(shapes::job(found.job, found.attempts, stack)),
+    ))
 }
 
 /// Jobs that wait, in the order in which they will run, each with its reason.
-#[utoipa::path(get, path = "/api/v1/queue", responses((status = 200, body = Vec<Waiting>)))]
-async fn waiting(State(app): State<App>, _: User) -> Result<Json<Vec<Waiting>>, ApiError> {
+#[utoipa::path(get, path = "/api/v1/queue", responses((status = 200, body = Vec<WaitingJob>)))]
+async fn waiting(State(app): State<App>, _: User) -> Result<Json<Vec<WaitingJob>>, ApiError> {
     let waiting = queue::waiting(&app.store, QUEUE_LIMIT).await?.into_iter();
-    let waiting = waiting.map(|job| Waiting {
+    let waiting = waiting.map(|job| WaitingJob {
         job: job.job.0,
         build: job.build,
         repository: job.repository,

@@ -3,9 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use protocol::work::SecretValue;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use protocol::api::{NewSecretValue, Secret};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -13,33 +11,11 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, Path};
-use crate::store::{Micros, repositories, secrets};
+use crate::store::{repositories, secrets};
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(set, remove))
-}
-
-/// One secret, without its value.
-#[derive(Debug, Serialize, ToSchema)]
-struct Secret {
-    /// Its name.
-    name: String,
-    /// When it was first set.
-    created_at: Micros,
-    /// When it was last set.
-    updated_at: Micros,
-    /// When a job last received it.
-    last_used_at: Option<Micros>,
-}
-
-/// A secret's value.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ValueBody {
-    /// The value.
-    #[schema(value_type = String)]
-    value: SecretValue,
 }
 
 /// The secrets of a repository, by name.
@@ -60,12 +36,12 @@ async fn list(State(app): State<App>, _: User, Path(name): Path<String>) -> Resu
 /// Sets a secret.
 #[utoipa::path(put, path = "/api/v1/repositories/{name}/secrets/{secret}",
     params(("name", description = "The repository"), ("secret", description = "The secret's name")),
-    request_body = ValueBody, responses((status = 204)))]
+    request_body = NewSecretValue, responses((status = 204)))]
 async fn set(
     State(app): State<App>,
     _: User,
     Path((name, secret)): Path<(String, String)>,
-    Body(body): Body<ValueBody>,
+    Body(body): Body<NewSecretValue>,
 ) -> Result<StatusCode, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
     secrets::set(&app.store, &repository.id, &secret, body.value).await?;

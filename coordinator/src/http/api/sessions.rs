@@ -3,8 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Serialize;
-use utoipa::ToSchema;
+use protocol::api::{RevokedSessions, Session};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -12,35 +11,13 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
-use crate::store::{Micros, access};
+use crate::store::access;
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list, revoke_others))
         .routes(routes!(revoke))
-}
-
-/// A browser's session, without its token.
-#[derive(Debug, Serialize, ToSchema)]
-struct Session {
-    /// Its id.
-    id: String,
-    /// When the browser logged in.
-    created_at: Micros,
-    /// From when on it is worth nothing.
-    expires_at: Option<Micros>,
-    /// When it was last used, to the minute.
-    last_used_at: Option<Micros>,
-    /// Whether it is the caller's own.
-    current: bool,
-}
-
-/// How many sessions ended.
-#[derive(Debug, Serialize, ToSchema)]
-struct Revoked {
-    /// So many.
-    revoked: u64,
 }
 
 /// All sessions that still work, newest first.
@@ -58,10 +35,10 @@ async fn list(State(app): State<App>, user: User) -> Result<Json<Vec<Session>>, 
 }
 
 /// Ends all sessions but the caller's own; with an API token, all.
-#[utoipa::path(delete, path = "/api/v1/sessions", responses((status = 200, body = Revoked)))]
-async fn revoke_others(State(app): State<App>, user: User) -> Result<Json<Revoked>, ApiError> {
+#[utoipa::path(delete, path = "/api/v1/sessions", responses((status = 200, body = RevokedSessions)))]
+async fn revoke_others(State(app): State<App>, user: User) -> Result<Json<RevokedSessions>, ApiError> {
     let revoked = access::revoke_other_sessions(&app.store, &user.id).await?;
-    Ok(Json(Revoked { revoked }))
+    Ok(Json(RevokedSessions { revoked }))
 }
 
 /// Ends a session, with the streams and shells that its browser has open.

@@ -2,8 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
-use utoipa::ToSchema;
+use protocol::api::Version;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -15,22 +14,11 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(version)).routes(routes!(schema))
 }
 
-/// What runs here.
-#[derive(Debug, Serialize, ToSchema)]
-struct Version {
-    /// Of Drover.
-    version: &'static str,
-    /// The newest agent protocol that it speaks.
-    protocol: u32,
-    /// Its address.
-    url: String,
-}
-
 /// The versions that run here.
 #[utoipa::path(get, path = "/api/v1/version", responses((status = 200, body = Version)))]
 async fn version(State(app): State<App>, _: User) -> Json<Version> {
     Json(Version {
-        version: env!("CARGO_PKG_VERSION"),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         protocol: ::protocol::VERSION,
         url: app.url.to_string(),
     })

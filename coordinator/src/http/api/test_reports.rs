@@ -2,9 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
+use protocol::api::{BuildTests, FlakyTest, PastTest, TestResult, TestRun, TestTiming};
 use protocol::reports::TestStatus;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -12,7 +13,7 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
-use crate::store::reports::{self, Filter, Flaky, Found, Past, Run, Timing};
+use crate::store::reports::{self, Filter, Found, Run};
 use crate::store::{builds, repositories};
 
 /// Tests of one answer at most.
@@ -65,15 +66,38 @@ struct HistoryQuery {
     limit: Option<i64>,
 }
 
-/// The tests of a build.
-#[derive(Debug, Serialize, ToSchema)]
-struct Tests {
-    /// The reports, one of each job that has some: its newest attempt's.
-    #[schema(value_type = Vec<Object>)]
-    reports: Vec<Run>,
-    /// Tests: failed first, then flaky, passed, skipped.
-    #[schema(value_type = Vec<Object>)]
-    tests: Vec<Found>,
+fn run(run: Run) -> TestRun {
+    TestRun {
+        attempt: run.attempt,
+        job: run.job,
+        cell: run.cell,
+        job_name: run.job_name,
+        build: run.build,
+        complete: run.complete,
+        failed: run.failed,
+        flaky: run.flaky,
+        passed: run.passed,
+        skipped: run.skipped,
+        duration_us: run.duration_us,
+        problems: run.problems,
+        at: run.at,
+    }
+}
+
+fn result(found: Found) -> TestResult {
+    TestResult {
+        attempt: found.attempt,
+        job: found.job,
+        cell: found.cell,
+        suite: found.suite,
+        name: found.name,
+        status: found.status,
+        duration_us: found.duration_us,
+        message: found.message,
+        file: found.file,
+        change: found.change,
+        known_flaky: found.known_flaky,
+    }
 }
 
 fn bounded(limit: Option<i64>, usual: i64) -> i64 {
@@ -82,13 +106,13 @@ fn bounded(limit: Option<i64>, usual: i64) -> i64 {
 
 /// The tests of a build, failed ones first.
 #[utoipa::path(get, path = "/api/v1/builds/{number}/tests", params(("number", description = "Its number"), BuildQuery),
-    responses((status = 200, body = Tests)))]
+    responses((status = 200, body = BuildTests)))]
 async fn of_build(
     State(app): State<App>,
     _: User,
     Path(number): Path<i64>,
     Query(query): Query<BuildQuery>,
-) -> Result<Json<Tests>, ApiError> {
+) -> Result<Json<BuildTests>, ApiError> {
     let status = match query.status.as_deref() {
         Some(name) => Some(TestStatus::from_name(name).ok_or_else(|| unknown_status(name))?),
         None => None,
@@ -102,7 +126,10 @@ async fn of_build(
         offset: query.offset.unwrap_or(0),
     };
     let tests = reports::results(&app.store, &runs, &filter).await?;
-    Ok(Json(Tests { reports: runs, tests }))
+    Ok(Json(BuildTests {
+        reports: runs.into_iter().map(run).collect(),
+        tests: tests.into_iter().map(result).collect(),
+    }))
 }
 
 fn unknown_status(name: &str) -> ApiError {
@@ -110,15 +137,15 @@ fn unknown_status(name: &str) -> ApiError {
     ApiError::BadRequest(format!("unknown status `{name}`; known are {known}"))
 }
 
-/// Tests that passed and failed at one commit within 14 days, the worst first.
+/// BuildTests that passed and failed at one commit within 14 days, the worst first.
 #[utoipa::path(get, path = "/api/v1/repositories/{name}/tests/flaky", params(("name", description = "Its name"), Limit),
-    responses((status = 200, body = Vec<Object>)))]
+    responses((status = 200, body = Vec<FlakyTest>)))]
 async fn flaky(
     State(app): State<App>,
     _: User,
     Path(name): Path<String>,
     Query(query): Query<Limit>,
-) -> Result<Json<Vec<Flaky>>, ApiError> {
+) -> Result<Json<Vec<FlakyTest>>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
     Ok(Json(
         reports::flaky(&app.store, &repository.id, bounded(query.limit, 50)).await?,
@@ -127,13 +154,13 @@ async fn flaky(
 
 /// The slowest tests.
 #[utoipa::path(get, path = "/api/v1/repositories/{name}/tests/slowest", params(("name", description = "Its name"), Limit),
-    responses((status = 200, body = Vec<Object>)))]
+    responses((status = 200, body = Vec<TestTiming>)))]
 async fn slowest(
     State(app): State<App>,
     _: User,
     Path(name): Path<String>,
     Query(query): Query<Limit>,
-) -> Result<Json<Vec<Timing>>, ApiError> {
+) -> Result<Json<Vec<TestTiming>>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
     Ok(Json(
         reports::slowest(&app.store, &repository.id, bounded(query.limit, 50)).await?,
@@ -142,13 +169,13 @@ async fn slowest(
 
 /// The newest results of one test, newest first.
 #[utoipa::path(get, path = "/api/v1/repositories/{name}/tests/history",
-    params(("name", description = "Its name"), HistoryQuery), responses((status = 200, body = Vec<Object>)))]
+    params(("name", description = "Its name"), HistoryQuery), responses((status = 200, body = Vec<PastTest>)))]
 async fn history(
     State(app): State<App>,
     _: User,
     Path(name): Path<String>,
     Query(query): Query<HistoryQuery>,
-) -> Result<Json<Vec<Past>>, ApiError> {
+) -> Result<Json<Vec<PastTest>>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
     let test = (query.suite.as_str(), query.name.as_str());
     Ok(Json(
@@ -158,8 +185,8 @@ async fn history(
 
 /// How long each test takes, for splitting them; `drover tests split --timings FILE` reads it.
 #[utoipa::path(get, path = "/api/v1/repositories/{name}/tests/timings", params(("name", description = "Its name")),
-    responses((status = 200, body = Vec<Object>)))]
-async fn timings(State(app): State<App>, _: User, Path(name): Path<String>) -> Result<Json<Vec<Timing>>, ApiError> {
+    responses((status = 200, body = Vec<TestTiming>)))]
+async fn timings(State(app): State<App>, _: User, Path(name): Path<String>) -> Result<Json<Vec<TestTiming>>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
     Ok(Json(reports::timings(&app.store, &repository.id, MOST_TIMINGS).await?))
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use protocol::api::{LoginLink, MadeToken, NewToken, Token};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -14,7 +13,7 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, Path};
-use crate::store::{Micros, StoreError, access};
+use crate::store::{StoreError, access};
 
 /// Days that an API token works when nobody says how many.
 const TOKEN_DAYS: u32 = 90;
@@ -29,52 +28,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(list, create))
         .routes(routes!(revoke))
         .routes(routes!(login_link))
-}
-
-/// One API token, without itself.
-#[derive(Debug, Serialize, ToSchema)]
-struct Token {
-    /// Its id.
-    id: String,
-    /// What it is for.
-    name: String,
-    /// When it was made.
-    created_at: Micros,
-    /// From when on it is worth nothing.
-    expires_at: Option<Micros>,
-    /// When it was last used, to the minute.
-    last_used_at: Option<Micros>,
-}
-
-/// A token to make.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct NewToken {
-    /// What it is for.
-    name: String,
-    /// Days until it is worth nothing, up to 3650; 90 when left out.
-    days: Option<u32>,
-    /// Whether it works until it is revoked.
-    #[serde(default)]
-    no_expiry: bool,
-}
-
-/// A token that was just made.
-#[derive(Serialize, ToSchema)]
-struct Made {
-    /// What it is for.
-    name: String,
-    /// The token; it is shown only here.
-    token: String,
-    /// From when on it is worth nothing.
-    expires_at: Option<Micros>,
-}
-
-/// A link that logs a browser in.
-#[derive(Serialize, ToSchema)]
-struct Link {
-    /// Works once, within the hour.
-    url: String,
 }
 
 /// All API tokens, newest first.
@@ -92,14 +45,14 @@ async fn list(State(app): State<App>, _: User) -> Result<Json<Vec<Token>>, ApiEr
 
 /// Makes an API token, for 90 days if nothing else is said.
 #[utoipa::path(post, path = "/api/v1/tokens", request_body = NewToken,
-    responses((status = 201, body = Made), (status = 400)))]
+    responses((status = 201, body = MadeToken), (status = 400)))]
 async fn create(
     State(app): State<App>,
     _: User,
     Body(new): Body<NewToken>,
-) -> Result<(StatusCode, Json<Made>), ApiError> {
+) -> Result<(StatusCode, Json<MadeToken>), ApiError> {
     let days = token_days(new.days, new.no_expiry)?;
-    let made = Made {
+    let made = MadeToken {
         token: create_token(&app, &new.name, days).await?,
         name: new.name,
         expires_at: days.map(|days| app.store.now() + i64::from(days) * 86_400_000_000),
@@ -133,10 +86,10 @@ async fn revoke(State(app): State<App>, _: User, Path(id): Path<String>) -> Resu
 }
 
 /// Makes a link that logs a browser in, once, within the hour.
-#[utoipa::path(post, path = "/api/v1/login-links", responses((status = 201, body = Link)))]
-async fn login_link(State(app): State<App>, _: User) -> Result<(StatusCode, Json<Link>), ApiError> {
+#[utoipa::path(post, path = "/api/v1/login-links", responses((status = 201, body = LoginLink)))]
+async fn login_link(State(app): State<App>, _: User) -> Result<(StatusCode, Json<LoginLink>), ApiError> {
     let code = access::login_link(&app.store, LOGIN_LINK).await?;
-    let link = Link {
+    let link = LoginLink {
         url: format!("{}/login?code={code}", app.url),
     };
     Ok((StatusCode::CREATED, Json(link)))

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use protocol::api::DeliveryStatus;
 use web::views::{
     DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow,
 };
@@ -13,7 +14,7 @@ use crate::http::access::{Reader, User};
 use crate::http::api::hooks;
 use crate::http::extract::Path;
 use crate::store::builds::{self, Build, Filter};
-use crate::store::deliveries::{Delivery, DeliveryStatus};
+use crate::store::deliveries::Delivery;
 use crate::store::repositories::{self, Repository};
 use crate::store::{StoreError, deliveries, schedules, secrets};
 use crate::webhooks;

@@ -1,12 +1,13 @@
 //! The tests of a build or of an attempt as pages show them: failed first, each once with the jobs where it failed.
 
+use protocol::api::TestChange;
 use protocol::reports::TestStatus;
 use web::views::{FlakyRow, SlowRow, TestGrid, TestGridRow, TestRow, TestSection, TestState};
 
 use crate::app::App;
 use crate::store::StoreError;
 use crate::store::attempts::Attempt;
-use crate::store::reports::{self, Change, Filter, Found, Run};
+use crate::store::reports::{self, Filter, Found, Run};
 use crate::store::repositories::Repository;
 
 /// Failures that are looked at for one page.
@@ -118,7 +119,7 @@ fn gathered(found: &[Found]) -> Vec<TestRow> {
         match known {
             Some(row) => {
                 row.jobs.push(job);
-                row.is_new |= test.change == Some(Change::New);
+                row.is_new |= test.change == Some(TestChange::New);
                 row.is_flaky |= test.known_flaky;
             }
             None => rows.push(TestRow {
@@ -126,8 +127,8 @@ fn gathered(found: &[Found]) -> Vec<TestRow> {
                 suite: test.suite.clone(),
                 name: test.name.clone(),
                 state: state(test.status),
-                is_new: test.change == Some(Change::New),
-                is_fixed: test.change == Some(Change::Fixed),
+                is_new: test.change == Some(TestChange::New),
+                is_fixed: test.change == Some(TestChange::Fixed),
                 is_flaky: test.known_flaky,
                 duration_us: test.duration_us.unsigned_abs(),
                 message: test.message.clone(),

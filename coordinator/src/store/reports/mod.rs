@@ -10,8 +10,8 @@ mod of_build;
 mod of_test;
 
 pub use keep::{keep, prune};
-pub use of_build::{Change, Filter, Found, Grid, Run, fixed, grid, of_attempt, of_build, results};
-pub use of_test::{Flaky, Past, Timing, flaky, history, slowest, timings};
+pub use of_build::{Filter, Found, Grid, Run, fixed, grid, of_attempt, of_build, results};
+pub use of_test::{flaky, history, slowest, timings};
 
 use protocol::ids::RepositoryId;
 use sha2::{Digest, Sha256};

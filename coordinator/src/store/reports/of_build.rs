@@ -3,19 +3,18 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use protocol::api::TestChange;
 use protocol::ids::{AttemptId, JobId, RepositoryId};
 use protocol::reports::TestStatus;
-use serde::Serialize;
 
 use super::FLAKY_FOR_US;
 use crate::db::{DbError, Row, Value, args};
 use crate::store::{Micros, Store, StoreError, from_word};
 
 /// The reports of one attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     /// Its place in time; grows.
-    #[serde(skip)]
     pub run: i64,
     /// Of which attempt.
     pub attempt: AttemptId,
@@ -27,9 +26,7 @@ pub struct Run {
     pub job_name: String,
     /// Of which build.
     pub build: i64,
-    #[serde(skip)]
     repository: RepositoryId,
-    #[serde(skip)]
     branch: Option<String>,
     /// All parts are here.
     pub complete: bool,
@@ -82,18 +79,8 @@ impl Run {
     }
 }
 
-/// How a test stands against the run before in its cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Change {
-    /// It fails and did not fail before.
-    New,
-    /// It passes and failed before.
-    Fixed,
-}
-
 /// One test of a build.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// The run's attempt.
     pub attempt: AttemptId,
@@ -114,10 +101,9 @@ pub struct Found {
     /// The source file.
     pub file: Option<String>,
     /// Against the run before.
-    pub change: Option<Change>,
+    pub change: Option<TestChange>,
     /// It passed and failed at one commit within 14 days, in this cell.
     pub known_flaky: bool,
-    #[serde(skip)]
     test: i64,
 }
 
@@ -225,7 +211,7 @@ pub async fn fixed(store: &Store, runs: &[Run], limit: i64) -> Result<Vec<Found>
         found.extend(of_run);
     }
     mark(store, runs, &mut found).await?;
-    found.retain(|test| test.change == Some(Change::Fixed));
+    found.retain(|test| test.change == Some(TestChange::Fixed));
     Ok(found)
 }
 
@@ -277,8 +263,8 @@ async fn mark(store: &Store, runs: &[Run], found: &mut [Found]) -> Result<(), St
             test.known_flaky |= flaky.contains(&(test.test, test.cell.clone()));
             let failed_before = before.as_ref().map(|failed| failed.contains(&test.test));
             test.change = match (test.status, failed_before) {
-                (TestStatus::Failed, Some(false)) => Some(Change::New),
-                (TestStatus::Passed | TestStatus::Flaky, Some(true)) => Some(Change::Fixed),
+                (TestStatus::Failed, Some(false)) => Some(TestChange::New),
+                (TestStatus::Passed | TestStatus::Flaky, Some(true)) => Some(TestChange::Fixed),
                 _ => None,
             };
         }
@@ -321,7 +307,7 @@ async fn failed_in(store: &Store, run: i64) -> Result<HashSet<i64>, StoreError> 
 }
 
 /// Some tests in every cell of their build.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grid {
     /// The cells, by title, in the order of the jobs; with the job's id.
     pub cells: Vec<(String, JobId)>,

@@ -1,65 +1,11 @@
 //! One test through its builds, and the tests of a repository that need somebody: flaky ones and slow ones.
 
+use protocol::api::{FlakyTest, PastTest, TestTiming};
 use protocol::ids::{JobId, RepositoryId};
-use protocol::reports::TestStatus;
-use serde::Serialize;
 
 use super::{FLAKY_FOR_US, test_id};
 use crate::db::{DbError, args};
-use crate::store::{Micros, Store, StoreError, from_word};
-
-/// One result of a test.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Past {
-    /// In which build.
-    pub build: i64,
-    /// Of which job.
-    pub job: JobId,
-    /// The job's title.
-    pub cell: String,
-    /// The build's branch.
-    pub branch: Option<String>,
-    /// The build's commit.
-    pub commit: String,
-    /// How it ended.
-    pub status: TestStatus,
-    /// How long it took.
-    pub duration_us: i64,
-    /// Why it failed or was skipped.
-    pub message: Option<String>,
-    /// When its report came.
-    pub at: Micros,
-}
-
-/// A test that passed and failed at one commit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Flaky {
-    /// Its suite.
-    pub suite: String,
-    /// Its name.
-    pub name: String,
-    /// At how many commits and in how many cells, within 14 days.
-    pub times: i64,
-    /// The newest build where it was seen.
-    pub build: i64,
-    /// When it was seen last.
-    pub at: Micros,
-}
-
-/// How long a test takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Timing {
-    /// Its suite.
-    pub suite: String,
-    /// Its name.
-    pub name: String,
-    /// The source file.
-    pub file: Option<String>,
-    /// Of its newest runs, the newest counting most.
-    pub mean_us: i64,
-    /// When it was seen last.
-    pub seen_at: Micros,
-}
+use crate::store::{Store, StoreError, from_word};
 
 /// The newest results of a test, newest first.
 ///
@@ -70,7 +16,7 @@ pub async fn history(
     repository: &RepositoryId,
     (suite, name): (&str, &str),
     limit: i64,
-) -> Result<Vec<Past>, StoreError> {
+) -> Result<Vec<PastTest>, StoreError> {
     let sql = "select u.build, u.job, u.cell, u.branch, u.sha, r.status, r.duration_us, r.message, u.at
                from test_results r join test_runs u on u.run = r.run where r.test = $1
                order by r.run desc, r.place limit $2";
@@ -79,7 +25,7 @@ pub async fn history(
         .all(sql, args![test_id(repository, suite, name), limit])
         .await?;
     let past = rows.iter().map(|row| {
-        Ok(Past {
+        Ok(PastTest {
             build: row.get("build")?,
             job: JobId(row.get("job")?),
             cell: row.get("cell")?,
@@ -98,14 +44,14 @@ pub async fn history(
 ///
 /// # Errors
 /// The database.
-pub async fn flaky(store: &Store, repository: &RepositoryId, limit: i64) -> Result<Vec<Flaky>, StoreError> {
+pub async fn flaky(store: &Store, repository: &RepositoryId, limit: i64) -> Result<Vec<FlakyTest>, StoreError> {
     let sql = "select t.suite, t.name, count(*) as times, max(f.build) as build, max(f.at) as at
                from flaky_tests f join tests t on t.id = f.test where f.repository = $1 and f.at >= $2
                group by t.id, t.suite, t.name order by times desc, at desc, t.suite, t.name limit $3";
     let since = store.now() - FLAKY_FOR_US;
     let rows = store.db.all(sql, args![repository, since, limit]).await?;
     let flaky = rows.iter().map(|row| {
-        Ok(Flaky {
+        Ok(FlakyTest {
             suite: row.get("suite")?,
             name: row.get("name")?,
             times: row.get("times")?,
@@ -120,7 +66,7 @@ pub async fn flaky(store: &Store, repository: &RepositoryId, limit: i64) -> Resu
 ///
 /// # Errors
 /// The database.
-pub async fn slowest(store: &Store, repository: &RepositoryId, limit: i64) -> Result<Vec<Timing>, StoreError> {
+pub async fn slowest(store: &Store, repository: &RepositoryId, limit: i64) -> Result<Vec<TestTiming>, StoreError> {
     let sql = "select suite, name, file, mean_us, seen_at from tests where repository = $1 and mean_us > 0
                order by mean_us desc limit $2";
     timing_rows(store, sql, repository, limit).await
@@ -130,7 +76,7 @@ pub async fn slowest(store: &Store, repository: &RepositoryId, limit: i64) -> Re
 ///
 /// # Errors
 /// The database.
-pub async fn timings(store: &Store, repository: &RepositoryId, limit: i64) -> Result<Vec<Timing>, StoreError> {
+pub async fn timings(store: &Store, repository: &RepositoryId, limit: i64) -> Result<Vec<TestTiming>, StoreError> {
     let sql = "select suite, name, file, mean_us, seen_at from tests where repository = $1 and mean_us >= 0
                order by seen_at desc, id limit $2";
     timing_rows(store, sql, repository, limit).await
@@ -141,10 +87,10 @@ async fn timing_rows(
     sql: &'static str,
     repository: &RepositoryId,
     limit: i64,
-) -> Result<Vec<Timing>, StoreError> {
+) -> Result<Vec<TestTiming>, StoreError> {
     let rows = store.db.all(sql, args![repository, limit]).await?;
     let timings = rows.iter().map(|row| {
-        Ok(Timing {
+        Ok(TestTiming {
             suite: row.get("suite")?,
             name: row.get("name")?,
             file: row.get("file")?,

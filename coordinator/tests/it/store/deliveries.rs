@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use coordinator::store::deliveries::{self, CLAIM_US, DeliveryStatus, NewDelivery, Outcome, Stored};
+use coordinator::store::deliveries::{self, CLAIM_US, NewDelivery, Outcome, Stored};
 use coordinator::store::{StoreError, builds, retention, testing};
 
 /// In microseconds.
 const DAY: i64 = 24 * 3_600 * 1_000_000;
 
 use super::world::World;
+use protocol::api::DeliveryStatus;
 
 fn push(world: &World, external_id: Option<&str>) -> NewDelivery {
     NewDelivery {

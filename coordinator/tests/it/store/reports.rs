@@ -1,8 +1,9 @@
 //! What tests said: kept once, compared with the run before, found again among many.
 
 use coordinator::store::queue::AgentLease;
-use coordinator::store::reports::{self, Change, Filter, Found};
+use coordinator::store::reports::{self, Filter, Found};
 use coordinator::store::{StoreError, builds, testing};
+use protocol::api::TestChange;
 use protocol::attempt::Verdict;
 use protocol::ids::AgentId;
 use protocol::reports::{TestCase, TestStatus, TestUpload};
@@ -76,8 +77,8 @@ impl World {
         let tests = self.tests(build, &ALL).await;
         let said = tests.iter().map(|test| {
             let change = match test.change {
-                Some(Change::New) => " new",
-                Some(Change::Fixed) => " fixed",
+                Some(TestChange::New) => " new",
+                Some(TestChange::Fixed) => " fixed",
                 None => "",
             };
             let flaky = if test.known_flaky { " flaky" } else { "" };
