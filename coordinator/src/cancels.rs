@@ -12,7 +12,7 @@ pub(crate) struct Cancels(Arc<Mutex<HashMap<AgentId, HashSet<AttemptId>>>>);
 
 impl Cancels {
     /// What it was told.
-    pub fn told(&self, agent: &AgentId) -> HashSet<AttemptId> {
+    pub fn announced(&self, agent: &AgentId) -> HashSet<AttemptId> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -22,12 +22,12 @@ impl Cancels {
     }
 
     /// It is told that now, and of nothing else.
-    pub fn tell(&self, agent: AgentId, cancel: &[AttemptId]) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn announce(&self, agent: AgentId, cancel: &[AttemptId]) {
+        let mut announced = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if cancel.is_empty() {
-            told.remove(&agent);
+            announced.remove(&agent);
         } else {
-            told.insert(agent, cancel.iter().cloned().collect());
+            announced.insert(agent, cancel.iter().cloned().collect());
         }
     }
 }

@@ -23,11 +23,11 @@ pub mod reference;
 pub mod render;
 pub mod repository;
 pub mod result;
+pub mod shell_words;
 pub mod source;
 pub mod status;
 pub mod triggers;
 pub mod units;
-pub mod words;
 pub mod yaml;
 
 mod check;

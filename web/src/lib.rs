@@ -14,6 +14,7 @@ pub mod ansi;
 pub mod assets;
 pub mod badge;
 pub mod common;
+mod format;
 mod log;
 mod look;
 mod matrix;
@@ -23,7 +24,6 @@ mod ruler;
 mod source;
 mod ui;
 pub mod views;
-mod words;
 
 /// The `Content-Security-Policy` that every page is served with.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \

@@ -6,9 +6,9 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use crate::ansi::{self, Span};
+use crate::format;
 use crate::routes;
 use crate::views::{AttemptView, Failure, LogLine, LogSource, LogView, Micros};
-use crate::words;
 
 /// Lines in a cluster; `assets/log.js` has the same number.
 const CLUSTER: u64 = 50;

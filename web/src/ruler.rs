@@ -3,9 +3,9 @@
 
 use job_specs::status::rollup;
 
+use crate::format;
 use crate::look;
 use crate::views::{AttemptView, JobRow, Micros, ServicePhase, ServiceView, StepState, StepView};
-use crate::words;
 
 /// A begin and an end that percentages refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Axis {
 fn tick_label(millis: i64) -> String {
     match millis {
         0 => "0".into(),
-        _ => words::micros(millis * 1000),
+        _ => format::micros(millis * 1000),
     }
 }
 
@@ -188,11 +188,11 @@ pub fn attempt(view: &AttemptView, now: Micros) -> Ruler {
         .count();
     let summary = format!(
         "{} from queue to {}: {} of {} ready, {}",
-        words::micros(end - view.queued_at),
+        format::micros(end - view.queued_at),
         if view.finished_at.is_some() { "end" } else { "now" },
         ready,
-        words::count(view.services.len(), "service"),
-        words::count(view.steps.len(), "step"),
+        format::count(view.services.len(), "service"),
+        format::count(view.steps.len(), "step"),
     );
     Ruler {
         ticks: axis.ticks(),
@@ -263,7 +263,7 @@ fn steps(axis: Axis, steps: &[StepView], end: Micros) -> Vec<Segment> {
 }
 
 fn span_title(what: &str, micros: Micros) -> String {
-    format!("{what} {}", words::micros(micros))
+    format!("{what} {}", format::micros(micros))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use askama::filters::HtmlSafe;
 use job_specs::model::AxisValue;
 use job_specs::status::JobStatus;
 
+use crate::format;
 use crate::log::{Excerpt, Log};
 use crate::look::{self, Look};
 use crate::matrix::Head;
@@ -13,7 +14,6 @@ use crate::ruler::{Segment, Tick};
 use crate::views::{
     AttemptView, BuildSummary, Failure, Frame, JobRow, LogView, Micros, ServicePhase, TestSection, TestState,
 };
-use crate::words;
 
 macro_rules! part {
     ($name:ident { $($field:ident: $type:ty),* $(,)? } $source:literal) => {
@@ -33,15 +33,15 @@ part!(Icon { look: Look } r##"<span class="ic {{ look.tone }}" title="{{ look.wo
 part!(Big { look: Look } r##"<span class="big {{ look.tone }}">{{ self::shape(look.icon) }}</span>"##);
 part!(Word { look: Look } r##"<b class="{{ look.tone }}">{{ look.word }}</b>"##);
 part!(State { title: &'a str, icon: &'a str } r##"<span id="state" hidden data-title="{{ title }}" data-icon="{{ crate::assets::url(icon) }}"></span>"##);
-part!(Ago { now: Micros, at: Micros } r##"<time datetime="{{ words::utc(*at) }}" data-ago>{{ words::ago(*now, *at) }}</time>"##);
+part!(Ago { now: Micros, at: Micros } r##"<time datetime="{{ format::utc(*at) }}" data-ago>{{ format::ago(*now, *at) }}</time>"##);
 part!(Took { from: Option<Micros>, to: Option<Micros>, now: Micros } r##"
     {%- if let Some(from) = from -%}
-    {%- if let Some(to) = to -%}{{ words::micros(to - from) }}{%- else -%}<span data-since="{{ from }}">{{ words::micros(now - from) }}</span>{%- endif -%}
+    {%- if let Some(to) = to -%}{{ format::micros(to - from) }}{%- else -%}<span data-since="{{ from }}">{{ format::micros(now - from) }}</span>{%- endif -%}
     {%- endif -%}"##);
 part!(Title { build: &'a BuildSummary } r##"{% if build.title.is_empty() %}{{ build.event }}{% else %}{{ build.title }}{% endif %}"##);
 part!(Origin { build: &'a BuildSummary } r##"<span>{{ build.event }}</span>
     {%- if let Some(tag) = build.tag %} <span class="ref">{{ tag }}</span>{% else if let Some(branch) = build.branch %} <span class="ref">{{ branch }}</span>{% endif %}
-    {%- if !build.commit.is_empty() %} <code title="{{ build.commit }}">{{ words::short(build.commit.as_str()) }}</code>{% endif %}"##);
+    {%- if !build.commit.is_empty() %} <code title="{{ build.commit }}">{{ format::short(build.commit.as_str()) }}</code>{% endif %}"##);
 part!(Chips { cell: &'a [AxisValue] } r##"{% for part in cell %}<span class="chip ax"><span>{{ part.axis }}</span> {{ part.value }}</span>{% endfor %}"##);
 part!(Marks { marks: Vec<(Look, usize)>, words: String } r##"<span class="marks" role="img" aria-label="{{ words }}" title="{{ words }}">
     {%- for (look, count) in marks -%}<span class="{{ look.tone }}">{{ self::shape(look.icon) }}{{ count }}</span>{%- endfor -%}</span>"##);
@@ -53,7 +53,7 @@ part!(Axis { ticks: &'a [Tick] } r##"<svg class="ticks" aria-hidden="true"><path
 part!(FailedOf { failed: usize, total: usize } r##"<small class="{% if failed > 0 %}fail{% else %}sub{% endif %} num">{{ failed }}/{{ total }} failed</small>"##);
 
 part!(Prose { pieces: Vec<&'a str> } r##"{% for piece in pieces %}{% if loop.index0 % 2 == 1 %}<code>{{ piece }}</code>{% else %}{{ piece }}{% endif %}{% endfor %}"##);
-part!(LogSize { log: &'a LogView } r##"{% if !log.errors.is_empty() %}<span class="fail num">✕{{ log.errors.len() }}<span class="vh"> errors</span></span>{% endif %}{% if log.lines > 0 %}<span class="sub num lines">{{ words::count(*log.lines, "line") }}</span>{% endif %}"##);
+part!(LogSize { log: &'a LogView } r##"{% if !log.errors.is_empty() %}<span class="fail num">✕{{ log.errors.len() }}<span class="vh"> errors</span></span>{% endif %}{% if log.lines > 0 %}<span class="sub num lines">{{ format::count(*log.lines, "line") }}</span>{% endif %}"##);
 
 /// The shape alone; a word must stand beside it.
 pub fn shape(icon: &str) -> Shape<'_> {

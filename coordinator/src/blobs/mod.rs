@@ -3,11 +3,11 @@
 //!
 //! # Layout
 //! [`BlobStore`] the place · `receive` an upload until it is whole ·
-//! `look` what is in an archive, `looks` for how many at once · `sweep` what goes.
+//! `browse` what is in an archive, `read_slots` for how many at once · `sweep` what goes.
 
-pub mod look;
-mod looks;
+pub mod browse;
 mod place;
+mod read_slots;
 mod receive;
 mod sweep;
 

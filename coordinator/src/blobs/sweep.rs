@@ -29,7 +29,7 @@ pub(crate) async fn sweep((store, archives): (&Store, &BlobStore), cache_bytes: 
     let doomed = blobs::doom(store, unnamed).await.context("look for unnamed blobs")?;
     for sha in &doomed {
         archives.remove(sha).await.context("remove a blob")?;
-        for beside in super::look::beside(sha) {
+        for beside in super::browse::beside(sha) {
             archives.remove(&beside).await.context("remove the list of a blob")?;
         }
         blobs::forget(store, sha).await.context("forget a blob")?;

@@ -10,7 +10,7 @@ use super::{NoBuild, Target, build, times};
 use crate::app::App;
 use crate::git::Reference;
 use crate::store::repositories::Repository;
-use crate::store::schedules::{self, Came, Scheduled, Told};
+use crate::store::schedules::{self, Came, Declared, Scheduled};
 use crate::store::{Micros, StoreError, repositories};
 
 /// Who is later than this has missed the time, in microseconds: 5 minutes.
@@ -88,7 +88,7 @@ pub(super) async fn refresh(
     file: &JobFile,
 ) -> Result<(), NoBuild> {
     let now = app.store.now();
-    let told = Told {
+    let declared = Declared {
         inputs: file.inputs(),
         schedules: file
             .schedules()
@@ -99,7 +99,7 @@ pub(super) async fn refresh(
             })
             .collect(),
     };
-    let says_nothing = told.schedules.is_empty() && told.inputs.is_empty();
+    let says_nothing = declared.schedules.is_empty() && declared.inputs.is_empty();
     let knew_nothing = says_nothing
         && schedules::list(&app.store, &repository.id).await?.is_empty()
         && schedules::inputs(&app.store, &repository.id).await?.is_empty();
@@ -107,7 +107,7 @@ pub(super) async fn refresh(
     if knew_nothing || reference.branch().is_none() || default_branch(app, repository).await? != *reference {
         return Ok(());
     }
-    Ok(schedules::refresh(&app.store, &repository.id, told).await?)
+    Ok(schedules::refresh(&app.store, &repository.id, declared).await?)
 }
 
 /// Reads the job file of a repository that was just added, so that its schedules run without a push. Nothing comes of

@@ -75,7 +75,7 @@ impl Changes {
         }
     }
 
-    /// For several; the receiver is for [`tell_others`].
+    /// For several; the receiver is for [`notify_others`].
     pub(super) fn shared() -> (Changes, mpsc::UnboundedReceiver<Change>) {
         let (elsewhere, receiver) = mpsc::unbounded_channel();
         (
@@ -93,9 +93,9 @@ impl Changes {
 
     /// Tells everybody, each thing once.
     pub(super) fn publish(&self, changes: Vec<Change>) {
-        let mut told = HashSet::new();
+        let mut published = HashSet::new();
         for change in changes {
-            if !told.insert(change.clone()) {
+            if !published.insert(change.clone()) {
                 continue;
             }
             if let Some(elsewhere) = &self.elsewhere {
@@ -112,7 +112,7 @@ impl Changes {
 }
 
 /// Notifies the other coordinators; what comes while one notification is on its way goes with the next, each once.
-pub(super) async fn tell_others(
+pub(super) async fn notify_others(
     pool: PgPool,
     from: String,
     mut changes: mpsc::UnboundedReceiver<Change>,
@@ -144,7 +144,7 @@ pub(super) async fn tell_others(
 }
 
 /// Hears what other coordinators notify, until `stop`; polls too.
-pub(super) async fn hear_others(pool: PgPool, me: String, changes: Changes, stop: CancellationToken) {
+pub(super) async fn listen_to_others(pool: PgPool, me: String, changes: Changes, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let heard = tokio::select! {
             heard = listen(&pool, &me, &changes) => heard,
@@ -169,7 +169,7 @@ async fn listen(pool: &PgPool, me: &str, changes: &Changes) -> Result<(), sqlx::
     loop {
         tokio::select! {
             notification = listener.try_recv() => match notification? {
-                Some(notification) => hear(notification.payload(), me, changes),
+                Some(notification) => receive(notification.payload(), me, changes),
                 None => changes.publish_here(Change::All),
             },
             _ = poll.tick() => {
@@ -183,7 +183,7 @@ async fn listen(pool: &PgPool, me: &str, changes: &Changes) -> Result<(), sqlx::
     }
 }
 
-fn hear(payload: &str, me: &str, changes: &Changes) {
+fn receive(payload: &str, me: &str, changes: &Changes) {
     let mut words = payload.split(' ');
     if words.next() != Some(me) {
         words.for_each(|word| changes.publish_here(Change::from_payload(word)));

@@ -230,9 +230,14 @@ async fn open_postgres(
     let mut tx = Tx::new(Connected::Postgres(pool.begin().await?));
     migrate::migrate(&mut tx).await?;
     tx.commit().await?;
-    let (changes, told) = Changes::shared();
+    let (changes, receiver) = Changes::shared();
     let me = uuid::Uuid::new_v4().simple().to_string();
-    tasks.spawn(changes::tell_others(pool.clone(), me.clone(), told, stop.clone()));
-    tasks.spawn(changes::hear_others(pool.clone(), me, changes.clone(), stop.clone()));
+    tasks.spawn(changes::notify_others(pool.clone(), me.clone(), receiver, stop.clone()));
+    tasks.spawn(changes::listen_to_others(
+        pool.clone(),
+        me,
+        changes.clone(),
+        stop.clone(),
+    ));
     Ok((Backend::Postgres(pool), changes))
 }

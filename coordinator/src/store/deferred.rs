@@ -100,7 +100,7 @@ async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Re
     let Some(first) = cells.next() else {
         let why = Reason::new(ReasonCode::ConditionNotMet, "the matrix has no cells");
         jobs::record(tx, &mut job, JobEvent::Skip, Some(why), now).await?;
-        return ended::apply(tx, &build, vec![job], now).await;
+        return ended::propagate(tx, &build, vec![job], now).await;
     };
     let met = |spec: &JobSpec| met(spec, &waited_for);
     let linked = row.flag("linked")?;
@@ -118,7 +118,7 @@ async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Re
         over.extend(row.insert(tx, &context, &new).await?);
     }
     tx.tell(Change::Queue);
-    ended::apply(tx, &build, over, now).await
+    ended::propagate(tx, &build, over, now).await
 }
 
 /// What of the needs was met before this build.
@@ -169,7 +169,7 @@ async fn refuse(
 ) -> Result<(), StoreError> {
     let why = Reason::new(ReasonCode::InvalidJob, sentence);
     jobs::record(tx, &mut job, JobEvent::Refuse, Some(why), now).await?;
-    ended::apply(tx, build, vec![job], now).await
+    ended::propagate(tx, build, vec![job], now).await
 }
 
 async fn add_diagnostics(tx: &mut Tx, build: i64, new: Vec<Diagnostic>) -> Result<(), StoreError> {

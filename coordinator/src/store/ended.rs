@@ -67,8 +67,8 @@ async fn lock_row(tx: &mut Tx, number: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Draws the consequences of jobs that have just ended.
-pub(super) async fn apply(
+/// Propagates the consequences of jobs that have just ended.
+pub(super) async fn propagate(
     tx: &mut Tx,
     build: &BuildLock,
     mut ended: Vec<Locked>,
@@ -166,5 +166,5 @@ pub(super) async fn cancel_open(tx: &mut Tx, build: &BuildLock, why: &str, at: M
             ended.push(job);
         }
     }
-    apply(tx, build, ended, at).await
+    propagate(tx, build, ended, at).await
 }

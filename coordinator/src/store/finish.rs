@@ -86,7 +86,7 @@ async fn end(tx: &mut Tx, hold: &AgentLease, ending: Ending, now: Micros) -> Res
     jobs::record(tx, &mut job, event, reason, now).await?;
     if job.status.is_final() {
         outputs::keep(tx, &job.id, &kept).await?;
-        ended::apply(tx, &build, vec![job], now).await?;
+        ended::propagate(tx, &build, vec![job], now).await?;
     }
     Ok(stack)
 }

@@ -260,7 +260,7 @@ async fn give_back(
     let reason = retry::reason(event, job.cancelling.as_deref(), Some(reason));
     jobs::record(tx, &mut job, event, reason, now).await?;
     if job.status.is_final() {
-        ended::apply(tx, build, vec![job], now).await?;
+        ended::propagate(tx, build, vec![job], now).await?;
     }
     Ok(())
 }

@@ -78,7 +78,7 @@ impl Insert {
         tx.tell(Change::Build(number));
         // Nobody else sees the new build yet: that is as good as a lock.
         let lock = BuildLock { number, group };
-        ended::apply(tx, &lock, over, self.now).await?;
+        ended::propagate(tx, &lock, over, self.now).await?;
         if let Entered::Superseded(by) = entered {
             ended::cancel_open(tx, &lock, &format!("superseded by #{by}"), self.now).await?;
         }

@@ -129,12 +129,12 @@ impl Scene<'_> {
     }
 
     fn relation(&self, other: &Known) -> Relation {
-        if let Some(told) = self.by_forge(other) {
-            return told;
+        if let Some(relation) = self.by_forge(other) {
+            return relation;
         }
         match (self.by_tip(other), self.by_chain(other)) {
             (Some(tip), Some(chain)) if tip != chain => Relation::Open,
-            (Some(told), _) | (None, Some(told)) => told,
+            (Some(relation), _) | (None, Some(relation)) => relation,
             (None, None) => self.by_history(other).unwrap_or(Relation::Open),
         }
     }

@@ -226,7 +226,7 @@ pub async fn cancel(store: &Store, job: &JobId, by: &str) -> Result<(), StoreErr
                 let build = ended::lock_for(tx, &id).await?;
                 let mut job = jobs::lock(tx, &id).await?;
                 if ended::cancel(tx, &mut job, &why, now).await? == ended::Cancelled::Now {
-                    ended::apply(tx, &build, vec![job], now).await?;
+                    ended::propagate(tx, &build, vec![job], now).await?;
                 }
                 Ok(())
             })

@@ -44,7 +44,7 @@ fn from_row(row: &Row) -> Result<Scheduled, DbError> {
 
 /// What a job file says about builds that no push starts.
 #[derive(Debug, Clone, Default)]
-pub struct Told {
+pub struct Declared {
     /// Each with its next time, for one that is new.
     pub schedules: Vec<(Schedule, Option<Micros>)>,
     /// In the order of the file.
@@ -55,14 +55,14 @@ pub struct Told {
 ///
 /// # Errors
 /// The database.
-pub async fn refresh(store: &Store, repository: &RepositoryId, told: Told) -> Result<(), StoreError> {
+pub async fn refresh(store: &Store, repository: &RepositoryId, declared: Declared) -> Result<(), StoreError> {
     let repository = repository.clone();
     store
-        .write(move |tx| Box::pin(async move { Ok(replace(tx, &repository, &told).await?) }))
+        .write(move |tx| Box::pin(async move { Ok(replace(tx, &repository, &declared).await?) }))
         .await
 }
 
-async fn replace(tx: &mut Tx, repository: &RepositoryId, told: &Told) -> Result<(), DbError> {
+async fn replace(tx: &mut Tx, repository: &RepositoryId, declared: &Declared) -> Result<(), DbError> {
     // The lock keeps two refreshes apart.
     tx.first(
         "select id from repositories where id = $1 for update",
@@ -70,7 +70,7 @@ async fn replace(tx: &mut Tx, repository: &RepositoryId, told: &Told) -> Result<
     )
     .await?;
     let sql = "update repositories set inputs = $2 where id = $1";
-    tx.run(sql, args![repository, to_json(&told.inputs)]).await?;
+    tx.run(sql, args![repository, to_json(&declared.inputs)]).await?;
     let sql = "select repository, position, cron, timezone, missed, inputs, next_at, message, build from schedules
                where repository = $1 order by position";
     let mut before = Vec::new();
@@ -79,7 +79,7 @@ async fn replace(tx: &mut Tx, repository: &RepositoryId, told: &Told) -> Result<
     }
     tx.run("delete from schedules where repository = $1", args![repository])
         .await?;
-    for (position, (schedule, next_at)) in (0_i64..).zip(&told.schedules) {
+    for (position, (schedule, next_at)) in (0_i64..).zip(&declared.schedules) {
         let same = |old: &Scheduled| old.schedule.cron == schedule.cron && old.schedule.timezone == schedule.timezone;
         let known = before.iter().position(same).map(|at| before.remove(at));
         let next_at = known.as_ref().map_or(*next_at, |known| known.next_at);

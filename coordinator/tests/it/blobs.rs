@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
-use coordinator::blobs::{BlobError, BlobStore, look};
+use coordinator::blobs::{BlobError, BlobStore, browse};
 use coordinator::config;
 use coordinator::store::{Store, StoreConfig, blobs};
 use futures_util::stream;
@@ -201,23 +201,23 @@ async fn an_archive_is_looked_into(world: World) {
     }
     let blob = world.keep(tar.into_inner().unwrap().finish().unwrap()).await;
     for _ in 0..2 {
-        let items = look::page(&world.place, &blob.sha, 0, 10).await.unwrap().items;
+        let items = browse::page(&world.place, &blob.sha, 0, 10).await.unwrap().items;
         let seen: Vec<(&str, u64, u32)> = items
             .iter()
             .map(|item| (item.name.as_str(), item.size, item.mode))
             .collect();
         assert_eq!(seen, [("a", 1, 0o755), (long.as_str(), 202, 0o755)]);
     }
-    let file = look::file(&world.place, &blob.sha, &long).await.unwrap();
+    let file = browse::file(&world.place, &blob.sha, &long).await.unwrap();
     let parts: Vec<Bytes> = futures_util::TryStreamExt::try_collect(file.bytes).await.unwrap();
     assert_eq!(parts.concat(), long.as_bytes());
     assert!(matches!(
-        look::file(&world.place, &blob.sha, "b").await,
+        browse::file(&world.place, &blob.sha, "b").await,
         Err(BlobError::NotFound)
     ));
     let nonsense = world.keep(b"no archive at all".to_vec()).await;
     assert!(matches!(
-        look::page(&world.place, &nonsense.sha, 0, 10).await,
+        browse::page(&world.place, &nonsense.sha, 0, 10).await,
         Err(BlobError::BadArchive(_))
     ));
 }
@@ -237,7 +237,7 @@ fn archive(names: impl Iterator<Item = String>) -> Vec<u8> {
 async fn names_that_are_too_long_or_too_many_are_no_list() {
     let world = World::on_folder().await;
     let long = world.keep(archive(["x/".repeat(2_100)].into_iter())).await;
-    let Err(BlobError::BadArchive(why)) = look::page(&world.place, &long.sha, 0, 10).await else {
+    let Err(BlobError::BadArchive(why)) = browse::page(&world.place, &long.sha, 0, 10).await else {
         panic!("a name of 4,200 bytes was taken");
     };
     assert!(why.contains("4096 bytes"), "{why}");
@@ -245,7 +245,7 @@ async fn names_that_are_too_long_or_too_many_are_no_list() {
     let many = world.keep(archive((0..17_000).map(|n| format!("{folder}{n}")))).await;
     assert!(many.bytes < 2 << 20, "it is small: {}", many.bytes);
     assert!(matches!(
-        look::page(&world.place, &many.sha, 16_990, 10).await,
+        browse::page(&world.place, &many.sha, 16_990, 10).await,
         Err(BlobError::BadArchive(_))
     ));
 }
@@ -258,7 +258,7 @@ async fn a_list_comes_in_pages_and_is_kept_only_while_it_is_small_beside_its_arc
     for _ in 0..2 {
         let (mut seen, mut after, mut pages) = (Vec::new(), Some(0), 0);
         while let Some(from) = after {
-            let page = look::page(&world.place, &blob.sha, from, 400).await.unwrap();
+            let page = browse::page(&world.place, &blob.sha, from, 400).await.unwrap();
             assert!(page.items.len() <= 400);
             seen.extend(page.items.into_iter().map(|item| item.name));
             (after, pages) = (page.next, pages + 1);
@@ -295,11 +295,11 @@ async fn a_look_ends_with_who_waits_for_it() {
     let large = world.keep(zeros(60)).await;
     let small = world.keep(archive(["a".to_owned()].into_iter())).await;
     for _ in 0..8 {
-        let look = look::page(&world.place, &large.sha, 0, 10);
-        let gone = tokio::time::timeout(Duration::from_millis(100), look).await;
+        let page = browse::page(&world.place, &large.sha, 0, 10);
+        let gone = tokio::time::timeout(Duration::from_millis(100), page).await;
         assert!(gone.is_err(), "60 GiB take longer");
     }
     // All turns are free again: else it is told to come back later.
-    let page = look::page(&world.place, &small.sha, 0, 10).await.unwrap();
+    let page = browse::page(&world.place, &small.sha, 0, 10).await.unwrap();
     assert_eq!(page.items.len(), 1);
 }

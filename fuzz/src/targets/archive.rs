@@ -1,4 +1,4 @@
-//! Archives of caches and artifacts: what an agent unpacks, and what the coordinator looks into. An input is a tar
+//! Archives of caches and artifacts: what an agent unpacks, and what the coordinator browses. An input is a tar
 //! stream; its headers get their right sums, so that more than the first is read, and it is compressed. What is compressed
 //! already is taken as it is.
 
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use agent::blobs::archive::{Into, Limits, Links, Modes, Rules, unpack};
 use anyhow::Context;
-use coordinator::blobs::{BlobStore, look};
+use coordinator::blobs::{BlobStore, browse};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Target, filled};
@@ -71,7 +71,7 @@ impl Place {
             zstd::encode_all(&summed(bytes)[..], 1).expect("memory is written")
         };
         self.unpack(&archive, &mut random);
-        self.look(&archive, &mut random);
+        self.browse(&archive, &mut random);
     }
 
     fn unpack(&self, archive: &[u8], random: &mut Random) {
@@ -93,12 +93,12 @@ impl Place {
         std::fs::remove_dir_all(&self.unpacked).expect("what was unpacked stays in its folder");
     }
 
-    fn look(&self, archive: &[u8], random: &mut Random) {
+    fn browse(&self, archive: &[u8], random: &mut Random) {
         std::fs::write(&self.blob, archive).expect("the scratch folder is ours");
         let _ = std::fs::remove_file(&self.list);
-        // The first look goes through the archive, the second through the list that it left.
+        // The first read goes through the archive, the second through the list that it left.
         for after in [0, random.below(4)] {
-            drop(self.runtime.block_on(look::page(&self.blobs, NAME, after, PAGE)));
+            drop(self.runtime.block_on(browse::page(&self.blobs, NAME, after, PAGE)));
         }
     }
 }

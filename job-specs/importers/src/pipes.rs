@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use job_specs::words;
+use job_specs::shell_words;
 use job_specs::yaml::Node;
 
 use crate::conditions::{Clause, any_of, globs};
@@ -331,7 +331,7 @@ pub(crate) fn script(commands: &[String]) -> String {
 fn words_of(node: Option<&Arc<Node>>) -> Vec<String> {
     let Some(node) = node else { return Vec::new() };
     match node.text() {
-        Some(text) => words::split(text).unwrap_or_default(),
+        Some(text) => shell_words::split(text).unwrap_or_default(),
         None => node.texts(),
     }
 }

@@ -9,7 +9,7 @@ use crate::reader::{Reader, Slot};
 use crate::substitute::has_template;
 use crate::suggest::{is_only, nearest};
 use crate::yaml::{Node, Plain, Scalar, Value};
-use crate::{durations, sizes, words};
+use crate::{durations, shell_words, sizes};
 
 /// Numbers of processors above this are typing errors.
 const MAX_CPUS: u64 = 1024;
@@ -281,7 +281,7 @@ impl Reader<'_> {
     }
 
     fn split(&mut self, slot: Slot<'_>, text: &str) -> Option<Vec<String>> {
-        let words = match words::split(text) {
+        let words = match shell_words::split(text) {
             Ok(words) => words,
             Err(fault) => {
                 let problem = self.bad_value(

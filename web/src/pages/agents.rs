@@ -5,7 +5,7 @@ use askama::Template;
 use super::frame::{Head, Place};
 use crate::look::Look;
 use crate::views::{AgentRow, AgentsPage, Frame};
-use crate::{routes, ui, words};
+use crate::{format, routes, ui};
 
 /// `/agents`
 #[derive(Template)]

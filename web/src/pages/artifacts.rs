@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::frame::{Head, Place};
 use crate::views::{ArtifactEntryKind, ArtifactPage, Frame};
-use crate::{routes, words};
+use crate::{format, routes};
 
 /// `/artifacts/{id}`
 #[derive(Template)]

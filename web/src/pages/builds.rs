@@ -8,7 +8,7 @@ use crate::matrix::{self, Group, Place as Spot, Table};
 use crate::ruler::{self, Axis, Tick};
 use crate::source::{self, Row, SourceView};
 use crate::views::{BuildList, BuildPage, Failure, Filter, Frame, TestState};
-use crate::{look, routes, ui, words};
+use crate::{format, look, routes, ui};
 
 /// A table with more columns shows shapes alone.
 const DENSE_COLUMNS: usize = 12;

@@ -8,7 +8,7 @@ use crate::look::Look;
 use crate::matrix::{self, Group};
 use crate::ruler::{self, Ruler};
 use crate::views::{AttemptView, Frame, JobPage, Micros, ServiceView, StepState, StepView, TestState};
-use crate::{look, routes, ui, words};
+use crate::{format, look, routes, ui};
 
 /// `/jobs/{id}`, `/jobs/{id}/attempts/{number}`
 #[derive(Template)]
@@ -137,7 +137,7 @@ impl<'a> Job<'a> {
             .attempt
             .as_ref()
             .map_or(at, |attempt: &AttemptView| attempt.queued_at);
-        format!("+{}", words::micros(at - begin))
+        format!("+{}", format::micros(at - begin))
     }
 
     /// Failed and running steps are open, and so is an only one.

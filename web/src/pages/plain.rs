@@ -5,7 +5,7 @@ use job_specs::triggers::{Input, InputKind};
 
 use super::frame::{Head, Place};
 use crate::views::{ErrorPage, Frame, LoginPage, LoginState, Micros, RepositoryList, RepositoryPage, TokensPage};
-use crate::{look, routes, ui, words};
+use crate::{format, look, routes, ui};
 
 /// `/repositories`
 #[derive(Template)]
@@ -47,7 +47,7 @@ impl<'a> Repository<'a> {
 
     /// `2026-11-22 02:00 UTC`
     fn at(&self, at: &Micros) -> String {
-        let text = words::utc(*at);
+        let text = format::utc(*at);
         let minute: String = text.chars().take(16).collect();
         format!("{} UTC", minute.replace('T', " "))
     }
@@ -102,7 +102,7 @@ impl<'a> Tokens<'a> {
     fn expiry(&self, at: &Micros) -> String {
         match *at <= self.frame.now {
             true => "expired".to_owned(),
-            false => words::utc(*at).chars().take(10).collect(),
+            false => format::utc(*at).chars().take(10).collect(),
         }
     }
 

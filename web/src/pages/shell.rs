@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::frame::{Head, Place};
 use crate::views::{Frame, ShellPage};
-use crate::{routes, ui, words};
+use crate::{format, routes, ui};
 
 /// `/jobs/{id}/shell`
 #[derive(Template)]

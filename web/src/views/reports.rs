@@ -46,7 +46,7 @@ pub struct TestSection {
 /// One test, in all jobs of the build where it ended so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TestRow {
-    /// Unique on the page, and the same when the page is drawn again.
+    /// Unique on the page, and the same when the page is rendered again.
     pub key: String,
     /// What it is part of.
     pub suite: String,

@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::blobs::look;
+use crate::blobs::browse;
 use crate::http::access::{Reader, User};
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
@@ -139,7 +139,7 @@ async fn files(
 ) -> Result<Response, ApiError> {
     let artifact = artifacts::show(&app.store, &id).await?;
     let limit = which.limit.unwrap_or(1_000).clamp(1, 10_000);
-    let page = look::page(&app.blobs, &artifact.sha256, which.after, limit).await?;
+    let page = browse::page(&app.blobs, &artifact.sha256, which.after, limit).await?;
     let files = page.items.into_iter().map(|item| ArtifactFile {
         name: item.name,
         size: item.size,
@@ -165,7 +165,7 @@ async fn file(
     Path((id, path)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
     let artifact = artifacts::show(&app.store, &id).await?;
-    let file = look::file(&app.blobs, &artifact.sha256, &path).await?;
+    let file = browse::file(&app.blobs, &artifact.sha256, &path).await?;
     let name = path.rsplit('/').next().unwrap_or_default();
     Ok(saved_as(name, file.size, Body::from_stream(file.bytes)))
 }

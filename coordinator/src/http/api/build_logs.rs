@@ -70,7 +70,7 @@ async fn build_logs(
         Some(1) => "application/octet-stream",
         _ => "application/x-ndjson",
     };
-    let teller = Teller {
+    let stream_of_build = BuildLogStream {
         app: app.clone(),
         number,
         mid_line: None,
@@ -78,15 +78,15 @@ async fn build_logs(
         query,
         out,
         known: HashMap::new(),
-        told: HashMap::new(),
+        sent: HashMap::new(),
     };
     let tasks = app.tasks.clone();
     tasks.spawn(async move {
         tokio::select! {
             () = app.stop.cancelled() => {}
             () = access::revoked(&app, user.as_ref()) => {}
-            told = teller.tell(changes) => if let Err(error) = told {
-                tracing::warn!(build = number, %error, "logs cannot be told to their end");
+            streamed = stream_of_build.run(changes) => if let Err(error) = streamed {
+                tracing::warn!(build = number, %error, "the logs were not sent to their end");
             }
         }
     });
@@ -99,7 +99,7 @@ struct Known {
     spec: JobSpec,
 }
 
-struct Teller {
+struct BuildLogStream {
     app: App,
     number: i64,
     query: LogsQuery,
@@ -108,8 +108,8 @@ struct Teller {
     known: HashMap<JobId, Known>,
     /// In raw bytes: whose line has no end yet.
     mid_line: Option<(AttemptId, StreamId)>,
-    /// How far each attempt was told.
-    told: HashMap<AttemptId, Positions>,
+    /// How far each attempt was sent.
+    sent: HashMap<AttemptId, Positions>,
 }
 
 /// Why telling ended early.
@@ -123,8 +123,8 @@ enum Ended {
     ReaderGone,
 }
 
-impl Teller {
-    async fn tell(mut self, mut changes: broadcast::Receiver<Change>) -> Result<(), Ended> {
+impl BuildLogStream {
+    async fn run(mut self, mut changes: broadcast::Receiver<Change>) -> Result<(), Ended> {
         loop {
             let build = builds::show(&self.app.store, self.number).await?;
             let jobs: Vec<_> = build.jobs.iter().filter(|job| self.wants_job(job)).collect();
@@ -165,7 +165,7 @@ impl Teller {
             };
             self.known.insert(job.clone(), known);
         }
-        let positions = self.told.remove(&attempt).unwrap_or_default();
+        let positions = self.sent.remove(&attempt).unwrap_or_default();
         let mut follower = match Follower::start(&self.app.logs, &attempt, positions).await {
             Err(LogError::Removed | LogError::NotFound) => return Ok(None),
             other => other?,
@@ -180,7 +180,7 @@ impl Teller {
                 return Err(Ended::ReaderGone);
             }
         }
-        self.told.insert(attempt, follower.positions().clone());
+        self.sent.insert(attempt, follower.positions().clone());
         Ok((!follower.is_at_end()).then_some(follower))
     }
 

@@ -124,11 +124,11 @@ async fn watch_job(app: &App, wanted: WatchedJob, out: &mpsc::Sender<Event>) -> 
         let shown = watched.as_mut().and_then(|watched| watched.shown.as_mut());
         match tell_lines(shown, out).await {
             // There may be more: soon, but the browser's pace rules.
-            Ok(Told::Something) => {
+            Ok(Declared::Something) => {
                 tokio::time::sleep(FLUSH).await;
                 changed = has_changed(&mut changes, watched.as_ref());
             }
-            Ok(Told::Nothing) => changed = wait(&mut changes, watched.as_mut()).await,
+            Ok(Declared::Nothing) => changed = wait(&mut changes, watched.as_mut()).await,
             Err(Gone) => return Gone,
         }
     }
@@ -235,31 +235,31 @@ async fn start(app: &App, attempt: &Attempt, positions: Positions) -> Option<Sho
 }
 
 /// Whether there was something to tell.
-enum Told {
+enum Declared {
     Something,
     Nothing,
 }
 
-async fn tell_lines(shown: Option<&mut Shown>, out: &mpsc::Sender<Event>) -> Result<Told, Gone> {
+async fn tell_lines(shown: Option<&mut Shown>, out: &mpsc::Sender<Event>) -> Result<Declared, Gone> {
     let Some(shown) = shown else {
-        return Ok(Told::Nothing);
+        return Ok(Declared::Nothing);
     };
     let mut cursor = Cursor {
         positions: shown.follower.positions().clone(),
         attempt: Some(shown.number),
     };
     let pieces = match shown.follower.read().await {
-        Ok(pieces) if pieces.is_empty() => return Ok(Told::Nothing),
+        Ok(pieces) if pieces.is_empty() => return Ok(Declared::Nothing),
         Ok(pieces) => pieces,
         Err(error) => {
             tracing::warn!(attempt.id = %shown.follower.attempt(), %error, "a log cannot be read");
-            return Ok(Told::Nothing);
+            return Ok(Declared::Nothing);
         }
     };
     for piece in pieces {
         tell_piece(&mut cursor, shown.follower.attempt(), piece, out).await?;
     }
-    Ok(Told::Something)
+    Ok(Declared::Something)
 }
 
 /// One event per stream; its id says what the browser has once it has this one.

@@ -24,14 +24,14 @@ pub(super) async fn page(
     Query(part): Query<Part>,
 ) -> Result<Response, PageError> {
     let view = view(&app, None).await?;
-    Ok(framed.draw_part(part, &view, (web::pages::agents, web::pages::agents_live)))
+    Ok(framed.render_part(part, &view, (web::pages::agents, web::pages::agents_live)))
 }
 
 /// Makes an enrolment code and shows it, once: therefore no redirect.
 pub(super) async fn enrol(State(app): State<App>, _: User, framed: Framed) -> Result<Response, PageError> {
     let code = agents::enrol_code(&app.store, CODE, None).await?;
     let view = view(&app, Some(code)).await?;
-    Ok(framed.draw(&view, web::pages::agents))
+    Ok(framed.render(&view, web::pages::agents))
 }
 
 async fn view(app: &App, enrolment_code: Option<String>) -> Result<AgentsPage, StoreError> {

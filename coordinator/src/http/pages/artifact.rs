@@ -11,7 +11,7 @@ use web::views::{ArtifactEntry, ArtifactEntryKind, ArtifactPage, ArtifactRow};
 use super::frame::Framed;
 use super::{PageError, rows};
 use crate::app::App;
-use crate::blobs::look::{self, Item};
+use crate::blobs::browse::{self, Item};
 use crate::http::access::Reader;
 use crate::http::extract::{Path, Query};
 use crate::store::{artifacts, builds};
@@ -38,7 +38,7 @@ pub(super) async fn page(
     let build = builds::show(&app.store, artifact.build).await?;
     let at = at.trim_matches('/').to_owned();
     let inside = at.clone();
-    let folder = look::fold(&app.blobs, &artifact.sha256, Folder::default(), move |folder, item| {
+    let folder = browse::fold(&app.blobs, &artifact.sha256, Folder::default(), move |folder, item| {
         folder.add(&inside, item);
         ControlFlow::Continue(())
     });
@@ -53,7 +53,7 @@ pub(super) async fn page(
         entries,
         more,
     };
-    Ok(framed.draw(&view, web::pages::artifact))
+    Ok(framed.render(&view, web::pages::artifact))
 }
 
 /// An artifact as a row.

@@ -48,15 +48,15 @@ pub(super) async fn view(
     attempt: &Attempt,
     screen: Screen,
 ) -> Result<AttemptView, ApiError> {
-    let told = attempts::list_events(&app.store, &attempt.id, 0).await?;
+    let events = attempts::list_events(&app.store, &attempt.id, 0).await?;
     let mut logs = Logs {
         app,
         attempt: &attempt.id,
         screen,
         positions: Positions::new(),
     };
-    let services = services(&mut logs, job, attempt, &told).await?;
-    let steps = steps(&mut logs, job, attempt, &told).await?;
+    let services = services(&mut logs, job, attempt, &events).await?;
+    let steps = steps(&mut logs, job, attempt, &events).await?;
     let log = Some(logs.view(StreamId::job(), Ends::Last).await?).filter(|log| log.lines > 0);
     let cursor = Cursor {
         positions: logs.positions,
@@ -76,7 +76,7 @@ pub(super) async fn view(
         assigned_at: Some(attempt.assigned_at),
         started_at: attempt.started_at,
         finished_at: attempt.finished_at,
-        phases: phases(&told),
+        phases: phases(&events),
         services,
         steps,
         log,
@@ -88,14 +88,14 @@ async fn services(
     logs: &mut Logs<'_>,
     job: &JobDetail,
     attempt: &Attempt,
-    told: &[AttemptEvent],
+    events: &[AttemptEvent],
 ) -> Result<Vec<ServiceView>, ApiError> {
     let mut services = Vec::new();
     for spec in &job.spec.services {
         for name in spec.replicas() {
             let log = logs.view(StreamId::service(&name), Ends::Last).await?;
             let replica = ServiceSpec { name, ..spec.clone() };
-            services.push(service(&replica, attempt, told, log));
+            services.push(service(&replica, attempt, events, log));
         }
     }
     Ok(services)
@@ -105,11 +105,11 @@ async fn steps(
     logs: &mut Logs<'_>,
     job: &JobDetail,
     attempt: &Attempt,
-    told: &[AttemptEvent],
+    events: &[AttemptEvent],
 ) -> Result<Vec<StepView>, ApiError> {
     let mut steps = Vec::new();
     for (index, spec) in job.spec.steps.iter().enumerate() {
-        let seen = SeenStep::of(index, told);
+        let seen = SeenStep::of(index, events);
         let failed = seen.outcome.is_some_and(|outcome| outcome.status == StepStatus::Failed);
         let ends = if failed { Ends::FirstError } else { Ends::Last };
         let log = logs.view(StreamId::step(index), ends).await?;
@@ -166,9 +166,9 @@ impl Logs<'_> {
     }
 }
 
-fn phases(told: &[AttemptEvent]) -> Vec<PhaseSpan> {
+fn phases(events: &[AttemptEvent]) -> Vec<PhaseSpan> {
     let mut spans: Vec<PhaseSpan> = Vec::new();
-    for event in told {
+    for event in events {
         let EventKind::Phase { phase, begin } = &event.kind else {
             continue;
         };
@@ -196,9 +196,9 @@ struct SeenStep<'a> {
 }
 
 impl SeenStep<'_> {
-    fn of(index: usize, told: &[AttemptEvent]) -> SeenStep<'_> {
+    fn of(index: usize, events: &[AttemptEvent]) -> SeenStep<'_> {
         let mut seen = SeenStep::default();
-        for event in told {
+        for event in events {
             match &event.kind {
                 EventKind::StepStarted { step } if *step == index => seen.started_at = Some(event.at),
                 EventKind::StepRetried { step, number, .. } if *step == index => seen.tries = *number,
@@ -259,10 +259,10 @@ fn step(spec: &StepSpec, state: StepState, seen: &SeenStep<'_>, log: LogView) ->
     }
 }
 
-fn service(spec: &ServiceSpec, attempt: &Attempt, told: &[AttemptEvent], log: LogView) -> ServiceView {
+fn service(spec: &ServiceSpec, attempt: &Attempt, events: &[AttemptEvent], log: LogView) -> ServiceView {
     let mut moments = Vec::new();
     let mut ready_after_ms = None;
-    for event in told {
+    for event in events {
         let EventKind::Service { service, state } = &event.kind else {
             continue;
         };

@@ -54,7 +54,7 @@ pub(super) async fn page(
         exclusions: Vec::new(),
         actions,
     };
-    Ok(framed.draw_part(part, &view, (web::pages::build, web::pages::build_live)))
+    Ok(framed.render_part(part, &view, (web::pages::build, web::pages::build_live)))
 }
 
 /// What else there is to know about a build, a sentence each.
@@ -118,8 +118,8 @@ async fn failure(app: &App, jobs: &[Job]) -> Result<Option<Failure>, ApiError> {
     };
     let culprit = match &first.attempt {
         Some(attempt) => {
-            let told = attempts::list_events(&app.store, attempt, 0).await?;
-            Culprit::find(app, first, &told).await?
+            let events = attempts::list_events(&app.store, attempt, 0).await?;
+            Culprit::find(app, first, &events).await?
         }
         None => Culprit::nobody(),
     };
@@ -159,20 +159,20 @@ impl Culprit {
 
     /// What the reason names, else the last step that failed. Older agents name no service: of a service's failure they
     /// told, only the job's own log is shown.
-    async fn find(app: &App, job: &Job, told: &[AttemptEvent]) -> Result<Culprit, ApiError> {
+    async fn find(app: &App, job: &Job, events: &[AttemptEvent]) -> Result<Culprit, ApiError> {
         let Some(reason) = &job.reason else {
             return Ok(Culprit::nobody());
         };
         if let Some(service) = &reason.service {
-            return Ok(Culprit::service(service, told));
+            return Ok(Culprit::service(service, events));
         }
         let is_about_service = matches!(reason.code, ReasonCode::ServiceExited | ReasonCode::ServiceNotReady);
-        let step = reason.step.or_else(|| last_failed_step(told));
+        let step = reason.step.or_else(|| last_failed_step(events));
         let Some(step) = step.filter(|_| !is_about_service) else {
             return Ok(Culprit::nobody());
         };
         let spec = jobs::show(&app.store, &job.id).await?.spec;
-        let exit_code = told.iter().rev().find_map(|event| match &event.kind {
+        let exit_code = events.iter().rev().find_map(|event| match &event.kind {
             EventKind::StepFinished { step: ended, outcome } if *ended == step => outcome.exit_code,
             _ => None,
         });
@@ -183,8 +183,8 @@ impl Culprit {
         })
     }
 
-    fn service(name: &str, told: &[AttemptEvent]) -> Culprit {
-        let exit_code = told.iter().rev().find_map(|event| match &event.kind {
+    fn service(name: &str, events: &[AttemptEvent]) -> Culprit {
+        let exit_code = events.iter().rev().find_map(|event| match &event.kind {
             EventKind::Service { service, state } if service == name => match state {
                 ServiceState::Exited { code, .. } => Some(*code),
                 ServiceState::Running | ServiceState::Starting | ServiceState::Unhealthy { .. } => Some(None),
@@ -200,8 +200,8 @@ impl Culprit {
     }
 }
 
-fn last_failed_step(told: &[AttemptEvent]) -> Option<usize> {
-    told.iter().rev().find_map(|event| match &event.kind {
+fn last_failed_step(events: &[AttemptEvent]) -> Option<usize> {
+    events.iter().rev().find_map(|event| match &event.kind {
         EventKind::StepFinished { step, outcome } => {
             matches!(outcome.status, StepStatus::Failed | StepStatus::TimedOut).then_some(*step)
         }

@@ -76,5 +76,5 @@ pub(super) async fn page(
         agents_online: u32::try_from(online).unwrap_or(u32::MAX),
     };
     let part = Part { live: query.live };
-    Ok(framed.draw_part(part, &view, (web::pages::build_list, web::pages::build_list_live)))
+    Ok(framed.render_part(part, &view, (web::pages::build_list, web::pages::build_list_live)))
 }

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use web::views::Frame;
 
-use super::{Draw, Part, notice};
+use super::{Part, Render, notice};
 use crate::app::App;
 use crate::http::access::{self, Caller};
 
@@ -33,8 +33,8 @@ impl Framed {
         self.frame.user.is_some()
     }
 
-    /// Draws a page; a notice that is on it is over.
-    pub fn draw<V>(self, view: &V, whole: Draw<V>) -> Response {
+    /// Renders a page; a notice that is on it is over.
+    pub fn render<V>(self, view: &V, whole: Render<V>) -> Response {
         let mut response = Html(whole(&self.frame, view)).into_response();
         if self.frame.notice.is_some() {
             response.headers_mut().append(header::SET_COOKIE, self.over);
@@ -42,12 +42,12 @@ impl Framed {
         response
     }
 
-    /// Draws a page, or its live part alone, which shows no notice.
-    pub fn draw_part<V>(self, part: Part, view: &V, (whole, live): (Draw<V>, Draw<V>)) -> Response {
+    /// Renders a page, or its live part alone, which shows no notice.
+    pub fn render_part<V>(self, part: Part, view: &V, (whole, live): (Render<V>, Render<V>)) -> Response {
         if part.is_live() {
             Html(live(&self.frame, view)).into_response()
         } else {
-            self.draw(view, whole)
+            self.render(view, whole)
         }
     }
 }

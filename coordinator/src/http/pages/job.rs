@@ -114,7 +114,7 @@ async fn page(
             silent_agent: (stack.state == StackState::Unreachable).then_some(stack.agent_name),
         }),
     };
-    Ok(framed.draw_part(part, &page, (web::pages::job, web::pages::job_live)))
+    Ok(framed.render_part(part, &page, (web::pages::job, web::pages::job_live)))
 }
 
 /// What an attempt that ended so did not keep.

@@ -32,7 +32,7 @@ pub(super) async fn page(framed: Framed, Query(login): Query<Login>) -> Response
             None => LoginState::NoCode,
         },
     };
-    framed.draw(&view, web::pages::login)
+    framed.render(&view, web::pages::login)
 }
 
 /// Uses a code up and opens a session.
@@ -55,7 +55,7 @@ pub(super) async fn log_in(
                 next,
                 state: LoginState::BadCode,
             };
-            Ok((StatusCode::FORBIDDEN, framed.draw(&view, web::pages::login)).into_response())
+            Ok((StatusCode::FORBIDDEN, framed.render(&view, web::pages::login)).into_response())
         }
         Err(error) => Err(error.into()),
     }

@@ -1,4 +1,4 @@
-//! The pages: each file fills one page's view from the store and lets `web` draw it. A form posts, acts, and sends the
+//! The pages: each file fills one page's view from the store and lets `web` render it. A form posts, acts, and sends the
 //! browser back (POST, redirect, GET).
 
 mod actions;
@@ -156,7 +156,7 @@ impl Part {
 }
 
 /// How a view becomes HTML.
-type Draw<V> = fn(&Frame, &V) -> String;
+type Render<V> = fn(&Frame, &V) -> String;
 
 async fn asset(headers: HeaderMap, Path(path): Path<String>) -> Result<Response, ApiError> {
     let asset = web::assets::get(&path).ok_or(ApiError::NotFound("asset"))?;

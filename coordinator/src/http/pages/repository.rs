@@ -36,7 +36,7 @@ pub(super) async fn list(State(app): State<App>, _: User, framed: Framed) -> Res
         });
     }
     let view = RepositoryList { repositories: found };
-    Ok(framed.draw(&view, web::pages::repository_list))
+    Ok(framed.render(&view, web::pages::repository_list))
 }
 
 /// One repository. Visitors see its builds and nothing of how it is run.
@@ -73,7 +73,7 @@ pub(super) async fn page(
         // Where the code is may be a path of this machine.
         view.git.clear();
     }
-    Ok(framed.draw(&view, web::pages::repository))
+    Ok(framed.render(&view, web::pages::repository))
 }
 
 async fn fill_private(app: &App, repository: &Repository, view: &mut RepositoryPage) -> Result<(), StoreError> {

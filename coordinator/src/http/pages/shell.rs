@@ -49,5 +49,5 @@ pub(super) async fn page(
             .await?
             .map(|stack| stack.expires_at),
     };
-    Ok(framed.draw(&page, web::pages::shell))
+    Ok(framed.render(&page, web::pages::shell))
 }

@@ -38,7 +38,7 @@ pub(super) async fn of_build(app: &App, build: i64) -> Result<Option<TestSection
         of_job.truncate(GRID_ROWS);
         let grid = reports::grid(&app.store, &runs, job, &of_job).await?;
         if grid.cells.len() > 1 && !section.grids.iter().any(|known| known.job == job) {
-            section.grids.push(drawn(job, grid));
+            section.grids.push(grid_view(job, grid));
         }
     }
     Ok(Some(section))
@@ -139,7 +139,7 @@ fn gathered(found: &[Found]) -> Vec<TestRow> {
     rows
 }
 
-fn drawn(job: &str, grid: reports::Grid) -> TestGrid {
+fn grid_view(job: &str, grid: reports::Grid) -> TestGrid {
     let value = |title: &str| {
         let cell = title.strip_prefix(job).unwrap_or(title).trim();
         cell.trim_start_matches('(').trim_end_matches(')').to_owned()

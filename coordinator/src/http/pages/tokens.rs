@@ -25,7 +25,7 @@ pub(super) struct NewToken {
 /// All tokens and sessions.
 pub(super) async fn page(State(app): State<App>, user: User, framed: Framed) -> Result<Response, PageError> {
     let view = view(&app, &user, None).await?;
-    Ok(framed.draw(&view, web::pages::tokens))
+    Ok(framed.render(&view, web::pages::tokens))
 }
 
 /// Makes a token and shows it, once: therefore no redirect.
@@ -40,7 +40,7 @@ pub(super) async fn create(
     let days = token_days(days, expiry == Some("never"))?;
     let token = create_token(&app, new.name.trim(), days).await?;
     let view = view(&app, &user, Some(token)).await?;
-    Ok(framed.draw(&view, web::pages::tokens))
+    Ok(framed.render(&view, web::pages::tokens))
 }
 
 /// Makes a token worthless.

@@ -22,9 +22,9 @@ pub(super) async fn events(
     State(app): State<App>,
     AgentCaller(agent): AgentCaller,
     Path(attempt): Path<String>,
-    Body(told): Body<Events>,
+    Body(report): Body<Events>,
 ) -> Result<StatusCode, ApiError> {
-    attempts::events(&app.store, &hold(agent, attempt, told.epoch), &told.events).await?;
+    attempts::events(&app.store, &hold(agent, attempt, report.epoch), &report.events).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -34,21 +34,21 @@ pub(super) async fn finish(
     State(app): State<App>,
     AgentCaller(agent): AgentCaller,
     Path(attempt): Path<String>,
-    Body(told): Body<Finish>,
+    Body(report): Body<Finish>,
 ) -> Result<Json<Finished>, ApiError> {
-    let hold = hold(agent, attempt, told.epoch);
+    let hold = hold(agent, attempt, report.epoch);
     match attempts::check(&app.store, &hold).await {
         Ok(()) => app.logs.seal_all(&hold.attempt).await?,
         // It may have ended with this very call before; `finish` knows.
         Err(StoreError::StaleLease) => {}
         Err(error) => return Err(error.into()),
     }
-    let verdict = told.result.verdict;
+    let verdict = report.result.verdict;
     let ending = queue::Ending {
-        events: told.events,
-        result: told.result,
-        outputs: told.outputs,
-        retain: retain(&hold, told.retain_secs, told.held_until),
+        events: report.events,
+        result: report.result,
+        outputs: report.outputs,
+        retain: retain(&hold, report.retain_secs, report.held_until),
     };
     let stack = queue::finish_with(&app.store, &hold, ending).await?;
     metrics::counter!("drover_attempts_finished_total", "verdict" => format!("{verdict:?}").to_lowercase())

@@ -35,7 +35,7 @@ pub(super) async fn poll(
     let mut bell = app.shells.bell();
     let until = Instant::now() + hold_time(&poll);
     let mut caller = Caller {
-        told: app.cancels.told(&agent),
+        announced: app.cancels.announced(&agent),
         release: stacks::report(&app.store, &agent, &poll.stacks).await?,
         seen: seen(&poll),
         app: &app,
@@ -60,7 +60,7 @@ pub(super) async fn poll(
             break;
         }
     }
-    app.cancels.tell(caller.agent, &answer.cancel);
+    app.cancels.announce(caller.agent, &answer.cancel);
     Ok(Json(answer))
 }
 
@@ -132,7 +132,7 @@ struct Caller<'a> {
     poll: Poll,
     seen: Seen,
     /// Cancellations that it was told before.
-    told: HashSet<AttemptId>,
+    announced: HashSet<AttemptId>,
     /// Stacks that it named and is to remove.
     release: Vec<StackId>,
 }
@@ -140,7 +140,7 @@ struct Caller<'a> {
 impl Caller<'_> {
     /// Whether the agent must hear this now.
     fn is_news(&self, answer: &PollAnswer) -> bool {
-        let cancels = answer.cancel.iter().any(|attempt| !self.told.contains(attempt));
+        let cancels = answer.cancel.iter().any(|attempt| !self.announced.contains(attempt));
         let people = !answer.shells.is_empty() || !answer.release.is_empty();
         cancels || people || !answer.leases.is_empty() || !answer.lost.is_empty()
     }

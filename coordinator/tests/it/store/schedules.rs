@@ -1,7 +1,7 @@
 //! Schedules: kept as the job file says, due once for each of their times.
 
 use coordinator::store::builds::{self, NewBuild, NewJob};
-use coordinator::store::schedules::{self, Came, Told};
+use coordinator::store::schedules::{self, Came, Declared};
 use coordinator::store::testing;
 use job_specs::triggers::{Missed, Schedule};
 
@@ -18,7 +18,7 @@ fn nightly(cron: &str) -> Schedule {
 
 async fn told(world: &World, schedules: &[(&str, i64)]) {
     let schedules = schedules.iter().map(|(cron, next)| (nightly(cron), Some(*next)));
-    let told = Told {
+    let told = Declared {
         schedules: schedules.collect(),
         inputs: Vec::new(),
     };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use job_specs::words;
+use job_specs::shell_words;
 use job_specs::yaml::{Entry, Node, Value};
 
 use super::{conditions, expressions, step, uses};
@@ -215,7 +215,7 @@ impl Around<'_> {
     /// `--health-cmd …` and its like.
     fn options(&mut self, node: &Node) -> Map {
         let mut map = Map::default();
-        let words = words::split(&node.text().unwrap_or_default().replace('\n', " ")).unwrap_or_default();
+        let words = shell_words::split(&node.text().unwrap_or_default().replace('\n', " ")).unwrap_or_default();
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let (option, value) = match word.split_once('=') {

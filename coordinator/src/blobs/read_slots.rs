@@ -1,5 +1,5 @@
 //! Who looks into archives: a few at once, since each look holds a thread. Who lets a look wait by not reading what it
-//! asked for loses its turn as soon as somebody else wants one.
+//! asked for loses its slot as soon as somebody else wants one.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,20 +14,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::BlobError;
 
-/// Looks at once, of the whole process.
+/// ReadSlots at once, of the whole process.
 const MOST: usize = 8;
-/// A turn is waited for so long.
+/// A slot is waited for so long.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Who has let a look wait for so long may lose it to somebody else,
 const STALLED: Duration = Duration::from_secs(1);
 /// and after this time in any case.
 const STALLED_FOR_GOOD: Duration = Duration::from_secs(300);
 
-/// The turns of this process.
-pub(super) static LOOKS: Looks = Looks::new(MOST);
+/// The taken of this process.
+pub(super) static SLOTS: ReadSlots = ReadSlots::new(MOST);
 
 /// Turns that are taken.
-pub(super) struct Looks {
+pub(super) struct ReadSlots {
     most: usize,
     open: Mutex<Open>,
     freed: Notify,
@@ -35,7 +35,7 @@ pub(super) struct Looks {
 
 struct Open {
     next: u64,
-    turns: BTreeMap<u64, Taken>,
+    taken: BTreeMap<u64, Taken>,
 }
 
 struct Taken {
@@ -44,20 +44,20 @@ struct Taken {
 }
 
 /// Leave to look, until it is dropped.
-pub(super) struct Turn {
-    looks: &'static Looks,
+pub(super) struct ReadSlot {
+    slots: &'static ReadSlots,
     number: u64,
     cut: CancellationToken,
     runtime: Handle,
 }
 
-impl Looks {
-    const fn new(most: usize) -> Looks {
+impl ReadSlots {
+    const fn new(most: usize) -> ReadSlots {
         let open = Open {
             next: 0,
-            turns: BTreeMap::new(),
+            taken: BTreeMap::new(),
         };
-        Looks {
+        ReadSlots {
             most,
             open: Mutex::new(open),
             freed: Notify::const_new(),
@@ -68,16 +68,16 @@ impl Looks {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A turn, if need be that of somebody who does not read.
+    /// A slot, if need be that of somebody who does not read.
     ///
     /// # Errors
     /// `Crowded`: all are in use, for too long.
-    pub async fn turn(&'static self) -> Result<Turn, BlobError> {
+    pub async fn acquire(&'static self) -> Result<ReadSlot, BlobError> {
         let begin = Instant::now();
         while begin.elapsed() < PATIENCE {
             let freed = self.freed.notified();
-            if let Some(turn) = self.take() {
-                return Ok(turn);
+            if let Some(slot) = self.take() {
+                return Ok(slot);
             }
             // Nobody tells when somebody has stalled for long enough.
             let _ = tokio::time::timeout(STALLED / 2, freed).await;
@@ -85,19 +85,19 @@ impl Looks {
         Err(BlobError::Crowded)
     }
 
-    fn take(&'static self) -> Option<Turn> {
+    fn take(&'static self) -> Option<ReadSlot> {
         let mut open = self.open();
-        if open.turns.len() >= self.most {
+        if open.taken.len() >= self.most {
             let stalled = open
-                .turns
+                .taken
                 .iter()
                 .filter_map(|(number, taken)| Some((taken.stalled?, *number)));
             let (since, number) = stalled.min()?;
             if since.elapsed() < STALLED {
                 return None;
             }
-            if let Some(taken) = open.turns.remove(&number) {
-                taken.cut.cancel();
+            if let Some(lost) = open.taken.remove(&number) {
+                lost.cut.cancel();
             }
         }
         let (number, cut) = (open.next, CancellationToken::new());
@@ -106,9 +106,9 @@ impl Looks {
             stalled: None,
             cut: cut.clone(),
         };
-        open.turns.insert(number, taken);
-        Some(Turn {
-            looks: self,
+        open.taken.insert(number, taken);
+        Some(ReadSlot {
+            slots: self,
             number,
             cut,
             runtime: Handle::current(),
@@ -116,7 +116,7 @@ impl Looks {
     }
 }
 
-impl Turn {
+impl ReadSlot {
     /// Hands on a part of what is read, from blocking code; false when nobody takes it.
     pub fn send(&self, to: &mpsc::Sender<io::Result<Bytes>>, part: io::Result<Bytes>) -> bool {
         let part = match to.try_send(part) {
@@ -137,16 +137,16 @@ impl Turn {
     }
 
     fn stalls(&self, since: Option<Instant>) {
-        if let Some(taken) = self.looks.open().turns.get_mut(&self.number) {
+        if let Some(taken) = self.slots.open().taken.get_mut(&self.number) {
             taken.stalled = since;
         }
     }
 }
 
-impl Drop for Turn {
+impl Drop for ReadSlot {
     fn drop(&mut self) {
-        self.looks.open().turns.remove(&self.number);
-        self.looks.freed.notify_one();
+        self.slots.open().taken.remove(&self.number);
+        self.slots.freed.notify_one();
     }
 }
 
@@ -162,9 +162,9 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn who_does_not_read_loses_its_turn_and_who_reads_keeps_it() {
-        static TWO: Looks = Looks::new(2);
-        let busy = TWO.turn().await.unwrap();
-        let slow = TWO.turn().await.unwrap();
+        static TWO: ReadSlots = ReadSlots::new(2);
+        let busy = TWO.acquire().await.unwrap();
+        let slow = TWO.acquire().await.unwrap();
         let (sender, mut receiver) = mpsc::channel(1);
         let sending = tokio::task::spawn_blocking(move || {
             let mut sent = 0;
@@ -173,8 +173,8 @@ mod tests {
             }
             sent
         });
-        until(|| TWO.open().turns[&1].stalled.is_some()).await;
-        let third = TWO.turn().await.unwrap();
+        until(|| TWO.open().taken[&1].stalled.is_some()).await;
+        let third = TWO.acquire().await.unwrap();
         assert_eq!(sending.await.unwrap(), 1, "what the channel holds");
         assert!(
             receiver.recv().await.is_some() && receiver.recv().await.is_none(),
@@ -182,6 +182,6 @@ mod tests {
         );
         assert!(!busy.cut.is_cancelled(), "who does not stall is not disturbed");
         drop(third);
-        TWO.turn().await.unwrap();
+        TWO.acquire().await.unwrap();
     }
 }

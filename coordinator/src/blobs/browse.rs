@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::looks::{LOOKS, Turn};
+use super::read_slots::{ReadSlot, SLOTS};
 use super::{BlobError, BlobStore, Opened};
 
 /// Each entry has at most one more for a long name, and one for a long link.
@@ -105,12 +105,12 @@ where
     T: Send + 'static,
     F: FnMut(&mut T, Item) -> ControlFlow<()> + Send + 'static,
 {
-    let turn = LOOKS.turn().await?;
+    let slot = SLOTS.acquire().await?;
     let (left, _waits) = nobody_waits();
     match store.read(&list_name(sha), None).await {
         Ok(list) => {
             let reader = StreamReader::new(list, left);
-            let folded = blocking(turn, move || fold_list(reader, state, step)).await;
+            let folded = blocking(slot, move || fold_list(reader, state, step)).await;
             if folded.is_err() {
                 // It is damaged; the next look makes it anew.
                 store.remove(&list_name(sha)).await?;
@@ -123,7 +123,7 @@ where
     let opened = store.read(sha, None).await?;
     let room = opened.size.clamp(SMALL_LIST, LARGE_LIST);
     let reader = StreamReader::new(opened, left);
-    let (state, list) = blocking(turn, move || fold_archive(reader, room, state, step)).await?;
+    let (state, list) = blocking(slot, move || fold_archive(reader, room, state, step)).await?;
     if let Some(list) = list {
         store.write_beside(&list_name(sha), list).await?;
     }
@@ -131,11 +131,11 @@ where
 }
 
 async fn blocking<T: Send + 'static>(
-    turn: Turn,
+    slot: ReadSlot,
     work: impl FnOnce() -> Result<T, BlobError> + Send + 'static,
 ) -> Result<T, BlobError> {
     let done = spawn_blocking(move || {
-        let _turn = turn;
+        let _slot = slot;
         work()
     });
     done.await.map_err(|error| BlobError::Broken(error.to_string()))?
@@ -193,7 +193,7 @@ pub async fn file(store: &BlobStore, sha: &str, name: &str) -> Result<File, Blob
         ControlFlow::Break(())
     });
     let size = size.await?.ok_or(BlobError::NotFound)?;
-    let turn = LOOKS.turn().await?;
+    let slot = SLOTS.acquire().await?;
     let (left, waits) = nobody_waits();
     let reader = StreamReader::new(store.read(sha, None).await?, left);
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(4);
@@ -203,12 +203,12 @@ pub async fn file(store: &BlobStore, sha: &str, name: &str) -> Result<File, Blob
             if item.name != wanted || item.link.is_some() {
                 return Ok(Go::On);
             }
-            copy(content, &turn, &sender)?;
+            copy(content, &slot, &sender)?;
             Ok(Go::Stop)
         });
         if let Err(error) = gone {
             // Who reads sees that it broke off.
-            turn.send(&sender, Err(io::Error::other(error.to_string())));
+            slot.send(&sender, Err(io::Error::other(error.to_string())));
         }
     });
     let stream = futures_util::stream::unfold((receiver, waits), async |(mut receiver, waits)| {
@@ -220,12 +220,12 @@ pub async fn file(store: &BlobStore, sha: &str, name: &str) -> Result<File, Blob
     })
 }
 
-fn copy(content: &mut dyn Read, turn: &Turn, to: &mpsc::Sender<io::Result<Bytes>>) -> io::Result<()> {
+fn copy(content: &mut dyn Read, slot: &ReadSlot, to: &mpsc::Sender<io::Result<Bytes>>) -> io::Result<()> {
     loop {
         let mut chunk = vec![0; 64 * 1024];
         let read = content.read(&mut chunk)?;
         chunk.truncate(read);
-        if read == 0 || !turn.send(to, Ok(chunk.into())) {
+        if read == 0 || !slot.send(to, Ok(chunk.into())) {
             return Ok(());
         }
     }
