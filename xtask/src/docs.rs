@@ -33,6 +33,15 @@ pub fn differing() -> Vec<String> {
 
 fn reference() -> Command {
     let mut command = process::cargo();
-    command.args(["run", "--quiet", "--package", "drover", "--", "__reference"]);
+    command.args([
+        "run",
+        "--quiet",
+        "--package",
+        "drover",
+        "--profile",
+        "test",
+        "--",
+        "__reference",
+    ]);
     command
 }
