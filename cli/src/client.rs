@@ -53,7 +53,7 @@ impl Client {
     }
 
     /// Sends `body` to `/api/v1{path}` and drops the answer.
-    pub async fn tell<B: Serialize>(&self, method: Method, path: &str, body: &B) -> anyhow::Result<()> {
+    pub async fn call<B: Serialize>(&self, method: Method, path: &str, body: &B) -> anyhow::Result<()> {
         self.send(self.request(method, path).json(body)).await.map(drop)
     }
 

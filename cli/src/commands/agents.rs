@@ -25,7 +25,7 @@ pub async fn look(client: &Client, look: &Agents) -> anyhow::Result<Exit> {
         Agents::Drain { agent, undo } => {
             let verb = if *undo { "undrain" } else { "drain" };
             let path = format!("/agents/{}/{verb}", segment(agent));
-            client.tell(Method::POST, &path, &json!({})).await?;
+            client.call(Method::POST, &path, &json!({})).await?;
             let what = if *undo {
                 "takes work again"
             } else {
@@ -41,7 +41,7 @@ pub async fn look(client: &Client, look: &Agents) -> anyhow::Result<Exit> {
             let labels = labels.iter().cloned().collect();
             let path = format!("/agents/{}/labels", segment(agent));
             let body = AgentLabels { labels };
-            client.tell(Method::PUT, &path, &body).await?;
+            client.call(Method::PUT, &path, &body).await?;
             anstream::eprintln!("{agent}: its labels are {}", listed(&body.labels));
         }
         Agents::Token { labels, json } => {

@@ -43,7 +43,7 @@ pub async fn build(client: &Client, build: &Build) -> anyhow::Result<Exit> {
 /// `drover cancel`
 pub async fn cancel(client: &Client, number: i64) -> anyhow::Result<Exit> {
     client
-        .tell(Method::POST, &format!("/builds/{number}/cancel"), &json!({}))
+        .call(Method::POST, &format!("/builds/{number}/cancel"), &json!({}))
         .await?;
     anstream::eprintln!("build {number}: cancelling");
     Ok(Exit::Passed)

@@ -60,7 +60,7 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
         Repo::Set { name, public } => {
             let path = format!("/repositories/{}", segment(name));
             client
-                .tell(Method::PATCH, &path, &RepositoryChange { public: *public })
+                .call(Method::PATCH, &path, &RepositoryChange { public: *public })
                 .await?;
             Ok(Exit::Passed)
         }

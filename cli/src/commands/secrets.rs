@@ -35,7 +35,7 @@ pub async fn secret(client: &Client, secret: &Secret) -> anyhow::Result<Exit> {
             let body = NewSecretValue {
                 value: SecretValue(value),
             };
-            client.tell(Method::PUT, &path, &body).await?;
+            client.call(Method::PUT, &path, &body).await?;
             anstream::eprintln!("{name}: set{note}; a step gets it when it says `secrets: [{name}]`");
         }
         Secret::Rm { repository, name } => {

@@ -123,11 +123,11 @@ mod tests {
             .collect();
         cases.push(test("gives", TestStatus::Failed, 12_000, Some(long)));
         cases.push(test("later", TestStatus::Skipped, 0, None));
-        let told = report(&TestReport {
+        let printed = report(&TestReport {
             cases,
             problems: Vec::new(),
         });
-        insta::assert_snapshot!(anstream::adapter::strip_str(&told).to_string(), @"
+        insta::assert_snapshot!(anstream::adapter::strip_str(&printed).to_string(), @"
         ✕ failed  pool gives  12ms
             line 1
             line 2

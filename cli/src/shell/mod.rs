@@ -35,7 +35,7 @@ enum Here {
 /// Enters by that socket; returns when the command is over, as it does.
 pub async fn enter(mut socket: ShellSocket, wish: ShellWish) -> anyhow::Result<Exit> {
     let with_terminal = wish.terminal.is_some();
-    say(&mut socket, &wish).await?;
+    send_message(&mut socket, &wish).await?;
     let mut raw = None;
     let mut here: Option<mpsc::Receiver<Here>> = None;
     loop {
@@ -81,12 +81,12 @@ async fn typed(here: &mut Option<mpsc::Receiver<Here>>) -> Option<Here> {
 async fn send(socket: &mut ShellSocket, what: Here) -> anyhow::Result<()> {
     match what {
         Here::Bytes(bytes) => socket.send(Message::Binary(bytes)).await.context("send what was typed"),
-        Here::Size(size) => say(socket, &ShellWord::Resize(size)).await,
-        Here::Eof => say(socket, &ShellWord::Eof).await,
+        Here::Size(size) => send_message(socket, &ShellWord::Resize(size)).await,
+        Here::Eof => send_message(socket, &ShellWord::Eof).await,
     }
 }
 
-async fn say(socket: &mut ShellSocket, word: &impl serde::Serialize) -> anyhow::Result<()> {
+async fn send_message(socket: &mut ShellSocket, word: &impl serde::Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string(word).context("write JSON")?;
     socket
         .send(Message::text(text))
@@ -104,8 +104,8 @@ fn show(bytes: &[u8]) -> anyhow::Result<()> {
 
 /// Follows standard input, and the size of the terminal if there is one.
 fn listen(with_terminal: bool) -> anyhow::Result<mpsc::Receiver<Here>> {
-    let (tell, told) = mpsc::channel(WAITING);
-    let typing = tell.clone();
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let typing = sender.clone();
     // Such a read cannot be broken off; the process does not wait for it.
     tokio::task::spawn_blocking(move || {
         let mut input = std::io::stdin().lock();
@@ -124,12 +124,12 @@ fn listen(with_terminal: bool) -> anyhow::Result<mpsc::Receiver<Here>> {
         tokio::spawn(async move {
             while changes.recv().await.is_some() {
                 if let Some(size) = size()
-                    && tell.send(Here::Size(size)).await.is_err()
+                    && sender.send(Here::Size(size)).await.is_err()
                 {
                     return;
                 }
             }
         });
     }
-    Ok(told)
+    Ok(receiver)
 }

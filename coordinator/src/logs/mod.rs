@@ -85,7 +85,7 @@ impl LogStore {
                 .streams
                 .write(key, files, |stream| stream.append(offset, &records))
                 .map(|(end, extent)| {
-                    inner.watchers.tell(key, extent);
+                    inner.watchers.notify(key, extent);
                     end
                 })
         })
@@ -100,7 +100,7 @@ impl LogStore {
         self.blocking(key, |inner, key| {
             let files = inner.folders.make(key)?;
             let ((), extent) = inner.streams.write(key, files, |stream| stream.seal())?;
-            inner.watchers.tell(key, extent);
+            inner.watchers.notify(key, extent);
             Ok(())
         })
         .await
@@ -208,7 +208,7 @@ impl LogStore {
                     stream,
                 };
                 let extent = inner.read(&key, |stream| Ok(stream.extent()))?;
-                inner.watchers.tell(&key, extent);
+                inner.watchers.notify(&key, extent);
             }
             Ok(receiver)
         })

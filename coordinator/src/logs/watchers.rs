@@ -24,7 +24,7 @@ impl Watchers {
     }
 
     /// The stream has come so far; it never goes back.
-    pub(super) fn tell(&self, key: &LogKey, extent: Extent) {
+    pub(super) fn notify(&self, key: &LogKey, extent: Extent) {
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sender) = watched.get(&key.attempt) else {
             return;

@@ -117,8 +117,8 @@ impl Build {
     }
 
     /// Its attempt has ended.
-    pub fn finish(&mut self, job: usize, result: AttemptResult, told: JobOutputs) {
-        let (result, kept) = outputs::kept(result, told);
+    pub fn finish(&mut self, job: usize, result: AttemptResult, outputs: JobOutputs) {
+        let (result, kept) = outputs::kept(result, outputs);
         let at = &mut self.jobs[job];
         let mut event = retry::event(result.verdict, at.attempts, at.cancelling.is_some());
         if at.cancelling.is_none() && retry::is_due(&at.spec, &result, at.attempts) {

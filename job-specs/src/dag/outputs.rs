@@ -52,15 +52,15 @@ pub fn size(outputs: &JobOutputs) -> usize {
 }
 
 /// The result of an attempt, and the outputs that are kept. One that passed with outputs that cannot be kept has failed.
-pub fn kept(result: AttemptResult, told: JobOutputs) -> (AttemptResult, JobOutputs) {
+pub fn kept(result: AttemptResult, outputs: JobOutputs) -> (AttemptResult, JobOutputs) {
     let too_much = || {
-        let all = size(&told);
+        let all = size(&outputs);
         let kib = all.div_ceil(1024);
         (all > MAX_ALL).then(|| format!("the outputs have {kib} KiB; at most 1 MiB is kept: use an artifact"))
     };
-    let fault = told.iter().find_map(|(name, value)| check(name, value).err());
+    let fault = outputs.iter().find_map(|(name, value)| check(name, value).err());
     match fault.or_else(too_much) {
-        None => (result, told),
+        None => (result, outputs),
         Some(fault) if result.verdict == Verdict::Passed => {
             let failed = AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, fault);
             (failed, JobOutputs::new())
@@ -114,7 +114,7 @@ mod tests {
         let big = "x".repeat(MAX_VALUE + 1);
         let many: JobOutputs = (0..17).map(|n| (format!("n{n}"), "x".repeat(MAX_VALUE))).collect();
         let long = "n".repeat(MAX_NAME + 1);
-        let said = [
+        let given = [
             outputs(&[("version", "1"), ("_x9", "")]),
             outputs(&[("9x", "1")]),
             outputs(&[("a-b", "1")]),
@@ -122,12 +122,12 @@ mod tests {
             outputs(&[("log", &big)]),
             many,
         ];
-        let told = said.map(|told| {
-            let (result, kept) = kept(AttemptResult::passed(), told);
+        let ends = given.map(|outputs| {
+            let (result, kept) = kept(AttemptResult::passed(), outputs);
             assert_eq!(kept.is_empty(), result.verdict == Verdict::Failed);
             result.reason.map_or("fine".into(), |reason| reason.sentence)
         });
-        insta::assert_snapshot!(told.join("\n"), @"
+        insta::assert_snapshot!(ends.join("\n"), @"
         fine
         `9x` is no name for an output: letters, digits and `_`, not a digit first, at most 100
         `a-b` is no name for an output: letters, digits and `_`, not a digit first, at most 100

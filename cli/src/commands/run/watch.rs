@@ -31,12 +31,12 @@ impl Changes {
             .canonicalize()
             .with_context(|| format!("find {}", root.display()))?;
         let (sender, paths) = mpsc::unbounded_channel();
-        let told = move |event: notify::Result<notify::Event>| match event {
+        let on_event = move |event: notify::Result<notify::Event>| match event {
             Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
             Ok(event) => event.paths.into_iter().for_each(|path| drop(sender.send(path))),
             Err(error) => tracing::warn!(%error, "changes of this folder may be missed"),
         };
-        let mut watcher = notify::recommended_watcher(told).context("watch this folder")?;
+        let mut watcher = notify::recommended_watcher(on_event).context("watch this folder")?;
         watcher
             .watch(&root, RecursiveMode::Recursive)
             .with_context(|| format!("watch {}", root.display()))?;
@@ -49,14 +49,14 @@ impl Changes {
     }
 
     /// The paths, relative to the folder, that changed since the last call, as soon as nothing else changes. May be
-    /// dropped at any time: what it has seen is told by the next call.
+    /// dropped at any time: what it has seen is given by the next call.
     pub async fn next(&mut self) -> Vec<String> {
         loop {
-            let told = match self.seen.is_empty() {
+            let changed = match self.seen.is_empty() {
                 true => self.paths.recv().await,
                 false => tokio::time::timeout(QUIET, self.paths.recv()).await.unwrap_or_default(),
             };
-            match told {
+            match changed {
                 Some(path) if self.seen.len() < MAX_PATHS => self.seen.extend(counted(&self.root, &path)),
                 Some(_) => {}
                 None if self.seen.is_empty() => std::future::pending().await,
