@@ -6,8 +6,6 @@ use std::sync::{Mutex, PoisonError};
 
 use job_specs::model::StepSpec;
 
-use super::job::Job;
-
 /// The phases that have begun and not ended.
 #[derive(Default)]
 pub struct Activity(Mutex<BTreeSet<String>>);
@@ -21,6 +19,16 @@ impl Activity {
         } else {
             open.remove(phase);
         }
+    }
+
+    /// When something happened in a job, to follow `cancelled` or `was stopped`; `pulling` are the images on their way.
+    pub fn before_steps(&self, pulling: &[String]) -> String {
+        when(pulls(pulling), self.words(), " before its first step")
+    }
+
+    /// The same, once the last step was over.
+    pub fn after_steps(&self) -> String {
+        when(None, self.words(), " after its last step")
     }
 
     fn words(&self) -> Vec<String> {
@@ -43,34 +51,15 @@ fn words_of(phase: &str) -> Option<&'static str> {
     })
 }
 
-/// When something happened in a job, to follow `cancelled` or `was stopped`.
-pub fn before_steps(job: &Job) -> String {
-    when(
-        pulls(&job.pulls.under_way()),
-        job.activity.words(),
-        " before its first step",
-    )
-}
-
 /// The same, once it was this step's turn and before it ran.
-pub fn before_step(job: &Job, step: &StepSpec) -> String {
-    let own: Vec<String> = job
-        .pulls
-        .under_way()
-        .into_iter()
-        .filter(|image| *image == step.image)
-        .collect();
+pub fn before_step(step: &StepSpec, pulling: &[String]) -> String {
+    let own: Vec<String> = pulling.iter().filter(|image| **image == step.image).cloned().collect();
     when(pulls(&own), Vec::new(), &format!(" before step `{}` began", step.name))
 }
 
 /// The same, while that step ran.
 pub fn in_step(step: &StepSpec) -> String {
     format!(" in step `{}`", step.name)
-}
-
-/// The same, once the last step was over.
-pub fn after_steps(job: &Job) -> String {
-    when(None, job.activity.words(), " after its last step")
 }
 
 fn pulls(images: &[String]) -> Option<String> {
@@ -99,7 +88,7 @@ mod tests {
         let activity = Activity::default();
         let said = |images: &[&str]| {
             let images: Vec<String> = images.iter().map(|&image| image.to_owned()).collect();
-            when(pulls(&images), activity.words(), " before its first step")
+            activity.before_steps(&images)
         };
         assert_eq!(said(&[]), " before its first step");
         activity.note("services", true);

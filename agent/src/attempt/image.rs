@@ -25,11 +25,6 @@ use crate::gate;
 use crate::logs::writer::LogWriter;
 use crate::stack::Stack;
 
-/// The step builds an image.
-pub fn builds(step: &StepSpec) -> bool {
-    matches!(step.action, StepAction::Image(_))
-}
-
 /// Lets the step run to its end. Notes its start in the journal, as [`super::step::run`] does.
 pub async fn run(
     job: &Job,

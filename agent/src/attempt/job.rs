@@ -178,6 +178,11 @@ impl Job {
         counts.or(bad.first()).copied().unwrap_or(0)
     }
 
+    /// When something happened before the first step, to follow `cancelled` or `was stopped`.
+    pub fn before_steps(&self) -> String {
+        self.activity.before_steps(&self.pulls.under_way())
+    }
+
     /// Tells that a phase begins or ends.
     pub fn phase(&self, phase: &str, begin: bool) {
         self.activity.note(phase, begin);

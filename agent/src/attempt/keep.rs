@@ -11,7 +11,6 @@ use protocol::attempt::{ArtifactOutcome, AttemptResult, CacheOutcome, EventKind,
 use protocol::blobs::{BlobLimits, Kept};
 use tokio::task::spawn_blocking;
 
-use super::activity;
 use super::interrupt::Interrupts;
 use super::job::Job;
 use super::reasons;
@@ -51,7 +50,7 @@ pub async fn keep(job: &Arc<Job>, interrupts: &Interrupts, result: AttemptResult
     job.phase("keep", true);
     let kept = tokio::select! {
         kept = all(job, &artifacts, run_state) => kept,
-        interrupt = interrupts.next(None) => Some(interrupt.result(&activity::after_steps(job))),
+        interrupt = interrupts.next(None) => Some(interrupt.result(&job.activity.after_steps())),
     };
     job.phase("keep", false);
     match (run_state, kept) {

@@ -239,7 +239,7 @@ async fn open(
         .spec
         .steps
         .iter()
-        .filter(|step| step.skip.is_none() && !image::builds(step));
+        .filter(|step| step.skip.is_none() && !own::builds(step));
     let wanted: BTreeSet<String> = steps.map(|step| step.image.clone()).collect();
     let built = own::of_earlier_life(&input.spec, &folder, &journal);
     let wanted = own::without_own(&input.spec, wanted);

@@ -4,17 +4,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use job_specs::images::familiar;
-use job_specs::model::{JobSpec, StepAction};
+use job_specs::model::{JobSpec, StepAction, StepSpec};
 
+use super::AttemptInput;
 use super::folder::AttemptFolder;
-use super::job::Job;
 use super::journal::Journal;
 use crate::build::built::{Builder, BuiltImages};
-use crate::engine::labels;
+use crate::engine::{Engine, labels};
 use crate::gate;
 
 /// The line of a step's outputs that names what it built.
 pub const IMAGE_ID: &str = "IMAGE_ID";
+
+/// Whether the step builds an image.
+pub fn builds(step: &StepSpec) -> bool {
+    matches!(step.action, StepAction::Image(_))
+}
 
 /// What builds the image of that step; `None`: a registry has it.
 pub fn builder_of(spec: &JobSpec, index: usize) -> Option<Builder> {
@@ -61,7 +66,7 @@ pub fn of_earlier_life(spec: &JobSpec, folder: &AttemptFolder, journal: &Journal
         let id = outputs
             .lines()
             .find_map(|line| line.strip_prefix(IMAGE_ID)?.strip_prefix('='));
-        if let Some(id) = id.filter(|_| super::image::builds(&spec.steps[index])) {
+        if let Some(id) = id.filter(|_| builds(&spec.steps[index])) {
             built.set(Builder::Step(index), id);
         }
         built.over(Builder::Step(index));
@@ -70,19 +75,18 @@ pub fn of_earlier_life(spec: &JobSpec, folder: &AttemptFolder, journal: &Journal
 }
 
 /// No service is built from now on: who waits for the image of one that was not built need not wait any longer.
-pub fn services_over(job: &Job) {
-    for image in services(&job.input.spec) {
-        job.built.over(Builder::service(image));
+pub fn services_over(spec: &JobSpec, built: &BuiltImages) {
+    for image in services(spec) {
+        built.over(Builder::service(image));
     }
 }
 
 /// Removes what steps of code that is not trusted built. Images of services go with their stack.
-pub async fn remove(job: &Job) {
-    let builds = job.input.spec.steps.iter().any(super::image::builds);
-    if job.input.trusted || !builds {
+pub async fn remove(engine: &Engine, input: &AttemptInput) {
+    if input.trusted || !input.spec.steps.iter().any(builds) {
         return;
     }
-    let (engine, attempt) = (&job.context.engine, job.input.attempt.as_str());
+    let attempt = input.attempt.as_str();
     if let Err(error) = engine.remove_images_of(labels::ATTEMPT, attempt).await {
         tracing::warn!(%error, attempt.id = attempt, "what an attempt built cannot be removed; the sweep will");
     }

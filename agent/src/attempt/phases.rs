@@ -22,7 +22,7 @@ use super::run_state::{self, RunState};
 use super::services::{self, tell_death};
 use super::step;
 use super::trust::{self, Refusal};
-use super::{AttemptInput, Over, activity, keep, own, plan, reports};
+use super::{AttemptInput, Over, keep, own, plan, reports};
 use crate::disk;
 use crate::engine::ContainerId;
 use crate::engine::firewall;
@@ -181,7 +181,7 @@ impl Run<'_> {
             .prestarted
             .start(run_state::ahead(steps, first.unwrap_or(steps.len()), RunState::Passing));
         let ready = self.ready(prepared).await;
-        own::services_over(self.job);
+        own::services_over(&self.job.input.spec, &self.job.built);
         if let Next::Over(result) = ready {
             self.skip_rest(0);
             return result;
@@ -196,7 +196,7 @@ impl Run<'_> {
     async fn ready(&mut self, prepared: &Prepared) -> Next {
         let ready = tokio::select! {
             ready = prepared.ready(self.job) => ready,
-            interrupt = self.interrupts.next(None) => return self.interrupted(interrupt, &activity::before_steps(self.job)),
+            interrupt = self.interrupts.next(None) => return self.interrupted(interrupt, &self.job.before_steps()),
         };
         match ready {
             Ok(()) => return Next::On,
@@ -209,7 +209,7 @@ impl Run<'_> {
         }
         tokio::select! {
             code = prepared.code() => code.map_or_else(Next::Over, |()| Next::On),
-            interrupt = self.interrupts.next(None) => self.interrupted(interrupt, &activity::before_steps(self.job)),
+            interrupt = self.interrupts.next(None) => self.interrupted(interrupt, &self.job.before_steps()),
         }
     }
 

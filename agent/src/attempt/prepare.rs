@@ -17,7 +17,7 @@ use super::job::{Found, Job, Place};
 use super::plan::{STEP_LABEL, TRY_LABEL};
 use super::prestart::Prestarted;
 use super::services::Services;
-use super::{AttemptContext, Code, activity, own, reasons, restore, retain};
+use super::{AttemptContext, Code, own, reasons, restore, retain};
 use crate::checkout::{self, CheckoutError};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Engine, Kept, Network, Owned, OwnedKind, Owner};
@@ -161,7 +161,7 @@ impl Prepared {
         if job.resumed {
             remove_owned(&context.engine, &job.input.attempt).await;
         }
-        own::remove(&job).await;
+        own::remove(&context.engine, &job.input).await;
         let reuse = if whole && job.input.trusted {
             Reuse::Allowed
         } else {
@@ -233,7 +233,7 @@ async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMa
     };
     let sandbox = tokio::select! {
         taken = pool.take_early(&request) => taken.map_err(|error| reasons::broken(format!("sandbox: {error}")))?,
-        interrupt = interrupts.next(None) => return Err(interrupt.result(&activity::before_steps(job))),
+        interrupt = interrupts.next(None) => return Err(interrupt.result(&job.before_steps())),
     };
     Ok((sandbox, BTreeMap::new()))
 }

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::image;
 use super::job::{Job, Place};
-use super::plan;
+use super::{own, plan};
 use crate::engine::{ContainerId, EngineError};
 use crate::gate::{GateClient, GatePhase};
 
@@ -62,7 +61,7 @@ impl Prestarted {
 
     /// Begins to start these steps, those that are not under way already.
     pub fn start(&mut self, steps: impl Iterator<Item = usize>) {
-        for index in steps.filter(|&index| !image::builds(self.job.step(index))) {
+        for index in steps.filter(|&index| !own::builds(self.job.step(index))) {
             let (job, place) = (&self.job, &self.place);
             self.held
                 .entry(index)

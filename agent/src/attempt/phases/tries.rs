@@ -13,7 +13,7 @@ use super::super::job::Job;
 use super::super::prepare::Prepared;
 use super::super::reasons::{self, StepEnd};
 use super::super::step::{self, StepOver};
-use super::super::{activity, image, run_state};
+use super::super::{activity, image, own, run_state};
 use super::{Next, Run};
 use crate::gate;
 
@@ -28,7 +28,7 @@ impl Run<'_> {
                 .start(run_state::ahead(&spec.steps, index, self.run_state()));
             let services = prepared.services.as_ref().filter(|_| !self.service_lost);
             let stack = services.map(|services| &services.stack);
-            if image::builds(&spec.steps[index]) {
+            if own::builds(&spec.steps[index]) {
                 self.announce(index, number);
                 let over = image::run(job, index, prepared.network(job), self.interrupts, stack).await;
                 match self.after_a_try(prepared, index, number, over).await {
@@ -100,7 +100,7 @@ impl Run<'_> {
         outcome.tries = number;
         self.job.finish_step(index, crate::clock::now(), outcome);
         self.job.streams.close(&StreamId::step(index));
-        let when = activity::before_step(self.job, self.job.step(index));
+        let when = activity::before_step(self.job.step(index), &self.job.pulls.under_way());
         self.interrupted(interrupt, &when)
     }
 
