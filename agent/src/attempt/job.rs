@@ -132,7 +132,7 @@ impl Job {
         };
         let spec = &self.input.spec;
         let mut container = plan::container(self.step(index), image, &spec.resources, &places, place.network.clone());
-        container.binds.extend(super::restore::binds(&self.folder, spec));
+        container.binds.extend(super::cache_paths::binds(&self.folder, spec));
         container.labels = place.labels.clone();
         container
             .labels

@@ -11,10 +11,10 @@ use protocol::attempt::{ArtifactOutcome, AttemptResult, CacheOutcome, EventKind,
 use protocol::blobs::{BlobLimits, Kept};
 use tokio::task::spawn_blocking;
 
+use super::cache_paths;
 use super::interrupt::Interrupts;
 use super::job::Job;
 use super::reasons;
-use super::restore;
 use super::run_state::{self, RunState};
 use crate::blobs::archive::{self, ByteWriter, Found, From, PackError, byte_pipe};
 use crate::blobs::{BlobError, Bytestream, NewArtifact};
@@ -224,7 +224,7 @@ async fn cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) {
 }
 
 async fn save_cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) -> Result<Option<Kept>, NotKept> {
-    let sources = restore::cache_sources(&job.folder, index, spec).map_err(NotKept::Users)?;
+    let sources = cache_paths::cache_sources(&job.folder, index, spec).map_err(NotKept::Users)?;
     let (sources, found) = look(sources).await?;
     if found.files() == 0 {
         return Ok(None);

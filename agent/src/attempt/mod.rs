@@ -5,12 +5,13 @@
 //! # Layout
 //! [`run`] the whole of it · `phases` what happens in which order · `prepare` what steps run on: sandbox, code,
 //! services · `prestart` steps started ahead · [`retain`] what stays after a failure · `step` one step · `interrupt` what
-//! ends a job from outside · `run_state`, `plan`, `trust`, `reasons` pure decisions · `restore`, `keep` caches and
-//! artifacts · `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `reports` what tests said ·
+//! ends a job from outside · `run_state`, `plan`, `trust`, `reasons` pure decisions · `restore`, `keep`, `cache_paths` caches
+//! and artifacts · `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `reports` what tests said ·
 //! `streams`, [`spool`] logs on their way · `images`, `job_log` progress · `image` steps that build one · `own` what
 //! names such images · `logins` who asks registries.
 
 mod activity;
+mod cache_paths;
 mod disk_use;
 pub mod folder;
 mod image;
@@ -230,7 +231,7 @@ async fn open(
     outlet: Outlet,
 ) -> io::Result<Arc<Job>> {
     folder.create()?;
-    restore::make_folders(&folder, &input.spec)?;
+    cache_paths::make_folders(&folder, &input.spec)?;
     let masker = Arc::new(input.masker());
     let journal = Journal::open(&folder.events(), masker.clone(), outlet.events)?;
     let job_log = JobLog::open(&folder.log(&StreamId::job()))?;

@@ -2,119 +2,26 @@
 //! filled while services start; what goes into the workspace waits for the code. A cache is a help and never a reason
 //! to fail; a needed artifact that cannot be had is.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use job_specs::model::{CacheSpec, JobSpec};
 use job_specs::units::duration;
 use protocol::attempt::{AttemptResult, CacheOutcome, EventKind};
 use protocol::blobs::NeededArtifact;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
+use super::cache_paths::{cache_sources, is_outside};
 use super::folder::AttemptFolder;
 use super::job::Job;
-use super::plan::WORKSPACE;
 use super::reasons;
 use crate::blobs::archive::{self, ByteReader, From, Into, Limits, Links, Modes, Rules, Unpacked};
 use crate::blobs::{BlobError, Blobs};
-use crate::engine::plan::{Access, Bind};
-use crate::sandbox::open_folder;
 
 /// Tries of something that may go better the next time.
 const TRIES: u32 = 4;
-
-/// A path of a cache.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum CachePath {
-    /// Under the workspace; clean.
-    Workspace(PathBuf),
-    /// In every step's container; clean, without the slash before it.
-    Absolute(PathBuf),
-}
-
-/// Reads a path of a cache. `Err`: why it cannot be one, for people.
-fn cache_path(path: &str) -> Result<CachePath, String> {
-    let clean = |path: &str| -> Result<PathBuf, String> {
-        let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-        if parts.contains(&"..") {
-            return Err(format!("`{path}` has `..`"));
-        }
-        Ok(parts.iter().collect())
-    };
-    let Some(absolute) = path.strip_prefix('/') else {
-        return match clean(path)? {
-            all if all.as_os_str().is_empty() => Err("the whole workspace is no cache".into()),
-            path => Ok(CachePath::Workspace(path)),
-        };
-    };
-    let absolute = clean(absolute)?;
-    if let Ok(inside) = absolute.strip_prefix(WORKSPACE.trim_start_matches('/')) {
-        return cache_path(&inside.to_string_lossy());
-    }
-    let is_systems = ["proc", "sys", "dev", ".drover"]
-        .iter()
-        .any(|folder| absolute.starts_with(folder));
-    if absolute.as_os_str().is_empty() || is_systems {
-        return Err(format!("`{path}` cannot be a cache"));
-    }
-    Ok(CachePath::Absolute(absolute))
-}
-
-/// The absolute paths of a job's caches: (cache, path in it, where).
-fn absolute_paths(spec: &JobSpec) -> impl Iterator<Item = (usize, usize, PathBuf)> {
-    let caches = spec.caches.iter().enumerate();
-    caches.flat_map(|(cache, of)| {
-        let paths = of.paths.iter().enumerate();
-        paths.filter_map(move |(index, path)| match cache_path(path) {
-            Ok(CachePath::Absolute(path)) => Some((cache, index, path)),
-            Ok(CachePath::Workspace(_)) | Err(_) => None,
-        })
-    })
-}
-
-/// Makes the folders that are mounted at absolute paths.
-pub fn make_folders(folder: &AttemptFolder, spec: &JobSpec) -> io::Result<()> {
-    absolute_paths(spec).try_for_each(|(cache, path, _)| open_folder(&folder.cache(cache, path)))
-}
-
-/// Those folders as every step sees them; of two at one path the first counts.
-pub fn binds(folder: &AttemptFolder, spec: &JobSpec) -> Vec<Bind> {
-    let mut binds: Vec<Bind> = Vec::new();
-    for (cache, path, at) in absolute_paths(spec) {
-        let container = format!("/{}", at.display());
-        if binds.iter().all(|bind| bind.container != container) {
-            binds.push(Bind {
-                host: folder.cache(cache, path),
-                container,
-                access: Access::ReadWrite,
-            });
-        }
-    }
-    binds
-}
-
-/// A cache's paths on this machine, each with its name in the archive. `Err`: a sentence.
-pub fn cache_sources(folder: &AttemptFolder, cache: usize, spec: &CacheSpec) -> Result<Vec<From>, String> {
-    let paths = spec.paths.iter().enumerate().map(|(index, path)| {
-        Ok(match cache_path(path)? {
-            CachePath::Workspace(at) => From::Path {
-                root: folder.workspace(),
-                name: Path::new("workspace").join(&at),
-                at,
-            },
-            CachePath::Absolute(path) => From::Path {
-                root: folder.cache(cache, index),
-                name: Path::new("root").join(path),
-                at: PathBuf::new(),
-            },
-        })
-    });
-    paths.collect()
-}
 
 /// Brings everything. Errors: the result of the attempt.
 pub async fn all(
@@ -145,14 +52,6 @@ pub async fn all(
     noted.map_err(|error| reasons::broken(format!("the agent cannot write to its data folder: {error}")))?;
     job.phase("restore", false);
     Ok(())
-}
-
-/// Whether nothing of a cache goes into the workspace.
-fn is_outside(spec: &JobSpec, cache: usize) -> bool {
-    let paths = &spec.caches[cache].paths;
-    paths
-        .iter()
-        .all(|path| matches!(cache_path(path), Ok(CachePath::Absolute(_))))
 }
 
 /// Looks for one cache and unpacks it.
@@ -340,22 +239,5 @@ async fn bring(
         Ok(_) => Err(BlobError::Away("the archive did not arrive as it was kept".into())),
         Err(error @ archive::UnpackError::Damaged(_)) => Err(BlobError::Away(error.to_string())),
         Err(error) => Err(BlobError::Refused(error.to_string())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cache_is_a_place_of_its_own() {
-        let path = |path: &str| cache_path(path);
-        assert_eq!(path("./target/"), Ok(CachePath::Workspace("target".into())));
-        assert_eq!(path("/workspace/target"), Ok(CachePath::Workspace("target".into())));
-        assert_eq!(path("/root/.cargo"), Ok(CachePath::Absolute("root/.cargo".into())));
-        assert_eq!(path("a/../../b"), Err("`a/../../b` has `..`".into()));
-        assert_eq!(path("/proc/self"), Err("`/proc/self` cannot be a cache".into()));
-        assert_eq!(path("/"), Err("`/` cannot be a cache".into()));
-        assert_eq!(path("."), Err("the whole workspace is no cache".into()));
     }
 }
