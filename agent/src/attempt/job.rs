@@ -14,7 +14,7 @@ use super::images::{Images, Pulled, Pulls};
 use super::job_log::JobLog;
 use super::journal::Journal;
 use super::streams::Streams;
-use super::{AttemptContext, AttemptInput, Code, logins, own, retain};
+use super::{AttemptContext, AttemptInput, Code, logins, own, retained};
 use crate::build::built::{Builder, BuiltImages};
 use crate::checkout::{self, CheckoutError, ObjectsMount};
 use crate::engine::labels::Labels;
@@ -150,7 +150,7 @@ impl Job {
             .input
             .spec
             .hold_on_failure_secs
-            .map_or(0, |_| retain::AT_MOST.as_secs());
+            .map_or(0, |_| retained::AT_MOST.as_secs());
         let secs = self
             .input
             .spec
@@ -164,18 +164,6 @@ impl Job {
     pub fn memory_limit(&self) -> Option<u64> {
         let defaults: engine::Limits = self.context.engine.config().limits;
         self.input.spec.resources.memory_bytes.or(defaults.memory_bytes)
-    }
-
-    /// The step to look at when the job failed: the first that ended badly, or else the first of all.
-    pub fn failed_step(&self) -> usize {
-        let steps = 0..self.input.spec.steps.len();
-        let is_bad = |index: &usize| {
-            let outcome = self.journal.step_outcome(*index);
-            outcome.is_some_and(|outcome| matches!(outcome.status, StepStatus::Failed | StepStatus::TimedOut))
-        };
-        let bad: Vec<usize> = steps.filter(is_bad).collect();
-        let counts = bad.iter().find(|&&index| !self.step(index).allow_failure);
-        counts.or(bad.first()).copied().unwrap_or(0)
     }
 
     /// When something happened before the first step, to follow `cancelled` or `was stopped`.

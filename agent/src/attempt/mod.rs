@@ -4,7 +4,7 @@
 //!
 //! # Layout
 //! [`run`] the whole of it · `phases` what happens in which order · `prepare` what steps run on: sandbox, code,
-//! services · `prestart` steps started ahead · [`retain`] what stays after a failure · `step` one step · `interrupt` what
+//! services · `prestart` steps started ahead · [`retained`], `stay` what stays after a failure · `step` one step · `interrupt` what
 //! ends a job from outside · `run_state`, `plan`, `trust`, `reasons` pure decisions · `restore`, `keep`, `cache_paths` caches
 //! and artifacts · `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `reports` what tests said ·
 //! `streams`, [`spool`] logs on their way · `images`, `job_log` progress · `image` steps that build one · `own` what
@@ -31,10 +31,11 @@ mod prestart;
 pub mod reasons;
 mod reports;
 mod restore;
-pub mod retain;
+pub mod retained;
 mod run_state;
 mod services;
 pub mod spool;
+mod stay;
 mod step;
 mod streams;
 pub(crate) mod trust;
@@ -65,7 +66,7 @@ use job::Job;
 use job_log::JobLog;
 use journal::Journal;
 use outputs::Outputs;
-use retain::{Decision, Retain, RetainEnd, Retained};
+use retained::{Decision, Retain, RetainEnd, Retained};
 use streams::Streams;
 
 /// What to run.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use job_specs::units::micros;
 use protocol::attempt::{AttemptResult, EventKind, ReasonCode, StepOutcome, StepStatus, Verdict};
 use protocol::ids::StreamId;
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::folder::Ended;
@@ -17,12 +16,12 @@ use super::job::Job;
 use super::prepare::{NotReady, Prepared};
 use super::prestart::HoldError;
 use super::reasons::{self, StepEnd};
-use super::retain::{Decision, Retain, RetainEnd};
+use super::retained::Retain;
 use super::run_state::{self, RunState};
 use super::services::{self, tell_death};
 use super::step;
 use super::trust::{self, Refusal};
-use super::{AttemptInput, Over, keep, own, plan, reports};
+use super::{AttemptInput, Over, keep, own, plan, reports, stay};
 use crate::disk;
 use crate::engine::ContainerId;
 use crate::engine::firewall;
@@ -38,13 +37,13 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
         reason.sentence = job.masker.mask(&reason.sentence);
     }
     let outputs = job.outputs();
-    let retain_secs = prepared.as_ref().and_then(|_| retain_secs(&job, &result));
+    let retain_secs = prepared.as_ref().and_then(|_| stay::retain_secs(&job, &result));
     conclude(&job, &result, prepared.as_ref(), retain_secs).await;
     let (retain, decision) = retain_secs.map(Retain::ask).unzip();
     let tasks = job.context.tasks.clone();
     let removal = tasks.spawn(async move {
         match (prepared, decision) {
-            (Some(prepared), Some(decision)) => stay(job, prepared, decision).await,
+            (Some(prepared), Some(decision)) => stay::stay(job, prepared, decision).await,
             (Some(prepared), None) => prepared.remove(job).await,
             (None, _) => {}
         }
@@ -54,36 +53,6 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
         outputs,
         retain,
         removal,
-    }
-}
-
-/// Whether what the job leaves is to be retained, and what each use is to give it.
-fn retain_secs(job: &Job, result: &AttemptResult) -> Option<u64> {
-    let secs = job.input.spec.hold_on_failure_secs?;
-    if !job.context.retained.is_due(result) {
-        return None;
-    }
-    let claimed = match job.input.trusted {
-        true => job.context.retained.claim(&job.input.attempt, &job.input.repository),
-        false => Err("its code is not trusted".to_owned()),
-    };
-    if let Err(why) = claimed {
-        job.job_log
-            .say(format!("containers and services are not retained: {why}"));
-        return None;
-    }
-    Some(secs)
-}
-
-/// Retains what a failed job leaves, if that is decided and as long as it is; then removes it.
-async fn stay(job: Arc<Job>, mut prepared: Prepared, decision: oneshot::Receiver<Decision>) {
-    let retained = &job.context.retained;
-    let wait = retained.wait(&job.input.attempt, &job.folder, decision);
-    // Both at once: the stack is named in polls from its first moment on.
-    let (end, ()) = tokio::join!(wait, prepared.retain_step(&job));
-    match end {
-        RetainEnd::Over => prepared.remove(job).await,
-        RetainEnd::Left => job.context.retained.leave_behind(prepared),
     }
 }
 

@@ -17,7 +17,7 @@ use super::job::{Found, Job, Place};
 use super::plan::{STEP_LABEL, TRY_LABEL};
 use super::prestart::Prestarted;
 use super::services::Services;
-use super::{AttemptContext, Code, own, reasons, restore, retain};
+use super::{AttemptContext, Code, own, reasons, restore};
 use crate::checkout::{self, CheckoutError};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Engine, Kept, Network, Owned, OwnedKind, Owner};
@@ -127,18 +127,6 @@ impl Prepared {
     /// Removes the containers of steps that are over.
     pub async fn remove_used(&mut self, job: &Job) {
         remove_ended(&job.context.engine, std::mem::take(&mut self.used)).await;
-    }
-
-    /// Makes the container of the step that failed once more, for people to look around in: no secret, no command, the
-    /// script beside the gate.
-    pub async fn retain_step(&mut self, job: &Job) {
-        let index = job.failed_step();
-        match retain::step_container(job, index, self.prestarted.place()).await {
-            Ok(container) => self.used.push(container),
-            Err(error) => {
-                tracing::warn!(%error, attempt.id = %job.input.attempt, "a failed step cannot be made once more")
-            }
-        }
     }
 
     /// Gives the sandbox back, and ends and removes everything in it. Goes on behind the result.

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::AttemptContext;
-use crate::attempt::retain::{RetainLimits, Retained};
+use crate::attempt::retained::{RetainLimits, Retained};
 use crate::checkout::Mirrors;
 use crate::coordinator::Coordinator;
 use crate::disk;

@@ -19,7 +19,7 @@ use super::shells::Masks;
 use super::test_reports;
 use super::upload::LogUploads;
 use crate::attempt::folder::AttemptFolder;
-use crate::attempt::retain::{self, Decision, RetainedStack};
+use crate::attempt::retained::{self, Decision, RetainedStack};
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over, reasons};
 use crate::blobs::{Blobs, Remote};
 use crate::coordinator::Backoff;
@@ -280,7 +280,7 @@ async fn finish(
 fn retained(lease: Lease, repository: &str) -> Option<RetainedStack> {
     match lease.work {
         Work::Stack(StackWork { stack, .. }) => {
-            Some(RetainedStack::new(stack, lease.epoch, retain::AT_MOST, repository))
+            Some(RetainedStack::new(stack, lease.epoch, retained::AT_MOST, repository))
         }
         Work::Attempt(_) => None,
     }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::lines::Lines;
 use super::{LocalEnd, LocalEvent, LocalOutcome, LocalRun, tell};
 use crate::attempt::folder::AttemptFolder;
-use crate::attempt::retain::{Decision, Retain, RetainedStack};
+use crate::attempt::retained::{Decision, Retain, RetainedStack};
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over};
 use crate::blobs::{Blobs, Folder};
 use crate::logs::tail::Watcher;

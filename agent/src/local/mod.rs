@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::AttemptContext;
-use crate::attempt::retain::Retained;
+use crate::attempt::retained::Retained;
 use crate::checkout::Mirrors;
 use crate::clock::now;
 use crate::engine::{Engine, EngineConfig, Limits, Policy};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::attempt::folder::AttemptFolder;
-use agent::attempt::retain::{Decision, RetainedStack};
+use agent::attempt::retained::{Decision, RetainedStack};
 use agent::attempt::{self, AttemptInput, Outlet, Over};
 use agent::logs::mask::Masker;
 use agent::shell::session::Typed;

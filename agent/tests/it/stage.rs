@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use agent::attempt::folder::AttemptFolder;
-use agent::attempt::retain::Retained;
+use agent::attempt::retained::Retained;
 use agent::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, StreamNews};
 use agent::blobs::{Blobs, Folder};
 use agent::checkout::Mirrors;

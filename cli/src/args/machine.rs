@@ -1,6 +1,6 @@
 //! What the owner of an agent's machine decides: the options that `up` and `agent` share.
 
-use agent::attempt::retain::RetainLimits;
+use agent::attempt::retained::RetainLimits;
 use agent::engine::{Firewall, HostImages, Limits, LocalAccess, LocalPlace, Policy};
 use clap::{Args, ValueEnum};
 

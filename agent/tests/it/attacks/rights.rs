@@ -1,6 +1,6 @@
 //! Rights that a job's file asks for, and containers that stay.
 
-use agent::attempt::retain::{Decision, RetainLimits, Retained, RetainedStack};
+use agent::attempt::retained::{Decision, RetainLimits, Retained, RetainedStack};
 use job_specs::model::ServiceSpec;
 use protocol::ids::StreamId;
 

@@ -6,7 +6,7 @@ mod work;
 
 use std::path::PathBuf;
 
-use agent::attempt::retain::RetainLimits;
+use agent::attempt::retained::RetainLimits;
 use agent::daemon::{self, AgentConfig, Stop};
 use agent::engine::{self, Policy};
 use job_specs::model::JobSpec;

@@ -1,7 +1,7 @@
-//! What stays of an attempt after its failure: its services, and the failed step's container, made once more without
-//! secrets and without a command, for people to look around in. They need no slot: the next job runs beside them. Whether
-//! they stay and until when is not decided here: by the coordinator, to which they are a stack, or by `drover run`. That
-//! they are one stands in the attempt's folder, so a restarted agent keeps them.
+//! The attempts whose containers an agent retains after their failure: which, for how long, and how many at once. They
+//! need no slot: the next job runs beside them. Whether they stay and until when is not decided here: by the coordinator, to
+//! which they are a stack, or by `drover run`. That they are one stands in the attempt's folder, so a restarted agent keeps
+//! them.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use job_specs::model::StepAction;
 use protocol::attempt::{AttemptResult, Micros, Verdict};
 use protocol::ids::{AttemptId, StackId};
 use protocol::work::StackReport;
@@ -19,13 +18,8 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::folder::AttemptFolder;
-use super::job::{Job, Place};
-use super::plan::RETAINED_LABEL;
 use crate::clock::now;
 use crate::disk::write_whole;
-use crate::engine::{ContainerId, EngineError};
-use crate::gate;
-use crate::sandbox::open_folder;
 
 /// Whatever the coordinator says, or if it never says anything again, nothing is retained longer than this after its
 /// attempt's end: the containers' labels, which no engine lets us change, name this time as their last.
@@ -309,29 +303,3 @@ impl AttemptFolder {
 
 /// The folder of that container's gate, in the attempt's.
 pub(crate) const RETAINED_FOLDER: &str = "retained";
-
-/// Makes and starts the container of a step once more, for people to look around in: no secret, no command, the script
-/// beside the gate.
-pub(super) async fn step_container(job: &Job, index: usize, place: &Place) -> Result<ContainerId, EngineError> {
-    let engine = &job.context.engine;
-    let io = |source| EngineError::Io {
-        what: "make the folder of a retained step",
-        source,
-    };
-    let run = job.folder.path().join(RETAINED_FOLDER);
-    open_folder(&run).map_err(io)?;
-    if let StepAction::Run { script, .. } = &job.step(index).action {
-        std::fs::write(run.join(gate::SCRIPT), script).map_err(io)?;
-    }
-    let image = job.image_of(index).await.map_err(|error| EngineError::Other {
-        what: "find the image of a retained step",
-        detail: error.to_string(),
-    })?;
-    let mut plan = job.container_in(&run, index, image.id.clone(), place);
-    plan.labels.insert(RETAINED_LABEL.to_owned(), "true".to_owned());
-    plan.tmpfs.clear();
-    let container = engine.create(&plan).await?;
-    place.anchor_handle.gate().await?;
-    engine.start(&container).await?;
-    Ok(container)
-}
