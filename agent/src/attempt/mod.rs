@@ -12,6 +12,7 @@
 
 mod activity;
 mod cache_paths;
+mod context;
 mod disk_use;
 pub mod folder;
 mod image;
@@ -29,6 +30,7 @@ pub(crate) mod plan;
 pub(crate) mod prepare;
 mod prestart;
 pub mod reasons;
+mod report;
 mod reports;
 mod restore;
 pub mod retained;
@@ -37,135 +39,31 @@ mod services;
 pub mod spool;
 mod stay;
 mod step;
+mod steps;
 mod streams;
 pub(crate) mod trust;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use job_specs::model::{Env, JobSpec};
-use protocol::attempt::{AttemptEvent, AttemptResult};
+use protocol::attempt::AttemptResult;
 use protocol::ids::{AttemptId, StreamId};
-use protocol::work::{SecretValue, Source};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::blobs::Blobs;
-use crate::checkout::Mirrors;
-use crate::engine::{Engine, Who};
-use crate::logs::mask::Masker;
-use crate::sandbox::Pool;
 use activity::Activity;
+pub use context::{AttemptContext, AttemptInput, Code};
 use folder::{AttemptFolder, Ended};
 use images::{Images, Pulls};
 use job::Job;
 use job_log::JobLog;
 use journal::Journal;
 use outputs::Outputs;
-use retained::{Decision, Retain, RetainEnd, Retained};
+pub use report::{Outlet, StreamNews};
+use retained::{Decision, Retain, RetainEnd};
 use streams::Streams;
-
-/// What to run.
-#[derive(Debug, Clone)]
-pub struct AttemptInput {
-    /// Its id; names its folder and labels its containers.
-    pub attempt: AttemptId,
-    /// From 1.
-    pub number: u32,
-    /// Repository name.
-    pub repository: String,
-    /// The code.
-    pub code: Code,
-    /// The job.
-    pub spec: JobSpec,
-    /// `DROVER_*` variables for every step.
-    pub env: Env,
-    /// Secrets that steps may name.
-    pub secrets: BTreeMap<String, SecretValue>,
-    /// The code is trusted: the sandbox may be used again by the same repository.
-    pub trusted: bool,
-    /// Where its caches and artifacts are.
-    pub blobs: Blobs,
-}
-
-impl AttemptInput {
-    /// For whom it is done what is done in the engine.
-    pub fn who(&self) -> Who {
-        Who {
-            repository: self.repository.clone(),
-            trusted: self.trusted,
-        }
-    }
-
-    /// Hides the secrets of this attempt in its logs.
-    pub fn masker(&self) -> Masker {
-        Masker::new(
-            self.secrets
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.0.as_str())),
-        )
-    }
-}
-
-/// Where an attempt's code comes from.
-#[derive(Debug, Clone)]
-pub enum Code {
-    /// A commit of a repository.
-    Git(Source),
-    /// A folder as it is now, changes that are not committed included.
-    Tree(PathBuf),
-}
-
-/// What every attempt of an agent shares.
-#[derive(Clone)]
-pub struct AttemptContext {
-    /// The engine.
-    pub engine: Engine,
-    /// Where sandboxes come from.
-    pub pool: Pool,
-    /// Where commits come from.
-    pub mirrors: Mirrors,
-    /// The folder of the attempts' folders.
-    pub attempts: PathBuf,
-    /// What runs beside an attempt and behind its result.
-    pub tasks: TaskTracker,
-    /// The agent is stopped: every attempt ends, and none of them is to blame.
-    pub shutdown: CancellationToken,
-    /// What stays of attempts after their failure.
-    pub retained: Retained,
-}
-
-/// Where an attempt tells what happens.
-#[derive(Debug, Clone)]
-pub struct Outlet {
-    /// Events with their numbers; after a restart all of them again, from 0.
-    pub events: mpsc::UnboundedSender<AttemptEvent>,
-    /// Logs that begin and end.
-    pub streams: mpsc::UnboundedSender<StreamNews>,
-}
-
-/// Something about a log of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StreamNews {
-    /// It begins, or goes on.
-    Opened {
-        /// Which.
-        stream: StreamId,
-        /// The file with its chunks; it may not be there yet.
-        file: PathBuf,
-    },
-    /// It is complete.
-    Closed {
-        /// Which.
-        stream: StreamId,
-        /// Bytes of the file that count.
-        len: u64,
-    },
-}
 
 /// An attempt that is over.
 pub struct Over {
