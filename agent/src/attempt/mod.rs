@@ -12,6 +12,8 @@
 
 mod activity;
 mod cache_paths;
+mod checkout;
+pub(crate) mod containers;
 mod context;
 mod disk_use;
 pub mod folder;
@@ -25,9 +27,10 @@ mod keep;
 mod logins;
 pub mod outputs;
 mod own;
+
 mod phases;
 pub(crate) mod plan;
-pub(crate) mod prepare;
+mod prepare;
 mod prestart;
 pub mod reasons;
 mod report;
@@ -35,6 +38,7 @@ mod reports;
 mod restore;
 pub mod retained;
 mod run_state;
+mod sandbox;
 mod services;
 pub mod spool;
 mod stay;
@@ -115,7 +119,7 @@ async fn end_left(context: &AttemptContext, attempt: &AttemptId, decision: Optio
         (None, None) => RetainEnd::Over,
     };
     match end {
-        RetainEnd::Over => prepare::remove_left(context, attempt).await,
+        RetainEnd::Over => containers::remove_left(context, attempt).await,
         RetainEnd::Left => {
             let sandbox = context.pool.adopt(attempt.as_str()).await;
             context.retained.leave_behind((kept, sandbox));

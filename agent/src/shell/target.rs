@@ -9,7 +9,7 @@ use crate::attempt::folder::AttemptFolder;
 use crate::attempt::plan::{self, STEP_LABEL, TRY_LABEL};
 pub use crate::attempt::plan::{RETAINED_LABEL, WORKSPACE};
 use crate::attempt::retained::RETAINED_FOLDER;
-use crate::attempt::{AttemptContext, AttemptInput, journal, prepare};
+use crate::attempt::{AttemptContext, AttemptInput, containers, journal};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Owned, OwnedKind};
 
@@ -45,7 +45,7 @@ pub async fn find(
     input: &AttemptInput,
     place: &ShellPlace,
 ) -> Result<ShellTarget, NoShellTarget> {
-    let owned = prepare::owned_by(&context.engine, &input.attempt).await;
+    let owned = containers::owned_by(&context.engine, &input.attempt).await;
     let containers = owned.into_iter().filter(|owned| owned.kind == OwnedKind::Container);
     let candidates: Vec<Candidate> = containers
         .map(|Owned { id, labels, .. }| Candidate {
