@@ -8,22 +8,19 @@ use job_specs::globs::Globs;
 use job_specs::model::{ArtifactSpec, CacheSpec};
 use job_specs::units::duration;
 use protocol::attempt::{ArtifactOutcome, AttemptResult, CacheOutcome, EventKind, ReasonCode, Verdict};
-use protocol::blobs::{BlobLimits, Kept};
-use tokio::task::spawn_blocking;
+use protocol::blobs::Kept;
 
+use super::archive::{Archive, Limit, NotKept, TRIES, limits, look};
 use super::cache_paths;
 use super::interrupt::Interrupts;
 use super::job::Job;
 use super::reasons;
 use super::run_state::{self, RunState};
-use crate::blobs::archive::{self, ByteWriter, Found, From, PackError, byte_pipe};
-use crate::blobs::{BlobError, Bytestream, NewArtifact};
-use crate::coordinator::Backoff;
+use crate::blobs::NewArtifact;
+use crate::blobs::archive::{Found, From};
 
 /// Tries to keep a cache.
 const CACHE_TRIES: u32 = 3;
-/// Tries to keep an artifact; with the waits between them some minutes.
-const ARTIFACT_TRIES: u32 = 60;
 /// Names that are told of many.
 const TOLD: usize = 5;
 
@@ -73,22 +70,6 @@ async fn all(job: &Arc<Job>, artifacts: &[&ArtifactSpec], run_state: RunState) -
         }
     }
     worse
-}
-
-/// Why an archive is not kept.
-enum NotKept {
-    /// The user's files are the reason.
-    Users(String),
-    /// We are.
-    Ours(String),
-}
-
-impl NotKept {
-    fn why(&self) -> &str {
-        match self {
-            NotKept::Users(why) | NotKept::Ours(why) => why,
-        }
-    }
 }
 
 /// Keeps one artifact.
@@ -165,19 +146,7 @@ async fn keep_artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Result<Option<(u6
     let blobs = &job.input.blobs;
     let archive = Archive::new(sources, found, limit);
     let send = |body| async { blobs.keep_artifact(&new, body).await };
-    Ok(Some((files, archive.send(ARTIFACT_TRIES, send).await?)))
-}
-
-/// How large things may be; a coordinator that is away for a moment is waited for.
-async fn limits(job: &Job) -> Result<BlobLimits, NotKept> {
-    let mut backoff = Backoff::default();
-    for _ in 1..ARTIFACT_TRIES {
-        match job.input.blobs.limits().await {
-            Err(BlobError::Away(_)) => tokio::time::sleep(backoff.next_wait()).await,
-            told => return told.map_err(|error| NotKept::Ours(error.to_string())),
-        }
-    }
-    Err(NotKept::Ours("the coordinator does not answer".into()))
+    Ok(Some((files, archive.send(TRIES, send).await?)))
 }
 
 /// Keeps one cache, unless its very key was found.
@@ -240,13 +209,6 @@ async fn save_cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) -> Result<Op
     Ok(Some(archive.send(CACHE_TRIES, send).await?))
 }
 
-/// Looks for the files, off the runtime.
-async fn look(sources: Vec<From>) -> Result<(Vec<From>, Found), NotKept> {
-    let looked = spawn_blocking(move || archive::walk(&sources).map(|found| (sources, found))).await;
-    let looked = looked.map_err(|broken| NotKept::Ours(broken.to_string()))?;
-    looked.map_err(|error| NotKept::Users(error.to_string()))
-}
-
 /// A glob that matches nothing is mostly a mistake.
 fn say_what_is_missing(job: &Job, of: &str, found: &Found) {
     for nothing in found.nothing.iter().take(TOLD) {
@@ -258,85 +220,6 @@ fn say_what_is_missing(job: &Job, of: &str, found: &Found) {
     let more = found.left_out.len().saturating_sub(TOLD) + found.nothing.len().saturating_sub(TOLD);
     if more > 0 {
         job.job_log.say(format!("warning: {of}: and {more} more of these"));
-    }
-}
-
-/// How large an archive may be.
-#[derive(Debug, Clone, Copy)]
-struct Limit {
-    bytes: u64,
-    /// Whose limit: `one artifact may have`.
-    of: &'static str,
-}
-
-/// An archive to be made and sent.
-struct Archive {
-    files: Arc<(Vec<From>, Found)>,
-    limit: Limit,
-}
-
-impl Archive {
-    fn new(sources: Vec<From>, found: Found, limit: Limit) -> Archive {
-        Archive {
-            files: Arc::new((sources, found)),
-            limit,
-        }
-    }
-
-    /// Packs and sends; after a broken connection from the start, which makes the same bytes again.
-    async fn send<F, S>(&self, tries: u32, send: S) -> Result<Kept, NotKept>
-    where
-        F: Future<Output = Result<Kept, BlobError>>,
-        S: Fn(Bytestream) -> F,
-    {
-        let mut backoff = Backoff::default();
-        for last in (0..tries).rev() {
-            match self.send_once(&send).await {
-                Err(BlobError::Away(why)) if last > 0 => {
-                    tracing::debug!(why, "an archive is sent again");
-                    tokio::time::sleep(backoff.next_wait()).await;
-                }
-                Err(BlobError::OverQuota(why)) => return Err(NotKept::Users(why)),
-                Err(BlobError::Away(why) | BlobError::Refused(why)) => return Err(NotKept::Ours(why)),
-                Ok(kept) => return kept,
-            }
-        }
-        Err(NotKept::Ours("it was not sent".into()))
-    }
-
-    async fn send_once<F, S>(&self, send: &S) -> Result<Result<Kept, NotKept>, BlobError>
-    where
-        F: Future<Output = Result<Kept, BlobError>>,
-        S: Fn(Bytestream) -> F,
-    {
-        let (sender, receiver) = byte_pipe();
-        let (files, limit) = (self.files.clone(), self.limit.bytes);
-        let packing = spawn_blocking(move || {
-            let mut writer = ByteWriter::new(sender);
-            let packed = archive::pack(&files.0, &files.1, limit, &mut writer)?;
-            writer.end();
-            Ok::<_, PackError>(packed)
-        });
-        let sent = send(receiver).await;
-        let packed = packing.await.map_err(|broken| BlobError::Refused(broken.to_string()))?;
-        match (packed, sent) {
-            (Err(PackError::OverLimit { .. }), _) => Ok(Err(NotKept::Users(self.too_large()))),
-            (Err(error @ (PackError::Unreadable { .. } | PackError::TooMuch { .. })), _) => {
-                Ok(Err(NotKept::Users(error.to_string())))
-            }
-            (_, Err(error)) => Err(error),
-            (Err(error), Ok(_)) => Err(BlobError::Away(error.to_string())),
-            (Ok(packed), Ok(kept)) if packed.sha256 == kept.sha256 => Ok(Ok(kept)),
-            (Ok(_), Ok(_)) => Err(BlobError::Away("the archive did not arrive as it was sent".into())),
-        }
-    }
-
-    fn too_large(&self) -> String {
-        let Limit { bytes: limit, of } = self.limit;
-        format!(
-            "it is larger than {}, which is what {of}",
-            job_specs::units::size(limit)
-        )
     }
 }
 

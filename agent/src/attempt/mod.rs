@@ -11,6 +11,7 @@
 //! names such images · `logins` who asks registries.
 
 mod activity;
+mod archive;
 mod cache_paths;
 mod checkout;
 pub(crate) mod containers;
@@ -27,7 +28,6 @@ mod keep;
 mod logins;
 pub mod outputs;
 mod own;
-
 mod phases;
 pub(crate) mod plan;
 mod prepare;
