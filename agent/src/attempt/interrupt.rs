@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::disk_use::DiskWatch;
 use super::job::Job;
-use super::reasons;
+use super::report::reasons;
 use crate::stack::{Stack, StackFailure};
 
 /// What happened.

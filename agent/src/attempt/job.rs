@@ -8,20 +8,19 @@ use std::time::Duration;
 use job_specs::model::StepSpec;
 use protocol::attempt::{EventKind, StepOutcome, StepStatus};
 
-use super::activity::Activity;
 use super::folder::AttemptFolder;
-use super::images::{Images, Pulled, Pulls};
-use super::job_log::JobLog;
-use super::journal::Journal;
-use super::streams::Streams;
-use super::{AttemptContext, AttemptInput, Code, logins, own, retained};
+use super::images::{Images, Pulled, Pulls, built, logins};
+use super::report::activity::Activity;
+use super::report::job_log::JobLog;
+use super::report::journal::Journal;
+use super::report::streams::Streams;
+use super::{AttemptContext, AttemptInput, Code, cache_paths, plan, retained};
 use crate::build::built::{Builder, BuiltImages};
 use crate::checkout::{self, CheckoutError, ObjectsMount};
 use crate::engine::labels::Labels;
-use crate::engine::{ContainerId, ContainerPlan, EngineError, ImageWant, Network, NetworkId};
+use crate::engine::{self, ContainerId, ContainerPlan, EngineError, ImageWant, Network, NetworkId};
 use crate::logs::mask::Masker;
 use crate::sandbox::AnchorHandle;
-use crate::{attempt::plan, engine};
 
 /// One attempt while it runs.
 pub struct Job {
@@ -78,7 +77,7 @@ impl Job {
     pub async fn image_of(&self, index: usize) -> Pulled {
         let engine = &self.context.engine;
         let image = &self.step(index).image;
-        if let Some(builder) = own::builder_of(&self.input.spec, index) {
+        if let Some(builder) = built::builder_of(&self.input.spec, index) {
             if let Some(id) = self.built.get(builder.clone()).await {
                 return engine.image(&id).await.map_err(Arc::new);
             }
@@ -132,7 +131,7 @@ impl Job {
         };
         let spec = &self.input.spec;
         let mut container = plan::container(self.step(index), image, &spec.resources, &places, place.network.clone());
-        container.binds.extend(super::cache_paths::binds(&self.folder, spec));
+        container.binds.extend(cache_paths::binds(&self.folder, spec));
         container.labels = place.labels.clone();
         container
             .labels

@@ -3,78 +3,60 @@
 //! share it.
 //!
 //! # Layout
-//! [`run`] the whole of it · `phases` what happens in which order · `prepare` what steps run on: sandbox, code,
-//! services · `prestart` steps started ahead · [`retained`], `stay` what stays after a failure · `step` one step · `interrupt` what
-//! ends a job from outside · `run_state`, `plan`, `trust`, `reasons` pure decisions · `restore`, `keep`, `cache_paths` caches
-//! and artifacts · `folder`, `journal` what outlives the agent · `outputs` what steps hand on · `reports` what tests said ·
-//! `streams`, [`spool`] logs on their way · `images`, `job_log` progress · `image` steps that build one · `own` what
-//! names such images · `logins` who asks registries.
+//! What all parts share: `context` what an attempt is given · `job` the attempt while it runs · [`folder`] what outlives
+//! the agent · `plan` a step's container and command · `cache_paths`, `images` where caches are and which images are meant ·
+//! `containers` what it has in the engine · `interrupt`, `disk_use` what ends it from outside · [`retained`] which attempts
+//! stay after their failure.
+//!
+//! The phases, in the order of `phases`; each imports those before it and never one behind it: `prepare` what steps run on:
+//! sandbox, code, services, containers started ahead · `run` the steps · `keep` artifacts, caches, test reports, what stays
+//! after a failure. All of them write to [`report`]: events, logs, and the sentences that say how it went.
 
-mod activity;
-mod archive;
 mod cache_paths;
-mod checkout;
 pub(crate) mod containers;
 mod context;
 mod disk_use;
 pub mod folder;
-mod image;
 mod images;
 mod interrupt;
 mod job;
-pub(crate) mod job_log;
-pub mod journal;
 mod keep;
-mod logins;
-pub mod outputs;
-mod own;
 mod phases;
 pub(crate) mod plan;
 mod prepare;
-mod prestart;
-pub mod reasons;
-mod report;
-mod reports;
-mod restore;
+pub mod report;
 pub mod retained;
-mod run_state;
-mod sandbox;
-mod services;
-pub mod spool;
-mod stay;
-mod step;
-mod steps;
-mod streams;
-pub(crate) mod trust;
+mod run;
 
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use job_specs::dag::outputs::JobOutputs;
 use protocol::attempt::AttemptResult;
 use protocol::ids::{AttemptId, StreamId};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use activity::Activity;
 pub use context::{AttemptContext, AttemptInput, Code};
 use folder::{AttemptFolder, Ended};
-use images::{Images, Pulls};
+use images::{Images, Pulls, built};
 use job::Job;
-use job_log::JobLog;
-use journal::Journal;
-use outputs::Outputs;
+use report::activity::Activity;
+use report::job_log::JobLog;
+use report::journal::Journal;
+use report::reasons;
+use report::streams::Streams;
 pub use report::{Outlet, StreamNews};
 use retained::{Decision, Retain, RetainEnd};
-use streams::Streams;
 
 /// An attempt that is over.
 pub struct Over {
     /// How it ended.
     pub result: AttemptResult,
     /// What its steps wrote to `$DROVER_OUTPUT`.
-    pub outputs: Outputs,
+    pub outputs: JobOutputs,
     /// Its containers and services are to be retained, which somebody has to decide.
     pub retain: Option<Retain>,
     /// The removal of its containers, which goes on behind the result and, when they are retained, behind that. The folder
@@ -96,7 +78,7 @@ pub async fn run(context: &AttemptContext, input: AttemptInput, outlet: Outlet, 
                 "the agent cannot keep the attempt's folder: {}",
                 crate::disk::told(&error, &context.attempts)
             )),
-            outputs: Outputs::new(),
+            outputs: JobOutputs::new(),
             retain: None,
             removal: context.tasks.spawn(async {}),
         },
@@ -143,10 +125,10 @@ async fn open(
         .spec
         .steps
         .iter()
-        .filter(|step| step.skip.is_none() && !own::builds(step));
+        .filter(|step| step.skip.is_none() && !built::builds(step));
     let wanted: BTreeSet<String> = steps.map(|step| step.image.clone()).collect();
-    let built = own::of_earlier_life(&input.spec, &folder, &journal);
-    let wanted = own::without_own(&input.spec, wanted);
+    let built = built::of_earlier_life(&input.spec, &folder, &journal);
+    let wanted = built::without_own(&input.spec, wanted);
     Ok(Arc::new(Job {
         context: context.clone(),
         network: OnceLock::new(),

@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 use super::folder::Ended;
 use super::interrupt::Interrupts;
 use super::job::Job;
-use super::prepare::Prepared;
-use super::reasons;
+use super::keep::{self, retain, test_reports};
+use super::prepare::trust::{self, Refusal};
+use super::prepare::{Prepared, services};
+use super::report::reasons;
 use super::retained::Retain;
-use super::services;
-use super::trust::{self, Refusal};
-use super::{AttemptInput, Over, keep, plan, reports, stay, steps};
+use super::{AttemptInput, Over, plan};
 use crate::disk;
 use crate::engine::firewall;
 
@@ -28,13 +28,13 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
         reason.sentence = job.masker.mask(&reason.sentence);
     }
     let outputs = job.outputs();
-    let retain_secs = prepared.as_ref().and_then(|_| stay::retain_secs(&job, &result));
+    let retain_secs = prepared.as_ref().and_then(|_| retain::retain_secs(&job, &result));
     conclude(&job, &result, prepared.as_ref(), retain_secs).await;
     let (retain, decision) = retain_secs.map(Retain::ask).unzip();
     let tasks = job.context.tasks.clone();
     let removal = tasks.spawn(async move {
         match (prepared, decision) {
-            (Some(prepared), Some(decision)) => stay::stay(job, prepared, decision).await,
+            (Some(prepared), Some(decision)) => retain::stay(job, prepared, decision).await,
             (Some(prepared), None) => prepared.remove(job).await,
             (None, _) => {}
         }
@@ -64,8 +64,8 @@ async fn run_phases(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult
         Ok(prepared) => prepared,
         Err(result) => return (result, None),
     };
-    let mut result = steps::run(job, &interrupts, &mut prepared).await;
-    reports::collect(job, &mut result).await;
+    let mut result = super::run::steps(job, &interrupts, &mut prepared).await;
+    test_reports::collect(job, &mut result).await;
     let result = keep::keep(job, &interrupts, result).await;
     (result, Some(prepared))
 }

@@ -20,7 +20,7 @@ use super::records;
 use super::work::{self, AgentContext};
 use crate::attempt::AttemptInput;
 use crate::attempt::folder::AttemptFolder;
-use crate::attempt::job_log::JobLog;
+use crate::attempt::report::job_log::JobLog;
 use crate::coordinator::ShellSocket;
 use crate::logs::mask::Masker;
 use crate::shell::session::Typed;

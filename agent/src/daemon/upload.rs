@@ -15,10 +15,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::StreamNews;
-use crate::attempt::spool::Spool;
 use crate::coordinator::Backoff;
 use crate::coordinator::{CallError, Coordinator, LogPart};
 use crate::logs::mask::Masker;
+use crate::logs::spool::Spool;
 use crate::logs::tail::Watcher;
 
 /// The first bytes wait this long for company: a short step's end then goes with its output.

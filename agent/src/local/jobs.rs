@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use job_specs::dag::outputs::JobOutputs;
 use job_specs::dag::{Build, Expanded, Job, News, expand};
 use job_specs::model::{JobSpec, Need};
 use protocol::attempt::{AttemptEvent, AttemptResult};
@@ -174,7 +175,7 @@ struct One<'a> {
 /// What an attempt leaves.
 struct Ended {
     result: AttemptResult,
-    outputs: attempt::outputs::Outputs,
+    outputs: JobOutputs,
     /// Its services and a container may stay; and their removal, which ends with that.
     retain: Option<(Retain, JoinHandle<()>)>,
 }

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::LocalEvent;
 use crate::attempt::StreamNews;
-use crate::attempt::spool::Spool;
 use crate::logs::mask::Masker;
+use crate::logs::spool::Spool;
 use crate::logs::tail::Watcher;
 
 /// Whose lines go where.

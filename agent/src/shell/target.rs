@@ -8,8 +8,9 @@ use protocol::shell::ShellPlace;
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::plan::{self, STEP_LABEL, TRY_LABEL};
 pub use crate::attempt::plan::{RETAINED_LABEL, WORKSPACE};
+use crate::attempt::report::journal;
 use crate::attempt::retained::RETAINED_FOLDER;
-use crate::attempt::{AttemptContext, AttemptInput, containers, journal};
+use crate::attempt::{AttemptContext, AttemptInput, containers};
 use crate::engine::labels::{self, Labels};
 use crate::engine::{ContainerId, Owned, OwnedKind};
 

@@ -295,7 +295,7 @@ mod tests {
             };
             format!(
                 "{:?}: {}",
-                crate::attempt::reasons::code_of(&failure),
+                crate::attempt::report::reasons::code_of(&failure),
                 failure.sentence()
             )
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use agent::attempt::reasons::code_of;
+use agent::attempt::report::reasons::code_of;
 use agent::stack::StackSpec;
 use futures_util::FutureExt;
 use job_specs::model::{BuildSpec, ServiceSpec};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agent::attempt::reasons::code_of;
+use agent::attempt::report::reasons::code_of;
 use agent::stack::{FailureKind, StackSpec, Stage};
 use job_specs::model::{ReadyProbe, ServiceSpec};
 use protocol::attempt::{ReasonCode, ServiceState};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use agent::attempt::reasons::code_of;
+use agent::attempt::report::reasons::code_of;
 use agent::stack::StackSpec;
 use futures_util::FutureExt;
 use job_specs::model::{

@@ -1,6 +1,12 @@
 //! What an attempt reports while it runs, and to whom. Separate because it stands below everything that has something to
 //! report.
 
+pub(super) mod activity;
+pub(crate) mod job_log;
+pub(crate) mod journal;
+pub mod reasons;
+pub(super) mod streams;
+
 use std::path::PathBuf;
 
 use protocol::attempt::AttemptEvent;

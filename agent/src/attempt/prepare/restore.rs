@@ -13,10 +13,10 @@ use protocol::blobs::NeededArtifact;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::cache_paths::{cache_sources, is_outside};
-use super::folder::AttemptFolder;
-use super::job::Job;
-use super::reasons;
+use crate::attempt::cache_paths::{cache_sources, is_outside};
+use crate::attempt::folder::AttemptFolder;
+use crate::attempt::job::Job;
+use crate::attempt::report::reasons;
 use crate::blobs::archive::{self, ByteReader, From, Into, Limits, Links, Modes, Rules, Unpacked};
 use crate::blobs::{BlobError, Blobs};
 

@@ -8,8 +8,10 @@ use futures_util::future::{BoxFuture, Shared};
 use protocol::attempt::AttemptResult;
 use tokio_util::sync::CancellationToken;
 
-use super::job::Job;
-use super::{Code, reasons, restore};
+use super::restore;
+use crate::attempt::Code;
+use crate::attempt::job::Job;
+use crate::attempt::report::reasons;
 use crate::checkout::{self, CheckoutError};
 use crate::stack::Workspace;
 

@@ -2,7 +2,7 @@
 
 use job_specs::model::{ImageBuild, StepAction};
 
-use super::AttemptInput;
+use crate::attempt::AttemptInput;
 use crate::engine::{Login, Logins};
 
 /// The logins of a job whose secrets are known, by registry.

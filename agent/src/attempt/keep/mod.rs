@@ -1,6 +1,10 @@
 //! What is kept after the last step: artifacts by their `when`, then the caches of a job that passed. A cache that
 //! cannot be kept is told and forgiven; an artifact that cannot be kept is a reason not to pass.
 
+mod archive;
+pub mod retain;
+pub mod test_reports;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,14 +14,14 @@ use job_specs::units::duration;
 use protocol::attempt::{ArtifactOutcome, AttemptResult, CacheOutcome, EventKind, ReasonCode, Verdict};
 use protocol::blobs::Kept;
 
-use super::archive::{Archive, Limit, NotKept, TRIES, limits, look};
-use super::cache_paths;
-use super::interrupt::Interrupts;
-use super::job::Job;
-use super::reasons;
-use super::run_state::{self, RunState};
+use crate::attempt::cache_paths;
+use crate::attempt::interrupt::Interrupts;
+use crate::attempt::job::Job;
+use crate::attempt::report::reasons;
+use crate::attempt::run::run_state::{self, RunState};
 use crate::blobs::NewArtifact;
 use crate::blobs::archive::{Found, From};
+use archive::{Archive, Limit, NotKept, TRIES, limits, look};
 
 /// Tries to keep a cache.
 const CACHE_TRIES: u32 = 3;

@@ -3,7 +3,7 @@
 
 use job_specs::model::{JobSpec, ServiceSpec};
 
-use super::AttemptInput;
+use crate::attempt::AttemptInput;
 use crate::engine::firewall::FirewallState;
 use crate::engine::{Firewall, Limits};
 
@@ -92,8 +92,8 @@ pub fn cut(spec: &JobSpec, most: Limits) -> Vec<String> {
 mod tests {
     use protocol::ids::AttemptId;
 
-    use super::super::Code;
     use super::*;
+    use crate::attempt::Code;
     use crate::blobs::{Blobs, Folder};
 
     fn input(trusted: bool) -> AttemptInput {

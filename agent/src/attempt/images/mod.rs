@@ -1,6 +1,9 @@
 //! The images of a job's steps: all on their way from the first moment, each once, with a word about it every few
 //! seconds. Services bring their own; their progress is told in the job's log.
 
+pub mod built;
+pub mod logins;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,10 +13,10 @@ use futures_util::future::{BoxFuture, Shared};
 use job_specs::units::duration;
 use protocol::attempt::EventKind;
 
-use super::job_log::JobLog;
-use super::journal::Journal;
+use crate::attempt::report::job_log::JobLog;
+use crate::attempt::report::journal::Journal;
 
-use super::{AttemptContext, AttemptInput, logins};
+use crate::attempt::{AttemptContext, AttemptInput};
 use crate::engine::{EngineError, ImageInfo, ImageWant, PullProgress};
 
 /// Between two words about a pull.

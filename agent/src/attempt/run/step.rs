@@ -7,11 +7,13 @@ use job_specs::units::duration;
 use protocol::attempt::{AttemptResult, EventKind, Micros, StepOutcome, StepStatus};
 use protocol::ids::StreamId;
 
-use super::interrupt::{Interrupt, Interrupts, rest_of};
-use super::job::Job;
-use super::prestart::HeldStep;
-use super::reasons::{self, StepEnd};
-use super::{activity, outputs, plan};
+use super::outputs;
+use crate::attempt::interrupt::{Interrupt, Interrupts, rest_of};
+use crate::attempt::job::Job;
+use crate::attempt::plan;
+use crate::attempt::prepare::prestart::HeldStep;
+use crate::attempt::report::activity;
+use crate::attempt::report::reasons::{self, StepEnd};
 use crate::disk;
 use crate::gate::{ExitStatus, GateError, GatePhase};
 use crate::stack::Stack;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::job::{Job, Place};
-use super::{own, plan};
+use crate::attempt::images::built;
+use crate::attempt::job::{Job, Place};
+use crate::attempt::plan;
 use crate::engine::{ContainerId, EngineError};
 use crate::gate::{GateClient, GatePhase};
 
@@ -61,7 +62,7 @@ impl Prestarted {
 
     /// Begins to start these steps, those that are not under way already.
     pub fn start(&mut self, steps: impl Iterator<Item = usize>) {
-        for index in steps.filter(|&index| !own::builds(self.job.step(index))) {
+        for index in steps.filter(|&index| !built::builds(self.job.step(index))) {
             let (job, place) = (&self.job, &self.place);
             self.held
                 .entry(index)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use protocol::blobs::{BlobLimits, Kept};
 use tokio::task::spawn_blocking;
 
-use super::job::Job;
+use crate::attempt::job::Job;
 use crate::blobs::archive::{self, ByteWriter, Found, From, PackError, byte_pipe};
 use crate::blobs::{BlobError, Bytestream};
 use crate::coordinator::Backoff;

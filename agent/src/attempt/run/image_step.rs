@@ -10,11 +10,15 @@ use protocol::attempt::{AttemptResult, EventKind, Micros, ReasonCode, StepOutcom
 use protocol::ids::StreamId;
 use protocol::record::Source;
 
-use super::interrupt::Interrupts;
-use super::job::Job;
-use super::reasons::{self, StepEnd};
+use super::outputs;
 use super::step::StepOver;
-use super::{activity, logins, outputs, own, plan};
+use crate::attempt::images::built;
+use crate::attempt::images::logins;
+use crate::attempt::interrupt::Interrupts;
+use crate::attempt::job::Job;
+use crate::attempt::plan;
+use crate::attempt::report::activity;
+use crate::attempt::report::reasons::{self, StepEnd};
 use crate::build::built::Builder;
 use crate::build::{Build, BuildError};
 use crate::engine::labels::{self, Labels};
@@ -127,7 +131,7 @@ async fn make(job: &Job, index: usize, network: Network) -> Result<(), Trouble> 
     let id = build(job, index, image, network, &log).await.map_err(Trouble::Build)?;
     job.built.set(Builder::Step(index), &id);
     log.say(&format!("named {} for this job", image.tags.join(", ")))?;
-    let mut outputs = vec![format!("{}={id}", own::IMAGE_ID)];
+    let mut outputs = vec![format!("{}={id}", built::IMAGE_ID)];
     for tag in image.tags.iter().filter(|_| image.push) {
         let pushed = push(job, &id, tag, &log).await?;
         if outputs.len() == 1 {
@@ -163,7 +167,7 @@ async fn build(
         network,
         logins: logins::of(&job.input),
         who: job.input.who(),
-        own: own::before(&job.input.spec, index, &job.built),
+        own: built::before(&job.input.spec, index, &job.built),
         limits: plan::limits(&job.input.spec.resources),
     };
     let built = build.run(&job.context.engine, |output| {

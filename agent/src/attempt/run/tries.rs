@@ -8,13 +8,14 @@ use protocol::attempt::{EventKind, Micros, StepStatus, Verdict};
 use protocol::ids::StreamId;
 use protocol::record::{Record, Source};
 
-use super::super::interrupt::Interrupt;
-use super::super::job::Job;
-use super::super::prepare::Prepared;
-use super::super::reasons::{self, StepEnd};
-use super::super::step::{self, StepOver};
-use super::super::{activity, image, own, run_state};
-use super::{Next, Run};
+use super::step::{self, StepOver};
+use super::{Next, Run, image_step, run_state};
+use crate::attempt::images::built;
+use crate::attempt::interrupt::Interrupt;
+use crate::attempt::job::Job;
+use crate::attempt::prepare::Prepared;
+use crate::attempt::report::activity;
+use crate::attempt::report::reasons::{self, StepEnd};
 use crate::gate;
 
 impl Run<'_> {
@@ -28,9 +29,9 @@ impl Run<'_> {
                 .start(run_state::ahead(&spec.steps, index, self.run_state()));
             let services = prepared.services.as_ref().filter(|_| !self.service_lost);
             let stack = services.map(|services| &services.stack);
-            if own::builds(&spec.steps[index]) {
+            if built::builds(&spec.steps[index]) {
                 self.announce(index, number);
-                let over = image::run(job, index, prepared.network(job), self.interrupts, stack).await;
+                let over = image_step::run(job, index, prepared.network(job), self.interrupts, stack).await;
                 match self.after_a_try(prepared, index, number, over).await {
                     Some(next) => return next,
                     None => continue,

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use job_specs::images::familiar;
 use job_specs::model::{JobSpec, StepAction, StepSpec};
 
-use super::AttemptInput;
-use super::folder::AttemptFolder;
-use super::journal::Journal;
+use crate::attempt::AttemptInput;
+use crate::attempt::folder::AttemptFolder;
+use crate::attempt::report::journal::Journal;
 use crate::build::built::{Builder, BuiltImages};
 use crate::engine::{Engine, labels};
 use crate::gate;

@@ -4,7 +4,7 @@
 use protocol::attempt::AttemptResult;
 use protocol::reports::{TestReport, TestStatus};
 
-use super::job::Job;
+use crate::attempt::job::Job;
 use crate::reports::{read, summary};
 
 /// Reads the reports, if the job has any, and notes in the result how many tests failed. A report that cannot be read

@@ -7,10 +7,10 @@ use job_specs::model::StepAction;
 use protocol::attempt::{AttemptResult, StepStatus};
 use tokio::sync::oneshot;
 
-use super::job::{Job, Place};
-use super::plan::RETAINED_LABEL;
-use super::prepare::Prepared;
-use super::retained::{Decision, RETAINED_FOLDER, RetainEnd};
+use crate::attempt::job::{Job, Place};
+use crate::attempt::plan::RETAINED_LABEL;
+use crate::attempt::prepare::Prepared;
+use crate::attempt::retained::{Decision, RETAINED_FOLDER, RetainEnd};
 use crate::engine::{ContainerId, EngineError};
 use crate::gate;
 use crate::sandbox::open_folder;

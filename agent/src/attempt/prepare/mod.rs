@@ -1,23 +1,30 @@
 //! What the steps of a job stand on: a sandbox, the code, the services. Everything is begun at once; the first step
 //! waits for all of it, its container does not.
 
+mod checkout;
+pub mod prestart;
+mod restore;
+mod sandbox;
+pub mod services;
+pub mod trust;
+
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use protocol::attempt::AttemptResult;
 use tokio::sync::oneshot;
 
-use super::checkout::Checkout;
-use super::interrupt::Interrupts;
-use super::job::Job;
-use super::own;
-use super::containers::{remove_ended, remove_owned};
-use super::prestart::Prestarted;
-use super::sandbox::place;
-use super::services::Services;
+use crate::attempt::containers::{remove_ended, remove_owned};
+use crate::attempt::images::built;
+use crate::attempt::interrupt::Interrupts;
+use crate::attempt::job::Job;
 use crate::engine::{ContainerId, Kept, Network, Owner};
 use crate::sandbox::{Reuse, Sandbox};
 use crate::stack::StackFailure;
+use checkout::Checkout;
+use prestart::Prestarted;
+use sandbox::place;
+use services::Services;
 
 /// What the steps of a job stand on.
 pub struct Prepared {
@@ -119,7 +126,7 @@ impl Prepared {
         if job.resumed {
             remove_owned(&context.engine, &job.input.attempt).await;
         }
-        own::remove(&context.engine, &job.input).await;
+        built::remove(&context.engine, &job.input).await;
         let reuse = if whole && job.input.trusted {
             Reuse::Allowed
         } else {

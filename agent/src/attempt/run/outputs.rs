@@ -6,12 +6,9 @@ use std::path::PathBuf;
 
 use job_specs::dag::outputs::{JobOutputs, MAX_ALL, check, size};
 
-use super::job::Job;
+use crate::attempt::job::Job;
 use crate::disk::write_whole;
 use crate::gate;
-
-/// What the steps of a job have handed on: names to values.
-pub type Outputs = JobOutputs;
 
 /// Remarks about one file; the rest of a bad one is not worth a line each.
 const MAX_REMARKS: usize = 20;
@@ -20,7 +17,7 @@ const MAX_REMARKS: usize = 20;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
     /// Names and values; of two lines with one name the later counts.
-    pub values: Outputs,
+    pub values: JobOutputs,
     /// What could not be used, each as `line 3: …`.
     pub remarks: Vec<String>,
 }
@@ -112,12 +109,12 @@ impl Job {
     }
 
     /// What its steps have handed on so far.
-    pub fn outputs(&self) -> Outputs {
+    pub fn outputs(&self) -> JobOutputs {
         let text = std::fs::read(self.outputs_file()).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    fn keep_outputs(&self, outputs: &Outputs) -> io::Result<()> {
+    fn keep_outputs(&self, outputs: &JobOutputs) -> io::Result<()> {
         write_whole(&self.outputs_file(), &serde_json::to_vec(outputs)?)
     }
 }

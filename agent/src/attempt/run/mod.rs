@@ -1,6 +1,10 @@
 //! The steps of a job, one after the other, by the state that the job is in; which of them run, and what each makes of the
 //! rest.
 
+mod image_step;
+mod outputs;
+pub mod run_state;
+mod step;
 mod tries;
 
 use std::sync::Arc;
@@ -9,21 +13,21 @@ use job_specs::units::micros;
 use protocol::attempt::{AttemptResult, StepOutcome, StepStatus, Verdict};
 use protocol::ids::StreamId;
 
-use super::interrupt::{Interrupt, Interrupts};
-use super::job::Job;
-use super::prepare::{NotReady, Prepared};
-use super::prestart::HoldError;
-use super::reasons::{self, StepEnd};
-use super::run_state::{self, RunState};
-use super::services::tell_death;
-use super::{own, step};
+use crate::attempt::images::built;
+use crate::attempt::interrupt::{Interrupt, Interrupts};
+use crate::attempt::job::Job;
+use crate::attempt::prepare::prestart::HoldError;
+use crate::attempt::prepare::services::tell_death;
+use crate::attempt::prepare::{NotReady, Prepared};
+use crate::attempt::report::reasons::{self, StepEnd};
 use crate::engine::ContainerId;
+use run_state::RunState;
 
 /// Containers of steps that are over are kept until the result is known, but no more than these.
 const USED_KEPT: usize = 8;
 
 /// Runs the steps once what they need is ready; the job's result so far.
-pub async fn run(job: &Arc<Job>, interrupts: &Interrupts, prepared: &mut Prepared) -> AttemptResult {
+pub async fn steps(job: &Arc<Job>, interrupts: &Interrupts, prepared: &mut Prepared) -> AttemptResult {
     let run = Run {
         job,
         interrupts,
@@ -59,7 +63,7 @@ impl Run<'_> {
             .prestarted
             .start(run_state::ahead(steps, first.unwrap_or(steps.len()), RunState::Passing));
         let ready = self.ready(prepared).await;
-        own::services_over(&self.job.input.spec, &self.job.built);
+        built::services_over(&self.job.input.spec, &self.job.built);
         if let Next::Over(result) = ready {
             self.skip_rest(0);
             return result;

@@ -10,8 +10,8 @@ use protocol::attempt::{EventKind, ServiceState};
 use protocol::ids::StreamId;
 use tokio::sync::{mpsc, oneshot};
 
-use super::job::Job;
-use super::logins;
+use crate::attempt::images::logins;
+use crate::attempt::job::Job;
 use crate::engine::labels;
 use crate::gate::{self, GateClient};
 use crate::sandbox::Sandbox;

@@ -7,7 +7,7 @@ use protocol::ids::StreamId;
 use tokio::sync::mpsc;
 
 use super::StreamNews;
-use super::folder::AttemptFolder;
+use crate::attempt::folder::AttemptFolder;
 
 /// The logs of one attempt.
 pub struct Streams {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use protocol::attempt::AttemptResult;
 
-use super::interrupt::Interrupts;
-use super::job::{Found, Job, Place};
-use super::containers::{owned_by, remove_owned};
-use super::plan::{STEP_LABEL, TRY_LABEL};
-use super::reasons;
+use crate::attempt::containers::{owned_by, remove_owned};
+use crate::attempt::interrupt::Interrupts;
+use crate::attempt::job::{Found, Job, Place};
+use crate::attempt::plan::{STEP_LABEL, TRY_LABEL};
+use crate::attempt::report::reasons;
 use crate::engine::labels::Labels;
 use crate::engine::{ContainerId, Network, OwnedKind};
 use crate::sandbox::{Sandbox, SandboxRequest};
