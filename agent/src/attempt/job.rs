@@ -92,7 +92,7 @@ impl Job {
         if let Some(pulled) = self.images.get(image).await {
             return pulled;
         }
-        let login = logins::of(&self.input).of(image).cloned();
+        let login = logins(&self.input).of(image).cloned();
         let want = ImageWant::of(image);
         let who = self.input.who();
         let image = engine.image_for(&who, &want, login.as_ref(), |_| ()).await;

@@ -2,7 +2,6 @@
 //! seconds. Services bring their own; their progress is told in the job's log.
 
 pub mod built;
-pub mod logins;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use job_specs::model::{ImageBuild, StepAction};
 use job_specs::units::duration;
 use protocol::attempt::EventKind;
 
 use crate::attempt::report::job_log::JobLog;
 use crate::attempt::report::journal::Journal;
-
 use crate::attempt::{AttemptContext, AttemptInput};
-use crate::engine::{EngineError, ImageInfo, ImageWant, PullProgress};
+use crate::engine::{EngineError, ImageInfo, ImageWant, Login, Logins, PullProgress};
 
 /// Between two words about a pull.
 const SAY_EVERY: Duration = Duration::from_secs(10);
@@ -36,7 +35,7 @@ impl Images {
         wanted: BTreeSet<String>,
         pulls: &Arc<Pulls>,
     ) -> Images {
-        let logins = logins::of(input);
+        let logins = logins(input);
         let fetch = |image: String| {
             let (engine, pulls, reference) = (context.engine.clone(), pulls.clone(), image.clone());
             let (who, login) = (input.who(), logins.of(&image).cloned());
@@ -70,6 +69,30 @@ impl Images {
     pub fn failed(&self, image: &str) -> Option<Arc<EngineError>> {
         self.0.get(image)?.peek()?.as_ref().err().cloned()
     }
+}
+
+/// With what a job asks registries: the logins of its steps that build images, by registry; those whose secret is missing
+/// are left out.
+pub fn logins(input: &AttemptInput) -> Logins {
+    let mut logins = Logins::default();
+    for step in &input.spec.steps {
+        if let StepAction::Image(image) = &step.action
+            && let Some(login) = login_of(input, image)
+        {
+            for tag in &image.tags {
+                logins.add(tag, login.clone());
+            }
+        }
+    }
+    logins
+}
+
+fn login_of(input: &AttemptInput, image: &ImageBuild) -> Option<Login> {
+    let login = image.login.as_ref()?;
+    Some(Login {
+        user: login.user.clone(),
+        password: input.secrets.get(&login.secret)?.clone(),
+    })
 }
 
 /// Tells of pulls: the phase for the ruler, and words for people.

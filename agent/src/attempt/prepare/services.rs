@@ -97,7 +97,7 @@ fn spec(job: &Arc<Job>, code: Workspace) -> StackSpec {
     ]
     .into();
     spec.secrets = job.input.secrets.clone();
-    spec.logins = logins::of(&job.input);
+    spec.logins = logins(&job.input);
     spec.who = job.input.who();
     spec.built = job.built.clone();
     spec.workspace = Some(code);

@@ -12,8 +12,7 @@ use protocol::record::Source;
 
 use super::outputs;
 use super::step::StepOver;
-use crate::attempt::images::built;
-use crate::attempt::images::logins;
+use crate::attempt::images::{built, logins};
 use crate::attempt::interrupt::Interrupts;
 use crate::attempt::job::Job;
 use crate::attempt::plan;
@@ -165,7 +164,7 @@ async fn build(
         workspace: &workspace,
         owner,
         network,
-        logins: logins::of(&job.input),
+        logins: logins(&job.input),
         who: job.input.who(),
         own: built::before(&job.input.spec, index, &job.built),
         limits: plan::limits(&job.input.spec.resources),
@@ -180,7 +179,7 @@ async fn build(
 
 async fn push(job: &Job, id: &str, tag: &str, log: &LogWriter) -> Result<Pushed, Trouble> {
     log.say(&format!("pushing {tag}"))?;
-    let logins = logins::of(&job.input);
+    let logins = logins(&job.input);
     let pushed = job.context.engine.push_as(id, tag, logins.of(tag)).await;
     let pushed = pushed.map_err(|error| Trouble::Push {
         tag: tag.to_owned(),
