@@ -1,21 +1,25 @@
-//! Edges between the modules of one crate: no circle of imports, and libraries that only one folder knows.
+//! Edges between the modules of one crate, or of one folder of it: no circle of imports, phases that import only those
+//! before them, and libraries that only one folder knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{Source, Sources};
 
-/// Crates whose modules import no circle.
+/// Folders whose modules import no circle: crates, and a module that is large enough to have parts of its own.
 const WITHOUT_CIRCLES: &[&str] = &[
-    "agent",
-    "cli",
-    "coordinator",
-    "job-specs",
-    "job-specs/importers",
-    "protocol",
-    "web",
-    "xtask",
+    "agent/src",
+    "agent/src/attempt",
+    "cli/src",
+    "coordinator/src",
+    "job-specs/src",
+    "job-specs/importers/src",
+    "protocol/src",
+    "web/src",
+    "xtask/src",
 ];
+/// Modules of a folder in their order: each may import those before it, and none behind it.
+const IN_ORDER: &[(&str, &[&str])] = &[("agent/src/attempt", &["report", "prepare", "run", "keep", "phases"])];
 /// Who alone may name a library: crate, word, folders.
 const KNOWN_IN: &[(&str, &str, &[&str])] = &[
     ("agent", "bollard::", &["agent/src/engine"]),
@@ -34,14 +38,33 @@ const KNOWN_IN: &[(&str, &str, &[&str])] = &[
 
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
-/// The modules of a crate that import each other, as `a -> b -> a`.
-pub fn circles(sources: &Sources) -> Vec<String> {
-    let found = WITHOUT_CIRCLES.iter().flat_map(|name| {
-        let graph = imports(sources, &Path::new(name).join("src"));
+/// Modules that import each other, or one that stands behind them.
+pub fn wrong_ways(sources: &Sources) -> Vec<String> {
+    [circles(sources), out_of_order(sources)].concat()
+}
+
+/// The modules of a folder that import each other, as `a -> b -> a`.
+fn circles(sources: &Sources) -> Vec<String> {
+    let found = WITHOUT_CIRCLES.iter().flat_map(|root| {
+        let graph = imports(sources, Path::new(root));
         let circle = circle(&graph);
-        circle.map(|path| format!("{name}: {}", path.join(" -> ")))
+        circle.map(|path| format!("{root}: {}", path.join(" -> ")))
     });
     found.collect()
+}
+
+/// The modules that import one that stands behind them.
+fn out_of_order(sources: &Sources) -> Vec<String> {
+    let mut found = Vec::new();
+    for (root, modules) in IN_ORDER {
+        let graph = imports(sources, Path::new(root));
+        for (place, module) in modules.iter().enumerate() {
+            let behind = modules[place..].iter();
+            let imported = behind.filter(|other| graph.get(*module).is_some_and(|used| used.contains(**other)));
+            found.extend(imported.map(|other| format!("{root}: {module} imports {other}, which stands behind it")));
+        }
+    }
+    found
 }
 
 /// Libraries that are named outside the folder that owns them.
@@ -62,25 +85,23 @@ pub fn owned_libraries(sources: &Sources) -> Vec<String> {
     found
 }
 
-/// Which top module of the crate imports which. A name that the crate's own file exports again is its module's.
+/// Which module directly beneath the folder imports which. A name that the folder's own file imports is its module's.
 fn imports(sources: &Sources, root: &Path) -> Graph {
     let mut graph = Graph::new();
     let of_crate = || sources.rust().filter(|source| source.path.starts_with(root));
     let modules: BTreeSet<String> = of_crate().filter_map(|source| module_of(source, root)).collect();
-    let exported: BTreeMap<String, String> = of_crate()
+    let names: BTreeMap<String, String> = of_crate()
         .filter(|source| module_of(source, root).is_none())
-        .flat_map(|source| exported(&code(source)))
+        .flat_map(|source| imported(&code(source)))
         .collect();
     for source in of_crate() {
         let Some(module) = module_of(source, root) else {
             continue;
         };
-        let mut code = code(source);
-        if is_at_the_top(source, root) {
-            code = code.replace("super::", "crate::");
-        }
-        let used = named(&code).into_iter();
-        let used = used.map(|name| exported.get(&name).cloned().unwrap_or(name));
+        let way = way_to(root);
+        let code = code(source).replace(&"super::".repeat(depth(source, root)), &way);
+        let used = named(&code, &way).into_iter();
+        let used = used.map(|name| names.get(&name).cloned().unwrap_or(name));
         let used = used.filter(|other| *other != module && modules.contains(other));
         graph.entry(module.clone()).or_default().extend(used);
     }
@@ -94,9 +115,9 @@ fn code(source: &Source) -> String {
     lines.join("\n")
 }
 
-/// Names of `pub use module::{…};` with their modules.
-fn exported(code: &str) -> Vec<(String, String)> {
-    let statements = code.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next());
+/// Names of `use module::{…};` with their modules.
+fn imported(code: &str) -> Vec<(String, String)> {
+    let statements = code.split("use ").skip(1).filter_map(|rest| rest.split(';').next());
     let pairs = statements.filter_map(|statement| {
         let (module, names) = statement.split_once("::")?;
         let names = names.trim_matches(['{', '}']).split(',');
@@ -111,23 +132,29 @@ fn exported(code: &str) -> Vec<(String, String)> {
     pairs.flatten().collect()
 }
 
-/// Whether `super` is the crate in this file.
-fn is_at_the_top(source: &Source, root: &Path) -> bool {
-    let parts = source.path.strip_prefix(root).into_iter().flatten();
-    let parts: Vec<_> = parts.collect();
-    parts.len() == 1 || (parts.len() == 2 && parts[1] == "mod.rs")
+/// How a folder is named in code: `crate::`, `crate::attempt::`.
+fn way_to(root: &Path) -> String {
+    let inside = root.iter().skip_while(|part| *part != "src").skip(1);
+    let parts = inside.map(|part| format!("{}::", part.to_string_lossy()));
+    ["crate::".to_owned()].into_iter().chain(parts).collect()
 }
 
-/// The module at the top of its crate that a file is of; none for the crate's own file.
+/// How many `super::` lead from a file to the folder.
+fn depth(source: &Source, root: &Path) -> usize {
+    let parts = source.path.strip_prefix(root).into_iter().flatten();
+    parts.filter(|part| *part != "mod.rs").count()
+}
+
+/// The module directly beneath the folder that a file is of; none for the folder's own file.
 fn module_of(source: &Source, root: &Path) -> Option<String> {
     let inside = source.path.strip_prefix(root).ok()?;
     let top = Path::new(inside.components().next()?.as_os_str());
     let name = top.file_stem()?.to_str()?.to_owned();
-    (!matches!(name.as_str(), "lib" | "main")).then_some(name)
+    (!matches!(name.as_str(), "lib" | "main" | "mod")).then_some(name)
 }
 
-/// What follows each `crate::`: a name, or the names of a list in braces.
-fn named(code: &str) -> BTreeSet<String> {
+/// What follows the way to a folder each time: a name, or the names of a list in braces.
+fn named(code: &str, way: &str) -> BTreeSet<String> {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     let first = |text: &str| {
         text.trim_start()
@@ -136,7 +163,7 @@ fn named(code: &str) -> BTreeSet<String> {
             .collect::<String>()
     };
     let mut names = BTreeSet::new();
-    for rest in code.split("crate::").skip(1) {
+    for rest in code.split(way).skip(1) {
         match rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
             Some((list, _)) => names.extend(list.split(',').map(first)),
             None => drop(names.insert(first(rest))),
@@ -209,8 +236,39 @@ mod tests {
         for import in ["use crate::a::Y;", "use super::a::Y;", "use crate::{\n    Y,\n};"] {
             round[0].1 = "pub use a::{X, Y};";
             round[3].1 = import;
-            assert_eq!(circles(&sources(&round)), ["agent: a -> b -> c -> a"], "{import}");
+            assert_eq!(circles(&sources(&round)), ["agent/src: a -> b -> c -> a"], "{import}");
         }
+    }
+
+    #[test]
+    fn the_phases_of_an_attempt_import_only_those_before_them() {
+        let mut files = [
+            ("agent/src/attempt/mod.rs", "use keep::Kept;"),
+            ("agent/src/attempt/job.rs", "use super::report::Journal;"),
+            ("agent/src/attempt/report/mod.rs", "use crate::engine;"),
+            (
+                "agent/src/attempt/run/step.rs",
+                "use super::outputs;\nuse crate::attempt::job::Job;",
+            ),
+            ("agent/src/attempt/keep/archive.rs", "use crate::attempt::run::State;"),
+        ];
+        assert_eq!(out_of_order(&sources(&files)), [""; 0]);
+        assert_eq!(circles(&sources(&files)), [""; 0]);
+        for import in [
+            "use crate::attempt::keep::Kept;",
+            "use super::super::keep::Kept;",
+            "use crate::attempt::{Kept, job};",
+        ] {
+            files[3].1 = import;
+            let found = out_of_order(&sources(&files));
+            assert_eq!(
+                found,
+                ["agent/src/attempt: run imports keep, which stands behind it"],
+                "{import}"
+            );
+        }
+        files[2].1 = "use super::job::Job;";
+        assert_eq!(circles(&sources(&files)).len(), 1);
     }
 
     #[test]
