@@ -141,7 +141,7 @@ async fn open(config: Config, address: SocketAddr) -> anyhow::Result<App> {
         logs: LogStore::open(data.join("logs")).context("open the logs")?,
         blobs: BlobStore::open(&config.blobs, &data).context("open the blob store")?,
         default_branches: Default::default(),
-        mirrors: Mirrors::new(config.mirrors(), config.git.clone()),
+        mirrors: Mirrors::new(config.mirrors(), &config.git),
         url: Arc::from(url),
         public: Public::new(&config),
         refusals: Refusals::default(),

@@ -1,11 +1,10 @@
-//! What agent and coordinator say to each other, pure: message types, ids, the log record format that agent,
-//! coordinator and store share, and how both of them use git. Separate so that the two sides never import each other.
+//! What agent and coordinator say to each other, pure: message types, ids, and the log record format that agent,
+//! coordinator and store share. Separate so that the two sides never import each other.
 //! JSON over HTTP long poll; a field that is new in a version has a default, so one version back keeps working.
 
 pub mod api;
 pub mod attempt;
 pub mod blobs;
-pub mod git;
 pub mod ids;
 pub mod lease;
 pub mod record;

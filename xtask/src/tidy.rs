@@ -13,14 +13,15 @@ mod modules;
 const MAX_LINES: usize = 400;
 
 /// Who may import whom, from DESIGN's picture: `cli -> {coordinator, agent} -> protocol -> job-specs`,
-/// `coordinator -> web -> job-specs` and `cli -> importers -> job-specs`.
+/// `{coordinator, agent} -> git-cli`, `coordinator -> web -> job-specs` and `cli -> importers -> job-specs`.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "cli",
         &["coordinator", "agent", "protocol", "importers", "job-specs", "web"],
     ),
-    ("coordinator", &["protocol", "job-specs", "web"]),
-    ("agent", &["protocol", "job-specs", "gate"]),
+    ("coordinator", &["protocol", "job-specs", "web", "git-cli"]),
+    ("agent", &["protocol", "job-specs", "gate", "git-cli"]),
+    ("git-cli", &[]),
     ("agent/gate", &[]),
     ("web", &["job-specs"]),
     ("protocol", &["job-specs"]),

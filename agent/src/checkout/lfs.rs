@@ -7,11 +7,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use git_cli::{Address, Exit, Git, reason, without_credentials};
 use git2::{AttrCheckFlags, IndexEntry, IndexTime, Repository};
-use protocol::git::{Address, reason, without_credentials};
 use tokio_util::sync::CancellationToken;
 
-use super::git_cli::{Ended, Git};
+use super::fetch::git;
 use super::workspace::path;
 use super::{CheckoutError, Say, blocking, io as io_error};
 
@@ -124,8 +124,8 @@ impl Content<'_> {
     /// Brings the content into the mirror; or says why not.
     async fn fetch(&self, say: &Say, cancel: &CancellationToken) -> Result<Result<(), String>, CheckoutError> {
         let progress = ("fetching Git LFS files", say);
-        let version = self.git.run(self.mirror, &["lfs", "version"], progress, cancel).await?;
-        if let Ended::Badly(_) = version {
+        let version = git(self.git, self.mirror, &["lfs", "version"], progress, cancel).await?;
+        if let Exit::Failure(_) = version {
             let advice = "git-lfs is not installed on the agent (Debian, Ubuntu: apt install git-lfs)";
             return Ok(Err(advice.to_owned()));
         }
@@ -134,7 +134,7 @@ impl Content<'_> {
             Err(why) => return Ok(Err(why)),
         };
         // a place of the commit's own choice gets no credential of ours
-        let git = match place.is_some() && !self.trusted {
+        let caller = match place.is_some() && !self.trusted {
             true => self.git.anonymous(),
             false => self.git.clone(),
         };
@@ -142,9 +142,9 @@ impl Content<'_> {
         let mut arguments = vec!["-c", &remote];
         arguments.extend(place.iter().flat_map(|place| ["-c", place]));
         arguments.extend(["lfs", "fetch", "origin", self.commit]);
-        Ok(match git.run(self.mirror, &arguments, progress, cancel).await? {
-            Ended::Well(_) => Ok(()),
-            Ended::Badly(said) => Err(reason(&said)),
+        Ok(match git(&caller, self.mirror, &arguments, progress, cancel).await? {
+            Exit::Success(_) => Ok(()),
+            Exit::Failure(said) => Err(reason(&said)),
         })
     }
 
@@ -156,13 +156,10 @@ impl Content<'_> {
     ) -> Result<Result<Option<String>, String>, CheckoutError> {
         let blob = format!("{}:.lfsconfig", self.commit);
         let ask = ["config", "--no-includes", "--blob", &blob, "lfs.url"];
-        let said = match self
-            .git
-            .run(self.mirror, &ask, ("reading .lfsconfig", say), cancel)
-            .await?
-        {
-            Ended::Well(said) => String::from_utf8_lossy(&said).trim().to_owned(),
-            Ended::Badly(_) => return Ok(Ok(None)),
+        let progress = ("reading .lfsconfig", say);
+        let said = match git(self.git, self.mirror, &ask, progress, cancel).await? {
+            Exit::Success(said) => String::from_utf8_lossy(&said).trim().to_owned(),
+            Exit::Failure(_) => return Ok(Ok(None)),
         };
         let address = match self.address.of_submodule(&said, self.git.protocols()) {
             Ok(address) => address,

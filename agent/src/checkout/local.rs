@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use protocol::git::without_credentials;
+use git_cli::without_credentials;
 
 use super::mirrors::oid;
 use super::shell::quoted;
@@ -246,7 +246,8 @@ fn setting(record: &str) -> Option<String> {
     Some(format!("[{section}{named}]\n\t{name} = {}\n", quoted(&value)))
 }
 
-/// What git prints; `None` when it says no or is not there.
+/// What git prints; `None` when it says no or is not there. Not closed in as [`git_cli`] is: it is the user's own git in the
+/// user's own repository, and the user's settings (ignored files, ends of lines) are what is asked for.
 fn git(folder: &Path, arguments: &[&str]) -> Option<Vec<u8>> {
     let mut command = Command::new("git");
     command

@@ -6,18 +6,21 @@ use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use protocol::git::{Address, GLOBAL_CONFIG, reason, without_credentials};
+use git_cli::{Address, Exit, Git, PROTOCOLS, reason, without_credentials};
 use protocol::work::Source;
 use sha2::{Digest, Sha256};
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
-use super::git_cli::{Ended, Fetch, Git};
+use super::fetch::{Fetch, git};
 use super::{CheckoutError, Say, blocking, io, mend};
 
 /// The global configuration of our git calls, beside the mirrors.
 const CONFIG: &str = "gitconfig";
+/// One call of git may take this long.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// All mirrors of one agent.
 #[derive(Debug, Clone)]
@@ -65,7 +68,10 @@ impl Mirrors {
     /// The mirror of the source; made when it is not there yet.
     pub(super) async fn open(&self, source: &Source, trusted: bool) -> Result<Mirror, CheckoutError> {
         let config = self.root.join(CONFIG);
-        let git = Git::new(config.clone(), &source.protocols);
+        let git = match source.protocols.as_slice() {
+            [] => Git::new(config.clone(), &PROTOCOLS.map(str::to_owned), LIMIT),
+            given => Git::new(config.clone(), given, LIMIT),
+        };
         let address = check(source, git.protocols())?;
         let mirror = Mirror {
             folder: self.folder(source, trusted),
@@ -77,10 +83,8 @@ impl Mirrors {
             let lock = self.lock_of(&mirror.folder);
             let _one_at_a_time = lock.lock().await;
             self.prepare(&mirror.folder, is_long(&source.commit)).await?;
-        } else if std::fs::read(&config).ok().as_deref() != Some(GLOBAL_CONFIG.as_bytes()) {
-            // as an earlier version wrote it
-            std::fs::write(&config, GLOBAL_CONFIG).map_err(io("write", &config))?;
         }
+        mirror.git.configure().await.map_err(io("write", &config))?;
         Ok(mirror)
     }
 
@@ -141,7 +145,7 @@ impl Mirrors {
         for index in packs {
             let verify = ["verify-pack".as_ref(), index.as_os_str()];
             let what = ("verifying what the mirror has", say);
-            if let Ended::Badly(why) = wanted.git.run(mirror, &verify, what, cancel).await? {
+            if let Exit::Failure(why) = git(wanted.git, mirror, &verify, what, cancel).await? {
                 tracing::warn!(pack = %index.display(), why = reason(&why), "a pack of a mirror is broken and removed");
                 mend::remove_pack(&index).map_err(io("remove", &index))?;
             }
@@ -163,7 +167,7 @@ impl Mirrors {
         locks.entry(mirror.to_owned()).or_default().clone()
     }
 
-    /// Makes the mirror and the configuration of its git calls.
+    /// Makes the mirror, and the folder of all mirrors.
     async fn prepare(&self, mirror: &Path, is_long: bool) -> Result<(), CheckoutError> {
         let (root, mirror) = (self.root.clone(), mirror.to_owned());
         blocking(move || {
@@ -173,8 +177,6 @@ impl Mirrors {
                 .mode(0o700)
                 .create(&root)
                 .map_err(io("make", &root))?;
-            let config = root.join(CONFIG);
-            std::fs::write(&config, GLOBAL_CONFIG).map_err(io("write", &config))?;
             let mut options = git2::RepositoryInitOptions::new();
             // 0644: steps of any user read the objects.
             options

@@ -2,7 +2,7 @@
 //! tree ([`tree()`]). Separate from the attempt so that it can be fast on its own terms: when the commit is known, no
 //! process is started and only the files of the commit are written.
 
-mod git_cli;
+mod fetch;
 mod lfs;
 mod local;
 mod mend;

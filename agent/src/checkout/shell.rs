@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use protocol::git::{Address, without_credentials};
+use git_cli::{Address, without_credentials};
 
 use super::{CheckoutError, OBJECTS_MOUNT, io};
 

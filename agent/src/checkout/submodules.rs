@@ -8,11 +8,11 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use protocol::git::{Address, without_credentials};
+use git_cli::{Address, Exit, Git, without_credentials};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::git_cli::{Ended, Git};
+use super::fetch::git;
 use super::mirrors::{Mirror, Mirrors, Wanted};
 use super::workspace::{self, Filled};
 use super::{CheckoutError, Say, blocking, lfs, shell};
@@ -200,14 +200,12 @@ impl Checkout<'_> {
     async fn describe(&self, commit: &str) -> Result<HashMap<PathBuf, Described>, CheckoutError> {
         let blob = format!("{commit}:.gitmodules");
         let ask = ["config", "--no-includes", "--null", "--list", "--blob", &blob];
-        let (git, mirror) = (&self.mirror.git, &self.mirror.folder);
-        match git
-            .run(mirror, &ask, ("reading .gitmodules", self.say), self.cancel)
-            .await?
-        {
-            Ended::Well(said) => Ok(by_path(&said)),
+        let (caller, mirror) = (&self.mirror.git, &self.mirror.folder);
+        let progress = ("reading .gitmodules", self.say);
+        match git(caller, mirror, &ask, progress, self.cancel).await? {
+            Exit::Success(said) => Ok(by_path(&said)),
             // There is none, or it is no configuration: then each submodule says that it is not described.
-            Ended::Badly(_) => Ok(HashMap::new()),
+            Exit::Failure(_) => Ok(HashMap::new()),
         }
     }
 }

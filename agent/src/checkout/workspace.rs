@@ -6,9 +6,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use git_cli::{Address, without_credentials};
 use git2::build::CheckoutBuilder;
 use git2::{IndexEntry, ObjectType, Oid, Repository};
-use protocol::git::{Address, without_credentials};
 
 use super::lfs::{self, Pointer};
 use super::mirrors::oid;

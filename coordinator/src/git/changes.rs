@@ -7,7 +7,6 @@ use std::path::Path;
 use git2::Repository;
 use tokio::task::spawn_blocking;
 
-use super::command::{Ended, git};
 use super::mirror::{Mirrors, kept_as};
 use super::{Address, GitError, ObjectId, Reference, oid};
 
@@ -85,10 +84,9 @@ impl Mirrors {
             .bring_refs(&mirror, what.address, (&["--depth=1"], &[refspec]))
             .await?
         {
-            Ended::Well(_) => Ok(Some(id.clone())),
+            Ok(_) => Ok(Some(id.clone())),
             // A push that replaced commits may have left none of them.
-            Ended::Badly(_) => Ok(None),
-            Ended::TimedOut => Err(self.timed_out()),
+            Err(_) => Ok(None),
         }
     }
 
@@ -104,15 +102,12 @@ impl Mirrors {
         ];
         for depth in DEPTHS {
             match self.bring_refs(&mirror, what.address, (&[depth], &refspecs)).await? {
-                Ended::Well(_) => {}
-                Ended::Badly(said) if said.contains("--unshallow on a complete repository") => {}
-                Ended::Badly(_) => return Ok(None),
-                Ended::TimedOut => return Err(self.timed_out()),
+                Ok(_) => {}
+                Err(said) if said.contains("--unshallow on a complete repository") => {}
+                Err(_) => return Ok(None),
             }
             let ask = ["merge-base", what.commit.as_str(), kept_base.as_str()];
-            let said = git(self.settings(), &mirror, &ask).await;
-            let said = said.map_err(|error| GitError::Mirror(format!("git cannot be started: {error}")))?;
-            if let Ended::Well(id) = said
+            if let Ok(id) = self.git(&mirror, &ask).await?
                 && let Ok(id) = ObjectId::parse(id.trim())
             {
                 return Ok(Some(id));

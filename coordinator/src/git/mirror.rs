@@ -2,14 +2,15 @@
 //! under a reference of ours, so that a later fetch says what it has and gets little.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use protocol::git::{GLOBAL_CONFIG, Trouble, reason, trouble};
+use git_cli::{Exit, Fault, Git, Watch, fault, reason};
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
-use super::command::{Ended, git, global_config};
 use super::commit::{self, Commit, JobFiles};
 use super::{Address, CommitTree, GitError, ObjectId, Reference};
 use crate::config;
@@ -18,7 +19,7 @@ use crate::config;
 #[derive(Clone)]
 pub struct Mirrors {
     folder: PathBuf,
-    settings: config::Git,
+    git: Git,
     busy: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
@@ -37,10 +38,11 @@ pub struct Wanted<'a> {
 
 impl Mirrors {
     /// Mirrors under `folder`; nothing is made until it is needed.
-    pub fn new(folder: PathBuf, settings: config::Git) -> Mirrors {
+    pub fn new(folder: PathBuf, settings: &config::Git) -> Mirrors {
+        let limit = Duration::from_secs(settings.timeout_secs);
         Mirrors {
+            git: Git::new(folder.join("gitconfig"), &settings.protocols, limit),
             folder,
-            settings,
             busy: Arc::default(),
         }
     }
@@ -96,7 +98,7 @@ impl Mirrors {
                 format,
                 &commit.sha,
             ];
-            if let Ok(Ended::Well(said)) = git(&self.settings, mirror, &ask).await
+            if let Ok(Ok(said)) = self.git(mirror, &ask).await
                 && let Some((author, message)) = said.split_once('\0')
             {
                 commit.say(author, message);
@@ -114,18 +116,13 @@ impl Mirrors {
         let _one_at_a_time = busy.lock().await;
         let mirror = self.open(repository, address).await?;
         let list = ["ls-remote", "--symref", "--end-of-options", address.as_str(), "HEAD"];
-        match git(&self.settings, &mirror, &list).await {
-            Ok(Ended::Well(said)) => {
-                let named = said
-                    .lines()
-                    .find_map(|line| line.strip_prefix("ref: ")?.split_whitespace().next());
-                let branch = named.and_then(|name| Reference::parse(name).ok());
-                branch.ok_or_else(|| GitError::NoSuchReference("default branch".into()))
-            }
-            Ok(Ended::Badly(said)) => Err(GitError::Unreachable(reason(&said))),
-            Ok(Ended::TimedOut) => Err(GitError::TimedOut(self.settings.timeout_secs)),
-            Err(error) => Err(GitError::Mirror(format!("git cannot be started: {error}"))),
-        }
+        let said = self.git(&mirror, &list).await?;
+        let said = said.map_err(|said| GitError::Unreachable(reason(&said)))?;
+        let named = said
+            .lines()
+            .find_map(|line| line.strip_prefix("ref: ")?.split_whitespace().next());
+        let branch = named.and_then(|name| Reference::parse(name).ok());
+        branch.ok_or_else(|| GitError::NoSuchReference("default branch".into()))
     }
 
     /// Reads the job files of a commit that was fetched before; `None`: it is not in the mirror any more.
@@ -161,12 +158,9 @@ impl Mirrors {
         if mirror.join("HEAD").exists() {
             self.prune(&mirror, address).await;
             // A mirror that could not be tidied is only larger than it need be.
-            let _ = git(
-                &self.settings,
-                &mirror,
-                &["-c", "gc.auto=2000", "gc", "--auto", "--quiet"],
-            )
-            .await;
+            let _ = self
+                .git(&mirror, &["-c", "gc.auto=2000", "gc", "--auto", "--quiet"])
+                .await;
         }
     }
 
@@ -199,17 +193,11 @@ impl Mirrors {
     pub(super) async fn open(&self, repository: &str, address: &Address) -> Result<PathBuf, GitError> {
         let path = self.path(repository);
         let broken = |error: std::io::Error| GitError::Mirror(format!("{}: {error}", self.folder.display()));
-        let config = global_config(&path);
-        let there = |file: PathBuf| async { tokio::fs::try_exists(file).await.unwrap_or(false) };
-        if there(path.join("HEAD")).await {
-            // a mirror of an earlier version has none beside it
-            if !there(config.clone()).await {
-                tokio::fs::write(&config, GLOBAL_CONFIG).await.map_err(broken)?;
-            }
+        tokio::fs::create_dir_all(&path).await.map_err(broken)?;
+        self.git.configure().await.map_err(broken)?;
+        if tokio::fs::try_exists(path.join("HEAD")).await.unwrap_or(false) {
             return Ok(path);
         }
-        tokio::fs::create_dir_all(&path).await.map_err(broken)?;
-        tokio::fs::write(&config, GLOBAL_CONFIG).await.map_err(broken)?;
         let format = match self.format_of(&path, address).await {
             Ok(format) => format,
             Err(error) => {
@@ -253,10 +241,21 @@ impl Mirrors {
             .bring_refs(mirror, wanted.address, (&["--depth=1"], &[refspec]))
             .await?
         {
-            Ended::Well(_) => Ok(()),
-            Ended::TimedOut => Err(self.timed_out()),
-            Ended::Badly(said) => Err(self.explain(mirror, wanted, &said).await),
+            Ok(_) => Ok(()),
+            Err(said) => Err(self.explain(mirror, wanted, &said).await),
         }
+    }
+
+    /// Runs git in a mirror: what it printed, or what it said when it failed.
+    pub(super) async fn git<A: AsRef<OsStr>>(
+        &self,
+        mirror: &Path,
+        arguments: &[A],
+    ) -> Result<Result<String, String>, GitError> {
+        Ok(match self.git.run(mirror, arguments, Watch::default()).await? {
+            Exit::Success(said) => Ok(String::from_utf8_lossy(&said).into_owned()),
+            Exit::Failure(said) => Err(said),
+        })
     }
 
     /// Fetches references, with as much history as the options of git say.
@@ -265,7 +264,7 @@ impl Mirrors {
         mirror: &Path,
         address: &Address,
         (options, refspecs): (&[&str], &[String]),
-    ) -> Result<Ended, GitError> {
+    ) -> Result<Result<String, String>, GitError> {
         let mut arguments = vec![
             "fetch",
             "--quiet",
@@ -276,21 +275,12 @@ impl Mirrors {
         arguments.extend(options);
         arguments.extend(["--end-of-options", address.as_str()]);
         arguments.extend(refspecs.iter().map(String::as_str));
-        let ended = git(&self.settings, mirror, &arguments).await;
-        ended.map_err(|error| GitError::Mirror(format!("git cannot be started: {error}")))
-    }
-
-    pub(super) fn settings(&self) -> &config::Git {
-        &self.settings
-    }
-
-    pub(super) fn timed_out(&self) -> GitError {
-        GitError::TimedOut(self.settings.timeout_secs)
+        self.git(mirror, &arguments).await
     }
 
     /// Why a fetch failed. A missing commit of a missing branch is told as the missing branch.
     async fn explain(&self, mirror: &Path, wanted: &Wanted<'_>, said: &str) -> GitError {
-        if trouble(said) != Trouble::Remote {
+        if fault(said) != Fault::Remote {
             return GitError::Mirror(reason(said));
         }
         let missing_reference = GitError::NoSuchReference(wanted.reference.to_string());
@@ -314,8 +304,8 @@ impl Mirrors {
             wanted.address.as_str(),
             wanted.reference.as_str(),
         ];
-        match git(&self.settings, mirror, &list).await {
-            Ok(Ended::Well(found)) if found.trim().is_empty() => missing_reference,
+        match self.git(mirror, &list).await {
+            Ok(Ok(found)) if found.trim().is_empty() => missing_reference,
             _ => GitError::NoSuchCommit(id.short().to_owned()),
         }
     }

@@ -1,9 +1,8 @@
 //! Reading a commit of a repository: the git command line moves objects into a bare mirror (exact commits, protocol
-//! v2, credentials of the system), libgit2 reads them there. Names and ids from outside are checked types before they
+//! v2, credentials of the system; [`git_cli`]), libgit2 reads them there. Names and ids from outside are checked types before they
 //! come near a command line.
 
 mod changes;
-mod command;
 mod commit;
 mod default_branches;
 mod mirror;
@@ -15,9 +14,9 @@ mod tree;
 pub use changes::{Compare, Comparison};
 pub use commit::{Commit, JobFiles};
 pub(crate) use default_branches::DefaultBranches;
+pub use git_cli::{Address, BadAddress};
 pub use mirror::{Mirrors, Wanted};
 pub use names::{BadName, ObjectId, Reference};
-pub use protocol::git::{Address, BadAddress};
 pub use reach::{Asked, CommitPosition};
 pub use tree::{CommitTree, KeptFiles, ReadFiles};
 
@@ -42,6 +41,15 @@ pub enum GitError {
     /// The mirror on our side is broken.
     #[error("the mirror of the repository cannot be used: {0}")]
     Mirror(String),
+}
+
+impl From<git_cli::RunError> for GitError {
+    fn from(error: git_cli::RunError) -> GitError {
+        match error {
+            git_cli::RunError::TimedOut(limit) => GitError::TimedOut(limit.as_secs()),
+            other => GitError::Mirror(other.to_string()),
+        }
+    }
 }
 
 /// An id as libgit2 has it; its length says by which algorithm it was made.

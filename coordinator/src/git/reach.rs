@@ -5,9 +5,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use protocol::git::{Trouble, reason, trouble};
+use git_cli::{Fault, fault, reason};
 
-use super::command::{Ended, git};
 use super::mirror::{Mirrors, remove};
 use super::{Address, GitError, ObjectId, Reference};
 
@@ -121,12 +120,8 @@ impl Mirrors {
             address.as_str().into(),
         ];
         list.extend(patterns);
-        let said = self.run(mirror, &list).await?;
-        let said = match said {
-            Ended::Well(said) => said,
-            Ended::Badly(said) => return Err(GitError::Unreachable(reason(&said))),
-            Ended::TimedOut => return Err(self.timed_out()),
-        };
+        let said = self.git(mirror, &list).await?;
+        let said = said.map_err(|said| GitError::Unreachable(reason(&said)))?;
         let mut tips = HashMap::new();
         for (id, name) in said.lines().filter_map(|line| line.split_once('\t')) {
             // The line of the commit follows that of its tag.
@@ -150,7 +145,7 @@ impl Mirrors {
             self.deepen(mirror, asked, (&[depth, "--prune"], &all)).await?;
             let containing = ["for-each-ref".to_owned(), "--format=%(refname)".into()];
             let which = [format!("--contains={}", asked.commit.as_str()), KEPT.into()];
-            let Ended::Well(said) = self.run(mirror, &[containing, which].concat()).await? else {
+            let Ok(said) = self.git(mirror, &[containing, which].concat()).await? else {
                 continue;
             };
             let names = said.lines().filter_map(|name| name.strip_prefix(KEPT));
@@ -182,8 +177,8 @@ impl Mirrors {
     }
 
     async fn is_ancestor(&self, mirror: &Path, first: &str, second: &str) -> Result<bool, GitError> {
-        let ask = ["merge-base", "--is-ancestor", first, second].map(str::to_owned);
-        Ok(matches!(self.run(mirror, &ask).await?, Ended::Well(_)))
+        let ask = ["merge-base", "--is-ancestor", first, second];
+        Ok(self.git(mirror, &ask).await?.is_ok())
     }
 
     async fn deepen(
@@ -193,20 +188,14 @@ impl Mirrors {
         (options, refspecs): (&[&str], &[String]),
     ) -> Result<(), GitError> {
         match self.bring_refs(mirror, asked.address, (options, refspecs)).await? {
-            Ended::Well(_) => Ok(()),
-            Ended::Badly(said) if said.contains("--unshallow on a complete repository") => Ok(()),
+            Ok(_) => Ok(()),
+            Err(said) if said.contains("--unshallow on a complete repository") => Ok(()),
             // The next try makes the mirror anew.
-            Ended::Badly(said) if trouble(&said) != Trouble::Remote => {
+            Err(said) if fault(&said) != Fault::Remote => {
                 remove(mirror).await?;
                 Err(GitError::Mirror(reason(&said)))
             }
-            Ended::Badly(said) => Err(GitError::Unreachable(reason(&said))),
-            Ended::TimedOut => Err(self.timed_out()),
+            Err(said) => Err(GitError::Unreachable(reason(&said))),
         }
-    }
-
-    async fn run(&self, mirror: &Path, arguments: &[String]) -> Result<Ended, GitError> {
-        let ended = git(self.settings(), mirror, arguments).await;
-        ended.map_err(|error| GitError::Mirror(format!("git cannot be started: {error}")))
     }
 }

@@ -4,11 +4,10 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use git_cli::reason;
 use git2::{ObjectFormat, Repository};
-use protocol::git::reason;
 use tokio::task::spawn_blocking;
 
-use super::command::{Ended, git};
 use super::mirror::{Mirrors, kept_as};
 use super::{Address, GitError, ObjectId, oid};
 
@@ -30,21 +29,11 @@ impl Mirrors {
         folder: &Path,
         address: &Address,
     ) -> Result<Vec<(String, String)>, GitError> {
-        match git(
-            self.settings(),
-            folder,
-            &["ls-remote", "--end-of-options", address.as_str()],
-        )
-        .await
-        {
-            Ok(Ended::Well(said)) => {
-                let lines = said.lines().filter_map(|line| line.split_once('\t'));
-                Ok(lines.map(|(id, name)| (id.to_owned(), name.to_owned())).collect())
-            }
-            Ok(Ended::Badly(said)) => Err(GitError::Unreachable(reason(&said))),
-            Ok(Ended::TimedOut) => Err(self.timed_out()),
-            Err(error) => Err(GitError::Mirror(format!("git cannot be started: {error}"))),
-        }
+        let list = ["ls-remote", "--end-of-options", address.as_str()];
+        let said = self.git(folder, &list).await?;
+        let said = said.map_err(|said| GitError::Unreachable(reason(&said)))?;
+        let lines = said.lines().filter_map(|line| line.split_once('\t'));
+        Ok(lines.map(|(id, name)| (id.to_owned(), name.to_owned())).collect())
     }
 
     /// Drops the tips of references that the repository does not have any more. One that does not answer is left.

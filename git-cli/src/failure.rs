@@ -3,7 +3,7 @@
 
 /// What a failure of git comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum Fault {
     /// The repository, or the way to it.
     Remote,
     /// Lock files or broken references of the mirror; its objects are good.
@@ -45,18 +45,18 @@ const OF_MIRROR: [&str; 18] = [
 
 /// Tells what a failure comes from. Lines of the other side (`remote: …`, `fatal: remote error: …`) never speak of our
 /// mirror; what it says by itself over SSH, or from a path, cannot be told from what our git says.
-pub fn trouble(said: &str) -> Trouble {
+pub fn fault(said: &str) -> Fault {
     let is_theirs = |line: &&str| line.starts_with("remote:") || line.contains("remote error:");
     let ours = |signs: &[&str]| {
         let mut lines = said.split(['\r', '\n']).filter(|line| !is_theirs(line));
         lines.any(|line| signs.iter().any(|sign| line.contains(sign)))
     };
     if ours(&OF_MIRROR) {
-        return Trouble::Mirror;
+        return Fault::Mirror;
     }
     match ours(&OF_REFERENCES) {
-        true => Trouble::References,
-        false => Trouble::Remote,
+        true => Fault::References,
+        false => Fault::Remote,
     }
 }
 
@@ -83,33 +83,33 @@ mod tests {
         for (said, expected) in [
             (
                 "fatal: unable to access 'https://git.example/': Could not resolve host: git.example",
-                Trouble::Remote,
+                Fault::Remote,
             ),
             (
                 "remote: error: object file x is empty\nfatal: the remote end hung up",
-                Trouble::Remote,
+                Fault::Remote,
             ),
-            ("fatal: remote error: the repository is empty", Trouble::Remote),
+            ("fatal: remote error: the repository is empty", Fault::Remote),
             (
                 "error: cannot lock ref 'refs/heads/a': is at 1 but expected 2",
-                Trouble::References,
+                Fault::References,
             ),
             (
                 "fatal: Unable to create '/m/shallow.lock': File exists.",
-                Trouble::References,
+                Fault::References,
             ),
             (
                 "fatal: mismatched algorithms: client sha1; server sha256",
-                Trouble::Mirror,
+                Fault::Mirror,
             ),
             (
                 "error: file /m/objects/pack/pack-1.pack is far too short to be a packfile",
-                Trouble::Mirror,
+                Fault::Mirror,
             ),
-            ("fatal: not a git repository: '/m'", Trouble::Mirror),
-            ("", Trouble::Remote),
+            ("fatal: not a git repository: '/m'", Fault::Mirror),
+            ("", Fault::Remote),
         ] {
-            assert_eq!(trouble(said), expected, "{said}");
+            assert_eq!(fault(said), expected, "{said}");
         }
     }
 
