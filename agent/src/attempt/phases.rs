@@ -76,11 +76,11 @@ fn refusal(job: &Job) -> Option<AttemptResult> {
     let policy = &engine.config().policy;
     let firewall = engine.firewall();
     for line in trust::cut(&job.input.spec, policy.most) {
-        job.job_log.say(line);
+        job.job_log.write_line(line);
     }
     if let (false, firewall::FirewallState::Missing(why)) = (job.input.trusted, &firewall) {
         job.job_log
-            .say(format!("this job can reach addresses of the agent's machine: {why}"));
+            .write_line(format!("this job can reach addresses of the agent's machine: {why}"));
     }
     let refusal = trust::refusal(&job.input, policy.firewall, &firewall)?;
     Some(match refusal {
@@ -101,10 +101,10 @@ fn greet(job: &Job) {
     } else {
         String::new()
     };
-    job.job_log.say(format!("{again} {}{nth}", spec.title()));
+    job.job_log.write_line(format!("{again} {}{nth}", spec.title()));
     for secret in job.masker.skipped() {
         job.job_log
-            .say(format!("the secret {secret} is too short to be masked in logs"));
+            .write_line(format!("the secret {secret} is too short to be masked in logs"));
     }
 }
 
@@ -118,13 +118,13 @@ async fn conclude(job: &Job, result: &AttemptResult, prepared: Option<&Prepared>
             services::tell_stopped(job);
         }
     }
-    job.job_log.say(match &result.reason {
+    job.job_log.write_line(match &result.reason {
         None => "passed".to_owned(),
         Some(reason) => reason.sentence.clone(),
     });
     if let Some(secs) = retain_secs {
         let time = micros(secs.saturating_mul(1_000_000));
-        job.job_log.say(format!(
+        job.job_log.write_line(format!(
             "containers and services stay for {time}: enter with `drover shell`"
         ));
     }

@@ -61,7 +61,7 @@ impl Build<'_> {
         engine: &Engine,
         text: &str,
         name: &str,
-        say: &mut (impl FnMut(&str) + Send),
+        log: &mut (impl FnMut(&str) + Send),
     ) -> Result<Written, BuildError> {
         let failed = |why: String| BuildError::Failed(format!("`{name}`: {why}"));
         let file = Dockerfile::read(text, &self.spec.args, self.spec.target.as_deref()).map_err(failed)?;
@@ -70,7 +70,7 @@ impl Build<'_> {
             if self.own_base(&image.what).is_some() || bases.contains_key(&image.what) {
                 continue;
             }
-            let base = self.base(engine, &image, say).await;
+            let base = self.base(engine, &image, log).await;
             let base = base.map_err(|error| refusal(error, name, &image))?;
             bases.insert(image.what, known(&base));
         }
@@ -93,14 +93,14 @@ impl Build<'_> {
             labels.insert(labels::UNTRUSTED.into(), "true".into());
             labels::instruction(&labels)
         });
-        self.written(&file, label.as_deref(), say).map_err(failed)
+        self.written(&file, label.as_deref(), log).map_err(failed)
     }
 
     fn written(
         &self,
         file: &Dockerfile,
         label: Option<&str>,
-        say: &mut (impl FnMut(&str) + Send),
+        log: &mut (impl FnMut(&str) + Send),
     ) -> Result<Written, String> {
         if self.who.trusted && self.own.is_empty() {
             let instructions = file.instructions.iter();
@@ -111,7 +111,7 @@ impl Build<'_> {
         }
         let dropped = self.spec.args.keys().filter(|name| !self.who.trusted && is_proxy(name));
         for name in dropped {
-            say(&format!(
+            log(&format!(
                 "{name} is not passed to a build of code that is not trusted\n"
             ));
         }
@@ -155,7 +155,7 @@ impl Build<'_> {
         &self,
         engine: &Engine,
         image: &Fetch,
-        say: &mut (impl FnMut(&str) + Send),
+        log: &mut (impl FnMut(&str) + Send),
     ) -> Result<std::sync::Arc<ImageInfo>, EngineError> {
         let want = ImageWant {
             reference: image.what.clone(),
@@ -166,7 +166,7 @@ impl Build<'_> {
         let login = self.logins.of(&image.what);
         let on_progress = |_| {
             if !std::mem::replace(&mut pulling, true) {
-                say(&format!("pulling base image {}\n", image.what));
+                log(&format!("pulling base image {}\n", image.what));
             }
         };
         engine.image_for(&self.who, &want, login, on_progress).await

@@ -60,13 +60,13 @@ pub enum BuildError {
 
 impl Build<'_> {
     /// Builds it; its id. What the builder says is told as it comes. Dropping the future stops the build.
-    pub async fn run(&self, engine: &Engine, mut say: impl FnMut(&str) + Send) -> Result<String, BuildError> {
+    pub async fn run(&self, engine: &Engine, mut log: impl FnMut(&str) + Send) -> Result<String, BuildError> {
         let (mut context, text) = self.context().map_err(BuildError::Failed)?;
         let name = match &self.spec.dockerfile_inline {
             Some(_) => "dockerfile_inline".to_owned(),
             None => context.dockerfile.display().to_string(),
         };
-        let written = self.check(engine, &text, &name, &mut say).await?;
+        let written = self.check(engine, &text, &name, &mut log).await?;
         if let Some(text) = written.text {
             context.inline = Some(text);
             context.dockerfile = PathBuf::from(context::INLINE);
@@ -80,10 +80,10 @@ impl Build<'_> {
             BuildNews::Output(output) => {
                 progress.note(output);
                 if !is_chatter(output) {
-                    say(output);
+                    log(output);
                 }
             }
-            BuildNews::Note(note) => say(&format!("{note}\n")),
+            BuildNews::Note(note) => log(&format!("{note}\n")),
         });
         let built = built.await;
         drop(network);

@@ -7,9 +7,9 @@ use std::path::Path;
 use git_cli::{Address, Exit, Fault, Git, RunError, Watch, fault, reason, without_credentials};
 use tokio_util::sync::CancellationToken;
 
-use super::{CheckoutError, Say};
+use super::{CheckoutError, Progress};
 
-/// Runs `git <arguments>` in a bare repository. `what` is what `say` hears about while it takes long.
+/// Runs `git <arguments>` in a bare repository. `progress` hears of `what` while it takes long.
 ///
 /// # Errors
 /// When git did not end by itself.
@@ -17,13 +17,13 @@ pub async fn git<A: AsRef<OsStr>>(
     git: &Git,
     folder: &Path,
     arguments: &[A],
-    (what, say): (&str, &Say),
+    (what, progress): (&str, &Progress),
     cancel: &CancellationToken,
 ) -> Result<Exit, CheckoutError> {
-    let progress = |line: &str| say(format!("{what}: {line}"));
+    let on_line = |line: &str| progress(format!("{what}: {line}"));
     let watch = Watch {
         cancel: Some(cancel),
-        progress: Some(&progress),
+        progress: Some(&on_line),
     };
     let exit = git.run(folder, arguments, watch).await;
     exit.map_err(|error| match error {
@@ -50,8 +50,8 @@ pub struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    /// Runs it, and drops what matches the refspecs and is no more; `say` hears how it goes while it takes long.
-    pub async fn run(&self, say: &Say, cancel: &CancellationToken) -> Result<(), CheckoutError> {
+    /// Runs it, and drops what matches the refspecs and is no more; `progress` hears how far it is while it takes long.
+    pub async fn run(&self, progress: &Progress, cancel: &CancellationToken) -> Result<(), CheckoutError> {
         let url = self.address.as_str();
         let mut arguments = vec!["-c", "fetch.unpackLimit=1", "fetch", "--force", "--prune", "--no-tags"];
         arguments.extend([
@@ -63,7 +63,7 @@ impl Fetch<'_> {
         arguments.extend(self.refspecs.iter().map(String::as_str));
         let shown = without_credentials(url);
         let what = format!("fetching {shown}");
-        match git(self.git, self.mirror, &arguments, (&what, say), cancel).await? {
+        match git(self.git, self.mirror, &arguments, (&what, progress), cancel).await? {
             Exit::Success(_) => Ok(()),
             Exit::Failure(said) => {
                 let message = reason(&said).replace(url, &shown);

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fetch::git;
 use super::workspace::path;
-use super::{CheckoutError, Say, blocking, io as io_error};
+use super::{CheckoutError, Progress, blocking, io as io_error};
 
 /// How a pointer begins.
 const VERSION: &str = "version https://git-lfs.github.com/spec/v1\n";
@@ -92,7 +92,7 @@ impl Content<'_> {
     pub async fn bring(
         &self,
         pointers: Vec<Pointer>,
-        say: &Say,
+        progress: &Progress,
         cancel: &CancellationToken,
     ) -> Result<(), CheckoutError> {
         if pointers.is_empty() {
@@ -104,8 +104,8 @@ impl Content<'_> {
         } else {
             format!("{count} files")
         };
-        if let Err(why) = self.fetch(say, cancel).await? {
-            say(format!(
+        if let Err(why) = self.fetch(progress, cancel).await? {
+            progress(format!(
                 "{files} of Git LFS stay pointers, without their content: {why}"
             ));
             return Ok(());
@@ -113,8 +113,8 @@ impl Content<'_> {
         let (mirror, folder) = (self.mirror.to_owned(), self.folder.to_owned());
         let missing = blocking(move || put(&mirror, &folder, &pointers)).await?;
         match missing {
-            0 => say(format!("fetched {files} of Git LFS")),
-            missing => say(format!(
+            0 => progress(format!("fetched {files} of Git LFS")),
+            missing => progress(format!(
                 "{missing} of {files} of Git LFS stay pointers: their content is not on the server"
             )),
         }
@@ -122,14 +122,18 @@ impl Content<'_> {
     }
 
     /// Brings the content into the mirror; or says why not.
-    async fn fetch(&self, say: &Say, cancel: &CancellationToken) -> Result<Result<(), String>, CheckoutError> {
-        let progress = ("fetching Git LFS files", say);
-        let version = git(self.git, self.mirror, &["lfs", "version"], progress, cancel).await?;
+    async fn fetch(
+        &self,
+        progress: &Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Result<(), String>, CheckoutError> {
+        let fetching = ("fetching Git LFS files", progress);
+        let version = git(self.git, self.mirror, &["lfs", "version"], fetching, cancel).await?;
         if let Exit::Failure(_) = version {
             let advice = "git-lfs is not installed on the agent (Debian, Ubuntu: apt install git-lfs)";
             return Ok(Err(advice.to_owned()));
         }
-        let place = match self.place(say, cancel).await? {
+        let place = match self.place(progress, cancel).await? {
             Ok(place) => place,
             Err(why) => return Ok(Err(why)),
         };
@@ -142,7 +146,7 @@ impl Content<'_> {
         let mut arguments = vec!["-c", &remote];
         arguments.extend(place.iter().flat_map(|place| ["-c", place]));
         arguments.extend(["lfs", "fetch", "origin", self.commit]);
-        Ok(match git(&caller, self.mirror, &arguments, progress, cancel).await? {
+        Ok(match git(&caller, self.mirror, &arguments, fetching, cancel).await? {
             Exit::Success(_) => Ok(()),
             Exit::Failure(said) => Err(reason(&said)),
         })
@@ -151,13 +155,13 @@ impl Content<'_> {
     /// The setting that says where the content is, when `.lfsconfig` of the commit says so and it may be asked.
     async fn place(
         &self,
-        say: &Say,
+        progress: &Progress,
         cancel: &CancellationToken,
     ) -> Result<Result<Option<String>, String>, CheckoutError> {
         let blob = format!("{}:.lfsconfig", self.commit);
         let ask = ["config", "--no-includes", "--blob", &blob, "lfs.url"];
-        let progress = ("reading .lfsconfig", say);
-        let said = match git(self.git, self.mirror, &ask, progress, cancel).await? {
+        let reading = ("reading .lfsconfig", progress);
+        let said = match git(self.git, self.mirror, &ask, reading, cancel).await? {
             Exit::Success(said) => String::from_utf8_lossy(&said).trim().to_owned(),
             Exit::Failure(_) => return Ok(Ok(None)),
         };

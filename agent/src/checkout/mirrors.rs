@@ -15,7 +15,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::{Fetch, git};
-use super::{CheckoutError, Say, blocking, io, mend};
+use super::{CheckoutError, Progress, blocking, io, mend};
 
 /// The global configuration of our git calls, beside the mirrors.
 const CONFIG: &str = "gitconfig";
@@ -105,7 +105,7 @@ impl Mirrors {
         &self,
         mirror: &Path,
         wanted: &Wanted<'_>,
-        say: &Say,
+        progress: &Progress,
         cancel: &CancellationToken,
     ) -> Result<(), CheckoutError> {
         if has_commit(mirror, wanted.commit).await? {
@@ -115,12 +115,12 @@ impl Mirrors {
         if has_commit(mirror, wanted.commit).await? {
             return Ok(());
         }
-        match fetch(mirror, wanted, say, cancel).await {
+        match fetch(mirror, wanted, progress, cancel).await {
             Err(CheckoutError::References(message)) => {
-                say(format!("references of the mirror are mended: {message}"));
+                progress(format!("references of the mirror are mended: {message}"));
                 let of = mirror.to_owned();
                 blocking(move || mend::references(&of).map_err(io("mend", &of))).await?;
-                fetch(mirror, wanted, say, cancel).await
+                fetch(mirror, wanted, progress, cancel).await
             }
             other => other,
         }
@@ -133,7 +133,7 @@ impl Mirrors {
         &self,
         mirror: &Path,
         wanted: &Wanted<'_>,
-        say: &Say,
+        progress: &Progress,
         cancel: &CancellationToken,
     ) -> Result<(), CheckoutError> {
         let _one_at_a_time = self.turn(mirror, cancel).await?;
@@ -144,14 +144,14 @@ impl Mirrors {
         let packs = blocking(move || mend::packs(&of).map_err(io("look through", &of))).await?;
         for index in packs {
             let verify = ["verify-pack".as_ref(), index.as_os_str()];
-            let what = ("verifying what the mirror has", say);
+            let what = ("verifying what the mirror has", progress);
             if let Exit::Failure(why) = git(wanted.git, mirror, &verify, what, cancel).await? {
                 tracing::warn!(pack = %index.display(), why = reason(&why), "a pack of a mirror is broken and removed");
                 mend::remove_pack(&index).map_err(io("remove", &index))?;
             }
         }
         // the commit may be there, and something that belongs to it not
-        fetch(mirror, wanted, say, cancel).await
+        fetch(mirror, wanted, progress, cancel).await
     }
 
     /// Waits until nobody else writes in the mirror.
@@ -198,10 +198,15 @@ impl Mirrors {
 
 /// Branches and tags first (the usual case, and later commits profit), then the reference, then the commit itself:
 /// trouble with one reference does not keep the commit away.
-async fn fetch(mirror: &Path, wanted: &Wanted<'_>, say: &Say, cancel: &CancellationToken) -> Result<(), CheckoutError> {
+async fn fetch(
+    mirror: &Path,
+    wanted: &Wanted<'_>,
+    progress: &Progress,
+    cancel: &CancellationToken,
+) -> Result<(), CheckoutError> {
     let (address, space) = (wanted.address, wanted.space);
     let url = without_credentials(address.as_str());
-    say(format!("fetching {url}"));
+    progress(format!("fetching {url}"));
     let mut tries = vec![vec![
         format!("+refs/heads/*:{space}/heads/*"),
         format!("+refs/tags/*:{space}/tags/*"),
@@ -217,7 +222,7 @@ async fn fetch(mirror: &Path, wanted: &Wanted<'_>, say: &Say, cancel: &Cancellat
             address,
             refspecs,
         };
-        match fetch.run(say, cancel).await {
+        match fetch.run(progress, cancel).await {
             Ok(()) => {}
             Err(error @ (CheckoutError::TimedOut { .. } | CheckoutError::Cancelled | CheckoutError::NoGit)) => {
                 return Err(error);

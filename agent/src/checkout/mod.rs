@@ -41,8 +41,8 @@ pub struct ObjectsMount {
     pub inside: String,
 }
 
-/// Takes the words about a checkout that takes long.
-pub type Say = Arc<dyn Fn(String) + Send + Sync>;
+/// Hears what a checkout does, a line at a time.
+pub type Progress = Arc<dyn Fn(String) + Send + Sync>;
 
 /// Why there is no code.
 #[derive(Debug, thiserror::Error)]
@@ -171,16 +171,16 @@ pub struct Build<'a> {
 pub async fn commit(
     mirrors: &Mirrors,
     build: Build<'_>,
-    say: Say,
+    progress: Progress,
     cancel: &CancellationToken,
 ) -> Result<(), CheckoutError> {
     let mirror = mirrors.open(build.source, build.trusted).await?;
-    match commit_once(mirrors, &mirror, build, &say, cancel).await {
+    match commit_once(mirrors, &mirror, build, &progress, cancel).await {
         Err(error) if error.is_of_mirror() => {
-            say(format!("the mirror of the repository is made anew: {error}"));
+            progress(format!("the mirror of the repository is made anew: {error}"));
             let wanted = wanted(&mirror, build.source);
-            mirrors.remake(&mirror.folder, &wanted, &say, cancel).await?;
-            commit_once(mirrors, &mirror, build, &say, cancel).await
+            mirrors.remake(&mirror.folder, &wanted, &progress, cancel).await?;
+            commit_once(mirrors, &mirror, build, &progress, cancel).await
         }
         other => other,
     }
@@ -200,12 +200,12 @@ async fn commit_once(
     mirrors: &Mirrors,
     mirror: &Mirror,
     build: Build<'_>,
-    say: &Say,
+    progress: &Progress,
     cancel: &CancellationToken,
 ) -> Result<(), CheckoutError> {
     let source = build.source;
     let wanted = wanted(mirror, source);
-    mirrors.bring(&mirror.folder, &wanted, say, cancel).await?;
+    mirrors.bring(&mirror.folder, &wanted, progress, cancel).await?;
     let (of, owned, workspace) = (mirror.clone(), source.clone(), build.workspace.to_owned());
     let mut filled = blocking(move || {
         let origin = workspace::Origin {
@@ -226,12 +226,14 @@ async fn commit_once(
         commit: &source.commit,
         folder: build.workspace,
     };
-    content.bring(std::mem::take(&mut filled.pointers), say, cancel).await?;
+    content
+        .bring(std::mem::take(&mut filled.pointers), progress, cancel)
+        .await?;
     let submodules = submodules::Checkout {
         mirrors,
         mirror,
         workspace: build.workspace,
-        say,
+        progress,
         cancel,
     };
     submodules.all(&source.commit, filled).await

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::fetch::git;
 use super::mirrors::{Mirror, Mirrors, Wanted};
 use super::workspace::{self, Filled};
-use super::{CheckoutError, Say, blocking, lfs, shell};
+use super::{CheckoutError, Progress, blocking, lfs, shell};
 
 /// More submodules of one commit, nested ones included, are not checked out.
 const MOST: usize = 250;
@@ -31,7 +31,7 @@ pub struct Checkout<'a> {
     /// The folder of the repository's own files.
     pub workspace: &'a Path,
     /// Hears what is done, and what cannot be.
-    pub say: &'a Say,
+    pub progress: &'a Progress,
     /// Stops it.
     pub cancel: &'a CancellationToken,
 }
@@ -73,7 +73,7 @@ impl Checkout<'_> {
             for (path, id) in &parent.links {
                 let shown = parent.folder.join(path).display().to_string();
                 if left == 0 {
-                    (self.say)(format!(
+                    (self.progress)(format!(
                         "submodule {shown} and those behind it stay empty: there are more than {MOST}"
                     ));
                     return Ok(());
@@ -82,14 +82,14 @@ impl Checkout<'_> {
                 match self.one(&parent, path, *id, described.get(path)).await {
                     Ok(child) => {
                         let commit = id.to_string();
-                        (self.say)(format!("submodule {shown}: checked out {}", &commit[..12]));
+                        (self.progress)(format!("submodule {shown}: checked out {}", &commit[..12]));
                         parents.push(child);
                     }
                     Err(error @ (CheckoutError::Cancelled | CheckoutError::Io { .. } | CheckoutError::Broken(_))) => {
                         return Err(error);
                     }
                     Err(error) if error.is_of_mirror() => return Err(error),
-                    Err(error) => (self.say)(format!("submodule {shown} stays empty: {error}")),
+                    Err(error) => (self.progress)(format!("submodule {shown} stays empty: {error}")),
                 }
             }
         }
@@ -131,7 +131,7 @@ impl Checkout<'_> {
         };
         let brought = self
             .mirrors
-            .bring(&self.mirror.folder, &wanted, self.say, self.cancel)
+            .bring(&self.mirror.folder, &wanted, self.progress, self.cancel)
             .await;
         brought.map_err(|error| match error {
             CheckoutError::UnknownCommit { commit, url, .. } => bad(&format!("commit {commit} is not in {url}")),
@@ -147,7 +147,7 @@ impl Checkout<'_> {
             commit: &commit,
             folder: &self.workspace.join(&folder),
         };
-        content.bring(filled.pointers, self.say, self.cancel).await?;
+        content.bring(filled.pointers, self.progress, self.cancel).await?;
         Ok(Parent {
             folder,
             address,
@@ -201,8 +201,8 @@ impl Checkout<'_> {
         let blob = format!("{commit}:.gitmodules");
         let ask = ["config", "--no-includes", "--null", "--list", "--blob", &blob];
         let (caller, mirror) = (&self.mirror.git, &self.mirror.folder);
-        let progress = ("reading .gitmodules", self.say);
-        match git(caller, mirror, &ask, progress, self.cancel).await? {
+        let reading = ("reading .gitmodules", self.progress);
+        match git(caller, mirror, &ask, reading, self.cancel).await? {
             Exit::Success(said) => Ok(by_path(&said)),
             // There is none, or it is no configuration: then each submodule says that it is not described.
             Exit::Failure(_) => Ok(HashMap::new()),

@@ -48,14 +48,14 @@ pub async fn open(agent: AgentContext, call: ShellCall) {
     let last_word = match enter(&agent, &call).await {
         Ok((session, place)) => {
             tracing::info!(work = %call.work, by = call.by, place, "a shell is opened");
-            say(&mut socket, &ShellWord::Ready { place: place.clone() }).await;
+            send(&mut socket, &ShellWord::Ready { place: place.clone() }).await;
             let end = carry(&agent, session, &mut socket).await;
             tracing::info!(work = %call.work, by = call.by, place, ?end, "a shell is closed");
             last_word(end)
         }
         Err(NoShellTarget(message)) => ShellWord::Failed { message },
     };
-    say(&mut socket, &last_word).await;
+    send(&mut socket, &last_word).await;
     // The coordinator may have closed it already.
     let _ = socket.close(None).await;
 }
@@ -118,8 +118,8 @@ fn note(folder: &AttemptFolder, call: &ShellCall, place: &str) {
         return;
     }
     let remark = format!("shell opened by {} in {place}", call.by);
-    let said = JobLog::open(&folder.log(&StreamId::job())).map(|job_log| job_log.say(remark));
-    if let Err(error) = said {
+    let written = JobLog::open(&folder.log(&StreamId::job())).map(|job_log| job_log.write_line(remark));
+    if let Err(error) = written {
         tracing::warn!(%error, work = %call.work, "a shell cannot be noted in its job's log");
     }
 }
@@ -176,7 +176,7 @@ fn typed_of(message: Message) -> Option<Typed> {
 }
 
 /// Whoever is not there any more need not hear it: the next read says so.
-async fn say(socket: &mut ShellSocket, word: &ShellWord) {
+async fn send(socket: &mut ShellSocket, word: &ShellWord) {
     let text = serde_json::to_string(word).expect("a word is plain data");
     if let Err(error) = socket.send(Message::text(text)).await {
         tracing::debug!(%error, "a word about a shell came too late");

@@ -43,7 +43,7 @@ impl LogWriter {
     ///
     /// # Errors
     /// As [`LogWriter::append`].
-    pub fn say(&self, text: &str) -> io::Result<()> {
+    pub fn write_line(&self, text: &str) -> io::Result<()> {
         let line_end = if text.ends_with('\n') { "" } else { "\n" };
         self.append(Source::System, format!("{text}{line_end}").as_bytes())
     }
@@ -106,7 +106,7 @@ mod tests {
     fn words_and_bytes_become_records_in_order() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("job").join("log");
-        LogWriter::open(&path).unwrap().say("pulling busybox").unwrap();
+        LogWriter::open(&path).unwrap().write_line("pulling busybox").unwrap();
         let log = LogWriter::open(&path).unwrap();
         log.append(Source::Stderr, &vec![b'x'; MAX_LEN + 1]).unwrap();
         let bytes = fs::read(&path).unwrap();

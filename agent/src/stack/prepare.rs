@@ -150,7 +150,7 @@ impl Service {
         }
         let log = self.open_log()?;
         for relative in made {
-            let said = log.say(&format!(
+            let said = log.write_line(&format!(
                 "`{relative}` is not in the repository: an empty folder is mounted, as Compose does"
             ));
             said.map_err(EngineError::io("write a service's log"))?;

@@ -101,13 +101,13 @@ pub async fn build(
     fs::create_dir_all(workspace).unwrap();
     let said = Arc::new(std::sync::Mutex::new(Vec::new()));
     let log = said.clone();
-    let say: checkout::Say = Arc::new(move |words| log.lock().unwrap().push(words));
+    let progress: checkout::Progress = Arc::new(move |words| log.lock().unwrap().push(words));
     let build = checkout::Build {
         source,
         trusted,
         workspace,
     };
-    let done = checkout::commit(mirrors, build, say, &CancellationToken::new()).await;
+    let done = checkout::commit(mirrors, build, progress, &CancellationToken::new()).await;
     let said = said.lock().unwrap().clone();
     (said, done)
 }

@@ -124,12 +124,13 @@ impl Pulls {
         let Some(pull) = under_way.get_mut(image) else {
             under_way.insert(image.to_owned(), Pull { since: now, said: now });
             self.phase(true);
-            self.job_log.say(format!("pulling image {image}"));
+            self.job_log.write_line(format!("pulling image {image}"));
             return;
         };
         if now.duration_since(pull.said) >= SAY_EVERY {
             pull.said = now;
-            self.job_log.say(format!("pulling image {image}: {}", stand(progress)));
+            self.job_log
+                .write_line(format!("pulling image {image}: {}", stand(progress)));
         }
     }
 
@@ -141,7 +142,7 @@ impl Pulls {
         };
         if here {
             self.job_log
-                .say(format!("pulled image {image} in {}", duration(pull.since.elapsed())));
+                .write_line(format!("pulled image {image} in {}", duration(pull.since.elapsed())));
         }
         if under_way.is_empty() {
             self.phase(false);

@@ -43,7 +43,7 @@ pub async fn keep(job: &Arc<Job>, interrupts: &Interrupts, result: AttemptResult
         .collect();
     if run_state == RunState::Failing {
         let left = spec.artifacts.iter().filter_map(ArtifactSpec::not_kept_of_failed);
-        left.for_each(|sentence| job.job_log.say(sentence));
+        left.for_each(|sentence| job.job_log.write_line(sentence));
     }
     if artifacts.is_empty() && (spec.caches.is_empty() || run_state == RunState::Failing) {
         return result;
@@ -82,7 +82,7 @@ async fn artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Option<AttemptResult> 
     let (name, kept) = (&spec.name, keep_artifact(job, spec).await);
     let (outcome, worse) = match kept {
         Ok(None) => {
-            job.job_log.say(format!(
+            job.job_log.write_line(format!(
                 "warning: artifact {name}: no file matches its paths; nothing is kept"
             ));
             (ArtifactOutcome::Empty, None)
@@ -93,7 +93,7 @@ async fn artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Option<AttemptResult> 
             let place = place
                 .map(|folder| format!(" in {}", folder.display()))
                 .unwrap_or_default();
-            job.job_log.say(format!(
+            job.job_log.write_line(format!(
                 "artifact {name}: {files} {noun}, {}{place}",
                 job_specs::units::size(kept.bytes)
             ));
@@ -106,7 +106,7 @@ async fn artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Option<AttemptResult> 
         }
         Err(not_kept) => {
             let sentence = format!("artifact `{name}` cannot be kept: {}", not_kept.why());
-            job.job_log.say(&sentence);
+            job.job_log.write_line(&sentence);
             let why = not_kept.why().to_owned();
             let worse = match not_kept {
                 NotKept::Users(_) => AttemptResult::because(Verdict::Failed, ReasonCode::ArtifactNotKept, sentence),
@@ -127,7 +127,7 @@ async fn keep_artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Result<Option<(u6
     let globs = globs.matcher();
     let root = job.folder.workspace();
     let (sources, found) = look(vec![From::Globs { root, globs }]).await?;
-    say_what_is_missing(job, &format!("artifact {}", spec.name), &found);
+    log_missing_files(job, &format!("artifact {}", spec.name), &found);
     let files = found.files();
     if files == 0 {
         return Ok(None);
@@ -168,13 +168,13 @@ async fn cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) {
     };
     let outcome = match kept {
         Ok(None) => {
-            job.job_log.say(format!(
+            job.job_log.write_line(format!(
                 "warning: cache {key}: none of its paths has a file; nothing is kept"
             ));
             return;
         }
         Ok(Some(kept)) => {
-            job.job_log.say(format!(
+            job.job_log.write_line(format!(
                 "cache {key}: saved ({} in {})",
                 job_specs::units::size(kept.bytes),
                 duration(begin.elapsed())
@@ -186,7 +186,7 @@ async fn cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) {
         }
         Err(not_kept) => {
             let why = not_kept.why().to_owned();
-            job.job_log.say(format!("cache {key}: not saved: {why}"));
+            job.job_log.write_line(format!("cache {key}: not saved: {why}"));
             CacheOutcome::Trouble { why }
         }
     };
@@ -202,7 +202,7 @@ async fn save_cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) -> Result<Op
     if found.files() == 0 {
         return Ok(None);
     }
-    say_what_is_missing(job, &format!("cache {}", spec.key), &found);
+    log_missing_files(job, &format!("cache {}", spec.key), &found);
     let limit = Limit {
         bytes: limits(job).await?.cache_bytes,
         of: "one cache may have",
@@ -214,16 +214,19 @@ async fn save_cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) -> Result<Op
 }
 
 /// A glob that matches nothing is mostly a mistake.
-fn say_what_is_missing(job: &Job, of: &str, found: &Found) {
+fn log_missing_files(job: &Job, of: &str, found: &Found) {
     for nothing in found.nothing.iter().take(TOLD) {
-        job.job_log.say(format!("warning: {of}: nothing matches `{nothing}`"));
+        job.job_log
+            .write_line(format!("warning: {of}: nothing matches `{nothing}`"));
     }
     for left_out in found.left_out.iter().take(TOLD) {
-        job.job_log.say(format!("warning: {of}: {left_out}; it is left out"));
+        job.job_log
+            .write_line(format!("warning: {of}: {left_out}; it is left out"));
     }
     let more = found.left_out.len().saturating_sub(TOLD) + found.nothing.len().saturating_sub(TOLD);
     if more > 0 {
-        job.job_log.say(format!("warning: {of}: and {more} more of these"));
+        job.job_log
+            .write_line(format!("warning: {of}: and {more} more of these"));
     }
 }
 

@@ -27,7 +27,7 @@ pub fn retain_secs(job: &Job, result: &AttemptResult) -> Option<u64> {
     };
     if let Err(why) = claimed {
         job.job_log
-            .say(format!("containers and services are not retained: {why}"));
+            .write_line(format!("containers and services are not retained: {why}"));
         return None;
     }
     Some(secs)

@@ -24,12 +24,12 @@ pub async fn collect(job: &Job, result: &mut AttemptResult) {
         }
     });
     for problem in &report.problems {
-        job.job_log.say(problem);
+        job.job_log.write_line(problem);
     }
-    job.job_log.say(summary(&report));
+    job.job_log.write_line(summary(&report));
     result.failed_tests = u32::try_from(report.count(TestStatus::Failed)).ok();
     if let Err(error) = job.folder.set_tests(&report) {
         tracing::error!(%error, attempt.id = %job.input.attempt, "cannot keep the test reports of an attempt");
-        job.job_log.say(format!("the test reports are lost: {error}"));
+        job.job_log.write_line(format!("the test reports are lost: {error}"));
     }
 }

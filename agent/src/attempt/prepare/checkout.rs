@@ -76,15 +76,16 @@ async fn check_out(job: &Job, stop: &CancellationToken) -> Result<(), CheckoutEr
     match &job.input.code {
         Code::Git(source) => {
             let job_log = job.job_log.clone();
-            let say: checkout::Say = Arc::new(move |words| job_log.say(words));
+            let progress: checkout::Progress = Arc::new(move |words| job_log.write_line(words));
             let build = checkout::Build {
                 source,
                 trusted: job.input.trusted,
                 workspace: &workspace,
             };
-            checkout::commit(&job.context.mirrors, build, say, stop).await?;
+            checkout::commit(&job.context.mirrors, build, progress, stop).await?;
             let short = source.commit.get(..12).unwrap_or(&source.commit);
-            job.job_log.say(format!("checked out {short} ({})", source.reference));
+            job.job_log
+                .write_line(format!("checked out {short} ({})", source.reference));
         }
         Code::Tree(tree) => checkout::tree(tree, &workspace).await?,
     }

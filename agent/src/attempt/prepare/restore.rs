@@ -63,7 +63,7 @@ async fn cache(job: &Arc<Job>, stop: &CancellationToken, index: usize) {
         Err(why) => CacheOutcome::Trouble { why },
     };
     let key = &spec.key;
-    job.job_log.say(match &outcome {
+    job.job_log.write_line(match &outcome {
         CacheOutcome::Restored {
             from,
             bytes: count,
@@ -156,7 +156,8 @@ async fn artifacts(job: &Arc<Job>, stop: &CancellationToken) -> Result<(), Attem
     for need in job.input.spec.needs.iter().filter(|need| need.artifacts) {
         let has_some = needed.iter().any(|artifact| is_of(&artifact.job, &need.job));
         if !has_some {
-            job.job_log.say(format!("needs {}: it has no artifacts", need.job));
+            job.job_log
+                .write_line(format!("needs {}: it has no artifacts", need.job));
         }
     }
     for artifact in needed {
@@ -193,7 +194,7 @@ async fn bring_artifact(
             Ok(unpacked) => {
                 let (of, name, took) = (&artifact.job, &artifact.name, duration(begin.elapsed()));
                 let size = job_specs::units::size(unpacked.bytes);
-                job.job_log.say(format!(
+                job.job_log.write_line(format!(
                     "artifact {name} of {of}: {} files ({size} in {took})",
                     unpacked.files
                 ));

@@ -165,19 +165,19 @@ fn note(job: &Job, event: StackEvent) {
         } => {
             let after = duration(Duration::from_millis(*after_ms));
             job.job_log
-                .say(format!("service {name} is ready after {after} ({probe})"));
+                .write_line(format!("service {name} is ready after {after} ({probe})"));
             if let Some(warning) = warning {
-                job.job_log.say(format!("warning: service {name}: {warning}"));
+                job.job_log.write_line(format!("warning: service {name}: {warning}"));
             }
         }
         ServiceState::Unhealthy { output } => {
             job.job_log
-                .say(format!("service {name} is unhealthy: {}", output.trim()));
+                .write_line(format!("service {name} is unhealthy: {}", output.trim()));
         }
-        ServiceState::Pulling if is_built => job.job_log.say(format!("building the image of service {name}")),
+        ServiceState::Pulling if is_built => job.job_log.write_line(format!("building the image of service {name}")),
         ServiceState::Exited {
             warning: Some(warning), ..
-        } => job.job_log.say(format!("warning: service {name}: {warning}")),
+        } => job.job_log.write_line(format!("warning: service {name}: {warning}")),
         ServiceState::Exited { .. } | ServiceState::Pulling | ServiceState::Stopped => {}
         ServiceState::Starting | ServiceState::Running => {
             if let Some(image) = image {
@@ -191,9 +191,9 @@ fn note(job: &Job, event: StackEvent) {
 
 /// Says in the job's log what a service died of, with the last lines of its own.
 pub fn tell_death(job: &Job, failure: &StackFailure) {
-    job.job_log.say(failure.sentence());
+    job.job_log.write_line(failure.sentence());
     for line in &failure.last_lines {
-        job.job_log.say(format!("  {} | {line}", failure.service));
+        job.job_log.write_line(format!("  {} | {line}", failure.service));
     }
 }
 

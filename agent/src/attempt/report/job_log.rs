@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::logs::writer::LogWriter;
 
-/// Says things in the job's log; clones share it.
+/// Writes to the job's log; clones share it.
 #[derive(Clone)]
 pub struct JobLog(Arc<LogWriter>);
 
@@ -16,9 +16,9 @@ impl JobLog {
         Ok(JobLog(Arc::new(LogWriter::open(file)?)))
     }
 
-    /// Says one line. A full disk does not stop a job for the sake of a remark.
-    pub fn say(&self, text: impl AsRef<str>) {
-        if let Err(error) = self.0.say(text.as_ref()) {
+    /// Writes one line. A full disk does not stop a job for the sake of a remark.
+    pub fn write_line(&self, text: impl AsRef<str>) {
+        if let Err(error) = self.0.write_line(text.as_ref()) {
             tracing::warn!(%error, text = text.as_ref(), "cannot write to the job's log");
         }
     }

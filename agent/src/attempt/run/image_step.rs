@@ -129,7 +129,7 @@ async fn make(job: &Job, index: usize, network: Network) -> Result<(), Trouble> 
     }
     let id = build(job, index, image, network, &log).await.map_err(Trouble::Build)?;
     job.built.set(Builder::Step(index), &id);
-    log.say(&format!("named {} for this job", image.tags.join(", ")))?;
+    log.write_line(&format!("named {} for this job", image.tags.join(", ")))?;
     let mut outputs = vec![format!("{}={id}", built::IMAGE_ID)];
     for tag in image.tags.iter().filter(|_| image.push) {
         let pushed = push(job, &id, tag, &log).await?;
@@ -178,7 +178,7 @@ async fn build(
 }
 
 async fn push(job: &Job, id: &str, tag: &str, log: &LogWriter) -> Result<Pushed, Trouble> {
-    log.say(&format!("pushing {tag}"))?;
+    log.write_line(&format!("pushing {tag}"))?;
     let logins = logins(&job.input);
     let pushed = job.context.engine.push_as(id, tag, logins.of(tag)).await;
     let pushed = pushed.map_err(|error| Trouble::Push {
@@ -186,7 +186,7 @@ async fn push(job: &Job, id: &str, tag: &str, log: &LogWriter) -> Result<Pushed,
         error,
     })?;
     let Pushed { digest, sent, there } = &pushed;
-    log.say(&format!(
+    log.write_line(&format!(
         "pushed {tag}: {sent} layers sent, {there} were there already; digest {digest}"
     ))?;
     Ok(pushed)

@@ -113,7 +113,7 @@ impl Run<'_> {
         if let Some(why) = &spec.steps[index].skip {
             let (nth, name) = (index + 1, &spec.steps[index].name);
             job.job_log
-                .say(format!("step {nth} of {}: {name}: skipped, {why}", spec.steps.len()));
+                .write_line(format!("step {nth} of {}: {name}: skipped, {why}", spec.steps.len()));
             let outcome = reasons::without_run(StepStatus::Skipped, Some(why.clone()));
             job.finish_step(index, crate::clock::now(), outcome);
             return Next::On;
@@ -161,13 +161,15 @@ impl Run<'_> {
                 0 | 1 => String::new(),
                 number => format!(" at try {number}"),
             };
-            self.job.job_log.say(format!("step {} passed{at} in {took}", index + 1));
+            self.job
+                .job_log
+                .write_line(format!("step {} passed{at} in {took}", index + 1));
             return Next::On;
         };
         if let Some(reason) = &mut failure.reason {
             reason.step = Some(index);
             let allowed = if step.allow_failure { " (it may fail)" } else { "" };
-            self.job.job_log.say(format!("{}{allowed}", reason.sentence));
+            self.job.job_log.write_line(format!("{}{allowed}", reason.sentence));
         }
         match failure.verdict {
             Verdict::Errored => Next::Over(failure),

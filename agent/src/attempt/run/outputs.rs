@@ -75,22 +75,22 @@ pub fn take(job: &Job, index: usize) {
         Ok(Some(bytes)) => parse(&String::from_utf8_lossy(&bytes)),
         Err(error) => {
             job.job_log
-                .say(format!("outputs of step `{name}` are not taken: {error}"));
+                .write_line(format!("outputs of step `{name}` are not taken: {error}"));
             return;
         }
     };
     for remark in &parsed.remarks {
-        job.job_log.say(format!("outputs of step `{name}`, {remark}"));
+        job.job_log.write_line(format!("outputs of step `{name}`, {remark}"));
     }
     let mut all = job.outputs();
     let masker = &job.masker;
     for (output, value) in parsed.values {
         if masker.finds_in(value.as_bytes()) {
-            job.job_log.say(format!(
+            job.job_log.write_line(format!(
                 "output `{output}` of step `{name}` holds a secret and is not kept; outputs can be seen by everybody"
             ));
         } else if size(&all) + output.len() + value.len() > MAX_ALL {
-            job.job_log.say(format!(
+            job.job_log.write_line(format!(
                 "output `{output}` of step `{name}` is not kept: the outputs of a job may have {MAX_ALL} bytes together"
             ));
         } else {
@@ -99,7 +99,8 @@ pub fn take(job: &Job, index: usize) {
     }
     if let Err(error) = job.keep_outputs(&all) {
         tracing::error!(%error, attempt.id = %job.input.attempt, "cannot keep the outputs of a job");
-        job.job_log.say(format!("outputs of step `{name}` are lost: {error}"));
+        job.job_log
+            .write_line(format!("outputs of step `{name}` are lost: {error}"));
     }
 }
 

@@ -51,7 +51,7 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
         End::Lost(error) => StepOver::Ended(lost(job, index, held, &error).await, crate::clock::now()),
         End::TimedOut(limit) => {
             job.job_log
-                .say(format!("step `{}` is stopped after {}", step.name, duration(limit)));
+                .write_line(format!("step `{}` is stopped after {}", step.name, duration(limit)));
             let running = running_command(job, index, held).await;
             let status = stop(job, held).await;
             match &status {

@@ -60,7 +60,7 @@ impl Run<'_> {
         let steps = &self.job.input.spec.steps;
         if number == 1 {
             let (nth, count, name) = (index + 1, steps.len(), &steps[index].name);
-            self.job.job_log.say(format!("step {nth} of {count}: {name}"));
+            self.job.job_log.write_line(format!("step {nth} of {count}: {name}"));
         }
     }
 
@@ -111,7 +111,7 @@ impl Run<'_> {
         let reason = end.outcome.reason.clone().unwrap_or_default();
         let all = job.step(index).retry.max.saturating_add(1);
         let line = format!("try {number} of {all}: {reason}");
-        job.job_log.say(&line);
+        job.job_log.write_line(&line);
         if let Err(error) = mark(job, index, &line) {
             tracing::debug!(%error, "a try cannot be marked in its step's log");
         }
