@@ -56,7 +56,7 @@ fn used_by(folder: &Path) -> u64 {
 }
 
 /// Whether a sentence tells of a full disk or quota: ours, git's and the engine's errors end in these words.
-pub fn is_told_in(sentence: &str) -> bool {
+pub fn is_named_in(sentence: &str) -> bool {
     let sentence = sentence.to_ascii_lowercase();
     let words = ["no space left on device", "disk quota exceeded", "not enough space"];
     words.iter().any(|words| sentence.contains(words))
@@ -70,7 +70,7 @@ pub fn explain(mut result: AttemptResult, folder: &Path) -> AttemptResult {
     };
     let is_full = free(folder).is_some_and(|free| free < FULL);
     let matters = !matches!(result.verdict, Verdict::Passed | Verdict::Cancelled);
-    if matters && (is_full || is_told_in(&reason.sentence)) && !reason.sentence.contains(IS_FULL) {
+    if matters && (is_full || is_named_in(&reason.sentence)) && !reason.sentence.contains(IS_FULL) {
         let words = if is_full { full_at(folder) } else { engines() };
         reason.sentence = format!("{}; {words}", reason.sentence);
     }
@@ -115,7 +115,7 @@ pub async fn until_full(folder: &Path) {
 }
 
 /// An error with what is said of a full disk, if that is its reason.
-pub fn told(error: &io::Error, folder: &Path) -> String {
+pub fn describe(error: &io::Error, folder: &Path) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => format!("{error}; {}", full_at(folder)),
         _ => error.to_string(),
@@ -168,7 +168,7 @@ mod tests {
             "step `a` exited with 1"
         );
         let error = io::Error::from_raw_os_error(28);
-        assert!(told(&error, folder.path()).contains("(os error 28); the disk of agent "));
+        assert!(describe(&error, folder.path()).contains("(os error 28); the disk of agent "));
         assert_eq!(free(Path::new("/no/such/folder")), None);
     }
 }

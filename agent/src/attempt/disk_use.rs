@@ -29,13 +29,13 @@ pub struct DiskWatch {
 impl DiskWatch {
     /// Begins, when there is a limit.
     pub fn start(job: &Arc<Job>) -> DiskWatch {
-        let (tell, over) = watch::channel(None);
+        let (sender, over) = watch::channel(None);
         let stop = CancellationToken::new();
         if let Some(limit) = job.context.engine.disk_limit() {
             let (job, stopped) = (job.clone(), stop.clone());
             job.context.tasks.clone().spawn(async move {
                 if let Some(sentence) = stopped.run_until_cancelled(until_over(&job, limit)).await {
-                    tell.send_replace(Some(sentence));
+                    sender.send_replace(Some(sentence));
                     stopped.cancelled().await;
                 }
             });

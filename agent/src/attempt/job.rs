@@ -173,7 +173,7 @@ impl Job {
     /// Tells that a phase begins or ends.
     pub fn phase(&self, phase: &str, begin: bool) {
         self.activity.note(phase, begin);
-        self.journal.tell_now(EventKind::Phase {
+        self.journal.record_now(EventKind::Phase {
             phase: phase.to_owned(),
             begin,
         });
@@ -181,7 +181,7 @@ impl Job {
 
     /// Notes how a step ended.
     pub fn finish_step(&self, step: usize, at: i64, outcome: StepOutcome) {
-        self.journal.tell(at, EventKind::StepFinished { step, outcome });
+        self.journal.record(at, EventKind::StepFinished { step, outcome });
         self.built.over(Builder::Step(step));
     }
 }

@@ -76,7 +76,7 @@ pub async fn run(context: &AttemptContext, input: AttemptInput, outlet: Outlet, 
         Err(error) => Over {
             result: reasons::broken(format!(
                 "the agent cannot keep the attempt's folder: {}",
-                crate::disk::told(&error, &context.attempts)
+                crate::disk::describe(&error, &context.attempts)
             )),
             outputs: JobOutputs::new(),
             retain: None,

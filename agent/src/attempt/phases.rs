@@ -49,7 +49,7 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
 
 async fn run_phases(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, Option<Prepared>) {
     job.streams.open(&StreamId::job());
-    job.journal.tell_now(EventKind::Started);
+    job.journal.record_now(EventKind::Started);
     greet(job);
     if let Some(refusal) = refusal(job) {
         return (refusal, None);
@@ -115,7 +115,7 @@ async fn conclude(job: &Job, result: &AttemptResult, prepared: Option<&Prepared>
         services.flush().await;
         services::end_full_logs(job).await;
         if retain_secs.is_none() {
-            services::tell_stopped(job);
+            services::record_stopped(job);
         }
     }
     job.job_log.write_line(match &result.reason {

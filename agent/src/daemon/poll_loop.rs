@@ -77,7 +77,7 @@ impl PollLoop {
         polls
     }
 
-    /// Ends what is left of an attempt of an earlier life; what is a stack stays for its time.
+    /// Ends what is left of an attempt from before a restart; what is a stack stays for its time.
     fn abandon(&self, attempt: AttemptId) {
         let tasks = &self.agent.context.tasks;
         tasks.spawn(work::abandon(self.agent.clone(), attempt));
@@ -98,9 +98,9 @@ impl PollLoop {
             }
             tokio::select! {
                 Some(answered) = self.out.next() => {
-                    if let Err(error) = self.hear(answered) {
+                    if let Err(error) = self.take_answer(answered) {
                         self.agent.context.shutdown.cancel();
-                        self.see_off(news).await;
+                        self.wait_for_work(news).await;
                         return Err(error.into());
                     }
                 }
@@ -114,7 +114,7 @@ impl PollLoop {
                 }
                 () = stop.now.cancelled() => {
                     self.agent.context.retained.leave();
-                    self.see_off(news).await;
+                    self.wait_for_work(news).await;
                     return Ok(());
                 }
             }
@@ -159,7 +159,7 @@ impl PollLoop {
     }
 
     /// Takes an answer. Errors: the token is refused.
-    fn hear(&mut self, answered: Answered) -> Result<(), CallError> {
+    fn take_answer(&mut self, answered: Answered) -> Result<(), CallError> {
         self.work_table.answered(answered.ticket);
         match answered.answer {
             Ok(answer) => {
@@ -193,7 +193,7 @@ impl PollLoop {
     }
 
     /// Says once that the coordinator decides about labels.
-    fn hear_labels(&mut self, labels: Option<BTreeMap<String, String>>) {
+    fn warn_of_labels(&mut self, labels: Option<BTreeMap<String, String>>) {
         if let Some(labels) = labels
             .as_ref()
             .filter(|labels| self.other_labels.as_ref() != Some(labels))
@@ -210,7 +210,7 @@ impl PollLoop {
     }
 
     fn act_on(&mut self, mut answer: PollAnswer) {
-        self.hear_labels(answer.labels.take());
+        self.warn_of_labels(answer.labels.take());
         for lease in answer.leases {
             match lease.work {
                 Work::Attempt(work) => self.begin(lease.epoch, *work),
@@ -258,13 +258,13 @@ impl PollLoop {
     }
 
     /// Waits for the work that is being stopped.
-    async fn see_off(&mut self, mut news: mpsc::UnboundedReceiver<WorkNews>) {
+    async fn wait_for_work(&mut self, mut news: mpsc::UnboundedReceiver<WorkNews>) {
         self.work_table.drain();
         self.work_table.forget_left();
         while !self.work_table.is_done()
-            && let Some(told) = news.recv().await
+            && let Some(done) = news.recv().await
         {
-            self.note(&told);
+            self.note(&done);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Tells the coordinator what happens in one attempt, in order, a few times a second at most: each telling is a
+//! Reports to the coordinator what happens in one attempt, in order, a few times a second at most: each report is a
 //! transaction there.
 
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::coordinator::{CallError, Coordinator};
 
 /// The first event waits this long for company.
 const GATHER: Duration = Duration::from_millis(5);
-/// Between two tellings.
+/// Between two reports.
 const BETWEEN: Duration = Duration::from_millis(100);
 
-/// Who tells what to whom.
+/// Reports the events of one attempt.
 #[derive(Clone)]
-pub struct Report {
+pub struct EventReporter {
     /// To whom.
     pub coordinator: Coordinator,
     /// Of which attempt, under which epoch.
@@ -28,10 +28,10 @@ pub struct Report {
     pub ended: CancellationToken,
 }
 
-impl Report {
-    /// Tells events until the attempt is over. What was not told by then is given back: it goes with the result.
+impl EventReporter {
+    /// Sends events until the attempt is over. What was not sent by then is given back: it goes with the result.
     pub async fn run(&self, mut events: mpsc::UnboundedReceiver<AttemptEvent>) -> Result<Vec<AttemptEvent>, CallError> {
-        let mut untold: Vec<AttemptEvent> = Vec::new();
+        let mut unsent: Vec<AttemptEvent> = Vec::new();
         let mut due = Instant::now();
         let mut backoff = Backoff::default();
         loop {
@@ -39,24 +39,24 @@ impl Report {
                 biased;
                 event = events.recv() => match event {
                     Some(event) => {
-                        if untold.is_empty() {
+                        if unsent.is_empty() {
                             due = due.max(Instant::now() + GATHER);
                         }
-                        untold.push(event);
+                        unsent.push(event);
                         continue;
                     }
-                    None => return Ok(untold),
+                    None => return Ok(unsent),
                 },
                 () = self.ended.cancelled(), if !events.is_closed() => {
                     events.close();
                     continue;
                 }
-                () = sleep_until(due), if !untold.is_empty() => {}
+                () = sleep_until(due), if !unsent.is_empty() => {}
             }
             due = Instant::now() + BETWEEN;
-            match self.tell(&untold).await {
+            match self.send(&unsent).await {
                 Ok(()) => {
-                    untold.clear();
+                    unsent.clear();
                     backoff = Backoff::default();
                 }
                 Err(CallError::Away(why)) => {
@@ -71,7 +71,7 @@ impl Report {
         }
     }
 
-    async fn tell(&self, events: &[AttemptEvent]) -> Result<(), CallError> {
+    async fn send(&self, events: &[AttemptEvent]) -> Result<(), CallError> {
         let events = Events {
             epoch: self.held.epoch,
             events: events.to_vec(),

@@ -1,4 +1,4 @@
-//! Tells what the test reports of an attempt said, in parts, before its end is told: whoever sees the end sees them.
+//! Uploads the test reports of an attempt, in parts, before its end is reported: whoever sees the end sees them.
 
 use protocol::lease::LeaseRef;
 use protocol::reports::{TestCase, TestReport, TestUpload};
@@ -12,8 +12,8 @@ const CASES: usize = 1_000;
 /// Bytes of JSON in one part, about; the coordinator takes bodies of 1 MiB.
 const BYTES: usize = 700 * 1024;
 
-/// Tells the whole report until the coordinator has it. Errors: it does not want it.
-pub async fn tell(coordinator: &Coordinator, held: &LeaseRef, report: TestReport) -> Result<(), CallError> {
+/// Uploads the whole report until the coordinator has it. Errors: it does not want it.
+pub async fn upload(coordinator: &Coordinator, held: &LeaseRef, report: TestReport) -> Result<(), CallError> {
     for part in parts(report) {
         let mut backoff = Backoff::default();
         loop {

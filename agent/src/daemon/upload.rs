@@ -57,7 +57,7 @@ impl LogUploads {
         let mut more = true;
         while more || !streams.is_empty() {
             tokio::select! {
-                told = news.recv(), if more => match told {
+                received = news.recv(), if more => match received {
                     None => more = false,
                     Some(StreamNews::Opened { stream, file }) => {
                         let (closer, closed) = watch::channel(None);

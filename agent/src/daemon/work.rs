@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::records;
-use super::report::Report;
+use super::report::EventReporter;
 use super::shells::Masks;
 use super::test_reports;
 use super::upload::LogUploads;
@@ -27,7 +27,7 @@ use crate::coordinator::Backoff;
 use crate::coordinator::{CallError, Coordinator};
 use crate::logs::tail::Watcher;
 
-/// An agent that is stopped at once tries this long to tell what it can.
+/// An agent that is stopped at once tries this long to report what it can.
 const LAST_WORDS: Duration = Duration::from_secs(4);
 
 /// What all work of an agent shares.
@@ -57,15 +57,15 @@ pub struct WorkNews {
 /// The stages of a piece of work after its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkStage {
-    /// It needs no slot any more; its end is still to be told.
+    /// It needs no slot any more; its end is still to be reported.
     Over,
     /// The coordinator knows its end, or does not want it.
-    Told,
+    Reported,
     /// Nothing is left of it here.
     Gone,
 }
 
-/// The hands on a piece of work.
+/// What ends a piece of work from outside.
 #[derive(Debug, Clone, Default)]
 pub struct Signals {
     /// Somebody cancelled the job.
@@ -74,10 +74,10 @@ pub struct Signals {
     pub lost: CancellationToken,
 }
 
-/// How the telling of an attempt ended.
-enum Telling {
-    /// All is there but these events.
-    Told(Vec<AttemptEvent>),
+/// How the reporting of an attempt ended.
+enum Reporting {
+    /// The coordinator has everything but these events.
+    Sent(Vec<AttemptEvent>),
     /// The coordinator has the end; what is left is that stack, if it is one.
     Finished(Option<RetainedStack>),
     /// The coordinator does not want it.
@@ -90,25 +90,25 @@ enum Telling {
 pub async fn run(agent: AgentContext, epoch: i64, work: AttemptWork, signals: Signals) {
     let attempt = work.attempt.clone();
     let folder = AttemptFolder::of(&agent.context.attempts, &attempt);
-    let (telling, mut over) = run_and_tell(&agent, &folder, epoch, work, &signals).await;
-    let told = |stage| agent.tell(&attempt, stage);
-    told(WorkStage::Told);
+    let (reporting, mut over) = run_and_report(&agent, &folder, epoch, work, &signals).await;
+    let note = |stage| agent.note(&attempt, stage);
+    note(WorkStage::Reported);
     if let Some(retain) = over.retain.take() {
-        match &telling {
-            Telling::Finished(Some(stack)) => retain.decide(Decision::Retain(stack.clone())),
-            Telling::Finished(None) | Telling::Told(_) | Telling::Unwanted(_) => retain.decide(Decision::Remove),
-            // It is told again, and decided, at the next start.
-            Telling::GivenUp => drop(retain),
+        match &reporting {
+            Reporting::Finished(Some(stack)) => retain.decide(Decision::Retain(stack.clone())),
+            Reporting::Finished(None) | Reporting::Sent(_) | Reporting::Unwanted(_) => retain.decide(Decision::Remove),
+            // It is reported again, and decided, at the next start.
+            Reporting::GivenUp => drop(retain),
         }
     }
     if let Err(broken) = over.removal.await {
         tracing::error!(attempt.id = %attempt, %broken, "the removal of an attempt's containers broke; the sweep goes on");
     }
-    match telling {
-        Telling::GivenUp => {}
+    match reporting {
+        Reporting::GivenUp => {}
         _ if folder.stack().is_some() => tracing::info!(attempt.id = %attempt, "a stack stays for the next start"),
-        Telling::Told(_) | Telling::Finished(_) => remove(&folder).await,
-        Telling::Unwanted(why) => {
+        Reporting::Sent(_) | Reporting::Finished(_) => remove(&folder).await,
+        Reporting::Unwanted(why) => {
             match why {
                 CallError::Stale(why) => tracing::info!(attempt.id = %attempt, why, "stopped working on an attempt"),
                 other => tracing::warn!(attempt.id = %attempt, %other, "an attempt is given up"),
@@ -117,7 +117,7 @@ pub async fn run(agent: AgentContext, epoch: i64, work: AttemptWork, signals: Si
         }
     }
     agent.masks.remove(&attempt);
-    told(WorkStage::Gone);
+    note(WorkStage::Gone);
 }
 
 /// Removes what the agent left before its restart of an attempt that is not ours any more.
@@ -127,11 +127,11 @@ pub async fn abandon(agent: AgentContext, attempt: AttemptId) {
     if folder.stack().is_none() {
         remove(&folder).await;
     }
-    agent.tell(&attempt, WorkStage::Gone);
+    agent.note(&attempt, WorkStage::Gone);
 }
 
 impl AgentContext {
-    fn tell(&self, attempt: &AttemptId, stage: WorkStage) {
+    fn note(&self, attempt: &AttemptId, stage: WorkStage) {
         let news = WorkNews {
             attempt: attempt.clone(),
             stage,
@@ -142,21 +142,21 @@ impl AgentContext {
     }
 }
 
-async fn run_and_tell(
+async fn run_and_report(
     agent: &AgentContext,
     folder: &AttemptFolder,
     epoch: i64,
     work: AttemptWork,
     signals: &Signals,
-) -> (Telling, Over) {
+) -> (Reporting, Over) {
     let held = LeaseRef {
         attempt: work.attempt.clone(),
         epoch,
         resume: false,
     };
     let repository = work.repository.clone();
-    let (telling, over) = match records::write(folder, epoch, &work) {
-        Ok(()) => run_told(agent, &held, input(agent, &held, work), signals).await,
+    let (reporting, over) = match records::write(folder, epoch, &work) {
+        Ok(()) => run_reporting(agent, &held, input(agent, &held, work), signals).await,
         Err(error) => {
             let over = Over {
                 result: reasons::broken(format!("the agent cannot write to its data folder: {error}")),
@@ -164,32 +164,37 @@ async fn run_and_tell(
                 retain: None,
                 removal: agent.context.tasks.spawn(async {}),
             };
-            (Telling::Told(Vec::new()), over)
+            (Reporting::Sent(Vec::new()), over)
         }
     };
-    match telling {
-        Telling::Told(untold) => {
-            let told = match folder.tests() {
-                Some(report) => tell_tests(agent, &held, report, signals).await,
+    match reporting {
+        Reporting::Sent(unsent) => {
+            let ended = match folder.tests() {
+                Some(report) => upload_tests(agent, &held, report, signals).await,
                 None => None,
             };
-            match told {
+            match ended {
                 Some(ended) => (ended, over),
-                None => (finish(agent, &held, (untold, &repository), &over).await, over),
+                None => (finish(agent, &held, (unsent, &repository), &over).await, over),
             }
         }
         other => (other, over),
     }
 }
 
-/// Runs the attempt, and tells of it meanwhile. What cannot be told any more is not gone on with.
-async fn run_told(agent: &AgentContext, held: &LeaseRef, input: AttemptInput, signals: &Signals) -> (Telling, Over) {
-    let (events, events_told) = mpsc::unbounded_channel();
-    let (streams, streams_told) = mpsc::unbounded_channel();
+/// Runs the attempt, and reports it meanwhile. One that cannot be reported any more is stopped.
+async fn run_reporting(
+    agent: &AgentContext,
+    held: &LeaseRef,
+    input: AttemptInput,
+    signals: &Signals,
+) -> (Reporting, Over) {
+    let (events, reported_events) = mpsc::unbounded_channel();
+    let (streams, reported_streams) = mpsc::unbounded_channel();
     let ended = CancellationToken::new();
     let masker = Arc::new(input.masker());
     agent.masks.add(&held.attempt, masker.clone());
-    let report = Report {
+    let reporter = EventReporter {
         coordinator: agent.coordinator.clone(),
         held: held.clone(),
         ended: ended.clone(),
@@ -205,49 +210,54 @@ async fn run_told(agent: &AgentContext, held: &LeaseRef, input: AttemptInput, si
     let stop = signals.cancel.child_token();
     let run = async {
         let over = attempt::run(&agent.context, input, Outlet { events, streams }, stop.clone()).await;
-        agent.tell(&held.attempt, WorkStage::Over);
+        agent.note(&held.attempt, WorkStage::Over);
         ended.cancel();
         over
     };
-    let tell = async {
-        let all = async { tokio::try_join!(report.run(events_told), uploads.run(streams_told)) };
-        let telling = tokio::select! {
-            told = all => told.map_or_else(Telling::Unwanted, |(untold, ())| Telling::Told(untold)),
-            telling = interruption(agent, signals) => telling,
+    let report = async {
+        let all = async { tokio::try_join!(reporter.run(reported_events), uploads.run(reported_streams)) };
+        let reporting = tokio::select! {
+            sent = all => sent.map_or_else(Reporting::Unwanted, |(unsent, ())| Reporting::Sent(unsent)),
+            reporting = interruption(agent, signals) => reporting,
         };
-        if !matches!(telling, Telling::Told(_)) {
+        if !matches!(reporting, Reporting::Sent(_)) {
             stop.cancel();
         }
-        telling
+        reporting
     };
-    let (over, telling) = tokio::join!(run, tell);
-    (telling, over)
+    let (over, reporting) = tokio::join!(run, report);
+    (reporting, over)
 }
 
-/// Tells what the test reports said; gives what ended that early. A coordinator that does not take them still gets the
+/// Uploads the test reports; gives what ended that early. A coordinator that does not take them still gets the
 /// end.
-async fn tell_tests(agent: &AgentContext, held: &LeaseRef, report: TestReport, signals: &Signals) -> Option<Telling> {
-    let told = tokio::select! {
-        told = test_reports::tell(&agent.coordinator, held, report) => told,
-        telling = interruption(agent, signals) => return Some(telling),
+async fn upload_tests(
+    agent: &AgentContext,
+    held: &LeaseRef,
+    report: TestReport,
+    signals: &Signals,
+) -> Option<Reporting> {
+    let uploaded = tokio::select! {
+        uploaded = test_reports::upload(&agent.coordinator, held, report) => uploaded,
+        reporting = interruption(agent, signals) => return Some(reporting),
     };
-    match told {
+    match uploaded {
         Ok(()) => None,
         Err(CallError::Refused { status, message }) => {
             tracing::warn!(attempt.id = %held.attempt, status, message, "the test reports are not taken");
             None
         }
-        Err(other) => Some(Telling::Unwanted(other)),
+        Err(other) => Some(Reporting::Unwanted(other)),
     }
 }
 
-/// Tells the end until the coordinator has it or does not want it.
+/// Reports the end until the coordinator has it or does not want it.
 async fn finish(
     agent: &AgentContext,
     held: &LeaseRef,
     (events, repository): (Vec<AttemptEvent>, &str),
     over: &Over,
-) -> Telling {
+) -> Reporting {
     let finish = Finish {
         epoch: held.epoch,
         events,
@@ -257,23 +267,25 @@ async fn finish(
         held_until: None,
     };
     let mut backoff = Backoff::default();
-    let tell = async {
+    let report = async {
         loop {
             match agent.coordinator.finish(&held.attempt, &finish).await {
-                Ok(finished) => return Telling::Finished(finished.stack.and_then(|lease| retained(lease, repository))),
+                Ok(finished) => {
+                    return Reporting::Finished(finished.stack.and_then(|lease| retained(lease, repository)));
+                }
                 Err(CallError::Away(why)) => {
                     tracing::debug!(attempt.id = %held.attempt, %why, "a result waits for the coordinator");
                     sleep(backoff.next_wait()).await;
                 }
-                Err(other) => return Telling::Unwanted(other),
+                Err(other) => return Reporting::Unwanted(other),
             }
         }
     };
     // That the lease is lost does not end this: a poll that was on its way when the coordinator took the end says so, too.
     // Of a lease that is lost indeed the answer to this call tells.
     tokio::select! {
-        telling = tell => telling,
-        () = last_words(agent) => Telling::GivenUp,
+        reporting = report => reporting,
+        () = last_words(agent) => Reporting::GivenUp,
     }
 }
 
@@ -287,11 +299,11 @@ fn retained(lease: Lease, repository: &str) -> Option<RetainedStack> {
     }
 }
 
-/// What ends the telling before it is done.
-async fn interruption(agent: &AgentContext, signals: &Signals) -> Telling {
+/// What ends the reporting before it is done.
+async fn interruption(agent: &AgentContext, signals: &Signals) -> Reporting {
     tokio::select! {
-        () = signals.lost.cancelled() => Telling::Unwanted(CallError::Stale("the lease is lost".into())),
-        () = last_words(agent) => Telling::GivenUp,
+        () = signals.lost.cancelled() => Reporting::Unwanted(CallError::Stale("the lease is lost".into())),
+        () = last_words(agent) => Reporting::GivenUp,
     }
 }
 

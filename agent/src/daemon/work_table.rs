@@ -162,7 +162,7 @@ impl WorkTable {
         let piece = Piece {
             epoch: 0,
             memory,
-            stage: Some(WorkStage::Told),
+            stage: Some(WorkStage::Reported),
             signals: Signals::default(),
         };
         self.work.insert(attempt.clone(), piece);
@@ -243,11 +243,11 @@ mod tests {
         assert_eq!(
             (free.free_slots, free.held.len()),
             (1, 1),
-            "its end is still to be told"
+            "its end is still to be reported"
         );
         work_table.answered(busy.ticket);
         assert_eq!(work_table.ask(), None);
-        work_table.note(&AttemptId("a".into()), WorkStage::Told);
+        work_table.note(&AttemptId("a".into()), WorkStage::Reported);
         work_table.answered(free.ticket);
         assert_eq!(work_table.ask().expect("again").held, []);
     }
@@ -268,7 +268,7 @@ mod tests {
             ),
             (false, 0)
         );
-        work_table.note(&AttemptId("a".into()), WorkStage::Told);
+        work_table.note(&AttemptId("a".into()), WorkStage::Reported);
         assert!(!work_table.is_done(), "its containers are still there");
         work_table.note(&AttemptId("a".into()), WorkStage::Gone);
         assert!(work_table.is_done());

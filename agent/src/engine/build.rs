@@ -75,14 +75,14 @@ impl Engine {
             .credentials()
             .map_or(Credentials::Nobody, Credentials::Several);
         let body = reqwest::Body::wrap_stream(context);
-        let mut told = self
+        let mut messages = self
             .inner
             .raw
             .post::<BuildInfo>("/build", &query, &credentials, Some(body));
         let mut id = None;
-        while let Some(news) = told.next().await {
+        while let Some(news) = messages.next().await {
             let news = news.map_err(of_build)?;
-            tell(&news, &mut on_news);
+            forward(&news, &mut on_news);
             id = news.aux.and_then(|aux| aux.id).or(id);
         }
         if let Some(group) = group {
@@ -186,7 +186,7 @@ impl Query {
 }
 
 /// Of what is said about base images only begin and end: a line for each piece of a layer helps nobody.
-fn tell(news: &BuildInfo, on_news: &mut impl FnMut(BuildNews<'_>)) {
+fn forward(news: &BuildInfo, on_news: &mut impl FnMut(BuildNews<'_>)) {
     if let Some(output) = &news.stream {
         on_news(BuildNews::Output(output));
     }

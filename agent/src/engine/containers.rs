@@ -117,8 +117,8 @@ impl Engine {
         if !exit.may_be_oom() {
             return exit;
         }
-        let told = self.wait_seen(id, |seen| seen.oom.then_some(()));
-        if let Ok(Ok(())) = tokio::time::timeout(OOM_COMES_LATE, told).await {
+        let seen_event = self.wait_seen(id, |seen| seen.oom.then_some(()));
+        if let Ok(Ok(())) = tokio::time::timeout(OOM_COMES_LATE, seen_event).await {
             return Exit { oom: true, ..exit };
         }
         let container = self

@@ -66,13 +66,13 @@ impl Engine {
         let (engine, image, reference) = (self.clone(), image.to_owned(), reference.to_owned());
         let login = login.cloned();
         let (given_up, gone) = tokio::sync::oneshot::channel::<()>();
-        let (tell, told) = tokio::sync::oneshot::channel();
+        let (done, result) = tokio::sync::oneshot::channel();
         self.spawn(async move {
             let _held = engine.inner.names.give(&familiar(&reference)).await;
             let pushed = engine.push_lent(&image, &reference, login.as_ref(), gone).await;
-            let _ = tell.send(pushed); // whoever asked may be gone
+            let _ = done.send(pushed); // whoever asked may be gone
         });
-        let pushed = told.await.map_err(|_| EngineError::Stopping)?;
+        let pushed = result.await.map_err(|_| EngineError::Stopping)?;
         drop(given_up);
         pushed
     }

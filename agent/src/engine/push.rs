@@ -48,7 +48,7 @@ impl Engine {
         let credentials = login.map(|login| login.credentials(registry_of(reference)));
         let credentials = Credentials::One(credentials.unwrap_or_default());
         let path = format!("/images/{name}/push");
-        let mut told = self
+        let mut messages = self
             .inner
             .raw
             .post::<PushImageInfo>(&path, &options, &credentials, None);
@@ -57,7 +57,7 @@ impl Engine {
             sent: 0,
             there: 0,
         };
-        while let Some(news) = told.next().await {
+        while let Some(news) = messages.next().await {
             let news = news.map_err(|error| PullFault::of_client(error).into_error(reference))?;
             note(&mut pushed, &news);
         }

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::lines::Lines;
-use super::{LocalEnd, LocalEvent, LocalOutcome, LocalRun, tell};
+use super::{LocalEnd, LocalEvent, LocalOutcome, LocalRun, send};
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::retained::{Decision, Retain, RetainedStack};
 use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over};
@@ -78,7 +78,7 @@ pub async fn run(
                     if build.jobs()[job].status.is_final() {
                         let time = Duration::from_secs(retain.secs);
                         let stack = RetainedStack::new(StackId::generate(), 0, time, &run.repository);
-                        tell(events, LocalEvent::Retained { job, until: stack.last });
+                        send(events, LocalEvent::Retained { job, until: stack.last });
                         retain.decide(Decision::Retain(stack));
                         retained.push(removal);
                     } else {
@@ -121,7 +121,7 @@ fn announce(build: &Build, news: News, events: &mpsc::UnboundedSender<LocalEvent
         },
         News::Stop(_) => return,
     };
-    tell(events, event);
+    send(events, event);
 }
 
 fn outcome(job: &Job) -> LocalOutcome {
@@ -195,7 +195,7 @@ impl One<'_> {
     async fn attempt(&self, attempt: &AttemptId, stop: CancellationToken) -> Over {
         let input = self.input(attempt);
         let folder = AttemptFolder::of(&self.context.attempts, &input.attempt);
-        let (events, told) = mpsc::unbounded_channel();
+        let (events, recorded) = mpsc::unbounded_channel();
         let (streams, news) = mpsc::unbounded_channel();
         let ended = CancellationToken::new();
         let lines = Lines {
@@ -211,9 +211,9 @@ impl One<'_> {
             ended.cancel();
             over
         };
-        let (over, (), ()) = tokio::join!(run, lines.run(news), self.forward(told, &ended));
+        let (over, (), ()) = tokio::join!(run, lines.run(news), self.forward(recorded, &ended));
         if let Some(report) = folder.tests() {
-            tell(self.events, LocalEvent::Tests { job: self.job, report });
+            send(self.events, LocalEvent::Tests { job: self.job, report });
         }
         over
     }
@@ -243,15 +243,15 @@ impl One<'_> {
     }
 
     /// Hands over the events of the attempt until it is over.
-    async fn forward(&self, mut told: mpsc::UnboundedReceiver<AttemptEvent>, ended: &CancellationToken) {
+    async fn forward(&self, mut recorded: mpsc::UnboundedReceiver<AttemptEvent>, ended: &CancellationToken) {
         loop {
             tokio::select! {
                 biased;
-                event = told.recv() => match event {
-                    Some(event) => tell(self.events, LocalEvent::Attempt { job: self.job, event }),
+                event = recorded.recv() => match event {
+                    Some(event) => send(self.events, LocalEvent::Attempt { job: self.job, event }),
                     None => return,
                 },
-                () = ended.cancelled(), if !told.is_closed() => told.close(),
+                () = ended.cancelled(), if !recorded.is_closed() => recorded.close(),
             }
         }
     }

@@ -39,7 +39,7 @@ impl Lines {
         let mut more = true;
         while more || !streams.is_empty() {
             tokio::select! {
-                told = news.recv(), if more => match told {
+                received = news.recv(), if more => match received {
                     None => more = false,
                     Some(StreamNews::Opened { stream, file }) => {
                         let (closer, closed) = watch::channel(None);
@@ -81,7 +81,7 @@ impl Lines {
             }
             let records = spool.take();
             if !records.is_empty() {
-                super::tell(
+                super::send(
                     &self.events,
                     LocalEvent::Lines {
                         job: self.job,

@@ -215,7 +215,7 @@ fn expires(run: &LocalRun) -> i64 {
 }
 
 /// The listener may have gone; the jobs go on.
-fn tell(events: &mpsc::UnboundedSender<LocalEvent>, event: LocalEvent) {
+fn send(events: &mpsc::UnboundedSender<LocalEvent>, event: LocalEvent) {
     if events.send(event).is_err() {
         tracing::debug!("nobody listens to this run any more");
     }

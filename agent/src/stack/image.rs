@@ -33,7 +33,7 @@ impl Service {
         let image = match (&self.spec.build, &workspace) {
             (Some(build), Some(workspace)) => {
                 let built = self.built(build, workspace).await;
-                built.inspect_err(|_| self.tell_not_built())?
+                built.inspect_err(|_| self.report_not_built())?
             }
             _ => match self.image_of_another().await? {
                 Some(image) => image,
@@ -74,7 +74,7 @@ impl Service {
         let who = &self.shared.spec.who;
         let image = self.shared.engine.image_for(who, &want, login, |progress| {
             if !std::mem::replace(&mut pulling, true) {
-                self.tell(now(), ServiceState::Pulling);
+                self.report(now(), ServiceState::Pulling);
             }
             if let Some(on_pull) = &self.shared.spec.on_pull {
                 on_pull(&spec.name, progress);
@@ -82,7 +82,7 @@ impl Service {
         });
         let image = image.await?;
         if pulling {
-            self.tell(now(), ServiceState::Starting);
+            self.report(now(), ServiceState::Starting);
         }
         Ok(image)
     }
@@ -108,11 +108,11 @@ impl Service {
         let engine = &self.shared.engine;
         if let Some(container) = self.earlier_container() {
             let image = engine.image(&engine.image_of(container).await?).await?;
-            self.tell_built(&image.id);
+            self.report_built(&image.id);
             return Ok(image);
         }
         let log = self.open_log()?;
-        self.tell(now(), ServiceState::Pulling);
+        self.report(now(), ServiceState::Pulling);
         let build = Build {
             spec: build,
             workspace,
@@ -132,20 +132,20 @@ impl Service {
             }
         });
         let id = id.await?;
-        self.tell_built(&id);
-        self.tell(now(), ServiceState::Starting);
+        self.report_built(&id);
+        self.report(now(), ServiceState::Starting);
         Ok(engine.image(&id).await?)
     }
 
     /// In the engine it gets no name: all jobs look images up there.
-    fn tell_built(&self, id: &str) {
+    fn report_built(&self, id: &str) {
         if !self.spec.image.is_empty() {
             self.shared.spec.built.set(Builder::service(&self.spec.image), id);
         }
     }
 
     /// Nobody needs to wait for its image.
-    fn tell_not_built(&self) {
+    fn report_not_built(&self) {
         if !self.spec.image.is_empty() {
             self.shared.spec.built.over(Builder::service(&self.spec.image));
         }

@@ -8,7 +8,7 @@ use regex::Regex;
 
 use super::failure::FailureKind;
 use super::patience::Patience;
-use super::ports::telling;
+use super::ports::client_ports;
 use super::signal;
 use crate::engine::ImageInfo;
 use crate::engine::plan::EngineHealth;
@@ -211,7 +211,7 @@ fn probe_of(
         },
         Some(ReadyProbe::Cmd(test)) => {
             return Ok((
-                Probe::Health(CMD, telling(&service.expose, &image.tcp_ports)),
+                Probe::Health(CMD, client_ports(&service.expose, &image.tcp_ports)),
                 Some(ready_command(test)),
             ));
         }
@@ -221,8 +221,8 @@ fn probe_of(
             );
         }
         Some(ReadyProbe::Docker) => Probe::Health(HEALTHCHECK, Vec::new()),
-        None if health.is_some() => Probe::Health(HEALTHCHECK, telling(&service.expose, &image.tcp_ports)),
-        None => match telling(&service.expose, &image.tcp_ports) {
+        None if health.is_some() => Probe::Health(HEALTHCHECK, client_ports(&service.expose, &image.tcp_ports)),
+        None => match client_ports(&service.expose, &image.tcp_ports) {
             none if none.is_empty() => Probe::Running,
             ports => Probe::AnyPort(ports),
         },

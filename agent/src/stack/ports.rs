@@ -32,7 +32,7 @@ const NOT_FOR_CLIENTS: [u16; 17] = [
 
 /// The TCP ports that tell whether a service serves: its own first. One of the image that is not for clients counts
 /// only when there is no other.
-pub(super) fn telling(own: &[u16], of_image: &[u16]) -> Vec<u16> {
+pub(super) fn client_ports(own: &[u16], of_image: &[u16]) -> Vec<u16> {
     let only_those = own.is_empty() && of_image.iter().all(|port| NOT_FOR_CLIENTS.contains(port));
     let of_image = of_image
         .iter()
@@ -83,12 +83,12 @@ mod tests {
     #[test]
     fn ports_that_are_not_for_clients_say_nothing_unless_they_are_all_there_is() {
         let rabbit = [4369, 5671, 5672, 15691, 15692, 25672];
-        assert_eq!(telling(&[], &rabbit), [5671, 5672]);
-        assert_eq!(telling(&[15672], &rabbit), [15672, 5671, 5672]);
-        assert_eq!(telling(&[], &[9300, 9200, 9200]), [9200]);
-        assert_eq!(telling(&[], &[4369]), [4369]);
-        assert_eq!(telling(&[80], &[4369]), [80]);
-        assert_eq!(telling(&[], &[]), [0; 0]);
+        assert_eq!(client_ports(&[], &rabbit), [5671, 5672]);
+        assert_eq!(client_ports(&[15672], &rabbit), [15672, 5671, 5672]);
+        assert_eq!(client_ports(&[], &[9300, 9200, 9200]), [9200]);
+        assert_eq!(client_ports(&[], &[4369]), [4369]);
+        assert_eq!(client_ports(&[80], &[4369]), [80]);
+        assert_eq!(client_ports(&[], &[]), [0; 0]);
     }
 
     #[test]

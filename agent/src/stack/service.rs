@@ -80,7 +80,7 @@ impl Service {
         let quit = &self.shared.quit;
         let is_over = self.shared.earlier.is_some() && gate::read_status(&self.folder()).is_some();
         if !is_over {
-            self.tell(now(), ServiceState::Starting);
+            self.report(now(), ServiceState::Starting);
         }
         let mut prepared = None;
         if let Some(material) = quit.run_until_cancelled(self.material()).await {
@@ -129,7 +129,7 @@ impl Service {
         self.shared.spec.folder.join(format!("service-{}", self.spec.name))
     }
 
-    pub(super) fn tell(&self, at: Micros, state: ServiceState) {
+    pub(super) fn report(&self, at: Micros, state: ServiceState) {
         let event = StackEvent {
             service: self.spec.name.clone(),
             at,
@@ -173,10 +173,10 @@ impl Service {
             };
             let Ended { at, code, oom, .. } = ended;
             let warning = None;
-            self.tell(at, ServiceState::Exited { code, oom, warning });
+            self.report(at, ServiceState::Exited { code, oom, warning });
             self.shared.states.set(&self.spec.name, Progress::Pending);
             tokio::time::sleep(pause).await;
-            self.tell(now(), ServiceState::Starting);
+            self.report(now(), ServiceState::Starting);
             self.start_again(prepared).await?;
         }
     }
@@ -219,7 +219,7 @@ impl Service {
         let Prepared { body, launch, .. } = prepared;
         let started = body.go(engine, launch).await?;
         let began = Instant::now();
-        self.tell(started, ServiceState::Running);
+        self.report(started, ServiceState::Running);
         states.set(&self.spec.name, Progress::Running);
 
         let timeout = launch.patience.timeout.map(|timeout| restarts.rest_of(timeout));
@@ -244,7 +244,7 @@ impl Service {
             }
         };
         restarts.is_ready();
-        self.tell_ready(probe, warning, began);
+        self.report_ready(probe, warning, began);
         states.set(&self.spec.name, Progress::Ready);
         let ended = tokio::select! {
             ended = body.ended(engine) => ended?,
@@ -259,7 +259,7 @@ impl Service {
             Role::Server => Ok(Life::Over(ended, Stage::Starting)),
             Role::Task if ended.code != Some(0) => Ok(Life::Over(ended, Stage::Task)),
             Role::Task => {
-                self.tell_ready(launch.probe.name(), None, began);
+                self.report_ready(launch.probe.name(), None, began);
                 self.completed(ended.at, Some(0), None);
                 Ok(Life::Done)
             }
@@ -273,7 +273,7 @@ impl Service {
             oom: false,
             warning,
         };
-        self.tell(at, exited);
+        self.report(at, exited);
         self.shared.states.set(&self.spec.name, Progress::Completed);
     }
 
@@ -286,7 +286,7 @@ impl Service {
             ours,
         } = ended;
         let warning = None;
-        self.tell(at, ServiceState::Exited { code, oom, warning });
+        self.report(at, ServiceState::Exited { code, oom, warning });
         if ours {
             return FailureKind::Engine {
                 detail: error.unwrap_or_default(),
@@ -310,19 +310,19 @@ impl Service {
         loop {
             body.health(engine, HealthState::Unhealthy).await;
             let output = body.last_health(engine).await.unwrap_or_default();
-            self.tell(now(), ServiceState::Unhealthy { output });
+            self.report(now(), ServiceState::Unhealthy { output });
             body.health(engine, HealthState::Healthy).await;
-            self.tell_ready(launch.probe.name(), None, began);
+            self.report_ready(launch.probe.name(), None, began);
         }
     }
 
-    fn tell_ready(&self, probe: String, warning: Option<String>, began: Instant) {
+    fn report_ready(&self, probe: String, warning: Option<String>, began: Instant) {
         let ready = ServiceState::Ready {
             after_ms: millis(began.elapsed()),
             probe,
             warning,
         };
-        self.tell(now(), ready);
+        self.report(now(), ready);
     }
 
     async fn fail(&self, kind: FailureKind) {
@@ -333,7 +333,7 @@ impl Service {
                 oom: false,
                 warning: None,
             };
-            self.tell(now(), exited);
+            self.report(now(), exited);
         }
         let last_lines = excerpt::last_lines(self.log(), self.shared.spec.mask.clone()).await;
         self.shared.states.fail(StackFailure {
@@ -345,7 +345,7 @@ impl Service {
 
     async fn remove(&self, Prepared { body, launch, .. }: &Prepared) {
         if self.shared.states.is_up(&self.spec.name) {
-            self.tell(now(), ServiceState::Stopped);
+            self.report(now(), ServiceState::Stopped);
         }
         let own_grace = self.spec.stop_grace_period_ms.map(Duration::from_millis);
         let grace = own_grace.unwrap_or(self.shared.spec.grace);

@@ -158,7 +158,7 @@ impl Pulls {
     }
 
     fn phase(&self, begin: bool) {
-        self.journal.tell_now(EventKind::Phase {
+        self.journal.record_now(EventKind::Phase {
             phase: "pull".into(),
             begin,
         });

@@ -37,7 +37,7 @@ pub async fn limits(job: &Job) -> Result<BlobLimits, NotKept> {
     for _ in 1..TRIES {
         match job.input.blobs.limits().await {
             Err(BlobError::Away(_)) => tokio::time::sleep(backoff.next_wait()).await,
-            told => return told.map_err(|error| NotKept::Ours(error.to_string())),
+            answer => return answer.map_err(|error| NotKept::Ours(error.to_string())),
         }
     }
     Err(NotKept::Ours("the coordinator does not answer".into()))

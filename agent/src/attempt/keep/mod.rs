@@ -115,7 +115,7 @@ async fn artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Option<AttemptResult> 
             (ArtifactOutcome::Lost { why }, Some(worse))
         }
     };
-    job.journal.tell_now(EventKind::Artifact {
+    job.journal.record_now(EventKind::Artifact {
         name: name.clone(),
         outcome,
     });
@@ -190,7 +190,7 @@ async fn cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) {
             CacheOutcome::Trouble { why }
         }
     };
-    job.journal.tell_now(EventKind::Cache {
+    job.journal.record_now(EventKind::Cache {
         key: key.clone(),
         outcome,
     });

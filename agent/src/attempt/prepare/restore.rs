@@ -83,7 +83,7 @@ async fn cache(job: &Arc<Job>, stop: &CancellationToken, index: usize) {
         CacheOutcome::Trouble { why } => format!("cache {key}: not restored: {why}"),
         CacheOutcome::Missed | CacheOutcome::Saved { .. } => format!("cache {key}: there is none yet"),
     });
-    job.journal.tell_now(EventKind::Cache {
+    job.journal.record_now(EventKind::Cache {
         key: key.clone(),
         outcome,
     });

@@ -186,11 +186,11 @@ fn note(job: &Job, event: StackEvent) {
         }
     }
     let (service, state) = (event.service, event.state);
-    job.journal.tell(event.at, EventKind::Service { service, state });
+    job.journal.record(event.at, EventKind::Service { service, state });
 }
 
 /// Says in the job's log what a service died of, with the last lines of its own.
-pub fn tell_death(job: &Job, failure: &StackFailure) {
+pub fn log_death(job: &Job, failure: &StackFailure) {
     job.job_log.write_line(failure.sentence());
     for line in &failure.last_lines {
         job.job_log.write_line(format!("  {} | {line}", failure.service));
@@ -198,9 +198,9 @@ pub fn tell_death(job: &Job, failure: &StackFailure) {
 }
 
 /// The job is over: services that still run are stopped by us.
-pub fn tell_stopped(job: &Job) {
+pub fn record_stopped(job: &Job) {
     for service in job.input.spec.services.iter().flat_map(ServiceSpec::replicas) {
-        job.journal.tell_now(EventKind::Service {
+        job.journal.record_now(EventKind::Service {
             service,
             state: ServiceState::Stopped,
         });

@@ -1,4 +1,4 @@
-//! What happened in an attempt, kept in its folder: a restarted agent goes on with the next number, tells nothing
+//! What happened in an attempt, kept in its folder: a restarted agent goes on with the next number, reports nothing
 //! twice, and knows which steps are over.
 
 use std::fs::{File, OpenOptions};
@@ -18,47 +18,47 @@ pub struct Journal(Arc<Mutex<Inner>>);
 
 struct Inner {
     file: File,
-    told: Vec<AttemptEvent>,
+    recorded: Vec<AttemptEvent>,
     masker: Arc<Masker>,
     events: mpsc::UnboundedSender<AttemptEvent>,
 }
 
 impl Journal {
-    /// Opens it; what is in it already is told to `events` again, with the numbers it had.
+    /// Opens it; what is in it already is sent to `events` again, with the numbers it had.
     pub fn open(path: &Path, masker: Arc<Masker>, events: mpsc::UnboundedSender<AttemptEvent>) -> io::Result<Journal> {
         let text = match std::fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             other => other?,
         };
-        let mut told = Vec::new();
+        let mut recorded = Vec::new();
         let mut whole = 0;
         for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
             let Ok(event) = serde_json::from_str::<AttemptEvent>(line) else {
                 break;
             };
-            tell(&events, &event);
-            told.push(event);
+            send(&events, &event);
+            recorded.push(event);
             whole += line.len();
         }
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         file.set_len(whole as u64)?;
         Ok(Journal(Arc::new(Mutex::new(Inner {
             file,
-            told,
+            recorded,
             masker,
             events,
         }))))
     }
 
-    /// Notes and tells that `kind` happened at `at`, unless that is known already.
-    pub fn tell(&self, at: Micros, kind: EventKind) {
+    /// Records that `kind` happened at `at`, unless that is known already.
+    pub fn record(&self, at: Micros, kind: EventKind) {
         let mut inner = self.lock();
         let kind = masked(kind, &inner.masker);
-        if !is_news(&inner.told, &kind) {
+        if !is_news(&inner.recorded, &kind) {
             return;
         }
         let event = AttemptEvent {
-            seq: inner.told.len() as u64,
+            seq: inner.recorded.len() as u64,
             at,
             kind,
         };
@@ -67,13 +67,13 @@ impl Journal {
         if let Err(error) = inner.file.write_all(&line) {
             tracing::error!(%error, "cannot write the journal of an attempt; a restart would not know of this event");
         }
-        tell(&inner.events, &event);
-        inner.told.push(event);
+        send(&inner.events, &event);
+        inner.recorded.push(event);
     }
 
-    /// Notes and tells that `kind` happens now.
-    pub fn tell_now(&self, kind: EventKind) {
-        self.tell(now(), kind);
+    /// Records that `kind` happens now.
+    pub fn record_now(&self, kind: EventKind) {
+        self.record(now(), kind);
     }
 
     /// When the attempt began, if it has.
@@ -89,7 +89,7 @@ impl Journal {
     /// The try of the step that is under way or to come, from 1.
     pub fn tries(&self, index: usize) -> u32 {
         let inner = self.lock();
-        let retried = inner.told.iter().filter_map(|event| match event.kind {
+        let retried = inner.recorded.iter().filter_map(|event| match event.kind {
             EventKind::StepRetried { step, number, .. } if step == index => Some(number),
             _ => None,
         });
@@ -107,7 +107,7 @@ impl Journal {
     /// What came of an artifact, if that is known.
     pub fn artifact(&self, name: &str) -> Option<ArtifactOutcome> {
         self.find(|event| match &event.kind {
-            EventKind::Artifact { name: told, outcome } if told == name => Some(outcome.clone()),
+            EventKind::Artifact { name: known, outcome } if known == name => Some(outcome.clone()),
             _ => None,
         })
     }
@@ -115,7 +115,7 @@ impl Journal {
     /// Whether a cache was found under its very key, or is kept already: it need not be kept (again).
     pub fn has_cache(&self, key: &str) -> bool {
         self.find(|event| match &event.kind {
-            EventKind::Cache { key: told, outcome } if told == key => match outcome {
+            EventKind::Cache { key: known, outcome } if known == key => match outcome {
                 CacheOutcome::Restored { from, .. } => (from == key).then_some(()),
                 CacheOutcome::Saved { .. } => Some(()),
                 CacheOutcome::Missed | CacheOutcome::Trouble { .. } => None,
@@ -126,7 +126,7 @@ impl Journal {
     }
 
     fn find<T>(&self, wanted: impl Fn(&AttemptEvent) -> Option<T>) -> Option<T> {
-        self.lock().told.iter().find_map(wanted)
+        self.lock().recorded.iter().find_map(wanted)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -152,7 +152,7 @@ pub fn running_step(path: &Path) -> Option<usize> {
 }
 
 /// The listener may be gone (a lost lease); the journal goes on.
-fn tell(events: &mpsc::UnboundedSender<AttemptEvent>, event: &AttemptEvent) {
+fn send(events: &mpsc::UnboundedSender<AttemptEvent>, event: &AttemptEvent) {
     if events.send(event.clone()).is_err() {
         tracing::debug!(seq = event.seq, "nobody listens to this attempt any more");
     }
@@ -189,9 +189,9 @@ fn masked(mut kind: EventKind, masker: &Masker) -> EventKind {
     kind
 }
 
-/// Whether the event adds something to what was told. After a restart the stack tells its states from the start.
-fn is_news(told: &[AttemptEvent], new: &EventKind) -> bool {
-    let mut earlier = told.iter().rev().map(|event| &event.kind);
+/// Whether the event adds something to what is recorded. After a restart the stack reports its states from the start.
+fn is_news(recorded: &[AttemptEvent], new: &EventKind) -> bool {
+    let mut earlier = recorded.iter().rev().map(|event| &event.kind);
     match new {
         EventKind::Service { service, state } => {
             let last = earlier.find_map(|kind| match kind {
@@ -210,15 +210,15 @@ fn is_news(told: &[AttemptEvent], new: &EventKind) -> bool {
         EventKind::Cache { key, outcome } => !earlier.any(|kind| match kind {
             EventKind::Cache {
                 key: other,
-                outcome: told,
-            } => other == key && same_kind(told, outcome),
+                outcome: known,
+            } => other == key && same_kind(known, outcome),
             _ => false,
         }),
         EventKind::Artifact { name, outcome } => !earlier.any(|kind| match kind {
             EventKind::Artifact {
                 name: other,
-                outcome: told,
-            } => other == name && same_kind(told, outcome),
+                outcome: known,
+            } => other == name && same_kind(known, outcome),
             _ => false,
         }),
         EventKind::Started | EventKind::Phase { .. } | EventKind::StepStarted { .. } => {
@@ -228,8 +228,8 @@ fn is_news(told: &[AttemptEvent], new: &EventKind) -> bool {
 }
 
 /// Whether the same came of it, whatever the figures.
-fn same_kind<T>(told: &T, new: &T) -> bool {
-    std::mem::discriminant(told) == std::mem::discriminant(new)
+fn same_kind<T>(known: &T, new: &T) -> bool {
+    std::mem::discriminant(known) == std::mem::discriminant(new)
 }
 
 /// Whether a service that was in state `last` can newly be in state `next`.
@@ -271,8 +271,8 @@ mod tests {
         let path = folder.path().join("events");
         let (sender, mut events) = mpsc::unbounded_channel();
         let journal = Journal::open(&path, Arc::default(), sender).unwrap();
-        journal.tell(5, EventKind::Started);
-        journal.tell(6, EventKind::StepStarted { step: 0 });
+        journal.record(5, EventKind::Started);
+        journal.record(6, EventKind::StepStarted { step: 0 });
         assert_eq!(seqs(&mut events), [0, 1]);
         drop(journal);
         // The first life ended in the middle of a line.
@@ -281,9 +281,9 @@ mod tests {
 
         let (sender, mut events) = mpsc::unbounded_channel();
         let journal = Journal::open(&path, Arc::default(), sender).unwrap();
-        journal.tell(9, EventKind::Started);
-        journal.tell(9, EventKind::StepStarted { step: 0 });
-        journal.tell(9, EventKind::StepStarted { step: 1 });
+        journal.record(9, EventKind::Started);
+        journal.record(9, EventKind::StepStarted { step: 0 });
+        journal.record(9, EventKind::StepStarted { step: 1 });
         assert_eq!(seqs(&mut events), [0, 1, 2]);
         assert_eq!(journal.started_at(), Some(5));
         assert_eq!(journal.step_started_at(1), Some(9));

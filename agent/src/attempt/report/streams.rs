@@ -34,7 +34,7 @@ impl Streams {
             return;
         }
         begun.insert(stream.clone(), None);
-        self.tell(StreamNews::Opened {
+        self.send(StreamNews::Opened {
             stream: stream.clone(),
             file: self.folder.log(stream),
         });
@@ -51,7 +51,7 @@ impl Streams {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(end @ None) = begun.get_mut(stream) {
             *end = Some(len);
-            self.tell(StreamNews::Closed {
+            self.send(StreamNews::Closed {
                 stream: stream.clone(),
                 len,
             });
@@ -69,7 +69,7 @@ impl Streams {
     }
 
     /// The listener may be gone (a lost lease).
-    fn tell(&self, news: StreamNews) {
+    fn send(&self, news: StreamNews) {
         if self.news.send(news).is_err() {
             tracing::debug!("nobody reads the logs of this attempt any more");
         }

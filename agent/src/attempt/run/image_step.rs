@@ -38,7 +38,7 @@ pub async fn run(
 ) -> StepOver {
     let step = job.step(index);
     let started = crate::clock::now();
-    job.journal.tell(started, EventKind::StepStarted { step: index });
+    job.journal.record(started, EventKind::StepStarted { step: index });
     let limit = step.timeout_secs.map(Duration::from_secs);
     let end = tokio::select! {
         biased;

@@ -17,7 +17,7 @@ use crate::attempt::images::built;
 use crate::attempt::interrupt::{Interrupt, Interrupts};
 use crate::attempt::job::Job;
 use crate::attempt::prepare::prestart::HoldError;
-use crate::attempt::prepare::services::tell_death;
+use crate::attempt::prepare::services::log_death;
 use crate::attempt::prepare::{NotReady, Prepared};
 use crate::attempt::report::reasons::{self, StepEnd};
 use crate::engine::ContainerId;
@@ -216,7 +216,7 @@ impl Run<'_> {
                 Next::Over(result)
             }
             Interrupt::Service(failure) => {
-                tell_death(self.job, &failure);
+                log_death(self.job, &failure);
                 self.service_lost = true;
                 self.failure.get_or_insert(result);
                 Next::On

@@ -143,7 +143,7 @@ async fn until_end(job: &Job, index: usize, held: &HeldStep) -> End {
                 .await?;
         }
         let started = held.gate.started().await?;
-        job.journal.tell(started, EventKind::StepStarted { step: index });
+        job.journal.record(started, EventKind::StepStarted { step: index });
         let Some(limit) = job.step(index).timeout_secs.map(Duration::from_secs) else {
             return held.gate.exited().await.map(End::Exited);
         };

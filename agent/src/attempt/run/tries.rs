@@ -115,7 +115,7 @@ impl Run<'_> {
         if let Err(error) = mark(job, index, &line) {
             tracing::debug!(%error, "a try cannot be marked in its step's log");
         }
-        job.journal.tell(
+        job.journal.record(
             at,
             EventKind::StepRetried {
                 step: index,
