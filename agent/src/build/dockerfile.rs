@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     fn written() -> Vec<(usize, String)> {
-        let all = crate::build::words::instructions(FILE).into_iter();
+        let all = crate::build::instructions::parse(FILE).into_iter();
         all.map(|one| (one.line, one.text)).collect()
     }
 

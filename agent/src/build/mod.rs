@@ -3,15 +3,15 @@
 //!
 //! # Layout
 //! `context` what is sent · `ignore` what is not · `sources` what a Dockerfile fetches · `fetch` whether it may ·
-//! `words` its words · `dockerfile` where in it the build stands · [`built`] what an attempt has built.
+//! `instructions` what it says · `dockerfile` where in it the build stands · [`built`] what an attempt has built.
 
 pub mod built;
 mod context;
 mod dockerfile;
 mod fetch;
 mod ignore;
+mod instructions;
 mod sources;
-mod words;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use job_specs::images::familiar;
 
-use super::words::{self, Instruction, Variables};
+use super::instructions::{self, Instruction, Variables};
 
 /// Something that a Dockerfile fetches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +50,8 @@ impl Dockerfile {
     /// Something cannot be read, with its line.
     pub(super) fn read(text: &str, args: &Variables, target: Option<&str>) -> Result<Dockerfile, String> {
         let mut whole = Dockerfile {
-            instructions: words::instructions(text),
-            escape: words::escape_of(text),
+            instructions: instructions::parse(text),
+            escape: instructions::escape_of(text),
             args: args.clone(),
         };
         if let Some(target) = target {
@@ -151,7 +151,7 @@ impl Dockerfile {
         if command != "FROM" {
             return Ok(None);
         }
-        let (_, rest) = words::flags(rest);
+        let (_, rest) = instructions::flags(rest);
         let mut parts = rest.split_whitespace();
         let image = self.expand(instruction.line, parts.next().unwrap_or_default(), globals)?;
         let name = parts
@@ -184,7 +184,7 @@ impl Dockerfile {
         stage: &mut Stage,
         urls: &mut Vec<Fetch>,
     ) -> Result<(), String> {
-        let (command, rest) = words::parts(text);
+        let (command, rest) = instructions::parts(text);
         match command.as_str() {
             "ARG" => {
                 self.argument(line, rest, globals, &mut stage.variables)?;
@@ -192,15 +192,15 @@ impl Dockerfile {
             }
             "ENV" => {
                 let before = stage.variables.clone();
-                for (name, value) in words::assignments(rest, self.escape) {
+                for (name, value) in instructions::assignments(rest, self.escape) {
                     let (name, value) = (self.expand(line, &name, &before)?, self.expand(line, &value, &before)?);
                     stage.env.insert(name.clone(), value.clone());
                     stage.variables.insert(name, value);
                 }
             }
             "ADD" => {
-                let (_, rest) = words::flags(rest);
-                let mut arguments = words::arguments(rest).map_err(|why| format!("line {line}: {why}"))?;
+                let (_, rest) = instructions::flags(rest);
+                let mut arguments = instructions::arguments(rest).map_err(|why| format!("line {line}: {why}"))?;
                 arguments.pop(); // where to
                 for argument in arguments {
                     let what = self.expand(line, &argument, &stage.variables)?;
@@ -217,7 +217,7 @@ impl Dockerfile {
 
     fn argument(&self, line: usize, rest: &str, globals: &Variables, known: &mut Variables) -> Result<(), String> {
         let before = known.clone();
-        for word in words::split(rest, self.escape) {
+        for word in instructions::split(rest, self.escape) {
             let (name, default) = match word.split_once('=') {
                 Some((name, default)) => (name, Some(self.expand(line, default, &before)?)),
                 None => (word.as_str(), None),
@@ -233,7 +233,7 @@ impl Dockerfile {
     }
 
     fn expand(&self, line: usize, word: &str, variables: &Variables) -> Result<String, String> {
-        words::expand(word, self.escape, variables).map_err(|why| format!("line {line}: {why}"))
+        instructions::expand(word, self.escape, variables).map_err(|why| format!("line {line}: {why}"))
     }
 
     /// Where the stage of that name or number ends.
@@ -281,11 +281,11 @@ fn begin(image: &str, stages: &[Stage], bases: &BTreeMap<String, Base>) -> Stage
 fn copied_from(command: &str, rest: &str) -> Option<String> {
     match command {
         "COPY" => {
-            let (flags, _) = words::flags(rest);
-            words::flag(&flags, "from").map(str::to_owned)
+            let (flags, _) = instructions::flags(rest);
+            instructions::flag(&flags, "from").map(str::to_owned)
         }
         "ONBUILD" => {
-            let (command, rest) = words::parts(rest);
+            let (command, rest) = instructions::parts(rest);
             copied_from(&command, rest)
         }
         _ => None,

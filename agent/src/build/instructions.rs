@@ -1,4 +1,4 @@
-//! Words of a Dockerfile as the builder reads them: continued lines, flags, quotes and variables. Pure. What it cannot
+//! The instructions of a Dockerfile as the builder reads them: continued lines, flags, quotes and variables. Pure. What it cannot
 //! read it says, so that nobody is misled by what the builder reads otherwise.
 
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub(super) fn parts(text: &str) -> (String, &str) {
 }
 
 /// The instructions of a Dockerfile.
-pub(super) fn instructions(text: &str) -> Vec<Instruction> {
+pub(super) fn parse(text: &str) -> Vec<Instruction> {
     let escape = escape_of(text);
     let mut all = Vec::<Instruction>::new();
     let mut continued = false;
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn lines_are_put_together_as_the_builder_does() {
         let text = "\u{feff}# a\nFR\\\nOM busybox\n\nRUN one && \\  \n  # why\n\n    two\nADD a b\nRUN \\\\\nADD c d\n";
-        let told: Vec<String> = instructions(text)
+        let told: Vec<String> = parse(text)
             .iter()
             .map(|one| format!("{}+{} {}", one.line, one.lines, one.text))
             .collect();
