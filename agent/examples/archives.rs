@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use agent::blobs::archive::{self, From, Into, Limits, Links, Modes, Rules};
+use agent::blobs::archive::{self, Limits, Links, Modes, PackSource, Rules, UnpackTarget};
 use anyhow::{Context, ensure};
 use serde_json::json;
 
@@ -76,7 +76,7 @@ fn make_tree(tree: &Path, megabytes: usize) -> anyhow::Result<()> {
 }
 
 fn pack(tree: &Path, to: &Path) -> anyhow::Result<()> {
-    let sources = [From::Path {
+    let sources = [PackSource::Path {
         root: tree.to_owned(),
         at: PathBuf::new(),
         name: PathBuf::new(),
@@ -89,7 +89,7 @@ fn pack(tree: &Path, to: &Path) -> anyhow::Result<()> {
 
 fn unpack(from: &Path, folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder)?;
-    let into = Into {
+    let into = UnpackTarget {
         root: folder.to_owned(),
         at: PathBuf::new(),
         name: PathBuf::new(),

@@ -11,8 +11,8 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{self as rfs, AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, Timestamps};
 use rustix::io::Errno;
 
-/// A place that was found to be beneath a folder.
-pub struct Found {
+/// A path beneath a folder, opened.
+pub struct OpenedPath {
     /// Without any link in it.
     pub path: PathBuf,
     /// Held open (`O_PATH`): what is there, whatever becomes of its name.
@@ -23,7 +23,7 @@ pub struct Found {
 ///
 /// # Errors
 /// `CrossesDevices`: it leads out of the folder. `NotFound`: it is not there.
-pub fn open(root: &Path, relative: &Path) -> io::Result<Found> {
+pub fn open(root: &Path, relative: &Path) -> io::Result<OpenedPath> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let root = rustix::fs::open(root, flags | OFlags::DIRECTORY, Mode::empty())?;
     let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
@@ -39,7 +39,7 @@ pub fn open(root: &Path, relative: &Path) -> io::Result<Found> {
         }
     };
     let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-    Ok(Found { path, file })
+    Ok(OpenedPath { path, file })
 }
 
 /// A folder that is not left.

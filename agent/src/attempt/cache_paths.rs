@@ -8,7 +8,7 @@ use job_specs::model::{CacheSpec, JobSpec};
 
 use super::folder::AttemptFolder;
 use super::plan::WORKSPACE;
-use crate::blobs::archive::From;
+use crate::blobs::archive::PackSource;
 use crate::engine::plan::{Access, Bind};
 use crate::sandbox::open_folder;
 
@@ -83,15 +83,15 @@ pub fn binds(folder: &AttemptFolder, spec: &JobSpec) -> Vec<Bind> {
 }
 
 /// A cache's paths on this machine, each with its name in the archive. `Err`: a sentence.
-pub fn cache_sources(folder: &AttemptFolder, cache: usize, spec: &CacheSpec) -> Result<Vec<From>, String> {
+pub fn cache_sources(folder: &AttemptFolder, cache: usize, spec: &CacheSpec) -> Result<Vec<PackSource>, String> {
     let paths = spec.paths.iter().enumerate().map(|(index, path)| {
         Ok(match cache_path(path)? {
-            CachePath::Workspace(at) => From::Path {
+            CachePath::Workspace(at) => PackSource::Path {
                 root: folder.workspace(),
                 name: Path::new("workspace").join(&at),
                 at,
             },
-            CachePath::Absolute(path) => From::Path {
+            CachePath::Absolute(path) => PackSource::Path {
                 root: folder.cache(cache, index),
                 name: Path::new("root").join(path),
                 at: PathBuf::new(),

@@ -55,11 +55,11 @@ pub struct Place {
     /// Where the objects of the code's repository are, if it is one.
     pub objects: Vec<ObjectsMount>,
     /// Containers of steps that the agent left before its restart, by step.
-    pub found: BTreeMap<usize, Found>,
+    pub left: BTreeMap<usize, LeftContainer>,
 }
 
 /// The container of a step that the agent left before its restart.
-pub struct Found {
+pub struct LeftContainer {
     /// Which.
     pub container: ContainerId,
     /// For which try of the step.

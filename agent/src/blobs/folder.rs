@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::archive::{self, ByteReader, Into, Limits, Links, Modes, Rules, byte_pipe};
+use super::archive::{self, ByteReader, Limits, Links, Modes, Rules, UnpackTarget, byte_pipe};
 use super::{BlobError, Bytestream, NewArtifact};
 
 /// A laptop's disk is its owner's.
@@ -243,7 +243,7 @@ fn show(archive: &Path, folder: &Path) -> Result<(), BlobError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(broken(error)),
         _ => fs::create_dir_all(folder).map_err(broken)?,
     }
-    let into = Into {
+    let into = UnpackTarget {
         root: folder.to_owned(),
         at: PathBuf::new(),
         name: PathBuf::new(),

@@ -27,7 +27,7 @@ pub struct Matched {
 }
 
 /// What is in a file.
-pub enum Found {
+pub enum FileContent {
     /// All of it.
     Bytes(Vec<u8>),
     /// It has so many bytes, which is too much.
@@ -129,7 +129,7 @@ impl Walk<'_> {
 }
 
 /// The bytes of a file of the workspace, opened part by part without following any link. Errors: as the disk says.
-pub fn open(workspace: &Path, file: &str) -> io::Result<Found> {
+pub fn open(workspace: &Path, file: &str) -> io::Result<FileContent> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut at: OwnedFd = rustix::fs::open(workspace, flags | OFlags::DIRECTORY, Mode::empty())?;
     let (folders, name) = file.rsplit_once('/').unwrap_or(("", file));
@@ -144,14 +144,14 @@ pub fn open(workspace: &Path, file: &str) -> io::Result<Found> {
         return Err(io::Error::other("it is not a file"));
     }
     if metadata.len() > MAX_FILE {
-        return Ok(Found::TooLarge(metadata.len()));
+        return Ok(FileContent::TooLarge(metadata.len()));
     }
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Ok(Found::TooLarge(bytes.len() as u64));
+        return Ok(FileContent::TooLarge(bytes.len() as u64));
     }
-    Ok(Found::Bytes(bytes))
+    Ok(FileContent::Bytes(bytes))
 }
 
 #[cfg(test)]
@@ -219,6 +219,6 @@ mod tests {
         }
         let large = File::create(folder.path().join("large.xml")).unwrap();
         large.set_len(1 << 30).unwrap();
-        assert!(matches!(open(folder.path(), "large.xml"), Ok(Found::TooLarge(size)) if size == 1 << 30));
+        assert!(matches!(open(folder.path(), "large.xml"), Ok(FileContent::TooLarge(size)) if size == 1 << 30));
     }
 }

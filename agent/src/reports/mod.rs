@@ -20,7 +20,7 @@ use job_specs::units::size;
 use protocol::reports::{MAX_CASES, MAX_PROBLEMS, TestCase, TestReport, TestStatus};
 
 use crate::logs::mask::Masker;
-use find::Found;
+use find::FileContent;
 
 /// Bytes of one report that are read.
 pub const MAX_FILE: u64 = 30 * 1024 * 1024;
@@ -172,8 +172,8 @@ impl Reader<'_> {
 
     fn file(&mut self, workspace: &Path, format: ReportFormat, file: &str) {
         let bytes = match find::open(workspace, file) {
-            Ok(Found::Bytes(bytes)) => bytes,
-            Ok(Found::TooLarge(bytes)) => {
+            Ok(FileContent::Bytes(bytes)) => bytes,
+            Ok(FileContent::TooLarge(bytes)) => {
                 return self.trouble(format!(
                     "report {file} is left out: it has {}, and {} are read of one",
                     size(bytes),

@@ -7,7 +7,7 @@ use job_specs::model::{ServiceSpec, VolumeMount, VolumeSource};
 
 use super::container;
 use super::failure::FailureKind;
-use crate::beneath::{self, Beneath, Found, Way};
+use crate::beneath::{self, Beneath, OpenedPath, Way};
 use crate::engine::plan::Bind;
 
 /// As the engine makes folders.
@@ -62,7 +62,7 @@ pub(super) fn mounts_parts(service: &ServiceSpec) -> bool {
 }
 
 /// The file or folder at `relative`, links followed as long as they stay in the workspace.
-pub(super) fn find(workspace: &Path, relative: &str) -> Result<Found, FailureKind> {
+pub(super) fn find(workspace: &Path, relative: &str) -> Result<OpenedPath, FailureKind> {
     let refused = |detail: String| FailureKind::CannotStart { detail };
     beneath::open(workspace, Path::new(relative)).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => refused(format!(

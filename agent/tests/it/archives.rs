@@ -4,7 +4,9 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use agent::blobs::archive::{self, Found, From, Into, Limits, Links, Modes, Rules, UnpackError, WalkError};
+use agent::blobs::archive::{
+    self, FileList, Limits, Links, Modes, PackSource, Rules, UnpackError, UnpackTarget, WalkError,
+};
 use job_specs::globs::{Globs, Matcher};
 use proptest::prelude::*;
 use tar::{Builder, EntryType, Header};
@@ -58,7 +60,7 @@ impl Place {
     }
 
     fn unpack(&self, bytes: &[u8], rules: Rules) -> Result<archive::Unpacked, UnpackError> {
-        let into = Into {
+        let into = UnpackTarget {
             root: self.folder(),
             at: PathBuf::new(),
             name: PathBuf::new(),
@@ -186,8 +188,8 @@ fn meant(globs: &[&str]) -> Matcher {
     Globs::of_workspace(globs.iter().copied()).unwrap().matcher()
 }
 
-fn pack(root: &Path, globs: &[&str]) -> (Vec<u8>, Found) {
-    let sources = [From::Globs {
+fn pack(root: &Path, globs: &[&str]) -> (Vec<u8>, FileList) {
+    let sources = [PackSource::Globs {
         root: root.to_owned(),
         globs: meant(globs),
     }];
@@ -235,7 +237,7 @@ fn what_nobody_would_unpack_is_not_packed() {
     fs::write(tree.path().join("a"), "small").unwrap();
     let huge = fs::File::create(tree.path().join("huge.img")).unwrap();
     huge.set_len(Limits::default().bytes).unwrap();
-    let sources = [From::Globs {
+    let sources = [PackSource::Globs {
         root: tree.path().to_owned(),
         globs: meant(&["*"]),
     }];
@@ -347,8 +349,8 @@ fn put_empty(folder: &std::os::fd::OwnedFd, name: &str) {
     openat(folder, name, OFlags::WRONLY | OFlags::CREATE, Mode::RUSR | Mode::WUSR).unwrap();
 }
 
-fn everything_in(root: &Path) -> Result<Found, WalkError> {
-    archive::walk(&[From::Globs {
+fn everything_in(root: &Path) -> Result<FileList, WalkError> {
+    archive::walk(&[PackSource::Globs {
         root: root.to_owned(),
         globs: meant(&["**"]),
     }])

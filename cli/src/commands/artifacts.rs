@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use agent::blobs::archive::{self, ByteReader, Into, Limits, Links, Modes, Rules, Unpacked, byte_pipe};
+use agent::blobs::archive::{self, ByteReader, Limits, Links, Modes, Rules, UnpackTarget, Unpacked, byte_pipe};
 use anyhow::Context;
 use futures_util::StreamExt;
 use job_specs::units::size;
@@ -134,7 +134,7 @@ async fn fetch(client: &Client, row: &api::Artifact, folder: &Path) -> anyhow::R
     let answer = client.stream(&format!("/artifacts/{}", segment(&row.id)), &[]).await?;
     let (sender, receiver) = byte_pipe();
     let reader = ByteReader::new(receiver, CancellationToken::new());
-    let into = Into {
+    let into = UnpackTarget {
         root: folder.to_owned(),
         at: PathBuf::new(),
         name: PathBuf::new(),

@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use agent::blobs::archive::{Into, Limits, Links, Modes, Rules, unpack};
+use agent::blobs::archive::{Limits, Links, Modes, Rules, UnpackTarget, unpack};
 use anyhow::Context;
 use coordinator::blobs::{BlobStore, browse};
 use tokio::runtime::{Builder, Runtime};
@@ -76,7 +76,7 @@ impl Place {
 
     fn unpack(&self, archive: &[u8], random: &mut Random) {
         std::fs::create_dir_all(&self.unpacked).expect("the scratch folder is ours");
-        let into = Into {
+        let into = UnpackTarget {
             root: self.unpacked.clone(),
             at: PathBuf::new(),
             name: PathBuf::new(),

@@ -7,7 +7,7 @@ use protocol::blobs::{BlobLimits, Kept};
 use tokio::task::spawn_blocking;
 
 use crate::attempt::job::Job;
-use crate::blobs::archive::{self, ByteWriter, Found, From, PackError, byte_pipe};
+use crate::blobs::archive::{self, ByteWriter, FileList, PackError, PackSource, byte_pipe};
 use crate::blobs::{BlobError, Bytestream};
 use crate::coordinator::Backoff;
 
@@ -44,7 +44,7 @@ pub async fn limits(job: &Job) -> Result<BlobLimits, NotKept> {
 }
 
 /// Looks for the files, off the runtime.
-pub async fn look(sources: Vec<From>) -> Result<(Vec<From>, Found), NotKept> {
+pub async fn look(sources: Vec<PackSource>) -> Result<(Vec<PackSource>, FileList), NotKept> {
     let looked = spawn_blocking(move || archive::walk(&sources).map(|found| (sources, found))).await;
     let looked = looked.map_err(|broken| NotKept::Ours(broken.to_string()))?;
     looked.map_err(|error| NotKept::Users(error.to_string()))
@@ -61,13 +61,13 @@ pub struct Limit {
 
 /// An archive to be made and sent.
 pub struct Archive {
-    files: Arc<(Vec<From>, Found)>,
+    files: Arc<(Vec<PackSource>, FileList)>,
     limit: Limit,
 }
 
 impl Archive {
     /// Of these files.
-    pub fn new(sources: Vec<From>, found: Found, limit: Limit) -> Archive {
+    pub fn new(sources: Vec<PackSource>, found: FileList, limit: Limit) -> Archive {
         Archive {
             files: Arc::new((sources, found)),
             limit,

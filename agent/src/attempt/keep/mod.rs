@@ -20,7 +20,7 @@ use crate::attempt::job::Job;
 use crate::attempt::report::reasons;
 use crate::attempt::run::run_state::{self, RunState};
 use crate::blobs::NewArtifact;
-use crate::blobs::archive::{Found, From};
+use crate::blobs::archive::{FileList, PackSource};
 use archive::{Archive, Limit, NotKept, TRIES, limits, look};
 
 /// Tries to keep a cache.
@@ -126,7 +126,7 @@ async fn keep_artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Result<Option<(u6
     let globs = Globs::of_workspace(spec.paths.iter().map(String::as_str)).map_err(NotKept::Users)?;
     let globs = globs.matcher();
     let root = job.folder.workspace();
-    let (sources, found) = look(vec![From::Globs { root, globs }]).await?;
+    let (sources, found) = look(vec![PackSource::Globs { root, globs }]).await?;
     log_missing_files(job, &format!("artifact {}", spec.name), &found);
     let files = found.files();
     if files == 0 {
@@ -214,7 +214,7 @@ async fn save_cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) -> Result<Op
 }
 
 /// A glob that matches nothing is mostly a mistake.
-fn log_missing_files(job: &Job, of: &str, found: &Found) {
+fn log_missing_files(job: &Job, of: &str, found: &FileList) {
     for nothing in found.nothing.iter().take(TOLD) {
         job.job_log
             .write_line(format!("warning: {of}: nothing matches `{nothing}`"));

@@ -141,8 +141,8 @@ async fn hold(job: Arc<Job>, place: Arc<Place>, index: usize) -> Result<HeldStep
 /// The step as the agent left it before its restart, if it left it usable.
 async fn take_over(job: &Job, place: &Place, index: usize) -> Result<Option<HeldStep>, HoldError> {
     let number = job.journal.tries(index);
-    let found = place.found.get(&index).filter(|found| found.number == number);
-    let container = found.map(|found| found.container.clone());
+    let left = place.left.get(&index).filter(|left| left.number == number);
+    let container = left.map(|left| left.container.clone());
     let folder = job.folder.step(index);
     // Of a later try nothing is there before its container; what the folder holds then is an earlier try's.
     let begun = match number {

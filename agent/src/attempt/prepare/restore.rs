@@ -17,7 +17,7 @@ use crate::attempt::cache_paths::{cache_sources, is_outside};
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::job::Job;
 use crate::attempt::report::reasons;
-use crate::blobs::archive::{self, ByteReader, From, Into, Limits, Links, Modes, Rules, Unpacked};
+use crate::blobs::archive::{self, ByteReader, Limits, Links, Modes, PackSource, Rules, UnpackTarget, Unpacked};
 use crate::blobs::{BlobError, Blobs};
 
 /// Tries of something that may go better the next time.
@@ -97,7 +97,7 @@ async fn bring_cache(job: &Arc<Job>, stop: &CancellationToken, index: usize) -> 
     let Some(found) = found.map_err(|error| error.to_string())? else {
         return Ok(None);
     };
-    let into: Vec<Into> = sources.into_iter().filter_map(place).collect();
+    let into: Vec<UnpackTarget> = sources.into_iter().filter_map(place).collect();
     let rules = Rules {
         links: Links::Anywhere,
         modes: Modes::OwnWithOwners,
@@ -117,22 +117,22 @@ async fn bring_cache(job: &Arc<Job>, stop: &CancellationToken, index: usize) -> 
 }
 
 /// The way back of a source.
-fn place(source: From) -> Option<Into> {
+fn place(source: PackSource) -> Option<UnpackTarget> {
     match source {
-        From::Path { root, at, name } => Some(Into { root, at, name }),
-        From::Globs { .. } => None,
+        PackSource::Path { root, at, name } => Some(UnpackTarget { root, at, name }),
+        PackSource::Globs { .. } => None,
     }
 }
 
 /// The places where nothing was before: they can be emptied when an archive turns out to be damaged.
-fn was_not_there(folder: &AttemptFolder, into: &[Into]) -> Vec<Into> {
+fn was_not_there(folder: &AttemptFolder, into: &[UnpackTarget]) -> Vec<UnpackTarget> {
     let workspace = folder.workspace();
     let is_fresh =
-        |into: &&Into| into.root != workspace || std::fs::symlink_metadata(workspace.join(&into.at)).is_err();
+        |into: &&UnpackTarget| into.root != workspace || std::fs::symlink_metadata(workspace.join(&into.at)).is_err();
     into.iter().filter(is_fresh).cloned().collect()
 }
 
-async fn discard(places: Vec<Into>) {
+async fn discard(places: Vec<UnpackTarget>) {
     let gone = spawn_blocking(move || places.iter().try_for_each(archive::discard)).await;
     if !matches!(gone, Ok(Ok(()))) {
         tracing::warn!("what is left of a damaged cache cannot be removed");
@@ -178,7 +178,7 @@ async fn bring_artifact(
     stop: &CancellationToken,
     artifact: &NeededArtifact,
 ) -> Result<(), AttemptResult> {
-    let into = Into {
+    let into = UnpackTarget {
         root: job.folder.workspace(),
         at: PathBuf::new(),
         name: PathBuf::new(),
@@ -229,7 +229,7 @@ async fn bring(
     blobs: &Blobs,
     stop: &CancellationToken,
     sha256: &str,
-    (into, rules): (Vec<Into>, Rules),
+    (into, rules): (Vec<UnpackTarget>, Rules),
 ) -> Result<Unpacked, BlobError> {
     let stream = until(stop, blobs.open(sha256)).await?;
     let reader = ByteReader::new(stream, stop.clone());

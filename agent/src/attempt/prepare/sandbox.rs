@@ -7,7 +7,7 @@ use protocol::attempt::AttemptResult;
 
 use crate::attempt::containers::{owned_by, remove_owned};
 use crate::attempt::interrupt::Interrupts;
-use crate::attempt::job::{Found, Job, Place};
+use crate::attempt::job::{Job, LeftContainer, Place};
 use crate::attempt::plan::{STEP_LABEL, TRY_LABEL};
 use crate::attempt::report::reasons;
 use crate::engine::labels::Labels;
@@ -18,7 +18,7 @@ use crate::sandbox::{Sandbox, SandboxRequest};
 pub async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place), AttemptResult> {
     let objects = job.objects().await.map_err(|error| reasons::of_checkout(&error))?;
     job.phase("sandbox", true);
-    let (sandbox, found) = sandbox(job, interrupts).await?;
+    let (sandbox, left) = sandbox(job, interrupts).await?;
     job.network.get_or_init(|| sandbox.network().clone());
     job.phase("sandbox", false);
     let place = Place {
@@ -30,17 +30,20 @@ pub async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place
         anchor_handle: sandbox.anchor_handle().clone(),
         labels: sandbox.labels(Labels::new()),
         objects,
-        found,
+        left,
     };
     Ok((sandbox, place))
 }
 
 /// The sandbox and, after a restart, the steps' containers that stand in it.
-async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMap<usize, Found>), AttemptResult> {
+async fn sandbox(
+    job: &Job,
+    interrupts: &Interrupts,
+) -> Result<(Sandbox, BTreeMap<usize, LeftContainer>), AttemptResult> {
     let (pool, holder) = (&job.context.pool, job.input.attempt.as_str());
     if job.resumed {
         if let Some(sandbox) = pool.adopt(holder).await {
-            return Ok((sandbox, found(job).await));
+            return Ok((sandbox, left_containers(job).await));
         }
         let steps = 0..job.input.spec.steps.len();
         if steps
@@ -66,10 +69,10 @@ async fn sandbox(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, BTreeMa
 }
 
 /// The containers of steps that the agent left before its restart; of several tries the last one's.
-async fn found(job: &Job) -> BTreeMap<usize, Found> {
+async fn left_containers(job: &Job) -> BTreeMap<usize, LeftContainer> {
     let owned = owned_by(&job.context.engine, &job.input.attempt).await;
     let steps = owned.into_iter().filter(|owned| owned.kind == OwnedKind::Container);
-    let mut found = BTreeMap::<usize, Found>::new();
+    let mut found = BTreeMap::<usize, LeftContainer>::new();
     for owned in steps {
         let Some(index) = owned.labels.get(STEP_LABEL).and_then(|text| text.parse().ok()) else {
             continue;
@@ -81,7 +84,7 @@ async fn found(job: &Job) -> BTreeMap<usize, Found> {
             .unwrap_or(1);
         if found.get(&index).is_none_or(|other| other.number < number) {
             let container = ContainerId(owned.id);
-            found.insert(index, Found { container, number });
+            found.insert(index, LeftContainer { container, number });
         }
     }
     found

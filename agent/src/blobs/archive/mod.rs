@@ -15,6 +15,6 @@ mod walk;
 
 pub use pack::{PackError, Packed, pack};
 pub use pipe::{ByteReader, ByteWriter, byte_pipe};
-pub use rules::{Into, Limits, Links, Modes, Rules, UnpackError, Unpacked};
+pub use rules::{Limits, Links, Modes, Rules, UnpackError, UnpackTarget, Unpacked};
 pub use unpack::{discard, unpack};
-pub use walk::{Found, From, WalkError, walk};
+pub use walk::{FileList, PackSource, WalkError, walk};

@@ -10,7 +10,7 @@ use protocol::blobs::MOST_CONTENT_BYTES;
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
-use super::walk::{Entry, Found, From, Kind};
+use super::walk::{Entry, FileList, Kind, PackSource};
 use crate::beneath::Beneath;
 
 /// Level of compression: the fastest, so that a gigabyte goes at the disk's speed.
@@ -63,7 +63,7 @@ pub enum PackError {
 }
 
 /// Writes the archive, `limit` bytes at most. It blocks; memory is flat.
-pub fn pack(sources: &[From], found: &Found, limit: u64, to: impl Write) -> Result<Packed, PackError> {
+pub fn pack(sources: &[PackSource], found: &FileList, limit: u64, to: impl Write) -> Result<Packed, PackError> {
     let tee = Tee {
         to,
         hash: Sha256::new(),
@@ -79,7 +79,7 @@ pub fn pack(sources: &[From], found: &Found, limit: u64, to: impl Write) -> Resu
     let mut roots: Vec<Beneath> = roots.by_ref().collect::<Result<_, _>>().map_err(PackError::Write)?;
     let mut content_bytes = 0;
     for entry in &found.entries {
-        let keeps_owner = matches!(sources[entry.from], From::Path { .. });
+        let keeps_owner = matches!(sources[entry.from], PackSource::Path { .. });
         let left = MOST_CONTENT_BYTES.saturating_sub(content_bytes);
         let added = add(&mut tar, &mut roots[entry.from], entry, (keeps_owner, left));
         match added {

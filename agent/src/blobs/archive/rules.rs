@@ -7,7 +7,7 @@ use protocol::blobs::{MOST_CONTENT_BYTES, MOST_ENTRIES};
 
 /// Where a part of an archive goes. What has no place is left out.
 #[derive(Debug, Clone)]
-pub struct Into {
+pub struct UnpackTarget {
     /// The folder on the host that is not left.
     pub root: PathBuf,
     /// Under it; clean, and empty for the folder itself.

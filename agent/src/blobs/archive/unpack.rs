@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tar::{Archive, Entry, EntryType};
 
 use super::names;
-use super::rules::{Into, Links, Modes, Rules, UnpackError, Unpacked};
+use super::rules::{Links, Modes, Rules, UnpackError, UnpackTarget, Unpacked};
 use crate::beneath::{Beneath, Way};
 
 /// Bytes that are copied at once. So many zeros become a hole: a small archive of a large empty disk takes no disk.
@@ -23,7 +23,7 @@ const COPY_LEN: usize = 128 * 1024;
 static ZEROS: [u8; COPY_LEN] = [0; COPY_LEN];
 
 /// Unpacks an archive. It blocks; memory is flat. Who knows the archive's SHA-256 compares it with [`Unpacked`]'s.
-pub fn unpack(from: impl Read, into: &[Into], rules: Rules) -> Result<Unpacked, UnpackError> {
+pub fn unpack(from: impl Read, into: &[UnpackTarget], rules: Rules) -> Result<Unpacked, UnpackError> {
     let read = Rc::new(Cell::new(0));
     let tee = Tee {
         from,
@@ -51,7 +51,7 @@ pub fn unpack(from: impl Read, into: &[Into], rules: Rules) -> Result<Unpacked, 
 }
 
 /// Removes what an archive was unpacked to, where that did not come from elsewhere.
-pub fn discard(into: &Into) -> io::Result<()> {
+pub fn discard(into: &UnpackTarget) -> io::Result<()> {
     let mut root = Beneath::open(&into.root)?;
     if !into.at.as_os_str().is_empty() {
         return root.remove(&into.at);
@@ -63,7 +63,7 @@ pub fn discard(into: &Into) -> io::Result<()> {
 }
 
 struct Unpacking<'a> {
-    into: &'a [Into],
+    into: &'a [UnpackTarget],
     roots: Vec<Beneath>,
     rules: Rules,
     entries: usize,
@@ -82,8 +82,8 @@ struct Dress {
 }
 
 impl Unpacking<'_> {
-    fn new(into: &[Into], rules: Rules) -> Result<Unpacking<'_>, UnpackError> {
-        let open = |into: &Into| {
+    fn new(into: &[UnpackTarget], rules: Rules) -> Result<Unpacking<'_>, UnpackError> {
+        let open = |into: &UnpackTarget| {
             Beneath::open(&into.root).map_err(|error| UnpackError::Unwritable {
                 name: into.root.display().to_string(),
                 error,

@@ -16,7 +16,7 @@ use crate::checkout::WORKSPACE;
 
 /// Where files come from.
 #[derive(Debug)]
-pub enum From {
+pub enum PackSource {
     /// Files of a workspace, under their own names. Its `.git` is left out unless a glob names it.
     Globs {
         /// The workspace on the host.
@@ -35,18 +35,18 @@ pub enum From {
     },
 }
 
-impl From {
+impl PackSource {
     /// The folder that is not left.
     pub fn root(&self) -> &Path {
         match self {
-            From::Globs { root, .. } | From::Path { root, .. } => root,
+            PackSource::Globs { root, .. } | PackSource::Path { root, .. } => root,
         }
     }
 }
 
-/// What there is.
+/// The files that an archive is to have.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct FileList {
     /// Sorted by name, each name once.
     pub entries: Vec<Entry>,
     /// Globs and paths that give nothing.
@@ -55,7 +55,7 @@ pub struct Found {
     pub left_out: Vec<String>,
 }
 
-impl Found {
+impl FileList {
     /// Files and links.
     pub fn files(&self) -> u64 {
         let files = self.entries.iter().filter(|entry| entry.kind != Kind::Folder);
@@ -112,12 +112,12 @@ pub enum WalkError {
 }
 
 /// Looks for them.
-pub fn walk(sources: &[From]) -> Result<Found, WalkError> {
+pub fn walk(sources: &[PackSource]) -> Result<FileList, WalkError> {
     let mut walk = Walk::default();
     for (index, source) in sources.iter().enumerate() {
         match source {
-            From::Path { root, at, name } => walk.path(index, root, at, name)?,
-            From::Globs { root, globs } => walk.globs(index, root, globs)?,
+            PackSource::Path { root, at, name } => walk.path(index, root, at, name)?,
+            PackSource::Globs { root, globs } => walk.globs(index, root, globs)?,
         }
     }
     let mut found = walk.found;
@@ -128,7 +128,7 @@ pub fn walk(sources: &[From]) -> Result<Found, WalkError> {
 
 #[derive(Default)]
 struct Walk {
-    found: Found,
+    found: FileList,
     /// Bytes of the names and sentences that are held in memory.
     held: usize,
 }
