@@ -32,7 +32,7 @@ pub struct AttemptFolder(PathBuf);
 
 /// How an attempt ended, as it is kept until the coordinator knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
+pub struct RecordedEnd {
     /// How.
     pub result: AttemptResult,
     /// The logs that there are, each with the number of bytes of its file that count. A service may say more while
@@ -156,13 +156,13 @@ impl AttemptFolder {
     }
 
     /// How it ended, if it has.
-    pub fn ended(&self) -> Option<Ended> {
+    pub fn ended(&self) -> Option<RecordedEnd> {
         let text = fs::read(self.0.join("ended")).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
     /// Notes how it ended.
-    pub fn set_ended(&self, ended: &Ended) -> io::Result<()> {
+    pub fn set_ended(&self, ended: &RecordedEnd) -> io::Result<()> {
         write_whole(&self.0.join("ended"), &serde_json::to_vec(ended)?)
     }
 

@@ -45,7 +45,7 @@ pub struct Job {
 }
 
 /// Where the containers of the steps go.
-pub struct Place {
+pub struct StepPlacement {
     /// The anchor's network namespace.
     pub network: Network,
     /// The anchor, which must stand before a container in its namespace is started.
@@ -82,7 +82,7 @@ impl Job {
                 return engine.image(&id).await.map_err(Arc::new);
             }
             if let Builder::Step(builds) = builder
-                && self.ran_in_vain(builds)
+                && self.has_not_built(builds)
             {
                 let (image, name) = (image.clone(), &self.step(builds).name);
                 let detail = format!("step `{name}`, which builds it, did not pass");
@@ -99,7 +99,7 @@ impl Job {
         image.map_err(Arc::new)
     }
 
-    fn ran_in_vain(&self, step: usize) -> bool {
+    fn has_not_built(&self, step: usize) -> bool {
         let outcome = self.journal.step_outcome(step);
         outcome.is_some_and(|outcome| !matches!(outcome.status, StepStatus::Passed | StepStatus::Skipped))
     }
@@ -115,12 +115,12 @@ impl Job {
     }
 
     /// The plan of a step's container, of an image that is here.
-    pub fn container(&self, index: usize, image: String, place: &Place) -> ContainerPlan {
+    pub fn container(&self, index: usize, image: String, place: &StepPlacement) -> ContainerPlan {
         self.container_in(&self.folder.step(index), index, image, place)
     }
 
     /// The plan of a step's container, its gate in that folder.
-    pub fn container_in(&self, run: &Path, index: usize, image: String, place: &Place) -> ContainerPlan {
+    pub fn container_in(&self, run: &Path, index: usize, image: String, place: &StepPlacement) -> ContainerPlan {
         let gate = self.context.engine.gate_file();
         let workspace = self.folder.workspace();
         let places = plan::StepPlaces {

@@ -40,7 +40,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use context::{AttemptContext, AttemptInput, Code};
-use folder::{AttemptFolder, Ended};
+use folder::{AttemptFolder, RecordedEnd};
 use images::{Images, Pulls, built};
 use job::Job;
 use report::activity::Activity;
@@ -52,7 +52,7 @@ pub use report::{Outlet, StreamNews};
 use retained::{Decision, Retain, RetainEnd};
 
 /// An attempt that is over.
-pub struct Over {
+pub struct AttemptEnd {
     /// How it ended.
     pub result: AttemptResult,
     /// What its steps wrote to `$DROVER_OUTPUT`.
@@ -66,14 +66,19 @@ pub struct Over {
 
 /// Runs the attempt to its result. Call it again with the same input after a restart: it goes on where it was.
 /// Events come with their place, logs are complete when it returns, and removal goes on behind the result.
-pub async fn run(context: &AttemptContext, input: AttemptInput, outlet: Outlet, cancel: CancellationToken) -> Over {
+pub async fn run(
+    context: &AttemptContext,
+    input: AttemptInput,
+    outlet: Outlet,
+    cancel: CancellationToken,
+) -> AttemptEnd {
     let folder = AttemptFolder::of(&context.attempts, &input.attempt);
     if let Some(ended) = folder.ended() {
         return replay(context, &input.attempt, &folder, ended, outlet);
     }
     match open(context, input, folder, outlet).await {
         Ok(job) => phases::run(job, cancel).await,
-        Err(error) => Over {
+        Err(error) => AttemptEnd {
             result: reasons::broken(format!(
                 "the agent cannot keep the attempt's folder: {}",
                 crate::disk::describe(&error, &context.attempts)
@@ -127,7 +132,7 @@ async fn open(
         .iter()
         .filter(|step| step.skip.is_none() && !built::builds(step));
     let wanted: BTreeSet<String> = steps.map(|step| step.image.clone()).collect();
-    let built = built::of_earlier_life(&input.spec, &folder, &journal);
+    let built = built::left_by_restart(&input.spec, &folder, &journal);
     let wanted = built::without_own(&input.spec, wanted);
     Ok(Arc::new(Job {
         context: context.clone(),
@@ -147,7 +152,13 @@ async fn open(
 }
 
 /// The attempt ended before a restart of the agent: tells it again and removes what is left.
-fn replay(context: &AttemptContext, attempt: &AttemptId, folder: &AttemptFolder, ended: Ended, outlet: Outlet) -> Over {
+fn replay(
+    context: &AttemptContext,
+    attempt: &AttemptId,
+    folder: &AttemptFolder,
+    ended: RecordedEnd,
+    outlet: Outlet,
+) -> AttemptEnd {
     if let Err(error) = Journal::open(&folder.events(), Arc::default(), outlet.events) {
         tracing::warn!(%error, attempt.id = %attempt, "the journal of an ended attempt cannot be read");
     }
@@ -171,7 +182,7 @@ fn replay(context: &AttemptContext, attempt: &AttemptId, folder: &AttemptFolder,
     let removal = context
         .tasks
         .spawn(async move { end_left(&owner, &attempt, decision).await });
-    Over {
+    AttemptEnd {
         result: ended.result,
         outputs: ended.outputs,
         retain,

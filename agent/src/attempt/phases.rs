@@ -8,7 +8,7 @@ use protocol::attempt::{AttemptResult, EventKind, ReasonCode, Verdict};
 use protocol::ids::StreamId;
 use tokio_util::sync::CancellationToken;
 
-use super::folder::Ended;
+use super::folder::RecordedEnd;
 use super::interrupt::Interrupts;
 use super::job::Job;
 use super::keep::{self, retain, test_reports};
@@ -16,12 +16,12 @@ use super::prepare::trust::{self, Refusal};
 use super::prepare::{Prepared, services};
 use super::report::reasons;
 use super::retained::Retain;
-use super::{AttemptInput, Over, plan};
+use super::{AttemptEnd, AttemptInput, plan};
 use crate::disk;
 use crate::engine::firewall;
 
 /// Runs the job to its result.
-pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
+pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> AttemptEnd {
     let (result, prepared) = run_phases(&job, cancel).await;
     let mut result = disk::explain(result, job.folder.path());
     if let Some(reason) = &mut result.reason {
@@ -39,7 +39,7 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
             (None, _) => {}
         }
     });
-    Over {
+    AttemptEnd {
         result,
         outputs,
         retain,
@@ -50,7 +50,7 @@ pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> Over {
 async fn run_phases(job: &Arc<Job>, cancel: CancellationToken) -> (AttemptResult, Option<Prepared>) {
     job.streams.open(&StreamId::job());
     job.journal.record_now(EventKind::Started);
-    greet(job);
+    log_start(job);
     if let Some(refusal) = refusal(job) {
         return (refusal, None);
     }
@@ -89,7 +89,7 @@ fn refusal(job: &Job) -> Option<AttemptResult> {
     })
 }
 
-fn greet(job: &Job) {
+fn log_start(job: &Job) {
     let AttemptInput { spec, number, .. } = &job.input;
     let again = if job.resumed {
         "the agent was restarted; it goes on with"
@@ -128,7 +128,7 @@ async fn conclude(job: &Job, result: &AttemptResult, prepared: Option<&Prepared>
             "containers and services stay for {time}: enter with `drover shell`"
         ));
     }
-    let ended = Ended {
+    let ended = RecordedEnd {
         result: result.clone(),
         logs: job.streams.lengths(),
         outputs: job.outputs(),

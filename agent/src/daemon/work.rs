@@ -21,7 +21,7 @@ use super::upload::LogUploads;
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::report::reasons;
 use crate::attempt::retained::{self, Decision, RetainedStack};
-use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over};
+use crate::attempt::{self, AttemptContext, AttemptEnd, AttemptInput, Code, Outlet};
 use crate::blobs::{Blobs, Remote};
 use crate::coordinator::Backoff;
 use crate::coordinator::{CallError, Coordinator};
@@ -90,10 +90,10 @@ enum Reporting {
 pub async fn run(agent: AgentContext, epoch: i64, work: AttemptWork, signals: Signals) {
     let attempt = work.attempt.clone();
     let folder = AttemptFolder::of(&agent.context.attempts, &attempt);
-    let (reporting, mut over) = run_and_report(&agent, &folder, epoch, work, &signals).await;
+    let (reporting, mut end) = run_and_report(&agent, &folder, epoch, work, &signals).await;
     let note = |stage| agent.note(&attempt, stage);
     note(WorkStage::Reported);
-    if let Some(retain) = over.retain.take() {
+    if let Some(retain) = end.retain.take() {
         match &reporting {
             Reporting::Finished(Some(stack)) => retain.decide(Decision::Retain(stack.clone())),
             Reporting::Finished(None) | Reporting::Sent(_) | Reporting::Unwanted(_) => retain.decide(Decision::Remove),
@@ -101,7 +101,7 @@ pub async fn run(agent: AgentContext, epoch: i64, work: AttemptWork, signals: Si
             Reporting::GivenUp => drop(retain),
         }
     }
-    if let Err(broken) = over.removal.await {
+    if let Err(broken) = end.removal.await {
         tracing::error!(attempt.id = %attempt, %broken, "the removal of an attempt's containers broke; the sweep goes on");
     }
     match reporting {
@@ -148,23 +148,23 @@ async fn run_and_report(
     epoch: i64,
     work: AttemptWork,
     signals: &Signals,
-) -> (Reporting, Over) {
+) -> (Reporting, AttemptEnd) {
     let held = LeaseRef {
         attempt: work.attempt.clone(),
         epoch,
         resume: false,
     };
     let repository = work.repository.clone();
-    let (reporting, over) = match records::write(folder, epoch, &work) {
+    let (reporting, end) = match records::write(folder, epoch, &work) {
         Ok(()) => run_reporting(agent, &held, input(agent, &held, work), signals).await,
         Err(error) => {
-            let over = Over {
+            let end = AttemptEnd {
                 result: reasons::broken(format!("the agent cannot write to its data folder: {error}")),
                 outputs: Default::default(),
                 retain: None,
                 removal: agent.context.tasks.spawn(async {}),
             };
-            (Reporting::Sent(Vec::new()), over)
+            (Reporting::Sent(Vec::new()), end)
         }
     };
     match reporting {
@@ -174,11 +174,11 @@ async fn run_and_report(
                 None => None,
             };
             match ended {
-                Some(ended) => (ended, over),
-                None => (finish(agent, &held, (unsent, &repository), &over).await, over),
+                Some(ended) => (ended, end),
+                None => (finish(agent, &held, (unsent, &repository), &end).await, end),
             }
         }
-        other => (other, over),
+        other => (other, end),
     }
 }
 
@@ -188,7 +188,7 @@ async fn run_reporting(
     held: &LeaseRef,
     input: AttemptInput,
     signals: &Signals,
-) -> (Reporting, Over) {
+) -> (Reporting, AttemptEnd) {
     let (events, reported_events) = mpsc::unbounded_channel();
     let (streams, reported_streams) = mpsc::unbounded_channel();
     let ended = CancellationToken::new();
@@ -209,10 +209,10 @@ async fn run_reporting(
     };
     let stop = signals.cancel.child_token();
     let run = async {
-        let over = attempt::run(&agent.context, input, Outlet { events, streams }, stop.clone()).await;
+        let end = attempt::run(&agent.context, input, Outlet { events, streams }, stop.clone()).await;
         agent.note(&held.attempt, WorkStage::Over);
         ended.cancel();
-        over
+        end
     };
     let report = async {
         let all = async { tokio::try_join!(reporter.run(reported_events), uploads.run(reported_streams)) };
@@ -225,8 +225,8 @@ async fn run_reporting(
         }
         reporting
     };
-    let (over, reporting) = tokio::join!(run, report);
-    (reporting, over)
+    let (end, reporting) = tokio::join!(run, report);
+    (reporting, end)
 }
 
 /// Uploads the test reports; gives what ended that early. A coordinator that does not take them still gets the
@@ -256,14 +256,14 @@ async fn finish(
     agent: &AgentContext,
     held: &LeaseRef,
     (events, repository): (Vec<AttemptEvent>, &str),
-    over: &Over,
+    end: &AttemptEnd,
 ) -> Reporting {
     let finish = Finish {
         epoch: held.epoch,
         events,
-        result: over.result.clone(),
-        outputs: over.outputs.clone(),
-        retain_secs: over.retain.as_ref().map(|retain| retain.secs),
+        result: end.result.clone(),
+        outputs: end.outputs.clone(),
+        retain_secs: end.retain.as_ref().map(|retain| retain.secs),
         held_until: None,
     };
     let mut backoff = Backoff::default();

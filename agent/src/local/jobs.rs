@@ -19,7 +19,7 @@ use super::lines::Lines;
 use super::{LocalEnd, LocalEvent, LocalOutcome, LocalRun, send};
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::retained::{Decision, Retain, RetainedStack};
-use crate::attempt::{self, AttemptContext, AttemptInput, Code, Outlet, Over};
+use crate::attempt::{self, AttemptContext, AttemptEnd, AttemptInput, Code, Outlet};
 use crate::blobs::{Blobs, Folder};
 use crate::logs::tail::Watcher;
 
@@ -173,7 +173,7 @@ struct One<'a> {
 }
 
 /// What an attempt leaves.
-struct Ended {
+struct JobEnd {
     result: AttemptResult,
     outputs: JobOutputs,
     /// Its services and a container may stay; and their removal, which ends with that.
@@ -181,10 +181,10 @@ struct Ended {
 }
 
 impl One<'_> {
-    async fn go(self, stop: CancellationToken) -> Ended {
+    async fn go(self, stop: CancellationToken) -> JobEnd {
         let attempt = AttemptId::generate();
         let over = self.attempt(&attempt, stop).await;
-        Ended {
+        JobEnd {
             result: over.result,
             outputs: over.outputs,
             retain: over.retain.map(|retain| (retain, over.removal)),
@@ -192,7 +192,7 @@ impl One<'_> {
     }
 
     /// Runs it, and tells of it meanwhile. What is left of it is removed behind the next job, or by the reaper.
-    async fn attempt(&self, attempt: &AttemptId, stop: CancellationToken) -> Over {
+    async fn attempt(&self, attempt: &AttemptId, stop: CancellationToken) -> AttemptEnd {
         let input = self.input(attempt);
         let folder = AttemptFolder::of(&self.context.attempts, &input.attempt);
         let (events, recorded) = mpsc::unbounded_channel();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agent::attempt::folder::AttemptFolder;
 use agent::attempt::retained::{Decision, RetainedStack};
-use agent::attempt::{self, AttemptInput, Outlet, Over};
+use agent::attempt::{self, AttemptEnd, AttemptInput, Outlet};
 use agent::logs::mask::Masker;
 use agent::shell::session::Typed;
 use agent::shell::{Session, SessionEnd, target};
@@ -59,7 +59,7 @@ fn input(stage: &Stage, secs: u64) -> AttemptInput {
     input
 }
 
-async fn run(stage: &Stage, input: &AttemptInput) -> Over {
+async fn run(stage: &Stage, input: &AttemptInput) -> AttemptEnd {
     let (events, _told) = mpsc::unbounded_channel();
     let (streams, _news) = mpsc::unbounded_channel();
     let outlet = Outlet { events, streams };
@@ -69,7 +69,7 @@ async fn run(stage: &Stage, input: &AttemptInput) -> Over {
 }
 
 /// Decides that what is left stays for so many seconds at most.
-fn retain(over: &mut Over, secs: u64) -> StackId {
+fn retain(over: &mut AttemptEnd, secs: u64) -> StackId {
     let retain = over.retain.take().unwrap();
     let stack = StackId("stack-1".into());
     let retained = RetainedStack::new(stack.clone(), 1, Duration::from_secs(secs), "app");

@@ -56,7 +56,7 @@ pub fn without_own(spec: &JobSpec, mut wanted: BTreeSet<String>) -> BTreeSet<Str
 }
 
 /// What steps built before the agent was restarted.
-pub fn of_earlier_life(spec: &JobSpec, folder: &AttemptFolder, journal: &Journal) -> BuiltImages {
+pub fn left_by_restart(spec: &JobSpec, folder: &AttemptFolder, journal: &Journal) -> BuiltImages {
     let built = BuiltImages::default();
     for index in 0..spec.steps.len() {
         if journal.step_outcome(index).is_none() {

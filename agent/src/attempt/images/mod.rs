@@ -130,7 +130,7 @@ impl Pulls {
         if now.duration_since(pull.said) >= SAY_EVERY {
             pull.said = now;
             self.job_log
-                .write_line(format!("pulling image {image}: {}", stand(progress)));
+                .write_line(format!("pulling image {image}: {}", describe(progress)));
         }
     }
 
@@ -165,7 +165,7 @@ impl Pulls {
     }
 }
 
-fn stand(progress: PullProgress) -> String {
+fn describe(progress: PullProgress) -> String {
     let PullProgress {
         bytes: here,
         total_bytes,

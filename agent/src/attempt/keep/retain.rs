@@ -7,7 +7,7 @@ use job_specs::model::StepAction;
 use protocol::attempt::{AttemptResult, StepStatus};
 use tokio::sync::oneshot;
 
-use crate::attempt::job::{Job, Place};
+use crate::attempt::job::{Job, StepPlacement};
 use crate::attempt::plan::RETAINED_LABEL;
 use crate::attempt::prepare::Prepared;
 use crate::attempt::retained::{Decision, RETAINED_FOLDER, RetainEnd};
@@ -69,7 +69,7 @@ fn failed_step(job: &Job) -> usize {
 
 /// Makes and starts the container of a step once more, for people to look around in: no secret, no command, the script
 /// beside the gate.
-async fn step_container(job: &Job, index: usize, place: &Place) -> Result<ContainerId, EngineError> {
+async fn step_container(job: &Job, index: usize, place: &StepPlacement) -> Result<ContainerId, EngineError> {
     let engine = &job.context.engine;
     let io = |source| EngineError::Io {
         what: "make the folder of a retained step",

@@ -119,7 +119,7 @@ impl Prepared {
         };
         let steps = async {
             let mut containers = self.used;
-            containers.extend(let_go(self.prestarted).await);
+            containers.extend(release(self.prestarted).await);
             remove_ended(&context.engine, containers).await
         };
         let ((), (), whole) = tokio::join!(self.code.end(), services, steps);
@@ -139,7 +139,7 @@ impl Prepared {
 }
 
 /// Ends the steps that were started ahead and never had their turn; their containers.
-async fn let_go(prestarted: Prestarted) -> Vec<ContainerId> {
+async fn release(prestarted: Prestarted) -> Vec<ContainerId> {
     let mut containers = Vec::new();
     for held in join_all(prestarted.into_rest()).await {
         if let Ok(Ok(held)) = held {

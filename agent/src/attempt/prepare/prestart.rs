@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::attempt::images::built;
-use crate::attempt::job::{Job, Place};
+use crate::attempt::job::{Job, StepPlacement};
 use crate::attempt::plan;
 use crate::engine::{ContainerId, EngineError};
 use crate::gate::{GateClient, GatePhase};
@@ -46,13 +46,13 @@ impl From<EngineError> for HoldError {
 /// The steps that are being started, or wait for their turn.
 pub struct Prestarted {
     job: Arc<Job>,
-    place: Arc<Place>,
+    place: Arc<StepPlacement>,
     held: BTreeMap<usize, JoinHandle<Result<HeldStep, HoldError>>>,
 }
 
 impl Prestarted {
     /// None yet.
-    pub fn new(job: Arc<Job>, place: Arc<Place>) -> Prestarted {
+    pub fn new(job: Arc<Job>, place: Arc<StepPlacement>) -> Prestarted {
         Prestarted {
             job,
             place,
@@ -85,7 +85,7 @@ impl Prestarted {
     }
 
     /// Where their containers go.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &StepPlacement {
         &self.place
     }
 
@@ -96,7 +96,7 @@ impl Prestarted {
 }
 
 /// Takes over the container from before a restart, or makes and starts one.
-async fn hold(job: Arc<Job>, place: Arc<Place>, index: usize) -> Result<HeldStep, HoldError> {
+async fn hold(job: Arc<Job>, place: Arc<StepPlacement>, index: usize) -> Result<HeldStep, HoldError> {
     if job.resumed
         && let Some(held) = take_over(&job, &place, index).await?
     {
@@ -139,7 +139,7 @@ async fn hold(job: Arc<Job>, place: Arc<Place>, index: usize) -> Result<HeldStep
 }
 
 /// The step as the agent left it before its restart, if it left it usable.
-async fn take_over(job: &Job, place: &Place, index: usize) -> Result<Option<HeldStep>, HoldError> {
+async fn take_over(job: &Job, place: &StepPlacement, index: usize) -> Result<Option<HeldStep>, HoldError> {
     let number = job.journal.tries(index);
     let left = place.left.get(&index).filter(|left| left.number == number);
     let container = left.map(|left| left.container.clone());

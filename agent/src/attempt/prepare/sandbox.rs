@@ -7,7 +7,7 @@ use protocol::attempt::AttemptResult;
 
 use crate::attempt::containers::{owned_by, remove_owned};
 use crate::attempt::interrupt::Interrupts;
-use crate::attempt::job::{Job, LeftContainer, Place};
+use crate::attempt::job::{Job, LeftContainer, StepPlacement};
 use crate::attempt::plan::{STEP_LABEL, TRY_LABEL};
 use crate::attempt::report::reasons;
 use crate::engine::labels::Labels;
@@ -15,13 +15,13 @@ use crate::engine::{ContainerId, Network, OwnedKind};
 use crate::sandbox::{Sandbox, SandboxRequest};
 
 /// A sandbox, and where the containers of the steps go in it.
-pub async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, Place), AttemptResult> {
+pub async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, StepPlacement), AttemptResult> {
     let objects = job.objects().await.map_err(|error| reasons::of_checkout(&error))?;
     job.phase("sandbox", true);
     let (sandbox, left) = sandbox(job, interrupts).await?;
     job.network.get_or_init(|| sandbox.network().clone());
     job.phase("sandbox", false);
-    let place = Place {
+    let place = StepPlacement {
         network: if job.input.spec.network_none {
             Network::None
         } else {

@@ -11,7 +11,7 @@ use protocol::ids::StreamId;
 use protocol::record::Source;
 
 use super::outputs;
-use super::step::StepOver;
+use super::step::StepRun;
 use crate::attempt::images::{built, logins};
 use crate::attempt::interrupt::Interrupts;
 use crate::attempt::job::Job;
@@ -29,13 +29,7 @@ use crate::logs::writer::LogWriter;
 use crate::stack::Stack;
 
 /// Lets the step run to its end. Notes its start in the journal, as [`super::step::run`] does.
-pub async fn run(
-    job: &Job,
-    index: usize,
-    network: Network,
-    interrupts: &Interrupts,
-    stack: Option<&Stack>,
-) -> StepOver {
+pub async fn run(job: &Job, index: usize, network: Network, interrupts: &Interrupts, stack: Option<&Stack>) -> StepRun {
     let step = job.step(index);
     let started = crate::clock::now();
     job.journal.record(started, EventKind::StepStarted { step: index });
@@ -44,26 +38,26 @@ pub async fn run(
         biased;
         interrupt = interrupts.next(stack) => Err(interrupt),
         made = make(job, index, network) => Ok(made.map_err(|trouble| trouble.result(step))),
-        limit = over(limit) => Ok(Err(reasons::step_timeout(step, limit, None).1)),
+        limit = time_out(limit) => Ok(Err(reasons::step_timeout(step, limit, None).1)),
     };
     outputs::take(job, index);
     match end {
         Ok(made) => {
             let failure = made.err();
             let outcome = outcome(started, failure.as_ref());
-            StepOver::Ended(StepEnd { outcome, failure }, crate::clock::now())
+            StepRun::Ended(StepEnd { outcome, failure }, crate::clock::now())
         }
         Err(interrupt) => {
             let mut outcome = outcome(started, Some(&interrupt.result(&activity::in_step(step))));
             outcome.tries = job.journal.tries(index);
             job.finish_step(index, crate::clock::now(), outcome);
-            StepOver::Interrupted(interrupt)
+            StepRun::Interrupted(interrupt)
         }
     }
 }
 
 /// Ends when the limit is over; never without one.
-async fn over(limit: Option<Duration>) -> Duration {
+async fn time_out(limit: Option<Duration>) -> Duration {
     match limit {
         Some(limit) => {
             tokio::time::sleep(limit).await;

@@ -97,7 +97,7 @@ impl Run<'_> {
 
     async fn steps(&mut self, prepared: &mut Prepared) -> AttemptResult {
         for index in 0..self.job.input.spec.steps.len() {
-            if let Next::Over(result) = self.one(prepared, index).await {
+            if let Next::Over(result) = self.step(prepared, index).await {
                 self.skip_rest(index + 1);
                 return result;
             }
@@ -105,10 +105,10 @@ impl Run<'_> {
         self.failure.take().unwrap_or_else(AttemptResult::passed)
     }
 
-    async fn one(&mut self, prepared: &mut Prepared, index: usize) -> Next {
+    async fn step(&mut self, prepared: &mut Prepared, index: usize) -> Next {
         let (job, spec) = (self.job, &self.job.input.spec);
         if let Some(outcome) = job.journal.step_outcome(index) {
-            return self.recall(index, &outcome);
+            return self.restore(index, &outcome);
         }
         if let Some(why) = &spec.steps[index].skip {
             let (nth, name) = (index + 1, &spec.steps[index].name);
@@ -122,8 +122,8 @@ impl Run<'_> {
             self.skip(index);
             return Next::On;
         }
-        if let Some(hopeless) = self.hopeless(index) {
-            self.failure = Some(hopeless);
+        if let Some(missing_image) = self.missing_image(index) {
+            self.failure = Some(missing_image);
             self.skip(index);
             return Next::On;
         }
@@ -138,7 +138,7 @@ impl Run<'_> {
     }
 
     /// A step that is still to come needs an image that does not exist: there is no use in going on.
-    fn hopeless(&self, from: usize) -> Option<AttemptResult> {
+    fn missing_image(&self, from: usize) -> Option<AttemptResult> {
         if self.failure.is_some() {
             return None;
         }
@@ -153,7 +153,7 @@ impl Run<'_> {
     }
 
     /// What a step that is over makes of the job.
-    fn judge(&mut self, index: usize, end: StepEnd) -> Next {
+    fn finish(&mut self, index: usize, end: StepEnd) -> Next {
         let step = self.job.step(index);
         let took = micros(end.outcome.duration_us);
         let Some(mut failure) = end.failure else {
@@ -182,7 +182,7 @@ impl Run<'_> {
     }
 
     /// A step that the agent saw to its end before its restart.
-    fn recall(&mut self, index: usize, outcome: &StepOutcome) -> Next {
+    fn restore(&mut self, index: usize, outcome: &StepOutcome) -> Next {
         if outcome.status != StepStatus::Skipped {
             let stream = StreamId::step(index);
             self.job.streams.open(&stream);
@@ -234,7 +234,7 @@ impl Run<'_> {
     }
 
     /// The container of a step that is over; those of long jobs are removed before the end.
-    fn put_away(&self, prepared: &mut Prepared, container: Option<ContainerId>) {
+    fn keep_used(&self, prepared: &mut Prepared, container: Option<ContainerId>) {
         prepared.used.extend(container);
         if prepared.used.len() > USED_KEPT {
             let (engine, oldest) = (self.job.context.engine.clone(), prepared.used.remove(0));

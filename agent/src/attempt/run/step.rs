@@ -26,7 +26,7 @@ const KILL_TAKES: Duration = Duration::from_secs(5);
 const SIGTERM: i32 = 15;
 
 /// How a step went on with the job.
-pub enum StepOver {
+pub enum StepRun {
     /// It came to its end, good or bad, at that time. It is for the caller to note it.
     Ended(StepEnd, Micros),
     /// The job was interrupted; the step is stopped, and its end is in the journal.
@@ -34,21 +34,21 @@ pub enum StepOver {
 }
 
 /// Lets a held step run to its end. Notes its start in the journal; its log is open from here on.
-pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrupts, stack: Option<&Stack>) -> StepOver {
+pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrupts, stack: Option<&Stack>) -> StepRun {
     let step = job.step(index);
     let stream = StreamId::step(index);
     job.streams.open(&stream);
-    let over = tokio::select! {
+    let end = tokio::select! {
         ended = until_end(job, index, held) => ended,
         interrupt = interrupts.next(stack) => End::Interrupted(interrupt),
         () = disk::until_full(job.folder.path()) => End::DiskFull,
     };
-    let over = match over {
+    let run = match end {
         End::Exited(status) => {
             let end = reasons::of_exit(step, &status, job.memory_limit());
-            StepOver::Ended(end, status.ended_us)
+            StepRun::Ended(end, status.ended_us)
         }
-        End::Lost(error) => StepOver::Ended(lost(job, index, held, &error).await, crate::clock::now()),
+        End::Lost(error) => StepRun::Ended(lost(job, index, held, &error).await, crate::clock::now()),
         End::TimedOut(limit) => {
             job.job_log
                 .write_line(format!("step `{}` is stopped after {}", step.name, duration(limit)));
@@ -57,7 +57,7 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
             match &status {
                 Some(status) if was_in_time(status, limit) => {
                     let end = reasons::of_exit(step, status, job.memory_limit());
-                    StepOver::Ended(end, status.ended_us)
+                    StepRun::Ended(end, status.ended_us)
                 }
                 _ => {
                     let (word, failure) = reasons::step_timeout(step, limit, running.as_deref());
@@ -65,7 +65,7 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
                         outcome: stopped(status, word, &failure),
                         failure: Some(failure),
                     };
-                    StepOver::Ended(end, crate::clock::now())
+                    StepRun::Ended(end, crate::clock::now())
                 }
             }
         }
@@ -77,21 +77,25 @@ pub async fn run(job: &Job, index: usize, held: &HeldStep, interrupts: &Interrup
             ));
             let outcome = stopped(stop(job, held).await, StepStatus::Failed, &failure);
             let failure = Some(failure);
-            StepOver::Ended(StepEnd { outcome, failure }, crate::clock::now())
+            StepRun::Ended(StepEnd { outcome, failure }, crate::clock::now())
         }
         End::Interrupted(mut interrupt) => {
             if let Interrupt::JobTimeout { running, .. } = &mut interrupt {
                 *running = running_command(job, index, held).await;
             }
             let status = stop(job, held).await;
-            let mut outcome = stopped(status, word_of(&interrupt), &interrupt.result(&activity::in_step(step)));
+            let mut outcome = stopped(
+                status,
+                status_for(&interrupt),
+                &interrupt.result(&activity::in_step(step)),
+            );
             outcome.tries = job.journal.tries(index);
             job.finish_step(index, crate::clock::now(), outcome);
-            StepOver::Interrupted(interrupt)
+            StepRun::Interrupted(interrupt)
         }
     };
     outputs::take(job, index);
-    over
+    run
 }
 
 /// Its command ended before its limit; what was stopped was only the wait for its output.
@@ -101,7 +105,7 @@ fn was_in_time(status: &ExitStatus, limit: Duration) -> bool {
 }
 
 /// What an interrupt makes of the step in which it comes.
-pub fn word_of(interrupt: &Interrupt) -> StepStatus {
+pub fn status_for(interrupt: &Interrupt) -> StepStatus {
     match interrupt {
         Interrupt::Cancelled | Interrupt::AgentStopped => StepStatus::Cancelled,
         Interrupt::JobTimeout { .. } => StepStatus::TimedOut,

@@ -8,7 +8,7 @@ use protocol::attempt::{EventKind, Micros, StepStatus, Verdict};
 use protocol::ids::StreamId;
 use protocol::record::{Record, Source};
 
-use super::step::{self, StepOver};
+use super::step::{self, StepRun};
 use super::{Next, Run, image_step, run_state};
 use crate::attempt::images::built;
 use crate::attempt::interrupt::Interrupt;
@@ -31,26 +31,26 @@ impl Run<'_> {
             let stack = services.map(|services| &services.stack);
             if built::builds(&spec.steps[index]) {
                 self.announce(index, number);
-                let over = image_step::run(job, index, prepared.network(job), self.interrupts, stack).await;
-                match self.after_a_try(prepared, index, number, over).await {
+                let run = image_step::run(job, index, prepared.network(job), self.interrupts, stack).await;
+                match self.after_try(prepared, index, number, run).await {
                     Some(next) => return next,
                     None => continue,
                 }
             }
             let held = tokio::select! {
                 held = prepared.prestarted.take(index) => held,
-                interrupt = self.interrupts.next(stack) => return self.before_a_try(interrupt, index, number),
+                interrupt = self.interrupts.next(stack) => return self.interrupted_before_try(interrupt, index, number),
             };
-            let over = match held {
-                Err(error) => StepOver::Ended(self.not_held(index, error), crate::clock::now()),
+            let run = match held {
+                Err(error) => StepRun::Ended(self.not_held(index, error), crate::clock::now()),
                 Ok(held) => {
                     self.announce(index, number);
-                    let over = step::run(job, index, &held, self.interrupts, stack).await;
-                    self.put_away(prepared, held.container);
-                    over
+                    let run = step::run(job, index, &held, self.interrupts, stack).await;
+                    self.keep_used(prepared, held.container);
+                    run
                 }
             };
-            if let Some(next) = self.after_a_try(prepared, index, number, over).await {
+            if let Some(next) = self.after_try(prepared, index, number, run).await {
                 return next;
             }
         }
@@ -65,35 +65,29 @@ impl Run<'_> {
     }
 
     /// What a try makes of the job. `None`: there is another one.
-    async fn after_a_try(
-        &mut self,
-        prepared: &mut Prepared,
-        index: usize,
-        number: u32,
-        over: StepOver,
-    ) -> Option<Next> {
+    async fn after_try(&mut self, prepared: &mut Prepared, index: usize, number: u32, run: StepRun) -> Option<Next> {
         let job = self.job;
-        let (mut end, at) = match over {
-            StepOver::Ended(end, at) => (end, at),
-            StepOver::Interrupted(interrupt) => {
+        let (mut end, at) = match run {
+            StepRun::Ended(end, at) => (end, at),
+            StepRun::Interrupted(interrupt) => {
                 job.streams.close(&StreamId::step(index));
                 return Some(self.interrupted(interrupt, &activity::in_step(job.step(index))));
             }
         };
         if is_tried_again(&job.step(index).retry, number, &end) {
-            self.again(prepared, index, number + 1, &end, at).await;
+            self.retry(prepared, index, number + 1, &end, at).await;
             return None;
         }
         end.outcome.tries = number;
         job.finish_step(index, at, end.outcome.clone());
         job.streams.close(&StreamId::step(index));
-        Some(self.judge(index, end))
+        Some(self.finish(index, end))
     }
 
     /// Something ends the job, or a service's death this step's turn, before a try of it runs.
-    fn before_a_try(&mut self, interrupt: Interrupt, index: usize, number: u32) -> Next {
+    fn interrupted_before_try(&mut self, interrupt: Interrupt, index: usize, number: u32) -> Next {
         let status = if number > 1 {
-            step::word_of(&interrupt)
+            step::status_for(&interrupt)
         } else {
             StepStatus::Skipped
         };
@@ -106,13 +100,13 @@ impl Run<'_> {
     }
 
     /// Tells that there is another try, and clears the place for it.
-    async fn again(&self, prepared: &mut Prepared, index: usize, number: u32, end: &StepEnd, at: Micros) {
+    async fn retry(&self, prepared: &mut Prepared, index: usize, number: u32, end: &StepEnd, at: Micros) {
         let job = self.job;
         let reason = end.outcome.reason.clone().unwrap_or_default();
         let all = job.step(index).retry.max.saturating_add(1);
         let line = format!("try {number} of {all}: {reason}");
         job.job_log.write_line(&line);
-        if let Err(error) = mark(job, index, &line) {
+        if let Err(error) = mark_retry(job, index, &line) {
             tracing::debug!(%error, "a try cannot be marked in its step's log");
         }
         job.journal.record(
@@ -128,7 +122,7 @@ impl Run<'_> {
 }
 
 /// Writes a line of ours into the step's log, between two gates.
-fn mark(job: &Job, index: usize, line: &str) -> io::Result<()> {
+fn mark_retry(job: &Job, index: usize, line: &str) -> io::Result<()> {
     let Some(mut log) = gate::open_log(&job.folder.step(index))? else {
         return Ok(());
     };
