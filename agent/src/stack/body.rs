@@ -39,12 +39,12 @@ pub(super) enum Body {
         output: tokio::sync::Mutex<JoinHandle<()>>,
     },
     /// It ended while nobody looked, and its container is gone.
-    Gone(Ended),
+    Gone(ServiceExit),
 }
 
 /// How a service's process ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(super) struct ServiceExit {
     pub(super) at: Micros,
     pub(super) code: Option<i32>,
     pub(super) oom: bool,
@@ -54,9 +54,9 @@ pub(super) struct Ended {
     pub(super) ours: bool,
 }
 
-impl Ended {
-    pub(super) fn of_gate(status: exit::ExitStatus) -> Ended {
-        Ended {
+impl ServiceExit {
+    pub(super) fn of_gate(status: exit::ExitStatus) -> ServiceExit {
+        ServiceExit {
             at: status.ended_us,
             code: Some(status.code()),
             oom: status.oom,
@@ -65,8 +65,8 @@ impl Ended {
         }
     }
 
-    pub(super) fn of_container(exit: Exit) -> Ended {
-        Ended {
+    pub(super) fn of_container(exit: Exit) -> ServiceExit {
+        ServiceExit {
             at: now(),
             code: exit.code,
             oom: exit.oom,
@@ -93,13 +93,13 @@ impl Body {
     }
 
     /// Waits for its end.
-    pub(super) async fn ended(&self, engine: &Engine) -> Result<Ended, EngineError> {
+    pub(super) async fn ended(&self, engine: &Engine) -> Result<ServiceExit, EngineError> {
         match self {
             Body::Gated { id, gate } => match gate.exited().await {
-                Ok(status) => Ok(Ended::of_gate(status)),
+                Ok(status) => Ok(ServiceExit::of_gate(status)),
                 Err(_) => {
                     let exit = engine.wait_exit(id).await?; // the gate itself was killed
-                    Ok(Ended::of_container(engine.explain_exit(id, exit).await))
+                    Ok(ServiceExit::of_container(engine.explain_exit(id, exit).await))
                 }
             },
             Body::Plain { id, output } => {
@@ -108,7 +108,7 @@ impl Body {
                 if !writer.is_finished() {
                     let _ = tokio::time::timeout(DRAIN, &mut *writer).await; // its log is as complete as it gets
                 }
-                Ok(Ended::of_container(engine.explain_exit(id, exit).await))
+                Ok(ServiceExit::of_container(engine.explain_exit(id, exit).await))
             }
             Body::Gone(ended) => Ok(ended.clone()),
         }

@@ -12,7 +12,7 @@ use crate::engine::{ContainerPlan, Limits, LogDriver, Network, NetworkId};
 use crate::gate;
 
 /// What of the container its service does not say.
-pub(super) struct Surroundings<'a> {
+pub(super) struct ContainerContext<'a> {
     /// The stack's id, for the names of its volumes.
     pub(super) stack: &'a str,
     /// The stack's network.
@@ -44,14 +44,19 @@ pub(super) fn volume_name(stack: &str, volume: &str) -> String {
 }
 
 /// The container of `service`; `image` is the id of an image that is here.
-pub(super) fn plan(service: &ServiceSpec, image: &str, launch: &Launch, around: Surroundings<'_>) -> ContainerPlan {
+pub(super) fn plan(
+    service: &ServiceSpec,
+    image: &str,
+    launch: &Launch,
+    context: ContainerContext<'_>,
+) -> ContainerPlan {
     let plan = ContainerPlan {
         user: service.user.clone(),
         workdir: service.working_dir.clone(),
         tmpfs: service.tmpfs.clone(),
-        volumes: volumes(service, around.stack),
+        volumes: volumes(service, context.stack),
         network: Network::On {
-            network: around.network.clone(),
+            network: context.network.clone(),
             alias: service.name.clone(),
         },
         hostname: service.hostname.clone(),
@@ -77,28 +82,28 @@ pub(super) fn plan(service: &ServiceSpec, image: &str, launch: &Launch, around: 
         shm_bytes: service.shm_size_bytes,
         sysctls: service.sysctls.clone(),
         platform: service.platform.clone(),
-        labels: own_labels(service, around.labels),
+        labels: own_labels(service, context.labels),
         ..ContainerPlan::of(image)
     };
     if service.gate {
-        under_the_gate(plan, around)
+        under_the_gate(plan, context)
     } else {
-        by_itself(plan, launch, around.binds)
+        by_itself(plan, launch, context.binds)
     }
 }
 
 /// The gate is PID 1 and an init; it writes to its folder alone, also when the root file system is read-only.
-fn under_the_gate(plan: ContainerPlan, around: Surroundings<'_>) -> ContainerPlan {
+fn under_the_gate(plan: ContainerPlan, context: ContainerContext<'_>) -> ContainerPlan {
     let bind = |host: &Path, container: &str, access| Bind {
         host: host.to_owned(),
         container: container.into(),
         access,
     };
     let mut binds = vec![
-        bind(around.gate, "/.drover/gate", Access::ReadOnly),
-        bind(around.folder, gate::FOLDER, Access::ReadWrite),
+        bind(context.gate, "/.drover/gate", Access::ReadOnly),
+        bind(context.folder, gate::FOLDER, Access::ReadWrite),
     ];
-    binds.extend(around.binds);
+    binds.extend(context.binds);
     ContainerPlan {
         entrypoint: Some(vec!["/.drover/gate".into(), "service".into()]),
         binds,

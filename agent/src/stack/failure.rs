@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use job_specs::units::{duration, size};
 
-use super::patience::AllowedBy;
+use super::ready_timeout::AllowedBy;
 use crate::build::BuildError;
 use crate::engine::EngineError;
 
@@ -46,7 +46,7 @@ pub enum FailureKind {
         /// What the last probe said.
         last_probe: Option<String>,
         /// What ended the wait.
-        over: Over,
+        over: WaitEnd,
     },
     /// A service that it depends on failed, and that one may fail.
     Dependency {
@@ -84,7 +84,7 @@ pub enum FailureKind {
 
 /// What ended the wait for a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Over {
+pub enum WaitEnd {
     /// The time was over.
     Time(AllowedBy),
     /// Its health command had failed so often in a row, which is as often as it may.
@@ -154,13 +154,13 @@ impl StackFailure {
                 let said = said.unwrap_or_default();
                 let waited = duration(Duration::from_millis(*waited_ms));
                 match over {
-                    Over::Time(AllowedBy::Ready) => {
+                    WaitEnd::Time(AllowedBy::Ready) => {
                         format!("{service} was not ready within {waited} ({probe}){said}")
                     }
-                    Over::Time(AllowedBy::Healthcheck) => {
+                    WaitEnd::Time(AllowedBy::Healthcheck) => {
                         format!("{service} was not ready within the {waited} that its healthcheck allows{said}")
                     }
-                    Over::Retries(times) => format!(
+                    WaitEnd::Retries(times) => format!(
                         "{service} was not ready after {waited}: its healthcheck failed {}, which is as often as it \
                          may{said}",
                         in_a_row(*times)
@@ -274,10 +274,10 @@ mod tests {
             exit(Some(1), Stage::Task),
             oom,
             no_command,
-            not_ready(Some("checking\nno response\n\n"), Over::Time(AllowedBy::Ready)),
-            not_ready(None, Over::Time(AllowedBy::Healthcheck)),
-            not_ready(Some("no response"), Over::Retries(3)),
-            not_ready(None, Over::Retries(1)),
+            not_ready(Some("checking\nno response\n\n"), WaitEnd::Time(AllowedBy::Ready)),
+            not_ready(None, WaitEnd::Time(AllowedBy::Healthcheck)),
+            not_ready(Some("no response"), WaitEnd::Retries(3)),
+            not_ready(None, WaitEnd::Retries(1)),
             FailureKind::Dependency { on: "seed".into() },
             EngineError::ImageNotFound {
                 image: "nope:1".into(),

@@ -20,7 +20,7 @@ use crate::logs::writer::LogWriter;
 use crate::sandbox::open_folder;
 
 /// What a service's container is made of.
-pub(super) struct Material {
+pub(super) struct ContainerInputs {
     pub(super) image: Arc<ImageInfo>,
     /// `None`: it needs none.
     pub(super) workspace: Option<PathBuf>,
@@ -28,7 +28,7 @@ pub(super) struct Material {
 
 impl Service {
     /// Waits for all of it. Safe to drop: a build is given up, a pull goes on.
-    pub(super) async fn material(&self) -> Result<Material, FailureKind> {
+    pub(super) async fn inputs(&self) -> Result<ContainerInputs, FailureKind> {
         let workspace = self.workspace().await?;
         let image = match (&self.spec.build, &workspace) {
             (Some(build), Some(workspace)) => {
@@ -40,7 +40,7 @@ impl Service {
                 None => self.fetched().await?,
             },
         };
-        Ok(Material { image, workspace })
+        Ok(ContainerInputs { image, workspace })
     }
 
     async fn workspace(&self) -> Result<Option<PathBuf>, FailureKind> {

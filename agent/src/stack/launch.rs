@@ -7,8 +7,8 @@ use job_specs::model::{HealthTest, Healthcheck, ReadyProbe, ServiceSpec};
 use regex::Regex;
 
 use super::failure::FailureKind;
-use super::patience::Patience;
 use super::ports::client_ports;
+use super::ready_timeout::ReadyTimeout;
 use super::signal;
 use crate::engine::ImageInfo;
 use crate::engine::plan::EngineHealth;
@@ -70,7 +70,7 @@ pub(super) struct Launch {
     pub(super) stop_signal: i32,
     pub(super) probe: Probe,
     /// How long that may take.
-    pub(super) patience: Patience,
+    pub(super) ready_timeout: ReadyTimeout,
 }
 
 impl Launch {
@@ -85,7 +85,7 @@ impl Launch {
                 .into_iter()
                 .find_map(|signal| signal::number(signal.as_deref()?))
                 .unwrap_or(signal::TERM),
-            patience: Patience::of(service, health.as_ref(), role),
+            ready_timeout: ReadyTimeout::of(service, health.as_ref(), role),
             probe,
             health,
         })

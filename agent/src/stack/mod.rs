@@ -3,9 +3,8 @@
 //!
 //! # Layout
 //! `spec` what to run · `failure` what went wrong, in words · `launch` service and image to what the gate is told and
-//! how readiness is known, pure · `patience` how long that may take, pure ·
-//! `ports` what well-known ports tell, pure · `states` how the services stand, for each
-//! other and for the owner · `body` a service's container, with or without a gate · `image`, `container`, `files`,
+//! how readiness is known, pure · `ready_timeout` how long that may take, pure · `ports` what well-known ports tell, pure ·
+//! `states` how the services stand, for each other and for the owner · `body` a service's container, with or without a gate · `image`, `container`, `files`,
 //! `workspace` what it is made of · `prepare` how it is made · `ready` the probes · `excerpt` a log's lines · `scale`,
 //! `restart` how many and how often · `service` the life of one service · `run` the `Stack`.
 
@@ -16,10 +15,10 @@ mod failure;
 mod files;
 mod image;
 mod launch;
-mod patience;
 mod ports;
 mod prepare;
 mod ready;
+mod ready_timeout;
 mod restart;
 mod run;
 mod scale;
@@ -29,7 +28,7 @@ mod spec;
 mod states;
 mod workspace;
 
-pub use failure::{FailureKind, Over, StackFailure, Stage};
-pub use patience::AllowedBy;
+pub use failure::{FailureKind, StackFailure, Stage, WaitEnd};
+pub use ready_timeout::AllowedBy;
 pub use run::Stack;
 pub use spec::{MaskHook, PullHook, StackEvent, StackSpec, Workspace};

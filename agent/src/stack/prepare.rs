@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use job_specs::model::{Restart, VolumeSource};
 
-use super::body::{self, Body, Ended};
-use super::container::{self, Surroundings};
+use super::body::{self, Body, ServiceExit};
+use super::container::{self, ContainerContext};
 use super::failure::FailureKind;
-use super::image::Material;
+use super::image::ContainerInputs;
 use super::launch::Launch;
 use super::service::{Prepared, Service};
 use super::{files, workspace};
@@ -23,9 +23,9 @@ const CONNECT: Duration = Duration::from_secs(30);
 
 impl Service {
     /// Makes its container, ahead of what it depends on. Under the gate it is started as well: its process waits.
-    pub(super) async fn prepare(&self, material: &Material) -> Result<Prepared, FailureKind> {
-        let launch = Launch::of(&self.spec, &material.image, self.role)?;
-        let workspace = material.workspace.clone();
+    pub(super) async fn prepare(&self, inputs: &ContainerInputs) -> Result<Prepared, FailureKind> {
+        let launch = Launch::of(&self.spec, &inputs.image, self.role)?;
+        let workspace = inputs.workspace.clone();
         if let Some(earlier) = &self.shared.earlier
             && let Some(body) = self.take_over(earlier).await
         {
@@ -39,7 +39,7 @@ impl Service {
         let engine = &self.shared.engine;
         let folder = self.folder();
         open_folder(&folder).map_err(EngineError::io("make a service's folder"))?;
-        let id = engine.create(&self.plan(material, &launch).await?).await?;
+        let id = engine.create(&self.plan(inputs, &launch).await?).await?;
         let body = if self.spec.gate {
             let gate = async {
                 engine.start(&id).await?;
@@ -74,7 +74,7 @@ impl Service {
         let folder = self.folder();
         let Some(id) = earlier.get(&self.spec.name).cloned() else {
             let status = gate::read_status(&folder);
-            let ended = status.map(Ended::of_gate);
+            let ended = status.map(ServiceExit::of_gate);
             return ended.map(Body::Gone);
         };
         if !self.spec.gate {
@@ -107,7 +107,7 @@ impl Service {
     }
 
     /// The plan of its container; what that needs besides is made first.
-    async fn plan(&self, material: &Material, launch: &Launch) -> Result<ContainerPlan, FailureKind> {
+    async fn plan(&self, inputs: &ContainerInputs, launch: &Launch) -> Result<ContainerPlan, FailureKind> {
         let (engine, stack) = (&self.shared.engine, self.shared.spec.id.as_str());
         for volume in &self.spec.volumes {
             if let VolumeSource::Named(name) = &volume.source {
@@ -116,12 +116,12 @@ impl Service {
             }
         }
         let mut binds = self.files()?;
-        if let Some(workspace) = &material.workspace {
+        if let Some(workspace) = &inputs.workspace {
             self.may_mount()?;
             self.make_missing(workspace)?;
             binds.extend(workspace::binds(&self.spec, workspace)?);
         }
-        let around = Surroundings {
+        let context = ContainerContext {
             stack,
             network: &self.shared.network,
             labels: &self.shared.labels,
@@ -129,7 +129,7 @@ impl Service {
             folder: &self.folder(),
             binds,
         };
-        Ok(container::plan(&self.spec, &material.image.id, launch, around))
+        Ok(container::plan(&self.spec, &inputs.image.id, launch, context))
     }
 
     fn files(&self) -> Result<Vec<Bind>, FailureKind> {

@@ -9,10 +9,10 @@ use job_specs::units::duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::excerpt;
-use super::failure::{FailureKind, Over};
+use super::failure::{FailureKind, WaitEnd};
 use super::launch::{Probe, listed};
-use super::patience::Patience;
 use super::ports::target;
+use super::ready_timeout::ReadyTimeout;
 use super::service::{Prepared, Service};
 use crate::engine::EngineError;
 use crate::gate::{HealthState, ProbeTarget};
@@ -39,7 +39,7 @@ pub(super) enum Probed {
     /// It is not.
     Late {
         /// Why nobody waits any longer.
-        over: Over,
+        over: WaitEnd,
         /// What the last try said.
         last_probe: Option<String>,
     },
@@ -57,7 +57,7 @@ pub(super) async fn wait(
         warning: None,
     };
     let late = |last_probe| Probed::Late {
-        over: Over::Time(launch.patience.allowed_by),
+        over: WaitEnd::Time(launch.ready_timeout.allowed_by),
         last_probe,
     };
     let answer = match &launch.probe {
@@ -104,22 +104,22 @@ async fn any_port(
             probe: format!("tcp {port}"),
             warning: None,
         },
-        None => without_port(ports, prepared.launch.patience, began.elapsed()),
+        None => without_port(ports, prepared.launch.ready_timeout, began.elapsed()),
     })
 }
 
 /// What a service is that has run so long, and serves none of its ports.
-fn without_port(ports: &[u16], patience: Patience, ran: Duration) -> Probed {
+fn without_port(ports: &[u16], ready_timeout: ReadyTimeout, ran: Duration) -> Probed {
     // one that is started again and again has only the rest of the time
-    if ran + A_MOMENT < patience.ports {
+    if ran + A_MOMENT < ready_timeout.ports {
         return Probed::Late {
-            over: Over::Time(patience.allowed_by),
+            over: WaitEnd::Time(ready_timeout.allowed_by),
             last_probe: None,
         };
     }
     Probed::Ready {
         probe: Probe::Running.name(),
-        warning: Some(unserved(ports, patience.ports, "that it runs counts as ready")),
+        warning: Some(unserved(ports, ready_timeout.ports, "that it runs counts as ready")),
     }
 }
 
@@ -132,14 +132,14 @@ async fn healthy(
 ) -> Result<Probed, FailureKind> {
     let Prepared { body, launch, .. } = prepared;
     let engine = &service.shared.engine;
-    let patience = launch.patience;
+    let ready_timeout = launch.ready_timeout;
     let began = Instant::now();
     let verdict = async {
         if ports.is_empty() {
             body.health(engine, HealthState::Healthy).await;
             return Ok(None);
         }
-        match within(Some(patience.ports), open_port(service, prepared, ports)).await {
+        match within(Some(ready_timeout.ports), open_port(service, prepared, ports)).await {
             Some(port) => {
                 port?;
                 body.healthy_from_now(engine).await;
@@ -149,21 +149,21 @@ async fn healthy(
                 body.health(engine, HealthState::Healthy).await;
                 Ok(Some(unserved(
                     ports,
-                    patience.ports,
+                    ready_timeout.ports,
                     "its healthcheck alone counts as ready",
                 )))
             }
         }
     };
     let used_up = async {
-        let Some(least) = patience.least else {
+        let Some(least) = ready_timeout.least else {
             return std::future::pending().await;
         };
         loop {
             body.health(engine, HealthState::Unhealthy).await;
             sleep_until(began + least).await;
             if body.health(engine, HealthState::Unhealthy).now_or_never().is_some() {
-                return Over::Retries(launch.health.as_ref().map_or(0, |health| health.retries));
+                return WaitEnd::Retries(launch.health.as_ref().map_or(0, |health| health.retries));
             }
         }
     };
@@ -174,7 +174,7 @@ async fn healthy(
             return warning.map(|warning: Option<String>| Probed::Ready { probe, warning });
         }
         over = used_up => over,
-        _ = within(timeout, std::future::pending::<()>()) => Over::Time(patience.allowed_by),
+        _ = within(timeout, std::future::pending::<()>()) => WaitEnd::Time(ready_timeout.allowed_by),
     };
     let last_probe = body.last_health(engine).await;
     Ok(Probed::Late { over, last_probe })
@@ -260,13 +260,13 @@ mod tests {
     #[test]
     fn a_service_that_serves_no_port_is_ready_once_it_has_run_for_all_its_time() {
         let minute = Duration::from_secs(60);
-        let patience = Patience {
+        let ready_timeout = ReadyTimeout {
             timeout: Some(minute),
             allowed_by: AllowedBy::Ready,
             ports: minute,
             least: None,
         };
-        let Probed::Ready { probe, warning } = without_port(&[443, 8080], patience, minute) else {
+        let Probed::Ready { probe, warning } = without_port(&[443, 8080], ready_timeout, minute) else {
             panic!("it has run for all its time")
         };
         assert_eq!(probe, "running");
@@ -277,11 +277,11 @@ mod tests {
             "{warning:?}"
         );
         // It was started again.
-        let started_again = without_port(&[443, 8080], patience, minute / 2);
+        let started_again = without_port(&[443, 8080], ready_timeout, minute / 2);
         assert!(matches!(
             started_again,
             Probed::Late {
-                over: Over::Time(AllowedBy::Ready),
+                over: WaitEnd::Time(AllowedBy::Ready),
                 ..
             }
         ));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use job_specs::model::{Restart, ServiceSpec};
 
-use super::body::Ended;
+use super::body::ServiceExit;
 use super::launch::Role;
 
 /// Before the first time; each time doubles it.
@@ -53,7 +53,7 @@ impl Restarts {
     }
 
     /// The pause after which it is to be started again; `None`: this end is its last.
-    pub(super) fn after(&mut self, ended: &Ended) -> Option<Duration> {
+    pub(super) fn after(&mut self, ended: &ServiceExit) -> Option<Duration> {
         let again = match self.policy {
             Restart::No => false,
             Restart::Always => true,
@@ -73,8 +73,8 @@ impl Restarts {
 mod tests {
     use super::*;
 
-    fn ended(code: i32) -> Ended {
-        Ended {
+    fn ended(code: i32) -> ServiceExit {
+        ServiceExit {
             at: 0,
             code: Some(code),
             oom: false,

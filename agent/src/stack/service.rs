@@ -13,9 +13,9 @@ use protocol::attempt::{Micros, ServiceState};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::body::{Body, Ended};
+use super::body::{Body, ServiceExit};
 use super::excerpt;
-use super::failure::{FailureKind, Over, StackFailure, Stage};
+use super::failure::{FailureKind, StackFailure, Stage, WaitEnd};
 use super::launch::{Launch, Probe, Role};
 use super::ready::{self, Probed};
 use super::restart::Restarts;
@@ -67,11 +67,11 @@ pub(super) struct Prepared {
 }
 
 /// How far a service came in one run.
-enum Life {
+enum RunEnd {
     /// It did what it was there for.
     Done,
     /// It ended while it was needed.
-    Over(Ended, Stage),
+    Exited(ServiceExit, Stage),
 }
 
 impl Service {
@@ -83,17 +83,17 @@ impl Service {
             self.report(now(), ServiceState::Starting);
         }
         let mut prepared = None;
-        if let Some(material) = quit.run_until_cancelled(self.material()).await {
+        if let Some(inputs) = quit.run_until_cancelled(self.inputs()).await {
             // not to be cancelled: nothing may be made of which nobody knows
-            let made = match material {
-                Ok(material) => self.prepare(&material).await,
+            let made = match inputs {
+                Ok(inputs) => self.prepare(&inputs).await,
                 Err(kind) => Err(kind),
             };
             self.has_mounted();
             match made {
                 Ok(made) => {
                     let made = prepared.insert(made);
-                    if let Some(Err(kind)) = quit.run_until_cancelled(self.attend(made)).await {
+                    if let Some(Err(kind)) = quit.run_until_cancelled(self.supervise(made)).await {
                         self.fail(kind).await;
                     }
                 }
@@ -148,7 +148,7 @@ impl Service {
     }
 
     /// From its dependencies to its end. `Ok`: it did what it was there for.
-    async fn attend(&self, prepared: &mut Prepared) -> Result<(), FailureKind> {
+    async fn supervise(&self, prepared: &mut Prepared) -> Result<(), FailureKind> {
         self.shared.states.wait_for(&self.spec.depends_on).await?;
         if workspace::writes(&self.spec) {
             let mut mounting = self.shared.mounting.subscribe();
@@ -156,9 +156,9 @@ impl Service {
         }
         let mut restarts = Restarts::of(&self.spec, self.role);
         loop {
-            let (ended, stage) = match self.live(prepared, &mut restarts).await? {
-                Life::Done => return Ok(()),
-                Life::Over(ended, stage) => (ended, stage),
+            let (ended, stage) = match self.run_once(prepared, &mut restarts).await? {
+                RunEnd::Done => return Ok(()),
+                RunEnd::Exited(ended, stage) => (ended, stage),
             };
             let pause = match prepared.body {
                 Body::Gone(_) => None,
@@ -169,9 +169,9 @@ impl Service {
                     self.completed(ended.at, ended.code, self.warning_of(ended.code));
                     return Ok(());
                 }
-                return Err(self.died(ended, stage, restarts.done()));
+                return Err(self.exit_failure(ended, stage, restarts.done()));
             };
-            let Ended { at, code, oom, .. } = ended;
+            let ServiceExit { at, code, oom, .. } = ended;
             let warning = None;
             self.report(at, ServiceState::Exited { code, oom, warning });
             self.shared.states.set(&self.spec.name, Progress::Pending);
@@ -184,7 +184,7 @@ impl Service {
     /// Whether the job goes on after that end. With 0: in a Compose file, unless somebody still waits until it is
     /// healthy; elsewhere, when nothing is there to say that it is ready. With another code as Compose has it: only when
     /// nobody and nothing waits for it.
-    fn may_end(&self, ended: &Ended, stage: Stage, probe: &Probe) -> bool {
+    fn may_end(&self, ended: &ServiceExit, stage: Stage, probe: &Probe) -> bool {
         if ended.ours || ended.oom || ended.error.is_some() {
             return false;
         }
@@ -214,7 +214,7 @@ impl Service {
     }
 
     /// One run, from its start to its end.
-    async fn live(&self, prepared: &Prepared, restarts: &mut Restarts) -> Result<Life, FailureKind> {
+    async fn run_once(&self, prepared: &Prepared, restarts: &mut Restarts) -> Result<RunEnd, FailureKind> {
         let (states, engine) = (&self.shared.states, &self.shared.engine);
         let Prepared { body, launch, .. } = prepared;
         let started = body.go(engine, launch).await?;
@@ -222,7 +222,7 @@ impl Service {
         self.report(started, ServiceState::Running);
         states.set(&self.spec.name, Progress::Running);
 
-        let timeout = launch.patience.timeout.map(|timeout| restarts.rest_of(timeout));
+        let timeout = launch.ready_timeout.timeout.map(|timeout| restarts.rest_of(timeout));
         let ready = tokio::select! {
             biased;
             ended = body.ended(engine) => return self.ended_early(ended?, launch, began),
@@ -232,8 +232,8 @@ impl Service {
             Probed::Ready { probe, warning } => (probe, warning),
             Probed::Late { over, last_probe } => {
                 let waited = match over {
-                    Over::Time(_) => launch.patience.timeout.unwrap_or_default(),
-                    Over::Retries(_) => began.elapsed(),
+                    WaitEnd::Time(_) => launch.ready_timeout.timeout.unwrap_or_default(),
+                    WaitEnd::Retries(_) => began.elapsed(),
                 };
                 return Err(FailureKind::NotReady {
                     waited_ms: millis(waited).next_multiple_of(100),
@@ -250,18 +250,18 @@ impl Service {
             ended = body.ended(engine) => ended?,
             never = self.watch_health(body, launch, began) => match never {},
         };
-        Ok(Life::Over(ended, Stage::Ready))
+        Ok(RunEnd::Exited(ended, Stage::Ready))
     }
 
     /// It ended before its probe said anything: right for a task that exits with 0, else wrong.
-    fn ended_early(&self, ended: Ended, launch: &Launch, began: Instant) -> Result<Life, FailureKind> {
+    fn ended_early(&self, ended: ServiceExit, launch: &Launch, began: Instant) -> Result<RunEnd, FailureKind> {
         match self.role {
-            Role::Server => Ok(Life::Over(ended, Stage::Starting)),
-            Role::Task if ended.code != Some(0) => Ok(Life::Over(ended, Stage::Task)),
+            Role::Server => Ok(RunEnd::Exited(ended, Stage::Starting)),
+            Role::Task if ended.code != Some(0) => Ok(RunEnd::Exited(ended, Stage::Task)),
             Role::Task => {
                 self.report_ready(launch.probe.name(), None, began);
                 self.completed(ended.at, Some(0), None);
-                Ok(Life::Done)
+                Ok(RunEnd::Done)
             }
         }
     }
@@ -277,8 +277,8 @@ impl Service {
         self.shared.states.set(&self.spec.name, Progress::Completed);
     }
 
-    fn died(&self, ended: Ended, stage: Stage, restarts: u32) -> FailureKind {
-        let Ended {
+    fn exit_failure(&self, ended: ServiceExit, stage: Stage, restarts: u32) -> FailureKind {
+        let ServiceExit {
             at,
             code,
             oom,

@@ -66,7 +66,7 @@ fn readiness_is_looked_for_in_the_order_of_the_design() {
     let mut service = service();
     let mut image = image();
     let probe = |service: &ServiceSpec, image: &ImageInfo| {
-        Launch::of(service, image, Role::Server).map(|launch| (launch.probe.name(), launch.patience.timeout))
+        Launch::of(service, image, Role::Server).map(|launch| (launch.probe.name(), launch.ready_timeout.timeout))
     };
     let secs = |secs| Some(Duration::from_secs(secs));
     assert_eq!(probe(&service, &image).unwrap(), ("running".into(), secs(60)));
@@ -202,7 +202,7 @@ fn a_service_whose_end_others_wait_for_is_a_task() {
     );
     let launch = Launch::of(&all[0], &image(), Role::Task).unwrap();
     assert_eq!(
-        (launch.probe.name().as_str(), launch.patience.timeout),
+        (launch.probe.name().as_str(), launch.ready_timeout.timeout),
         ("exited 0", None)
     );
 }

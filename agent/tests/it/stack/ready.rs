@@ -1,6 +1,6 @@
 //! Readiness: every probe, dependencies, and a service that never gets there.
 
-use agent::stack::{FailureKind, Over, Stack, StackSpec};
+use agent::stack::{FailureKind, Stack, StackSpec, WaitEnd};
 use futures_util::FutureExt;
 use job_specs::model::{DependencyCondition, HealthTest, Healthcheck, ReadyProbe, ServiceSpec};
 use protocol::attempt::ServiceState;
@@ -107,7 +107,7 @@ async fn used_up_retries_end_the_wait_and_its_noise_pushes_nothing_out() {
     let FailureKind::NotReady { over, .. } = &failure.kind else {
         panic!("{failure:?}")
     };
-    assert_eq!(*over, Over::Retries(60));
+    assert_eq!(*over, WaitEnd::Retries(60));
     let sentence = failure.sentence();
     let said = "its healthcheck failed 60 times in a row, which is as often as it may: no table";
     assert!(

@@ -10,7 +10,7 @@ use crate::engine::plan::EngineHealth;
 
 /// How long is waited, counted from the service's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Patience {
+pub(super) struct ReadyTimeout {
     /// It must be ready by then. `None`: as long as its owner waits.
     pub(super) timeout: Option<Duration>,
     /// Who says so.
@@ -33,11 +33,11 @@ pub enum AllowedBy {
 
 const USUAL: Duration = Duration::from_millis(DEFAULT_READY_TIMEOUT_MS);
 
-impl Patience {
+impl ReadyTimeout {
     /// A healthcheck is given all the time that it may take until its retries are used up, each of its probes included,
     /// and never less than the usual. A number of retries that somebody has written is taken at its word.
-    pub(super) fn of(service: &ServiceSpec, health: Option<&EngineHealth>, role: Role) -> Patience {
-        let usual = |timeout| Patience {
+    pub(super) fn of(service: &ServiceSpec, health: Option<&EngineHealth>, role: Role) -> ReadyTimeout {
+        let usual = |timeout| ReadyTimeout {
             timeout,
             allowed_by: AllowedBy::Ready,
             ports: USUAL,
@@ -50,7 +50,7 @@ impl Patience {
         match (own, role, health) {
             (Some(ready), _, _) => {
                 let timeout = Duration::from_millis(ready.timeout_ms);
-                Patience {
+                ReadyTimeout {
                     // what is left is for the command alone
                     ports: (timeout / 2).min(USUAL),
                     ..usual(Some(timeout))
@@ -65,7 +65,7 @@ impl Patience {
                 };
                 let says_retries = service.healthcheck.as_ref().is_some_and(|check| check.own_retries);
                 let timeout = within(health.interval_ms.saturating_add(health.timeout_ms));
-                Patience {
+                ReadyTimeout {
                     timeout: Some(timeout),
                     allowed_by: match timeout == USUAL {
                         true => AllowedBy::Ready,
@@ -111,12 +111,12 @@ mod tests {
     }
 
     fn told(service: &ServiceSpec, health: Option<&EngineHealth>, role: Role) -> String {
-        let Patience {
+        let ReadyTimeout {
             timeout,
             allowed_by,
             ports,
             least,
-        } = Patience::of(service, health, role);
+        } = ReadyTimeout::of(service, health, role);
         format!("{timeout:?} by {allowed_by:?}, ports {ports:?}, used-up retries from {least:?}")
     }
 
