@@ -51,7 +51,7 @@ pub struct Beneath {
 
 /// Whether folders that are missing on the way are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Parents {
     /// They must be there.
     MustExist,
     /// They are made, with this mode.
@@ -74,7 +74,7 @@ impl Beneath {
     }
 
     /// Opens a folder under it, by a clean name.
-    fn folder(&mut self, path: &Path, way: Way) -> io::Result<&OwnedFd> {
+    fn folder(&mut self, path: &Path, way: Parents) -> io::Result<&OwnedFd> {
         if path.as_os_str().is_empty() {
             return Ok(&self.root);
         }
@@ -94,7 +94,7 @@ impl Beneath {
 
     /// The names in a folder, sorted, each with what it is.
     pub fn list(&mut self, path: &Path) -> io::Result<Vec<(OsString, Stat)>> {
-        let folder = self.folder(path, Way::MustExist)?;
+        let folder = self.folder(path, Parents::MustExist)?;
         let mut found = Vec::new();
         for entry in rfs::Dir::read_from(folder)? {
             let name = entry?.file_name().to_bytes().to_vec();
@@ -118,14 +118,14 @@ impl Beneath {
         let Some((folder, name)) = split(path) else {
             return Ok(rfs::fstat(&self.root)?);
         };
-        let folder = self.folder(folder, Way::MustExist)?;
+        let folder = self.folder(folder, Parents::MustExist)?;
         Ok(rfs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
     /// Opens a plain file to read.
     pub fn read(&mut self, path: &Path) -> io::Result<File> {
         let (folder, name) = split(path).ok_or(io::ErrorKind::IsADirectory)?;
-        let folder = self.folder(folder, Way::MustExist)?;
+        let folder = self.folder(folder, Parents::MustExist)?;
         // A pipe that was put in its place must not hold us up.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(rfs::openat(folder, name, flags, Mode::empty())?);
@@ -138,13 +138,13 @@ impl Beneath {
     /// Where a link leads.
     pub fn read_link(&mut self, path: &Path) -> io::Result<PathBuf> {
         let (folder, name) = split(path).ok_or(io::ErrorKind::IsADirectory)?;
-        let folder = self.folder(folder, Way::MustExist)?;
+        let folder = self.folder(folder, Parents::MustExist)?;
         let target = rfs::readlinkat(folder, name, Vec::new())?;
         Ok(PathBuf::from(OsStr::from_bytes(target.as_bytes())))
     }
 
     /// Makes a file, in the place of a file or link that is there.
-    pub fn create(&mut self, path: &Path, way: Way) -> io::Result<File> {
+    pub fn create(&mut self, path: &Path, way: Parents) -> io::Result<File> {
         let (folder, name) = split(path).ok_or(io::ErrorKind::IsADirectory)?;
         let folder = self.folder(folder, way)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -159,7 +159,7 @@ impl Beneath {
     }
 
     /// Makes a link, in the place of a file or link that is there. Nobody here will ever follow it.
-    pub fn link(&mut self, path: &Path, target: &Path, way: Way) -> io::Result<()> {
+    pub fn link(&mut self, path: &Path, target: &Path, way: Parents) -> io::Result<()> {
         let (folder, name) = split(path).ok_or(io::ErrorKind::IsADirectory)?;
         let folder = self.folder(folder, way)?;
         match rfs::symlinkat(target, folder, name) {
@@ -172,7 +172,7 @@ impl Beneath {
     }
 
     /// Opens a folder, made if it is not there, and with all on the way to it.
-    pub fn make_folder(&mut self, path: &Path, way: Way) -> io::Result<File> {
+    pub fn make_folder(&mut self, path: &Path, way: Parents) -> io::Result<File> {
         Ok(File::from(self.folder(path, way)?.try_clone()?))
     }
 
@@ -184,7 +184,7 @@ impl Beneath {
         times: &Timestamps,
     ) -> io::Result<()> {
         let (folder, name) = split(path).ok_or(io::ErrorKind::IsADirectory)?;
-        let folder = self.folder(folder, Way::MustExist)?;
+        let folder = self.folder(folder, Parents::MustExist)?;
         if let Some((user, group)) = owner {
             let (user, group) = (rustix::fs::Uid::from_raw(user), rustix::fs::Gid::from_raw(group));
             rfs::chownat(folder, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)?;
@@ -196,7 +196,7 @@ impl Beneath {
     pub fn remove(&mut self, path: &Path) -> io::Result<()> {
         self.last = None;
         let (parent, name) = split(path).ok_or(io::ErrorKind::IsADirectory)?;
-        let folder = match self.folder(parent, Way::MustExist) {
+        let folder = match self.folder(parent, Parents::MustExist) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => other?,
         };
@@ -215,10 +215,10 @@ impl Beneath {
     }
 }
 
-fn step_into(folder: &OwnedFd, name: &OsStr, way: Way) -> io::Result<OwnedFd> {
+fn step_into(folder: &OwnedFd, name: &OsStr, way: Parents) -> io::Result<OwnedFd> {
     let opened = rfs::openat(folder, name, FOLDER, Mode::empty());
     match (opened, way) {
-        (Err(rustix::io::Errno::NOENT), Way::Made(mode)) => {
+        (Err(rustix::io::Errno::NOENT), Parents::Made(mode)) => {
             match rfs::mkdirat(folder, name, Mode::from_raw_mode(0o700)) {
                 Ok(()) | Err(rustix::io::Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),

@@ -8,4 +8,4 @@ mod plaintext;
 pub(crate) use backoff::Backoff;
 pub(crate) use client::{CALL_TAKES, read, send};
 pub use client::{CallError, Coordinator, LogPart, ShellSocket};
-pub use plaintext::{InTheClear, Plaintext};
+pub use plaintext::{Plaintext, PlaintextRefused};

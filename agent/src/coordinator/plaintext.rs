@@ -14,21 +14,21 @@ pub enum Plaintext {
 /// Everybody on the way could read the token and the secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is on another machine and not https: the agent's token and the secrets of jobs could be read on the way")]
-pub struct InTheClear(String);
+pub struct PlaintextRefused(String);
 
 impl Plaintext {
     /// Whether an agent may speak to that address.
     ///
     /// # Errors
     /// When others could listen and nobody allowed it.
-    pub fn check(self, url: &str) -> Result<(), InTheClear> {
+    pub fn check(self, url: &str) -> Result<(), PlaintextRefused> {
         let url = url.trim();
         let parsed = reqwest::Url::parse(url);
         let is_safe = parsed.is_ok_and(|url| url.scheme() == "https" || url.host_str().is_some_and(is_loopback));
         if is_safe || self == Plaintext::Allowed {
             return Ok(());
         }
-        Err(InTheClear(url.to_owned()))
+        Err(PlaintextRefused(url.to_owned()))
     }
 }
 

@@ -26,7 +26,7 @@ use crate::engine::Kept;
 const HELD_AT_LEAST: Duration = Duration::from_millis(100);
 
 /// The answer to a poll.
-struct Answered {
+struct PollResult {
     ticket: u64,
     asked_at: Instant,
     answer: Result<PollAnswer, CallError>,
@@ -40,7 +40,7 @@ pub struct PollLoop {
     kept: BTreeMap<String, Kept>,
     /// For jobs in all, bytes.
     memory: Option<u64>,
-    out: FuturesUnordered<BoxFuture<'static, Answered>>,
+    out: FuturesUnordered<BoxFuture<'static, PollResult>>,
     backoff: Backoff,
     /// No poll goes out before.
     not_before: Instant,
@@ -150,7 +150,7 @@ impl PollLoop {
         self.out.push(Box::pin(async move {
             let asked_at = Instant::now();
             let answer = coordinator.poll(&poll).await;
-            Answered {
+            PollResult {
                 ticket,
                 asked_at,
                 answer,
@@ -159,7 +159,7 @@ impl PollLoop {
     }
 
     /// Takes an answer. Errors: the token is refused.
-    fn take_answer(&mut self, answered: Answered) -> Result<(), CallError> {
+    fn take_answer(&mut self, answered: PollResult) -> Result<(), CallError> {
         self.work_table.answered(answered.ticket);
         match answered.answer {
             Ok(answer) => {

@@ -18,14 +18,14 @@ pub struct WorkTable {
     /// Take so many more jobs, then none. `None`: no limit.
     budget: Option<u32>,
     draining: bool,
-    work: BTreeMap<AttemptId, Piece>,
+    work: BTreeMap<AttemptId, WorkItem>,
     left: BTreeMap<AttemptId, LeaseRef>,
     out: Vec<Out>,
     next_ticket: u64,
 }
 
 #[derive(Debug)]
-struct Piece {
+struct WorkItem {
     epoch: i64,
     /// That it asks for, bytes; it is taken until nothing of it is left.
     memory: u64,
@@ -118,9 +118,9 @@ impl WorkTable {
     /// Takes a lease in hand that asks for so much memory. `None`: it is there already.
     pub fn take(&mut self, held: LeaseRef, memory: u64) -> Option<Signals> {
         let resumed = self.left.remove(&held.attempt).is_some();
-        if let Some(piece) = self.work.get(&held.attempt) {
-            if piece.epoch != held.epoch {
-                piece.signals.lost.cancel();
+        if let Some(item) = self.work.get(&held.attempt) {
+            if item.epoch != held.epoch {
+                item.signals.lost.cancel();
             }
             return None;
         }
@@ -128,27 +128,27 @@ impl WorkTable {
             *budget = budget.saturating_sub(1);
         }
         let signals = Signals::default();
-        let piece = Piece {
+        let item = WorkItem {
             epoch: held.epoch,
             memory,
             stage: None,
             signals: signals.clone(),
         };
-        self.work.insert(held.attempt, piece);
+        self.work.insert(held.attempt, item);
         Some(signals)
     }
 
     /// Somebody cancelled it.
     pub fn cancel(&mut self, attempt: &AttemptId) {
-        if let Some(piece) = self.work.get(attempt) {
-            piece.signals.cancel.cancel();
+        if let Some(item) = self.work.get(attempt) {
+            item.signals.cancel.cancel();
         }
     }
 
     /// It is not ours any more. True: the agent left it before its restart, and it is to be abandoned.
     pub fn lose(&mut self, attempt: &AttemptId) -> bool {
-        if let Some(piece) = self.work.get(attempt) {
-            piece.signals.lost.cancel();
+        if let Some(item) = self.work.get(attempt) {
+            item.signals.lost.cancel();
         }
         let was_left = self.left.remove(attempt).is_some();
         if was_left {
@@ -159,21 +159,21 @@ impl WorkTable {
 
     /// What is left of an attempt that is over, from before a restart: it needs no slot, but its memory.
     pub fn take_over(&mut self, attempt: &AttemptId, memory: u64) {
-        let piece = Piece {
+        let item = WorkItem {
             epoch: 0,
             memory,
             stage: Some(WorkStage::Reported),
             signals: Signals::default(),
         };
-        self.work.insert(attempt.clone(), piece);
+        self.work.insert(attempt.clone(), item);
     }
 
     /// A piece of work came further.
     pub fn note(&mut self, attempt: &AttemptId, stage: WorkStage) {
         if stage == WorkStage::Gone {
             self.work.remove(attempt);
-        } else if let Some(piece) = self.work.get_mut(attempt) {
-            piece.stage = Some(stage);
+        } else if let Some(item) = self.work.get_mut(attempt) {
+            item.stage = Some(stage);
         }
     }
 
@@ -181,13 +181,13 @@ impl WorkTable {
         if self.draining {
             return 0;
         }
-        let running = self.work.values().filter(|piece| piece.stage.is_none()).count() + self.left.len();
+        let running = self.work.values().filter(|item| item.stage.is_none()).count() + self.left.len();
         let free = self.slots.saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
         self.budget.map_or(free, |budget| free.min(budget))
     }
 
     fn free_memory(&self) -> Option<u64> {
-        let asked = self.work.values().map(|piece| piece.memory);
+        let asked = self.work.values().map(|item| item.memory);
         Some(self.memory?.saturating_sub(asked.fold(0, u64::saturating_add)))
     }
 
@@ -195,10 +195,10 @@ impl WorkTable {
         let ours = self
             .work
             .iter()
-            .filter(|(_, piece)| matches!(piece.stage, None | Some(WorkStage::Over)));
-        let ours = ours.map(|(attempt, piece)| LeaseRef {
+            .filter(|(_, item)| matches!(item.stage, None | Some(WorkStage::Over)));
+        let ours = ours.map(|(attempt, item)| LeaseRef {
             attempt: attempt.clone(),
-            epoch: piece.epoch,
+            epoch: item.epoch,
             resume: false,
         });
         ours.chain(self.left.values().cloned()).collect()

@@ -22,9 +22,9 @@ const FOLDER: &str = "pushing";
 #[derive(Default)]
 pub(crate) struct Names(Mutex<BTreeMap<String, Arc<RwLock<()>>>>);
 
-/// A name that is given away.
+/// A name of the engine that an image has while it is pushed.
 #[derive(Debug, Serialize, Deserialize)]
-struct Lent {
+struct ReservedName {
     reference: String,
     /// What it is given to.
     image: String,
@@ -33,8 +33,8 @@ struct Lent {
 }
 
 impl Names {
-    /// Waits until nobody else holds the name, to give it away.
-    async fn give(&self, name: &str) -> OwnedRwLockWriteGuard<()> {
+    /// Waits until nobody else holds the name, and takes it for an image.
+    async fn reserve(&self, name: &str) -> OwnedRwLockWriteGuard<()> {
         self.lock(name).write_owned().await
     }
 
@@ -68,8 +68,8 @@ impl Engine {
         let (given_up, gone) = tokio::sync::oneshot::channel::<()>();
         let (done, result) = tokio::sync::oneshot::channel();
         self.spawn(async move {
-            let _held = engine.inner.names.give(&familiar(&reference)).await;
-            let pushed = engine.push_lent(&image, &reference, login.as_ref(), gone).await;
+            let _held = engine.inner.names.reserve(&familiar(&reference)).await;
+            let pushed = engine.push_reserved(&image, &reference, login.as_ref(), gone).await;
             let _ = done.send(pushed); // whoever asked may be gone
         });
         let pushed = result.await.map_err(|_| EngineError::Stopping)?;
@@ -77,14 +77,14 @@ impl Engine {
         pushed
     }
 
-    async fn push_lent(
+    async fn push_reserved(
         &self,
         image: &str,
         reference: &str,
         login: Option<&Login>,
         given_up: tokio::sync::oneshot::Receiver<()>,
     ) -> Result<Pushed, EngineError> {
-        let lent = Lent {
+        let reserved = ReservedName {
             reference: reference.to_owned(),
             image: image.to_owned(),
             before: self.id_of(reference).await?,
@@ -95,7 +95,7 @@ impl Engine {
             .data
             .join(FOLDER)
             .join(uuid::Uuid::now_v7().simple().to_string());
-        write_note(&note, &lent).map_err(EngineError::io("note a name that is given away"))?;
+        write_note(&note, &reserved).map_err(EngineError::io("note a name that is given away"))?;
         // never given up half-way: the engine could give the name after we took it back
         let pushed = match self.tag(image, reference).await {
             Ok(()) => tokio::select! {
@@ -104,7 +104,7 @@ impl Engine {
             },
             Err(error) => Err(error),
         };
-        match self.take_back(&lent).await {
+        match self.take_back(&reserved).await {
             Ok(()) => {
                 let _ = std::fs::remove_file(&note); // read again at the next start, it does no harm
             }
@@ -117,35 +117,38 @@ impl Engine {
     pub(crate) async fn take_names_back(&self) {
         let folder = self.inner.config.data.join(FOLDER);
         for note in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let lent: Option<Lent> = std::fs::read(note.path())
+            let reserved: Option<ReservedName> = std::fs::read(note.path())
                 .ok()
                 .and_then(|text| serde_json::from_slice(&text).ok());
-            if let Some(lent) = lent
-                && let Err(error) = self.take_back(&lent).await
+            if let Some(reserved) = reserved
+                && let Err(error) = self.take_back(&reserved).await
             {
-                tracing::warn!(reference = lent.reference, %error, "a name cannot be taken back from an image");
+                tracing::warn!(reference = reserved.reference, %error, "a name cannot be taken back from an image");
                 continue;
             }
             let _ = std::fs::remove_file(note.path());
         }
     }
 
-    async fn take_back(&self, lent: &Lent) -> Result<(), EngineError> {
-        if self.id_of(&lent.reference).await?.as_deref() != Some(lent.image.as_str()) {
+    async fn take_back(&self, reserved: &ReservedName) -> Result<(), EngineError> {
+        if self.id_of(&reserved.reference).await?.as_deref() != Some(reserved.image.as_str()) {
             return Ok(()); // it was never given, or somebody else has it by now
         }
-        match &lent.before {
-            Some(before) if *before == lent.image => Ok(()),
-            Some(before) => self.tag(before, &lent.reference).await,
+        match &reserved.before {
+            Some(before) if *before == reserved.image => Ok(()),
+            Some(before) => self.tag(before, &reserved.reference).await,
             None => {
                 // an image that loses its last name is removed, and with it what the next build would use again; one
                 // that loses it to another image is not
-                self.tag(self.anchor_image(), &lent.reference).await?;
+                self.tag(self.anchor_image(), &reserved.reference).await?;
                 let options = RemoveImageOptions {
                     noprune: true,
                     ..RemoveImageOptions::default()
                 };
-                let removed = self.docker().remove_image(&lent.reference, Some(options), None).await;
+                let removed = self
+                    .docker()
+                    .remove_image(&reserved.reference, Some(options), None)
+                    .await;
                 removed.map_err(|error| EngineError::of("take a name from an image", error))?;
                 Ok(())
             }
@@ -157,11 +160,11 @@ impl Engine {
     }
 }
 
-fn write_note(note: &Path, lent: &Lent) -> std::io::Result<()> {
+fn write_note(note: &Path, reserved: &ReservedName) -> std::io::Result<()> {
     if let Some(folder) = note.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    crate::disk::write_whole(note, &serde_json::to_vec(lent)?)
+    crate::disk::write_whole(note, &serde_json::to_vec(reserved)?)
 }
 
 #[cfg(test)]
@@ -173,14 +176,14 @@ mod tests {
     #[tokio::test]
     async fn nobody_looks_a_name_up_while_it_is_given_away() {
         let names = Names::default();
-        let given = names.give("app:1").await;
+        let given = names.reserve("app:1").await;
         assert!(names.look_up("app:1").now_or_never().is_none());
         assert!(names.look_up("app:2").now_or_never().is_some());
         drop(given);
         let looked_up = names.look_up("app:1").await;
         assert!(names.look_up("app:1").now_or_never().is_some());
-        assert!(names.give("app:1").now_or_never().is_none());
+        assert!(names.reserve("app:1").now_or_never().is_none());
         drop(looked_up);
-        assert!(names.give("app:1").now_or_never().is_some());
+        assert!(names.reserve("app:1").now_or_never().is_some());
     }
 }

@@ -18,7 +18,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What the reaper is told on its first line.
 #[derive(Debug, Serialize, Deserialize)]
-struct Estate {
+struct ReapRequest {
     /// The value of `drover.agent`.
     agent: String,
     /// The run's folder.
@@ -44,11 +44,11 @@ impl Reaper {
             .process_group(0)
             .spawn()
             .with_context(|| format!("start {program} to clean up behind the run"))?;
-        let estate = Estate {
+        let request = ReapRequest {
             agent: agent.to_owned(),
             folder: folder.to_owned(),
         };
-        let mut line = serde_json::to_vec(&estate)?;
+        let mut line = serde_json::to_vec(&request)?;
         line.push(b'\n');
         let stdin = child.stdin.as_mut().expect("its input is a pipe");
         stdin.write_all(&line).context("tell the reaper what to clean up")?;
@@ -71,13 +71,13 @@ fn reap() -> anyhow::Result<()> {
     let mut input = std::io::stdin().lock();
     let mut line = String::new();
     input.read_line(&mut line)?;
-    let estate: Estate = serde_json::from_str(&line).context("read what to clean up")?;
+    let request: ReapRequest = serde_json::from_str(&line).context("read what to clean up")?;
     input.read_to_end(&mut Vec::new())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        engine::reap(None, &estate.agent).await?;
+        engine::reap(None, &request.agent).await?;
         tokio::time::sleep(LOOK_AGAIN).await;
-        engine::reap(None, &estate.agent).await
+        engine::reap(None, &request.agent).await
     })?;
-    std::fs::remove_dir_all(&estate.folder).with_context(|| format!("remove {}", estate.folder.display()))
+    std::fs::remove_dir_all(&request.folder).with_context(|| format!("remove {}", request.folder.display()))
 }

@@ -4,9 +4,10 @@
 //! # Layout
 //! `spec` what to run · `failure` what went wrong, in words · `launch` service and image to what the gate is told and
 //! how readiness is known, pure · `ready_timeout` how long that may take, pure · `ports` what well-known ports tell, pure ·
-//! `states` how the services stand, for each other and for the owner · `body` a service's container, with or without a gate · `image`, `container`, `files`,
-//! `workspace` what it is made of · `prepare` how it is made · `ready` the probes · `excerpt` a log's lines · `scale`,
-//! `restart` how many and how often · `service` the life of one service · `run` the `Stack`.
+//! `states` how the services stand, for each other and for the owner · `body` a service's container, with or without a
+//! gate · `image`, `container`, `files`, `workspace` what it is made of · `prepare` how it is made · `ready` the probes ·
+//! `excerpt` a log's lines · `scale`, `restart` how many and how often · `service` the life of one service · `run` the
+//! `Stack`.
 
 mod body;
 mod container;

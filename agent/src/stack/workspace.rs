@@ -7,11 +7,11 @@ use job_specs::model::{ServiceSpec, VolumeMount, VolumeSource};
 
 use super::container;
 use super::failure::FailureKind;
-use crate::beneath::{self, Beneath, OpenedPath, Way};
+use crate::beneath::{self, Beneath, OpenedPath, Parents};
 use crate::engine::plan::Bind;
 
 /// As the engine makes folders.
-const MODE: Way = Way::Made(0o755);
+const MODE: Parents = Parents::Made(0o755);
 
 /// Makes the folders that a service mounts and that are not in the workspace, as Compose does; the paths of those that
 /// were made.

@@ -16,7 +16,7 @@ use tar::{Archive, Entry, EntryType};
 
 use super::names;
 use super::rules::{Links, Modes, Rules, UnpackError, UnpackTarget, Unpacked};
-use crate::beneath::{Beneath, Way};
+use crate::beneath::{Beneath, Parents};
 
 /// Bytes that are copied at once. So many zeros become a hole: a small archive of a large empty disk takes no disk.
 const COPY_LEN: usize = 128 * 1024;
@@ -38,7 +38,7 @@ pub fn unpack(from: impl Read, into: &[UnpackTarget], rules: Rules) -> Result<Un
     for entry in entries {
         unpacking.entry(entry.map_err(UnpackError::Damaged)?)?;
     }
-    unpacking.dress_folders()?;
+    unpacking.set_folder_attributes()?;
     let mut decoder = archive.into_inner();
     io::copy(&mut decoder, &mut io::sink()).map_err(UnpackError::Damaged)?;
     let mut tee = decoder.finish().into_inner();
@@ -71,11 +71,11 @@ struct Unpacking<'a> {
     long_name: Option<PathBuf>,
     long_link: Option<PathBuf>,
     /// Folders get their modes and times last, when nothing more comes into them.
-    folders: Vec<(File, Dress)>,
+    folders: Vec<(File, FileAttributes)>,
 }
 
 /// What a file looks like besides its content.
-struct Dress {
+struct FileAttributes {
     mode: u32,
     owner: Option<(u32, u32)>,
     mtime: i64,
@@ -169,14 +169,14 @@ impl Unpacking<'_> {
         })
     }
 
-    fn way(&self) -> Way {
+    fn way(&self) -> Parents {
         match self.rules.modes {
-            Modes::OpenToAll => Way::Made(0o777),
-            Modes::Own | Modes::OwnWithOwners => Way::Made(0o755),
+            Modes::OpenToAll => Parents::Made(0o777),
+            Modes::Own | Modes::OwnWithOwners => Parents::Made(0o755),
         }
     }
 
-    fn dress<R: Read>(&self, entry: &Entry<'_, R>) -> Dress {
+    fn attributes<R: Read>(&self, entry: &Entry<'_, R>) -> FileAttributes {
         let header = entry.header();
         let mode = header.mode().unwrap_or(0o644) & 0o777;
         let id = |id: io::Result<u64>| id.ok().and_then(|id| u32::try_from(id).ok());
@@ -185,7 +185,7 @@ impl Unpacking<'_> {
             _ => None,
         };
         let open = if mode & 0o100 == 0 { 0o666 } else { 0o777 };
-        Dress {
+        FileAttributes {
             mode: if self.rules.modes == Modes::OpenToAll {
                 open
             } else {
@@ -199,15 +199,15 @@ impl Unpacking<'_> {
     fn folder<R: Read>(&mut self, root: usize, path: &Path, entry: &Entry<'_, R>) -> io::Result<()> {
         let way = self.way();
         let folder = self.roots[root].make_folder(path, way)?;
-        let mut dress = self.dress(entry);
+        let mut attributes = self.attributes(entry);
         if self.rules.modes == Modes::OpenToAll {
-            dress.mode = 0o777;
+            attributes.mode = 0o777;
         }
         // Open files are few; a folder that is not kept open keeps the mode it was made with.
         if self.folders.len() < 200 {
-            self.folders.push((folder, dress));
+            self.folders.push((folder, attributes));
         } else {
-            dress_file(&folder, &dress)?;
+            set_file_attributes(&folder, &attributes)?;
         }
         Ok(())
     }
@@ -219,13 +219,13 @@ impl Unpacking<'_> {
             error,
         };
         let size = entry.size();
-        let (way, dress) = (self.way(), self.dress(entry));
+        let (way, attributes) = (self.way(), self.attributes(entry));
         let mut file = self.roots[root].create(path, way).map_err(unwritable)?;
         copy(entry, &mut file, size).map_err(|broken| match broken {
             Broken::Read(error) => UnpackError::Damaged(error),
             Broken::Write(error) => unwritable(error),
         })?;
-        dress_file(&file, &dress).map_err(unwritable)?;
+        set_file_attributes(&file, &attributes).map_err(unwritable)?;
         self.done.files += 1;
         Ok(())
     }
@@ -241,16 +241,16 @@ impl Unpacking<'_> {
     }
 
     fn link<R: Read>(&mut self, root: usize, path: &Path, target: &Path, entry: &Entry<'_, R>) -> io::Result<()> {
-        let (way, dress) = (self.way(), self.dress(entry));
+        let (way, attributes) = (self.way(), self.attributes(entry));
         self.roots[root].link(path, target, way)?;
-        self.roots[root].set_link_attributes(path, dress.owner, &times(dress.mtime))?;
+        self.roots[root].set_link_attributes(path, attributes.owner, &times(attributes.mtime))?;
         self.done.files += 1;
         Ok(())
     }
 
-    fn dress_folders(&mut self) -> Result<(), UnpackError> {
-        for (folder, dress) in self.folders.drain(..).rev() {
-            dress_file(&folder, &dress).map_err(|error| UnpackError::Unwritable {
+    fn set_folder_attributes(&mut self) -> Result<(), UnpackError> {
+        for (folder, attributes) in self.folders.drain(..).rev() {
+            set_file_attributes(&folder, &attributes).map_err(|error| UnpackError::Unwritable {
                 name: "a folder".into(),
                 error,
             })?;
@@ -259,12 +259,12 @@ impl Unpacking<'_> {
     }
 }
 
-fn dress_file(file: &File, dress: &Dress) -> io::Result<()> {
-    if let Some((user, group)) = dress.owner {
+fn set_file_attributes(file: &File, attributes: &FileAttributes) -> io::Result<()> {
+    if let Some((user, group)) = attributes.owner {
         rustix::fs::fchown(file, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
     }
-    rustix::fs::fchmod(file, Mode::from_raw_mode(dress.mode))?;
-    Ok(rustix::fs::futimens(file, &times(dress.mtime))?)
+    rustix::fs::fchmod(file, Mode::from_raw_mode(attributes.mode))?;
+    Ok(rustix::fs::futimens(file, &times(attributes.mtime))?)
 }
 
 fn times(mtime: i64) -> Timestamps {
