@@ -13,7 +13,7 @@ use crate::launch::{LaunchError, Launcher};
 use crate::log::{Log, now_us};
 use crate::output::Output;
 use crate::rest::{Rest, Verdict};
-use crate::sys::{self, Dead};
+use crate::sys::{self, ReapedProcess};
 
 /// A running child.
 pub struct Child {
@@ -142,18 +142,18 @@ impl Child {
     }
 
     /// It is over.
-    pub fn end(mut self, dead: &Dead, started_us: i64, now: Instant) -> Ended {
+    pub fn end(mut self, reaped: &ReapedProcess, started_us: i64, now: Instant) -> Ended {
         if let Some(health) = &mut self.health {
             health.stop();
         }
         let status = ExitStatus {
-            exit_code: dead.how.ok(),
-            signal: dead.how.err(),
-            oom: dead.how != Ok(0) && cgroup::oom_kills() > self.oom_kills_before,
+            exit_code: reaped.how.ok(),
+            signal: reaped.how.err(),
+            oom: reaped.how != Ok(0) && cgroup::oom_kills() > self.oom_kills_before,
             started_us,
             ended_us: now_us(),
-            peak_memory_bytes: cgroup::peak_memory_bytes().unwrap_or(dead.max_rss_bytes),
-            cpu_us: dead.cpu_us,
+            peak_memory_bytes: cgroup::peak_memory_bytes().unwrap_or(reaped.max_rss_bytes),
+            cpu_us: reaped.cpu_us,
             error: None,
         };
         Ended {

@@ -11,7 +11,7 @@ use gate::units::micros;
 use gate::wire::{Health, HealthCheck, HealthState};
 
 use crate::launch::Launcher;
-use crate::sys::{self, Dead};
+use crate::sys::{self, ReapedProcess};
 
 /// How much of the output is kept, from its end.
 const KEEP: usize = 4096;
@@ -135,8 +135,8 @@ impl HealthRunner {
     }
 
     /// Takes the end of its command; what to tell, if anything. `Err`: it is somebody else's.
-    pub fn take_dead(&mut self, dead: &Dead, now: Instant) -> Result<Option<Health>, ()> {
-        let mut current = self.current.take_if(|current| current.pid == dead.pid).ok_or(())?;
+    pub fn take_exit(&mut self, reaped: &ReapedProcess, now: Instant) -> Result<Option<Health>, ()> {
+        let mut current = self.current.take_if(|current| current.pid == reaped.pid).ok_or(())?;
         let left = current
             .pipe
             .as_ref()
@@ -155,11 +155,11 @@ impl HealthRunner {
             );
             return Ok(self.verdict(None, output.trim_start().to_owned(), current.began, now));
         }
-        let output = match dead.how {
+        let output = match reaped.how {
             Err(signal) => format!("{output}\n(ended by signal {signal})").trim_start().to_owned(),
             Ok(_) => output,
         };
-        Ok(self.verdict(dead.how.ok(), output, current.began, now))
+        Ok(self.verdict(reaped.how.ok(), output, current.began, now))
     }
 
     fn start(&self, launcher: &Launcher, now: Instant) -> Result<Try, (i32, String)> {

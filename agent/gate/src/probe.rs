@@ -104,33 +104,33 @@ fn run(probe: &Probe) -> Result<(), String> {
     loop {
         let answer = attempt(&probe.target, end);
         if answer.is_ok() || Instant::now() + pause >= end {
-            return answer.map_err(Miss::words);
+            return answer.map_err(ProbeError::words);
         }
         thread::sleep(pause);
-        if let Err(Miss::Starts(_)) = answer {
+        if let Err(ProbeError::Starting(_)) = answer {
             pause = (pause * 2).min(PATIENT);
         }
     }
 }
 
 /// Why a target was not reached, in words.
-enum Miss {
-    No(String),
+enum ProbeError {
+    Failed(String),
     /// It says itself that it is not there yet.
-    Starts(String),
+    Starting(String),
 }
 
-impl Miss {
+impl ProbeError {
     fn words(self) -> String {
-        let (Miss::No(words) | Miss::Starts(words)) = self;
+        let (ProbeError::Failed(words) | ProbeError::Starting(words)) = self;
         words
     }
 }
 
-fn attempt(target: &ProbeTarget, end: Instant) -> Result<(), Miss> {
+fn attempt(target: &ProbeTarget, end: Instant) -> Result<(), ProbeError> {
     match target {
-        ProbeTarget::Tcp(addr) => connect(*addr, end).map(drop).map_err(Miss::No),
-        ProbeTarget::Http { addr, path } => http(*addr, path, end).map_err(Miss::No),
+        ProbeTarget::Tcp(addr) => connect(*addr, end).map(drop).map_err(ProbeError::Failed),
+        ProbeTarget::Http { addr, path } => http(*addr, path, end).map_err(ProbeError::Failed),
         ProbeTarget::Ask {
             addr,
             question,
@@ -180,8 +180,8 @@ fn http(addr: SocketAddr, path: &str, end: Instant) -> Result<(), String> {
 
 /// Asks what has accepted the connection whether it still starts. One that does not understand the question, closes, or
 /// says nothing for long is another server than the one that was expected: it accepts connections.
-fn ask(addr: SocketAddr, question: &[u8], starting: &[u8], end: Instant) -> Result<(), Miss> {
-    let mut stream = connect(addr, end).map_err(Miss::No)?;
+fn ask(addr: SocketAddr, question: &[u8], starting: &[u8], end: Instant) -> Result<(), ProbeError> {
+    let mut stream = connect(addr, end).map_err(ProbeError::Failed)?;
     let patience = Some(time_left(end, ANSWER));
     let exchange = |stream: &mut TcpStream| {
         stream.set_read_timeout(patience)?;
@@ -194,10 +194,12 @@ fn ask(addr: SocketAddr, question: &[u8], starting: &[u8], end: Instant) -> Resu
     };
     let answer = exchange(&mut stream).unwrap_or_else(|_: io::Error| Vec::new());
     if answer.windows(starting.len()).any(|part| part == starting) {
-        return Err(Miss::Starts(format!("it answered: {}", words(&answer))));
+        return Err(ProbeError::Starting(format!("it answered: {}", words(&answer))));
     }
     if answer.is_empty() && Instant::now() >= end {
-        return Err(Miss::No("it accepts connections but does not answer".to_owned()));
+        return Err(ProbeError::Failed(
+            "it accepts connections but does not answer".to_owned(),
+        ));
     }
     Ok(())
 }

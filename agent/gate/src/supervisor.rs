@@ -195,16 +195,16 @@ impl Supervisor {
 
     /// Takes every process that is over: the child, its health command, orphans.
     fn reap(&mut self, now: Instant) {
-        while let Some(dead) = sys::reap() {
+        while let Some(reaped) = sys::reap() {
             self.phase = match std::mem::replace(&mut self.phase, Phase::Idle) {
-                Phase::Running(child) if child.pid == dead.pid => {
-                    Phase::Ending(Box::new(child.end(&dead, self.started_us.unwrap_or_default(), now)))
+                Phase::Running(child) if child.pid == reaped.pid => {
+                    Phase::Ending(Box::new(child.end(&reaped, self.started_us.unwrap_or_default(), now)))
                 }
                 Phase::Running(mut child) => {
                     let told = child
                         .health
                         .as_mut()
-                        .and_then(|health| health.take_dead(&dead, now).ok())
+                        .and_then(|health| health.take_exit(&reaped, now).ok())
                         .flatten();
                     self.tell_health(told);
                     Phase::Running(child)

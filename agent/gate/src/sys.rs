@@ -185,7 +185,7 @@ fn pointers(strings: &[CString]) -> Vec<*mut libc::c_char> {
 }
 
 /// A process that is over.
-pub struct Dead {
+pub struct ReapedProcess {
     /// Which.
     pub pid: i32,
     /// Its exit code, or the signal that ended it.
@@ -197,7 +197,7 @@ pub struct Dead {
 }
 
 /// Takes one dead child, if there is one.
-pub fn reap() -> Option<Dead> {
+pub fn reap() -> Option<ReapedProcess> {
     let mut status = 0;
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: wait4 writes to the two places we own; a zeroed rusage is a valid value.
@@ -212,7 +212,7 @@ pub fn reap() -> Option<Dead> {
         u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(time.tv_usec).unwrap_or(0)
     };
     let exited = libc::WIFEXITED(status);
-    Some(Dead {
+    Some(ReapedProcess {
         pid,
         how: if exited {
             Ok(libc::WEXITSTATUS(status))
