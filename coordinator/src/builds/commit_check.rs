@@ -4,6 +4,7 @@
 
 use super::{NoBuild, Target};
 use crate::app::App;
+use crate::forges;
 use crate::git::{Address, Asked, CommitPosition, ObjectId, Reference};
 use crate::store::builds::{self, Rerun};
 use crate::store::facts::Trust;
@@ -11,7 +12,6 @@ use crate::store::order::{NOTHING, Observed, Push};
 use crate::store::pushes::{self, Stream};
 use crate::store::repositories::Repository;
 use crate::store::{StoreError, repositories};
-use crate::webhooks;
 
 /// A commit as pushes name it.
 pub(super) fn commit(id: &str) -> String {
@@ -111,7 +111,7 @@ fn observed(stream: &Stream, place: CommitPosition) -> Observed {
 
 /// A branch or tag is gone: what is pushed there from now on is new. A repository that does not answer is believed to say
 /// the same as the delivery.
-pub(super) async fn removed(app: &App, repository: &Repository, push: webhooks::Push) -> Result<(), StoreError> {
+pub(super) async fn removed(app: &App, repository: &Repository, push: forges::Push) -> Result<(), StoreError> {
     let Ok(reference) = Reference::parse(&push.reference) else {
         return Ok(());
     };

@@ -1,13 +1,13 @@
 //! One delivery: what it says, what comes of it, and whether another try may help.
 
 use crate::app::App;
+use crate::forges::{self, Message, Origin, PullRequest, Push};
 use crate::git::{Compare, ObjectId, Reference};
 use crate::store::deliveries::{FullDelivery, Outcome};
 use crate::store::facts::Trust;
 use crate::store::order;
 use crate::store::repositories::Repository;
 use crate::store::{Micros, StoreError, deliveries, repositories};
-use crate::webhooks::{self, Message, Origin, PullRequest, Push};
 
 use super::{NoBuild, Target, build, commit_check, target};
 
@@ -59,7 +59,7 @@ async fn try_once(app: &App, delivery: FullDelivery) -> DeliveryEnd {
         Err(error) => return from_store(error),
     };
     let now = app.store.now();
-    match webhooks::parse(repository.forge, &delivery.delivery.event, &delivery.body) {
+    match repository.forge.parse(&delivery.delivery.event, &delivery.body) {
         Err(malformed) => DeliveryEnd::Never(malformed.to_string()),
         Ok(Message::Ping) => said("ping: the webhook works"),
         Ok(Message::Other(event)) => said(&format!("`{event}` events start no build")),
@@ -127,7 +127,7 @@ fn requested(request: PullRequest, delivery: (&FullDelivery, Micros)) -> Result<
         before: request.before.as_deref().map(commit_check::commit),
         // Opened again, it has no new commits: the body alone tells one such delivery from another.
         mark: if is_again {
-            webhooks::hash(&delivery.0.body)
+            forges::hash(&delivery.0.body)
         } else {
             String::new()
         },

@@ -15,11 +15,11 @@ use super::error::ApiError;
 use super::extract::Path;
 use super::routes::Routes;
 use crate::app::App;
+use crate::forges::{Check, Forge};
 use crate::public::Client;
 use crate::store::deliveries;
 use crate::store::deliveries::{NewDelivery, Stored};
 use crate::store::repositories::{self, Repository};
-use crate::webhooks;
 
 /// The answer to a delivery.
 #[derive(Serialize)]
@@ -43,10 +43,10 @@ async fn receive(
 ) -> Result<(StatusCode, Json<Accepted>), ApiError> {
     let headers = request.headers().clone();
     let (repository, body) = signed(&app, (&forge, &name), client, request).await?;
-    let event = webhooks::event(repository.forge, &headers);
+    let event = repository.forge.event(&headers);
     let new = NewDelivery {
-        external_id: webhooks::delivery_id(repository.forge, &headers),
-        reference: webhooks::about(repository.forge, &event, &body),
+        external_id: repository.forge.delivery_id(&headers),
+        reference: repository.forge.about(&event, &body),
         event,
         repository: repository.id,
         headers: kept(&headers),
@@ -74,7 +74,7 @@ async fn signed(
     request: Request,
 ) -> Result<(Repository, Vec<u8>), ApiError> {
     let hook = repositories::hook(&app.store, name).await?;
-    let hook = hook.filter(|(repository, _)| webhooks::word(repository.forge) == Some(forge));
+    let hook = hook.filter(|(repository, _)| repository.forge.word() == forge);
     let (repository, secrets) = match hook {
         Some((repository, secret)) => (Some(repository), vec![SecretString::from(secret.0)]),
         None => (None, Vec::new()),
@@ -83,9 +83,9 @@ async fn signed(
         app.refusals.count(repository.as_ref().map(|repository| &repository.id));
         ApiError::Unsigned
     };
-    let sender = webhooks::forge(forge).map_err(|_| refuse())?;
+    let sender = forge.parse::<Forge>().map_err(|_| refuse())?;
     let (parts, incoming) = request.into_parts();
-    let mut check = webhooks::Check::new(sender, &secrets, &parts.headers).map_err(|_| refuse())?;
+    let mut check = Check::new(sender, &secrets, &parts.headers).map_err(|_| refuse())?;
     let mut body = Vec::new();
     let take = |part: &axum::body::Bytes| {
         check.update(part);

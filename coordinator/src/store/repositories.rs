@@ -2,28 +2,11 @@
 
 use protocol::ids::RepositoryId;
 use protocol::work::SecretValue;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Micros, Store, StoreError, ended, from_word, keys, secrets, to_word};
 use crate::db::{DbError, Row, Tx, args};
-
-/// Whose webhooks they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Forge {
-    /// Anything that can sign a small JSON body: a post-receive hook.
-    Generic,
-    /// GitHub.
-    Github,
-    /// Gitea.
-    Gitea,
-    /// Forgejo.
-    Forgejo,
-    /// GitLab.
-    Gitlab,
-    /// Bitbucket.
-    Bitbucket,
-}
+use crate::forges::Forge;
 
 /// One repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -11,9 +11,10 @@ use tokio::task::JoinSet;
 use super::builds::{self, NewBuild, NewJob};
 use super::facts::Trust;
 use super::queue::{self, AgentLease, Claim};
-use super::repositories::{Forge, NewRepository};
+use super::repositories::NewRepository;
 use super::{Store, StoreError, agents, repositories};
 use crate::db::args;
+use crate::forges::Forge;
 
 /// A job of one step.
 pub fn spec(name: &str) -> JobSpec {

@@ -1,12 +1,11 @@
 //! Deliveries of forges: the body, under every forge and event.
 
-use coordinator::webhooks::{Forge, about, parse};
+use coordinator::forges::Forge;
 
 use super::{Target, files, filled};
 use crate::mutate::Examples;
 use crate::random::Random;
 
-const FORGES: [Forge; 4] = [Forge::Generic, Forge::Github, Forge::Gitea, Forge::Forgejo];
 const EVENTS: [&str; 8] = [
     "push",
     "pull_request",
@@ -54,9 +53,9 @@ fn worst() -> Vec<(&'static str, Vec<u8>)> {
 
 fn read(bytes: &[u8]) {
     let mut random = Random::of_bytes(bytes);
-    let forge = random.pick(&FORGES);
-    let _ = about(forge, random.pick(&EVENTS), bytes);
+    let forge = random.pick(&Forge::ALL);
+    let _ = forge.about(random.pick(&EVENTS), bytes);
     for name in ["push", "pull_request", random.pick(&EVENTS)] {
-        let _ = parse(forge, name, bytes);
+        let _ = forge.parse(name, bytes);
     }
 }

@@ -11,7 +11,6 @@ use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
 use crate::store::repositories::{self, Repository};
-use crate::webhooks;
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -28,7 +27,7 @@ pub(super) async fn hook(app: &App, repository: &Repository) -> Result<Hook, Api
 
 /// Where the forge of `repository` sends pushes.
 pub(crate) fn url(app: &App, repository: &Repository) -> String {
-    let forge = webhooks::word(repository.forge).unwrap_or("generic");
+    let forge = repository.forge.word();
     format!("{}/hooks/{forge}/{}", app.url, web::routes::encode(&repository.name))
 }
 

@@ -10,13 +10,13 @@ use utoipa_axum::routes;
 use super::{hooks, shapes};
 use crate::app::App;
 use crate::builds;
+use crate::forges::Forge;
 use crate::git::Address;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, OptionalJson, Path};
 use crate::store::repositories::{self, Visibility};
 use crate::store::schedules;
-use crate::webhooks;
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -32,7 +32,7 @@ impl From<repositories::Repository> for Repository {
         Repository {
             name: repository.name,
             git: repository.git,
-            forge: webhooks::word(repository.forge).unwrap_or("generic").to_owned(),
+            forge: repository.forge.word().to_owned(),
             public: repository.public,
             created_at: repository.created_at,
         }
@@ -58,7 +58,10 @@ async fn add(
     let new_repository = repositories::NewRepository {
         name: new.name,
         git: address.as_str().to_owned(),
-        forge: webhooks::forge(new.forge.as_deref().unwrap_or("generic")).map_err(|error| refused(&error))?,
+        forge: match &new.forge {
+            None => Forge::Generic,
+            Some(word) => word.parse().map_err(|error| refused(&error))?,
+        },
     };
     let mut repository = repositories::add(&app.store, new_repository).await?;
     if new.public {

@@ -17,7 +17,6 @@ use crate::store::builds::{self, Build, Filter};
 use crate::store::deliveries::Delivery;
 use crate::store::repositories::{self, Repository};
 use crate::store::{StoreError, deliveries, schedules, secrets};
-use crate::webhooks;
 
 /// Builds on a repository's page.
 const BUILDS: u32 = 10;
@@ -57,7 +56,7 @@ pub(super) async fn page(
             .find_map(|build| build.facts.branch.clone())
             .unwrap_or_else(|| "main".into()),
         builds: found.into_iter().map(rows::build).collect(),
-        forge: webhooks::word(repository.forge).unwrap_or("generic").to_owned(),
+        forge: repository.forge.word().to_owned(),
         name: repository.name.clone(),
         git: repository.git.clone(),
         public: repository.public,

@@ -235,7 +235,7 @@ async fn a_ping_is_heard() {
     let mut repository = TestRepository::new("app");
     app.add_as(&mut repository, "github").await;
     let body = include_str!("../../fixtures/webhooks/github-ping.json");
-    let signature = coordinator::webhooks::sign(&repository.secret.as_str().into(), body.as_bytes());
+    let signature = coordinator::forges::sign(&repository.secret.as_str().into(), body.as_bytes());
     let request = app.anonymous(Method::POST, &repository.hook).body(body);
     let request = request
         .header("x-github-event", "ping")

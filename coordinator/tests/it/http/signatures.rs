@@ -1,6 +1,6 @@
 //! Webhooks: who may deliver, and how much.
 
-use coordinator::webhooks;
+use coordinator::forges;
 use reqwest::{Body, Method};
 use secrecy::SecretString;
 use serde_json::json;
@@ -21,7 +21,7 @@ async fn each_forge_delivers_with_its_own_headers() {
         let sha = repository.commit("main", &[(".drover.yml", PASSING)]);
         app.add_as(&mut repository, forge).await;
         let body = json!({"ref": "refs/heads/main", "after": sha}).to_string();
-        let signed = webhooks::sign(&SecretString::from(repository.secret.as_str()), body.as_bytes());
+        let signed = forges::sign(&SecretString::from(repository.secret.as_str()), body.as_bytes());
         let signed = format!("{prefix}{}", signed.trim_start_matches("sha256="));
         let request = app
             .anonymous(Method::POST, &repository.hook)
@@ -39,8 +39,8 @@ async fn who_cannot_sign_learns_nothing_and_leaves_only_a_count() {
     let mut repository = TestRepository::new("app");
     app.add(&mut repository).await;
     let body = r#"{"ref":"refs/heads/main"}"#;
-    let wrong = webhooks::sign(&SecretString::from("guess"), body.as_bytes());
-    let right = webhooks::sign(&SecretString::from(repository.secret.as_str()), body.as_bytes());
+    let wrong = forges::sign(&SecretString::from("guess"), body.as_bytes());
+    let right = forges::sign(&SecretString::from(repository.secret.as_str()), body.as_bytes());
     let attempts = [
         ("/hooks/generic/app", None),
         ("/hooks/generic/app", Some(wrong.as_str())),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use coordinator::config::{Connections, Limits};
 use coordinator::store::{Store, StoreConfig, counters};
-use coordinator::{Config, webhooks};
+use coordinator::{Config, forges};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::json;
@@ -204,7 +204,7 @@ async fn a_refused_webhook_is_counted_in_memory_and_written_with_the_others() {
     let app = TestApp::over(data.path()).await;
     let mut repository = TestRepository::new("app");
     app.add(&mut repository).await;
-    let wrong = webhooks::sign(&SecretString::from("guess"), b"x");
+    let wrong = forges::sign(&SecretString::from("guess"), b"x");
     for _ in 0..5 {
         let request = app.anonymous(Method::POST, "/hooks/generic/app").body("x");
         app.send(request.header("x-drover-signature-256", &wrong))

@@ -30,7 +30,7 @@ async fn built(app: &TestApp, repository: &TestRepository, event: &str, body: &V
         false => request.header("x-drover-event", event),
         true => {
             let secret = repository.secret.as_str().into();
-            let signed = coordinator::webhooks::sign(&secret, body.to_string().as_bytes());
+            let signed = coordinator::forges::sign(&secret, body.to_string().as_bytes());
             let signed = signed.trim_start_matches("sha256=").to_owned();
             request
                 .header("x-gitea-event", event)

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use coordinator::db::{Db, Value};
-use coordinator::store::repositories::{self, Forge, NewRepository, Visibility};
+use coordinator::forges::Forge;
+use coordinator::store::repositories::{self, NewRepository, Visibility};
 use coordinator::store::{Change, Store, StoreConfig, StoreError, access, agents, builds, queue, secrets, testing};
 use protocol::attempt::Verdict;
 use protocol::ids::RepositoryId;

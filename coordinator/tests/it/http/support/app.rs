@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Once;
 use std::time::Duration;
 
-use coordinator::webhooks;
+use coordinator::forges;
 use coordinator::{Config, Running};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use secrecy::SecretString;
@@ -154,7 +154,7 @@ impl TestApp {
 
     /// A signed delivery of any bytes.
     pub fn delivery_of(&self, repository: &TestRepository, body: Vec<u8>) -> RequestBuilder {
-        let signature = webhooks::sign(&SecretString::from(repository.secret.as_str()), &body);
+        let signature = forges::sign(&SecretString::from(repository.secret.as_str()), &body);
         let request = self.anonymous(Method::POST, &repository.hook);
         request.header("x-drover-signature-256", signature).body(body)
     }

@@ -66,22 +66,14 @@ impl Check {
     }
 }
 
-/// The header that signs `body` for a generic delivery: `sha256=<hex>`.
-pub fn sign(secret: &SecretString, body: &[u8]) -> String {
-    format!(
-        "sha256={}",
-        hex::encode(mac(secret).chain_update(body).finalize().into_bytes())
-    )
+/// The digits that sign `body`, in hexadecimal.
+pub(super) fn digits(secret: &SecretString, body: &[u8]) -> String {
+    hex::encode(mac(secret).chain_update(body).finalize().into_bytes())
 }
 
 fn given(forge: Forge, headers: &HeaderMap) -> Option<Vec<u8>> {
-    let digits = match forge {
-        Forge::Generic => first(headers, &["x-drover-signature-256"])?.strip_prefix("sha256=")?,
-        Forge::Github => first(headers, &["x-hub-signature-256"])?.strip_prefix("sha256=")?,
-        Forge::Gitea => first(headers, &["x-gitea-signature"])?,
-        Forge::Forgejo => first(headers, &["x-forgejo-signature", "x-gitea-signature"])?,
-        Forge::Gitlab | Forge::Bitbucket => return None,
-    };
+    let webhooks = forge.webhooks();
+    let digits = first(headers, webhooks.signature)?.strip_prefix(webhooks.signature_prefix)?;
     hex::decode(digits).ok()
 }
 
@@ -91,6 +83,7 @@ fn mac(secret: &SecretString) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sign;
     use super::*;
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {

@@ -1,55 +1,67 @@
-//! What a delivery about a pull request says. GitHub, Gitea and Forgejo send the same shape; a generic sender a small one.
-//! Whether the code is trusted is decided by the identity of the repository that it comes from, never by its words.
+//! What GitHub, Gitea and Forgejo send: one shape, of which only the fields we use are typed. A push of a generic sender
+//! has it, too.
 
 use serde::Deserialize;
 
-/// A pull request, as far as it matters. Nothing here is checked yet: names are the sender's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PullRequest {
-    /// What happened to it: `opened`, `synchronize`, …
-    pub action: String,
-    /// Its number.
-    pub number: i64,
-    /// Where its newest commit is found in the repository: `refs/pull/7/head`.
-    pub reference: String,
-    /// Its newest commit.
-    pub head: Option<String>,
-    /// The commit that was its newest before, if the sender says so.
-    pub before: Option<String>,
-    /// When it last changed, by the forge's clock, in microseconds.
-    pub updated_at: Option<i64>,
-    /// The name of its branch: `feature`, or `octo:feature` from a fork, which no branch of ours can be called.
-    pub branch: Option<String>,
-    /// The branch that it wants to go into.
-    pub base: String,
-    /// Whose code it is.
-    pub origin: Origin,
-}
+use super::message::{Message, Origin, PullRequest, Push};
 
-/// Where the code of a pull request comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// A branch of the repository itself: who wrote it may push here.
-    SameRepository,
-    /// Another repository, or one that is gone.
-    Fork,
-}
-
-impl PullRequest {
-    /// Why nothing is built for what happened to it.
-    pub fn unwanted(&self) -> Option<String> {
-        match self.action.as_str() {
-            "opened" | "reopened" | "synchronize" | "synchronized" => None,
-            other => Some(format!(
-                "pull request {} was {other}: only new commits are built",
-                self.number
-            )),
-        }
+/// Reads the body of an event.
+pub(super) fn read(event: &str, body: &[u8]) -> Result<Message, serde_json::Error> {
+    match event {
+        "ping" => Ok(Message::Ping),
+        "push" => push(body).map(Message::Push),
+        "pull_request" => pull_request(body).map(Message::PullRequest),
+        other => Ok(Message::Other(other.to_owned())),
     }
 }
 
 #[derive(Deserialize)]
-struct Body {
+struct PushBody {
+    #[serde(rename = "ref")]
+    reference: String,
+    after: Option<String>,
+    before: Option<String>,
+    #[serde(default)]
+    deleted: bool,
+    pusher: Option<Person>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Person {
+    Named(String),
+    Account {
+        name: Option<String>,
+        login: Option<String>,
+        username: Option<String>,
+    },
+}
+
+impl Person {
+    fn name(self) -> Option<String> {
+        match self {
+            Person::Named(name) => Some(name),
+            Person::Account { name, login, username } => login.or(username).or(name),
+        }
+    }
+}
+
+pub(super) fn push(body: &[u8]) -> Result<Push, serde_json::Error> {
+    let body: PushBody = serde_json::from_slice(body)?;
+    let after = match body.deleted {
+        true => Some("0".repeat(40)),
+        false => body.after,
+    };
+    Ok(Push {
+        reference: body.reference,
+        after,
+        before: body.before,
+        pusher: body.pusher.and_then(Person::name),
+    })
+}
+
+#[derive(Deserialize)]
+struct PullRequestBody {
     action: String,
     number: i64,
     /// The head before new commits came; GitHub alone says it.
@@ -89,9 +101,8 @@ struct Owner {
     login: Option<String>,
 }
 
-/// Reads what a forge sends.
-pub(super) fn of_forge(body: &[u8]) -> Result<PullRequest, serde_json::Error> {
-    let Body {
+fn pull_request(body: &[u8]) -> Result<PullRequest, serde_json::Error> {
+    let PullRequestBody {
         action,
         number,
         before,
@@ -139,62 +150,9 @@ impl Request {
     }
 }
 
-#[derive(Deserialize)]
-struct GenericBody {
-    #[serde(rename = "ref")]
-    reference: Option<String>,
-    after: Option<String>,
-    before: Option<String>,
-    updated_at: Option<String>,
-    base: String,
-    number: i64,
-    #[serde(default = "opened")]
-    action: String,
-    /// Who does not say is not trusted.
-    #[serde(default = "yes")]
-    fork: bool,
-}
-
 /// A time that cannot be read is not known: it only helps to put deliveries in order.
-fn micros(time: &str) -> Option<i64> {
+pub(super) fn micros(time: &str) -> Option<i64> {
     Some(time.parse::<jiff::Timestamp>().ok()?.as_microsecond())
-}
-
-fn opened() -> String {
-    "opened".to_owned()
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// Reads what a generic sender sends.
-pub(super) fn generic(body: &[u8]) -> Result<PullRequest, serde_json::Error> {
-    let body: GenericBody = serde_json::from_slice(body)?;
-    let reference = body
-        .reference
-        .unwrap_or_else(|| format!("refs/pull/{}/head", body.number));
-    let branch = reference.strip_prefix("refs/heads/").map(str::to_owned);
-    // Only a branch can be ours: everybody may make the head of a pull request.
-    let is_fork = body.fork || branch.is_none();
-    let base = body.base.strip_prefix("refs/heads/").unwrap_or(&body.base).to_owned();
-    Ok(PullRequest {
-        action: body.action,
-        number: body.number,
-        head: body.after,
-        before: body.before,
-        updated_at: body.updated_at.as_deref().and_then(micros),
-        branch: match is_fork {
-            true => branch.map(|branch| format!("fork:{branch}")),
-            false => branch,
-        },
-        reference,
-        base,
-        origin: match is_fork {
-            true => Origin::Fork,
-            false => Origin::SameRepository,
-        },
-    })
 }
 
 #[cfg(test)]
@@ -211,7 +169,7 @@ mod tests {
 
     #[test]
     fn trust_is_whose_repository_it_is() {
-        let read = |head: &str| of_forge(body(head).as_bytes()).unwrap();
+        let read = |head: &str| pull_request(body(head).as_bytes()).unwrap();
         let ours = read(r#"{"id":1,"owner":{"login":"octo"}}"#);
         assert_eq!(
             (ours.origin, ours.branch.as_deref()),
@@ -230,7 +188,7 @@ mod tests {
     #[test]
     fn a_head_that_is_no_branch_is_a_fork() {
         let agit = include_str!("../../tests/fixtures/webhooks/gitea-agit.json");
-        let read = |text: &str| of_forge(text.as_bytes()).unwrap();
+        let read = |text: &str| pull_request(text.as_bytes()).unwrap();
         let request = read(agit);
         assert_eq!((request.number, request.origin), (7, Origin::Fork));
         assert_eq!(request.branch.as_deref(), Some("octo:refs/pull/7/head"));
@@ -247,28 +205,5 @@ mod tests {
             assert_ne!(doubtful, branch, "{ours}");
             assert_eq!(read(&doubtful).origin, Origin::Fork, "{theirs}");
         }
-    }
-
-    #[test]
-    fn who_does_not_say_is_a_fork() {
-        let read = |text: &str| generic(text.as_bytes()).unwrap();
-        let said = read(r#"{"event":"pull_request","ref":"refs/heads/x","base":"main","number":3,"fork":false}"#);
-        assert_eq!(
-            (said.origin, said.branch.as_deref()),
-            (Origin::SameRepository, Some("x"))
-        );
-        let silent = read(r#"{"base":"refs/heads/main","number":3}"#);
-        assert_eq!((silent.origin, silent.base.as_str()), (Origin::Fork, "main"));
-        assert_eq!(silent.reference, "refs/pull/3/head");
-        let no_branch = read(r#"{"ref":"refs/pull/3/head","base":"main","number":3,"fork":false}"#);
-        assert_eq!((no_branch.origin, no_branch.branch), (Origin::Fork, None));
-    }
-
-    #[test]
-    fn only_new_commits_are_built() {
-        let mut request = generic(br#"{"base":"main","number":3}"#).unwrap();
-        assert_eq!(request.unwanted(), None);
-        request.action = "labeled".into();
-        insta::assert_snapshot!(request.unwanted().unwrap(), @"pull request 3 was labeled: only new commits are built");
     }
 }

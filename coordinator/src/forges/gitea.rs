@@ -1,0 +1,13 @@
+//! Gitea: GitHub's bodies under headers of its own, and a signature without the name of its hash.
+
+use super::{Webhooks, payload};
+
+pub(super) const WEBHOOKS: Webhooks = Webhooks {
+    word: "gitea",
+    event: &["x-gitea-event"],
+    default_event: "unknown",
+    delivery: &["x-gitea-delivery"],
+    signature: &["x-gitea-signature"],
+    signature_prefix: "",
+    read: payload::read,
+};
