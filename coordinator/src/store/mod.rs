@@ -46,6 +46,7 @@ pub mod queue;
 mod reasons;
 pub mod reports;
 mod retry;
+mod stack_reports;
 pub mod stacks;
 
 pub mod artifacts;
