@@ -33,7 +33,7 @@ pub struct Config {
     pub blobs: Blobs,
 }
 
-/// How long logs, test reports, webhooks and builds are kept; of several limits the first that is reached counts.
+/// How long logs, test reports, webhooks, builds and audit entries are kept; of several limits the first that is reached counts.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
@@ -45,7 +45,7 @@ pub struct Retention {
     pub test_days: u32,
     /// Days that the bodies of webhooks are kept.
     pub webhook_days: u32,
-    /// Days that builds are kept. One that runs, that has artifacts, or that is the newest of its branch stays.
+    /// Days that audit entries and builds are kept. A build that runs, that has artifacts, or that is the newest of its branch stays.
     pub build_days: u32,
     /// Builds of one repository.
     pub builds: u64,

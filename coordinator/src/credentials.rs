@@ -11,7 +11,7 @@ use anyhow::Context;
 
 use crate::app::App;
 use crate::http::LOGIN_LINK;
-use crate::store::{StoreError, access, agents};
+use crate::store::{Actor, StoreError, access, agents};
 
 /// The agent in the same process enrols at once.
 const LOCAL_CODE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ pub(crate) async fn administrator(app: &App) -> anyhow::Result<()> {
         }
     }
     // Without an end: whoever reads the file may do anything to this folder, and nobody would renew it.
-    let token = access::create_token(&app.store, "administrator", None)
+    let token = access::create_token(&app.store, &Actor::Console, "administrator", None)
         .await
         .context("make a token")?;
     write(&file, &token)
@@ -35,7 +35,7 @@ pub(crate) async fn administrator(app: &App) -> anyhow::Result<()> {
 
 /// A link that logs a browser in, once.
 pub(crate) async fn login_link(app: &App) -> anyhow::Result<String> {
-    let code = access::login_link(&app.store, LOGIN_LINK)
+    let code = access::login_link(&app.store, &Actor::Console, LOGIN_LINK)
         .await
         .context("make a login link")?;
     Ok(format!("{}/login?code={code}", app.url))
@@ -49,7 +49,7 @@ pub(crate) async fn local_agent(app: &App) -> anyhow::Result<String> {
     {
         return Ok(token);
     }
-    let code = agents::enrol_code(&app.store, LOCAL_CODE, None)
+    let code = agents::enrol_code(&app.store, &Actor::Console, LOCAL_CODE, None)
         .await
         .context("make an enrolment code")?;
     let enrolled = agents::enrol(&app.store, &code, ("local", None))

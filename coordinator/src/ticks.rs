@@ -113,7 +113,7 @@ pub(crate) async fn retention(app: App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes what webhooks said, and old builds.
+/// Removes what webhooks said, old builds, and who changed what long ago.
 async fn old_rows(app: &App) -> anyhow::Result<()> {
     let limits = &app.config.retention;
     let emptied = old::empty_deliveries(&app.store, days_ago(app, limits.webhook_days))
@@ -130,12 +130,16 @@ async fn old_rows(app: &App) -> anyhow::Result<()> {
     let deliveries = old::remove_deliveries(&app.store, before)
         .await
         .context("remove old webhooks")?;
-    if emptied + builds + deliveries > 0 {
+    let changes = old::remove_audit(&app.store, before)
+        .await
+        .context("remove old audit entries")?;
+    if emptied + builds + deliveries + changes > 0 {
         tracing::info!(
             bodies = emptied,
             builds,
             webhooks = deliveries,
-            "old builds and webhooks were removed"
+            changes,
+            "old builds, webhooks and audit entries were removed"
         );
     }
     Ok(())

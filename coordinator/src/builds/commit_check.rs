@@ -11,7 +11,7 @@ use crate::store::facts::Trust;
 use crate::store::order::{NOTHING, Observed, Push};
 use crate::store::pushes::{self, Stream};
 use crate::store::repositories::Repository;
-use crate::store::{StoreError, repositories};
+use crate::store::{Actor, StoreError, repositories};
 
 /// A commit as pushes name it.
 pub(super) fn commit(id: &str) -> String {
@@ -136,13 +136,13 @@ pub(super) async fn removed(app: &App, repository: &Repository, push: forges::Pu
 
 /// Makes a new build of the same commit. It is trusted if the first one was, and a branch or tag still leads to the
 /// commit.
-pub(crate) async fn rerun(app: &App, number: i64, which: Rerun) -> Result<i64, NoBuild> {
+pub(crate) async fn rerun(app: &App, actor: &Actor, number: i64, which: Rerun) -> Result<i64, NoBuild> {
     let first = builds::show(&app.store, number).await?.build;
     let trusted = match first.trust.is_trusted() {
         true => is_ours(app, &first).await?,
         false => false,
     };
-    Ok(builds::rerun(&app.store, number, (which, trusted)).await?)
+    Ok(builds::rerun(&app.store, actor, number, (which, trusted)).await?)
 }
 
 async fn is_ours(app: &App, build: &builds::Build) -> Result<bool, NoBuild> {

@@ -83,7 +83,7 @@ async fn store(
             at: Some(target.at),
             push: target.push.clone().zip(observed),
         };
-        match builds::create_in_order(&looked.app.store, new.clone()).await? {
+        match builds::create_in_order(&looked.app.store, target.by.as_ref(), new.clone()).await? {
             Created::New(number) => return Ok(number),
             // By the same delivery, which another worker had, or by another one of the same push.
             Created::Known(number) if target.delivery.is_none() => return Ok(number),

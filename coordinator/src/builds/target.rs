@@ -7,10 +7,10 @@ use protocol::ids::DeliveryId;
 use super::{NoBuild, build};
 use crate::app::App;
 use crate::git::{Address, Compare, GitError, ObjectId, Reference};
-use crate::store::Micros;
 use crate::store::facts::Trust;
 use crate::store::order::Push;
 use crate::store::repositories::Repository;
+use crate::store::{Actor, Micros};
 
 /// What to build.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub(super) struct Target {
     pub(super) push: Option<Push>,
     /// Whose caches it may write, when that is not its reference.
     pub(super) cache_scope: Option<String>,
+    /// Who asked for it, if it was a person.
+    pub(super) by: Option<Actor>,
 }
 
 /// The part of a target that only a pull request has.
@@ -68,6 +70,7 @@ impl Target {
             at,
             push: None,
             cache_scope: None,
+            by: None,
         }
     }
 }
@@ -76,9 +79,9 @@ impl Target {
 /// or else a tag.
 pub(crate) async fn trigger(
     app: &App,
+    actor: &Actor,
     repository: &Repository,
-    wanted: Option<&str>,
-    inputs: BTreeMap<String, String>,
+    (wanted, inputs): (Option<&str>, BTreeMap<String, String>),
 ) -> Result<i64, NoBuild> {
     let at = app.store.now();
     let (reference, id) = match wanted.map(ObjectId::parse) {
@@ -89,6 +92,7 @@ pub(crate) async fn trigger(
     let manual = |reference| Target {
         id: id.clone(),
         inputs: inputs.clone(),
+        by: Some(actor.clone()),
         ..Target::new("manual", reference, at)
     };
     let name = wanted.filter(|name| !name.starts_with("refs/") && Some(*name) == reference.branch());

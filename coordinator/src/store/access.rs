@@ -4,18 +4,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::audit::{self, Action, Subject};
 use super::tokens::{self, Credential, Kind, NewCredential};
-use super::{Micros, Store, StoreError};
+use super::{Actor, Micros, Store, StoreError};
 use crate::db::args;
 
-/// Somebody whose session or token was right.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Person {
-    /// Id of the session or token.
-    pub id: String,
-    /// The token's name, or `administrator`.
-    pub name: String,
-}
+pub use super::audit::Person;
 
 /// An API token, without itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -61,11 +55,12 @@ impl From<Credential> for Person {
 ///
 /// # Errors
 /// The database.
-pub async fn login_link(store: &Store, valid_for: Duration) -> Result<String, StoreError> {
-    make(store, Kind::Login, ADMINISTRATOR, Some(valid_for)).await
+pub async fn login_link(store: &Store, actor: &Actor, valid_for: Duration) -> Result<String, StoreError> {
+    let by = (actor, Action::CreateLoginLink);
+    make(store, by, (Kind::Login, ADMINISTRATOR), Some(valid_for)).await
 }
 
-/// Uses a login link's code up and opens a session; its token is shown only here.
+/// Uses a login link's code up and opens a session; its token is shown only here. Who does that is known by the session.
 ///
 /// # Errors
 /// `BadCode`.
@@ -82,7 +77,14 @@ pub async fn open_session(store: &Store, code: &str, valid_for: Duration) -> Res
                     agent: None,
                     valid_for,
                 };
-                Ok(tokens::make(tx, now, session).await?)
+                let session = tokens::make(tx, now, session).await?;
+                let subject = Subject::named(&login.name).id(&session.id);
+                let person = Person {
+                    id: session.id,
+                    name: login.name,
+                };
+                audit::record(tx, (&Actor::Session(person), Action::OpenSession), &subject, now).await?;
+                Ok(session.secret)
             })
         })
         .await
@@ -122,21 +124,22 @@ pub async fn list_sessions(store: &Store) -> Result<Vec<Session>, StoreError> {
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn revoke_session(store: &Store, id: &str) -> Result<(), StoreError> {
-    let sql = "delete from credentials where id = $1 and kind = 'session' and expires_at > $2";
-    match tokens::revoke(store, sql, args![id, store.now()]).await? {
+pub async fn revoke_session(store: &Store, actor: &Actor, id: &str) -> Result<(), StoreError> {
+    let sql = "delete from credentials where id = $1 and kind = 'session' and expires_at > $2 returning id, name";
+    match tokens::revoke(store, (actor, Action::RevokeSession), sql, args![id, store.now()]).await? {
         0 => Err(StoreError::NotFound("session")),
         _ => Ok(()),
     }
 }
 
-/// Ends all sessions but that of this id (which may be none), and counts them.
+/// Ends all sessions but the actor's own, and counts them.
 ///
 /// # Errors
 /// The database.
-pub async fn revoke_other_sessions(store: &Store, own: &str) -> Result<u64, StoreError> {
-    let sql = "delete from credentials where id <> $1 and kind = 'session' and expires_at > $2";
-    tokens::revoke(store, sql, args![own, store.now()]).await
+pub async fn revoke_other_sessions(store: &Store, actor: &Actor) -> Result<usize, StoreError> {
+    let sql = "delete from credentials where id <> $1 and kind = 'session' and expires_at > $2 returning id, name";
+    let own = actor.person().map_or("", |person| &person.id);
+    tokens::revoke(store, (actor, Action::RevokeSession), sql, args![own, store.now()]).await
 }
 
 /// Whether a session or API token of that id still works.
@@ -147,27 +150,39 @@ pub async fn is_valid(store: &Store, id: &str) -> Result<bool, StoreError> {
     tokens::is_valid(store, id).await
 }
 
-/// Ends a session; one that does not exist is fine.
+/// Ends the actor's own session; one that does not exist is fine.
 ///
 /// # Errors
 /// The database.
-pub async fn close_session(store: &Store, token: &str) -> Result<(), StoreError> {
-    let sql = "delete from credentials where hash = $1 and kind = 'session'";
-    tokens::revoke(store, sql, args![tokens::hash(token)]).await.map(drop)
+pub async fn close_session(store: &Store, actor: &Actor) -> Result<(), StoreError> {
+    let sql = "delete from credentials where id = $1 and kind = 'session' returning id, name";
+    let own = actor.person().map_or("", |person| &person.id);
+    let by = (actor, Action::CloseSession);
+    tokens::revoke(store, by, sql, args![own]).await.map(drop)
 }
 
 /// Makes an API token, without an end if `valid_for` is `None`; it is shown only here.
 ///
 /// # Errors
 /// The database.
-pub async fn create_token(store: &Store, name: &str, valid_for: Option<Duration>) -> Result<String, StoreError> {
-    make(store, Kind::Api, name, valid_for).await
+pub async fn create_token(
+    store: &Store,
+    actor: &Actor,
+    name: &str,
+    valid_for: Option<Duration>,
+) -> Result<String, StoreError> {
+    make(store, (actor, Action::CreateToken), (Kind::Api, name), valid_for).await
 }
 
-async fn make(store: &Store, kind: Kind, name: &str, valid_for: Option<Duration>) -> Result<String, StoreError> {
+async fn make(
+    store: &Store,
+    (actor, action): (&Actor, Action),
+    (kind, name): (Kind, &str),
+    valid_for: Option<Duration>,
+) -> Result<String, StoreError> {
     let (name, now) = (name.to_owned(), store.now());
     store
-        .write(move |tx| {
+        .act(actor, action, move |tx| {
             Box::pin(async move {
                 let new = NewCredential {
                     kind,
@@ -175,7 +190,8 @@ async fn make(store: &Store, kind: Kind, name: &str, valid_for: Option<Duration>
                     agent: None,
                     valid_for,
                 };
-                Ok(tokens::make(tx, now, new).await?)
+                let made = tokens::make(tx, now, new).await?;
+                Ok((made.secret, Subject::named(name).id(made.id)))
             })
         })
         .await
@@ -204,9 +220,9 @@ pub async fn list_tokens(store: &Store) -> Result<Vec<ApiToken>, StoreError> {
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn revoke_token(store: &Store, id: &str) -> Result<(), StoreError> {
-    let sql = "delete from credentials where id = $1 and kind = 'api'";
-    match tokens::revoke(store, sql, args![id]).await? {
+pub async fn revoke_token(store: &Store, actor: &Actor, id: &str) -> Result<(), StoreError> {
+    let sql = "delete from credentials where id = $1 and kind = 'api' returning id, name";
+    match tokens::revoke(store, (actor, Action::RevokeToken), sql, args![id]).await? {
         0 => Err(StoreError::NotFound("token")),
         _ => Ok(()),
     }

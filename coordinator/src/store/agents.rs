@@ -7,10 +7,11 @@ use protocol::ids::{AgentId, AttemptId};
 use protocol::lease::{Enrolled, Resources};
 use serde::Serialize;
 
+use super::audit::{Action, Subject};
 use super::polls::{asked, said};
 use super::tokens::{self, Kind, NewCredential};
-use super::{Change, Micros, Store, StoreError, leases, stacks, to_json};
-use crate::db::{DbError, Row, Tx, args};
+use super::{Actor, Change, Micros, Store, StoreError, leases, stacks, to_json};
+use crate::db::{DbError, Row, Tx, Value, args};
 
 pub(super) use super::polls::resources;
 pub use super::polls::{AgentSettings, Draining, Seen, is_short_of_disk, seen};
@@ -56,11 +57,16 @@ pub struct Agent {
 ///
 /// # Errors
 /// `Refused` when a label is malformed.
-pub async fn enrol_code(store: &Store, valid_for: Duration, labels: Option<&Env>) -> Result<String, StoreError> {
+pub async fn enrol_code(
+    store: &Store,
+    actor: &Actor,
+    valid_for: Duration,
+    labels: Option<&Env>,
+) -> Result<String, StoreError> {
     labels.map(check_labels).transpose()?;
     let (now, labels) = (store.now(), labels.map(to_json));
     store
-        .write(move |tx| {
+        .act(actor, Action::CreateEnrolmentCode, move |tx| {
             Box::pin(async move {
                 let valid_for = Some(valid_for);
                 let code = NewCredential {
@@ -70,8 +76,8 @@ pub async fn enrol_code(store: &Store, valid_for: Duration, labels: Option<&Env>
                     valid_for,
                 };
                 let code = tokens::make(tx, now, code).await?;
-                tokens::bind_labels(tx, &code, labels).await?;
-                Ok(code)
+                tokens::bind_labels(tx, &code.secret, labels).await?;
+                Ok((code.secret, Subject::named("agent").id(code.id)))
             })
         })
         .await
@@ -119,7 +125,7 @@ pub async fn enrol(store: &Store, code: &str, (name, asked): (&str, Option<Env>)
                     agent: Some(&agent),
                     valid_for: None,
                 };
-                let token = tokens::make(tx, now, token).await?;
+                let token = tokens::make(tx, now, token).await?.secret;
                 tx.tell(Change::Agents);
                 Ok(Enrolled { agent, token })
             })
@@ -200,22 +206,30 @@ fn from_row(row: &Row, now: Micros) -> Result<Agent, DbError> {
     })
 }
 
+/// Runs a statement that changes one agent and returns its name, and wakes whom that concerns: the agent's poll is
+/// answered, so that it hears of it.
+async fn change(tx: &mut Tx, sql: &'static str, (agent, value): (&AgentId, Value)) -> Result<Subject, StoreError> {
+    let row = tx.first(sql, &[agent.into(), value]).await?;
+    let row = row.ok_or(StoreError::NotFound("agent"))?;
+    tx.tell(Change::Agents);
+    tx.tell(Change::Queue);
+    Ok(Subject::named(row.get::<String>("name")?).id(agent.as_str()))
+}
+
 /// Says whether it takes new work.
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn drain(store: &Store, agent: &AgentId, to: Draining) -> Result<(), StoreError> {
-    let (agent, draining) = (agent.clone(), i64::from(to == Draining::Yes));
+pub async fn drain(store: &Store, actor: &Actor, agent: &AgentId, to: Draining) -> Result<(), StoreError> {
+    let (action, draining) = match to {
+        Draining::Yes => (Action::DrainAgent, 1_i64),
+        Draining::No => (Action::UndrainAgent, 0),
+    };
+    let agent = agent.clone();
+    let sql = "update agents set draining = $2 where id = $1 and removed_at is null returning name";
     store
-        .write(move |tx| {
-            Box::pin(async move {
-                let sql = "update agents set draining = $2 where id = $1 and removed_at is null";
-                found(tx.run(sql, args![&agent, draining]).await?)?;
-                // Its poll is answered, so that it hears of it; or it may take work again.
-                tx.tell(Change::Agents);
-                tx.tell(Change::Queue);
-                Ok(())
-            })
+        .act(actor, action, move |tx| {
+            Box::pin(async move { Ok(((), change(tx, sql, (&agent, draining.into())).await?)) })
         })
         .await
 }
@@ -224,19 +238,14 @@ pub async fn drain(store: &Store, agent: &AgentId, to: Draining) -> Result<(), S
 ///
 /// # Errors
 /// `NotFound`; `Refused` when a label is malformed.
-pub async fn set_labels(store: &Store, agent: &AgentId, labels: &Env) -> Result<(), StoreError> {
+pub async fn set_labels(store: &Store, actor: &Actor, agent: &AgentId, labels: &Env) -> Result<(), StoreError> {
     check_labels(labels)?;
     let (agent, labels) = (agent.clone(), to_json(labels));
+    // What it asks for is noted anew when it calls next.
+    let sql = "update agents set labels = $2, asked_labels = null where id = $1 and removed_at is null returning name";
     store
-        .write(move |tx| {
-            Box::pin(async move {
-                // What it asks for is noted anew when it calls next.
-                let sql = "update agents set labels = $2, asked_labels = null where id = $1 and removed_at is null";
-                found(tx.run(sql, args![&agent, labels]).await?)?;
-                tx.tell(Change::Agents);
-                tx.tell(Change::Queue);
-                Ok(())
-            })
+        .act(actor, Action::LabelAgent, move |tx| {
+            Box::pin(async move { Ok(((), change(tx, sql, (&agent, labels.into())).await?)) })
         })
         .await
 }
@@ -245,27 +254,18 @@ pub async fn set_labels(store: &Store, agent: &AgentId, labels: &Env) -> Result<
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn remove(store: &Store, agent: &AgentId) -> Result<(), StoreError> {
+pub async fn remove(store: &Store, actor: &Actor, agent: &AgentId) -> Result<(), StoreError> {
     let (id, now) = (agent.clone(), store.now());
     store
-        .write(move |tx| {
+        .act(actor, Action::RemoveAgent, move |tx| {
             Box::pin(async move {
-                let sql = "update agents set removed_at = $2 where id = $1 and removed_at is null";
-                found(tx.run(sql, args![&id, now]).await?)?;
+                let sql = "update agents set removed_at = $2 where id = $1 and removed_at is null returning name";
+                let removed = change(tx, sql, (&id, now.into())).await?;
                 tx.run("delete from credentials where agent = $1", args![&id]).await?;
                 stacks::forget_agent(tx, &id).await?;
-                tx.tell(Change::Agents);
-                Ok(())
+                Ok(((), removed))
             })
         })
         .await?;
     leases::take_all(store, agent, now).await
-}
-
-fn found(rows: u64) -> Result<(), StoreError> {
-    if rows == 0 {
-        Err(StoreError::NotFound("agent"))
-    } else {
-        Ok(())
-    }
 }

@@ -5,9 +5,10 @@ use protocol::blobs::NeededArtifact;
 use protocol::ids::{AttemptId, JobId, RepositoryId};
 use serde::Serialize;
 
+use super::audit::{Action, Subject};
 use super::blobs::{self, Asker, Blob, as_i64};
 use super::queue::AgentLease;
-use super::{Change, Micros, Store, StoreError, leases};
+use super::{Actor, Change, Micros, Store, StoreError, leases};
 use crate::db::{DbError, Row, Tx, args};
 
 /// A rerun of a rerun of a rerun … is followed so far.
@@ -186,18 +187,17 @@ pub async fn show(store: &Store, id: &str) -> Result<Artifact, StoreError> {
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn remove(store: &Store, id: &str) -> Result<(), StoreError> {
+pub async fn remove(store: &Store, actor: &Actor, id: &str) -> Result<(), StoreError> {
     let id = id.to_owned();
     store
-        .write(move |tx| {
+        .act(actor, Action::RemoveArtifact, move |tx| {
             Box::pin(async move {
-                let row = tx
-                    .first("select build from artifacts where id = $1", args![&id])
-                    .await?;
-                let build = row.ok_or(StoreError::NotFound("artifact"))?.get("build")?;
-                tx.run("delete from artifacts where id = $1", args![&id]).await?;
+                let sql = "delete from artifacts where id = $1 returning build, name";
+                let row = tx.first(sql, args![&id]).await?;
+                let row = row.ok_or(StoreError::NotFound("artifact"))?;
+                let (build, name): (i64, String) = (row.get("build")?, row.get("name")?);
                 tx.tell(Change::Build(build));
-                Ok(())
+                Ok(((), Subject::named(name).id(id).in_build(build)))
             })
         })
         .await

@@ -10,12 +10,13 @@ use job_specs::status::JobStatus;
 use job_specs::triggers::Concurrency;
 use protocol::ids::{DeliveryId, JobId, RepositoryId};
 
+use super::audit::{self, Action, Subject};
 use super::facts::Trust;
 use super::jobs::{self, Job};
 use super::new_builds::Insert;
 use super::order::{Observed, Push};
 use super::origins::BuildFiles;
-use super::{Micros, Store, StoreError, counters, ended, pages};
+use super::{Actor, Micros, Store, StoreError, counters, ended, pages};
 use crate::db::{DbError, Row, args};
 
 /// A build to make.
@@ -211,24 +212,33 @@ pub async fn reserve_number(store: &Store) -> Result<i64, StoreError> {
 /// # Errors
 /// `Refused` when a job needs one that is not in the build; `NotFound`: the repository.
 pub async fn create(store: &Store, new: NewBuild) -> Result<i64, StoreError> {
-    match create_in_order(store, new).await? {
+    match create_in_order(store, None, new).await? {
         Created::New(number) | Created::Known(number) => Ok(number),
         Created::Moved => Err(StoreError::Refused("the reference moved: try again".into())),
     }
 }
 
-/// The same for the build of a push, which may be late or come again.
+/// The same for the build of a push, which may be late or come again, and for one that a person asks for.
 ///
 /// # Errors
 /// As [`create`].
-pub async fn create_in_order(store: &Store, new: NewBuild) -> Result<Created, StoreError> {
+pub async fn create_in_order(store: &Store, by: Option<&Actor>, new: NewBuild) -> Result<Created, StoreError> {
+    let (by, now) = (by.cloned(), store.now());
     let insert = Insert {
         new,
         rerun_of: None,
-        now: store.now(),
+        now,
     };
     store
-        .write(move |tx| Box::pin(async move { insert.run(tx).await }))
+        .write(move |tx| {
+            Box::pin(async move {
+                let created = insert.run(tx).await?;
+                if let (Some(actor), Created::New(number)) = (by, created) {
+                    audit::record(tx, (&actor, Action::TriggerBuild), &Subject::build(number), now).await?;
+                }
+                Ok(created)
+            })
+        })
         .await
 }
 
@@ -276,14 +286,19 @@ pub async fn show(store: &Store, number: i64) -> Result<BuildDetail, StoreError>
     })
 }
 
-/// Stops it for the user of that name: jobs that nobody works on are cancelled at once, the others by their agents. A build that is over stays
-/// as it is.
+/// Stops it: jobs that nobody works on are cancelled at once, the others by their agents. A build that is over stays as
+/// it is.
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn cancel(store: &Store, number: i64, by: &str) -> Result<(), StoreError> {
-    let (why, now) = (job_specs::dag::cancelled_by(by), store.now());
+pub async fn cancel(store: &Store, actor: &Actor, number: i64) -> Result<(), StoreError> {
+    let (why, now) = (job_specs::dag::cancelled_by(actor.name()), store.now());
     store
-        .write(move |tx| Box::pin(async move { ended::cancel_build(tx, number, &why, now).await }))
+        .act(actor, Action::CancelBuild, move |tx| {
+            Box::pin(async move {
+                ended::cancel_build(tx, number, &why, now).await?;
+                Ok(((), Subject::build(number)))
+            })
+        })
         .await
 }

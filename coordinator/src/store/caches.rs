@@ -4,9 +4,10 @@
 use protocol::ids::RepositoryId;
 use serde::Serialize;
 
+use super::audit::{Action, Subject};
 use super::blobs::{self, Blob, as_i64};
 use super::queue::AgentLease;
-use super::{Micros, Store, StoreError, leases};
+use super::{Actor, Micros, Store, StoreError, leases};
 use crate::db::{DbError, Row, args};
 
 /// One cache.
@@ -156,12 +157,22 @@ pub async fn list(store: &Store, repository: &RepositoryId) -> Result<Vec<Cache>
 ///
 /// # Errors
 /// The database.
-pub async fn prune(store: &Store, repository: &RepositoryId, scope: Option<String>) -> Result<u64, StoreError> {
+pub async fn prune(
+    store: &Store,
+    actor: &Actor,
+    repository: &RepositoryId,
+    scope: Option<String>,
+) -> Result<u64, StoreError> {
     let repository = repository.clone();
-    let sql = "delete from caches where repository = $1 and ($2 = '' or scope = $2)";
-    let scope = scope.unwrap_or_default();
+    let sql = "delete from caches where repository = $1 and ($2 is null or scope = $2)";
     store
-        .write(move |tx| Box::pin(async move { Ok(tx.run(sql, args![&repository, &scope]).await?) }))
+        .act(actor, Action::PruneCaches, move |tx| {
+            Box::pin(async move {
+                let removed = tx.run(sql, args![&repository, &scope]).await?;
+                let subject = Subject::named(scope.unwrap_or_else(|| "all caches".to_owned()));
+                Ok((removed, subject.of(&repository)))
+            })
+        })
         .await
 }
 

@@ -9,7 +9,8 @@ use protocol::api::DeliveryStatus;
 use protocol::ids::{DeliveryId, RepositoryId};
 use serde::Serialize;
 
-use super::{Change, Micros, Store, StoreError, from_word, repositories, to_json};
+use super::audit::{Action, Subject};
+use super::{Actor, Change, Micros, Store, StoreError, from_word, repositories, to_json};
 use crate::db::{DbError, Row, Tx, Value, args};
 
 /// How long one that was claimed stays hidden from other claims, in microseconds: 2 minutes.
@@ -258,14 +259,26 @@ pub async fn failed(store: &Store, id: &DeliveryId, why: &str) -> Result<(), Sto
 ///
 /// # Errors
 /// `NotFound`; `Refused` when what it said is not kept any more.
-pub async fn redeliver(store: &Store, id: &DeliveryId) -> Result<(), StoreError> {
+pub async fn redeliver(store: &Store, actor: &Actor, id: &DeliveryId) -> Result<(), StoreError> {
     let emptied = "select id from deliveries where id = $1 and body = ''";
     if store.db.first(emptied, args![id]).await?.is_some() {
         let why = "what this webhook said is not kept any more; use `drover trigger` to build its commit";
         return Err(StoreError::Refused(why.into()));
     }
-    let sql = "update deliveries set status = 'pending', next_at = $2, tries = 0, message = null where id = $1";
-    update(store, sql, vec![id.into(), store.now().into()]).await
+    let sql = "update deliveries set status = 'pending', next_at = $2, tries = 0, message = null where id = $1
+               returning event, repository";
+    let (id, now) = (id.clone(), store.now());
+    store
+        .act(actor, Action::Redeliver, move |tx| {
+            Box::pin(async move {
+                let row = tx.first(sql, args![&id, now]).await?;
+                let row = row.ok_or(StoreError::NotFound("delivery"))?;
+                tx.tell(Change::Queue);
+                let subject = Subject::named(row.get::<String>("event")?).id(id.as_str());
+                Ok(((), subject.of(&RepositoryId(row.get("repository")?))))
+            })
+        })
+        .await
 }
 
 async fn update(store: &Store, sql: &'static str, values: Vec<Value>) -> Result<(), StoreError> {

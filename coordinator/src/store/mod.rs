@@ -57,6 +57,7 @@ pub mod agents;
 mod polls;
 
 pub mod access;
+pub mod audit;
 pub mod counters;
 mod keys;
 pub mod secrets;
@@ -66,6 +67,7 @@ mod tokens;
 pub mod testing;
 
 pub use crate::db::{Change, Lock};
+pub use audit::Actor;
 
 /// Microseconds since 1970, by the coordinator's clock.
 pub type Micros = i64;
@@ -139,7 +141,7 @@ impl Store {
         self.db.close().await;
     }
 
-    /// Does `work` in one transaction, with what follows from it for the status of builds.
+    /// Does `work` in one transaction, with what follows from it for the status of builds. What a person causes goes through [`Store::act`] instead.
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,

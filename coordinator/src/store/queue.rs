@@ -9,9 +9,10 @@ use job_specs::status::JobEvent;
 use protocol::ids::{AgentId, AttemptId, JobId, RepositoryId};
 use serde::Serialize;
 
+use super::audit::{Action, Subject};
 use super::facts::{self, Trust};
 use super::jobs::{self, Locked};
-use super::{Micros, Store, StoreError, ended, lanes, why};
+use super::{Actor, Micros, Store, StoreError, ended, lanes, why};
 use crate::db::{DbError, Row, Tx, args};
 
 pub use super::finish::{Ending, finish, finish_with};
@@ -213,22 +214,22 @@ async fn take(tx: &mut Tx, lane: &str, agent: &AgentId, now: Micros) -> Result<O
     Ok(Some(claimed))
 }
 
-/// Stops one job for the user of that name: at once when nobody works on it, else by its agent (see [`renew`]). A job that is over stays as it
-/// is.
+/// Stops one job: at once when nobody works on it, else by its agent (see [`renew`]). A job that is over stays as it is.
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn cancel(store: &Store, job: &JobId, by: &str) -> Result<(), StoreError> {
-    let (id, why, now) = (job.clone(), job_specs::dag::cancelled_by(by), store.now());
+pub async fn cancel(store: &Store, actor: &Actor, job: &JobId) -> Result<(), StoreError> {
+    let (id, why, now) = (job.clone(), job_specs::dag::cancelled_by(actor.name()), store.now());
     store
-        .write(move |tx| {
+        .act(actor, Action::CancelJob, move |tx| {
             Box::pin(async move {
                 let build = ended::lock_for(tx, &id).await?;
                 let mut job = jobs::lock(tx, &id).await?;
+                let subject = Subject::named(&job.title).id(id.as_str()).in_build(job.build);
                 if ended::cancel(tx, &mut job, &why, now).await? == ended::Cancelled::Now {
                     ended::propagate(tx, &build, vec![job], now).await?;
                 }
-                Ok(())
+                Ok(((), subject))
             })
         })
         .await

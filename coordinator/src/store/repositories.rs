@@ -4,8 +4,9 @@ use protocol::ids::RepositoryId;
 use protocol::work::SecretValue;
 use serde::Serialize;
 
-use super::{Micros, Store, StoreError, ended, from_word, keys, secrets, to_word};
-use crate::db::{DbError, Row, Tx, args};
+use super::audit::{Action, Subject};
+use super::{Actor, Micros, Store, StoreError, ended, from_word, keys, secrets, to_word};
+use crate::db::{DbError, Row, Tx, Value, args};
 use crate::forges::Forge;
 
 /// One repository.
@@ -67,7 +68,7 @@ fn place(id: &RepositoryId) -> String {
 ///
 /// # Errors
 /// `Refused`: the name is taken or malformed.
-pub async fn add(store: &Store, new: NewRepository) -> Result<Repository, StoreError> {
+pub async fn add(store: &Store, actor: &Actor, new: NewRepository) -> Result<Repository, StoreError> {
     let well_formed = (1..=100).contains(&new.name.len())
         && new
             .name
@@ -92,7 +93,9 @@ pub async fn add(store: &Store, new: NewRepository) -> Result<Repository, StoreE
         .seal(&place(&repository.id), &hex::encode(keys::random::<32>()));
     let row = repository.clone();
     let added = store
-        .write(move |tx| Box::pin(async move { insert(tx, &row, hook_secret).await }))
+        .act(actor, Action::AddRepository, move |tx| {
+            Box::pin(async move { insert(tx, &row, hook_secret).await })
+        })
         .await;
     match added {
         Err(StoreError::Database(error)) if error.is_duplicate() => Err(StoreError::Refused(format!(
@@ -103,7 +106,7 @@ pub async fn add(store: &Store, new: NewRepository) -> Result<Repository, StoreE
     }
 }
 
-async fn insert(tx: &mut Tx, repository: &Repository, hook_secret: String) -> Result<(), StoreError> {
+async fn insert(tx: &mut Tx, repository: &Repository, hook_secret: String) -> Result<((), Subject), StoreError> {
     tx.run(
         "insert into repositories (id, name, git, forge, public, hook_secret, created_at)
          values ($1, $2, $3, $4, 0, $5, $6)",
@@ -117,7 +120,21 @@ async fn insert(tx: &mut Tx, repository: &Repository, hook_secret: String) -> Re
         ],
     )
     .await?;
-    Ok(())
+    Ok(((), subject(&repository.id, &repository.name)))
+}
+
+fn subject(id: &RepositoryId, name: &str) -> Subject {
+    Subject::named(name).id(id.as_str()).of(id)
+}
+
+/// Runs a statement that changes one repository and returns its name.
+async fn change(
+    tx: &mut Tx,
+    sql: &'static str,
+    (id, values): (&RepositoryId, &[Value]),
+) -> Result<Subject, StoreError> {
+    let row = tx.first(sql, values).await?.ok_or(StoreError::NotFound("repository"))?;
+    Ok(subject(id, &row.get::<String>("name")?))
 }
 
 /// All, by name.
@@ -198,28 +215,28 @@ pub async fn hook_secret(store: &Store, id: &RepositoryId) -> Result<SecretValue
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn rotate_hook(store: &Store, id: &RepositoryId) -> Result<(), StoreError> {
+pub async fn rotate_hook(store: &Store, actor: &Actor, id: &RepositoryId) -> Result<(), StoreError> {
     let sealed = store.key.seal(&place(id), &hex::encode(keys::random::<32>()));
-    let id = id.clone();
-    let sql = "update repositories set hook_secret = $2 where id = $1 and removed_at is null";
-    found(
-        store
-            .write(move |tx| Box::pin(async move { Ok(tx.run(sql, args![&id, sealed]).await?) }))
-            .await?,
-    )
+    let sql = "update repositories set hook_secret = $2 where id = $1 and removed_at is null returning name";
+    let (id, values) = (id.clone(), [id.into(), sealed.into()]);
+    store
+        .act(actor, Action::RotateHook, move |tx| {
+            Box::pin(async move { Ok(((), change(tx, sql, (&id, &values)).await?)) })
+        })
+        .await
 }
 
 /// Takes it away: its jobs are cancelled, its secrets destroyed, its name is free again; its builds stay readable.
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn remove(store: &Store, id: &RepositoryId) -> Result<(), StoreError> {
+pub async fn remove(store: &Store, actor: &Actor, id: &RepositoryId) -> Result<(), StoreError> {
     let (id, now) = (id.clone(), store.now());
     store
-        .write(move |tx| {
+        .act(actor, Action::RemoveRepository, move |tx| {
             Box::pin(async move {
-                let sql = "update repositories set removed_at = $2 where id = $1 and removed_at is null";
-                found(tx.run(sql, args![&id, now]).await?)?;
+                let sql = "update repositories set removed_at = $2 where id = $1 and removed_at is null returning name";
+                let removed = change(tx, sql, (&id, args![&id, now])).await?;
                 secrets::remove_all(tx, &id).await?;
                 let open = "select distinct b.number from builds b join jobs j on j.build = b.number
                             where b.repository = $1 and j.status in ('waiting', 'queued', 'assigned', 'running')
@@ -227,7 +244,7 @@ pub async fn remove(store: &Store, id: &RepositoryId) -> Result<(), StoreError> 
                 for row in tx.all(open, args![&id]).await? {
                     ended::cancel_build(tx, row.get("number")?, "its repository was removed", now).await?;
                 }
-                Ok(())
+                Ok(((), removed))
             })
         })
         .await
@@ -237,22 +254,18 @@ pub async fn remove(store: &Store, id: &RepositoryId) -> Result<(), StoreError> 
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn set_public(store: &Store, id: &RepositoryId, to: Visibility) -> Result<(), StoreError> {
-    let (id, public) = (id.clone(), i64::from(to == Visibility::Public));
-    let sql = "update repositories set public = $2 where id = $1 and removed_at is null";
-    found(
-        store
-            .write(move |tx| Box::pin(async move { Ok(tx.run(sql, args![&id, public]).await?) }))
-            .await?,
-    )
-}
-
-fn found(rows: u64) -> Result<(), StoreError> {
-    if rows == 0 {
-        Err(StoreError::NotFound("repository"))
-    } else {
-        Ok(())
-    }
+pub async fn set_public(store: &Store, actor: &Actor, id: &RepositoryId, to: Visibility) -> Result<(), StoreError> {
+    let (action, public) = match to {
+        Visibility::Public => (Action::PublishRepository, 1_i64),
+        Visibility::Private => (Action::UnpublishRepository, 0),
+    };
+    let sql = "update repositories set public = $2 where id = $1 and removed_at is null returning name";
+    let (id, values) = (id.clone(), [id.into(), public.into()]);
+    store
+        .act(actor, action, move |tx| {
+            Box::pin(async move { Ok(((), change(tx, sql, (&id, &values)).await?)) })
+        })
+        .await
 }
 
 /// Nothing is added to a repository that is not there.

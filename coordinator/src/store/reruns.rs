@@ -9,20 +9,31 @@ use job_specs::status::JobStatus;
 use protocol::attempt::ReasonCode;
 use protocol::ids::{JobId, RepositoryId};
 
+use super::audit::{Action, Subject};
 use super::builds::{self, Created, NewBuild, NewJob, Order, Rerun, UNTRUSTED};
 use super::facts::{self, Trust, fact_columns};
 use super::new_builds::Insert;
-use super::{Micros, Store, StoreError, ended, from_word, jobs};
+use super::{Actor, Micros, Store, StoreError, ended, from_word, jobs};
 use crate::db::{DbError, Row, Tx, args};
 
 /// Makes a new build of the same commit, trusted only if the first one was and `trusted` says so; gives its number.
 ///
 /// # Errors
 /// `NotFound`; `Refused` when the build is not over, or nothing of it is to run again.
-pub async fn rerun(store: &Store, number: i64, (which, trusted): (Rerun, bool)) -> Result<i64, StoreError> {
+pub async fn rerun(
+    store: &Store,
+    actor: &Actor,
+    number: i64,
+    (which, trusted): (Rerun, bool),
+) -> Result<i64, StoreError> {
     let now = store.now();
     store
-        .write(move |tx| Box::pin(async move { repeat(tx, number, (which, trusted), now).await }))
+        .act(actor, Action::RerunBuild, move |tx| {
+            Box::pin(async move {
+                let made = repeat(tx, number, (which, trusted), now).await?;
+                Ok((made, Subject::named(number.to_string()).in_build(made)))
+            })
+        })
         .await
 }
 

@@ -1,4 +1,4 @@
-//! What goes when it is old: what webhooks said, and whole builds with their jobs, attempts and events. A few at a time,
+//! What goes when it is old: what webhooks said, who changed what, and whole builds with their jobs, attempts and events. A few at a time,
 //! each few in a write of their own, so that nobody waits for it.
 
 use std::time::Duration;
@@ -41,6 +41,15 @@ pub async fn remove_deliveries(store: &Store, before: Micros) -> Result<u64, Sto
     let sql = "delete from deliveries where id in (select d.id from deliveries d
                where d.received_at < $1 and d.status <> 'pending'
                and not exists (select 1 from builds b where b.delivery = d.id) order by d.received_at limit $2)";
+    in_parts(store, sql, before).await
+}
+
+/// Removes what is written down about changes that people made before; how many.
+///
+/// # Errors
+/// The database.
+pub async fn remove_audit(store: &Store, before: Micros) -> Result<u64, StoreError> {
+    let sql = "delete from audit where id in (select id from audit where at < $1 order by at limit $2)";
     in_parts(store, sql, before).await
 }
 

@@ -6,7 +6,8 @@ use protocol::ids::RepositoryId;
 use protocol::work::SecretValue;
 use serde::Serialize;
 
-use super::{Micros, Store, StoreError, repositories};
+use super::audit::{Action, Subject};
+use super::{Actor, Micros, Store, StoreError, repositories};
 use crate::db::{Tx, args};
 
 /// A secret, without its value.
@@ -38,20 +39,25 @@ const MAX_LEN: usize = 64 * 1024;
 ///
 /// # Errors
 /// `Refused` when the name is malformed or the value is empty or larger than 64 KiB; `NotFound`.
-pub async fn set(store: &Store, repository: &RepositoryId, name: &str, value: SecretValue) -> Result<(), StoreError> {
+pub async fn set(
+    store: &Store,
+    actor: &Actor,
+    (repository, name): (&RepositoryId, &str),
+    value: SecretValue,
+) -> Result<(), StoreError> {
     check(name, &value)?;
     let sealed = store.key.seal(&place(repository, name), &value.0);
     let (repository, name, now) = (repository.clone(), name.to_owned(), store.now());
     store
-        .write(move |tx| {
+        .act(actor, Action::SetSecret, move |tx| {
             Box::pin(async move {
                 repositories::must_exist(tx, &repository).await?;
                 let sql = "insert into secrets (repository, name, value, created_at, updated_at)
                            values ($1, $2, $3, $4, $4)
                            on conflict (repository, name) do update
                            set value = excluded.value, updated_at = excluded.updated_at";
-                tx.run(sql, args![&repository, name, sealed, now]).await?;
-                Ok(())
+                tx.run(sql, args![&repository, &name, sealed, now]).await?;
+                Ok(((), Subject::named(name).of(&repository)))
             })
         })
         .await
@@ -106,14 +112,19 @@ pub async fn list(store: &Store, repository: &RepositoryId) -> Result<Vec<Secret
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn remove(store: &Store, repository: &RepositoryId, name: &str) -> Result<(), StoreError> {
+pub async fn remove(store: &Store, actor: &Actor, (repository, name): (&RepositoryId, &str)) -> Result<(), StoreError> {
     let (repository, name) = (repository.clone(), name.to_owned());
     let sql = "delete from secrets where repository = $1 and name = $2";
-    let removed = store.write(move |tx| Box::pin(async move { Ok(tx.run(sql, args![&repository, name]).await?) }));
-    match removed.await? {
-        0 => Err(StoreError::NotFound("secret")),
-        _ => Ok(()),
-    }
+    store
+        .act(actor, Action::RemoveSecret, move |tx| {
+            Box::pin(async move {
+                match tx.run(sql, args![&repository, &name]).await? {
+                    0 => Err(StoreError::NotFound("secret")),
+                    _ => Ok(((), Subject::named(name).of(&repository))),
+                }
+            })
+        })
+        .await
 }
 
 /// Destroys all of a repository.

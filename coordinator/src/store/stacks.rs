@@ -8,8 +8,9 @@ use protocol::ids::{AgentId, AttemptId, JobId, StackId};
 use protocol::lease::Lease;
 use protocol::work::{StackSpec, StackState, StackWork, Work};
 
+use super::audit::{Action, Subject};
 use super::queue::{AgentLease, LEASE_US};
-use super::{Change, Micros, Store, StoreError, to_json};
+use super::{Actor, Change, Micros, Store, StoreError, to_json};
 use crate::db::{DbError, Row, Tx, args};
 
 pub use super::stack_reports::{released, report};
@@ -153,36 +154,56 @@ fn lease(stack: StackId, spec: StackSpec, epoch: i64, expires_at: Micros) -> Lea
 pub async fn renew(store: &Store, id: &StackId) -> Result<Micros, StoreError> {
     let (id, now) = (id.clone(), store.now());
     store
-        .write(move |tx| {
-            Box::pin(async move {
-                let sql = "select attempt, renew_us, last_expires_at from stacks
-                           where id = $1 and wanted = 'running' for update";
-                let row = tx.first(sql, args![&id]).await?.ok_or(StoreError::NotFound("stack"))?;
-                let until = (now + row.get::<i64>("renew_us")?).min(row.get("last_expires_at")?);
-                let sql = "update stacks set expires_at = $2 where id = $1";
-                tx.run(sql, args![&id, until]).await?;
-                changed(tx, &row)?;
-                Ok(until)
-            })
+        .write(move |tx| Box::pin(async move { give_time(tx, &id, now).await }))
+        .await
+}
+
+/// Gives it its full time again without using it.
+///
+/// # Errors
+/// As [`renew`].
+pub async fn extend(store: &Store, actor: &Actor, id: &StackId) -> Result<Micros, StoreError> {
+    let (id, now) = (id.clone(), store.now());
+    store
+        .act(actor, Action::ExtendStack, move |tx| {
+            Box::pin(async move { Ok((give_time(tx, &id, now).await?, subject(tx, &id).await?)) })
         })
         .await
+}
+
+async fn give_time(tx: &mut Tx, id: &StackId, now: Micros) -> Result<Micros, StoreError> {
+    let sql = "update stacks set expires_at = case when $2 + renew_us < last_expires_at then $2 + renew_us
+               else last_expires_at end where id = $1 and wanted = 'running' returning attempt, expires_at";
+    let row = tx
+        .first(sql, args![id, now])
+        .await?
+        .ok_or(StoreError::NotFound("stack"))?;
+    changed(tx, &row)?;
+    Ok(row.get("expires_at")?)
 }
 
 /// It is to be removed: its agent is told, now or when it is back.
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn delete(store: &Store, id: &StackId) -> Result<(), StoreError> {
+pub async fn delete(store: &Store, actor: &Actor, id: &StackId) -> Result<(), StoreError> {
     let id = id.clone();
     store
-        .write(move |tx| {
+        .act(actor, Action::RemoveStack, move |tx| {
             Box::pin(async move {
-                let sql = "select attempt from stacks where id = $1 for update";
-                let row = tx.first(sql, args![&id]).await?.ok_or(StoreError::NotFound("stack"))?;
-                mark_deleted(tx, id.as_str(), &row).await
+                mark_deleted(tx, id.as_str()).await?;
+                Ok(((), subject(tx, &id).await?))
             })
         })
         .await
+}
+
+/// A stack, as the audit names it: by the job that left it.
+async fn subject(tx: &mut Tx, id: &StackId) -> Result<Subject, StoreError> {
+    let row = tx.first(select!("where s.id = $1"), args![id]).await?;
+    let row = row.ok_or(StoreError::NotFound("stack"))?;
+    let subject = Subject::named(row.get::<String>("title")?).id(id.as_str());
+    Ok(subject.in_build(row.get("build")?))
 }
 
 /// Ends those whose time is over, and forgets those that were to be removed and whose agents are silent: an agent that
@@ -208,7 +229,7 @@ pub async fn expire(store: &Store, now: Micros) -> Result<u64, StoreError> {
                         changed(tx, &row)?;
                         ended += 1;
                     } else if row.get::<String>("wanted")? == "running" {
-                        mark_deleted(tx, &id, &row).await?;
+                        mark_deleted(tx, &id).await?;
                         ended += 1;
                     }
                 }
@@ -218,18 +239,18 @@ pub async fn expire(store: &Store, now: Micros) -> Result<u64, StoreError> {
         .await
 }
 
-async fn mark_deleted(tx: &mut Tx, id: &str, row: &Row) -> Result<(), StoreError> {
-    tx.run("update stacks set wanted = 'deleted' where id = $1", args![id])
-        .await?;
+async fn mark_deleted(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
+    let sql = "update stacks set wanted = 'deleted' where id = $1 returning attempt";
+    let row = tx.first(sql, args![id]).await?.ok_or(StoreError::NotFound("stack"))?;
     // Wakes the poll of its agent.
     tx.tell(Change::Queue);
-    changed(tx, row)
+    changed(tx, &row)
 }
 
 /// Forgets a stack that is not there any more.
 pub(super) async fn remove(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
-    tx.run("delete from stacks where id = $1", args![id]).await?;
-    Ok(())
+    let sql = "delete from stacks where id = $1";
+    Ok(tx.run(sql, args![id]).await.map(drop)?)
 }
 
 /// Pages of its attempt show it.
@@ -242,8 +263,8 @@ fn changed(tx: &mut Tx, row: &Row) -> Result<(), StoreError> {
 
 /// Forgets what an agent has: it was removed, and nobody will say any more what it has.
 pub(super) async fn forget_agent(tx: &mut Tx, agent: &AgentId) -> Result<(), StoreError> {
-    tx.run("delete from stacks where agent = $1", args![agent]).await?;
-    Ok(())
+    let sql = "delete from stacks where agent = $1";
+    Ok(tx.run(sql, args![agent]).await.map(drop)?)
 }
 
 /// All, oldest first.

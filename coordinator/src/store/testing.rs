@@ -8,11 +8,12 @@ use protocol::attempt::AttemptResult;
 use protocol::ids::{AgentId, JobId, RepositoryId};
 use tokio::task::JoinSet;
 
+use super::access::Person;
 use super::builds::{self, NewBuild, NewJob};
 use super::facts::Trust;
 use super::queue::{self, AgentLease, Claim};
 use super::repositories::NewRepository;
-use super::{Store, StoreError, agents, repositories};
+use super::{Actor, Store, StoreError, agents, repositories};
 use crate::db::args;
 use crate::forges::Forge;
 
@@ -73,7 +74,7 @@ pub async fn repository(store: &Store, name: &str) -> Result<RepositoryId, Store
         git: format!("/srv/git/{name}"),
         forge: Forge::Generic,
     };
-    Ok(repositories::add(store, new).await?.id)
+    Ok(repositories::add(store, &Actor::Console, new).await?.id)
 }
 
 /// An agent of that name, which has just polled with `slots` slots.
@@ -81,7 +82,7 @@ pub async fn repository(store: &Store, name: &str) -> Result<RepositoryId, Store
 /// # Errors
 /// As [`agents::enrol`].
 pub async fn agent(store: &Store, name: &str, slots: u32) -> Result<AgentId, StoreError> {
-    let code = agents::enrol_code(store, Duration::from_secs(60), None).await?;
+    let code = agents::enrol_code(store, &Actor::Console, Duration::from_secs(60), None).await?;
     let agent = agents::enrol(store, &code, (name, None)).await?.agent;
     let seen = agents::Seen {
         slots,
@@ -90,6 +91,14 @@ pub async fn agent(store: &Store, name: &str, slots: u32) -> Result<AgentId, Sto
     };
     agents::seen(store, &agent, &seen).await?;
     Ok(agent)
+}
+
+/// Somebody with an API token, for what people do.
+pub fn person(name: &str) -> Actor {
+    Actor::Token(Person {
+        id: format!("token of {name}"),
+        name: name.to_owned(),
+    })
 }
 
 /// Lets time pass for this store and its clones, without waiting.

@@ -9,7 +9,8 @@ use protocol::ids::AgentId;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Micros, Store, StoreError, keys};
+use super::audit::{self, Action, Subject};
+use super::{Actor, Micros, Store, StoreError, keys};
 use crate::db::{Change, DbError, Row, Tx, Value, args};
 
 /// What a credential is good for.
@@ -57,6 +58,13 @@ pub(super) struct NewCredential<'a> {
     pub(super) valid_for: Option<Duration>,
 }
 
+/// One that was just made.
+pub(super) struct Fresh {
+    pub(super) id: String,
+    /// What is nowhere else.
+    pub(super) secret: String,
+}
+
 /// One that was right.
 pub(super) struct Credential {
     pub(super) id: String,
@@ -82,18 +90,19 @@ pub(super) fn hash(secret: &str) -> String {
     hex::encode(Sha256::digest(secret.as_bytes()))
 }
 
-/// Makes one, and gives the secret that is nowhere else.
-pub(super) async fn make(tx: &mut Tx, now: Micros, new: NewCredential<'_>) -> Result<String, DbError> {
+/// Makes one.
+pub(super) async fn make(tx: &mut Tx, now: Micros, new: NewCredential<'_>) -> Result<Fresh, DbError> {
     tx.run("delete from credentials where expires_at < $1", args![now - FORGET_US])
         .await?;
     let secret = format!("{}{}", new.kind.prefix(), URL_SAFE_NO_PAD.encode(keys::random::<32>()));
+    let id = uuid::Uuid::now_v7().simple().to_string();
     let expires_at = new.valid_for.map(|duration| now.saturating_add(micros(duration)));
     tx.run(
         "insert into credentials (hash, id, kind, name, agent, created_at, expires_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
         args![
             hash(&secret),
-            uuid::Uuid::now_v7().simple().to_string(),
+            &id,
             new.kind.name(),
             new.name,
             new.agent.map(AgentId::as_str),
@@ -102,7 +111,7 @@ pub(super) async fn make(tx: &mut Tx, now: Micros, new: NewCredential<'_>) -> Re
         ],
     )
     .await?;
-    Ok(secret)
+    Ok(Fresh { id, secret })
 }
 
 /// Binds an enrolment code to the labels of the agent that it lets in.
@@ -184,14 +193,25 @@ pub(super) async fn is_valid(store: &Store, id: &str) -> Result<bool, StoreError
     Ok(store.db.first(sql, args![id, store.now()]).await?.is_some())
 }
 
-/// Deletes the credentials that `delete` names, and counts them; what was opened with one of them ends.
-pub(super) async fn revoke(store: &Store, delete: &'static str, arguments: &[Value]) -> Result<u64, StoreError> {
-    let arguments = arguments.to_vec();
+/// Deletes the credentials that `delete` names and returns with `id` and `name`, and counts them; what was opened with
+/// one of them ends.
+pub(super) async fn revoke(
+    store: &Store,
+    (actor, action): (&Actor, Action),
+    delete: &'static str,
+    arguments: &[Value],
+) -> Result<usize, StoreError> {
+    let (actor, arguments, now) = (actor.clone(), arguments.to_vec(), store.now());
     store
         .write(move |tx| {
             Box::pin(async move {
                 tx.tell(Change::Access);
-                Ok(tx.run(delete, &arguments).await?)
+                let revoked = tx.all(delete, &arguments).await?;
+                for row in &revoked {
+                    let subject = Subject::named(row.get::<String>("name")?).id(row.get::<String>("id")?);
+                    audit::record(tx, (&actor, action), &subject, now).await?;
+                }
+                Ok(revoked.len())
             })
         })
         .await

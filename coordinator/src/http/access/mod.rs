@@ -23,7 +23,8 @@ use super::connections::Connection;
 use super::error::ApiError;
 use super::pages::refusal;
 use crate::app::App;
-use crate::store::{Change, access, agents};
+use crate::store::access::Person;
+use crate::store::{Actor, Change, access, agents};
 use cookies::Scheme;
 use rules::Rule;
 
@@ -56,6 +57,20 @@ pub(crate) struct User {
     pub name: String,
     /// The session's form token; `None` with an API token, which no browser sends by itself.
     pub csrf: Option<String>,
+}
+
+impl User {
+    /// Who they are to the store, for what they change.
+    pub fn actor(&self) -> Actor {
+        let person = Person {
+            id: self.id.clone(),
+            name: self.name.clone(),
+        };
+        match self.csrf {
+            Some(_) => Actor::Session(person),
+            None => Actor::Token(person),
+        }
+    }
 }
 
 /// The scheme by which people reach us.
@@ -288,6 +303,18 @@ impl<S: Sync> FromRequestParts<S> for User {
             Some(Caller::User(user)) => Ok(user.clone()),
             _ => Err(ApiError::Unauthorized),
         }
+    }
+}
+
+/// A user, as who changes something: the argument of every handler that writes for one.
+#[derive(Debug, Clone)]
+pub(crate) struct By(pub Actor);
+
+impl<S: Sync> FromRequestParts<S> for By {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<By, ApiError> {
+        Ok(By(User::from_request_parts(parts, state).await?.actor()))
     }
 }
 

@@ -11,10 +11,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::http::access::User;
+use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, OptionalJson, Path};
 use crate::store::agents::{self, Draining};
+use crate::store::Actor;
 
 /// How long an enrolment code can be used.
 pub(crate) const CODE: Duration = Duration::from_secs(3600);
@@ -64,11 +65,11 @@ async fn list(State(app): State<App>, _: User) -> Result<Json<Vec<Agent>>, ApiEr
     responses((status = 201, body = EnrolmentCode), (status = 422)))]
 async fn enrolment_code(
     State(app): State<App>,
-    _: User,
+    By(actor): By,
     OptionalJson(body): OptionalJson<NewEnrolmentCode>,
 ) -> Result<(StatusCode, Json<EnrolmentCode>), ApiError> {
     let code = EnrolmentCode {
-        code: agents::enrol_code(&app.store, CODE, body.labels.as_ref()).await?,
+        code: agents::enrol_code(&app.store, &actor, CODE, body.labels.as_ref()).await?,
         expires_at: app.store.now() + i64::try_from(CODE.as_micros()).unwrap_or(i64::MAX),
     };
     Ok((StatusCode::CREATED, Json(code)))
@@ -77,15 +78,15 @@ async fn enrolment_code(
 /// Lets an agent finish what it has and gives it nothing new.
 #[utoipa::path(post, path = "/api/v1/agents/{agent}/drain", params(("agent", description = "Its id or name")),
     responses((status = 200, body = Agent)))]
-async fn drain(State(app): State<App>, _: User, Path(agent): Path<String>) -> Result<Json<Agent>, ApiError> {
-    set_draining(&app, &agent, Draining::Yes).await
+async fn drain(State(app): State<App>, By(actor): By, Path(agent): Path<String>) -> Result<Json<Agent>, ApiError> {
+    set_draining(&app, &actor, &agent, Draining::Yes).await
 }
 
 /// Gives a drained agent work again.
 #[utoipa::path(post, path = "/api/v1/agents/{agent}/undrain", params(("agent", description = "Its id or name")),
     responses((status = 200, body = Agent)))]
-async fn undrain(State(app): State<App>, _: User, Path(agent): Path<String>) -> Result<Json<Agent>, ApiError> {
-    set_draining(&app, &agent, Draining::No).await
+async fn undrain(State(app): State<App>, By(actor): By, Path(agent): Path<String>) -> Result<Json<Agent>, ApiError> {
+    set_draining(&app, &actor, &agent, Draining::No).await
 }
 
 /// Gives an agent other labels, all of them at once.
@@ -93,27 +94,27 @@ async fn undrain(State(app): State<App>, _: User, Path(agent): Path<String>) -> 
     request_body = AgentLabels, responses((status = 200, body = Agent), (status = 422)))]
 async fn set_labels(
     State(app): State<App>,
-    _: User,
+    By(actor): By,
     Path(agent): Path<String>,
     Body(body): Body<AgentLabels>,
 ) -> Result<Json<Agent>, ApiError> {
     let id = named(&app, &agent).await?.id;
-    agents::set_labels(&app.store, &id, &body.labels).await?;
+    agents::set_labels(&app.store, &actor, &id, &body.labels).await?;
     Ok(Json(named(&app, id.as_str()).await?.into()))
 }
 
 /// Removes an agent: its token is worth nothing from now on, and others get its work.
 #[utoipa::path(delete, path = "/api/v1/agents/{agent}", params(("agent", description = "Its id or name")),
     responses((status = 204)))]
-async fn remove(State(app): State<App>, _: User, Path(agent): Path<String>) -> Result<StatusCode, ApiError> {
+async fn remove(State(app): State<App>, By(actor): By, Path(agent): Path<String>) -> Result<StatusCode, ApiError> {
     let id = named(&app, &agent).await?.id;
-    agents::remove(&app.store, &id).await?;
+    agents::remove(&app.store, &actor, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn set_draining(app: &App, agent: &str, to: Draining) -> Result<Json<Agent>, ApiError> {
+async fn set_draining(app: &App, actor: &Actor, agent: &str, to: Draining) -> Result<Json<Agent>, ApiError> {
     let id = named(app, agent).await?.id;
-    agents::drain(&app.store, &id, to).await?;
+    agents::drain(&app.store, actor, &id, to).await?;
     Ok(Json(named(app, id.as_str()).await?.into()))
 }
 

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::blobs::browse;
-use crate::http::access::{Reader, User};
+use crate::http::access::{By, Reader};
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
 use crate::store::{artifacts, builds, jobs};
@@ -173,8 +173,8 @@ async fn file(
 /// Removes an artifact.
 #[utoipa::path(delete, path = "/api/v1/artifacts/{artifact}", params(("artifact", description = "Its id")),
     responses((status = 204)))]
-async fn remove(State(app): State<App>, _: User, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
-    artifacts::remove(&app.store, &id).await?;
+async fn remove(State(app): State<App>, By(actor): By, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+    artifacts::remove(&app.store, &actor, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::shapes;
 use crate::app::App;
 use crate::builds::job_files;
-use crate::http::access::User;
+use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::{OptionalJson, Path, Query};
 use crate::http::shell;
@@ -125,11 +125,11 @@ fn in_common(jobs: &[jobs::Job]) -> Vec<String> {
     responses((status = 202, body = Build)))]
 async fn cancel(
     State(app): State<App>,
-    user: User,
+    By(actor): By,
     Path(number): Path<i64>,
 ) -> Result<(StatusCode, Json<Build>), ApiError> {
-    builds::cancel(&app.store, number, &user.name).await?;
-    shell::release(&app, number, None).await?;
+    builds::cancel(&app.store, &actor, number).await?;
+    shell::release(&app, &actor, number, None).await?;
     let found = builds::show(&app.store, number).await?;
     Ok((StatusCode::ACCEPTED, Json(shapes::build(found.build, &app.url))))
 }
@@ -139,7 +139,7 @@ async fn cancel(
     request_body = RerunBody, responses((status = 201, body = MadeBuild), (status = 422)))]
 async fn rerun(
     State(app): State<App>,
-    _: User,
+    By(actor): By,
     Path(number): Path<i64>,
     OptionalJson(body): OptionalJson<RerunBody>,
 ) -> Result<(StatusCode, Json<MadeBuild>), ApiError> {
@@ -148,7 +148,7 @@ async fn rerun(
         RerunJobs::Failed => Rerun::Failed,
         RerunJobs::Jobs(ids) => Rerun::Jobs(ids.into_iter().map(JobId).collect()),
     };
-    let made = crate::builds::rerun(&app, number, which).await?;
+    let made = crate::builds::rerun(&app, &actor, number, which).await?;
     Ok((StatusCode::CREATED, Json(shapes::made_build(made, &app.url))))
 }
 

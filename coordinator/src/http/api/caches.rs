@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::http::access::User;
+use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
 use crate::store::{caches, repositories};
@@ -49,11 +49,11 @@ async fn list(State(app): State<App>, _: User, Path(name): Path<String>) -> Resu
     params(("name", description = "The repository"), Which), responses((status = 200, body = RemovedCaches)))]
 async fn prune(
     State(app): State<App>,
-    _: User,
+    By(actor): By,
     Path(name): Path<String>,
     Query(which): Query<Which>,
 ) -> Result<Json<RemovedCaches>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    let removed = caches::prune(&app.store, &repository.id, which.scope).await?;
+    let removed = caches::prune(&app.store, &actor, &repository.id, which.scope).await?;
     Ok(Json(RemovedCaches { removed }))
 }

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::http::access::User;
+use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
 use crate::store::deliveries;
@@ -83,11 +83,11 @@ async fn show(State(app): State<App>, _: User, Path(id): Path<String>) -> Result
     responses((status = 202, body = Delivery)))]
 async fn redeliver(
     State(app): State<App>,
-    _: User,
+    By(actor): By,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Delivery>), ApiError> {
     let id = DeliveryId(id);
-    deliveries::redeliver(&app.store, &id).await?;
+    deliveries::redeliver(&app.store, &actor, &id).await?;
     app.delivered.notify_one();
     let full = deliveries::get(&app.store, &id).await?;
     Ok((StatusCode::ACCEPTED, Json(full.delivery.into())))

@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::http::access::User;
+use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
 use crate::store::repositories::{self, Repository};
@@ -42,8 +42,8 @@ async fn show(State(app): State<App>, _: User, Path(name): Path<String>) -> Resu
 /// Makes a new secret; the old one is worth nothing from now on.
 #[utoipa::path(post, path = "/api/v1/repositories/{name}/hook/rotate",
     params(("name", description = "The repository")), responses((status = 200, body = Hook)))]
-async fn rotate(State(app): State<App>, _: User, Path(name): Path<String>) -> Result<Json<Hook>, ApiError> {
+async fn rotate(State(app): State<App>, By(actor): By, Path(name): Path<String>) -> Result<Json<Hook>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    repositories::rotate_hook(&app.store, &repository.id).await?;
+    repositories::rotate_hook(&app.store, &actor, &repository.id).await?;
     Ok(Json(hook(&app, &repository).await?))
 }

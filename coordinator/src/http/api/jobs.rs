@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::shapes;
 use crate::app::App;
-use crate::http::access::User;
+use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
 use crate::http::shell;
@@ -68,13 +68,13 @@ async fn why(State(app): State<App>, _: User, Path(job): Path<String>) -> Result
     responses((status = 202, body = Job)))]
 async fn cancel(
     State(app): State<App>,
-    user: User,
+    By(actor): By,
     Path(job): Path<String>,
 ) -> Result<(StatusCode, Json<Job>), ApiError> {
     let id = JobId(job);
     let build = jobs::show(&app.store, &id).await?.job.build;
-    if !shell::release(&app, build, Some(&id)).await? {
-        queue::cancel(&app.store, &id, &user.name).await?;
+    if !shell::release(&app, &actor, build, Some(&id)).await? {
+        queue::cancel(&app.store, &actor, &id).await?;
     }
     let found = jobs::show(&app.store, &id).await?;
     let stack = stacks::of_job(&app.store, &id).await?;

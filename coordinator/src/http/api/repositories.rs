@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::builds;
 use crate::forges::Forge;
 use crate::git::Address;
-use crate::http::access::User;
+use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, OptionalJson, Path};
 use crate::store::repositories::{self, Visibility};
@@ -50,7 +50,7 @@ async fn list(State(app): State<App>, _: User) -> Result<Json<Vec<Repository>>, 
 #[utoipa::path(post, path = "/api/v1/repositories", request_body = NewRepository, responses((status = 201, body = AddedRepository)))]
 async fn add(
     State(app): State<App>,
-    _: User,
+    By(actor): By,
     Body(new): Body<NewRepository>,
 ) -> Result<(StatusCode, Json<AddedRepository>), ApiError> {
     let refused = |error: &dyn std::fmt::Display| ApiError::Unprocessable("refused", error.to_string());
@@ -63,9 +63,9 @@ async fn add(
             Some(word) => word.parse().map_err(|error| refused(&error))?,
         },
     };
-    let mut repository = repositories::add(&app.store, new_repository).await?;
+    let mut repository = repositories::add(&app.store, &actor, new_repository).await?;
     if new.public {
-        repositories::set_public(&app.store, &repository.id, Visibility::Public).await?;
+        repositories::set_public(&app.store, &actor, &repository.id, Visibility::Public).await?;
         repository.public = true;
     }
     builds::look_at(&app, &repository);
@@ -89,7 +89,7 @@ async fn show(State(app): State<App>, _: User, Path(name): Path<String>) -> Resu
     request_body = RepositoryChange, responses((status = 200, body = Repository)))]
 async fn change(
     State(app): State<App>,
-    _: User,
+    By(actor): By,
     Path(name): Path<String>,
     Body(change): Body<RepositoryChange>,
 ) -> Result<Json<Repository>, ApiError> {
@@ -99,7 +99,7 @@ async fn change(
     } else {
         Visibility::Private
     };
-    repositories::set_public(&app.store, &repository.id, to).await?;
+    repositories::set_public(&app.store, &actor, &repository.id, to).await?;
     repository.public = change.public;
     Ok(Json(repository.into()))
 }
@@ -107,9 +107,9 @@ async fn change(
 /// Removes a repository: its jobs are cancelled, its secrets destroyed; its builds stay readable.
 #[utoipa::path(delete, path = "/api/v1/repositories/{name}", params(("name", description = "Its name")),
     responses((status = 204)))]
-async fn remove(State(app): State<App>, _: User, Path(name): Path<String>) -> Result<StatusCode, ApiError> {
+async fn remove(State(app): State<App>, By(actor): By, Path(name): Path<String>) -> Result<StatusCode, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    repositories::remove(&app.store, &repository.id).await?;
+    repositories::remove(&app.store, &actor, &repository.id).await?;
     if let Err(error) = app.mirrors.remove(repository.id.as_str()).await {
         tracing::warn!(repository.name = name, %error, "cannot delete the mirror");
     }
@@ -139,11 +139,11 @@ async fn scheduled(State(app): State<App>, _: User, Path(name): Path<String>) ->
     request_body = Trigger, responses((status = 201, body = MadeBuild), (status = 422), (status = 502)))]
 async fn trigger(
     State(app): State<App>,
-    _: User,
+    By(actor): By,
     Path(name): Path<String>,
     OptionalJson(body): OptionalJson<Trigger>,
 ) -> Result<(StatusCode, Json<MadeBuild>), ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    let number = builds::trigger(&app, &repository, body.reference.as_deref(), body.inputs).await?;
+    let number = builds::trigger(&app, &actor, &repository, (body.reference.as_deref(), body.inputs)).await?;
     Ok((StatusCode::CREATED, Json(shapes::made_build(number, &app.url))))
 }

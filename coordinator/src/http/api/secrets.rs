@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::http::access::User;
+use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, Path};
 use crate::store::{repositories, secrets};
@@ -39,12 +39,12 @@ async fn list(State(app): State<App>, _: User, Path(name): Path<String>) -> Resu
     request_body = NewSecretValue, responses((status = 204)))]
 async fn set(
     State(app): State<App>,
-    _: User,
+    By(actor): By,
     Path((name, secret)): Path<(String, String)>,
     Body(body): Body<NewSecretValue>,
 ) -> Result<StatusCode, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    secrets::set(&app.store, &repository.id, &secret, body.value).await?;
+    secrets::set(&app.store, &actor, (&repository.id, &secret), body.value).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -54,10 +54,10 @@ async fn set(
     responses((status = 204)))]
 async fn remove(
     State(app): State<App>,
-    _: User,
+    By(actor): By,
     Path((name, secret)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    secrets::remove(&app.store, &repository.id, &secret).await?;
+    secrets::remove(&app.store, &actor, (&repository.id, &secret)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

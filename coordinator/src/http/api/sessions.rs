@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::http::access::User;
+use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
 use crate::store::access;
@@ -36,15 +36,15 @@ async fn list(State(app): State<App>, user: User) -> Result<Json<Vec<Session>>, 
 
 /// Ends all sessions but the caller's own; with an API token, all.
 #[utoipa::path(delete, path = "/api/v1/sessions", responses((status = 200, body = RevokedSessions)))]
-async fn revoke_others(State(app): State<App>, user: User) -> Result<Json<RevokedSessions>, ApiError> {
-    let revoked = access::revoke_other_sessions(&app.store, &user.id).await?;
+async fn revoke_others(State(app): State<App>, By(actor): By) -> Result<Json<RevokedSessions>, ApiError> {
+    let revoked = access::revoke_other_sessions(&app.store, &actor).await? as u64;
     Ok(Json(RevokedSessions { revoked }))
 }
 
 /// Ends a session, with the streams and shells that its browser has open.
 #[utoipa::path(delete, path = "/api/v1/sessions/{id}", params(("id", description = "Its id")),
     responses((status = 204), (status = 404)))]
-async fn revoke(State(app): State<App>, _: User, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
-    access::revoke_session(&app.store, &id).await?;
+async fn revoke(State(app): State<App>, By(actor): By, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+    access::revoke_session(&app.store, &actor, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::http::access::User;
+use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
 use crate::store::stacks;
@@ -60,12 +60,12 @@ async fn show(State(app): State<App>, _: User, Path(stack): Path<String>) -> Res
     responses((status = 202, body = Stack), (status = 404)))]
 async fn remove(
     State(app): State<App>,
-    _: User,
+    By(actor): By,
     Path(stack): Path<String>,
 ) -> Result<(StatusCode, Json<Stack>), ApiError> {
     let id = StackId(stack);
     let stack = stacks::show(&app.store, &id).await?;
-    stacks::delete(&app.store, &id).await?;
+    stacks::delete(&app.store, &actor, &id).await?;
     let state = StackState::Deleting;
     Ok((
         StatusCode::ACCEPTED,
@@ -76,8 +76,8 @@ async fn remove(
 /// Gives a stack its full time again, as every use does.
 #[utoipa::path(post, path = "/api/v1/stacks/{stack}/extend", params(("stack", description = "Its id")),
     responses((status = 200, body = Stack), (status = 404)))]
-async fn extend(State(app): State<App>, _: User, Path(stack): Path<String>) -> Result<Json<Stack>, ApiError> {
+async fn extend(State(app): State<App>, By(actor): By, Path(stack): Path<String>) -> Result<Json<Stack>, ApiError> {
     let id = StackId(stack);
-    stacks::renew(&app.store, &id).await?;
+    stacks::extend(&app.store, &actor, &id).await?;
     Ok(Json(self::stack(stacks::show(&app.store, &id).await?)))
 }

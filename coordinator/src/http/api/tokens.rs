@@ -10,10 +10,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::http::access::User;
+use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, Path};
-use crate::store::{StoreError, access};
+use crate::store::{Actor, StoreError, access};
 
 /// Days that an API token works when nobody says how many.
 const TOKEN_DAYS: u32 = 90;
@@ -48,12 +48,12 @@ async fn list(State(app): State<App>, _: User) -> Result<Json<Vec<Token>>, ApiEr
     responses((status = 201, body = MadeToken), (status = 400)))]
 async fn create(
     State(app): State<App>,
-    _: User,
+    By(actor): By,
     Body(new): Body<NewToken>,
 ) -> Result<(StatusCode, Json<MadeToken>), ApiError> {
     let days = token_days(new.days, new.no_expiry)?;
     let made = MadeToken {
-        token: create_token(&app, &new.name, days).await?,
+        token: create_token(&app, &actor, &new.name, days).await?,
         name: new.name,
         expires_at: days.map(|days| app.store.now() + i64::from(days) * 86_400_000_000),
     };
@@ -72,23 +72,28 @@ pub(crate) fn token_days(days: Option<u32>, no_expiry: bool) -> Result<Option<u3
 }
 
 /// Makes an API token that works so many days.
-pub(crate) async fn create_token(app: &App, name: &str, days: Option<u32>) -> Result<String, StoreError> {
+pub(crate) async fn create_token(
+    app: &App,
+    actor: &Actor,
+    name: &str,
+    days: Option<u32>,
+) -> Result<String, StoreError> {
     let valid_for = days.map(|days| Duration::from_secs(u64::from(days) * 86_400));
-    access::create_token(&app.store, name, valid_for).await
+    access::create_token(&app.store, actor, name, valid_for).await
 }
 
 /// Makes an API token worthless.
 #[utoipa::path(delete, path = "/api/v1/tokens/{id}", params(("id", description = "Its id")),
     responses((status = 204)))]
-async fn revoke(State(app): State<App>, _: User, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
-    access::revoke_token(&app.store, &id).await?;
+async fn revoke(State(app): State<App>, By(actor): By, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+    access::revoke_token(&app.store, &actor, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Makes a link that logs a browser in, once, within the hour.
 #[utoipa::path(post, path = "/api/v1/login-links", responses((status = 201, body = LoginLink)))]
-async fn login_link(State(app): State<App>, _: User) -> Result<(StatusCode, Json<LoginLink>), ApiError> {
-    let code = access::login_link(&app.store, LOGIN_LINK).await?;
+async fn login_link(State(app): State<App>, By(actor): By) -> Result<(StatusCode, Json<LoginLink>), ApiError> {
+    let code = access::login_link(&app.store, &actor, LOGIN_LINK).await?;
     let link = LoginLink {
         url: format!("{}/login?code={code}", app.url),
     };

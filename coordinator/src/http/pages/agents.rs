@@ -7,7 +7,7 @@ use web::views::{AgentRow, AgentsPage, QueueRow};
 use super::frame::Framed;
 use super::{PageError, Part, rows};
 use crate::app::App;
-use crate::http::access::User;
+use crate::http::access::{By, User};
 use crate::http::api::agents::CODE;
 use crate::http::extract::Query;
 use crate::store::agents::Agent;
@@ -28,8 +28,8 @@ pub(super) async fn page(
 }
 
 /// Makes an enrolment code and shows it, once: therefore no redirect.
-pub(super) async fn enrol(State(app): State<App>, _: User, framed: Framed) -> Result<Response, PageError> {
-    let code = agents::enrol_code(&app.store, CODE, None).await?;
+pub(super) async fn enrol(State(app): State<App>, By(actor): By, framed: Framed) -> Result<Response, PageError> {
+    let code = agents::enrol_code(&app.store, &actor, CODE, None).await?;
     let view = view(&app, Some(code)).await?;
     Ok(framed.render(&view, web::pages::agents))
 }

@@ -2,7 +2,7 @@
 //! preview of the link does not; the button does.
 
 use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use web::views::{LoginPage, LoginState};
@@ -12,7 +12,7 @@ use super::frame::Framed;
 use super::notice::{Notice, go};
 use crate::app::App;
 use crate::http::access::cookies::SESSION;
-use crate::http::access::scheme;
+use crate::http::access::{By, scheme};
 use crate::http::extract::Query;
 use crate::store::{StoreError, access};
 
@@ -62,10 +62,8 @@ pub(super) async fn log_in(
 }
 
 /// Ends the session.
-pub(super) async fn log_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, PageError> {
-    if let Some(session) = scheme(&app).session_of(&headers) {
-        access::close_session(&app.store, session).await?;
-    }
+pub(super) async fn log_out(State(app): State<App>, By(actor): By) -> Result<Response, PageError> {
+    access::close_session(&app.store, &actor).await?;
     let mut response = Redirect::to("/login").into_response();
     response
         .headers_mut()

@@ -9,7 +9,7 @@ use super::PageError;
 use super::frame::Framed;
 use super::notice::{Notice, go};
 use crate::app::App;
-use crate::http::access::User;
+use crate::http::access::{By, User};
 use crate::http::api::tokens::{create_token, token_days};
 use crate::http::extract::Path;
 use crate::store::{StoreError, access};
@@ -38,30 +38,34 @@ pub(super) async fn create(
     let expiry = new.expiry.as_deref();
     let days = expiry.and_then(|days| days.parse().ok());
     let days = token_days(days, expiry == Some("never"))?;
-    let token = create_token(&app, new.name.trim(), days).await?;
+    let token = create_token(&app, &user.actor(), new.name.trim(), days).await?;
     let view = view(&app, &user, Some(token)).await?;
     Ok(framed.render(&view, web::pages::tokens))
 }
 
 /// Makes a token worthless.
-pub(super) async fn revoke(State(app): State<App>, _: User, Path(id): Path<String>) -> Result<Response, PageError> {
-    access::revoke_token(&app.store, &id).await?;
+pub(super) async fn revoke(
+    State(app): State<App>,
+    By(actor): By,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
+    access::revoke_token(&app.store, &actor, &id).await?;
     Ok(go(&app, "/tokens", Notice::TokenRevoked))
 }
 
 /// Ends a session.
 pub(super) async fn revoke_session(
     State(app): State<App>,
-    _: User,
+    By(actor): By,
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
-    access::revoke_session(&app.store, &id).await?;
+    access::revoke_session(&app.store, &actor, &id).await?;
     Ok(go(&app, "/tokens", Notice::SessionRevoked))
 }
 
 /// Ends all sessions but this one.
-pub(super) async fn revoke_other_sessions(State(app): State<App>, user: User) -> Result<Response, PageError> {
-    access::revoke_other_sessions(&app.store, &user.id).await?;
+pub(super) async fn revoke_other_sessions(State(app): State<App>, By(actor): By) -> Result<Response, PageError> {
+    access::revoke_other_sessions(&app.store, &actor).await?;
     Ok(go(&app, "/tokens", Notice::SessionsRevoked))
 }
 

@@ -26,7 +26,7 @@ use super::routes::Routes;
 use crate::app::App;
 use crate::store::attempts::AttemptState;
 use crate::store::stacks::{self, Stack};
-use crate::store::{StoreError, jobs};
+use crate::store::{Actor, StoreError, audit, jobs};
 
 /// How often the expiry of a stack is renewed while somebody is in it: more often than the shortest time that it may have.
 const RENEW: Duration = Duration::from_secs(10);
@@ -62,8 +62,10 @@ async fn open(
     request: Upgrade,
 ) -> Result<Response, ApiError> {
     check_origin(&app, &headers)?;
-    let target = enterable(&app, &JobId(job)).await?;
+    let job = JobId(job);
+    let target = enterable(&app, &job).await?;
     let request = upgrade(request)?;
+    audit::enter(&app.store, &user.actor(), &job).await?;
     let tasks = app.tasks.clone();
     Ok(request.on_upgrade(move |person| tasks.track_future(serve(app, user, target, person))))
 }
@@ -138,17 +140,17 @@ fn of_stack(stack: Stack) -> ShellTarget {
 }
 
 /// Removes what is retained of the jobs of a build, or of one of them; whether there was something.
-pub(super) async fn release(app: &App, build: i64, job: Option<&JobId>) -> Result<bool, ApiError> {
-    let stacks = stacks::of_build(&app.store, build).await?.into_iter();
-    let mut released = false;
-    for stack in stacks.filter(|stack| job.is_none_or(|job| stack.job == *job)) {
-        released |= stack.state != StackState::Deleting;
-        match stacks::delete(&app.store, &stack.id).await {
+pub(super) async fn release(app: &App, actor: &Actor, build: i64, job: Option<&JobId>) -> Result<bool, ApiError> {
+    let is_meant = |stack: &Stack| stack.state != StackState::Deleting && job.is_none_or(|job| stack.job == *job);
+    let mut stacks = stacks::of_build(&app.store, build).await?;
+    stacks.retain(is_meant);
+    for stack in &stacks {
+        match stacks::delete(&app.store, actor, &stack.id).await {
             Err(StoreError::NotFound(_)) => {}
             deleted => deleted?,
         }
     }
-    Ok(released)
+    Ok(!stacks.is_empty())
 }
 
 /// From the person's first word to their last.

@@ -8,7 +8,7 @@ use job_specs::diagnostics::{Diagnostic, Severity};
 use job_specs::status::JobStatus;
 use protocol::attempt::Verdict;
 
-use super::world::{World, cells, job, needing};
+use super::world::{CONSOLE, World, cells, job, needing};
 
 pub async fn a_build_is_listed_and_shown(world: World) {
     let agent = world.agent("a").await;
@@ -122,7 +122,7 @@ pub async fn a_build_without_jobs_has_failed(world: World) {
         (JobStatus::Failed, vec![diagnostic])
     );
     assert!(shown.build.finished_at.is_some());
-    let rerun = builds::rerun(&world.store, number, (Rerun::All, true)).await;
+    let rerun = builds::rerun(&world.store, CONSOLE, number, (Rerun::All, true)).await;
     assert!(matches!(rerun, Err(StoreError::Refused(_))));
     let unknown = testing::build(&world.repository, vec![builds::NewJob::new(needing("a", &["b"]))]);
     assert!(matches!(
@@ -143,7 +143,7 @@ pub async fn failed_jobs_run_again(world: World) {
     specs.push(needing("deploy", &["test", "lint"]));
     let first = world.build(specs).await;
     assert!(matches!(
-        builds::rerun(&world.store, first, (Rerun::All, true)).await,
+        builds::rerun(&world.store, CONSOLE, first, (Rerun::All, true)).await,
         Err(StoreError::Refused(_))
     ));
     let fails = |title: &str| {
@@ -154,7 +154,9 @@ pub async fn failed_jobs_run_again(world: World) {
         }
     };
     world.work_off(&agent, |claimed| fails(&claimed.spec.title())).await;
-    let second = builds::rerun(&world.store, first, (Rerun::Failed, true)).await.unwrap();
+    let second = builds::rerun(&world.store, CONSOLE, first, (Rerun::Failed, true))
+        .await
+        .unwrap();
     assert_eq!(world.state(second).await, "queued: test (n=1)=queued deploy=waiting");
     assert_eq!(
         world.work_off(&agent, |_| Verdict::Passed).await,
@@ -170,10 +172,12 @@ pub async fn failed_jobs_run_again(world: World) {
         (Some(first), world.show(first).await.build.facts)
     );
     assert!(matches!(
-        builds::rerun(&world.store, second, (Rerun::Failed, true)).await,
+        builds::rerun(&world.store, CONSOLE, second, (Rerun::Failed, true)).await,
         Err(StoreError::Refused(_))
     ));
-    let third = builds::rerun(&world.store, first, (Rerun::All, true)).await.unwrap();
+    let third = builds::rerun(&world.store, CONSOLE, first, (Rerun::All, true))
+        .await
+        .unwrap();
     assert_eq!(world.show(third).await.jobs.len(), 4);
 }
 

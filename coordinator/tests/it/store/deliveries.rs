@@ -8,7 +8,7 @@ use coordinator::store::{StoreError, builds, retention, testing};
 /// In microseconds.
 const DAY: i64 = 24 * 3_600 * 1_000_000;
 
-use super::world::World;
+use super::world::{CONSOLE, World};
 use protocol::api::DeliveryStatus;
 
 fn push(world: &World, external_id: Option<&str>) -> NewDelivery {
@@ -81,7 +81,7 @@ pub async fn a_delivery_is_tried_until_it_is_done(world: World) {
             .unwrap()
             .is_none()
     );
-    deliveries::redeliver(store, &id).await.unwrap();
+    deliveries::redeliver(store, CONSOLE, &id).await.unwrap();
     assert!(deliveries::claim_due(store, store.now()).await.unwrap().is_some());
     // The coordinator died with it, and starts again.
     assert!(deliveries::claim_due(store, store.now()).await.unwrap().is_none());
@@ -146,7 +146,10 @@ pub async fn what_an_old_webhook_said_goes(world: World) {
         [0, 4, 4],
         "one that is still to be processed keeps what it says"
     );
-    let refused = deliveries::redeliver(store, &ids[0]).await.unwrap_err().to_string();
+    let refused = deliveries::redeliver(store, CONSOLE, &ids[0])
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("not kept any more"), "{refused}");
     let again = deliveries::store(store, push(&world, Some("done"))).await.unwrap();
     assert_eq!(again, Stored::Duplicate(ids[0].clone()), "it is still known");

@@ -12,7 +12,7 @@ use job_specs::dag::Expanded;
 use job_specs::model::{AxisValue, JobSpec, Need, Retry, RetryOn, SecretUse, WhenStatus};
 use protocol::attempt::{AttemptResult, ReasonCode, Verdict};
 
-use super::world::{World, cells, hold, job, needing};
+use super::world::{CONSOLE, World, ann, cells, hold, job, needing};
 
 fn on_cell(job: &str, value: &str) -> Need {
     let cell = vec![AxisValue {
@@ -197,13 +197,15 @@ pub async fn deferred_jobs_become_their_cells(world: World) {
         outputs(&[("cells", "[1,2,3]")])
     );
     // All of it again: the matrix is asked for again. One cell: it is not.
-    let again = builds::rerun(&world.store, build, (Rerun::All, true)).await.unwrap();
+    let again = builds::rerun(&world.store, CONSOLE, build, (Rerun::All, true))
+        .await
+        .unwrap();
     assert_eq!(
         world.state(again).await,
         "queued: plan=queued test=waiting deploy=waiting lint=queued"
     );
     let cell = world.show(build).await.jobs[2].id.clone();
-    let again = builds::rerun(&world.store, build, (Rerun::Jobs(vec![cell]), true))
+    let again = builds::rerun(&world.store, CONSOLE, build, (Rerun::Jobs(vec![cell]), true))
         .await
         .unwrap();
     assert_eq!(world.state(again).await, "queued: test (n=1)=queued");
@@ -241,7 +243,7 @@ pub async fn a_cancelled_placeholder_stays_cancelled(world: World) {
     let plan = world.claim_one(&agent).await;
     world.finish(&hold(&agent, &plan), Verdict::Passed).await.unwrap();
     let due = deferred::due(&world.store).await.unwrap().pop().unwrap();
-    builds::cancel(&world.store, build, "ann").await.unwrap();
+    builds::cancel(&world.store, &ann(), build).await.unwrap();
     let expanded = Expanded::Cells(test_cells(3));
     deferred::expand(&world.store, &due.job, expanded).await.unwrap();
     assert_eq!(
@@ -330,11 +332,11 @@ pub async fn one_job_runs_again_with_what_it_held_up(world: World) {
         .work_off(&agent, |claimed| verdict(fails(&claimed.spec.title())))
         .await;
     let cell = world.show(build).await.jobs[1].id.clone();
-    let again = builds::rerun(&world.store, build, (Rerun::Jobs(vec![cell]), true))
+    let again = builds::rerun(&world.store, CONSOLE, build, (Rerun::Jobs(vec![cell]), true))
         .await
         .unwrap();
     assert_eq!(world.state(again).await, "queued: test (n=1)=queued deploy=waiting");
-    let unknown = builds::rerun(&world.store, build, (Rerun::Jobs(vec![]), true))
+    let unknown = builds::rerun(&world.store, CONSOLE, build, (Rerun::Jobs(vec![]), true))
         .await
         .unwrap_err();
     assert_eq!(unknown.to_string(), "build 1 has no such jobs");

@@ -10,7 +10,7 @@ use protocol::attempt::Verdict;
 use protocol::ids::AgentId;
 use tokio::task::JoinSet;
 
-use super::world::{World, hold, job, needing};
+use super::world::{World, ann, hold, job, needing};
 
 impl World {
     async fn grouped(&self, mode: ConcurrencyMode) -> i64 {
@@ -56,9 +56,9 @@ pub async fn a_queue_lets_one_build_run(world: World) {
     let first = world.grouped(ConcurrencyMode::Queue).await;
     let second = world.grouped(ConcurrencyMode::Queue).await;
     let third = world.grouped(ConcurrencyMode::Queue).await;
-    builds::cancel(&world.store, second, "ann").await.unwrap();
+    builds::cancel(&world.store, &ann(), second).await.unwrap();
     assert!(world.show(third).await.build.waits_for_group);
-    builds::cancel(&world.store, first, "ann").await.unwrap();
+    builds::cancel(&world.store, &ann(), first).await.unwrap();
     assert!(!world.show(third).await.build.waits_for_group);
     assert_eq!(world.claim_one(&agent).await.build, third);
 }
@@ -160,7 +160,7 @@ impl Group<'_> {
             }
             Act::Cancel(which) => {
                 if let Some(at) = which.checked_rem(self.made.len()) {
-                    builds::cancel(&self.world.store, self.made[at], "ann").await.unwrap();
+                    builds::cancel(&self.world.store, &ann(), self.made[at]).await.unwrap();
                 }
             }
         }

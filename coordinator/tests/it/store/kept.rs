@@ -7,7 +7,7 @@ use coordinator::store::queue::{self, AgentLease};
 use coordinator::store::{StoreError, testing};
 use protocol::attempt::AttemptResult;
 
-use super::world::World;
+use super::world::{CONSOLE, World};
 
 async fn hold(world: &World) -> (i64, AgentLease) {
     let build = world.build(vec![testing::spec("build")]).await;
@@ -165,6 +165,11 @@ pub async fn caches_are_found_by_scope_and_go_when_unused(world: World) {
         .map(|cache| cache.key)
         .collect();
     assert_eq!(left, ["cargo-1", "cargo-3"], "the least recently used is gone");
-    assert_eq!(caches::prune(store, repository, Some("side".into())).await.unwrap(), 1);
-    assert_eq!(caches::prune(store, repository, None).await.unwrap(), 1);
+    assert_eq!(
+        caches::prune(store, CONSOLE, repository, Some("side".into()))
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(caches::prune(store, CONSOLE, repository, None).await.unwrap(), 1);
 }

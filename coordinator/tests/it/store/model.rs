@@ -12,7 +12,7 @@ use protocol::attempt::Verdict;
 use protocol::ids::{AgentId, JobId};
 
 use super::small_queue::{Act, Definition, act, definition};
-use super::world::{World, hold, result};
+use super::world::{World, ann, hold, result};
 
 /// A case: the store and the build in memory side by side.
 struct Case<'a> {
@@ -88,11 +88,11 @@ impl Case<'_> {
             Act::LoseAll => self.lose_all().await,
             Act::CancelJob(which) => {
                 let job = which % self.build.jobs().len();
-                queue::cancel(store, &self.id(job).await, "ann").await.unwrap();
+                queue::cancel(store, &ann(), &self.id(job).await).await.unwrap();
                 self.build.cancel(job, &cancelled_by("ann"));
             }
             Act::CancelBuild => {
-                builds::cancel(store, self.number, "ann").await.unwrap();
+                builds::cancel(store, &ann(), self.number).await.unwrap();
                 self.build.cancel_all(&cancelled_by("ann"));
             }
             Act::Expand(cells) => self.expand(*cells).await,
@@ -231,7 +231,7 @@ pub async fn the_queue_is_as_simple_as_its_model(world: World) {
 /// Nothing of the case before is left, however it ended.
 async fn clear(world: &World) {
     for build in builds::list(&world.store, &builds::Filter::default()).await.unwrap() {
-        builds::cancel(&world.store, build.number, "ann").await.unwrap();
+        builds::cancel(&world.store, &ann(), build.number).await.unwrap();
     }
     world.let_leases_lapse().await;
     assert!(attempts::active(&world.store).await.unwrap().is_empty());

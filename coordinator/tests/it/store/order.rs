@@ -181,7 +181,7 @@ impl Run<'_> {
         }
         let number = loop {
             let new = self.build(Some((moved.clone(), observed)));
-            match builds::create_in_order(store, new).await.unwrap() {
+            match builds::create_in_order(store, None, new).await.unwrap() {
                 Created::New(number) | Created::Known(number) => break number,
                 Created::Moved => observed = self.look(push).await,
             }

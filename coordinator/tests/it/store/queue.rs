@@ -8,7 +8,7 @@ use job_specs::model::{Env, JobSpec};
 use protocol::attempt::Verdict;
 use protocol::ids::AgentId;
 
-use super::world::{World, cells, held, hold, job, needing};
+use super::world::{CONSOLE, World, ann, cells, held, hold, job, needing};
 
 pub async fn a_job_runs_and_passes(world: World) {
     let agent = world.agent("a").await;
@@ -179,7 +179,7 @@ pub async fn max_parallel_holds_cells(world: World) {
     assert_eq!(again[0].job, first[0].job);
     world.finish(&hold(&agent, &again[0]), Verdict::Failed).await.unwrap();
     assert_eq!(world.claim(&agent, 9).await.len(), 1);
-    queue::cancel(&world.store, &world.show(build).await.jobs[3].id, "ann")
+    queue::cancel(&world.store, &ann(), &world.show(build).await.jobs[3].id)
         .await
         .unwrap();
     world.finish(&hold(&agent, &first[1]), Verdict::Passed).await.unwrap();
@@ -233,7 +233,7 @@ pub async fn a_cancel_is_immediate_or_delivered(world: World) {
         .await;
     let (one, two) = (world.claim_one(&agent).await, world.claim_one(&agent).await);
     world.start(&hold(&agent, &one)).await.unwrap();
-    builds::cancel(&world.store, build, "ann").await.unwrap();
+    builds::cancel(&world.store, &ann(), build).await.unwrap();
     assert_eq!(
         world.state(build).await,
         "running: one=running two=assigned three=cancelled four=cancelled"
@@ -254,9 +254,9 @@ pub async fn a_cancel_is_immediate_or_delivered(world: World) {
         world.state(build).await,
         "cancelled: one=cancelled two=cancelled three=cancelled four=cancelled"
     );
-    builds::cancel(&world.store, build, "ann").await.unwrap();
+    builds::cancel(&world.store, &ann(), build).await.unwrap();
     assert!(matches!(
-        builds::cancel(&world.store, 99, "ann").await,
+        builds::cancel(&world.store, &ann(), 99).await,
         Err(coordinator::store::StoreError::NotFound("build"))
     ));
 }
@@ -287,9 +287,11 @@ pub async fn a_waiting_job_says_why(world: World) {
     said.push(why(1).await);
     world.start(&hold(&agent, &claimed)).await.unwrap();
     said.push(why(0).await);
-    agents::set_labels(&world.store, &agent, &gpu).await.unwrap();
+    agents::set_labels(&world.store, CONSOLE, &agent, &gpu).await.unwrap();
     said.push(why(2).await);
-    agents::drain(&world.store, &agent, Draining::Yes).await.unwrap();
+    agents::drain(&world.store, CONSOLE, &agent, Draining::Yes)
+        .await
+        .unwrap();
     said.push(why(1).await);
     insta::allow_duplicates! { insta::assert_snapshot!(said.join("\n"), @"
         no agent is connected
@@ -314,12 +316,16 @@ pub async fn a_waiting_job_says_why(world: World) {
 pub async fn a_draining_agent_takes_nothing(world: World) {
     let agent = world.agent("a").await;
     world.build(vec![job("test")]).await;
-    agents::drain(&world.store, &agent, Draining::Yes).await.unwrap();
+    agents::drain(&world.store, CONSOLE, &agent, Draining::Yes)
+        .await
+        .unwrap();
     assert!(world.claim(&agent, 1).await.is_empty());
     assert!(world.claim(&AgentId("stranger".into()), 1).await.is_empty());
     let seen = agents::seen(&world.store, &agent, &Seen::default()).await.unwrap();
     assert_eq!(seen.draining, Draining::Yes);
-    agents::drain(&world.store, &agent, Draining::No).await.unwrap();
+    agents::drain(&world.store, CONSOLE, &agent, Draining::No)
+        .await
+        .unwrap();
     assert_eq!(world.claim(&agent, 1).await.len(), 1);
 }
 
@@ -329,7 +335,7 @@ pub async fn writes_wake_others(world: World) {
     let build = world.build(vec![job("test")]).await;
     let claimed = world.claim_one(&agent).await;
     world.start(&hold(&agent, &claimed)).await.unwrap();
-    queue::cancel(&world.store, &claimed.job, "ann").await.unwrap();
+    queue::cancel(&world.store, &ann(), &claimed.job).await.unwrap();
     let expected = [
         vec![Change::Queue, Change::Build(build)],
         vec![Change::Build(build)],

@@ -12,14 +12,14 @@ use protocol::ids::{AgentId, JobId, StackId};
 use protocol::lease::Lease;
 use protocol::work::{StackReport, StackState, Work};
 
-use super::world::{World, hold, job, result};
+use super::world::{CONSOLE, World, hold, job, result};
 
 const SECOND: i64 = 1_000_000;
 const LEASE: i64 = queue::LEASE_US;
 
 impl World {
     /// A job of that agent fails, and what it leaves is to stay.
-    async fn retained(&self, agent: &AgentId, secs: u64) -> (JobId, StackReport) {
+    pub(super) async fn retained(&self, agent: &AgentId, secs: u64) -> (JobId, StackReport) {
         self.build(vec![job("test")]).await;
         let claimed = self.claim_one(agent).await;
         let ending = || Ending {
@@ -141,7 +141,7 @@ pub async fn a_silent_agents_stack_can_be_deleted(world: World) {
     let agent = world.agent("a").await;
     let (_, stack) = world.retained(&agent, 600).await;
     world.pass(70);
-    stacks::delete(&world.store, &stack.stack).await.unwrap();
+    stacks::delete(&world.store, CONSOLE, &stack.stack).await.unwrap();
     assert_eq!(world.stack_state(&stack).await, Some(StackState::Deleting));
     let told = world.report(&agent, std::slice::from_ref(&stack)).await;
     assert_eq!(
@@ -151,13 +151,15 @@ pub async fn a_silent_agents_stack_can_be_deleted(world: World) {
     );
     // Another one's agent never comes back: it is forgotten with its time.
     let (_, lost) = world.retained(&agent, 600).await;
-    stacks::delete(&world.store, &lost.stack).await.unwrap();
+    stacks::delete(&world.store, CONSOLE, &lost.stack).await.unwrap();
     world.pass(601);
     world.tick().await;
     assert_eq!(stacks::list(&world.store).await.unwrap(), []);
     // And those of an agent that was removed at once.
     let (_, orphan) = world.retained(&agent, 600).await;
-    coordinator::store::agents::remove(&world.store, &agent).await.unwrap();
+    coordinator::store::agents::remove(&world.store, CONSOLE, &agent)
+        .await
+        .unwrap();
     assert_eq!(world.stack_state(&orphan).await, None);
 }
 
@@ -300,7 +302,7 @@ impl Case<'_> {
             }
             Act::Delete(which) if count > 0 => {
                 let stack = &mut self.stacks[which % count];
-                let deleted = stacks::delete(store, &stack.report.stack).await;
+                let deleted = stacks::delete(store, CONSOLE, &stack.report.stack).await;
                 assert_eq!(deleted.is_ok(), stack.is_known, "{deleted:?}");
                 stack.is_wanted &= !stack.is_known;
             }

@@ -6,7 +6,7 @@ use coordinator::store::attempts;
 use coordinator::store::builds::{self, BuildDetail, NewJob};
 use coordinator::store::queue::{self, AgentLease, Claim, Claimed, Expired};
 use coordinator::store::testing;
-use coordinator::store::{Store, StoreConfig, StoreError};
+use coordinator::store::{Actor, Store, StoreConfig, StoreError};
 use futures_util::FutureExt;
 use job_specs::model::{AxisValue, JobSpec};
 use job_specs::status::{JobStatus, rollup};
@@ -16,6 +16,14 @@ use protocol::lease::LeaseRef;
 use sqlx::Connection;
 
 use crate::postgres;
+
+/// Who does what no story is about.
+pub const CONSOLE: &Actor = &Actor::Console;
+
+/// Somebody called ann.
+pub fn ann() -> Actor {
+    testing::person("ann")
+}
 
 /// An empty store with one repository.
 pub struct World {
