@@ -4,6 +4,7 @@
 pub(crate) mod agents;
 mod artifacts;
 mod attempts;
+mod audit;
 mod build_logs;
 mod builds;
 mod caches;
@@ -60,6 +61,7 @@ pub(crate) fn router() -> (Router<App>, Description) {
         .merge(agents::router())
         .merge(tokens::router())
         .merge(sessions::router())
+        .merge(audit::router())
         .merge(test_reports::router())
         .merge(system::router())
         .split_for_parts()

@@ -18,12 +18,12 @@ const PUBLIC: [(&str, &str); 8] = [
     ("POST", "/agent/v1/enrol"),
 ];
 
-fn is_public(route: &Route) -> bool {
+pub(super) fn is_public(route: &Route) -> bool {
     PUBLIC.contains(&(route.method.as_str(), route.path.as_str()))
 }
 
 /// The route's path with something in every place; `live` names what exists.
-fn filled(path: &str, live: &[(&str, &str)]) -> String {
+pub(super) fn filled(path: &str, live: &[(&str, &str)]) -> String {
     let mut path = path.to_owned();
     for (place, value) in live {
         path = path.replace(&format!("{{{place}}}"), value);

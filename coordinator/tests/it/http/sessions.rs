@@ -13,7 +13,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use super::access::{csrf, log_in};
 use super::support::{Answer, Live, PASSING, SimAgent, TestApp, TestRepository, form, within};
 
-type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// A browser that is logged in.
 struct Browser {
@@ -65,7 +65,12 @@ async fn socket(app: &TestApp, path: &str, header: (&'static str, &str)) -> Sock
 }
 
 /// A shell in that job, with both its ends.
-async fn shell(app: &TestApp, agent: &SimAgent, job: &str, header: (&'static str, &str)) -> (Socket, Socket) {
+pub(super) async fn shell(
+    app: &TestApp,
+    agent: &SimAgent,
+    job: &str,
+    header: (&'static str, &str),
+) -> (Socket, Socket) {
     let mut person = socket(app, &format!("/api/v1/jobs/{job}/shell"), header).await;
     person.send(Message::text("{}")).await.unwrap();
     let call = within("a call for a shell", async {
@@ -109,7 +114,7 @@ async fn assert_ends((mut person, mut brought): (Socket, Socket)) {
 }
 
 /// An agent with a job, and the job's id.
-async fn running_job(app: &TestApp) -> (SimAgent, String) {
+pub(super) async fn running_job(app: &TestApp) -> (SimAgent, String) {
     let mut repository = TestRepository::new("app");
     app.add(&mut repository).await;
     let build = app.push(&repository, &[(".drover.yml", PASSING)]).await;
