@@ -209,6 +209,17 @@ pub struct Why {
     pub json: bool,
 }
 
+/// `drover audit`
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// At most so many
+    #[arg(long, short = 'n', default_value_t = 50, value_name = "N")]
+    pub limit: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `drover secret …`
 #[derive(Debug, Subcommand)]
 pub enum Secret {

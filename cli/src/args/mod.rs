@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::ask::{Build, BuildRef, Logs, Repo, Rerun, Secret, Session, Token, Trigger, Watch, Why};
+pub use self::ask::{Audit, Build, BuildRef, Logs, Repo, Rerun, Secret, Session, Token, Trigger, Watch, Why};
 pub use self::here::{From, Init, Lint, Run};
 pub use self::kept::{Artifact, Cache};
 pub use self::reports::{By, OfRepository, OtherTests, Split, Tests};
@@ -170,6 +170,9 @@ pub enum Command {
     /// Sessions of browsers: ls, rm
     #[command(subcommand)]
     Session(Session),
+    /// List who changed what, newest first
+    #[command(after_help = "Examples:\n  drover audit\n  drover audit -n 500 --json")]
+    Audit(Audit),
     /// Remember a coordinator and a token (read from stdin)
     Login,
     /// A new one-time link to log in to the web pages

@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod artifacts;
+pub mod audit;
 pub mod builds;
 pub mod doctor;
 pub mod init;
@@ -60,6 +61,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Cache(cache) => artifacts::cache(&client()?, cache).await,
         Command::Token(token) => tokens::token(&client()?, token).await,
         Command::Session(session) => tokens::session(&client()?, session).await,
+        Command::Audit(audit) => audit::audit(&client()?, audit).await,
         Command::Login => tokens::login(&arguments).await,
         Command::LoginLink => tokens::login_link(&client()?).await,
         Command::Doctor(json) => doctor::doctor(&arguments, json.json).await,

@@ -68,6 +68,40 @@ fn sessions_are_listed_and_ended() {
 }
 
 #[test]
+fn the_audit_says_who_changed_what() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let _coordinator = Coordinator::start(home);
+    for name in ["laptop", "nightly"] {
+        said(home, &["token", "add", name]);
+    }
+    log_in(home);
+    let (shown, _, _) = said(home, &["audit"]);
+    let columns = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let lines: Vec<_> = shown.lines().map(columns).collect();
+    assert_eq!(
+        lines[0],
+        ["WHEN", "WHO", "BY", "WHAT", "SUBJECT", "REPOSITORY", "BUILD"]
+    );
+    let told: Vec<_> = lines[1..].iter().map(|line| line[2..].join(" ")).collect();
+    assert_eq!(
+        told,
+        [
+            "administrator session session.open administrator",
+            "administrator token login_link.create administrator",
+            "administrator token token.create nightly",
+            "administrator token token.create laptop",
+            "console console token.create administrator",
+        ]
+    );
+    let (newest, _, _) = said(home, &["audit", "--limit", "2", "--json"]);
+    let newest: Value = serde_json::from_str(&newest).unwrap();
+    assert_eq!(newest.as_array().unwrap().len(), 2);
+    assert_eq!(newest[0]["action"], "session.open");
+    assert_eq!(said(home, &["audit", "--limit", "all"]).2, Some(2));
+}
+
+#[test]
 fn a_token_says_when_it_expires() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();

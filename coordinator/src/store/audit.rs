@@ -141,6 +141,13 @@ pub enum Action {
     RevokeSession,
 }
 
+impl Action {
+    /// The word of the API and of the store: `secret.set`.
+    pub fn word(self) -> String {
+        to_word(&self)
+    }
+}
+
 /// What was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Subject {

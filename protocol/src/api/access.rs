@@ -1,4 +1,4 @@
-//! Who may come in: API tokens, sessions, login links; and what answers.
+//! Who may come in: API tokens, sessions, login links; what they changed; and what answers.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -82,4 +82,29 @@ pub struct Version {
     pub protocol: u32,
     /// Its address.
     pub url: String,
+}
+
+/// One change that somebody made.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AuditEntry {
+    /// Its id, to page by.
+    pub id: String,
+    /// When.
+    pub at: Micros,
+    /// `session`: in a browser; `token`: with an API token; `console`: on the coordinator's machine.
+    pub actor_kind: String,
+    /// Id of the session or token; null: the console.
+    pub actor_id: Option<String>,
+    /// Name of the token, `administrator` or `console`.
+    pub actor: String,
+    /// What they did: `secret.set`.
+    pub action: String,
+    /// To what: the name of a secret, the title of a job, the number of a build.
+    pub subject: String,
+    /// The id of that, when it has one beside its name.
+    pub subject_id: Option<String>,
+    /// Name of its repository, at that time.
+    pub repository: Option<String>,
+    /// Its build.
+    pub build: Option<i64>,
 }

@@ -14,8 +14,8 @@ use crate::app::App;
 use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, OptionalJson, Path};
-use crate::store::agents::{self, Draining};
 use crate::store::Actor;
+use crate::store::agents::{self, Draining};
 
 /// How long an enrolment code can be used.
 pub(crate) const CODE: Duration = Duration::from_secs(3600);

@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use protocol::api::AuditEntry;
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -11,54 +12,26 @@ use crate::app::App;
 use crate::http::access::User;
 use crate::http::error::ApiError;
 use crate::http::extract::Query;
-use crate::store::Micros;
-use crate::store::audit::{self, Action};
+use crate::store::audit;
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list))
 }
 
-/// One change that somebody made.
-#[derive(Debug, Serialize, ToSchema)]
-struct Entry {
-    /// Its id.
-    id: String,
-    /// When.
-    at: Micros,
-    /// `session`: in a browser; `token`: with an API token; `console`: on the coordinator's machine.
-    actor_kind: &'static str,
-    /// Id of the session or token; null: the console.
-    actor_id: Option<String>,
-    /// Name of the token, `administrator` or `console`.
-    actor: String,
-    /// What they did: `secret.set`.
-    #[schema(value_type = String, example = "secret.set")]
-    action: Action,
-    /// To what: the name of a secret, the title of a job, the number of a build.
-    subject: String,
-    /// The id of that, when it has one beside its name.
-    subject_id: Option<String>,
-    /// Name of its repository, at that time.
-    repository: Option<String>,
-    /// Its build.
-    build: Option<i64>,
-}
-
-impl From<audit::Entry> for Entry {
-    fn from(entry: audit::Entry) -> Entry {
-        Entry {
-            id: entry.id,
-            at: entry.at,
-            actor_kind: entry.actor.kind(),
-            actor_id: entry.actor.person().map(|person| person.id.clone()),
-            actor: entry.actor.name().to_owned(),
-            action: entry.action,
-            subject: entry.subject,
-            subject_id: entry.subject_id,
-            repository: entry.repository,
-            build: entry.build,
-        }
+/// From the store.
+fn entry(entry: audit::Entry) -> AuditEntry {
+    AuditEntry {
+        id: entry.id,
+        at: entry.at,
+        actor_kind: entry.actor.kind().to_owned(),
+        actor_id: entry.actor.person().map(|person| person.id.clone()),
+        actor: entry.actor.name().to_owned(),
+        action: entry.action.word(),
+        subject: entry.subject,
+        subject_id: entry.subject_id,
+        repository: entry.repository,
+        build: entry.build,
     }
 }
 
@@ -73,9 +46,9 @@ struct Page {
 }
 
 /// What users changed, newest first.
-#[utoipa::path(get, path = "/api/v1/audit", params(Page), responses((status = 200, body = Vec<Entry>)))]
-async fn list(State(app): State<App>, _: User, Query(page): Query<Page>) -> Result<Json<Vec<Entry>>, ApiError> {
+#[utoipa::path(get, path = "/api/v1/audit", params(Page), responses((status = 200, body = Vec<AuditEntry>)))]
+async fn list(State(app): State<App>, _: User, Query(page): Query<Page>) -> Result<Json<Vec<AuditEntry>>, ApiError> {
     let limit = page.limit.unwrap_or(50).min(500);
     let entries = audit::list(&app.store, page.before.as_deref(), limit).await?;
-    Ok(Json(entries.into_iter().map(Entry::from).collect()))
+    Ok(Json(entries.into_iter().map(entry).collect()))
 }

@@ -37,8 +37,10 @@ async fn list(State(app): State<App>, user: User) -> Result<Json<Vec<Session>>, 
 /// Ends all sessions but the caller's own; with an API token, all.
 #[utoipa::path(delete, path = "/api/v1/sessions", responses((status = 200, body = RevokedSessions)))]
 async fn revoke_others(State(app): State<App>, By(actor): By) -> Result<Json<RevokedSessions>, ApiError> {
-    let revoked = access::revoke_other_sessions(&app.store, &actor).await? as u64;
-    Ok(Json(RevokedSessions { revoked }))
+    let revoked = access::revoke_other_sessions(&app.store, &actor).await?;
+    Ok(Json(RevokedSessions {
+        revoked: u64::try_from(revoked).unwrap_or(u64::MAX),
+    }))
 }
 
 /// Ends a session, with the streams and shells that its browser has open.
