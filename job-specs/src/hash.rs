@@ -10,7 +10,7 @@ use crate::env::Facts;
 use crate::globs::Globs;
 use crate::problems::{Problem, Problems};
 use crate::repository::Repository;
-use crate::source::Place;
+use crate::source::Location;
 use crate::substitute::{Piece, pieces};
 use crate::yaml::{Node, Value};
 
@@ -24,7 +24,7 @@ const DIGITS: usize = 32;
 pub(crate) struct HashCall {
     /// What stands between the parentheses.
     pub(crate) arguments: String,
-    pub(crate) place: Place,
+    pub(crate) place: Location,
 }
 
 /// One text for all files that match: 32 hex digits of a SHA-256 over paths and blobs, in order of the paths. `None`:

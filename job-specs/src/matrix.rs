@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use crate::model::AxisValue;
-use crate::source::Place;
+use crate::source::Location;
 
 /// Cells that one job may have.
 pub(crate) const MAX_CELLS: usize = 256;
@@ -32,7 +32,7 @@ pub(crate) struct Axis {
 /// One entry of `exclude`.
 #[derive(Debug, Clone)]
 pub(crate) struct Exclude {
-    pub(crate) place: Place,
+    pub(crate) place: Location,
     pub(crate) values: Vec<AxisValue>,
 }
 
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn exclude_needs_all_of_its_values() {
         let mut matrix = matrix();
-        let place = Place {
+        let place = Location {
             file: 0,
             span: crate::diagnostics::Span {
                 line: 1,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::events::Trigger;
 use crate::matrix::{Cell, Matrix};
 use crate::model::{self, AxisValue, Dependency, DependencyCondition, ServiceSpec};
-use crate::source::Place;
+use crate::source::Location;
 use crate::triggers::{Input, Schedule};
 use crate::yaml::{Entry, Node};
 
@@ -22,7 +22,7 @@ pub(crate) struct On {
     pub(crate) schedules: Vec<PlacedSchedule>,
     pub(crate) inputs: Vec<PlacedInput>,
     /// Where it names the schedule.
-    pub(crate) schedule_place: Option<Place>,
+    pub(crate) schedule_place: Option<Location>,
 }
 
 impl On {
@@ -40,14 +40,14 @@ impl On {
 pub(crate) struct PlacedSchedule {
     pub(crate) schedule: Schedule,
     /// Places of key and value of each of its `inputs`.
-    pub(crate) inputs: BTreeMap<String, (Place, Place)>,
+    pub(crate) inputs: BTreeMap<String, (Location, Location)>,
 }
 
 /// An input and where it is declared.
 #[derive(Debug, Clone)]
 pub(crate) struct PlacedInput {
     pub(crate) input: Input,
-    pub(crate) place: Place,
+    pub(crate) place: Location,
 }
 
 /// A job, read as far as it can be without a cell.
@@ -55,7 +55,7 @@ pub(crate) struct PlacedInput {
 pub(crate) struct JobSource {
     pub(crate) name: String,
     /// Its key.
-    pub(crate) place: Place,
+    pub(crate) place: Location,
     pub(crate) node: Arc<Node>,
     pub(crate) needs: Vec<Need>,
     pub(crate) matrix: Matrix,
@@ -124,11 +124,11 @@ fn values_of(cells: &[Cell], axis: &str) -> Vec<String> {
 #[derive(Debug, Clone)]
 pub(crate) struct Need {
     pub(crate) name: String,
-    pub(crate) place: Place,
+    pub(crate) place: Location,
     /// The cells that count, with the places of axis and value.
-    pub(crate) cell: Vec<(AxisValue, Place, Place)>,
+    pub(crate) cell: Vec<(AxisValue, Location, Location)>,
     /// Where it asks for artifacts.
-    pub(crate) artifacts: Option<Place>,
+    pub(crate) artifacts: Option<Location>,
 }
 
 /// An output of another job, as a template names it.
@@ -136,7 +136,7 @@ pub(crate) struct Need {
 pub(crate) struct OutputName {
     pub(crate) job: String,
     pub(crate) output: String,
-    pub(crate) place: Place,
+    pub(crate) place: Location,
 }
 
 impl Need {
@@ -159,14 +159,14 @@ impl Need {
 #[derive(Debug, Clone)]
 pub(crate) struct PlacedService {
     pub(crate) spec: ServiceSpec,
-    pub(crate) place: Place,
+    pub(crate) place: Location,
     pub(crate) depends_on: Vec<PlacedDependency>,
     /// Its aliases and its host name, when it is not its key.
-    pub(crate) hosts: Vec<(String, Place)>,
+    pub(crate) hosts: Vec<(String, Location)>,
     /// Compose's `links`.
     pub(crate) links: Vec<Link>,
     /// The first port that Compose would publish on the host, and where that is written.
-    pub(crate) published: Option<(u16, Place)>,
+    pub(crate) published: Option<(u16, Location)>,
 }
 
 /// One of `links`.
@@ -175,12 +175,12 @@ pub(crate) struct Link {
     pub(crate) target: String,
     /// A further name of the target.
     pub(crate) alias: Option<String>,
-    pub(crate) place: Place,
+    pub(crate) place: Location,
 }
 
 impl PlacedService {
     /// Gives it a further host name.
-    pub(crate) fn answers_to(&mut self, name: String, place: Place) {
+    pub(crate) fn answers_to(&mut self, name: String, place: Location) {
         if name != self.spec.name && !self.spec.aliases.contains(&name) {
             self.hosts.push((name.clone(), place));
             self.spec.aliases.push(name);
@@ -192,13 +192,13 @@ impl PlacedService {
 #[derive(Debug, Clone)]
 pub(crate) struct PlacedDependency {
     pub(crate) dependency: Dependency,
-    pub(crate) place: Place,
-    pub(crate) condition_place: Place,
+    pub(crate) place: Location,
+    pub(crate) condition_place: Location,
 }
 
 impl PlacedDependency {
     /// On a service that must run.
-    pub(crate) fn started(service: String, place: Place) -> PlacedDependency {
+    pub(crate) fn started(service: String, place: Location) -> PlacedDependency {
         PlacedDependency {
             dependency: Dependency {
                 service,

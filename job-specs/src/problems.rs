@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::codes::{self, Code};
 use crate::diagnostics::{Diagnostic, Edit, Label, Severity, Span};
-use crate::source::{Place, Source};
+use crate::source::{Location, Source};
 
 /// No file needs more findings than this at once; the rest is only counted.
 const MAX_KEPT: usize = 200;
@@ -14,11 +14,11 @@ const MAX_KEPT: usize = 200;
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     code: &'static Code,
-    place: Option<Place>,
+    place: Option<Location>,
     file: usize,
     message: String,
     label: Option<String>,
-    related: Vec<(Place, String)>,
+    related: Vec<(Location, String)>,
     notes: Vec<String>,
     help: Option<String>,
     fixes: Vec<(Span, String)>,
@@ -27,7 +27,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// A finding about a place.
-    pub(crate) fn at(code: &'static Code, place: Place, message: impl Into<String>) -> Problem {
+    pub(crate) fn at(code: &'static Code, place: Location, message: impl Into<String>) -> Problem {
         Problem {
             place: Some(place),
             ..Problem::in_file(code, place.file, message)
@@ -69,7 +69,7 @@ impl Problem {
     }
 
     /// Another place that matters.
-    pub(crate) fn related(mut self, place: Place, text: impl Into<String>) -> Problem {
+    pub(crate) fn related(mut self, place: Location, text: impl Into<String>) -> Problem {
         self.related.push((place, text.into()));
         self
     }
@@ -115,7 +115,7 @@ impl Problems {
     }
 
     /// Nothing more needs to be said about what begins at this place.
-    pub(crate) fn explain(&mut self, place: Place) {
+    pub(crate) fn explain(&mut self, place: Location) {
         self.explained.insert((place.file, place.span.start));
     }
 
@@ -174,7 +174,7 @@ impl Problems {
 }
 
 fn diagnostic<'a>(problem: Problem, source: impl Fn(usize) -> Option<&'a Source>) -> Diagnostic {
-    let clipped = |place: Place| source(place.file).map_or(place.span, |source| source.clip(place.span));
+    let clipped = |place: Location| source(place.file).map_or(place.span, |source| source.clip(place.span));
     let name = |file: usize| source(file).map_or(".drover.yml", |source| &source.name);
     let mut notes = problem.notes;
     let mut related = Vec::new();

@@ -1,5 +1,5 @@
 //! The text of the job files and the places in it. Every node of the tree and every diagnostic points at one
-//! [`Place`], so that a message can always show the bytes that it is about.
+//! [`Location`], so that a message can always show the bytes that it is about.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ pub struct SourceFile {
 
 /// A range of bytes in one of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// Index of the file.
     pub file: usize,
     /// Where in it.

@@ -30,7 +30,7 @@ pub struct Table<'a> {
     /// Column headers.
     pub columns: Vec<Head<'a>>,
     /// Rows, each as wide as `columns`.
-    pub rows: Vec<(Head<'a>, Vec<Place<'a>>)>,
+    pub rows: Vec<(Head<'a>, Vec<TableCell<'a>>)>,
 }
 
 /// Header of a row or column.
@@ -46,7 +46,7 @@ pub struct Head<'a> {
 
 /// One place of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place<'a> {
+pub enum TableCell<'a> {
     /// A job.
     Job(&'a JobRow),
     /// Left out, by this rule when it is known.
@@ -117,8 +117,8 @@ fn table<'a>(
         let mut wanted = facet.to_vec();
         wanted.extend([(rows.name, row), (columns.name, column)]);
         match job {
-            Some(job) => Place::Job(job),
-            None => Place::Excluded(exclusions.iter().find(|e| is_cell(e, &wanted)).map(|e| e.rule.as_str())),
+            Some(job) => TableCell::Job(job),
+            None => TableCell::Excluded(exclusions.iter().find(|e| is_cell(e, &wanted)).map(|e| e.rule.as_str())),
         }
     };
     let head = |axis: &'a str, value: &'a str| {

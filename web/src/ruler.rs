@@ -17,7 +17,7 @@ pub struct Axis {
 /// A mark on the axis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tick {
-    /// Place, `12.5` of 100.
+    /// Percent from the left: `12.5` of 100.
     pub x: String,
     /// `30s`
     pub label: String,

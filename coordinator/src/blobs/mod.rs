@@ -38,7 +38,7 @@ pub enum BlobError {
     BadArchive(String),
     /// The place itself.
     #[error(transparent)]
-    Place(#[from] object_store::Error),
+    Storage(#[from] object_store::Error),
     /// The database.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),

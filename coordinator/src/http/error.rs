@@ -172,7 +172,7 @@ impl From<BlobError> for ApiError {
             BlobError::Busy | BlobError::Crowded => ApiError::Busy(error.to_string()),
             BlobError::BadArchive(sentence) => ApiError::Unprocessable("bad_archive", sentence),
             BlobError::Store(error) => error.into(),
-            BlobError::Place(_) | BlobError::Broken(_) => ApiError::broke(error),
+            BlobError::Storage(_) | BlobError::Broken(_) => ApiError::broke(error),
         }
     }
 }

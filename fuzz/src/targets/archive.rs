@@ -27,7 +27,7 @@ const NAME: &str = "aa00";
 const PAGE: usize = 1_000;
 
 /// Where it is done.
-struct Place {
+struct Scratch {
     unpacked: PathBuf,
     blob: PathBuf,
     list: PathBuf,
@@ -39,7 +39,7 @@ pub(super) fn target(scratch: &Path) -> anyhow::Result<Target> {
     let blobs = BlobStore::open(&coordinator::config::Blobs::default(), scratch)?;
     let folder = scratch.join("blobs/sha256/aa");
     std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-    let place = Place {
+    let place = Scratch {
         unpacked: scratch.join("unpacked"),
         blob: folder.join(NAME),
         list: folder.join(format!("{NAME}.list")),
@@ -62,7 +62,7 @@ pub(super) fn target(scratch: &Path) -> anyhow::Result<Target> {
     })
 }
 
-impl Place {
+impl Scratch {
     fn read(&self, bytes: &[u8]) {
         let mut random = Random::of_bytes(bytes);
         let archive = if bytes.starts_with(&ZSTD) {

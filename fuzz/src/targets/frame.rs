@@ -25,7 +25,7 @@ const SENT: u8 = b's';
 const LINES: usize = 12;
 
 /// Where it is done.
-struct Place {
+struct Scratch {
     masker: Arc<Masker>,
     logs: LogStore,
     /// The attempt's folder.
@@ -35,7 +35,7 @@ struct Place {
 }
 
 pub(super) fn target(scratch: &Path) -> anyhow::Result<Target> {
-    let place = Place {
+    let place = Scratch {
         masker: Arc::new(Masker::new([
             ("TOKEN", "hunter2-and-more"),
             ("KEY", "line one\nline two\n"),
@@ -56,7 +56,7 @@ pub(super) fn target(scratch: &Path) -> anyhow::Result<Target> {
     })
 }
 
-impl Place {
+impl Scratch {
     fn read(&self, bytes: &[u8]) {
         let Some((kind, bytes)) = bytes.split_first() else {
             return;

@@ -1,7 +1,7 @@
 //! The notes about what could not be carried over.
 
 use job_specs::SourceFile;
-use job_specs::source::Place;
+use job_specs::source::Location;
 use job_specs::yaml::Node;
 
 /// Nobody reads more notes than this; the rest is only counted.
@@ -37,7 +37,7 @@ impl Notes {
     }
 
     /// One sentence about a place; the same one is kept once a line.
-    pub(crate) fn add(&mut self, place: Place, text: impl Into<String>) {
+    pub(crate) fn add(&mut self, place: Location, text: impl Into<String>) {
         if self.notes.len() >= MAX_NOTES {
             self.more += 1;
             return;

@@ -248,7 +248,7 @@ impl Pipe<'_> {
         clause
     }
 
-    fn cannot(&mut self, clause: &mut Clause, place: job_specs::source::Place, key: &str) {
+    fn cannot(&mut self, clause: &mut Clause, place: job_specs::source::Location, key: &str) {
         clause.events = Clause::by_hand().events;
         self.notes.add(
             place,

@@ -1,6 +1,6 @@
 //! `$NAME` and `${NAME}` in fields that are no scripts: other systems replace them, here they are templates.
 
-use job_specs::source::Place;
+use job_specs::source::Location;
 
 use crate::notes::Notes;
 use crate::system::System;
@@ -17,7 +17,7 @@ pub(crate) struct Names<'a> {
 
 impl Names<'_> {
     /// The text with its variables as templates; what is not known is noted and stays as it is.
-    pub(crate) fn field(&self, text: &str, place: Place, notes: &mut Notes) -> String {
+    pub(crate) fn field(&self, text: &str, place: Location, notes: &mut Notes) -> String {
         let mut out = String::new();
         let mut rest = text;
         while let Some(at) = rest.find('$') {

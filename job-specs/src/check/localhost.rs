@@ -4,7 +4,7 @@
 use crate::codes;
 use crate::model::{ReadyProbe, ServiceSpec};
 use crate::problems::{Problem, Problems};
-use crate::source::Place;
+use crate::source::Location;
 use crate::sources::Sources;
 use crate::yaml::{Entry, Node, Value};
 
@@ -94,12 +94,12 @@ fn values(env: Option<&Node>) -> impl Iterator<Item = &Node> {
     entries.iter().map(|entry| &*entry.node)
 }
 
-fn warning(place: Place, sources: &Sources, host: (&str, usize), meant: (u16, &ServiceSpec)) -> Problem {
+fn warning(place: Location, sources: &Sources, host: (&str, usize), meant: (u16, &ServiceSpec)) -> Problem {
     let ((host, nth), (port, service)) = (host, meant);
     let span = sources[place.file].find(place.span, host, nth);
     let name = &service.name;
     let message = format!("a step looks for `{host}:{port}`, but that port is the one of service `{name}`");
-    Problem::at(&codes::LOCALHOST, Place { span, ..place }, message)
+    Problem::at(&codes::LOCALHOST, Location { span, ..place }, message)
         .label(format!("use `{name}:{port}`"))
         .note("a service has its own host name on the job's network, which is its key under `services:`")
 }

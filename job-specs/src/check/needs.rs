@@ -9,7 +9,7 @@ use crate::file::Part;
 use crate::model::AxisValue;
 use crate::placed::{JobSource, Need};
 use crate::problems::{Problem, Problems};
-use crate::source::Place;
+use crate::source::Location;
 use crate::suggest::{did_you_mean, is_only, listed, nearest};
 
 /// Job names are unique, every need exists and runs on the same events, and no jobs wait for each other.
@@ -128,7 +128,7 @@ fn has_cell(need: &Need, other: &JobSource, problems: &mut Problems) {
     }
 }
 
-fn no_axis(value: &AxisValue, place: Place, other: &JobSource) -> Problem {
+fn no_axis(value: &AxisValue, place: Location, other: &JobSource) -> Problem {
     let names = || other.axes.iter().map(String::as_str);
     let message = format!("job `{}` has no axis `{}`", other.name, value.axis);
     let problem = Problem::at(&codes::NEED_CELL, place, message);

@@ -6,7 +6,7 @@ use crate::globs::{Globs, has_wildcard};
 use crate::hash;
 use crate::problems::{Problem, Problems};
 use crate::repository::Repository;
-use crate::source::Place;
+use crate::source::Location;
 use crate::substitute::has_template;
 use crate::yaml::{Node, Value};
 
@@ -35,7 +35,7 @@ pub(crate) fn paths(parts: &[Part], repository: &dyn Repository, problems: &mut 
     }
 }
 
-fn matches_nothing(glob: &str, place: Place, files: &[(String, String)]) -> Problem {
+fn matches_nothing(glob: &str, place: Location, files: &[(String, String)]) -> Problem {
     let message = format!("`{glob}` matches no file of the repository");
     let problem = Problem::at(&codes::NO_FILE_MATCHES, place, message);
     let folder = glob.trim_end_matches('/');
@@ -51,7 +51,7 @@ fn matches_nothing(glob: &str, place: Place, files: &[(String, String)]) -> Prob
 }
 
 /// The globs of every `paths` that are written out and do not leave out.
-fn written_paths(parts: &[Part]) -> Vec<(&str, Place)> {
+fn written_paths(parts: &[Part]) -> Vec<(&str, Location)> {
     let mut found = Vec::new();
     for part in parts {
         for event in ["push", "pull_request"] {
@@ -68,7 +68,7 @@ fn written_paths(parts: &[Part]) -> Vec<(&str, Place)> {
     found
 }
 
-fn of_when<'n>(owner: &'n Node, found: &mut Vec<(&'n str, Place)>) {
+fn of_when<'n>(owner: &'n Node, found: &mut Vec<(&'n str, Location)>) {
     let Some(when) = owner.get("when") else { return };
     match &when.value {
         Value::List(clauses) => clauses.iter().for_each(|clause| collect(clause.get("paths"), found)),
@@ -76,7 +76,7 @@ fn of_when<'n>(owner: &'n Node, found: &mut Vec<(&'n str, Place)>) {
     }
 }
 
-fn collect<'n>(paths: Option<&'n std::sync::Arc<Node>>, found: &mut Vec<(&'n str, Place)>) {
+fn collect<'n>(paths: Option<&'n std::sync::Arc<Node>>, found: &mut Vec<(&'n str, Location)>) {
     let Some(paths) = paths else { return };
     let mut add = |node: &'n Node| {
         if let Value::Scalar(scalar) = &node.value

@@ -71,7 +71,7 @@ fn schedule_inputs(placed: &PlacedSchedule, inputs: &HashMap<&str, &PlacedInput>
 }
 
 fn one_concurrency(parts: &[Part], problems: &mut Problems) {
-    let mut found: Vec<(&Part, crate::source::Place)> = Vec::new();
+    let mut found: Vec<(&Part, crate::source::Location)> = Vec::new();
     for part in parts {
         let Some(node) = &part.concurrency else { continue };
         let shared = |other: &Part| part.events().into_iter().find(|event| other.wants(event));

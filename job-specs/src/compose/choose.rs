@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::codes;
 use crate::problems::Problem;
 use crate::reader::{Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::suggest::{did_you_mean, listed};
 use crate::yaml::{Entry, Node, Value};
 
@@ -15,7 +15,7 @@ pub(crate) struct Choice {
     /// Profiles that are on; `*` for all.
     pub(crate) profiles: Vec<String>,
     /// Only these services, and what they depend on; `None`: all.
-    pub(crate) services: Option<Vec<(String, Place)>>,
+    pub(crate) services: Option<Vec<(String, Location)>>,
 }
 
 /// The services that run, in their order, and the names of the others. `own` are those of the job file itself.

@@ -5,7 +5,7 @@ use super::variables::Variables;
 use crate::codes;
 use crate::problems::Problem;
 use crate::reader::Reader;
-use crate::source::Place;
+use crate::source::Location;
 
 impl Reader<'_> {
     /// The variables of an env file. Each may use those before it; values of the build stay `${{ }}`.
@@ -14,12 +14,12 @@ impl Reader<'_> {
         file: usize,
         variables: &Variables,
         raw: bool,
-    ) -> Vec<(String, String, Place)> {
+    ) -> Vec<(String, String, Location)> {
         let sources = self.sources;
         let source = &sources[file];
         if !self.spend(
             source.text.len(),
-            Place {
+            Location {
                 file,
                 span: source.span(0..0),
             },
@@ -32,7 +32,7 @@ impl Reader<'_> {
             let line = match line {
                 Ok(line) => line,
                 Err((at, fault)) => {
-                    let place = Place {
+                    let place = Location {
                         file,
                         span: source.span(at),
                     };
@@ -41,7 +41,7 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            let place = Place {
+            let place = Location {
                 file,
                 span: source.span(line.at.clone()),
             };
@@ -57,7 +57,7 @@ impl Reader<'_> {
     }
 
     /// Images read names that no shell could set, as `discovery.type`.
-    pub(crate) fn check_environment_name(&mut self, name: &str, place: Place) -> Option<()> {
+    pub(crate) fn check_environment_name(&mut self, name: &str, place: Location) -> Option<()> {
         if !name.is_empty() && !name.contains(|c: char| c == '=' || c.is_whitespace() || c.is_control()) {
             return Some(());
         }

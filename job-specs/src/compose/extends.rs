@@ -10,7 +10,7 @@ use crate::limits::MAX_IMPORT_DEPTH;
 use crate::problems::Problem;
 use crate::reader::keys::{Names, Others};
 use crate::reader::{Reader, Slot, folder_of, joined};
-use crate::source::Place;
+use crate::source::Location;
 use crate::suggest::{did_you_mean, listed};
 use crate::yaml::{Entry, Node};
 
@@ -35,7 +35,7 @@ static EXTENDS: Names = Names {
 struct Target {
     service: String,
     file: Option<String>,
-    place: Place,
+    place: Location,
 }
 
 /// Services that are done, by file and name.
@@ -103,7 +103,7 @@ impl Loader<'_, '_> {
         node
     }
 
-    fn may_follow(&mut self, this: &(String, String), chain: &[(String, String)], place: Place) -> Option<()> {
+    fn may_follow(&mut self, this: &(String, String), chain: &[(String, String)], place: Location) -> Option<()> {
         let problem = if let Some(at) = chain.iter().position(|open| open == this) {
             let circle: Vec<&str> = chain[at..]
                 .iter()

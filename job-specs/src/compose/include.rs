@@ -140,7 +140,7 @@ impl Reader<'_> {
     }
 
     /// The variables of `.env` in a folder, if it is there.
-    pub(crate) fn add_dot_env(&mut self, folder: &str, place: crate::source::Place, variables: &mut Variables) {
+    pub(crate) fn add_dot_env(&mut self, folder: &str, place: crate::source::Location, variables: &mut Variables) {
         let Ok(path) = joined(folder, ".env") else { return };
         if let Some(number) = self.optional_file(&path, place) {
             for (name, value, _) in self.env_of_file(number, variables, false) {

@@ -15,7 +15,7 @@ use crate::problems::Problem;
 use crate::reader::keys::Foreign::{Ignored, Means};
 use crate::reader::keys::{Names, Others};
 use crate::reader::{Reader, Slot, folder_of};
-use crate::source::Place;
+use crate::source::Location;
 use crate::yaml::{self, Entry, Node, Value};
 
 /// A Compose file's top level.
@@ -49,7 +49,7 @@ pub(crate) struct Wanted {
     /// From the repository's root.
     pub(crate) path: String,
     /// Where it is named.
-    pub(crate) place: Place,
+    pub(crate) place: Location,
 }
 
 /// Reads Compose files, one inside another.
@@ -79,7 +79,7 @@ impl<'r> Loader<'_, 'r> {
         project.filter(|_| !failed)
     }
 
-    fn merged_models(&mut self, base: Model, over: &Model, place: Place) -> Model {
+    fn merged_models(&mut self, base: Model, over: &Model, place: Location) -> Model {
         let mut merge = |base, over: &[Entry]| self.reader.merge_entries(base, over, place);
         Model {
             services: merge(base.services, &over.services),

@@ -8,7 +8,7 @@ use super::edit::{list_like, map_like, usual};
 use crate::codes;
 use crate::problems::Problem;
 use crate::reader::Reader;
-use crate::source::Place;
+use crate::source::Location;
 use crate::yaml::{Entry, Merge, Node, Value};
 
 /// Keys of a service whose lists are one value.
@@ -26,7 +26,7 @@ const EITHER_FORM: &[&str] = &[
 
 impl Reader<'_> {
     /// `over` over `base`; both are maps from names to services, configs or the like.
-    pub(crate) fn merge_entries(&mut self, base: Vec<Entry>, over: &[Entry], place: Place) -> Vec<Entry> {
+    pub(crate) fn merge_entries(&mut self, base: Vec<Entry>, over: &[Entry], place: Location) -> Vec<Entry> {
         let base = Arc::new(Node::map(place, base));
         let over = Arc::new(Node::map(place, over.to_vec()));
         let merged = self.merged("", &base, &over);

@@ -10,7 +10,7 @@ use super::variables::{Variable, Variables};
 use crate::codes;
 use crate::problems::Problem;
 use crate::reader::Reader;
-use crate::source::Place;
+use crate::source::Location;
 use crate::substitute::{Piece, has_template, pieces, variable_of};
 use crate::suggest::nearest;
 use crate::yaml::{Entry, Node, Plain, Scalar, Value};
@@ -24,7 +24,7 @@ const VALUE_COST: usize = 16;
 
 impl Reader<'_> {
     /// Counts bytes; `false` when there were too many, which has been said.
-    pub(crate) fn spend(&mut self, bytes: usize, place: Place) -> bool {
+    pub(crate) fn spend(&mut self, bytes: usize, place: Location) -> bool {
         let before = self.spent.substituted;
         self.spent.substituted = before.saturating_add(bytes);
         if before <= MAX_SPENT && self.spent.substituted > MAX_SPENT {
@@ -47,7 +47,7 @@ impl Reader<'_> {
 
     /// A text of a Compose file or of an env file with its variables replaced; `None` when that is not possible, which
     /// has been said.
-    pub(crate) fn interpolated(&mut self, place: Place, text: &str, variables: &Variables) -> Option<String> {
+    pub(crate) fn interpolated(&mut self, place: Location, text: &str, variables: &Variables) -> Option<String> {
         let scope = &self.scope;
         let filled = interpolate(text, MAX_TEXT.max(text.len()), &|name| variables.look_up(scope, name));
         match filled {
@@ -115,7 +115,7 @@ impl Reader<'_> {
     pub(crate) fn env_line_value(
         &mut self,
         line: &EnvLine,
-        place: Place,
+        place: Location,
         variables: &Variables,
         raw: bool,
     ) -> Option<String> {
@@ -136,7 +136,7 @@ impl Reader<'_> {
         Some(value.clone())
     }
 
-    fn warn_of_unset(&mut self, place: Place, name: &str, variables: &Variables) {
+    fn warn_of_unset(&mut self, place: Location, name: &str, variables: &Variables) {
         if !variables.warn_of(name) {
             return;
         }
@@ -162,7 +162,7 @@ impl Reader<'_> {
         self.add(problem.help(help));
     }
 
-    fn cannot_interpolate(&mut self, place: Place, text: &str, fault: Fault) -> Problem {
+    fn cannot_interpolate(&mut self, place: Location, text: &str, fault: Fault) -> Problem {
         match fault {
             Fault::Unknown(what) => {
                 let at = self.within(place, &what);
@@ -209,8 +209,8 @@ impl Reader<'_> {
         }
     }
 
-    fn within(&self, place: Place, needle: &str) -> Place {
+    fn within(&self, place: Location, needle: &str) -> Location {
         let span = self.sources[place.file].find(place.span, needle, 0);
-        Place { span, ..place }
+        Location { span, ..place }
     }
 }

@@ -5,7 +5,7 @@ use crate::problems::Problem;
 use crate::reader::keys::Foreign::Ignored;
 use crate::reader::keys::{Names, Others};
 use crate::reader::{Fields, Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::yaml::{Entry, Value};
 
 /// What services refer to by name.
@@ -49,7 +49,7 @@ static VOLUME_DEFINITION: Names = Names {
 
 impl Definitions {
     /// A network that a service is on must be the job's own.
-    pub(crate) fn check_network(&self, reader: &mut Reader<'_>, name: &str, place: Place) {
+    pub(crate) fn check_network(&self, reader: &mut Reader<'_>, name: &str, place: Location) {
         let Some(entry) = self.networks.iter().find(|entry| &*entry.key.text == name) else {
             return;
         };
@@ -63,7 +63,7 @@ impl Definitions {
     }
 
     /// A volume that a service mounts must be the job's own.
-    pub(crate) fn check_volume(&self, reader: &mut Reader<'_>, name: &str, place: Place) {
+    pub(crate) fn check_volume(&self, reader: &mut Reader<'_>, name: &str, place: Location) {
         let Some(entry) = self.volumes.iter().find(|entry| &*entry.key.text == name) else {
             return;
         };
@@ -77,7 +77,7 @@ impl Definitions {
     }
 }
 
-fn refuse_external(reader: &mut Reader<'_>, fields: &Fields<'_>, what: &str, (name, used): (&str, Place)) {
+fn refuse_external(reader: &mut Reader<'_>, fields: &Fields<'_>, what: &str, (name, used): (&str, Location)) {
     let Some(slot) = fields.get("external") else { return };
     let is_external =
         Reader::is_map(slot) || matches!(&slot.node.value, Value::Scalar(scalar) if scalar.text == "true");
@@ -88,7 +88,7 @@ fn refuse_external(reader: &mut Reader<'_>, fields: &Fields<'_>, what: &str, (na
 }
 
 /// A problem about something that lives outside of the job.
-fn external(place: Place, what: &str, name: &str) -> Problem {
+fn external(place: Location, what: &str, name: &str) -> Problem {
     let message = format!("the external {what} `{name}` is refused");
     let note = match what {
         "network" => "all services of a job are on a network of its own, and find each other by name",

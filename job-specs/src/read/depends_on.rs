@@ -6,7 +6,7 @@ use crate::reader::keys::Foreign::Ignored;
 use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind};
 use crate::reader::kinds::FLAG;
 use crate::reader::{Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::yaml::{Entry, Value};
 
 /// Names of services, or a map from them to conditions.
@@ -43,7 +43,7 @@ static DEPENDENCY: Table<PlacedDependency> = Table {
 const CONDITIONS: &[&str] = &["service_started", "service_healthy", "service_completed_successfully"];
 
 /// A condition, and where it is written.
-const CONDITION: Kind<(DependencyCondition, Place)> = kind(Shape::Choice(CONDITIONS), |reader, slot, _| {
+const CONDITION: Kind<(DependencyCondition, Location)> = kind(Shape::Choice(CONDITIONS), |reader, slot, _| {
     let condition = match reader.choice(slot, CONDITIONS)? {
         "service_healthy" => DependencyCondition::ServiceHealthy,
         "service_completed_successfully" => DependencyCondition::ServiceCompletedSuccessfully,

@@ -8,7 +8,7 @@ use crate::reader::keys::Foreign::Means;
 use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind};
 use crate::reader::kinds::{FLAG, NAME, choice};
 use crate::reader::{Fields, Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::triggers::{Input, InputKind};
 use crate::yaml::{Entry, Plain, Value};
 
@@ -156,7 +156,13 @@ impl Reader<'_> {
         })
     }
 
-    fn input_kind(&mut self, fields: &Fields<'_>, given: &mut Given, owner: &str, place: Place) -> Option<InputKind> {
+    fn input_kind(
+        &mut self,
+        fields: &Fields<'_>,
+        given: &mut Given,
+        owner: &str,
+        place: Location,
+    ) -> Option<InputKind> {
         let options = given.options.take();
         let kind = match fields.get("type") {
             Some(_) => given.kind?,

@@ -9,7 +9,7 @@ use crate::read::globs::{GlobKind, Within};
 use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 
 /// Items of `cache`, and of `artifacts`.
 const MAX_KEPT: usize = 50;
@@ -271,7 +271,7 @@ impl Reader<'_> {
         None
     }
 
-    fn once(&mut self, seen: &mut HashMap<String, Place>, name: &str, place: Place, what: &str) {
+    fn once(&mut self, seen: &mut HashMap<String, Location>, name: &str, place: Location, what: &str) {
         if let Some(first) = seen.get(name) {
             let problem = Problem::at(&codes::DUPLICATE, place, format!("{what} `{name}`"));
             self.add(problem.label("again").related(*first, "first here"));

@@ -12,7 +12,7 @@ use crate::problems::Problem;
 use crate::read::job::Making;
 use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind};
 use crate::reader::{Fields, Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::suggest::{did_you_mean, listed, nearest};
 use crate::yaml::{Entry, Plain, Scalar, Value};
 
@@ -282,7 +282,7 @@ impl Reader<'_> {
         });
     }
 
-    fn check_axis_name(&mut self, name: &str, place: Place) {
+    fn check_axis_name(&mut self, name: &str, place: Location) {
         let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         if starts && name.len() <= 64 && name.chars().all(fine) {
@@ -294,7 +294,7 @@ impl Reader<'_> {
 
     /// `a-b` and `a_b` would be one environment variable.
     fn check_variables(&mut self, fields: &Fields<'_>) {
-        let mut seen: Vec<(String, Place)> = Vec::new();
+        let mut seen: Vec<(String, Location)> = Vec::new();
         for entry in fields.others().take(MAX_AXES + 1) {
             let variable = matrix_variable(&entry.key.text);
             match seen.iter().find(|(other, _)| *other == variable) {

@@ -8,7 +8,7 @@ use crate::read::matrix::WRITTEN_FLAG;
 use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::substitute::{Piece, output_of, pieces};
 use crate::yaml::Value;
 
@@ -24,8 +24,8 @@ pub(crate) const NEEDS: Kind<Vec<Need>> = Kind {
 /// An item of `needs` that is a map, as far as it is read.
 #[derive(Default)]
 struct Given {
-    job: Option<(String, Place)>,
-    cell: Vec<(AxisValue, Place, Place)>,
+    job: Option<(String, Location)>,
+    cell: Vec<(AxisValue, Location, Location)>,
     artifacts: bool,
 }
 
@@ -64,11 +64,11 @@ static NEED: Table<Given> = Table {
 };
 
 /// The name of a job, and where it is written.
-const JOB: Kind<(String, Place)> = kind(Shape::Name, |reader, slot, _| {
+const JOB: Kind<(String, Location)> = kind(Shape::Name, |reader, slot, _| {
     Some((reader.literal(slot)?, slot.place()))
 });
 /// Values of axes, with the places of both.
-const CELL: Kind<Vec<(AxisValue, Place, Place)>> =
+const CELL: Kind<Vec<(AxisValue, Location, Location)>> =
     kind(Shape::Map(&Shape::Scalar), |reader, slot, _| reader.cell_of_need(slot));
 
 impl Reader<'_> {
@@ -111,7 +111,7 @@ impl Reader<'_> {
         })
     }
 
-    fn cell_of_need(&mut self, slot: Slot<'_>) -> Option<Vec<(AxisValue, Place, Place)>> {
+    fn cell_of_need(&mut self, slot: Slot<'_>) -> Option<Vec<(AxisValue, Location, Location)>> {
         let Some(entries) = slot.node.entries() else {
             self.wrong_type(slot, "a map from axes to values");
             return None;

@@ -13,7 +13,7 @@ use crate::placed::JobSource;
 use crate::placed::OutputName;
 use crate::problems::{Problem, Problems};
 use crate::reader::{Reader, Slot, Spent};
-use crate::source::Place;
+use crate::source::Location;
 use crate::sources::Sources;
 use crate::substitute::Scope;
 use crate::yaml::{Entry, Key, Node, Plain, Scalar};
@@ -62,7 +62,7 @@ fn read(
     job: &JobSource,
     text: &str,
     owner: &str,
-    place: Place,
+    place: Location,
     sources: &Sources,
     problems: &mut Problems,
 ) -> Option<JobSource> {
@@ -124,7 +124,7 @@ impl Json {
         }
     }
 
-    fn into_node(self, place: Place) -> Arc<Node> {
+    fn into_node(self, place: Location) -> Arc<Node> {
         Arc::new(match self {
             Json::Scalar(scalar) => Node::scalar(place, scalar),
             Json::List(items) => Node::list(place, items.into_iter().map(|item| item.into_node(place)).collect()),

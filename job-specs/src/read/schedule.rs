@@ -11,7 +11,7 @@ use crate::problems::Problem;
 use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind, required};
 use crate::reader::{Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::suggest::nearest;
 use crate::triggers::{Missed, Schedule};
 use crate::yaml::Value;
@@ -38,7 +38,7 @@ pub(crate) struct Given {
     timezone: Option<String>,
     missed: Option<Missed>,
     inputs: BTreeMap<String, String>,
-    places: BTreeMap<String, (Place, Place)>,
+    places: BTreeMap<String, (Location, Location)>,
 }
 
 /// One schedule.

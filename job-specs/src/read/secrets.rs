@@ -7,7 +7,7 @@ use crate::read::globs::Within;
 use crate::reader::keys::Foreign::Means;
 use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 
 /// Secrets of one step.
 const MAX_SECRETS: usize = 100;
@@ -68,7 +68,7 @@ const SECRET_FILE: Kind<String> = kind(Shape::Name, |reader, slot, _| reader.sec
 
 impl Reader<'_> {
     fn secrets(&mut self, slot: Slot<'_>) -> Vec<SecretUse> {
-        let mut found: Vec<(SecretUse, Place)> = Vec::new();
+        let mut found: Vec<(SecretUse, Location)> = Vec::new();
         for item in self.at_most(slot, MAX_SECRETS) {
             let secret = match Self::is_map(item) {
                 true => self.secret_map(item),

@@ -11,7 +11,7 @@ use crate::reader::keys::Foreign::Means;
 use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind, required};
 use crate::reader::kinds::{FLAG, choice};
 use crate::reader::{Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::yaml::{Entry, Node, Scalar, Value};
 
 /// A map of values, or a list of `NAME=value`.
@@ -33,7 +33,7 @@ pub(crate) const ENV_FILES: With<Making> = With(
 
 /// One of `env_file`.
 struct EnvFile {
-    path: Option<(String, Place)>,
+    path: Option<(String, Location)>,
     required: bool,
     raw: bool,
 }
@@ -64,7 +64,7 @@ static ENV_FILE: Table<EnvFile> = Table {
 };
 
 /// A path that is known before there is a build, and where it is written.
-const PATH: Kind<(String, Place)> = kind(Shape::Text, |reader, slot, _| {
+const PATH: Kind<(String, Location)> = kind(Shape::Text, |reader, slot, _| {
     Some((reader.known_path(slot)?, slot.place()))
 });
 
@@ -191,7 +191,7 @@ impl Reader<'_> {
     }
 
     /// A map from names to values, or a list of `name=value`; a name alone has an empty value. With places.
-    pub(crate) fn pairs(&mut self, slot: Slot<'_>, takes: &str) -> Option<Vec<(String, String, Place)>> {
+    pub(crate) fn pairs(&mut self, slot: Slot<'_>, takes: &str) -> Option<Vec<(String, String, Location)>> {
         let mut pairs = Vec::new();
         match &slot.node.value {
             Value::Map(entries) => {

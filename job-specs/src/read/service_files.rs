@@ -10,7 +10,7 @@ use crate::reader::keys::Foreign::{Ignored, Means};
 use crate::reader::keys::{Kind as Value, Others, Set, Shape, Table, With, key, kind, required};
 use crate::reader::kinds::{NAME, TEXT};
 use crate::reader::{Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::suggest::{did_you_mean, listed};
 use crate::yaml::{Entry, Node, Scalar};
 
@@ -28,7 +28,7 @@ pub(crate) const SECRETS: With<Making> = With(FILES, |reader, slot, making| {
 /// A file of a service, as far as it is read.
 #[derive(Default)]
 struct Mount {
-    source: Option<(String, Place)>,
+    source: Option<(String, Location)>,
     target: Option<String>,
     uid: u32,
     gid: u32,
@@ -71,7 +71,7 @@ static FILE_MOUNT: Table<Mount> = Table {
 };
 
 /// A name and where it is written.
-const SOURCE: Value<(String, Place)> = kind(Shape::Name, |reader, slot, _| {
+const SOURCE: Value<(String, Location)> = kind(Shape::Name, |reader, slot, _| {
     Some((reader.literal(slot)?, slot.place()))
 });
 /// The number of a user or group.
@@ -87,9 +87,9 @@ pub(crate) struct Definition {
 
 /// Where the content of a definition comes from.
 enum Content {
-    File(String, Place),
+    File(String, Location),
     Text(String),
-    Variable(String, Place),
+    Variable(String, Location),
 }
 
 /// One of `configs` or `secrets` of a Compose file or of a job.
@@ -228,7 +228,7 @@ impl Reader<'_> {
         number
     }
 
-    fn file_content(&mut self, kind: Kind, name: &str, place: Place, around: &Around) -> Option<FileContent> {
+    fn file_content(&mut self, kind: Kind, name: &str, place: Location, around: &Around) -> Option<FileContent> {
         let definitions = match kind {
             Kind::Config => &around.definitions.configs,
             Kind::Secret => &around.definitions.secrets,
@@ -251,7 +251,7 @@ impl Reader<'_> {
     }
 
     /// The repository's secret of that name.
-    fn repository_secret(&mut self, name: &str, place: Place) -> Option<FileContent> {
+    fn repository_secret(&mut self, name: &str, place: Location) -> Option<FileContent> {
         let fine = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if fine && !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) {
             return Some(FileContent::Secret(name.to_owned()));
@@ -317,14 +317,14 @@ impl Reader<'_> {
         self.repository_secret(&name, entry.key.place)
     }
 
-    fn file_text(&mut self, path: &str, place: Place) -> Option<FileContent> {
+    fn file_text(&mut self, path: &str, place: Location) -> Option<FileContent> {
         let file = self.repository_file(path, place)?;
         let text = self.sources[file].text.clone();
         self.spend(text.len(), place).then_some(FileContent::Text(text))
     }
 
     /// The value of a variable.
-    fn variable_text(&mut self, name: &str, place: Place, variables: &Variables) -> Option<FileContent> {
+    fn variable_text(&mut self, name: &str, place: Location, variables: &Variables) -> Option<FileContent> {
         let text = self.interpolated(place, &format!("${{{name}}}"), variables)?;
         let node = Node::scalar(place, Scalar::quoted(text));
         self.text(Slot::of("environment", &node)).map(FileContent::Text)

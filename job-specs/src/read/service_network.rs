@@ -11,7 +11,7 @@ use crate::reader::keys::Foreign::{Ignored, Means};
 use crate::reader::keys::{Kind, Others, ReadOver, Set, Shape, Table, With, key, kind, required};
 use crate::reader::kinds::{self, SCALAR, TEXT, choice};
 use crate::reader::{CONTAINER_NAME, Fields, Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::yaml::{Entry, Value};
 
 /// `networks` of a service: only its further names count.
@@ -155,7 +155,7 @@ impl Reader<'_> {
     }
 
     fn network(&mut self, entry: &Entry, making: &mut Making) {
-        let (name, place): (&str, Place) = (&entry.key.text, entry.key.place);
+        let (name, place): (&str, Location) = (&entry.key.text, entry.key.place);
         making.around.definitions.check_network(self, name, place);
         if !entry.node.is_null() {
             let slot = Slot::of("networks", &entry.node);

@@ -20,7 +20,7 @@ use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
 use crate::reader::kinds::ONE_OR_MORE_TEXTS;
 use crate::reader::{Fields, Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::suggest::listed;
 use crate::yaml::{Entry, Node};
 
@@ -121,7 +121,7 @@ const COMPOSE_FILES: Kind<Vec<Wanted>> = kind(Shape::OneOrMany(&Shape::Text), |r
     reader.compose_files(slot)
 });
 /// Names of services, with their places.
-const CHOSEN: Kind<Vec<(String, Place)>> = kind(Shape::OneOrMany(&Shape::Text), |reader, slot, _| {
+const CHOSEN: Kind<Vec<(String, Location)>> = kind(Shape::OneOrMany(&Shape::Text), |reader, slot, _| {
     let items = reader.one_or_many(slot).into_iter();
     items.map(|item| Some((reader.text(item)?, item.place()))).collect()
 });
@@ -287,7 +287,7 @@ impl Reader<'_> {
     }
 
     /// The Compose files as one model.
-    fn imported(&mut self, files: &[Wanted], place: Place, variables: &mut Variables) -> Option<Model> {
+    fn imported(&mut self, files: &[Wanted], place: Location, variables: &mut Variables) -> Option<Model> {
         let folder = folder_of_first(files);
         self.add_dot_env(&folder, place, variables);
         variables.set_own("PWD", ".");

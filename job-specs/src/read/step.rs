@@ -14,7 +14,7 @@ use crate::read::when::{WHEN, When};
 use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind};
 use crate::reader::kinds::{FLAG, SECONDS, TEXT};
 use crate::reader::{Fields, Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::substitute::{Piece, pieces, variable_of};
 use crate::yaml::{Plain, Value};
 
@@ -197,7 +197,7 @@ impl Reader<'_> {
     }
 
     /// First the condition: a step that will not run is not read.
-    fn step_fields(&mut self, mut fields: Fields<'_>, owner: &str, place: Place, making: &mut Making) {
+    fn step_fields(&mut self, mut fields: Fields<'_>, owner: &str, place: Location, making: &mut Making) {
         self.early(&mut fields, &STEP, "when", making);
         self.unless(making.step.skip.is_some(), |reader| {
             let builds = fields.get("image").is_some_and(Self::is_map);
@@ -223,7 +223,7 @@ impl Reader<'_> {
     }
 
     /// A step has `run` or `entrypoint`, not both. The keys that are not to be read.
-    fn one_action(&mut self, fields: &Fields<'_>, owner: &str, place: Place) -> &'static [&'static str] {
+    fn one_action(&mut self, fields: &Fields<'_>, owner: &str, place: Location) -> &'static [&'static str] {
         let (script, entrypoint) = (fields.key_place("run"), fields.key_place("entrypoint"));
         match (script, entrypoint) {
             (Some(_), None) => &[],
@@ -300,7 +300,7 @@ impl Reader<'_> {
             let place = if start.span == slot.place().span {
                 start
             } else {
-                Place {
+                Location {
                     span: self.sources[start.file].span(start.span.start..end),
                     ..start
                 }

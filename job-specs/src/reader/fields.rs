@@ -4,7 +4,7 @@ use crate::codes;
 use crate::problems::Problem;
 use crate::reader::Reader;
 use crate::reader::keys::{Foreign, Key, Level, Others, Table};
-use crate::source::Place;
+use crate::source::Location;
 use crate::substitute::has_template;
 use crate::suggest::{is_only, listed, nearest};
 use crate::yaml::{Entry, Node, Plain, Value};
@@ -51,7 +51,7 @@ impl<'a> Slot<'a> {
     }
 
     /// Where it stands.
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Location {
         self.node.place
     }
 }
@@ -89,7 +89,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Where the key itself stands.
-    pub(crate) fn key_place(&self, key: &str) -> Option<Place> {
+    pub(crate) fn key_place(&self, key: &str) -> Option<Location> {
         self.entries
             .iter()
             .find(|entry| &*entry.key.text == key)
@@ -164,7 +164,7 @@ impl Reader<'_> {
 
     /// Reads the keys that have not been read, in the order of the table. The absence of one that is required is a
     /// problem at `place`.
-    pub(crate) fn rest<T>(&mut self, fields: &mut Fields<'_>, table: &'static Table<T>, place: Place, made: &mut T) {
+    pub(crate) fn rest<T>(&mut self, fields: &mut Fields<'_>, table: &'static Table<T>, place: Location, made: &mut T) {
         let left = table.keys.iter().filter(|key| !fields.done.contains(&key.name));
         let left: Vec<&'static Key<T>> = left.collect();
         for key in left {
@@ -189,7 +189,7 @@ impl Reader<'_> {
     }
 
     /// Reports the absence of a key that is needed.
-    pub(crate) fn missing(&mut self, fields: &Fields<'_>, key: &'static str, place: Place) {
+    pub(crate) fn missing(&mut self, fields: &Fields<'_>, key: &'static str, place: Location) {
         if fields.get(key).is_none() && !fields.is_misspelt(key) {
             let label = format!("`{key}` is missing");
             let message = format!("{} has no `{key}`", fields.owner);

@@ -4,7 +4,7 @@
 use crate::codes;
 use crate::problems::Problem;
 use crate::reader::{Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::sources::LookUp;
 
 /// Why a path is none of the repository's.
@@ -74,7 +74,7 @@ impl Reader<'_> {
     }
 
     /// The number of a file of the repository, read if that has not been done. Its absence is a problem at `place`.
-    pub(crate) fn repository_file(&mut self, path: &str, place: Place) -> Option<usize> {
+    pub(crate) fn repository_file(&mut self, path: &str, place: Location) -> Option<usize> {
         let (message, help) = match self.sources.look_up(path, self.scope.repository) {
             LookUp::File(file) => return Some(file),
             LookUp::Missing => (
@@ -95,7 +95,7 @@ impl Reader<'_> {
     }
 
     /// The same; a file that is not there is no problem.
-    pub(crate) fn optional_file(&mut self, path: &str, place: Place) -> Option<usize> {
+    pub(crate) fn optional_file(&mut self, path: &str, place: Location) -> Option<usize> {
         match self.sources.look_up(path, self.scope.repository) {
             LookUp::Missing => None,
             _ => self.repository_file(path, place),
@@ -103,7 +103,7 @@ impl Reader<'_> {
     }
 
     /// Whether Compose's own rules hold at this place.
-    pub(crate) fn in_compose(&self, place: Place) -> bool {
+    pub(crate) fn in_compose(&self, place: Location) -> bool {
         self.sources.is_imported(place.file)
     }
 }

@@ -5,7 +5,7 @@ use crate::globs::Globs;
 use crate::hash::globs_of;
 use crate::problems::{Problem, Problems};
 use crate::reader::Slot;
-use crate::source::Place;
+use crate::source::Location;
 use crate::sources::Sources;
 use crate::substitute::{Found, Piece, Scope, Template, has_template, pieces};
 use crate::yaml::{Plain, Scalar, Value};
@@ -193,10 +193,10 @@ impl Reader<'_> {
     }
 
     /// The place of `needle` inside a value, as far as it stands there as written.
-    pub(crate) fn inner(&self, slot: Slot<'_>, needle: &str, nth: usize) -> Place {
+    pub(crate) fn inner(&self, slot: Slot<'_>, needle: &str, nth: usize) -> Location {
         let place = slot.place();
         let span = self.sources[place.file].find(place.span, needle, nth);
-        Place { span, ..place }
+        Location { span, ..place }
     }
 
     fn broken(&mut self, slot: Slot<'_>, text: &str, whole: &str) {

@@ -5,7 +5,7 @@ use crate::env::github_fact;
 use crate::placed::Need;
 use crate::problems::Problem;
 use crate::reader::{Reader, Slot};
-use crate::source::Place;
+use crate::source::Location;
 use crate::substitute::{Template, output_of, variable_of};
 use crate::suggest::{did_you_mean, listed, nearest};
 
@@ -47,13 +47,13 @@ impl Reader<'_> {
         self.add(problem);
     }
 
-    fn at_name(&self, place: Place, template: Template<'_>) -> Place {
+    fn at_name(&self, place: Location, template: Template<'_>) -> Location {
         let Template { root, name, .. } = template;
         let span = self.sources[place.file].find(place.span, if name.is_empty() { root } else { name }, 0);
-        Place { span, ..place }
+        Location { span, ..place }
     }
 
-    fn no_input(&self, place: Place, name: &str) -> Problem {
+    fn no_input(&self, place: Location, name: &str) -> Problem {
         let names = || self.scope.inputs.iter().map(|input| input.name.as_str());
         let message = format!("no file declares the input `{name}`");
         let problem = Problem::at(&codes::UNKNOWN_INPUT, place, message);
@@ -64,7 +64,7 @@ impl Reader<'_> {
         }
     }
 
-    fn no_output(&mut self, place: Place, template: Template<'_>) {
+    fn no_output(&mut self, place: Location, template: Template<'_>) {
         let Some((job, output)) = output_of(template.name) else {
             let message = format!("`{}` is not the name of an output", template.whole);
             let problem = Problem::at(&codes::BAD_TEMPLATE, place, message);
@@ -82,7 +82,7 @@ impl Reader<'_> {
     }
 
     /// An output of a job that this one does not wait for.
-    pub(crate) fn not_needed(&mut self, place: Place, job: &str, needs: &[Need]) {
+    pub(crate) fn not_needed(&mut self, place: Location, job: &str, needs: &[Need]) {
         let names = || needs.iter().map(|need| need.name.as_str());
         let message = format!("outputs of `{job}` are not known here: this job does not need it");
         let problem = Problem::at(&codes::NOT_NEEDED, place, message);
@@ -96,7 +96,7 @@ impl Reader<'_> {
     }
 
     /// An output that a job, which has ended, did not give.
-    pub(crate) fn missing_output(&mut self, place: Place, job: &str, output: &str) {
+    pub(crate) fn missing_output(&mut self, place: Location, job: &str, output: &str) {
         let given = self.scope.outputs.and_then(|outputs| outputs.get(job));
         let names = || given.into_iter().flat_map(|given| given.keys().map(String::as_str));
         let message = format!("job `{job}` gave no output `{output}`");

@@ -311,7 +311,7 @@ impl Reader<'_> {
     }
 
     /// A name that must be made of letters, digits and `_`, like every environment variable's.
-    pub(crate) fn check_variable_name(&mut self, name: &str, place: crate::source::Place) -> bool {
+    pub(crate) fn check_variable_name(&mut self, name: &str, place: crate::source::Location) -> bool {
         let fine = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if fine && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() {
             let is_ours = name == "DROVER" || name.starts_with("DROVER_");

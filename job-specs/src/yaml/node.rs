@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use super::scalar::{Plain, Scalar};
-use crate::source::Place;
+use crate::source::Location;
 
 /// One value of the file.
 #[derive(Debug, Clone)]
 pub struct Node {
     /// Where it stands.
-    pub place: Place,
+    pub place: Location,
     /// What stands there.
     pub value: Value,
     pub(crate) weight: Weight,
@@ -66,12 +66,12 @@ pub struct Key {
     /// The text.
     pub text: Arc<str>,
     /// Where it stands.
-    pub place: Place,
+    pub place: Location,
 }
 
 impl Node {
     /// A scalar node.
-    pub(crate) fn scalar(place: Place, scalar: Scalar) -> Node {
+    pub(crate) fn scalar(place: Location, scalar: Scalar) -> Node {
         let weight = Weight {
             nodes: 1,
             bytes: scalar.text.len(),
@@ -86,7 +86,7 @@ impl Node {
     }
 
     /// A list node.
-    pub(crate) fn list(place: Place, items: Vec<Arc<Node>>) -> Node {
+    pub(crate) fn list(place: Location, items: Vec<Arc<Node>>) -> Node {
         let weight = above(items.iter().map(|item| item.weight));
         Node {
             place,
@@ -97,7 +97,7 @@ impl Node {
     }
 
     /// A map node.
-    pub(crate) fn map(place: Place, entries: Vec<Entry>) -> Node {
+    pub(crate) fn map(place: Location, entries: Vec<Entry>) -> Node {
         let keys: usize = entries.iter().map(|entry| entry.key.text.len()).sum();
         let mut weight = above(entries.iter().map(|entry| entry.node.weight));
         weight.bytes += keys;

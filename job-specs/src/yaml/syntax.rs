@@ -10,7 +10,7 @@ use super::tabs;
 use super::tree::MAX_DEPTH;
 use crate::codes;
 use crate::problems::Problem;
-use crate::source::{Place, Source};
+use crate::source::{Location, Source};
 
 const QUOTE_OR_BLOCK: &str = "quote the whole value, or write it as a block: `run: |` and the text below, indented";
 const CHECK_INDENT: &str = "check the indentation of this line and of the lines above it";
@@ -26,7 +26,7 @@ struct Words {
 /// The diagnostic for a syntax error.
 pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Problem {
     let at = offset(source, error);
-    let place = |range: Range<usize>| Place {
+    let place = |range: Range<usize>| Location {
         file,
         span: source.span(range),
     };
@@ -63,7 +63,7 @@ pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Proble
 }
 
 /// The diagnostic for a file that is nested too deep.
-pub(crate) fn too_deep(place: Place) -> Problem {
+pub(crate) fn too_deep(place: Location) -> Problem {
     Problem::at(
         &codes::TOO_DEEP,
         place,

@@ -12,7 +12,7 @@ use super::scalar::{Plain, Scalar};
 use super::syntax;
 use crate::codes;
 use crate::problems::{Problem, Problems};
-use crate::source::{Place, Source};
+use crate::source::{Location, Source};
 
 /// Maps and lists inside each other, aliases written out.
 pub(crate) const MAX_DEPTH: usize = 32;
@@ -80,7 +80,7 @@ enum Content {
     List(Vec<Arc<Node>>),
     Map {
         entries: Vec<Entry>,
-        seen: HashMap<Arc<str>, Place>,
+        seen: HashMap<Arc<str>, Location>,
         key: Option<Key>,
     },
 }
@@ -133,8 +133,8 @@ impl Builder<'_> {
         }
     }
 
-    fn place(&self, bytes: Range<usize>) -> Place {
-        Place {
+    fn place(&self, bytes: Range<usize>) -> Location {
+        Location {
             file: self.file,
             span: self.source.span(bytes),
         }
@@ -255,7 +255,7 @@ impl Builder<'_> {
         Err(Stop)
     }
 
-    fn put(&mut self, node: Arc<Node>, used_at: Place) -> Result<(), Stop> {
+    fn put(&mut self, node: Arc<Node>, used_at: Location) -> Result<(), Stop> {
         let path: Option<Arc<str>> = self.parent_key();
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
@@ -332,7 +332,7 @@ impl Builder<'_> {
     }
 }
 
-fn key_of(node: &Node, used_at: Place, problems: &mut Problems) -> Key {
+fn key_of(node: &Node, used_at: Location, problems: &mut Problems) -> Key {
     let text = match &node.value {
         Value::Scalar(scalar) if scalar.plain != Plain::Null => scalar.text.clone(),
         Value::Scalar(_) | Value::List(_) | Value::Map(_) => {
@@ -360,7 +360,7 @@ fn at_its_key(node: Arc<Node>, key: &Key) -> Arc<Node> {
     }
 }
 
-fn twice(parent: Option<&str>, key: &Key, first: Place) -> Problem {
+fn twice(parent: Option<&str>, key: &Key, first: Location) -> Problem {
     let name = &key.text;
     let (message, label) = match parent {
         Some("services") => (

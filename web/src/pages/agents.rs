@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::frame::{Head, Place};
+use super::frame::{Head, Section};
 use crate::look::Look;
 use crate::views::{AgentRow, AgentsPage, Frame};
 use crate::{format, routes, ui};
@@ -20,7 +20,7 @@ pub struct Agents<'a> {
 
 impl<'a> Agents<'a> {
     pub fn new(frame: &'a Frame, view: &'a AgentsPage) -> Agents<'a> {
-        let head = Head::new("Agents and queue", Place::Agents).live("/events?page=queue");
+        let head = Head::new("Agents and queue", Section::Agents).live("/events?page=queue");
         let online = || view.agents.iter().filter(|agent| agent.online && !agent.draining);
         let slots = online().map(|agent| agent.slots).sum();
         let free = online().map(|agent| agent.slots.saturating_sub(used(agent))).sum();

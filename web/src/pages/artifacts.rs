@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::frame::{Head, Place};
+use super::frame::{Head, Section};
 use crate::views::{ArtifactEntryKind, ArtifactPage, Frame};
 use crate::{format, routes};
 
@@ -18,7 +18,7 @@ pub struct Artifact<'a> {
 impl<'a> Artifact<'a> {
     pub fn new(frame: &'a Frame, view: &'a ArtifactPage) -> Artifact<'a> {
         let build = &view.build;
-        let head = Head::new(format!("{} · #{}", view.artifact.name, build.number), Place::Builds)
+        let head = Head::new(format!("{} · #{}", view.artifact.name, build.number), Section::Builds)
             .under(&build.repository, routes::repository(&build.repository))
             .under(format!("#{}", build.number), routes::build(build.number))
             .here(&view.artifact.name);

@@ -3,8 +3,8 @@
 use askama::Template;
 use job_specs::status::{JobStatus, rollup};
 
-use super::frame::{Head, Place, icon_of};
-use crate::matrix::{self, Group, Place as Spot, Table};
+use super::frame::{Head, Section, icon_of};
+use crate::matrix::{self, Group, Table, TableCell};
 use crate::ruler::{self, Axis, Tick};
 use crate::source::{self, Row, SourceView};
 use crate::views::{BuildList, BuildPage, Failure, Filter, Frame, TestState};
@@ -28,7 +28,7 @@ pub struct List<'a> {
 
 impl<'a> List<'a> {
     pub fn new(frame: &'a Frame, view: &'a BuildList) -> List<'a> {
-        let head = Head::new("Builds", Place::Builds).live("/events?page=builds");
+        let head = Head::new("Builds", Section::Builds).live("/events?page=builds");
         let source = format!("/?{}live=1", query(&view.filter));
         List {
             frame,
@@ -85,7 +85,7 @@ impl<'a> Build<'a> {
         let icon = icon_of(look);
         let path = routes::build(build.number);
         let axis = Axis::new(build.created_at, build.finished_at.unwrap_or(frame.now));
-        let head = Head::new(title.clone(), Place::Builds)
+        let head = Head::new(title.clone(), Section::Builds)
             .under(&build.repository, routes::repository(&build.repository))
             .here(format!("#{}", build.number))
             .live(format!("/events?build={}", build.number))

@@ -2,13 +2,13 @@
 
 use crate::look::Look;
 
-/// The three places of the main navigation.
+/// The entries of the main navigation; `None`: a page that is under none of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Section {
     Builds,
     Repositories,
     Agents,
-    Nowhere,
+    None,
 }
 
 /// One step of the way from home to here.
@@ -24,7 +24,7 @@ pub struct Head {
     pub title: String,
     /// Name of an asset.
     pub icon: String,
-    pub place: Place,
+    pub section: Section,
     pub crumbs: Vec<Crumb>,
     /// Address of the page's event stream.
     pub events: Option<String>,
@@ -32,11 +32,11 @@ pub struct Head {
 
 impl Head {
     /// A page without events.
-    pub fn new(title: impl Into<String>, place: Place) -> Head {
+    pub fn new(title: impl Into<String>, section: Section) -> Head {
         Head {
             title: title.into(),
             icon: "icon-drover.svg".into(),
-            place,
+            section,
             crumbs: Vec::new(),
             events: None,
         }

@@ -3,7 +3,7 @@
 use askama::Template;
 use job_specs::status::JobStatus;
 
-use super::frame::{Head, Place, icon_of};
+use super::frame::{Head, Section, icon_of};
 use crate::look::Look;
 use crate::matrix::{self, Group};
 use crate::ruler::{self, Ruler};
@@ -57,7 +57,7 @@ impl<'a> Job<'a> {
             routes::encode(&view.job.id),
             routes::encode(cursor)
         );
-        let head = Head::new(title.clone(), Place::Builds)
+        let head = Head::new(title.clone(), Section::Builds)
             .under(&view.build.repository, routes::repository(&view.build.repository))
             .under(format!("#{}", view.build.number), routes::build(view.build.number))
             .here(cell_title(view))

@@ -3,7 +3,7 @@
 use askama::Template;
 use job_specs::triggers::{Input, InputKind};
 
-use super::frame::{Head, Place};
+use super::frame::{Head, Section};
 use crate::views::{ErrorPage, Frame, LoginPage, LoginState, Micros, RepositoryList, RepositoryPage, TokensPage};
 use crate::{format, look, routes, ui};
 
@@ -20,7 +20,7 @@ impl<'a> Repositories<'a> {
     pub fn new(frame: &'a Frame, view: &'a RepositoryList) -> Repositories<'a> {
         Repositories {
             frame,
-            head: Head::new("Repositories", Place::Repositories),
+            head: Head::new("Repositories", Section::Repositories),
             view,
         }
     }
@@ -37,7 +37,7 @@ pub struct Repository<'a> {
 
 impl<'a> Repository<'a> {
     pub fn new(frame: &'a Frame, view: &'a RepositoryPage) -> Repository<'a> {
-        let head = Head::new(&view.name, Place::Repositories).here(&view.name);
+        let head = Head::new(&view.name, Section::Repositories).here(&view.name);
         Repository { frame, head, view }
     }
 
@@ -74,7 +74,7 @@ impl<'a> Login<'a> {
     pub fn new(frame: &'a Frame, view: &'a LoginPage) -> Login<'a> {
         Login {
             frame,
-            head: Head::new("Log in", Place::Nowhere),
+            head: Head::new("Log in", Section::None),
             view,
         }
     }
@@ -93,7 +93,7 @@ impl<'a> Tokens<'a> {
     pub fn new(frame: &'a Frame, view: &'a TokensPage) -> Tokens<'a> {
         Tokens {
             frame,
-            head: Head::new("Tokens and sessions", Place::Nowhere),
+            head: Head::new("Tokens and sessions", Section::None),
             view,
         }
     }
@@ -153,7 +153,7 @@ impl<'a> Error<'a> {
         let sentence = view.sentence.as_deref().unwrap_or(usual);
         Error {
             frame,
-            head: Head::new(heading, Place::Nowhere),
+            head: Head::new(heading, Section::None),
             view,
             heading,
             sentence,

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::frame::{Head, Place};
+use super::frame::{Head, Section};
 use crate::views::{Frame, ShellPage};
 use crate::{format, routes, ui};
 
@@ -17,7 +17,7 @@ pub struct Shell<'a> {
 
 impl<'a> Shell<'a> {
     pub fn new(frame: &'a Frame, view: &'a ShellPage) -> Shell<'a> {
-        let head = Head::new(format!("Terminal in {}", view.title), Place::Builds)
+        let head = Head::new(format!("Terminal in {}", view.title), Section::Builds)
             .under(format!("#{}", view.build), routes::build(view.build))
             .under(&view.title, routes::job(&view.job))
             .here("Terminal");
