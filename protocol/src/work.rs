@@ -71,7 +71,7 @@ pub struct Source {
     pub commit: String,
     /// `refs/heads/main`: where a fetch finds it.
     pub reference: String,
-    /// The transports that it and its submodules may use. Empty: [`crate::git::PROTOCOLS`].
+    /// The transports that it and its submodules may use. Empty: those that `git-cli` allows.
     #[serde(default)]
     pub protocols: Vec<String>,
 }

@@ -1,5 +1,5 @@
 //! Forges, pure: which header signs a webhook, whether the signature is right, what its body says. All that is particular
-//! to one forge is in the file of its name, as [`Webhooks`]; the others are what forges share. Separate from HTTP and
+//! to one forge is in the file of its name, as `Webhooks`; the others are what forges share. Separate from HTTP and
 //! store so that every forge's shape is a test of bytes.
 
 mod forgejo;
