@@ -6,13 +6,14 @@
 
 use std::time::Duration;
 
+use protocol::api::Cache;
 use protocol::blobs::CacheFound;
 
 use crate::app::App;
 use crate::blobs::BlobError;
 use crate::git::Address;
 use crate::store::blobs::Asker;
-use crate::store::caches::{self, Cache};
+use crate::store::caches;
 
 /// A repository that does not say its default branch within this time has none for now.
 const ASK_TAKES: Duration = Duration::from_secs(10);

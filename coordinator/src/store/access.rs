@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use protocol::api::Token;
 use serde::Serialize;
 
 use super::audit::{self, Action, Subject};
@@ -10,21 +11,6 @@ use super::{Actor, Micros, Store, StoreError};
 use crate::db::args;
 
 pub use super::audit::Person;
-
-/// An API token, without itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ApiToken {
-    /// Its id, for [`revoke_token`].
-    pub id: String,
-    /// How people call it.
-    pub name: String,
-    /// When it was made.
-    pub created_at: Micros,
-    /// From when on it is worth nothing.
-    pub expires_at: Option<Micros>,
-    /// When it was last used, to the minute.
-    pub last_used_at: Option<Micros>,
-}
 
 /// A browser's session, without its token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -201,11 +187,11 @@ async fn make(
 ///
 /// # Errors
 /// The database.
-pub async fn list_tokens(store: &Store) -> Result<Vec<ApiToken>, StoreError> {
+pub async fn list_tokens(store: &Store) -> Result<Vec<Token>, StoreError> {
     let sql = "select id, name, created_at, expires_at, used_at from credentials where kind = 'api' order by id desc";
     let mut tokens = Vec::new();
     for row in store.db.all(sql, args![]).await? {
-        tokens.push(ApiToken {
+        tokens.push(Token {
             id: row.get("id")?,
             name: row.get("name")?,
             created_at: row.get("created_at")?,

@@ -1,31 +1,14 @@
 //! Caches: archives by key, each in the scope of the reference whose builds wrote it. Which scopes a build may read and
 //! write is decided in `coordinator/src/caches.rs`; here a scope is only text.
 
+use protocol::api::Cache;
 use protocol::ids::RepositoryId;
-use serde::Serialize;
 
 use super::audit::{Action, Subject};
 use super::blobs::{self, Blob, as_i64};
 use super::queue::AgentLease;
-use super::{Actor, Micros, Store, StoreError, leases};
+use super::{Actor, Store, StoreError, leases};
 use crate::db::{DbError, Row, args};
-
-/// One cache.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Cache {
-    /// The reference whose builds wrote it: `refs/heads/main`.
-    pub scope: String,
-    /// What it is found by.
-    pub key: String,
-    /// Of its archive, in hexadecimal.
-    pub sha256: String,
-    /// Of its archive.
-    pub bytes: u64,
-    /// When it was kept.
-    pub created_at: Micros,
-    /// When a build last asked for it.
-    pub used_at: Micros,
-}
 
 /// A cache to keep; its archive is in place.
 #[derive(Debug, Clone)]

@@ -2,26 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use protocol::api::Secret;
 use protocol::ids::RepositoryId;
 use protocol::work::SecretValue;
-use serde::Serialize;
 
 use super::audit::{Action, Subject};
-use super::{Actor, Micros, Store, StoreError, repositories};
+use super::{Actor, Store, StoreError, repositories};
 use crate::db::{Tx, args};
-
-/// A secret, without its value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Secret {
-    /// Its name.
-    pub name: String,
-    /// When it was first set.
-    pub created_at: Micros,
-    /// When its value was last set.
-    pub updated_at: Micros,
-    /// When a lease last had it.
-    pub last_used_at: Option<Micros>,
-}
 
 /// Secrets opened for a lease.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

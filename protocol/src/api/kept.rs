@@ -47,7 +47,7 @@ pub struct ArtifactFile {
 }
 
 /// A cache.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cache {
     /// The reference whose builds wrote it: `refs/heads/main`.
     pub scope: String,

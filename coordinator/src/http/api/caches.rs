@@ -32,16 +32,7 @@ struct Which {
     responses((status = 200, body = Vec<Cache>)))]
 async fn list(State(app): State<App>, _: User, Path(name): Path<String>) -> Result<Json<Vec<Cache>>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    let all = caches::list(&app.store, &repository.id).await?.into_iter();
-    let all = all.map(|cache| Cache {
-        scope: cache.scope,
-        key: cache.key,
-        sha256: cache.sha256,
-        bytes: cache.bytes,
-        created_at: cache.created_at,
-        used_at: cache.used_at,
-    });
-    Ok(Json(all.collect()))
+    Ok(Json(caches::list(&app.store, &repository.id).await?))
 }
 
 /// Removes the caches of a repository, of all references or of one.

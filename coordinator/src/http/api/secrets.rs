@@ -23,14 +23,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     responses((status = 200, body = Vec<Secret>)))]
 async fn list(State(app): State<App>, _: User, Path(name): Path<String>) -> Result<Json<Vec<Secret>>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    let all = secrets::list(&app.store, &repository.id).await?.into_iter();
-    let all = all.map(|secret| Secret {
-        name: secret.name,
-        created_at: secret.created_at,
-        updated_at: secret.updated_at,
-        last_used_at: secret.last_used_at,
-    });
-    Ok(Json(all.collect()))
+    Ok(Json(secrets::list(&app.store, &repository.id).await?))
 }
 
 /// Sets a secret.
