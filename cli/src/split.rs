@@ -72,8 +72,8 @@ fn in_turn(items: &[String], total: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_by(|one, other| items[*one].cmp(&items[*other]));
     let mut parts = vec![0; items.len()];
-    for (place, item) in order.into_iter().enumerate() {
-        parts[item] = place % total;
+    for (index, item) in order.into_iter().enumerate() {
+        parts[item] = index % total;
     }
     parts
 }

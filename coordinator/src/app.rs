@@ -28,13 +28,13 @@ pub(crate) struct App {
     pub default_branches: DefaultBranches,
     /// The repositories, as far as they were fetched.
     pub mirrors: Mirrors,
-    /// What we were told.
+    /// Our configuration.
     pub config: Arc<Config>,
     /// How people, forges and agents reach us; no trailing slash.
     pub url: Arc<str>,
     /// Wakes the delivery workers.
     pub delivered: Arc<Notify>,
-    /// What agents were told to stop.
+    /// Cancellations that were sent to agents.
     pub cancels: Cancels,
     /// Shells that are being opened.
     pub shells: Shells,

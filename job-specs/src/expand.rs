@@ -3,8 +3,8 @@
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::env::Facts;
 use crate::file::{JobFile, Part};
+use crate::located::JobSource;
 use crate::model::{JobSpec, Outputs};
-use crate::placed::JobSource;
 use crate::problems::Problems;
 use crate::read::{cells_of_output, read_env, read_job};
 use crate::reader::{Reader, Slot, Spent};
@@ -112,7 +112,7 @@ impl<'f> Making<'f> {
             .and_then(|outputs| outputs.get(&from.job)?.get(&from.output));
         let Some(text) = given else {
             let mut reader = self.reader();
-            reader.missing_output(from.place, &from.job, &from.output);
+            reader.missing_output(from.location, &from.job, &from.output);
             return None;
         };
         cells_of_output(job, from, text, &self.file.sources, &mut self.found)

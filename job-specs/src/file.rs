@@ -8,7 +8,7 @@ use crate::diagnostics::Diagnostic;
 use crate::env::Facts;
 use crate::events::Trigger;
 use crate::hash::{self, HashCall};
-use crate::placed::{JobSource, On};
+use crate::located::{JobSource, On};
 use crate::repository::Repository;
 use crate::sources::Sources;
 use crate::triggers::{Input, Schedule};
@@ -73,8 +73,8 @@ impl JobFile {
 
     /// Every `on.schedule`.
     pub fn schedules(&self) -> Vec<Schedule> {
-        let placed = self.parts.iter().flat_map(|part| &part.on.schedules);
-        placed.map(|placed| placed.schedule.clone()).collect()
+        let located = self.parts.iter().flat_map(|part| &part.on.schedules);
+        located.map(|located| located.schedule.clone()).collect()
     }
 
     /// Every input of builds that are started by hand.
@@ -133,8 +133,8 @@ fn no_event(event: &str) -> String {
 
 /// The inputs that these files declare.
 pub(crate) fn inputs(parts: &[Part]) -> Vec<Input> {
-    let placed = parts.iter().flat_map(|part| &part.on.inputs);
-    placed.map(|placed| placed.input.clone()).collect()
+    let located = parts.iter().flat_map(|part| &part.on.inputs);
+    located.map(|located| located.input.clone()).collect()
 }
 
 /// Puts the value of every `hash('…')` of a file into the facts. One that matches no file is empty.

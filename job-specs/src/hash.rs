@@ -24,7 +24,7 @@ const DIGITS: usize = 32;
 pub(crate) struct HashCall {
     /// What stands between the parentheses.
     pub(crate) arguments: String,
-    pub(crate) place: Location,
+    pub(crate) location: Location,
 }
 
 /// One text for all files that match: 32 hex digits of a SHA-256 over paths and blobs, in order of the paths. `None`:
@@ -73,7 +73,7 @@ pub(crate) fn fill(calls: &[HashCall], repository: &dyn Repository, facts: &mut 
         }
         Err(why) => {
             let message = format!("the files of the repository cannot be listed: {why}");
-            problems.add(Problem::at(&codes::FILES_UNKNOWN, first.place, message));
+            problems.add(Problem::at(&codes::FILES_UNKNOWN, first.location, message));
         }
     }
     problems
@@ -102,13 +102,13 @@ pub(crate) fn check_count(calls: &[HashCall], problems: &mut Problems) {
     });
     if let Some(call) = one_too_many {
         let message = format!("there are more than {MAX_CALLS} different `hash()`");
-        problems.add(Problem::at(&codes::TOO_MANY_GLOBS, call.place, message).label("reached here"));
+        problems.add(Problem::at(&codes::TOO_MANY_GLOBS, call.location, message).label("reached here"));
     }
 }
 
 fn no_file(call: &HashCall) -> Problem {
     let message = format!("`hash({})` matches no file", call.arguments);
-    let problem = Problem::at(&codes::NO_FILE_MATCHES, call.place, message);
+    let problem = Problem::at(&codes::NO_FILE_MATCHES, call.location, message);
     problem.note("its value is empty until one does")
 }
 
@@ -144,7 +144,7 @@ pub(crate) fn calls_in(node: &Node, calls: &mut Vec<HashCall>) {
         Value::Scalar(scalar) => calls.extend(pieces(&scalar.text).into_iter().filter_map(|piece| match piece {
             Piece::Hash { arguments, .. } => Some(HashCall {
                 arguments: arguments.to_owned(),
-                place: node.place,
+                location: node.location,
             }),
             Piece::Text(_) | Piece::Name(_) | Piece::Broken(_) => None,
         })),

@@ -32,7 +32,7 @@ pub(crate) struct Axis {
 /// One entry of `exclude`.
 #[derive(Debug, Clone)]
 pub(crate) struct Exclude {
-    pub(crate) place: Location,
+    pub(crate) location: Location,
     pub(crate) values: Vec<AxisValue>,
 }
 
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn exclude_needs_all_of_its_values() {
         let mut matrix = matrix();
-        let place = Location {
+        let location = Location {
             file: 0,
             span: crate::diagnostics::Span {
                 line: 1,
@@ -288,7 +288,7 @@ mod tests {
             },
         };
         let exclude = |pairs: &[(&str, &str)]| Exclude {
-            place,
+            location,
             values: values(pairs),
         };
         matrix.exclude = vec![exclude(&[("pg", "15"), ("kafka", "3.9")]), exclude(&[("pg", "16")])];

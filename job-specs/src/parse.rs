@@ -8,7 +8,7 @@ use crate::codes;
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::file::{JobFile, Part, inputs};
 use crate::limits::{MAX_ALL_CELLS, MAX_FILE_BYTES, MAX_FILES, MAX_JOBS, MAX_READ_BYTES, MAX_READ_NODES};
-use crate::placed::JobSource;
+use crate::located::JobSource;
 use crate::problems::{Problem, Problems};
 use crate::read::{read_env, read_file, read_job};
 use crate::reader::{Reader, Slot, Spent};
@@ -115,7 +115,7 @@ fn check_size(parts: &[Part], problems: &mut Problems) -> bool {
     let jobs: Vec<&JobSource> = parts.iter().flat_map(|part| &part.jobs).collect();
     if let Some(one_too_many) = jobs.get(MAX_JOBS) {
         let message = format!("there are {} jobs; at most {MAX_JOBS} are allowed", jobs.len());
-        problems.add(Problem::at(&codes::TOO_MANY_JOBS, one_too_many.place, message));
+        problems.add(Problem::at(&codes::TOO_MANY_JOBS, one_too_many.location, message));
         return false;
     }
     let (mut cells, mut nodes, mut bytes) = (0, 0, 0);
@@ -125,13 +125,13 @@ fn check_size(parts: &[Part], problems: &mut Problems) -> bool {
         bytes += job.cells.len() * job.node.weight.bytes;
         if cells > MAX_ALL_CELLS {
             let message = format!("the matrices of all jobs make more than {MAX_ALL_CELLS} cells");
-            problems.add(Problem::at(&codes::TOO_MANY_JOBS, job.place, message).label("reached here"));
+            problems.add(Problem::at(&codes::TOO_MANY_JOBS, job.location, message).label("reached here"));
             return false;
         }
         if nodes > MAX_READ_NODES || bytes > MAX_READ_BYTES {
             let message = "the jobs are too big for so many cells";
             let help = "a job's text counts once for each cell; move scripts into files of the repository";
-            let problem = Problem::at(&codes::TOO_MUCH_EXPANSION, job.place, message);
+            let problem = Problem::at(&codes::TOO_MUCH_EXPANSION, job.location, message);
             problems.add(problem.label("reached here").help(help));
             return false;
         }

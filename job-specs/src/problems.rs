@@ -14,7 +14,7 @@ const MAX_KEPT: usize = 200;
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     code: &'static Code,
-    place: Option<Location>,
+    location: Option<Location>,
     file: usize,
     message: String,
     label: Option<String>,
@@ -27,10 +27,10 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// A finding about a place.
-    pub(crate) fn at(code: &'static Code, place: Location, message: impl Into<String>) -> Problem {
+    pub(crate) fn at(code: &'static Code, location: Location, message: impl Into<String>) -> Problem {
         Problem {
-            place: Some(place),
-            ..Problem::in_file(code, place.file, message)
+            location: Some(location),
+            ..Problem::in_file(code, location.file, message)
         }
     }
 
@@ -38,7 +38,7 @@ impl Problem {
     pub(crate) fn in_file(code: &'static Code, file: usize, message: impl Into<String>) -> Problem {
         Problem {
             code,
-            place: None,
+            location: None,
             file,
             message: message.into(),
             label: None,
@@ -69,16 +69,16 @@ impl Problem {
     }
 
     /// Another place that matters.
-    pub(crate) fn related(mut self, place: Location, text: impl Into<String>) -> Problem {
-        self.related.push((place, text.into()));
+    pub(crate) fn related(mut self, location: Location, text: impl Into<String>) -> Problem {
+        self.related.push((location, text.into()));
         self
     }
 
     /// What was probably meant by the name at its place; putting it there mends it.
     pub(crate) fn meant(self, name: &str) -> Problem {
         let label = format!("did you mean `{name}`?");
-        match self.place {
-            Some(place) => self.label(label).fix(place.span, name),
+        match self.location {
+            Some(location) => self.label(label).fix(location.span, name),
             None => self.label(label),
         }
     }
@@ -90,7 +90,7 @@ impl Problem {
     }
 
     /// One finding of this code is enough for this place, whatever its words (they differ from cell to cell).
-    pub(crate) fn once_per_place(mut self) -> Problem {
+    pub(crate) fn once_per_location(mut self) -> Problem {
         self.once = true;
         self
     }
@@ -109,20 +109,22 @@ pub(crate) struct Problems {
 impl Problems {
     /// Keeps the finding, which explains everything that could still be wrong at its place.
     pub(crate) fn add_last_word(&mut self, problem: Problem) {
-        let place = problem.place;
+        let location = problem.location;
         self.add(problem);
-        place.into_iter().for_each(|place| self.explain(place));
+        location.into_iter().for_each(|location| self.explain(location));
     }
 
     /// Nothing more needs to be said about what begins at this place.
-    pub(crate) fn explain(&mut self, place: Location) {
-        self.explained.insert((place.file, place.span.start));
+    pub(crate) fn explain(&mut self, location: Location) {
+        self.explained.insert((location.file, location.span.start));
     }
 
     /// Keeps the finding unless it is already there.
     pub(crate) fn add(&mut self, problem: Problem) {
-        let (start, end) = problem.place.map_or((0, 0), |place| (place.span.start, place.span.end));
-        if problem.place.is_some() && self.explained.contains(&(problem.file, start)) {
+        let (start, end) = problem
+            .location
+            .map_or((0, 0), |location| (location.span.start, location.span.end));
+        if problem.location.is_some() && self.explained.contains(&(problem.file, start)) {
             return;
         }
         let words = if problem.once {
@@ -156,7 +158,7 @@ impl Problems {
         self.kept.sort_by_key(|problem| {
             (
                 problem.file,
-                problem.place.map_or(0, |place| place.span.start),
+                problem.location.map_or(0, |location| location.span.start),
                 problem.code.id,
             )
         });
@@ -174,17 +176,17 @@ impl Problems {
 }
 
 fn diagnostic<'a>(problem: Problem, source: impl Fn(usize) -> Option<&'a Source>) -> Diagnostic {
-    let clipped = |place: Location| source(place.file).map_or(place.span, |source| source.clip(place.span));
+    let clipped = |location: Location| source(location.file).map_or(location.span, |source| source.clip(location.span));
     let name = |file: usize| source(file).map_or(".drover.yml", |source| &source.name);
     let mut notes = problem.notes;
     let mut related = Vec::new();
-    for (place, text) in problem.related {
-        if place.file == problem.file {
-            let span = clipped(place);
+    for (location, text) in problem.related {
+        if location.file == problem.file {
+            let span = clipped(location);
             related.push(Label { span, text });
         } else {
-            let Span { line, column, .. } = place.span;
-            notes.push(format!("{text}: {}:{line}:{column}", name(place.file)));
+            let Span { line, column, .. } = location.span;
+            notes.push(format!("{text}: {}:{line}:{column}", name(location.file)));
         }
     }
     Diagnostic {
@@ -192,7 +194,7 @@ fn diagnostic<'a>(problem: Problem, source: impl Fn(usize) -> Option<&'a Source>
         severity: problem.code.severity,
         message: problem.message,
         file: name(problem.file).to_owned(),
-        span: problem.place.map(clipped),
+        span: problem.location.map(clipped),
         label: problem.label,
         related,
         notes,

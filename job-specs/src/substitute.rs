@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::env::{FACTS, Facts, git_variable, github_fact, input_variable, matrix_variable};
+use crate::located::Need;
 use crate::matrix::Cell;
 use crate::model::Outputs;
-use crate::placed::Need;
 use crate::repository::Reach;
 use crate::triggers::Input;
 

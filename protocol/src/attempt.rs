@@ -1,4 +1,4 @@
-//! What happens in an attempt, as the agent tells it: events in order, then one result.
+//! What happens in an attempt, as the agent reports it: events in order, then one result.
 
 pub use job_specs::result::{AttemptResult, Reason, ReasonCode, Verdict};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Microseconds since 1970, by the clock of whoever says it.
 pub type Micros = i64;
 
-/// One thing that happened; the agent numbers them from 0 (`seq`), so telling one twice changes nothing.
+/// One thing that happened; the agent numbers them from 0 (`seq`), so reporting one twice changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptEvent {
     /// Its place.

@@ -120,7 +120,7 @@ pub struct PollAnswer {
     /// The agent is to finish what it has and take nothing new.
     #[serde(default)]
     pub drain: bool,
-    /// Shells to open; each is told once.
+    /// Shells to open; each is sent once.
     #[serde(default)]
     pub shells: Vec<ShellCall>,
     /// Stacks to remove: they have expired, somebody deleted them, or they are not this agent's.
@@ -155,7 +155,7 @@ pub struct Events {
 pub struct Finish {
     /// Under which epoch.
     pub epoch: i64,
-    /// Events that were not told yet.
+    /// Events that were not reported yet.
     #[serde(default)]
     pub events: Vec<AttemptEvent>,
     /// How it ended.

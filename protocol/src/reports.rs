@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Cases that one call may tell.
+/// Cases that one call may report.
 pub const MAX_CASES_PER_CALL: usize = 5_000;
 /// Cases of one job that are kept; what is more is said and left out.
 pub const MAX_CASES: usize = 100_000;
@@ -11,10 +11,10 @@ pub const MAX_CASES: usize = 100_000;
 pub const MAX_MESSAGE: usize = 4 * 1024;
 /// Bytes of a suite, a name or a file that are kept.
 pub const MAX_NAME: usize = 512;
-/// Problems of one attempt that are told one by one.
+/// Problems of one attempt that are listed one by one.
 pub const MAX_PROBLEMS: usize = 50;
 
-/// One test as a report tells it. The same suite and name may come more than once: each is kept.
+/// One test as a report has it. The same suite and name may come more than once: each is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestCase {
     /// What it is part of: a class, a package, a test binary, a file.
@@ -89,7 +89,7 @@ impl TestReport {
     }
 }
 
-/// The body of `PUT …/tests`: a part of a [`TestReport`]. Telling a part twice changes nothing.
+/// The body of `PUT …/tests`: a part of a [`TestReport`]. Reporting a part twice changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestUpload {
     /// From 0.

@@ -1,6 +1,6 @@
 //! Shells into running steps, services and stacks. A person's WebSocket ends at the coordinator; the agent hears of
 //! it in its poll's answer ([`ShellCall`]) and opens one of its own to `/agent/v1/shells/{id}`; the coordinator copies
-//! between the two. On both: binary frames are bytes of the terminal, text frames are a [`ShellWord`] in JSON.
+//! between the two. On both: binary frames are bytes of the terminal, text frames are a [`ShellMessage`] in JSON.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,8 @@ pub struct ShellCall {
     #[serde(flatten)]
     pub work: WorkId,
     /// Which container.
-    #[serde(default)]
-    pub place: ShellPlace,
+    #[serde(default, rename = "place")]
+    pub target: ShellTarget,
     /// What to run; empty: the best shell there is.
     #[serde(default)]
     pub command: Vec<String>,
@@ -31,9 +31,10 @@ pub struct ShellCall {
 /// What a person asks for: the first text frame of their WebSocket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct ShellWish {
+pub struct ShellRequest {
     /// Which container.
-    pub place: ShellPlace,
+    #[serde(rename = "place")]
+    pub target: ShellTarget,
     /// What to run; empty: the best shell there is.
     pub command: Vec<String>,
     /// With a terminal of that size.
@@ -43,7 +44,7 @@ pub struct ShellWish {
 /// Which container of an attempt to enter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ShellPlace {
+pub enum ShellTarget {
     /// The step that runs, or the one that is retained.
     #[default]
     Job,
@@ -65,7 +66,7 @@ pub struct ShellSize {
 /// What the two ends of a shell say to each other besides bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum ShellWord {
+pub enum ShellMessage {
     /// To the agent: the terminal has a new size.
     Resize(ShellSize),
     /// To the agent: there is no more input.
@@ -73,7 +74,8 @@ pub enum ShellWord {
     /// From the agent: the command runs.
     Ready {
         /// Where it runs, for people: `step 2 (./it.sh)`, `service db`.
-        place: String,
+        #[serde(rename = "place")]
+        title: String,
     },
     /// From the agent: the command is over. The last word.
     Exit {
@@ -94,9 +96,9 @@ mod tests {
     #[test]
     fn words_are_short_json() {
         let words = [
-            ShellWord::Resize(ShellSize { cols: 80, rows: 24 }),
-            ShellWord::Eof,
-            ShellWord::Exit { code: 3 },
+            ShellMessage::Resize(ShellSize { cols: 80, rows: 24 }),
+            ShellMessage::Eof,
+            ShellMessage::Exit { code: 3 },
         ];
         let told: Vec<String> = words.iter().map(|word| serde_json::to_string(word).unwrap()).collect();
         assert_eq!(
@@ -108,6 +110,6 @@ mod tests {
             ]
         );
         let call: ShellCall = serde_json::from_str(r#"{"id":"x","attempt":"a"}"#).unwrap();
-        assert_eq!((call.place, call.terminal), (ShellPlace::Job, None));
+        assert_eq!((call.target, call.terminal), (ShellTarget::Job, None));
     }
 }

@@ -6,7 +6,7 @@ use protocol::attempt::AttemptEvent;
 use protocol::blobs::{BlobLimits, CacheFound, CacheWanted, Kept, NeededArtifact};
 use protocol::lease::{Enrol, Enrolled, ErrorBody, Events, Finish, Finished, Lease, LogAnswer, Poll, PollAnswer};
 use protocol::reports::TestUpload;
-use protocol::shell::{ShellCall, ShellWish, ShellWord};
+use protocol::shell::{ShellCall, ShellMessage, ShellRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -40,8 +40,8 @@ fn again(name: &str, json: &Value) -> Result<Value, serde_json::Error> {
         "cache_found" => of::<CacheFound>(json),
         "needed" => of::<NeededArtifact>(json),
         "shell_call" => of::<ShellCall>(json),
-        "shell_wish" => of::<ShellWish>(json),
-        "shell_word" => of::<ShellWord>(json),
+        "shell_wish" => of::<ShellRequest>(json),
+        "shell_word" => of::<ShellMessage>(json),
         other => panic!("there is no message `{other}`"),
     }
 }

@@ -24,7 +24,7 @@ enum Kind {
 }
 
 /// What was still there after how long.
-pub struct Left {
+pub struct Leftovers {
     /// Everything that did not go.
     pub things: Vec<Thing>,
     /// How long it took until nothing was there, or until nobody waited any longer.
@@ -64,13 +64,13 @@ pub fn since(before: &BTreeSet<Thing>) -> anyhow::Result<Vec<Thing>> {
 ///
 /// # Errors
 /// When the engine does not answer.
-pub fn wait(before: &BTreeSet<Thing>, limit: Duration) -> anyhow::Result<Left> {
+pub fn wait(before: &BTreeSet<Thing>, limit: Duration) -> anyhow::Result<Leftovers> {
     let begin = Instant::now();
     loop {
         let things = since(before)?;
         let waited = begin.elapsed();
         if things.is_empty() || waited >= limit {
-            return Ok(Left { things, waited });
+            return Ok(Leftovers { things, waited });
         }
         std::thread::sleep(Duration::from_millis(100));
     }

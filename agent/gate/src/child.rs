@@ -34,11 +34,11 @@ pub struct Ended {
     /// How.
     pub status: ExitStatus,
     /// What it left; `None` when it never ran, or when all of it is in the log.
-    pub left: Option<Left>,
+    pub left: Option<Remains>,
 }
 
 /// What a child leaves.
-pub struct Left {
+pub struct Remains {
     /// Its pipes.
     pub output: Output,
     /// The wait for what its processes still write; `None` once that is over.
@@ -73,7 +73,7 @@ impl Ended {
     }
 }
 
-impl Left {
+impl Remains {
     /// Whether nothing more counts than what is in the pipes. When a filter is cut short, the log says so.
     pub fn is_over(&mut self, log: &mut Log, now: Instant) -> bool {
         let Some(rest) = &mut self.rest else { return true };
@@ -158,7 +158,7 @@ impl Child {
         };
         Ended {
             status,
-            left: Some(Left {
+            left: Some(Remains {
                 rest: Some(Rest::new(now, self.output.active())),
                 output: self.output,
                 group: self.pid,

@@ -75,15 +75,15 @@ impl Clients {
         (requests, new)
     }
 
-    /// Tells one client.
-    pub fn tell(&mut self, id: ClientId, event: &Event) {
+    /// Reports one client.
+    pub fn send(&mut self, id: ClientId, event: &Event) {
         if let Some(client) = self.clients.iter_mut().find(|client| client.id == id) {
             client.send(event);
         }
     }
 
-    /// Tells everybody.
-    pub fn tell_all(&mut self, event: &Event) {
+    /// Reports everybody.
+    pub fn send_all(&mut self, event: &Event) {
         self.clients.iter_mut().for_each(|client| client.send(event));
     }
 

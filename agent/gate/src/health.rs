@@ -101,7 +101,7 @@ impl HealthRunner {
         }
     }
 
-    /// Starts a try that is due, ends one that takes too long; what to tell, if anything.
+    /// Starts a try that is due, ends one that takes too long; what to report, if anything.
     pub fn tick(&mut self, launcher: &Launcher, now: Instant) -> Option<Health> {
         if self.due().is_none_or(|due| now < due) {
             return None;
@@ -134,7 +134,7 @@ impl HealthRunner {
         }
     }
 
-    /// Takes the end of its command; what to tell, if anything. `Err`: it is somebody else's.
+    /// Takes the end of its command; what to report, if anything. `Err`: it is somebody else's.
     pub fn take_exit(&mut self, reaped: &ReapedProcess, now: Instant) -> Result<Option<Health>, ()> {
         let mut current = self.current.take_if(|current| current.pid == reaped.pid).ok_or(())?;
         let left = current
@@ -180,7 +180,7 @@ impl HealthRunner {
         })
     }
 
-    /// Counts a try that began at `began`, and plans the next; what to tell, if anything.
+    /// Counts a try that began at `began`, and plans the next; what to report, if anything.
     fn verdict(&mut self, exit_code: Option<i32>, output: String, began: Instant, now: Instant) -> Option<Health> {
         let before = self.state;
         if exit_code == Some(0) {
@@ -202,7 +202,7 @@ impl HealthRunner {
             }
         }
         self.next = now + self.pause(now);
-        let quiet = self.last_told.is_some_and(|told| now - told < TELL_STARTING);
+        let quiet = self.last_told.is_some_and(|message| now - message < TELL_STARTING);
         if self.state == before && (self.state != HealthState::Starting || quiet) {
             return None;
         }

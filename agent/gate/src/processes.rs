@@ -9,7 +9,7 @@ use gate::SESSION;
 
 use crate::sys;
 
-/// Bytes of a command line that are told at most.
+/// Bytes of a command line that are listed at most.
 const COMMAND_LEN: usize = 300;
 
 /// A process as far as it matters here.

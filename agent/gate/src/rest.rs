@@ -52,7 +52,7 @@ pub enum Verdict {
 
 /// What the processes that hold the output are at; the later, the more may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Owed {
+enum Pending {
     /// They sleep, and it is not for input from the child: servers, and what writes from time to time.
     Nothing,
     /// One is at work, or cannot be looked into.
@@ -96,25 +96,25 @@ impl Rest {
         }
         self.next_look = now + self.pause;
         self.pause = (self.pause * 2).min(LOOK_MOST);
-        self.judge(owed(pipes), now)
+        self.judge(pending(pipes), now)
     }
 
-    fn judge(&mut self, owed: Owed, now: Instant) -> Verdict {
-        if owed == Owed::Output {
+    fn judge(&mut self, pending: Pending, now: Instant) -> Verdict {
+        if pending == Pending::Output {
             self.active = now;
         }
         let waited = now.saturating_duration_since(self.ended);
         let silent = now.saturating_duration_since(self.active);
-        let is_over = match owed {
-            Owed::Nothing => silent >= PAUSE || waited >= LEFT,
-            Owed::Perhaps => waited >= BUSY && silent >= PAUSE || waited >= LEFT,
-            Owed::Fed => waited >= FED,
-            Owed::Silent => silent >= SILENCE || waited >= MOST,
-            Owed::Output => waited >= MOST,
+        let is_over = match pending {
+            Pending::Nothing => silent >= PAUSE || waited >= LEFT,
+            Pending::Perhaps => waited >= BUSY && silent >= PAUSE || waited >= LEFT,
+            Pending::Fed => waited >= FED,
+            Pending::Silent => silent >= SILENCE || waited >= MOST,
+            Pending::Output => waited >= MOST,
         };
-        match (is_over, owed) {
+        match (is_over, pending) {
             (false, _) => Verdict::Wait,
-            (true, Owed::Output) => Verdict::Cut(waited),
+            (true, Pending::Output) => Verdict::Cut(waited),
             (true, _) => Verdict::Over,
         }
     }
@@ -124,7 +124,7 @@ impl Rest {
 type Pipe = (u64, u64);
 
 /// A process with the pipes that it has open.
-struct Holder {
+struct PipeProcess {
     pid: i32,
     activity: Activity,
     /// Each that it reads, with a way to its reading end.
@@ -135,47 +135,47 @@ struct Holder {
 }
 
 /// What the processes below this one may still write to those pipes.
-fn owed(outputs: &[&File]) -> Owed {
+fn pending(outputs: &[&File]) -> Pending {
     let outputs: BTreeSet<Pipe> = outputs
         .iter()
         .filter_map(|file| pipe_of(&file.metadata().ok()?))
         .collect();
-    let all: Vec<Holder> = processes::below_this_one().into_iter().map(holder).collect();
+    let all: Vec<PipeProcess> = processes::below_this_one().into_iter().map(process).collect();
     let ending = at_their_end(&all);
     let writers = all
         .iter()
-        .filter(|holder| holder.is_opaque || !holder.writes.is_disjoint(&outputs));
-    let owes = |holder: &Holder| {
-        let is_working = holder.activity == Activity::Working;
+        .filter(|process| process.is_opaque || !process.writes.is_disjoint(&outputs));
+    let owes = |process: &PipeProcess| {
+        let is_working = process.activity == Activity::Working;
         let unread = |only_ended: bool| {
             let counts = |pipe: &Pipe| !only_ended || is_ended(pipe, &all, &ending);
-            let mut inputs = holder.reads.iter().filter(|(pipe, _)| counts(pipe));
+            let mut inputs = process.reads.iter().filter(|(pipe, _)| counts(pipe));
             inputs.any(|(_, path)| has_bytes(path))
         };
-        if ending.contains(&holder.pid) {
+        if ending.contains(&process.pid) {
             return match is_working || unread(true) {
-                true => Owed::Output,
-                false => Owed::Silent,
+                true => Pending::Output,
+                false => Pending::Silent,
             };
         }
-        match holder.is_opaque || is_working {
-            _ if unread(false) => Owed::Fed,
-            true => Owed::Perhaps,
-            false => Owed::Nothing,
+        match process.is_opaque || is_working {
+            _ if unread(false) => Pending::Fed,
+            true => Pending::Perhaps,
+            false => Pending::Nothing,
         }
     };
-    writers.map(owes).max().unwrap_or(Owed::Nothing)
+    writers.map(owes).max().unwrap_or(Pending::Nothing)
 }
 
 /// The processes that read from a pipe which nobody will write to any more, but processes that are at their end too.
-fn at_their_end(all: &[Holder]) -> BTreeSet<i32> {
+fn at_their_end(all: &[PipeProcess]) -> BTreeSet<i32> {
     let mut ending = BTreeSet::new();
     loop {
         let before = ending.len();
-        for holder in all {
-            let mut inputs = holder.reads.iter();
+        for process in all {
+            let mut inputs = process.reads.iter();
             if inputs.any(|(pipe, _)| is_ended(pipe, all, &ending)) {
-                ending.insert(holder.pid);
+                ending.insert(process.pid);
             }
         }
         if ending.len() == before {
@@ -184,13 +184,13 @@ fn at_their_end(all: &[Holder]) -> BTreeSet<i32> {
     }
 }
 
-fn is_ended(pipe: &Pipe, all: &[Holder], ending: &BTreeSet<i32>) -> bool {
-    let mut writers = all.iter().filter(|holder| holder.writes.contains(pipe));
+fn is_ended(pipe: &Pipe, all: &[PipeProcess], ending: &BTreeSet<i32>) -> bool {
+    let mut writers = all.iter().filter(|process| process.writes.contains(pipe));
     writers.all(|writer| ending.contains(&writer.pid))
 }
 
-fn holder((pid, activity): (i32, Activity)) -> Holder {
-    let mut holder = Holder {
+fn process((pid, activity): (i32, Activity)) -> PipeProcess {
+    let mut process = PipeProcess {
         pid,
         activity,
         reads: Vec::new(),
@@ -200,8 +200,8 @@ fn holder((pid, activity): (i32, Activity)) -> Holder {
     let files = match fs::read_dir(format!("/proc/{pid}/fd")) {
         Ok(files) => files,
         Err(error) => {
-            holder.is_opaque = error.kind() == io::ErrorKind::PermissionDenied;
-            return holder;
+            process.is_opaque = error.kind() == io::ErrorKind::PermissionDenied;
+            return process;
         }
     };
     for file in files.flatten().take(MOST_FILES) {
@@ -212,12 +212,12 @@ fn holder((pid, activity): (i32, Activity)) -> Holder {
         // The link's own mode says how the file is open.
         let mode = fs::symlink_metadata(&path).map_or(0, |link| link.mode());
         if mode & 0o200 != 0 {
-            holder.writes.insert(pipe);
+            process.writes.insert(pipe);
         } else if mode & 0o400 != 0 {
-            holder.reads.push((pipe, path.display().to_string()));
+            process.reads.push((pipe, path.display().to_string()));
         }
     }
-    holder
+    process
 }
 
 fn pipe_of(metadata: &fs::Metadata) -> Option<Pipe> {
@@ -235,8 +235,8 @@ fn has_bytes(path: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn holder(pid: i32, reads: &[u64], writes: &[u64]) -> Holder {
-        Holder {
+    fn process(pid: i32, reads: &[u64], writes: &[u64]) -> PipeProcess {
+        PipeProcess {
             pid,
             activity: Activity::Asleep,
             reads: reads.iter().map(|&pipe| ((0, pipe), String::new())).collect(),
@@ -248,52 +248,61 @@ mod tests {
     #[test]
     fn the_wait_is_as_long_as_something_is_owed_and_no_longer_than_its_limit() {
         let begin = Instant::now();
-        let after = |owed, millis| Rest::new(begin, begin).judge(owed, begin + Duration::from_millis(millis));
-        for owed in [Owed::Nothing, Owed::Perhaps] {
-            assert_eq!((after(owed, 249), after(owed, 250)), (Verdict::Wait, Verdict::Over));
+        let after = |pending, millis| Rest::new(begin, begin).judge(pending, begin + Duration::from_millis(millis));
+        for pending in [Pending::Nothing, Pending::Perhaps] {
+            assert_eq!(
+                (after(pending, 249), after(pending, 250)),
+                (Verdict::Wait, Verdict::Over)
+            );
         }
         // What has said nothing for long is not waited for; what says something all the time, only so long.
         let long_ago = begin.checked_sub(Duration::from_secs(1)).unwrap();
-        assert_eq!(Rest::new(begin, long_ago).judge(Owed::Nothing, begin), Verdict::Over);
+        assert_eq!(Rest::new(begin, long_ago).judge(Pending::Nothing, begin), Verdict::Over);
         for (millis, verdict) in [(1_999, Verdict::Wait), (2_000, Verdict::Over)] {
             let now = begin + Duration::from_millis(millis);
-            assert_eq!(Rest::new(begin, now).judge(Owed::Nothing, now), verdict);
+            assert_eq!(Rest::new(begin, now).judge(Pending::Nothing, now), verdict);
         }
         assert_eq!(
-            (after(Owed::Fed, 999), after(Owed::Fed, 1_000)),
+            (after(Pending::Fed, 999), after(Pending::Fed, 1_000)),
             (Verdict::Wait, Verdict::Over)
         );
         assert_eq!(
-            (after(Owed::Silent, 4_999), after(Owed::Silent, 5_000)),
+            (after(Pending::Silent, 4_999), after(Pending::Silent, 5_000)),
             (Verdict::Wait, Verdict::Over)
         );
         let cut = Verdict::Cut(Duration::from_secs(10));
         assert_eq!(
-            (after(Owed::Output, 9_999), after(Owed::Output, 10_000)),
+            (after(Pending::Output, 9_999), after(Pending::Output, 10_000)),
             (Verdict::Wait, cut)
         );
 
         // It is only silent since it last wrote something.
         let mut rest = Rest::new(begin, begin);
         rest.written(begin + Duration::from_secs(3));
-        assert_eq!(rest.judge(Owed::Silent, begin + Duration::from_secs(7)), Verdict::Wait);
-        assert_eq!(rest.judge(Owed::Silent, begin + Duration::from_secs(8)), Verdict::Over);
+        assert_eq!(
+            rest.judge(Pending::Silent, begin + Duration::from_secs(7)),
+            Verdict::Wait
+        );
+        assert_eq!(
+            rest.judge(Pending::Silent, begin + Duration::from_secs(8)),
+            Verdict::Over
+        );
     }
 
     #[test]
     fn filters_end_one_behind_the_other_and_servers_do_not() {
         // 2 reads what the child wrote, 3 what 2 writes. 4 wakes itself by a pipe, 5 feeds 6.
         let all = [
-            holder(2, &[20], &[30, 1]),
-            holder(3, &[30], &[1]),
-            holder(4, &[40], &[40, 1]),
-            holder(5, &[], &[50]),
-            holder(6, &[50], &[1]),
+            process(2, &[20], &[30, 1]),
+            process(3, &[30], &[1]),
+            process(4, &[40], &[40, 1]),
+            process(5, &[], &[50]),
+            process(6, &[50], &[1]),
         ];
         assert_eq!(at_their_end(&all), [2, 3].into());
         // Somebody else still writes to 2.
-        let fed = holder(7, &[], &[20]);
-        let all: Vec<Holder> = all.into_iter().chain([fed]).collect();
+        let fed = process(7, &[], &[20]);
+        let all: Vec<PipeProcess> = all.into_iter().chain([fed]).collect();
         assert_eq!(at_their_end(&all), BTreeSet::new());
     }
 }

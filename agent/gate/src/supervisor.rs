@@ -167,7 +167,7 @@ impl Supervisor {
 
     fn tell_probes(&mut self) {
         for (client, event) in self.probes.finished() {
-            self.clients.tell(client, &event);
+            self.clients.send(client, &event);
         }
     }
 
@@ -201,12 +201,12 @@ impl Supervisor {
                     Phase::Ending(Box::new(child.end(&reaped, self.started_us.unwrap_or_default(), now)))
                 }
                 Phase::Running(mut child) => {
-                    let told = child
+                    let message = child
                         .health
                         .as_mut()
                         .and_then(|health| health.take_exit(&reaped, now).ok())
                         .flatten();
-                    self.tell_health(told);
+                    self.tell_health(message);
                     Phase::Running(child)
                 }
                 other => other,
@@ -241,7 +241,7 @@ impl Supervisor {
                 Request::WhatRuns => {
                     if let Phase::Running(child) = &self.phase {
                         let (pid, command) = processes::innermost(child.pid).unwrap_or_default();
-                        self.clients.tell(client, &Event::Busy { pid, command });
+                        self.clients.send(client, &Event::Busy { pid, command });
                     }
                 }
                 Request::EndSession(session) => processes::end_session(&session),
@@ -254,7 +254,7 @@ impl Supervisor {
                 }
                 Request::EndLog => {
                     self.end_log(now);
-                    self.clients.tell(client, &Event::LogEnded);
+                    self.clients.send(client, &Event::LogEnded);
                 }
                 Request::Probe(probe) => match self.mode {
                     Mode::Anchor => self.probes.start(client, probe),
@@ -277,17 +277,17 @@ impl Supervisor {
 
     fn refuse(&mut self, client: ClientId, id: u64) {
         let message = "only an anchor probes".to_owned();
-        self.clients.tell(client, &Event::ProbeDone { id, ok: false, message });
+        self.clients.send(client, &Event::ProbeDone { id, ok: false, message });
     }
 
-    /// Tells a new client what holds.
+    /// Reports a new client what holds.
     fn greet(&mut self, client: ClientId) {
         let state = match self.phase {
             Phase::Idle => State::Idle,
             Phase::Running(_) => State::Running,
             Phase::Ending(_) => State::Exited,
         };
-        self.clients.tell(
+        self.clients.send(
             client,
             &Event::Hello {
                 version: VERSION,
@@ -295,10 +295,10 @@ impl Supervisor {
             },
         );
         if let Some(at) = self.started_us {
-            self.clients.tell(client, &Event::Started { at });
+            self.clients.send(client, &Event::Started { at });
         }
         if let Some(health) = &self.health {
-            self.clients.tell(client, &Event::Health(health.clone()));
+            self.clients.send(client, &Event::Health(health.clone()));
         }
     }
 
@@ -314,7 +314,7 @@ impl Supervisor {
         match self.start(go, now) {
             Ok(child) => {
                 self.phase = Phase::Running(Box::new(child));
-                self.clients.tell_all(&Event::Started { at: started_us });
+                self.clients.send_all(&Event::Started { at: started_us });
             }
             Err(error) => {
                 let status = ExitStatus {
@@ -342,13 +342,13 @@ impl Supervisor {
     fn tick_health(&mut self, now: Instant) {
         let Phase::Running(child) = &mut self.phase else { return };
         let Some(health) = &mut child.health else { return };
-        let told = health.tick(&child.launcher, now);
-        self.tell_health(told);
+        let message = health.tick(&child.launcher, now);
+        self.tell_health(message);
     }
 
-    fn tell_health(&mut self, told: Option<Health>) {
-        if let Some(health) = told {
-            self.clients.tell_all(&Event::Health(health.clone()));
+    fn tell_health(&mut self, message: Option<Health>) {
+        if let Some(health) = message {
+            self.clients.send_all(&Event::Health(health.clone()));
             self.health = Some(health);
         }
     }
@@ -376,7 +376,7 @@ impl Supervisor {
             return None;
         }
         let code = status.code();
-        self.clients.tell_all(&Event::Exited(status));
+        self.clients.send_all(&Event::Exited(status));
         Some(code)
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::retained::Retained;
 use crate::blobs::Blobs;
 use crate::checkout::Mirrors;
-use crate::engine::{Engine, Who};
+use crate::engine::{Engine, ImageUser};
 use crate::logs::mask::Masker;
 use crate::sandbox::Pool;
 
@@ -42,8 +42,8 @@ pub struct AttemptInput {
 
 impl AttemptInput {
     /// For whom it is done what is done in the engine.
-    pub fn who(&self) -> Who {
-        Who {
+    pub fn who(&self) -> ImageUser {
+        ImageUser {
             repository: self.repository.clone(),
             trusted: self.trusted,
         }

@@ -115,24 +115,30 @@ impl Job {
     }
 
     /// The plan of a step's container, of an image that is here.
-    pub fn container(&self, index: usize, image: String, place: &StepPlacement) -> ContainerPlan {
-        self.container_in(&self.folder.step(index), index, image, place)
+    pub fn container(&self, index: usize, image: String, placement: &StepPlacement) -> ContainerPlan {
+        self.container_in(&self.folder.step(index), index, image, placement)
     }
 
     /// The plan of a step's container, its gate in that folder.
-    pub fn container_in(&self, run: &Path, index: usize, image: String, place: &StepPlacement) -> ContainerPlan {
+    pub fn container_in(&self, run: &Path, index: usize, image: String, placement: &StepPlacement) -> ContainerPlan {
         let gate = self.context.engine.gate_file();
         let workspace = self.folder.workspace();
-        let places = plan::StepPlaces {
+        let paths = plan::StepPaths {
             gate,
             run,
             workspace: &workspace,
-            objects: &place.objects,
+            objects: &placement.objects,
         };
         let spec = &self.input.spec;
-        let mut container = plan::container(self.step(index), image, &spec.resources, &places, place.network.clone());
+        let mut container = plan::container(
+            self.step(index),
+            image,
+            &spec.resources,
+            &paths,
+            placement.network.clone(),
+        );
         container.binds.extend(cache_paths::binds(&self.folder, spec));
-        container.labels = place.labels.clone();
+        container.labels = placement.labels.clone();
         container
             .labels
             .extend(plan::step_labels(self.input.attempt.as_str(), index, self.expires()));
@@ -170,7 +176,7 @@ impl Job {
         self.activity.before_steps(&self.pulls.under_way())
     }
 
-    /// Tells that a phase begins or ends.
+    /// Reports that a phase begins or ends.
     pub fn phase(&self, phase: &str, begin: bool) {
         self.activity.note(phase, begin);
         self.journal.record_now(EventKind::Phase {

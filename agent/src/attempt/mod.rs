@@ -107,7 +107,7 @@ async fn end_left(context: &AttemptContext, attempt: &AttemptId, decision: Optio
     };
     match end {
         RetainEnd::Over => containers::remove_left(context, attempt).await,
-        RetainEnd::Left => {
+        RetainEnd::HandedOver => {
             let sandbox = context.pool.adopt(attempt.as_str()).await;
             context.retained.leave_behind((kept, sandbox));
         }

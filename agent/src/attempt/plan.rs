@@ -27,7 +27,7 @@ const SECRETS_SIZE: &str = "2m";
 
 /// Where the folders of a step are on the host.
 #[derive(Debug, Clone)]
-pub struct StepPlaces<'a> {
+pub struct StepPaths<'a> {
     /// The gate program.
     pub gate: &'a Path,
     /// The gate's folder.
@@ -43,7 +43,7 @@ pub fn container(
     step: &StepSpec,
     image: String,
     resources: &Resources,
-    places: &StepPlaces<'_>,
+    paths: &StepPaths<'_>,
     network: Network,
 ) -> ContainerPlan {
     let bind = |host: &Path, container: &str, access| Bind {
@@ -52,12 +52,12 @@ pub fn container(
         access,
     };
     let mut binds = vec![
-        bind(places.gate, "/.drover/gate", Access::ReadOnly),
-        bind(places.run, gate::FOLDER, Access::ReadWrite),
-        bind(places.workspace, WORKSPACE, Access::ReadWrite),
+        bind(paths.gate, "/.drover/gate", Access::ReadOnly),
+        bind(paths.run, gate::FOLDER, Access::ReadWrite),
+        bind(paths.workspace, WORKSPACE, Access::ReadWrite),
     ];
     binds.extend(
-        places
+        paths
             .objects
             .iter()
             .map(|objects| bind(&objects.host, &objects.inside, Access::ReadOnly)),

@@ -131,7 +131,7 @@ pub enum RetainEnd {
     /// Everything is to be removed.
     Over,
     /// The agent ends; everything stays for its next start.
-    Left,
+    HandedOver,
 }
 
 impl Retained {
@@ -232,7 +232,7 @@ impl Retained {
                 lock(&self.0.claims).remove(attempt);
                 RetainEnd::Over
             }
-            Err(_) => RetainEnd::Left,
+            Err(_) => RetainEnd::HandedOver,
         }
     }
 
@@ -254,7 +254,7 @@ impl Retained {
         lock(&self.0.stacks).insert(stack.stack.clone(), entry);
         let rest = Duration::from_micros(u64::try_from(stack.last - now()).unwrap_or(0));
         let end = tokio::select! {
-            () = self.0.leaving.cancelled() => RetainEnd::Left,
+            () = self.0.leaving.cancelled() => RetainEnd::HandedOver,
             () = released.cancelled() => RetainEnd::Over,
             () = tokio::time::sleep(rest) => RetainEnd::Over,
         };

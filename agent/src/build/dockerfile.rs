@@ -63,20 +63,20 @@ mod tests {
     #[test]
     fn the_line_of_a_step_is_found_across_comments_and_long_instructions() {
         let mut progress = Progress::default();
-        let mut told = Vec::new();
+        let mut message = Vec::new();
         for output in [
             "Step 2/4 : FROM $BASE\n ---> 12ab\nSte",
             "p 4/4 : RUN three\n",
             " ---> Running in 34cd\n",
         ] {
             progress.note(output);
-            told.push(format!(
+            message.push(format!(
                 "{:?} {}",
                 progress.place("Dockerfile", &written()),
                 progress.is_at_base()
             ));
         }
-        insta::assert_snapshot!(told.join("\n"), @r#"
+        insta::assert_snapshot!(message.join("\n"), @r#"
         Some("line 3 of `Dockerfile` (`FROM $BASE`)") true
         Some("line 8 of `Dockerfile` (`RUN three`)") false
         Some("line 8 of `Dockerfile` (`RUN three`)") false

@@ -94,7 +94,7 @@ mod tests {
                 }
             )
         };
-        let told = [
+        let message = [
             "target",
             "target/debug/x",
             "sub/target/x",
@@ -109,7 +109,7 @@ mod tests {
             "src/main.rs",
         ]
         .map(left);
-        insta::assert_snapshot!(told.join("\n"), @r"
+        insta::assert_snapshot!(message.join("\n"), @r"
         target: out
         target/debug/x: out
         sub/target/x: in

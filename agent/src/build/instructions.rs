@@ -256,12 +256,12 @@ mod tests {
     #[test]
     fn lines_are_put_together_as_the_builder_does() {
         let text = "\u{feff}# a\nFR\\\nOM busybox\n\nRUN one && \\  \n  # why\n\n    two\nADD a b\nRUN \\\\\nADD c d\n";
-        let told: Vec<String> = parse(text)
+        let message: Vec<String> = parse(text)
             .iter()
             .map(|one| format!("{}+{} {}", one.line, one.lines, one.text))
             .collect();
         assert_eq!(
-            told,
+            message,
             [
                 "2+2 FROM busybox",
                 "5+4 RUN one &&     two",

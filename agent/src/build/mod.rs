@@ -24,7 +24,7 @@ use self::dockerfile::Progress;
 use self::ignore::Ignore;
 use crate::beneath;
 use crate::engine::labels::Labels;
-use crate::engine::{BuildNews, BuildPlan, Engine, EngineError, Limits, Logins, Network, Who};
+use crate::engine::{BuildNews, BuildPlan, Engine, EngineError, ImageUser, Limits, Logins, Network};
 
 /// An image to be built.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub struct Build<'a> {
     /// For base images.
     pub logins: Logins,
     /// Whose code it is.
-    pub who: Who,
+    pub who: ImageUser,
     /// Images that the same attempt has built, by their familiar names.
     pub own: BTreeMap<String, String>,
     /// What it may use.

@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn settings_that_matter_are_copied_and_credentials_are_not() {
-        let told: String = [
+        let message: String = [
             "core.autocrlf\ntrue",
             "core.hookspath\n/x",
             "core.ignorecase",
@@ -291,6 +291,6 @@ mod tests {
         .collect();
         let expected = "[core]\n\tautocrlf = \"true\"\n[core]\n\tignorecase = \"true\"\n[branch \"a.b \\\"c\\\"\"]\n\t\
                         merge = \"refs/heads/a\"\n[remote \"origin\"]\n\turl = \"https://git.example/a\"\n";
-        assert_eq!(told, expected);
+        assert_eq!(message, expected);
     }
 }

@@ -117,12 +117,12 @@ impl Coordinator {
         read(answer).await
     }
 
-    /// Tells events.
+    /// Reports events.
     pub async fn events(&self, attempt: &AttemptId, events: &Events) -> Result<(), CallError> {
         self.post(&format!("attempts/{attempt}/events"), events).await
     }
 
-    /// Tells the end; what the coordinator makes of what is left.
+    /// Reports the end; what the coordinator makes of what is left.
     pub async fn finish(&self, attempt: &AttemptId, finish: &Finish) -> Result<Finished, CallError> {
         let request = self.request(Method::POST, &format!("attempts/{attempt}/finish"));
         read(send(request.json(finish).timeout(CALL_TAKES)).await?).await
@@ -166,7 +166,7 @@ impl Coordinator {
         }
     }
 
-    /// Tells a part of what the test reports said.
+    /// Reports a part of what the test reports said.
     pub async fn tests(&self, held: &LeaseRef, part: &TestUpload) -> Result<(), CallError> {
         let json = serde_json::to_vec(part).map_err(|error| CallError::Away(error.to_string()))?;
         let body = zstd::encode_all(&json[..], 1).map_err(|error| CallError::Away(error.to_string()))?;
@@ -217,8 +217,8 @@ pub(crate) async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, Cal
 
 /// What an answer that is no success means.
 fn refusal(status: StatusCode, body: &[u8]) -> CallError {
-    let told: Option<ErrorBody> = serde_json::from_slice(body).ok();
-    let message = told.map_or_else(|| status.to_string(), |told| told.message);
+    let message: Option<ErrorBody> = serde_json::from_slice(body).ok();
+    let message = message.map_or_else(|| status.to_string(), |message| message.message);
     match status {
         StatusCode::CONFLICT => match serde_json::from_slice::<LogAnswer>(body) {
             Ok(answer) => CallError::WrongOffset {

@@ -32,11 +32,11 @@ use crate::attempt::retained::{RetainLimits, Retained};
 use crate::checkout::Mirrors;
 use crate::coordinator::Coordinator;
 use crate::disk;
-use crate::engine::{Engine, EngineConfig, Kept, Limits, LocalAccess, LocalPlace, Owner, Policy};
+use crate::engine::{Engine, EngineConfig, Kept, Limits, LocalAccess, LocalAddress, Owner, Policy};
 use crate::logs::tail::Watcher;
 use crate::sandbox::{Pool, PoolConfig};
 use poll_loop::PollLoop;
-use records::Left;
+use records::Leftovers;
 use shells::Masks;
 use work::AgentContext;
 use work_table::{Once, WorkTable};
@@ -144,7 +144,7 @@ fn policy(config: &AgentConfig) -> Policy {
         && url.scheme() == "https"
         && let Some(host) = url.host_str()
     {
-        places.push(LocalPlace {
+        places.push(LocalAddress {
             host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             port: url.port_or_known_default(),
         });
@@ -161,7 +161,7 @@ async fn sweep_last(engine: &Engine, attempts: &Path) {
 }
 
 /// A warm sandbox for each slot, and one more for each that is still being cleaned when its next job comes.
-fn pool_config(config: &AgentConfig, left: &Left) -> PoolConfig {
+fn pool_config(config: &AgentConfig, left: &Leftovers) -> PoolConfig {
     PoolConfig {
         slots: config.slots as usize,
         spare: (config.slots as usize).div_ceil(2),
@@ -181,7 +181,7 @@ pub async fn enrol(
 }
 
 /// What is left from before a restart is not swept until the coordinator has said whose it is.
-fn keep(engine: &Engine, left: &Left) -> BTreeMap<String, Kept> {
+fn keep(engine: &Engine, left: &Leftovers) -> BTreeMap<String, Kept> {
     let kept = left
         .owners()
         .map(|attempt| (attempt.0.clone(), engine.keep(Owner::Attempt(attempt.0.clone()))));

@@ -12,7 +12,7 @@ use protocol::work::{AttemptWork, Work};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::records::LeftStack;
+use super::records::EndedAttempt;
 use super::shells;
 use super::work::{self, AgentContext, WorkNews, WorkStage};
 use super::work_table::{Question, WorkTable};
@@ -56,7 +56,7 @@ impl PollLoop {
         config: AgentConfig,
         agent: AgentContext,
         work_table: WorkTable,
-        (kept, stacks): (BTreeMap<String, Kept>, Vec<LeftStack>),
+        (kept, stacks): (BTreeMap<String, Kept>, Vec<EndedAttempt>),
     ) -> PollLoop {
         let mut polls = PollLoop {
             memory: memory(&config),
@@ -70,7 +70,7 @@ impl PollLoop {
             is_away: false,
             other_labels: None,
         };
-        for LeftStack { attempt, memory } in stacks {
+        for EndedAttempt { attempt, memory } in stacks {
             polls.work_table.take_over(&attempt, memory);
             polls.abandon(attempt);
         }

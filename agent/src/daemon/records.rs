@@ -40,23 +40,23 @@ pub fn read(folder: &AttemptFolder) -> Option<(i64, AttemptWork)> {
 
 /// What an agent had before it was started again.
 #[derive(Debug, Default)]
-pub struct Left {
+pub struct Leftovers {
     /// Attempts whose leases it asks for again.
     pub attempts: Vec<LeaseRef>,
     /// Attempts that are over, and whose leftovers are stacks.
-    pub stacks: Vec<LeftStack>,
+    pub stacks: Vec<EndedAttempt>,
 }
 
 /// An attempt that is over, and what it left is a stack.
 #[derive(Debug)]
-pub struct LeftStack {
+pub struct EndedAttempt {
     /// Which.
     pub attempt: AttemptId,
     /// Memory that its job asks for, bytes.
     pub memory: u64,
 }
 
-impl Left {
+impl Leftovers {
     /// Every attempt of which something is left.
     pub fn owners(&self) -> impl Iterator<Item = &AttemptId> {
         let attempts = self.attempts.iter().map(|held| &held.attempt);
@@ -65,13 +65,13 @@ impl Left {
 }
 
 /// What is left, by the folders under `attempts`. A folder without a lease in it is of no use and is removed.
-pub fn find(attempts: &Path) -> io::Result<Left> {
-    let mut left = Left::default();
+pub fn find(attempts: &Path) -> io::Result<Leftovers> {
+    let mut left = Leftovers::default();
     for entry in fs::read_dir(attempts)? {
         let path = entry?.path();
         let folder = AttemptFolder::at(path.clone());
         match read(&folder) {
-            Some((_, work)) if folder.stack().is_some() => left.stacks.push(LeftStack {
+            Some((_, work)) if folder.stack().is_some() => left.stacks.push(EndedAttempt {
                 memory: work.spec.asked_memory(),
                 attempt: work.attempt,
             }),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use protocol::ids::{AttemptId, StreamId};
 use protocol::lease::LeaseRef;
-use protocol::shell::{ShellCall, ShellPlace, ShellWord};
+use protocol::shell::{ShellCall, ShellMessage, ShellTarget};
 use protocol::work::WorkId;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -24,7 +24,7 @@ use crate::attempt::report::job_log::JobLog;
 use crate::coordinator::ShellSocket;
 use crate::logs::mask::Masker;
 use crate::shell::session::Typed;
-use crate::shell::{NoShellTarget, Session, SessionEnd, target};
+use crate::shell::{NoShellContainer, Session, SessionEnd, target};
 
 /// The last output may take so long to be taken.
 const LAST_BYTES: Duration = Duration::from_secs(5);
@@ -46,33 +46,33 @@ pub async fn open(agent: AgentContext, call: ShellCall) {
         }
     };
     let last_word = match enter(&agent, &call).await {
-        Ok((session, place)) => {
-            tracing::info!(work = %call.work, by = call.by, place, "a shell is opened");
-            send(&mut socket, &ShellWord::Ready { place: place.clone() }).await;
+        Ok((session, title)) => {
+            tracing::info!(work = %call.work, by = call.by, title, "a shell is opened");
+            send(&mut socket, &ShellMessage::Ready { title: title.clone() }).await;
             let end = carry(&agent, session, &mut socket).await;
-            tracing::info!(work = %call.work, by = call.by, place, ?end, "a shell is closed");
+            tracing::info!(work = %call.work, by = call.by, title, ?end, "a shell is closed");
             last_word(end)
         }
-        Err(NoShellTarget(message)) => ShellWord::Failed { message },
+        Err(NoShellContainer(message)) => ShellMessage::Failed { message },
     };
     send(&mut socket, &last_word).await;
     // The coordinator may have closed it already.
     let _ = socket.close(None).await;
 }
 
-fn last_word(end: SessionEnd) -> ShellWord {
+fn last_word(end: SessionEnd) -> ShellMessage {
     let message = match end {
-        SessionEnd::Exited(code) => return ShellWord::Exit { code },
-        SessionEnd::Left => "the shell was closed".to_owned(),
+        SessionEnd::Exited(code) => return ShellMessage::Exit { code },
+        SessionEnd::Closed => "the shell was closed".to_owned(),
         SessionEnd::Idle => "the shell was closed: nothing happened in it for 30 minutes".to_owned(),
         SessionEnd::Broken(why) => format!("the shell broke off: {why}"),
     };
-    ShellWord::Failed { message }
+    ShellMessage::Failed { message }
 }
 
 /// Finds the container and starts the command; where that is, for people.
-async fn enter(agent: &AgentContext, call: &ShellCall) -> Result<(Session, String), NoShellTarget> {
-    let gone = || NoShellTarget("the job is over and nothing of it is left on its agent".into());
+async fn enter(agent: &AgentContext, call: &ShellCall) -> Result<(Session, String), NoShellContainer> {
+    let gone = || NoShellContainer("the job is over and nothing of it is left on its agent".into());
     let attempt = match &call.work {
         WorkId::Attempt(attempt) => attempt.clone(),
         WorkId::Stack(stack) => agent.context.retained.attempt_of(stack).ok_or_else(gone)?,
@@ -87,37 +87,37 @@ async fn enter(agent: &AgentContext, call: &ShellCall) -> Result<(Session, Strin
     let input: AttemptInput = work::input(agent, &held, leased);
     let masker = agent.masks.of(&attempt);
     for look in 1.. {
-        let room = match target::find(&agent.context, &input, &call.place).await {
-            Err(_) if folder.ended().is_some() && call.place == ShellPlace::Job && look < LOOKS => {
+        let container = match target::find(&agent.context, &input, &call.target).await {
+            Err(_) if folder.ended().is_some() && call.target == ShellTarget::Job && look < LOOKS => {
                 sleep(PAUSE).await;
                 continue;
             }
             found => found?,
         };
-        let place = room.place.clone();
+        let title = container.title.clone();
         let engine = &agent.context.engine;
-        match Session::start(engine, room, &call.command, call.terminal, masker.clone()).await {
+        match Session::start(engine, container, &call.command, call.terminal, masker.clone()).await {
             Ok(session) => {
-                note(&folder, call, &place);
-                return Ok((session, place));
+                note(&folder, call, &title);
+                return Ok((session, title));
             }
             // The step is over and the container that is retained in its place is just being made; until it is there the
             // engine knows it in lists alone.
             Err(error) if (error.is_not_running() || error.is_gone()) && folder.ended().is_some() && look < LOOKS => {
                 sleep(PAUSE).await
             }
-            Err(error) => return Err(NoShellTarget(format!("{place} cannot be entered: {error}"))),
+            Err(error) => return Err(NoShellContainer(format!("{title} cannot be entered: {error}"))),
         }
     }
-    Err(NoShellTarget("the job is over".into()))
+    Err(NoShellContainer("the job is over".into()))
 }
 
 /// Says in the job's log who came in.
-fn note(folder: &AttemptFolder, call: &ShellCall, place: &str) {
+fn note(folder: &AttemptFolder, call: &ShellCall, title: &str) {
     if folder.ended().is_some() {
         return;
     }
-    let remark = format!("shell opened by {} in {place}", call.by);
+    let remark = format!("shell opened by {} in {title}", call.by);
     let written = JobLog::open(&folder.log(&StreamId::job())).map(|job_log| job_log.write_line(remark));
     if let Err(error) = written {
         tracing::warn!(%error, work = %call.work, "a shell cannot be noted in its job's log");
@@ -166,8 +166,8 @@ fn typed_of(message: Message) -> Option<Typed> {
     match message {
         Message::Binary(bytes) => Some(Typed::Bytes(bytes)),
         Message::Text(text) => match serde_json::from_str(&text) {
-            Ok(ShellWord::Resize(size)) => Some(Typed::Size(size)),
-            Ok(ShellWord::Eof) => Some(Typed::Eof),
+            Ok(ShellMessage::Resize(size)) => Some(Typed::Size(size)),
+            Ok(ShellMessage::Eof) => Some(Typed::Eof),
             // A newer coordinator's word.
             _ => None,
         },
@@ -176,7 +176,7 @@ fn typed_of(message: Message) -> Option<Typed> {
 }
 
 /// Whoever is not there any more need not hear it: the next read says so.
-async fn send(socket: &mut ShellSocket, word: &ShellWord) {
+async fn send(socket: &mut ShellSocket, word: &ShellMessage) {
     let text = serde_json::to_string(word).expect("a word is plain data");
     if let Err(error) = socket.send(Message::text(text)).await {
         tracing::debug!(%error, "a word about a shell came too late");

@@ -1,5 +1,5 @@
-//! One lease, from its arrival to the coordinator's last word about it: the attempt runs, its events are told, its logs
-//! are shipped, its end is told when all of that is there, and its folder goes.
+//! One lease, from its arrival to the coordinator's last word about it: the attempt runs, its events are reported, its logs
+//! are shipped, its end is reported when all of that is there, and its folder goes.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -162,10 +162,10 @@ impl Engine {
 
     async fn rules(&self) -> Rules {
         let mut open = Vec::new();
-        if let LocalAccess::Only(places) = &self.inner.config.policy.local {
-            for place in places {
-                let found = tokio::net::lookup_host((place.host.as_str(), place.port.unwrap_or(0))).await;
-                open.extend(found.into_iter().flatten().map(|found| (found.ip(), place.port)));
+        if let LocalAccess::Only(addresses) = &self.inner.config.policy.local {
+            for address in addresses {
+                let found = tokio::net::lookup_host((address.host.as_str(), address.port.unwrap_or(0))).await;
+                open.extend(found.into_iter().flatten().map(|found| (found.ip(), address.port)));
             }
         }
         open.retain(|(address, _)| !address.is_loopback());

@@ -42,10 +42,10 @@ impl Engine {
     }
 
     async fn may_reach(&self, host: &str, ports: &[u16], what: &str) -> Result<(), EngineError> {
-        let LocalAccess::Only(places) = &self.inner.config.policy.local else {
+        let LocalAccess::Only(addresses) = &self.inner.config.policy.local else {
             return Ok(());
         };
-        let is_named = |port: &u16| places.iter().any(|place| place.covers(host, *port));
+        let is_named = |port: &u16| addresses.iter().any(|address| address.covers(host, *port));
         if ports.iter().any(is_named) || !is_local(host, ports).await {
             return Ok(());
         }

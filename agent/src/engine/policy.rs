@@ -37,7 +37,7 @@ pub enum LocalAccess {
     /// All of them can be reached.
     All,
     /// These alone.
-    Only(Vec<LocalPlace>),
+    Only(Vec<LocalAddress>),
 }
 
 impl Default for LocalAccess {
@@ -48,7 +48,7 @@ impl Default for LocalAccess {
 
 /// A host, perhaps with a port: `127.0.0.1:5000`, `registry.local`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalPlace {
+pub struct LocalAddress {
     /// Name or address, without brackets.
     pub host: String,
     /// `None`: all of them.
@@ -79,17 +79,17 @@ pub enum Firewall {
     Required,
 }
 
-impl LocalPlace {
+impl LocalAddress {
     /// It is that place.
     pub fn covers(&self, host: &str, port: u16) -> bool {
         self.host.eq_ignore_ascii_case(host) && self.port.is_none_or(|own| own == port)
     }
 }
 
-impl FromStr for LocalPlace {
+impl FromStr for LocalAddress {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<LocalPlace, String> {
+    fn from_str(text: &str) -> Result<LocalAddress, String> {
         let (host, port) = split_port(text);
         let port = port.map(str::parse).transpose();
         let port = port.map_err(|_| format!("`{text}` is not `HOST` or `HOST:PORT`"))?;
@@ -97,14 +97,14 @@ impl FromStr for LocalPlace {
         if host.is_empty() || !host.chars().all(fine) {
             return Err(format!("`{text}` is not `HOST` or `HOST:PORT`"));
         }
-        Ok(LocalPlace {
+        Ok(LocalAddress {
             host: host.to_owned(),
             port,
         })
     }
 }
 
-impl fmt::Display for LocalPlace {
+impl fmt::Display for LocalAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.port {
             Some(port) if self.host.contains(':') => write!(f, "[{}]:{port}", self.host),
@@ -135,15 +135,15 @@ mod tests {
     #[test]
     fn a_place_is_a_host_with_or_without_a_port() {
         for text in ["127.0.0.1:5000", "registry.local", "[::1]:80", "::1", "10.0.0.1"] {
-            let place: LocalPlace = text.parse().unwrap();
-            assert_eq!(place.to_string(), text);
+            let address: LocalAddress = text.parse().unwrap();
+            assert_eq!(address.to_string(), text);
         }
         for text in ["", ":80", "a:b", "a b", "http://x/"] {
-            assert!(text.parse::<LocalPlace>().is_err(), "{text}");
+            assert!(text.parse::<LocalAddress>().is_err(), "{text}");
         }
-        let all: LocalPlace = "localhost".parse().unwrap();
+        let all: LocalAddress = "localhost".parse().unwrap();
         assert!(all.covers("LOCALHOST", 1) && all.covers("localhost", 2) && !all.covers("x", 1));
-        let one: LocalPlace = "127.0.0.1:5000".parse().unwrap();
+        let one: LocalAddress = "127.0.0.1:5000".parse().unwrap();
         assert!(one.covers("127.0.0.1", 5000) && !one.covers("127.0.0.1", 5001));
     }
 }

@@ -22,7 +22,7 @@ const FILE: &str = "images.json";
 
 /// For whom something is done in the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Who {
+pub struct ImageUser {
     /// Whose job.
     pub repository: String,
     /// Its code is trusted.
@@ -79,7 +79,7 @@ impl Fetched {
         named.or_else(by_digest).cloned()
     }
 
-    fn note(&self, name: &str, id: &str, who: &Who, login: Option<&Login>) -> std::io::Result<()> {
+    fn note(&self, name: &str, id: &str, user: &ImageUser, login: Option<&Login>) -> std::io::Result<()> {
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = images.entry(name.to_owned()).or_default();
         if entry.id != id {
@@ -90,8 +90,8 @@ impl Fetched {
         }
         let before = entry.clone();
         entry.public |= login.is_none();
-        if who.trusted {
-            entry.repositories.insert(who.repository.clone());
+        if user.trusted {
+            entry.repositories.insert(user.repository.clone());
         }
         entry.logins.extend(login.map(hash));
         if *entry == before {
@@ -112,7 +112,7 @@ fn hash(login: &Login) -> String {
     hex::encode(hash.finalize())
 }
 
-fn judge(entry: Option<&Entry>, who: &Who, login: Option<&Login>, policy: HostImages, fetch: Fetch) -> Verdict {
+fn judge(entry: Option<&Entry>, user: &ImageUser, login: Option<&Login>, policy: HostImages, fetch: Fetch) -> Verdict {
     let ask = if fetch == Fetch::Never {
         Verdict::Refuse
     } else {
@@ -124,11 +124,11 @@ fn judge(entry: Option<&Entry>, who: &Who, login: Option<&Login>, policy: HostIm
     let may = match entry {
         Some(entry) => {
             let has_login = login.is_some_and(|login| entry.logins.contains(&hash(login)));
-            entry.public || has_login || who.trusted && entry.repositories.contains(&who.repository)
+            entry.public || has_login || user.trusted && entry.repositories.contains(&user.repository)
         }
         None => match policy {
             HostImages::All => true,
-            HostImages::Trusted => who.trusted,
+            HostImages::Trusted => user.trusted,
             HostImages::Nobody => false,
         },
     };
@@ -142,7 +142,7 @@ impl Engine {
     /// Besides those of [`Engine::obtain_image`]: `NotAllowed`.
     pub async fn image_for(
         &self,
-        who: &Who,
+        user: &ImageUser,
         want: &ImageWant,
         login: Option<&Login>,
         on_progress: impl FnMut(PullProgress) + Send,
@@ -161,7 +161,7 @@ impl Engine {
         if let Some(here) = self.fitting_image(want).await? {
             let entry = self.inner.fetched.of(&name, &here.id);
             let policy = self.inner.config.policy.host_images;
-            match judge(entry.as_ref(), who, login, policy, want.fetch) {
+            match judge(entry.as_ref(), user, login, policy, want.fetch) {
                 Verdict::Have => return Ok(here),
                 Verdict::Ask => {}
                 Verdict::Refuse => {
@@ -181,7 +181,7 @@ impl Engine {
         };
         let want = ImageWant { fetch, ..want.clone() };
         let image = self.obtain_image(&want, login, on_progress).await?;
-        let noted = self.inner.fetched.note(&name, &image.id, who, login);
+        let noted = self.inner.fetched.note(&name, &image.id, user, login);
         noted.map_err(EngineError::io("note who may have an image"))?;
         Ok(image)
     }
@@ -193,8 +193,8 @@ mod tests {
 
     use super::*;
 
-    fn who(repository: &str, trusted: bool) -> Who {
-        Who {
+    fn user(repository: &str, trusted: bool) -> ImageUser {
+        ImageUser {
             repository: repository.into(),
             trusted,
         }
@@ -212,41 +212,41 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mine, other) = (login("mine"), login("other"));
         Fetched::open(folder.path())
-            .note("r.example/app:1", "sha256:1", &who("a", true), Some(&mine))
+            .note("r.example/app:1", "sha256:1", &user("a", true), Some(&mine))
             .unwrap();
         let fetched = Fetched::open(folder.path());
-        let ask = |who: &Who, login: Option<&Login>, id: &str, fetch| {
+        let ask = |user: &ImageUser, login: Option<&Login>, id: &str, fetch| {
             let entry = fetched.of("r.example/app:1", id);
-            judge(entry.as_ref(), who, login, HostImages::All, fetch)
+            judge(entry.as_ref(), user, login, HostImages::All, fetch)
         };
         let missing = Fetch::Missing;
-        assert_eq!(ask(&who("a", true), None, "sha256:1", missing), Verdict::Have);
-        assert_eq!(ask(&who("b", true), Some(&mine), "sha256:1", missing), Verdict::Have);
-        assert_eq!(ask(&who("b", true), Some(&other), "sha256:1", missing), Verdict::Ask);
-        assert_eq!(ask(&who("b", true), None, "sha256:1", Fetch::Never), Verdict::Refuse);
+        assert_eq!(ask(&user("a", true), None, "sha256:1", missing), Verdict::Have);
+        assert_eq!(ask(&user("b", true), Some(&mine), "sha256:1", missing), Verdict::Have);
+        assert_eq!(ask(&user("b", true), Some(&other), "sha256:1", missing), Verdict::Ask);
+        assert_eq!(ask(&user("b", true), None, "sha256:1", Fetch::Never), Verdict::Refuse);
         assert_eq!(
-            ask(&who("a", false), None, "sha256:1", missing),
+            ask(&user("a", false), None, "sha256:1", missing),
             Verdict::Ask,
             "a fork of it"
         );
         assert_eq!(
-            ask(&who("b", true), None, "sha256:2", missing),
+            ask(&user("b", true), None, "sha256:2", missing),
             Verdict::Have,
             "the owner's"
         );
         let by_digest = fetched.of("r.example/app@sha256:2", "sha256:1");
         assert_eq!(
-            judge(by_digest.as_ref(), &who("b", true), None, HostImages::All, missing),
+            judge(by_digest.as_ref(), &user("b", true), None, HostImages::All, missing),
             Verdict::Ask,
             "by its digest"
         );
         let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
         assert!(!text.contains("mine"), "{text}");
         fetched
-            .note("r.example/app:1", "sha256:1", &who("b", false), None)
+            .note("r.example/app:1", "sha256:1", &user("b", false), None)
             .unwrap();
         assert_eq!(
-            ask(&who("c", false), None, "sha256:1", missing),
+            ask(&user("c", false), None, "sha256:1", missing),
             Verdict::Have,
             "public"
         );
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn images_of_the_machine_are_for_whom_its_owner_says() {
-        let judge = |policy, trusted| judge(None, &who("a", trusted), None, policy, Fetch::Missing);
+        let judge = |policy, trusted| judge(None, &user("a", trusted), None, policy, Fetch::Missing);
         assert_eq!(judge(HostImages::All, false), Verdict::Have);
         assert_eq!(judge(HostImages::Trusted, true), Verdict::Have);
         assert_eq!(judge(HostImages::Trusted, false), Verdict::Ask);

@@ -317,17 +317,20 @@ mod tests {
         sparse(26 << 30);
         let mut spool = Spool::open(&Watcher::new(), file.clone(), Arc::default(), 1 << 20).unwrap();
         over(&mut spool).await;
-        let told = lines(&spool.part(1 << 20).unwrap());
-        assert!(told.len() == 2 && told[1].contains("damaged at byte 17"), "{told:?}");
+        let message = lines(&spool.part(1 << 20).unwrap());
+        assert!(
+            message.len() == 2 && message[1].contains("damaged at byte 17"),
+            "{message:?}"
+        );
 
         // Well formed, and more than a gate may write.
         let many = chunk(&"x".repeat(63 * 1024)).repeat(60);
         fs::write(&file, many).unwrap();
         let mut spool = Spool::open(&Watcher::new(), file.clone(), Arc::default(), 1 << 20).unwrap();
         over(&mut spool).await;
-        let told = lines(&spool.part(8 << 20).unwrap());
-        let last = told.iter().find(|line| line.contains("larger than 3 MiB"));
-        assert!(last.is_some(), "{} records", told.len());
+        let message = lines(&spool.part(8 << 20).unwrap());
+        let last = message.iter().find(|line| line.contains("larger than 3 MiB"));
+        assert!(last.is_some(), "{} records", message.len());
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use job_specs::model::{ReportFormat, ReportSpec};
 use super::*;
 
 /// What was read, a line for each case.
-fn told(format: ReportFormat, text: &str) -> String {
+fn message(format: ReportFormat, text: &str) -> String {
     told_of(&parse(format, "report", text.as_bytes()))
 }
 

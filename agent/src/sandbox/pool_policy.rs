@@ -76,9 +76,9 @@ impl<T> PoolPolicy<T> {
             .idle
             .iter()
             .rposition(|idle| repository.is_some() && idle.repository.as_deref() == repository);
-        let place = own.or_else(|| self.idle.iter().position(|idle| idle.repository.is_none()))?;
+        let index = own.or_else(|| self.idle.iter().position(|idle| idle.repository.is_none()))?;
         self.in_use += 1;
-        Some(self.idle.remove(place).item)
+        Some(self.idle.remove(index).item)
     }
 
     /// One is in somebody's hands already (after a restart).
@@ -111,8 +111,8 @@ impl<T> PoolPolicy<T> {
 
     /// It has been looked at; `repository` as it was told when it began to come back.
     pub(super) fn is_back(&mut self, item: T, repository: Option<&str>, back: Back) -> Option<Action<T>> {
-        let place = self.returning.iter().position(|owner| owner.as_deref() == repository);
-        place.map(|place| self.returning.swap_remove(place));
+        let index = self.returning.iter().position(|owner| owner.as_deref() == repository);
+        index.map(|index| self.returning.swap_remove(index));
         match back {
             Back::Spent if !self.closed && self.total() <= self.most() => Some(Action::Renew(item)),
             Back::Spent => {

@@ -11,4 +11,4 @@ pub mod session;
 pub mod target;
 
 pub use session::{Session, SessionEnd};
-pub use target::{NoShellTarget, ShellTarget};
+pub use target::{NoShellContainer, ShellContainer};

@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use super::mask_buffer::MaskBuffer;
-use super::target::{self, ShellTarget};
+use super::target::{self, ShellContainer};
 use crate::engine::{Engine, EngineError, Exec, ExecPlan};
 use crate::gate::{self, GateClient};
 use crate::logs::mask::Masker;
@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(30 * 60);
 /// A command in a container.
 pub struct Session {
     exec: Exec,
-    target: ShellTarget,
+    target: ShellContainer,
     mark: String,
     masker: Arc<Masker>,
 }
@@ -48,7 +48,7 @@ pub enum SessionEnd {
     /// By itself, with that code.
     Exited(i32),
     /// The person went.
-    Left,
+    Closed,
     /// Nothing happened for too long.
     Idle,
     /// The engine broke the connection.
@@ -59,7 +59,7 @@ impl Session {
     /// Starts the command.
     pub async fn start(
         engine: &Engine,
-        target: ShellTarget,
+        target: ShellContainer,
         command: &[String],
         terminal: Option<ShellSize>,
         masker: Arc<Masker>,
@@ -132,13 +132,13 @@ impl Session {
                 if !part.is_empty() {
                     alive.send_replace(());
                     if shown.send(part.into()).await.is_err() {
-                        return SessionEnd::Left;
+                        return SessionEnd::Closed;
                     }
                 }
             }
             let rest = mask_buffer.flush();
             if !rest.is_empty() && shown.send(rest.into()).await.is_err() {
-                return SessionEnd::Left;
+                return SessionEnd::Closed;
             }
             match control.exit_code().await {
                 Ok(code) => SessionEnd::Exited(code.unwrap_or(gate::exit::GATE_BROKE)),
@@ -149,7 +149,7 @@ impl Session {
         let end = tokio::select! {
             biased;
             end = prints => end,
-            () = reads => SessionEnd::Left,
+            () = reads => SessionEnd::Closed,
             () = sleeps => SessionEnd::Idle,
         };
         end_processes(&target, &mark).await;
@@ -158,7 +158,7 @@ impl Session {
 }
 
 /// Ends what the session left running. Without a gate (`gate: off`) only its terminal's end tells it.
-async fn end_processes(target: &ShellTarget, mark: &str) {
+async fn end_processes(target: &ShellContainer, mark: &str) {
     match GateClient::connect(&target.gate, GATE_ANSWERS).await {
         Ok(gate) => {
             if let Err(error) = gate.end_session(mark).await {

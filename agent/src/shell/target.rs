@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use job_specs::model::{Env, JobSpec};
-use protocol::shell::ShellPlace;
+use protocol::shell::ShellTarget;
 
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::plan::{self, STEP_LABEL, TRY_LABEL};
@@ -16,7 +16,7 @@ use crate::engine::{ContainerId, Owned, OwnedKind};
 
 /// A container to enter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShellTarget {
+pub struct ShellContainer {
     /// Which.
     pub container: ContainerId,
     /// The folder of its gate on the host.
@@ -26,13 +26,13 @@ pub struct ShellTarget {
     /// Where it works; `None`: where its image says.
     pub workdir: Option<String>,
     /// For people: `step 2 (./it.sh)`, `service db`.
-    pub place: String,
+    pub title: String,
 }
 
 /// There is no such container: why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NoShellTarget(pub String);
+pub struct NoShellContainer(pub String);
 
 /// A container of the attempt, as its labels tell.
 struct Candidate {
@@ -44,8 +44,8 @@ struct Candidate {
 pub async fn find(
     context: &AttemptContext,
     input: &AttemptInput,
-    place: &ShellPlace,
-) -> Result<ShellTarget, NoShellTarget> {
+    target: &ShellTarget,
+) -> Result<ShellContainer, NoShellContainer> {
     let owned = containers::owned_by(&context.engine, &input.attempt).await;
     let containers = owned.into_iter().filter(|owned| owned.kind == OwnedKind::Container);
     let candidates: Vec<Candidate> = containers
@@ -55,22 +55,24 @@ pub async fn find(
         })
         .collect();
     let folder = AttemptFolder::of(&context.attempts, &input.attempt);
-    match place {
-        ShellPlace::Service(name) => service(input, &folder, &candidates, name),
-        ShellPlace::Job => {
+    match target {
+        ShellTarget::Service(name) => service(input, &folder, &candidates, name),
+        ShellTarget::Job => {
             let step = retained_step(&candidates).or_else(|| journal::running_step(&folder.events()));
-            let step =
-                step.ok_or_else(|| NoShellTarget("no step of this job runs just now; try again in a moment".into()))?;
+            let step = step
+                .ok_or_else(|| NoShellContainer("no step of this job runs just now; try again in a moment".into()))?;
             step_room(input, &folder, &candidates, step)
         }
-        ShellPlace::Step(name) => {
+        ShellTarget::Step(name) => {
             let step = step_named(&input.spec, name)?;
             let open = [retained_step(&candidates), journal::running_step(&folder.events())];
             if !open.contains(&Some(step)) {
                 let running = open.into_iter().flatten().next();
                 let instead =
                     running.map_or_else(String::new, |step| format!("; {} can be entered", title(input, step)));
-                return Err(NoShellTarget(format!("step `{name}` does not run just now{instead}")));
+                return Err(NoShellContainer(format!(
+                    "step `{name}` does not run just now{instead}"
+                )));
             }
             step_room(input, &folder, &candidates, step)
         }
@@ -85,7 +87,7 @@ fn retained_step(candidates: &[Candidate]) -> Option<usize> {
     retained.labels.get(STEP_LABEL)?.parse().ok()
 }
 
-fn step_named(spec: &JobSpec, name: &str) -> Result<usize, NoShellTarget> {
+fn step_named(spec: &JobSpec, name: &str) -> Result<usize, NoShellContainer> {
     let by_name = spec.steps.iter().position(|step| step.name == name);
     let by_number = || {
         name.parse::<usize>()
@@ -95,7 +97,7 @@ fn step_named(spec: &JobSpec, name: &str) -> Result<usize, NoShellTarget> {
     };
     by_name.or_else(by_number).ok_or_else(|| {
         let names: Vec<String> = spec.steps.iter().map(|step| format!("`{}`", step.name)).collect();
-        NoShellTarget(format!("there is no step `{name}`; there are {}", names.join(", ")))
+        NoShellContainer(format!("there is no step `{name}`; there are {}", names.join(", ")))
     })
 }
 
@@ -108,7 +110,7 @@ fn step_room(
     folder: &AttemptFolder,
     candidates: &[Candidate],
     step: usize,
-) -> Result<ShellTarget, NoShellTarget> {
+) -> Result<ShellContainer, NoShellContainer> {
     let wanted = step.to_string();
     let of_step = candidates
         .iter()
@@ -119,9 +121,9 @@ fn step_room(
     };
     let found = of_step
         .max_by_key(rank)
-        .ok_or_else(|| NoShellTarget(format!("{} has no container", title(input, step))))?;
+        .ok_or_else(|| NoShellContainer(format!("{} has no container", title(input, step))))?;
     let retained = found.labels.contains_key(RETAINED_LABEL);
-    Ok(ShellTarget {
+    Ok(ShellContainer {
         container: found.container.clone(),
         gate: if retained {
             folder.path().join(RETAINED_FOLDER)
@@ -130,7 +132,7 @@ fn step_room(
         },
         env: plan::environment(&without_secrets(input), step),
         workdir: Some(plan::working_folder(input.spec.steps[step].workdir.as_deref())),
-        place: title(input, step),
+        title: title(input, step),
     })
 }
 
@@ -146,7 +148,7 @@ fn service(
     folder: &AttemptFolder,
     candidates: &[Candidate],
     name: &str,
-) -> Result<ShellTarget, NoShellTarget> {
+) -> Result<ShellContainer, NoShellContainer> {
     let spec = input.spec.services.iter().find(|service| service.name == name);
     let spec = spec.ok_or_else(|| {
         let names: Vec<String> = input
@@ -156,21 +158,21 @@ fn service(
             .map(|service| format!("`{}`", service.name))
             .collect();
         match names.is_empty() {
-            true => NoShellTarget(format!("there is no service `{name}`: this job has none")),
-            false => NoShellTarget(format!("there is no service `{name}`; there are {}", names.join(", "))),
+            true => NoShellContainer(format!("there is no service `{name}`: this job has none")),
+            false => NoShellContainer(format!("there is no service `{name}`; there are {}", names.join(", "))),
         }
     })?;
     let found = candidates
         .iter()
         .find(|found| found.labels.get(labels::SERVICE).is_some_and(|service| service == name));
-    let found = found.ok_or_else(|| NoShellTarget(format!("service `{name}` does not run")))?;
+    let found = found.ok_or_else(|| NoShellContainer(format!("service `{name}` does not run")))?;
     let stream = protocol::ids::StreamId::service(name);
-    Ok(ShellTarget {
+    Ok(ShellContainer {
         container: found.container.clone(),
         gate: folder.path().join(stream.as_str()),
         env: spec.environment.clone(),
         workdir: None,
-        place: format!("service {name}"),
+        title: format!("service {name}"),
     })
 }
 

@@ -266,7 +266,7 @@ mod tests {
             last_probe: last_probe.map(String::from),
             over,
         };
-        let told: Vec<String> = [
+        let message: Vec<String> = [
             exit(Some(7), Stage::Starting),
             exit(Some(0), Stage::Starting),
             exit(Some(139), Stage::Ready),
@@ -300,7 +300,7 @@ mod tests {
             )
         })
         .collect();
-        insta::assert_snapshot!(told.join("\n"), @r#"
+        insta::assert_snapshot!(message.join("\n"), @r#"
         ServiceExited: service `db` exited with 7 before it was ready
         ServiceExited: service `db` exited with 0 before it was ready; if it is meant to end, give it `run_once: true`
         ServiceExited: service `db` was ended by signal 11 while it was needed

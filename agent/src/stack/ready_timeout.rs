@@ -110,7 +110,7 @@ mod tests {
         (service, health)
     }
 
-    fn told(service: &ServiceSpec, health: Option<&EngineHealth>, role: Role) -> String {
+    fn message(service: &ServiceSpec, health: Option<&EngineHealth>, role: Role) -> String {
         let ReadyTimeout {
             timeout,
             allowed_by,
@@ -131,9 +131,9 @@ mod tests {
             (u64::MAX, Some(1000), u64::MAX),
         ] {
             let (service, health) = checked(interval, retries, start_period);
-            let told = told(&service, Some(&health), Role::Server);
+            let message = message(&service, Some(&health), Role::Server);
             lines.push(format!(
-                "every {interval}, {retries:?} times, after {start_period}: {told}"
+                "every {interval}, {retries:?} times, after {start_period}: {message}"
             ));
         }
         let (mut service, health) = checked(10_000, Some(30), 0);
@@ -147,15 +147,15 @@ mod tests {
                 timeout_ms: 60_000,
                 own_timeout,
             });
-            let told = told(&service, Some(&health), Role::Server);
+            let message = message(&service, Some(&health), Role::Server);
             lines.push(format!(
-                "{:?} {own_timeout}: {told}",
+                "{:?} {own_timeout}: {message}",
                 service.ready.as_ref().map(|ready| &ready.probe)
             ));
         }
         let plain = ServiceSpec::default();
-        lines.push(format!("no health command: {}", told(&plain, None, Role::Server)));
-        lines.push(format!("task: {}", told(&plain, None, Role::Task)));
+        lines.push(format!("no health command: {}", message(&plain, None, Role::Server)));
+        lines.push(format!("task: {}", message(&plain, None, Role::Task)));
         insta::assert_snapshot!(lines.join("\n"), @"
         every 10000, Some(30) times, after 0: Some(450s) by Healthcheck, ports 300s, used-up retries from Some(0ns)
         every 1000, Some(3) times, after 0: Some(60s) by Ready, ports 60s, used-up retries from Some(0ns)

@@ -71,14 +71,14 @@ mod tests {
             service("off", 0, &[]),
             service("proxy", 1, &["web"]),
         ];
-        let told: Vec<String> = expand(file)
+        let message: Vec<String> = expand(file)
             .iter()
             .map(|service| {
                 let needs: Vec<&str> = service.depends_on.iter().map(|edge| edge.service.as_str()).collect();
                 format!("{} {:?} needs {needs:?}", service.name, service.aliases)
             })
             .collect();
-        insta::assert_snapshot!(told.join("\n"), @r#"
+        insta::assert_snapshot!(message.join("\n"), @r#"
         web-1 ["web"] needs ["db"]
         web-2 ["web"] needs ["db"]
         db [] needs []

@@ -304,7 +304,7 @@ impl Service {
         }
     }
 
-    /// Tells when its health turns bad, and good again.
+    /// Reports when its health turns bad, and good again.
     async fn watch_health(&self, body: &Body, launch: &Launch, began: Instant) -> Infallible {
         let engine = &self.shared.engine;
         loop {

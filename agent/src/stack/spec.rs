@@ -11,7 +11,7 @@ use protocol::attempt::{Micros, ServiceState};
 use protocol::work::SecretValue;
 
 use crate::build::built::BuiltImages;
-use crate::engine::{Logins, PullProgress, Who};
+use crate::engine::{ImageUser, Logins, PullProgress};
 use crate::logs::tail::Watcher;
 
 /// Hides secrets in a line that is about to be shown.
@@ -45,7 +45,7 @@ pub struct StackSpec {
     /// Who asks registries for images.
     pub logins: Logins,
     /// Whose code the services are of.
-    pub who: Who,
+    pub who: ImageUser,
     /// Where images that services are built into are told, for what names them.
     pub built: BuiltImages,
     /// For services that are built from the owner's code or mount some of it. `None`: there is no code.
@@ -67,7 +67,7 @@ impl StackSpec {
             on_pull: None,
             secrets: BTreeMap::new(),
             logins: Logins::default(),
-            who: Who {
+            who: ImageUser {
                 repository: String::new(),
                 trusted: true,
             },

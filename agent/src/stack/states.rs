@@ -49,45 +49,48 @@ impl Progress {
 
 /// All standings of one stack.
 pub(super) struct ServiceStates {
-    places: BTreeMap<String, Place>,
+    services: BTreeMap<String, ServiceState>,
     failure: watch::Sender<Option<StackFailure>>,
 }
 
-struct Place {
+struct ServiceState {
     progress: watch::Sender<Progress>,
     may_fail: bool,
 }
 
 impl ServiceStates {
     pub(super) fn new(services: &[ServiceSpec]) -> ServiceStates {
-        let place = |service: &ServiceSpec| Place {
+        let new = |service: &ServiceSpec| ServiceState {
             progress: watch::Sender::default(),
             may_fail: service.allow_failure,
         };
         ServiceStates {
-            places: services
+            services: services
                 .iter()
-                .map(|service| (service.name.clone(), place(service)))
+                .map(|service| (service.name.clone(), new(service)))
                 .collect(),
             failure: watch::Sender::default(),
         }
     }
 
     pub(super) fn set(&self, service: &str, progress: Progress) {
-        if let Some(place) = self.places.get(service) {
-            place.progress.send_replace(progress);
+        if let Some(service) = self.services.get(service) {
+            service.progress.send_replace(progress);
         }
     }
 
     /// Its process runs, as far as is known.
     pub(super) fn is_up(&self, service: &str) -> bool {
-        let progress = self.places.get(service).map(|place| *place.progress.borrow());
+        let progress = self.services.get(service).map(|service| *service.progress.borrow());
         matches!(progress, Some(Progress::Running | Progress::Ready))
     }
 
     /// The service is down; unless it may fail, and unless another was first, so is the stack.
     pub(super) fn fail(&self, failure: StackFailure) {
-        let may_fail = self.places.get(&failure.service).is_some_and(|place| place.may_fail);
+        let may_fail = self
+            .services
+            .get(&failure.service)
+            .is_some_and(|service| service.may_fail);
         let service = failure.service.clone();
         if !may_fail {
             self.failure.send_if_modified(|first| {
@@ -108,7 +111,7 @@ impl ServiceStates {
     /// Waits until everything is as `dependencies` want it, or will never be and need not.
     pub(super) async fn wait_for(&self, dependencies: &[Dependency]) -> Result<(), FailureKind> {
         for dependency in dependencies {
-            let Some(place) = self.places.get(&dependency.service) else {
+            let Some(service) = self.services.get(&dependency.service) else {
                 if !dependency.required {
                     continue;
                 }
@@ -116,7 +119,7 @@ impl ServiceStates {
                     on: dependency.service.clone(),
                 });
             };
-            let mut progress = place.progress.subscribe();
+            let mut progress = service.progress.subscribe();
             let settled = progress
                 .wait_for(|progress| progress.satisfies(dependency.condition).is_some())
                 .await;
@@ -132,9 +135,9 @@ impl ServiceStates {
 
     /// Waits until every service is ready (or is down and may be).
     pub(super) async fn all_ready(&self) {
-        for place in self.places.values() {
-            let mut progress = place.progress.subscribe();
-            let settled = |progress: &Progress| progress.is_ready() || place.may_fail && *progress == Progress::Down;
+        for service in self.services.values() {
+            let mut progress = service.progress.subscribe();
+            let settled = |progress: &Progress| progress.is_ready() || service.may_fail && *progress == Progress::Down;
             if progress.wait_for(settled).await.is_err() {
                 return; // the sender lives as long as `self`
             }

@@ -122,8 +122,8 @@ mod tests {
             Err(FailureKind::CannotStart { detail }) => detail,
             Err(other) => format!("{other:?}"),
         };
-        let told = ["conf", "inside", ".", "outside", "outside/passwd", "conf/up", "gone"].map(said);
-        insta::assert_snapshot!(told.join("\n"), @"
+        let message = ["conf", "inside", ".", "outside", "outside/passwd", "conf/up", "gone"].map(said);
+        insta::assert_snapshot!(message.join("\n"), @"
         conf
         conf/d
 
@@ -160,7 +160,7 @@ mod tests {
                 Err(other) => format!("{other:?}"),
             }
         };
-        let told = [
+        let message = [
             make("data/db", true),
             make("data/db", true),
             make("kept/file", true),
@@ -172,7 +172,7 @@ mod tests {
             make(".", true),
             make("gone", false),
         ];
-        insta::assert_snapshot!(told.join("\n"), @r#"
+        insta::assert_snapshot!(message.join("\n"), @r#"
         data/db: made ["data/db"], there true
         data/db: made [], there true
         kept/file: made [], there false

@@ -25,7 +25,7 @@ async fn steps_run_in_order_on_one_workspace() {
             },
         ]))
         .await;
-    assert_eq!(story.told(), "Passed");
+    assert_eq!(story.message(), "Passed");
     assert_eq!(story.step(0), ["hello from the tree"]);
     assert_eq!(story.step(1), ["one", "1000"]);
     let second = "me true cat file; echo $WHO $DROVER $DROVER_STEP > mine";
@@ -50,7 +50,7 @@ async fn a_failure_is_told_and_steps_for_it_run() {
         ]))
         .await;
     assert_eq!(
-        story.told(),
+        story.message(),
         "Failed StepFailed: step `echo before; exit 3` exited with 3"
     );
     use StepStatus as S;
@@ -71,7 +71,7 @@ async fn every_bad_step_has_its_own_sentence() {
         ..step("echo hi")
     };
     let argv = |words: &[&str]| StepAction::Entrypoint(words.iter().map(|&word| word.to_owned()).collect());
-    let mut told = Vec::new();
+    let mut message = Vec::new();
     for bad in [
         step("no-such-command"),
         no_shell,
@@ -97,9 +97,9 @@ async fn every_bad_step_has_its_own_sentence() {
         },
         step("kill -9 $$"),
     ] {
-        told.push(stage.run(job(vec![bad])).await.told());
+        message.push(stage.run(job(vec![bad])).await.message());
     }
-    insta::assert_snapshot!(told.join("\n").replace(&empty.name, "EMPTY"), @r#"
+    insta::assert_snapshot!(message.join("\n").replace(&empty.name, "EMPTY"), @r#"
     Failed CommandNotFound: step `no-such-command` exited with 127: a command that it calls is not in the image `busybox` (the end of its log says which)
     Failed CommandNotFound: step `echo hi` cannot run: the image `EMPTY` has no `sh`; use an image that has it, or `entrypoint: [program, argument]` instead of `run`
     Failed CommandNotFound: step `tool` cannot run in the image `busybox`: `no-such-program` was not found in the image (PATH is /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
@@ -120,12 +120,12 @@ async fn more_memory_than_allowed_is_told_with_the_limit() {
         memory_bytes: Some(16 << 20),
         ..Resources::default()
     };
-    let told = stage.run(hungry).await.told();
+    let message = stage.run(hungry).await.message();
     assert!(
-        told.starts_with("Failed OutOfMemory: step `tail /dev/zero` ran out of memory"),
-        "{told}"
+        message.starts_with("Failed OutOfMemory: step `tail /dev/zero` ran out of memory"),
+        "{message}"
     );
-    assert!(told.contains("its limit is 16 MiB"), "{told}");
+    assert!(message.contains("its limit is 16 MiB"), "{message}");
     stage.close().await;
 }
 
@@ -141,7 +141,7 @@ async fn a_step_that_takes_too_long_is_stopped_and_named() {
         .await;
     let name = "trap 'echo asked to stop; exit 0' TERM";
     assert_eq!(
-        story.told(),
+        story.message(),
         format!(
             "TimedOut Timeout: step `{name}` ran longer than its timeout of 1s and was stopped; running then: `sleep 1000`"
         )
@@ -158,7 +158,7 @@ async fn a_job_that_takes_too_long_is_stopped_whole() {
     slow.timeout_secs = 5;
     let story = stage.run(slow).await;
     assert_eq!(
-        story.told(),
+        story.message(),
         "TimedOut Timeout: the job ran longer than its timeout of 5s and was stopped in step `sleep 1000`; running then: `sleep 1000`"
     );
     assert_eq!(story.steps(), [(0, StepStatus::TimedOut), (1, StepStatus::Skipped)]);
@@ -193,7 +193,7 @@ async fn secrets_go_where_they_are_named_and_nowhere_else() {
     let mut input = stage.input(job(vec![named.clone(), step("echo none: $TOKEN$OTHER")]));
     input.secrets = secrets(&[("TOKEN", "s3cr3t-t0ken"), ("OTHER", "an0ther")]);
     let story = stage.run_input(input.clone(), CancellationToken::new()).await;
-    assert_eq!(story.told(), "Passed");
+    assert_eq!(story.message(), "Passed");
     assert_eq!(story.step(0), ["the token is •••, and •••", ""]);
     assert_eq!(story.step(1), ["none:"]);
     for (place, text) in stage.kept(&input) {
@@ -205,9 +205,11 @@ async fn secrets_go_where_they_are_named_and_nowhere_else() {
     let expected =
         "the secret `TOKEN` (step `echo the token is $TOKEN, and $(echo -n $TOKEN | base64)`) does not exist";
     assert!(
-        story.told().starts_with(&format!("Failed SecretMissing: {expected}")),
+        story
+            .message()
+            .starts_with(&format!("Failed SecretMissing: {expected}")),
         "{}",
-        story.told()
+        story.message()
     );
     stage.close().await;
 }
@@ -239,7 +241,7 @@ async fn a_commit_is_a_repository_inside_the_step() {
     )]));
     input.code = agent::attempt::Code::Git(source.clone());
     let story = stage.run_input(input, CancellationToken::new()).await;
-    assert_eq!(story.told(), "Passed", "{:?}", story.step(0));
+    assert_eq!(story.message(), "Passed", "{:?}", story.step(0));
     assert_eq!(story.step(0), ["first", &source.commit, "pack"]);
     let begin = story.at(|kind| matches!(kind, EventKind::Phase { phase, begin: true } if phase == "checkout"));
     assert!(begin > 0);

@@ -81,7 +81,7 @@ async fn an_artifact_of_one_job_is_in_the_workspace_of_the_next() {
         story.result.verdict,
         Verdict::Passed,
         "{} {:?}",
-        story.told(),
+        story.message(),
         story.log(&StreamId::step(0))
     );
     stage.close().await;
@@ -111,7 +111,7 @@ async fn a_cache_is_there_again_in_every_step_of_the_next_build() {
         story.result.verdict,
         Verdict::Passed,
         "{} {:?}",
-        story.told(),
+        story.message(),
         story.log(&StreamId::step(0))
     );
     insta::assert_snapshot!(said(&story), @"cache cargo-1: restored");
@@ -184,7 +184,7 @@ async fn names_of_any_bytes_are_kept_and_come_back() {
     make.artifacts = vec![artifact("names", &["out/**"])];
     make.caches = caches();
     let story = stage.run(make).await;
-    assert_eq!(story.told(), "Passed", "{}", said(&story));
+    assert_eq!(story.message(), "Passed", "{}", said(&story));
 
     let mut take = job(vec![with_name("cat out/$name target/$name")]);
     take.name = "take".into();
@@ -195,7 +195,7 @@ async fn names_of_any_bytes_are_kept_and_come_back() {
     }];
     take.caches = caches();
     let story = stage.run(take).await;
-    assert_eq!(story.told(), "Passed", "{} {:?}", said(&story), story.step(0));
+    assert_eq!(story.message(), "Passed", "{} {:?}", said(&story), story.step(0));
     assert_eq!(story.step(0), ["artifact", "cache"]);
     stage.close().await;
 }

@@ -209,9 +209,9 @@ async fn a_commit_that_no_branch_has_is_found_or_named() {
         .await
         .unwrap_err();
     assert!(error.is_users());
-    let told = error.to_string().replace(folder.path().to_str().unwrap(), "");
+    let message = error.to_string().replace(folder.path().to_str().unwrap(), "");
     assert_eq!(
-        told,
+        message,
         "commit 2222222222222222222222222222222222222222 is not in /repository any more (was refs/heads/gone deleted or \
          force-pushed?)"
     );

@@ -279,20 +279,20 @@ async fn poll(State(coordinator): State<Coordinator>, Json(poll): Json<Poll>) ->
 async fn events(
     State(coordinator): State<Coordinator>,
     Path(attempt): Path<AttemptId>,
-    Json(told): Json<Events>,
+    Json(message): Json<Events>,
 ) -> Response {
     let mut truth = coordinator.truth();
-    if !truth.is_leased(&attempt, told.epoch) {
+    if !truth.is_leased(&attempt, message.epoch) {
         return refuse(StatusCode::CONFLICT, "stale_epoch");
     }
-    note(&mut truth, &attempt, told.events);
+    note(&mut truth, &attempt, message.events);
     StatusCode::NO_CONTENT.into_response()
 }
 
 /// One number, one event; numbers have no gap.
-fn note(truth: &mut Truth, attempt: &AttemptId, told: Vec<AttemptEvent>) {
+fn note(truth: &mut Truth, attempt: &AttemptId, message: Vec<AttemptEvent>) {
     let known = truth.events.entry(attempt.clone()).or_default();
-    for event in told {
+    for event in message {
         assert!(event.seq <= known.len() as u64, "a gap before {event:?}");
         let first = known.entry(event.seq).or_insert_with(|| event.clone());
         assert_eq!(*first, event, "told twice, differently");
@@ -364,11 +364,11 @@ struct Epoch {
 async fn tests(
     State(coordinator): State<Coordinator>,
     Path(attempt): Path<AttemptId>,
-    Query(told): Query<Epoch>,
+    Query(message): Query<Epoch>,
     body: Bytes,
 ) -> Response {
     let mut truth = coordinator.truth();
-    if !truth.is_leased(&attempt, told.epoch) {
+    if !truth.is_leased(&attempt, message.epoch) {
         return refuse(StatusCode::CONFLICT, "stale_epoch");
     }
     assert!(truth.result(&attempt).is_none(), "tests are told before the end");
@@ -380,10 +380,10 @@ async fn tests(
 async fn finish(
     State(coordinator): State<Coordinator>,
     Path(attempt): Path<AttemptId>,
-    Json(told): Json<Finish>,
+    Json(message): Json<Finish>,
 ) -> Response {
     let mut truth = coordinator.truth();
-    if !truth.is_leased(&attempt, told.epoch) {
+    if !truth.is_leased(&attempt, message.epoch) {
         return refuse(StatusCode::CONFLICT, "stale_epoch");
     }
     assert_eq!(
@@ -391,8 +391,8 @@ async fn finish(
         Vec::<&StreamId>::new(),
         "logs are complete before the end is told"
     );
-    note(&mut truth, &attempt, told.events);
-    let stack = told.retain_secs.map(|_| stack_of(&attempt));
-    truth.finished.insert(attempt, told.result);
+    note(&mut truth, &attempt, message.events);
+    let stack = message.retain_secs.map(|_| stack_of(&attempt));
+    truth.finished.insert(attempt, message.result);
     Json(Finished { stack }).into_response()
 }

@@ -42,26 +42,29 @@ async fn a_step_that_fills_the_disk_is_told_so_and_never_waits_for_room() {
     let story = stage
         .run(job(vec![step("head -c 7800000 /dev/zero > big; exit 7")]))
         .await;
-    let told = story.told();
+    let message = story.message();
     assert!(
-        told.starts_with("Failed StepFailed: ") && told.contains(" exited with 7; the disk of agent "),
-        "{told}"
+        message.starts_with("Failed StepFailed: ") && message.contains(" exited with 7; the disk of agent "),
+        "{message}"
     );
-    assert!(told.contains(" is full (") && told.contains(" free in "), "{told}");
+    assert!(
+        message.contains(" is full (") && message.contains(" free in "),
+        "{message}"
+    );
     disk.clear();
 
     // What it says has no room either: the gate waits for some, and with it the step.
     let story = stage.run(job(vec![step("cat /dev/zero > big || yes")])).await;
-    let told = story.told();
+    let message = story.message();
     assert!(
-        told.contains("was stopped: the disk of agent ") && told.starts_with("Errored"),
-        "{told}"
+        message.contains("was stopped: the disk of agent ") && message.starts_with("Errored"),
+        "{message}"
     );
     disk.clear();
 
     let story = stage.run(job(vec![step("echo there is room again")])).await;
     assert_eq!(
-        (story.told().as_str(), story.step(0)),
+        (story.message().as_str(), story.step(0)),
         ("Passed", vec!["there is room again"])
     );
     stage.close().await;

@@ -54,7 +54,7 @@ async fn an_image_is_built_named_pushed_and_comes_back_the_same() {
     let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
     let first = input(&stage, job(vec![building(&dockerfile, &tags, true)]), PASSWORD);
     let story = stage.run_input(first.clone(), CancellationToken::new()).await;
-    assert_eq!(story.told(), "Passed", "{:?}", story.log(&StreamId::job()));
+    assert_eq!(story.message(), "Passed", "{:?}", story.log(&StreamId::job()));
 
     let folder = AttemptFolder::of(&stage.context.attempts, &first.attempt);
     let outputs = std::fs::read_to_string(folder.step(0).join("outputs")).unwrap();
@@ -101,7 +101,7 @@ async fn an_image_is_built_named_pushed_and_comes_back_the_same() {
     let story = stage
         .run_input(input(&stage, second, PASSWORD), CancellationToken::new())
         .await;
-    assert_eq!(story.told(), "Passed", "{:?}", story.log(&StreamId::job()));
+    assert_eq!(story.message(), "Passed", "{:?}", story.log(&StreamId::job()));
     assert_eq!(story.step(0), ["hello from the tree"]);
     docker(&["rmi", tags[1]]);
     stage.close().await;
@@ -111,26 +111,26 @@ async fn an_image_is_built_named_pushed_and_comes_back_the_same() {
 async fn a_refusal_is_the_user_s_and_a_silence_is_ours() {
     let registry = DockerRegistry::start("ci", PASSWORD);
     let stage = Stage::new(1).await;
-    let mut told = Vec::new();
+    let mut message = Vec::new();
     let unreachable = "127.0.0.1:1/app:1".to_owned();
     for tag in [format!("{}/app:1", registry.address), unreachable] {
         let publish = job(vec![building("FROM busybox\n", &[&tag], true)]);
         let story = stage
             .run_input(input(&stage, publish, "wrong"), CancellationToken::new())
             .await;
-        told.push(story.told().replace(&registry.address, "REGISTRY"));
+        message.push(story.message().replace(&registry.address, "REGISTRY"));
         let names = docker(&["images", "-q", &tag]);
         assert_eq!(names, "", "the engine forgets the name");
     }
     let mut no_secret = stage.input(job(vec![building("FROM busybox\n", &["x:1"], true)]));
     no_secret.secrets.clear();
-    told.push(stage.run_input(no_secret, CancellationToken::new()).await.told());
+    message.push(stage.run_input(no_secret, CancellationToken::new()).await.message());
     let broken = job(vec![building("FROM busybox\nRUN exit 9\n", &["x:1"], true)]);
-    told.push(
+    message.push(
         stage
             .run_input(input(&stage, broken, PASSWORD), CancellationToken::new())
             .await
-            .told(),
+            .message(),
     );
     let optional = StepSpec {
         allow_failure: true,
@@ -141,8 +141,8 @@ async fn a_refusal_is_the_user_s_and_a_silence_is_ours() {
         ..step("echo it would run in another image than was meant")
     };
     let in_vain = input(&stage, job(vec![optional, user]), PASSWORD);
-    told.push(stage.run_input(in_vain, CancellationToken::new()).await.told());
-    insta::assert_snapshot!(told.join("\n"), @r#"
+    message.push(stage.run_input(in_vain, CancellationToken::new()).await.message());
+    insta::assert_snapshot!(message.join("\n"), @r#"
     Failed StepFailed: step `publish`: the registry `REGISTRY` refuses `REGISTRY/app:1`: unauthorized: authentication required; check user `ci` and the secret `REGISTRY`
     Errored Infrastructure: step `publish`: `127.0.0.1:1/app:1` cannot be pushed: Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused
     Failed SecretMissing: the secret `REGISTRY` (step `publish`) does not exist; set it with `drover secret set`
@@ -165,9 +165,11 @@ async fn a_build_is_stopped_by_its_limit_and_by_a_cancel() {
         .run_input(input(&stage, job(vec![slow]), PASSWORD), CancellationToken::new())
         .await;
     assert!(
-        story.told().starts_with("TimedOut Timeout: step `publish` ran longer"),
+        story
+            .message()
+            .starts_with("TimedOut Timeout: step `publish` ran longer"),
         "{}",
-        story.told()
+        story.message()
     );
     assert_eq!(story.steps(), [(0, StepStatus::TimedOut)]);
 
@@ -181,7 +183,7 @@ async fn a_build_is_stopped_by_its_limit_and_by_a_cancel() {
         stage.said(&slow, &StreamId::step(0), "begun").await;
         cancel.cancel();
     });
-    assert_eq!(story.told(), "Cancelled Cancelled: cancelled in step `publish`");
+    assert_eq!(story.message(), "Cancelled Cancelled: cancelled in step `publish`");
     // the engine ends a build's container when nobody listens any more
     let running = || {
         docker(&[

@@ -18,13 +18,13 @@ async fn an_image_that_two_want_at_once_is_pulled_once_and_each_sees_it_come() {
     let registry = Registry::start().await;
     let image = format!("{}/app:1", registry.address);
     let (first, second) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let ask = |told: &Arc<Notify>| {
-        let (engine, image, told) = (world.engine.clone(), image.clone(), told.clone());
+    let ask = |message: &Arc<Notify>| {
+        let (engine, image, message) = (world.engine.clone(), image.clone(), message.clone());
         tokio::spawn(async move {
             engine
                 .ensure_image(&image, |progress| {
                     if progress.layers == 1 {
-                        told.notify_one();
+                        message.notify_one();
                     }
                 })
                 .await
@@ -68,9 +68,9 @@ async fn what_comes_while_an_image_is_pulled_says_so() {
         registry.let_go();
     });
     // Its network may still be under way, too, and is then told behind the image.
-    let told = story.told();
+    let message = story.message();
     let expected = format!("Cancelled Cancelled: cancelled while the image `{image}` was being pulled");
-    assert!(told.starts_with(&expected), "{told}");
+    assert!(message.starts_with(&expected), "{message}");
     // Its pull goes on for whoever wants it next.
     stage.context.engine.ensure_image(&image, |_| ()).await.unwrap();
     remove(&image).await;

@@ -9,8 +9,9 @@ impl Layers {
     /// Of an image that was built here from busybox.
     pub fn of(image: &str) -> Layers {
         let history = |image: &str| -> Vec<String> {
-            let told = docker(&["history", "-q", "--no-trunc", image]);
-            told.lines()
+            let message = docker(&["history", "-q", "--no-trunc", image]);
+            message
+                .lines()
                 .filter(|id| id.starts_with("sha256:"))
                 .map(String::from)
                 .collect()

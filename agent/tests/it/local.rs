@@ -110,7 +110,7 @@ async fn jobs_run_in_the_order_of_their_needs() {
         named("build", &[], "echo built"),
         named("lint", &[], "exit 1"),
     ];
-    let (events, mut told) = mpsc::unbounded_channel();
+    let (events, mut message) = mpsc::unbounded_channel();
     let outcomes = local::run(place.run(jobs), events, CancellationToken::new())
         .await
         .unwrap()
@@ -119,7 +119,7 @@ async fn jobs_run_in_the_order_of_their_needs() {
     assert_eq!(statuses(&outcomes), [Skipped, Passed, Passed, Failed]);
 
     let (mut lines, mut ended) = (Vec::new(), Vec::new());
-    while let Ok(event) = told.try_recv() {
+    while let Ok(event) = message.try_recv() {
         match event {
             LocalEvent::Lines {
                 job: 1,
@@ -145,10 +145,10 @@ async fn jobs_run_in_the_order_of_their_needs() {
 async fn a_cancel_ends_what_runs_and_what_waits() {
     let place = Place::new();
     let jobs = vec![named("a", &[], "echo on; sleep 1000"), named("b", &["a"], "echo never")];
-    let (events, mut told) = mpsc::unbounded_channel();
+    let (events, mut message) = mpsc::unbounded_channel();
     let cancel = CancellationToken::new();
     let run = tokio::spawn(local::run(place.run(jobs), events, cancel.clone()));
-    while let Some(event) = told.recv().await {
+    while let Some(event) = message.recv().await {
         if matches!(event, LocalEvent::Lines { stream, .. } if stream == StreamId::step(0)) {
             cancel.cancel();
         }
@@ -162,7 +162,7 @@ async fn a_cancel_ends_what_runs_and_what_waits() {
 async fn a_run_that_is_killed_leaves_nothing() {
     let place = Place::new();
     let runner = tokio::runtime::Runtime::new().unwrap();
-    let (events, mut told) = mpsc::unbounded_channel();
+    let (events, mut message) = mpsc::unbounded_channel();
     let mut spec = named("a", &[], "echo on; sleep 1000");
     spec.resources = Resources {
         memory_bytes: Some(64 << 20),
@@ -170,7 +170,7 @@ async fn a_run_that_is_killed_leaves_nothing() {
     };
     let run = local::run(place.run(vec![spec]), events, CancellationToken::new());
     runner.spawn(run);
-    while let Some(event) = told.recv().await {
+    while let Some(event) = message.recv().await {
         if matches!(event, LocalEvent::Lines { stream, .. } if stream == StreamId::step(0)) {
             break;
         }

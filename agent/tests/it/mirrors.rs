@@ -44,8 +44,11 @@ async fn a_broken_mirror_is_made_anew_and_the_log_says_so() {
         fs::remove_dir_all(&first).unwrap();
         let (workspace, said) = stage.build(&source, true).await;
         // A fetch may bring objects again by itself.
-        let told = said.contains("the mirror of the repository is made anew");
-        assert!(told || what == "objects" && said.contains("fetching"), "{what}: {said}");
+        let message = said.contains("the mirror of the repository is made anew");
+        assert!(
+            message || what == "objects" && said.contains("fetching"),
+            "{what}: {said}"
+        );
         assert_eq!(read(workspace.join("code")), "first\n");
         // Containers have it mounted by now.
         assert_eq!(inode(&objects), before, "{what}");

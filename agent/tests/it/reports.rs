@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::Site;
-use crate::stage::{Stage, job, secrets, step, told};
+use crate::stage::{Stage, job, message, secrets, step};
 
 const SCRIPT: &str = "mkdir -p target/a; cat > target/a/junit.xml <<'END'
 <testsuite name='pool'><testcase name='gives' time='0.5'/>
@@ -67,7 +67,7 @@ async fn the_coordinator_has_the_tests_before_the_end() {
     let attempt = site.queue(reporting(&SCRIPT.replace("exit 1", "true")));
     let result = site.coordinator.finished(&attempt).await;
     assert_eq!(
-        (told(&result).as_str(), result.failed_tests),
+        (message(&result).as_str(), result.failed_tests),
         ("Passed", Some(1)),
         "a report fails no job"
     );

@@ -249,10 +249,10 @@ async fn a_submodule_that_cannot_be_had_stays_empty_and_the_log_says_why() {
         .iter()
         .chain([&("unknown", "", ".gitmodules does not describe it")])
     {
-        let told = said
+        let message = said
             .lines()
             .find(|line| line.starts_with(&format!("submodule {path} stays empty")));
-        assert!(told.is_some_and(|told| told.contains(why)), "{path}: {said}");
+        assert!(message.is_some_and(|message| message.contains(why)), "{path}: {said}");
         assert_eq!(fs::read_dir(workspace.join(path)).unwrap().count(), 0, "{path}");
     }
     assert!(!marker.exists());

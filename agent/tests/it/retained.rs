@@ -13,7 +13,7 @@ use job_specs::model::{JobSpec, StepSpec};
 use protocol::attempt::Verdict;
 use protocol::ids::{AttemptId, StackId};
 use protocol::lease::Lease;
-use protocol::shell::{ShellPlace, ShellSize};
+use protocol::shell::{ShellSize, ShellTarget};
 use protocol::work::{StackSpec, StackWork, Work};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -78,7 +78,7 @@ fn retain(over: &mut AttemptEnd, secs: u64) -> StackId {
 }
 
 /// Waits until the job is retained and its container runs.
-async fn entered(stage: &Stage, input: &AttemptInput, place: &ShellPlace) -> target::ShellTarget {
+async fn entered(stage: &Stage, input: &AttemptInput, place: &ShellTarget) -> target::ShellContainer {
     loop {
         match target::find(&stage.context, input, place).await {
             Ok(target) if is_entered(stage, &target).await => return target,
@@ -87,7 +87,7 @@ async fn entered(stage: &Stage, input: &AttemptInput, place: &ShellPlace) -> tar
     }
 }
 
-async fn is_entered(stage: &Stage, target: &target::ShellTarget) -> bool {
+async fn is_entered(stage: &Stage, target: &target::ShellContainer) -> bool {
     let session = Session::start(
         &stage.context.engine,
         target.clone(),
@@ -102,7 +102,7 @@ async fn is_entered(stage: &Stage, target: &target::ShellTarget) -> bool {
 /// What a command says, and how it ends.
 async fn says(
     stage: &Stage,
-    target: &target::ShellTarget,
+    target: &target::ShellContainer,
     script: &str,
     terminal: Option<ShellSize>,
 ) -> (String, SessionEnd) {
@@ -132,15 +132,15 @@ async fn a_failed_job_stays_for_people_to_look_around_in() {
     let mut over = run(&stage, &input).await;
     let stack = retain(&mut over, 600);
 
-    let held = entered(&stage, &input, &ShellPlace::Job).await;
-    assert_eq!(held.place, "step 2 (echo state > left-behind)");
+    let held = entered(&stage, &input, &ShellTarget::Job).await;
+    assert_eq!(held.title, "step 2 (echo state > left-behind)");
     let script = "cat left-behind; echo $WHO-$TOKEN; redis-cli -h redis ping; echo s3cr3t-t0ken; \
                   cat /.drover/run/script; exit 7";
     let (said, end) = says(&stage, &held, script, None).await;
     let expected = "state\nstep-\nPONG\n•••\necho state > left-behind\nexit 3";
     assert_eq!((said.as_str(), end), (expected, SessionEnd::Exited(7)));
 
-    let place = ShellPlace::Service("redis".into());
+    let place = ShellTarget::Service("redis".into());
     let service = target::find(&stage.context, &input, &place).await.unwrap();
     let size = ShellSize { cols: 132, rows: 43 };
     let (said, end) = says(&stage, &service, "stty size; redis-cli ping; exit", Some(size)).await;
@@ -148,9 +148,9 @@ async fn a_failed_job_stays_for_people_to_look_around_in() {
     assert_eq!(end, SessionEnd::Exited(0));
 
     let wrong = [
-        ShellPlace::Step("1".into()),
-        ShellPlace::Step("x".into()),
-        ShellPlace::Service("db".into()),
+        ShellTarget::Step("1".into()),
+        ShellTarget::Step("x".into()),
+        ShellTarget::Service("db".into()),
     ];
     let mut sentences = Vec::new();
     for place in wrong {
@@ -169,7 +169,7 @@ async fn a_failed_job_stays_for_people_to_look_around_in() {
 
     // The slot is free meanwhile.
     let story = stage.run(job(vec![step("echo beside it")])).await;
-    assert_eq!(story.told(), "Passed");
+    assert_eq!(story.message(), "Passed");
     let there = stage.context.retained.list();
     assert_eq!(there[0].stack, stack);
     assert_eq!(stage.context.retained.attempt_of(&stack), Some(input.attempt.clone()));
@@ -186,7 +186,7 @@ async fn nothing_of_a_shell_outlives_who_opened_it() {
     let input = input(&stage, 600);
     let mut over = run(&stage, &input).await;
     let stack = retain(&mut over, 600);
-    let held = entered(&stage, &input, &ShellPlace::Job).await;
+    let held = entered(&stage, &input, &ShellTarget::Job).await;
     let masker = Arc::new(Masker::default());
     let (typed, hears) = mpsc::channel(4);
     let (shown, mut shows) = mpsc::channel(4);
@@ -203,7 +203,7 @@ async fn nothing_of_a_shell_outlives_who_opened_it() {
     }
     tokio::time::sleep(std::time::Duration::from_millis(500)).await; // until the program is the sleeping one
     drop(typed);
-    assert_eq!(running.await.unwrap(), SessionEnd::Left);
+    assert_eq!(running.await.unwrap(), SessionEnd::Closed);
     // The gate is told to end them; a busy machine takes a moment.
     let mut said = String::from("54321");
     for _ in 0..100 {

@@ -50,7 +50,7 @@ async fn a_step_finds_its_service_ready_under_its_name() {
         ..service("db", "redis:7")
     }];
     let story = stage.run(with_redis).await;
-    assert_eq!(story.told(), "Passed", "{:?}", story.log(&StreamId::job()));
+    assert_eq!(story.message(), "Passed", "{:?}", story.log(&StreamId::job()));
     assert_eq!(story.step(0), ["+PONG\r"]);
     assert_eq!(
         states(&story, "db"),
@@ -84,10 +84,10 @@ async fn a_service_that_exits_fails_the_job_with_its_last_words() {
         ..script("db", "echo cannot open its files >&2; exit 7")
     }];
     let story = stage.run(broken).await;
-    let told = story.told();
+    let message = story.message();
     assert!(
-        told.starts_with("Failed ServiceExited: service `db` exited with 7"),
-        "{told}"
+        message.starts_with("Failed ServiceExited: service `db` exited with 7"),
+        "{message}"
     );
     let said = story.log(&StreamId::job()).join("\n");
     assert!(said.contains("cannot open its files"), "{said}");
@@ -104,9 +104,9 @@ async fn a_service_that_is_never_ready_says_what_was_tried() {
         ready: ready_by_command("echo not yet; false", 300),
         ..script("db", "sleep 1000")
     }];
-    let told = stage.run(slow).await.told();
-    assert!(told.starts_with("Failed ServiceNotReady: service `db`"), "{told}");
-    assert!(told.contains("not yet"), "{told}");
+    let message = stage.run(slow).await.message();
+    assert!(message.starts_with("Failed ServiceNotReady: service `db`"), "{message}");
+    assert!(message.contains("not yet"), "{message}");
     stage.close().await;
 }
 
@@ -125,8 +125,8 @@ async fn a_service_that_dies_stops_the_step_that_runs() {
         ..script("db", "sleep 1; echo $LAST; exit 3")
     }];
     let story = stage.run(dying).await;
-    let told = story.told();
-    assert!(told.starts_with("Failed ServiceExited: service `db`"), "{told}");
+    let message = story.message();
+    assert!(message.starts_with("Failed ServiceExited: service `db`"), "{message}");
     use StepStatus as S;
     assert_eq!(story.steps(), [(0, S::Failed), (1, S::Skipped), (2, S::Passed)]);
     assert_eq!(story.log(&StreamId::service("db")), ["goodbye"]);
@@ -143,7 +143,7 @@ async fn a_service_that_may_fail_fails_nothing() {
         ..script("extra", "exit 1")
     }];
     let story = stage.run(lenient).await;
-    assert_eq!((story.told().as_str(), story.step(0)), ("Passed", vec!["went on"]));
+    assert_eq!((story.message().as_str(), story.step(0)), ("Passed", vec!["went on"]));
     stage.close().await;
 }
 
@@ -162,7 +162,7 @@ async fn a_cancel_does_not_wait_for_a_service() {
         cancel.cancel();
     });
     assert_eq!(
-        story.told(),
+        story.message(),
         "Cancelled Cancelled: cancelled while its services were starting"
     );
     assert_eq!(story.steps(), [(0, StepStatus::Skipped)]);
@@ -176,7 +176,7 @@ async fn the_steps_of_a_job_without_a_network_reach_not_even_its_services() {
     alone.network_none = true;
     alone.services = vec![script("db", "nc -ll -p 81 -e hostname")];
     let story = stage.run(alone).await;
-    assert_eq!(story.told(), "Passed", "{:?}", story.log(&StreamId::job()));
+    assert_eq!(story.message(), "Passed", "{:?}", story.log(&StreamId::job()));
     assert_eq!(story.step(0), ["lo", "nc: bad address 'db'", "alone"]);
     stage.close().await;
 }
@@ -198,7 +198,7 @@ async fn replicas_and_builds_are_told_under_their_names() {
         ..script("web", "cat /hello; nc -ll -p 81 -e hostname")
     }];
     let story = stage.run(scaled).await;
-    assert_eq!(story.told(), "Passed", "{:?}", story.log(&StreamId::job()));
+    assert_eq!(story.message(), "Passed", "{:?}", story.log(&StreamId::job()));
     assert_eq!(story.step(0), ["web-1", "web-2"]);
     assert_eq!(
         states(&story, "web-2"),
@@ -236,8 +236,11 @@ async fn nobody_waits_for_the_image_of_a_service_that_cannot_be_built() {
         ..service("app", IMAGE)
     }];
     let story = soon(stage.run(broken)).await;
-    let told = story.told();
-    assert!(told.starts_with("Failed ") && told.contains("`RUN exit 9`"), "{told}");
+    let message = story.message();
+    assert!(
+        message.starts_with("Failed ") && message.contains("`RUN exit 9`"),
+        "{message}"
+    );
     assert_eq!(story.steps(), [(0, StepStatus::Skipped)]);
     stage.close().await;
 }

@@ -32,7 +32,7 @@ pub struct Stage {
     stop: CancellationToken,
 }
 
-/// What an attempt told.
+/// What an attempt reported.
 pub struct Story {
     pub result: AttemptResult,
     pub outputs: BTreeMap<String, String>,
@@ -122,10 +122,10 @@ impl Stage {
 
     /// Runs it to its end, removal included.
     pub async fn run_input(&self, input: AttemptInput, cancel: CancellationToken) -> Story {
-        let (events, mut told) = mpsc::unbounded_channel();
+        let (events, mut message) = mpsc::unbounded_channel();
         let (streams, mut news) = mpsc::unbounded_channel();
         let over = attempt::run(&self.context, input.clone(), Outlet { events, streams }, cancel).await;
-        let events = std::iter::from_fn(|| told.try_recv().ok()).collect();
+        let events = std::iter::from_fn(|| message.try_recv().ok()).collect();
         let news: Vec<_> = std::iter::from_fn(|| news.try_recv().ok()).collect();
         let logs = self.logs(&input, &news);
         over.removal.await.unwrap();
@@ -212,8 +212,8 @@ impl Story {
     }
 
     /// Verdict, reason code and sentence.
-    pub fn told(&self) -> String {
-        told(&self.result)
+    pub fn message(&self) -> String {
+        message(&self.result)
     }
 
     /// How each step ended, in the order in which they did.
@@ -242,7 +242,7 @@ impl Story {
 }
 
 /// `Failed StepFailed: step …` or `Passed`.
-pub fn told(result: &AttemptResult) -> String {
+pub fn message(result: &AttemptResult) -> String {
     match &result.reason {
         None => format!("{:?}", result.verdict),
         Some(reason) => format!("{:?} {:?}: {}", result.verdict, reason.code, reason.sentence),

@@ -26,7 +26,7 @@ async fn what_steps_hand_on_is_told_with_the_result() {
     ]));
     input.secrets = secrets(&[("TOKEN", "s3cr3t-t0ken")]);
     let story = stage.run_input(input, CancellationToken::new()).await;
-    assert_eq!(story.told(), "Passed");
+    assert_eq!(story.message(), "Passed");
     let outputs: Vec<String> = story
         .outputs
         .iter()
@@ -55,7 +55,7 @@ async fn a_step_whose_when_does_not_hold_is_shown_as_skipped_with_the_reason() {
         ..step("./deploy")
     };
     let story = stage.run(job(vec![skipped, step("echo on")])).await;
-    assert_eq!(story.told(), "Passed");
+    assert_eq!(story.message(), "Passed");
     assert_eq!(story.steps(), [(0, StepStatus::Skipped), (1, StepStatus::Passed)]);
     let reason = story.outcome(0).reason.clone();
     assert_eq!(reason.as_deref(), Some("the branch is `dev`, not `main`"));
@@ -83,7 +83,7 @@ async fn a_secret_file_is_the_steps_users_alone_and_in_memory() {
     let mut input = stage.input(job(vec![user("1234:1234"), user("0"), other]));
     input.secrets = secrets(&[("KEY", "line one of it\nline two of it\n")]);
     let story = stage.run_input(input.clone(), CancellationToken::new()).await;
-    assert_eq!(story.told(), "Passed", "{:?}", story.step(0));
+    assert_eq!(story.message(), "Passed", "{:?}", story.step(0));
     assert_eq!(story.step(0), ["•••", "•••", "400 1234", "tmpfs", "0"]);
     assert_eq!(story.step(1), ["•••", "•••", "400 0", "tmpfs", "0"]);
     assert_eq!(story.step(2), ["2"], "neither folder is there");
@@ -108,7 +108,7 @@ async fn a_step_is_tried_again_in_a_fresh_container_of_the_same_workspace() {
         )
     };
     let story = stage.run(job(vec![flaky.clone(), step("echo after")])).await;
-    assert_eq!(story.told(), "Passed");
+    assert_eq!(story.message(), "Passed");
     assert_eq!(
         story.step(0),
         ["try 1", "try 2 of 3: step `echo n >> tries` exited with 75", "try 2"]
@@ -130,7 +130,7 @@ async fn a_step_is_tried_again_in_a_fresh_container_of_the_same_workspace() {
         ..step("exit 4")
     };
     let story = stage.run(job(vec![never])).await;
-    assert_eq!(story.told(), "Failed StepFailed: step `exit 4` exited with 4");
+    assert_eq!(story.message(), "Failed StepFailed: step `exit 4` exited with 4");
     assert_eq!(story.outcome(0).tries, 2);
     assert_eq!(story.result.reason.unwrap().exit_code, Some(4));
     let other_code = StepSpec {
@@ -159,7 +159,7 @@ async fn a_timeout_names_the_command_that_ran() {
     };
     let story = stage.run(job(vec![slow, after_failure("echo after")])).await;
     assert_eq!(
-        story.told(),
+        story.message(),
         "TimedOut Timeout: step `echo on` ran longer than its timeout of 1s and was stopped; running then: `sleep 1234`"
     );
     assert_eq!(story.outcome(0).tries, 2);

@@ -1,7 +1,7 @@
 //! What the owner of an agent's machine decides: the options that `up` and `agent` share.
 
 use agent::attempt::retained::RetainLimits;
-use agent::engine::{Firewall, HostImages, Limits, LocalAccess, LocalPlace, Policy};
+use agent::engine::{Firewall, HostImages, Limits, LocalAccess, LocalAddress, Policy};
 use clap::{Args, ValueEnum};
 
 /// What jobs may do on this machine
@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 pub struct Machine {
     /// An address of this machine or its network that jobs, builds and pulls may reach all the same; may be repeated
     #[arg(long, env = "DROVER_ALLOW_LOCAL", value_name = "HOST[:PORT]", value_delimiter = ',')]
-    pub allow_local: Vec<LocalPlace>,
+    pub allow_local: Vec<LocalAddress>,
     /// Who may use images that were put on this machine by hand
     #[arg(long, value_name = "WHO", default_value = "all")]
     pub host_images: WhoseImages,

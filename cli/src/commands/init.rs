@@ -51,10 +51,10 @@ fn sources(init: &Init, names: &[String]) -> anyhow::Result<(Vec<PathBuf>, Optio
     if let Some(file) = &init.file {
         return Ok((vec![file.clone()], Some(system)));
     }
-    for place in system.places() {
-        let found = match place.strip_suffix('/') {
+    for path in system.paths() {
+        let found = match path.strip_suffix('/') {
             Some(folder) => yaml_files(Path::new(folder))?,
-            None => Some(PathBuf::from(place))
+            None => Some(PathBuf::from(path))
                 .into_iter()
                 .filter(|path| path.is_file())
                 .collect(),
@@ -63,8 +63,8 @@ fn sources(init: &Init, names: &[String]) -> anyhow::Result<(Vec<PathBuf>, Optio
             return Ok((found, Some(system)));
         }
     }
-    let places = system.places().join(", ");
-    let message = format!("there is no file of {} here: looked for {places}", system.title());
+    let paths = system.paths().join(", ");
+    let message = format!("there is no file of {} here: looked for {paths}", system.title());
     Err(Stop::new(Exit::NotFound, message)
         .help("name it: `drover init --from … FILE`")
         .into())

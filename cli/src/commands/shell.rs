@@ -1,6 +1,6 @@
 //! `drover shell`: a terminal in a step that runs, a service, or what is retained of a job that failed.
 
-use protocol::shell::{ShellPlace, ShellWish};
+use protocol::shell::{ShellRequest, ShellTarget};
 
 use crate::args::Shell;
 use crate::client::Client;
@@ -20,14 +20,14 @@ pub async fn shell(client: &Client, shell: &Shell, number: i64) -> anyhow::Resul
 }
 
 /// What is asked for.
-pub fn wish(shell: &Shell) -> ShellWish {
-    let place = match (&shell.step, &shell.service) {
-        (Some(step), _) => ShellPlace::Step(step.clone()),
-        (None, Some(service)) => ShellPlace::Service(service.clone()),
-        (None, None) => ShellPlace::Job,
+pub fn wish(shell: &Shell) -> ShellRequest {
+    let target = match (&shell.step, &shell.service) {
+        (Some(step), _) => ShellTarget::Step(step.clone()),
+        (None, Some(service)) => ShellTarget::Service(service.clone()),
+        (None, None) => ShellTarget::Job,
     };
-    ShellWish {
-        place,
+    ShellRequest {
+        target,
         command: shell.command.clone(),
         terminal: shell::size(),
     }

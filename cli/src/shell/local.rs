@@ -5,17 +5,17 @@ use agent::engine::{Exec, ExecPlan, labels};
 use agent::shell::target;
 use anyhow::Context;
 use futures_util::StreamExt;
-use protocol::shell::{ShellPlace, ShellWish};
+use protocol::shell::{ShellRequest, ShellTarget};
 use tokio::io::AsyncWriteExt;
 
 use super::{Here, Raw, listen, show};
 use crate::exit::{Exit, Stop};
 
 /// Enters what is retained here; returns when the command is over, as it does.
-pub async fn enter(wish: ShellWish) -> anyhow::Result<Exit> {
-    let service = match &wish.place {
-        ShellPlace::Service(name) => Some(name.as_str()),
-        ShellPlace::Job | ShellPlace::Step(_) => None,
+pub async fn enter(wish: ShellRequest) -> anyhow::Result<Exit> {
+    let service = match &wish.target {
+        ShellTarget::Service(name) => Some(name.as_str()),
+        ShellTarget::Job | ShellTarget::Step(_) => None,
     };
     let wanted = match service {
         Some(name) => [(labels::ROLE, labels::ROLE_SERVICE), (labels::SERVICE, name)],

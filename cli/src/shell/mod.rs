@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 
 use anyhow::Context;
 use futures_util::{SinkExt, StreamExt};
-use protocol::shell::{ShellSize, ShellWish, ShellWord};
+use protocol::shell::{ShellMessage, ShellRequest, ShellSize};
 use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -33,7 +33,7 @@ enum Here {
 }
 
 /// Enters by that socket; returns when the command is over, as it does.
-pub async fn enter(mut socket: ShellSocket, wish: ShellWish) -> anyhow::Result<Exit> {
+pub async fn enter(mut socket: ShellSocket, wish: ShellRequest) -> anyhow::Result<Exit> {
     let with_terminal = wish.terminal.is_some();
     send_message(&mut socket, &wish).await?;
     let mut raw = None;
@@ -43,22 +43,22 @@ pub async fn enter(mut socket: ShellSocket, wish: ShellWish) -> anyhow::Result<E
             heard = socket.next() => match heard {
                 Some(Ok(Message::Binary(bytes))) => show(&bytes)?,
                 Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
-                    Ok(ShellWord::Ready { place }) => {
+                    Ok(ShellMessage::Ready { title }) => {
                         // What is typed before there is a command is for nobody.
                         here = Some(listen(with_terminal)?);
                         if with_terminal {
-                            anstream::eprintln!("in {place}; Ctrl-D or `exit` leaves it");
+                            anstream::eprintln!("in {title}; Ctrl-D or `exit` leaves it");
                             raw = Some(Raw::enter()?);
                         }
                     }
-                    Ok(ShellWord::Exit { code }) => return Ok(Exit::Command(u8::try_from(code).unwrap_or(u8::MAX))),
-                    Ok(ShellWord::Failed { message }) => {
+                    Ok(ShellMessage::Exit { code }) => return Ok(Exit::Command(u8::try_from(code).unwrap_or(u8::MAX))),
+                    Ok(ShellMessage::Failed { message }) => {
                         drop(raw);
                         let exit = if here.is_some() { Exit::Infrastructure } else { Exit::NotFound };
                         return Err(Stop::new(exit, message).into());
                     }
                     // Words that are for the other side, or of a newer one.
-                    Ok(ShellWord::Resize(_) | ShellWord::Eof) | Err(_) => {}
+                    Ok(ShellMessage::Resize(_) | ShellMessage::Eof) | Err(_) => {}
                 },
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(_)) | Err(_)) | None => {
@@ -81,8 +81,8 @@ async fn typed(here: &mut Option<mpsc::Receiver<Here>>) -> Option<Here> {
 async fn send(socket: &mut ShellSocket, what: Here) -> anyhow::Result<()> {
     match what {
         Here::Bytes(bytes) => socket.send(Message::Binary(bytes)).await.context("send what was typed"),
-        Here::Size(size) => send_message(socket, &ShellWord::Resize(size)).await,
-        Here::Eof => send_message(socket, &ShellWord::Eof).await,
+        Here::Size(size) => send_message(socket, &ShellMessage::Resize(size)).await,
+        Here::Eof => send_message(socket, &ShellMessage::Eof).await,
     }
 }
 

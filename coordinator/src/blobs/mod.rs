@@ -6,12 +6,12 @@
 //! `browse` what is in an archive, `read_slots` for how many at once · `sweep` what goes.
 
 pub mod browse;
-mod place;
+mod objects;
 mod read_slots;
 mod receive;
 mod sweep;
 
-pub use place::{BlobStore, Opened};
+pub use objects::{BlobStore, Opened};
 pub use receive::Received;
 pub(crate) use sweep::sweep;
 

@@ -25,7 +25,7 @@ pub struct Received {
     /// What it is.
     pub blob: Blob,
     path: Path,
-    place: BlobStore,
+    store: BlobStore,
 }
 
 impl BlobStore {
@@ -43,7 +43,7 @@ impl BlobStore {
                 Ok(Received {
                     blob,
                     path,
-                    place: self.clone(),
+                    store: self.clone(),
                 })
             }
             Err(error) => {
@@ -83,7 +83,7 @@ impl Received {
     pub async fn settle(self, store: &Store) -> Result<Blob, BlobError> {
         let settled = self.try_settle(store).await;
         if settled.is_err() {
-            self.place.drop_incoming(&self.path).await;
+            self.store.drop_incoming(&self.path).await;
         }
         settled
     }
@@ -92,7 +92,7 @@ impl Received {
         for _ in 0..CLAIMS {
             match blobs::claim(store, &self.blob).await? {
                 Claim::Granted => {
-                    self.place.settle(&self.path, &self.blob.sha).await?;
+                    self.store.settle(&self.path, &self.blob.sha).await?;
                     return Ok(self.blob.clone());
                 }
                 Claim::Doomed => tokio::time::sleep(BETWEEN).await,

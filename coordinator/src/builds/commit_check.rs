@@ -29,8 +29,8 @@ pub(super) struct CommitCheck<'a> {
 impl CommitCheck<'_> {
     /// Decides about trust and caches.
     pub(super) async fn settle(&self, target: &mut Target) -> Result<Option<Observed>, NoBuild> {
-        let (stream, place) = self.place(target, target.trust.is_trusted()).await?;
-        match &place.on {
+        let (stream, position) = self.position(target, target.trust.is_trusted()).await?;
+        match &position.on {
             _ if !target.trust.is_trusted() => {}
             None => {
                 target.trust = Trust::NoBranch;
@@ -49,13 +49,13 @@ impl CommitCheck<'_> {
         if let Some(push) = &mut target.push {
             push.after = self.commit.as_str().to_owned();
         }
-        Ok(stream.map(|stream| observed(&stream, place)))
+        Ok(stream.map(|stream| observed(&stream, position)))
     }
 
     /// What the repository says once more about the order of a push.
     pub(super) async fn check_again(&self, target: &Target) -> Result<Option<Observed>, NoBuild> {
-        let (stream, place) = self.place(target, false).await?;
-        Ok(stream.map(|stream| observed(&stream, place)))
+        let (stream, position) = self.position(target, false).await?;
+        Ok(stream.map(|stream| observed(&stream, position)))
     }
 
     /// The build that the same push has made before.
@@ -76,7 +76,7 @@ impl CommitCheck<'_> {
     }
 
     /// What is known is read before the repository is asked.
-    async fn place(&self, target: &Target, search: bool) -> Result<(Option<Stream>, CommitPosition), NoBuild> {
+    async fn position(&self, target: &Target, search: bool) -> Result<(Option<Stream>, CommitPosition), NoBuild> {
         let stream = match &target.push {
             Some(push) => Some(pushes::of(&self.app.store, &self.repository.id, &push.stream).await?),
             None => None,
@@ -96,16 +96,16 @@ impl CommitCheck<'_> {
             search,
             others: &others,
         };
-        Ok((stream, self.app.mirrors.place(&asked).await?))
+        Ok((stream, self.app.mirrors.position(&asked).await?))
     }
 }
 
-fn observed(stream: &Stream, place: CommitPosition) -> Observed {
+fn observed(stream: &Stream, position: CommitPosition) -> Observed {
     Observed {
         seen: stream.newest(),
-        tip: place.tip,
-        descendants: place.before,
-        ancestors: place.after,
+        tip: position.tip,
+        descendants: position.before,
+        ancestors: position.after,
     }
 }
 
@@ -159,5 +159,5 @@ async fn is_ours(app: &App, build: &builds::Build) -> Result<bool, NoBuild> {
         search: true,
         others: &[],
     };
-    Ok(app.mirrors.place(&asked).await?.on.is_some())
+    Ok(app.mirrors.position(&asked).await?.on.is_some())
 }

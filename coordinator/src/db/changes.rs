@@ -1,5 +1,5 @@
-//! Wake-ups: what a write tells others once it is committed. They carry no data; whoever wakes reads the store. So a
-//! lost one costs time and never truth. Coordinators that share a PostgreSQL tell each other by NOTIFY, after the
+//! Wake-ups: what a write sends to others once it is committed. They carry no data; whoever wakes reads the store. So a
+//! lost one costs time and never truth. Coordinators that share a PostgreSQL send them to each other by NOTIFY, after the
 //! commit and not in it: a commit that notifies takes a lock of the whole database.
 
 use std::collections::HashSet;
@@ -59,7 +59,7 @@ impl Change {
     }
 }
 
-/// Where changes are told, here and to other coordinators.
+/// Where changes are published, here and to other coordinators.
 #[derive(Clone)]
 pub(super) struct Changes {
     here: broadcast::Sender<Change>,
@@ -91,7 +91,7 @@ impl Changes {
         self.here.subscribe()
     }
 
-    /// Tells everybody, each thing once.
+    /// Reports everybody, each thing once.
     pub(super) fn publish(&self, changes: Vec<Change>) {
         let mut published = HashSet::new();
         for change in changes {
@@ -105,7 +105,7 @@ impl Changes {
         }
     }
 
-    /// Tells this process alone. Nobody may be listening.
+    /// Reports this process alone. Nobody may be listening.
     fn publish_here(&self, change: Change) {
         let _ = self.here.send(change);
     }

@@ -112,7 +112,7 @@ impl Db {
         Ok(self.all(sql, values).await?.into_iter().next())
     }
 
-    /// Does `work` in one transaction, which is kept when it gives `Ok`; then tells its changes. On SQLite it is done
+    /// Does `work` in one transaction, which is kept when it gives `Ok`; then publishes its changes. On SQLite it is done
     /// even if the caller does not wait for it.
     ///
     /// # Errors
@@ -140,7 +140,7 @@ impl Db {
         }
     }
 
-    /// What writes tell, here and (PostgreSQL) in other coordinators.
+    /// What writes send, here and (PostgreSQL) in other coordinators.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.inner.changes.subscribe()
     }

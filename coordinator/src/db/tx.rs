@@ -71,8 +71,8 @@ impl Tx {
         }
     }
 
-    /// Tells this once the transaction is committed.
-    pub fn tell(&mut self, change: Change) {
+    /// Publishes this once the transaction is committed.
+    pub fn notify(&mut self, change: Change) {
         self.changes.push(change);
     }
 

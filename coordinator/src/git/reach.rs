@@ -52,7 +52,7 @@ impl Mirrors {
     ///
     /// # Errors
     /// When the repository cannot be reached, or the mirror is broken.
-    pub async fn place(&self, asked: &Asked<'_>) -> Result<CommitPosition, GitError> {
+    pub async fn position(&self, asked: &Asked<'_>) -> Result<CommitPosition, GitError> {
         let busy = self.lock_of(asked.repository);
         let _one_at_a_time = busy.lock().await;
         let mirror = self.open(asked.repository, asked.address).await?;
@@ -61,23 +61,23 @@ impl Mirrors {
         let is_own = |reference: &&Reference| reference.branch().is_some() || reference.tag().is_some();
         let commit = asked.commit.as_str();
         let mut named_own = named.iter().copied().filter(is_own);
-        let mut place = CommitPosition {
+        let mut position = CommitPosition {
             tip: tips.get(asked.reference.as_str()).cloned(),
             on: named_own
                 .find(|reference| tips.get(reference.as_str()).is_some_and(|tip| tip == commit))
                 .cloned(),
             ..CommitPosition::default()
         };
-        if place.on.is_none() && asked.search {
-            place.on = self.search(&mirror, asked, &named).await?;
+        if position.on.is_none() && asked.search {
+            position.on = self.search(&mirror, asked, &named).await?;
         }
         // Where the reference points tells what comes last; of the rest history may tell more.
-        let is_told = |other: &String| other == commit || place.tip.as_ref() == Some(other);
-        let is_last = place.tip.as_deref() == Some(commit);
-        if !is_last && place.tip.is_some() && !asked.others.iter().all(is_told) {
-            self.order(&mirror, asked, &mut place).await?;
+        let is_told = |other: &String| other == commit || position.tip.as_ref() == Some(other);
+        let is_last = position.tip.as_deref() == Some(commit);
+        if !is_last && position.tip.is_some() && !asked.others.iter().all(is_told) {
+            self.order(&mirror, asked, &mut position).await?;
         }
-        Ok(place)
+        Ok(position)
     }
 
     /// What a reference points at now. `None`: there is no such reference.
@@ -162,15 +162,15 @@ impl Mirrors {
     }
 
     /// Which of the others the commit comes before and after; what history does not tell stays open.
-    async fn order(&self, mirror: &Path, asked: &Asked<'_>, place: &mut CommitPosition) -> Result<(), GitError> {
+    async fn order(&self, mirror: &Path, asked: &Asked<'_>, position: &mut CommitPosition) -> Result<(), GitError> {
         let kept = format!("+{}:{KEPT}tip", asked.reference.as_str());
         self.deepen(mirror, asked, (&[DEPTHS[0]], &[kept])).await?;
         let commit = asked.commit.as_str();
         for other in asked.others.iter().filter(|other| *other != commit) {
             if self.is_ancestor(mirror, commit, other).await? {
-                place.before.push(other.clone());
+                position.before.push(other.clone());
             } else if self.is_ancestor(mirror, other, commit).await? {
-                place.after.push(other.clone());
+                position.after.push(other.clone());
             }
         }
         Ok(())

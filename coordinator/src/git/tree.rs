@@ -49,12 +49,12 @@ impl CommitTree {
     }
 
     fn text(&self, path: &str) -> Result<Option<Arc<str>>, String> {
-        let told = |error: git2::Error| error.message().to_owned();
-        let tree = self.repository.find_tree(self.tree).map_err(told)?;
+        let text = |error: git2::Error| error.message().to_owned();
+        let tree = self.repository.find_tree(self.tree).map_err(text)?;
         let entry = match tree.get_path(Path::new(path)) {
             Ok(entry) => entry,
             Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
-            Err(error) => return Err(told(error)),
+            Err(error) => return Err(text(error)),
         };
         if is_link(&entry) {
             return Err("it is a symbolic link".into());
@@ -62,12 +62,12 @@ impl CommitTree {
         if entry.kind() != Some(ObjectType::Blob) {
             return Err("it is a folder".into());
         }
-        let odb = self.repository.odb().map_err(told)?;
-        let (size, _) = odb.read_header(entry.id()).map_err(told)?;
+        let odb = self.repository.odb().map_err(text)?;
+        let (size, _) = odb.read_header(entry.id()).map_err(text)?;
         if size > MAX_FILE {
             return Err(format!("it has {size} bytes; at most 1 MiB is read"));
         }
-        let blob = self.repository.find_blob(entry.id()).map_err(told)?;
+        let blob = self.repository.find_blob(entry.id()).map_err(text)?;
         match std::str::from_utf8(blob.content()) {
             Ok(text) => Ok(Some(Arc::from(text))),
             Err(error) => Err(format!("it is not UTF-8 text (byte {})", error.valid_up_to())),

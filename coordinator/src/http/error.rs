@@ -68,7 +68,7 @@ pub(crate) enum ApiError {
     /// There is no room on our disk, for anybody.
     #[error("the disk of the coordinator is full; nothing is lost, and it goes on once there is room")]
     DiskFull(#[source] anyhow::Error),
-    /// We broke. It is logged, never told.
+    /// We broke. It is logged, never shown.
     #[error("something went wrong on our side; the coordinator's log says what")]
     Internal(#[source] anyhow::Error),
 }

@@ -10,7 +10,7 @@ use web::views::{LogLine, LogSource};
 
 use crate::logs::{Extent, Line, LogError, LogKey, LogStore};
 
-/// Lines that are read at once, so that a large log is told in pieces.
+/// Lines that are read at once, so that a large log is sent in pieces.
 const PIECE: usize = 2_000;
 
 /// How many lines of each stream somebody has.

@@ -200,7 +200,7 @@ impl LogStore {
     ) -> Result<watch::Receiver<BTreeMap<StreamId, Extent>>, LogError> {
         let (inner, attempt) = (self.inner.clone(), attempt.clone());
         run(move || {
-            // First the watcher, then the look at the files: what is added between them is told twice, not missed.
+            // First the watcher, then the look at the files: what is added between them is read twice, not missed.
             let receiver = inner.watchers.subscribe(&attempt);
             for stream in inner.folders.streams(&attempt)? {
                 let key = LogKey {

@@ -126,7 +126,7 @@ pub async fn enrol(store: &Store, code: &str, (name, asked): (&str, Option<Env>)
                     valid_for: None,
                 };
                 let token = tokens::make(tx, now, token).await?.secret;
-                tx.tell(Change::Agents);
+                tx.notify(Change::Agents);
                 Ok(Enrolled { agent, token })
             })
         })
@@ -211,8 +211,8 @@ fn from_row(row: &Row, now: Micros) -> Result<Agent, DbError> {
 async fn change(tx: &mut Tx, sql: &'static str, (agent, value): (&AgentId, Value)) -> Result<Subject, StoreError> {
     let row = tx.first(sql, &[agent.into(), value]).await?;
     let row = row.ok_or(StoreError::NotFound("agent"))?;
-    tx.tell(Change::Agents);
-    tx.tell(Change::Queue);
+    tx.notify(Change::Agents);
+    tx.notify(Change::Queue);
     Ok(Subject::named(row.get::<String>("name")?).id(agent.as_str()))
 }
 

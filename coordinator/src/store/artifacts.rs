@@ -138,8 +138,8 @@ async fn insert(
         ],
     )
     .await?;
-    tx.tell(Change::Build(job.build));
-    tx.tell(Change::Attempt(hold.attempt.clone()));
+    tx.notify(Change::Build(job.build));
+    tx.notify(Change::Attempt(hold.attempt.clone()));
     Ok(Some(id))
 }
 
@@ -196,7 +196,7 @@ pub async fn remove(store: &Store, actor: &Actor, id: &str) -> Result<(), StoreE
                 let row = tx.first(sql, args![&id]).await?;
                 let row = row.ok_or(StoreError::NotFound("artifact"))?;
                 let (build, name): (i64, String) = (row.get("build")?, row.get("name")?);
-                tx.tell(Change::Build(build));
+                tx.notify(Change::Build(build));
                 Ok(((), Subject::named(name).id(id).in_build(build)))
             })
         })

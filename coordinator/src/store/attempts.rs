@@ -1,4 +1,4 @@
-//! Attempts: executions of jobs, and what their agents tell about them. An attempt never changes once it has ended.
+//! Attempts: executions of jobs, and what their agents report about them. An attempt never changes once it has ended.
 
 use job_specs::status::{JobEvent, JobStatus};
 use protocol::attempt::{AttemptEvent, EventKind, Reason, Verdict};
@@ -87,7 +87,7 @@ pub async fn check(store: &Store, hold: &AgentLease) -> Result<(), StoreError> {
     row.map(drop).ok_or(StoreError::StaleLease)
 }
 
-/// Keeps what an agent tells; events that are known already change nothing. `Started` makes the job running.
+/// Keeps what an agent reports; events that are known already change nothing. `Started` makes the job running.
 ///
 /// # Errors
 /// `StaleLease`; `Refused` when an event before them is missing.
@@ -141,11 +141,11 @@ pub(super) async fn keep(
         )
         .await?;
     }
-    tx.tell(Change::Attempt(locked.attempt.clone()));
+    tx.notify(Change::Attempt(locked.attempt.clone()));
     Ok(())
 }
 
-/// What an attempt's agent told, from `seq` on.
+/// What an attempt's agent reported, from `seq` on.
 ///
 /// # Errors
 /// The database.

@@ -117,7 +117,7 @@ async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Re
         new.met = met(&new.spec);
         over.extend(row.insert(tx, &context, &new).await?);
     }
-    tx.tell(Change::Queue);
+    tx.notify(Change::Queue);
     ended::propagate(tx, &build, over, now).await
 }
 

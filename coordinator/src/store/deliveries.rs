@@ -170,7 +170,7 @@ async fn insert(tx: &mut Tx, new: NewDelivery, now: Micros) -> Result<Stored, St
         )
         .await?;
     if inserted == 1 {
-        tx.tell(Change::Queue);
+        tx.notify(Change::Queue);
         return Ok(Stored::New(id));
     }
     let known = "select id from deliveries where repository = $1 and external_id = $2";
@@ -273,7 +273,7 @@ pub async fn redeliver(store: &Store, actor: &Actor, id: &DeliveryId) -> Result<
             Box::pin(async move {
                 let row = tx.first(sql, args![&id, now]).await?;
                 let row = row.ok_or(StoreError::NotFound("delivery"))?;
-                tx.tell(Change::Queue);
+                tx.notify(Change::Queue);
                 let subject = Subject::named(row.get::<String>("event")?).id(id.as_str());
                 Ok(((), subject.of(&RepositoryId(row.get("repository")?))))
             })
@@ -285,7 +285,7 @@ async fn update(store: &Store, sql: &'static str, values: Vec<Value>) -> Result<
     store
         .write(move |tx| {
             Box::pin(async move {
-                tx.tell(Change::Queue);
+                tx.notify(Change::Queue);
                 match tx.run(sql, &values).await? {
                     0 => Err(StoreError::NotFound("delivery")),
                     _ => Ok(()),

@@ -100,7 +100,7 @@ async fn unblock_next_cell(tx: &mut Tx, job: &Locked) -> Result<(), StoreError> 
             args![row.get::<String>("id")?],
         )
         .await?;
-        tx.tell(Change::Queue);
+        tx.notify(Change::Queue);
     }
     Ok(())
 }
@@ -143,8 +143,8 @@ pub(super) async fn cancel(tx: &mut Tx, job: &mut Locked, why: &str, at: Micros)
     if job.cancelling.is_none() {
         tx.run("update jobs set cancelling = $2 where id = $1", args![&job.id, why])
             .await?;
-        tx.tell(Change::Queue);
-        tx.tell(Change::Build(job.build));
+        tx.notify(Change::Queue);
+        tx.notify(Change::Build(job.build));
     }
     Ok(Cancelled::Asked)
 }

@@ -12,10 +12,10 @@ use super::stacks::{self, Retain};
 use super::{Change, Micros, Store, StoreError, ended, jobs, leases, outputs, reasons, retry, to_word};
 use crate::db::{Tx, args};
 
-/// The end of an attempt, as its agent tells it.
+/// The end of an attempt, as its agent reports it.
 #[derive(Debug, Clone)]
 pub struct Ending {
-    /// Events that were not told yet.
+    /// Events that were not reported yet.
     pub events: Vec<AttemptEvent>,
     /// How it ended.
     pub result: AttemptResult,
@@ -25,7 +25,7 @@ pub struct Ending {
     pub retain: Option<Retain>,
 }
 
-/// Ends an attempt, with the events that were not told yet. Telling it twice changes nothing: the first one counts.
+/// Ends an attempt, with the events that were not reported yet. Reporting it twice changes nothing: the first one counts.
 /// *Errored* ones are tried again while the job's retries last.
 ///
 /// # Errors
@@ -80,7 +80,7 @@ async fn end(tx: &mut Tx, hold: &AgentLease, ending: Ending, now: Micros) -> Res
         args![&hold.attempt, to_word(&result.verdict), code, sentence, now, details],
     )
     .await?;
-    tx.tell(Change::Attempt(hold.attempt.clone()));
+    tx.notify(Change::Attempt(hold.attempt.clone()));
     let event = retry::event(tx, &mut job, &result).await?;
     let reason = dag::retry::reason(event, job.cancelling.as_deref(), result.reason);
     jobs::record(tx, &mut job, event, reason, now).await?;

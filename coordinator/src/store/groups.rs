@@ -188,7 +188,7 @@ async fn give_back(tx: &mut Tx, group: &Group, number: i64) -> Result<bool, Stor
     tx.run(block, args![number]).await?;
     let wait = "update builds set group_state = 'waiting' where number = $1";
     tx.run(wait, args![number]).await?;
-    tx.tell(Change::Build(number));
+    tx.notify(Change::Build(number));
     Ok(true)
 }
 
@@ -233,8 +233,8 @@ pub(super) async fn leave_if_over(tx: &mut Tx, build: &BuildLock) -> Result<(), 
         tx.run(run, args![*next]).await?;
         let unblock = "update jobs set blocked_by_group = 0 where build = $1 and blocked_by_group = 1";
         tx.run(unblock, args![*next]).await?;
-        tx.tell(Change::Queue);
-        tx.tell(Change::Build(*next));
+        tx.notify(Change::Queue);
+        tx.notify(Change::Build(*next));
     }
     Ok(())
 }

@@ -326,9 +326,9 @@ pub(super) async fn record(
         ],
     )
     .await?;
-    tx.tell(Change::Build(job.build));
+    tx.notify(Change::Build(job.build));
     if job.status == JobStatus::Queued {
-        tx.tell(Change::Queue);
+        tx.notify(Change::Queue);
     }
     Ok(())
 }

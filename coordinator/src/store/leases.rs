@@ -233,7 +233,7 @@ async fn lose(
         args![&attempt, now, to_word(&ReasonCode::AgentLost), &sentence],
     )
     .await?;
-    tx.tell(Change::Attempt(attempt.clone()));
+    tx.notify(Change::Attempt(attempt.clone()));
     let expired = Expired {
         attempt,
         job: job.id.clone(),

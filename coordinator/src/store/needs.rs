@@ -62,7 +62,7 @@ async fn apply(tx: &mut Tx, job: &mut Locked, decision: &Decision, at: Micros) -
     if job.expansion != Expansion::No && *decision == Decision::Run {
         tx.run("update jobs set expansion = 'due' where id = $1", args![&job.id])
             .await?;
-        tx.tell(Change::Queue);
+        tx.notify(Change::Queue);
         return Ok(());
     }
     let (event, reason) = decision.event();

@@ -75,7 +75,7 @@ impl Insert {
             now: self.now,
         };
         let over = new_jobs::insert(tx, &context, &self.new.jobs).await?;
-        tx.tell(Change::Build(number));
+        tx.notify(Change::Build(number));
         // Nobody else sees the new build yet: that is as good as a lock.
         let lock = BuildLock { number, group };
         ended::propagate(tx, &lock, over, self.now).await?;

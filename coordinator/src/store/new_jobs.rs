@@ -64,7 +64,7 @@ pub(super) async fn insert(tx: &mut Tx, context: &BuildContext<'_>, new: &[NewJo
         over.extend(row.insert(tx, context, job).await?);
     }
     if !new.is_empty() {
-        tx.tell(Change::Queue);
+        tx.notify(Change::Queue);
     }
     Ok(over)
 }

@@ -149,7 +149,7 @@ async fn note(
                     bytes(|resources| resources.free_disk_bytes)
                 ];
                 tx.run(sql, values).await?;
-                tx.tell(Change::Agents);
+                tx.notify(Change::Agents);
                 Ok(())
             })
         })

@@ -158,7 +158,7 @@ pub async fn done(store: &Store, due: &Scheduled, came: Came) -> Result<(), Stor
     store
         .write(move |tx| {
             Box::pin(async move {
-                tx.tell(Change::Queue);
+                tx.notify(Change::Queue);
                 let (key, schedule) = (&due.repository, &due.schedule);
                 let values = args![
                     key,

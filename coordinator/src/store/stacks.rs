@@ -243,7 +243,7 @@ async fn mark_deleted(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
     let sql = "update stacks set wanted = 'deleted' where id = $1 returning attempt";
     let row = tx.first(sql, args![id]).await?.ok_or(StoreError::NotFound("stack"))?;
     // Wakes the poll of its agent.
-    tx.tell(Change::Queue);
+    tx.notify(Change::Queue);
     changed(tx, &row)
 }
 
@@ -256,7 +256,7 @@ pub(super) async fn remove(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
 /// Pages of its attempt show it.
 fn changed(tx: &mut Tx, row: &Row) -> Result<(), StoreError> {
     if let Some(attempt) = row.get::<Option<String>>("attempt")? {
-        tx.tell(Change::Attempt(AttemptId(attempt)));
+        tx.notify(Change::Attempt(AttemptId(attempt)));
     }
     Ok(())
 }

@@ -205,7 +205,7 @@ pub(super) async fn revoke(
     store
         .write(move |tx| {
             Box::pin(async move {
-                tx.tell(Change::Access);
+                tx.notify(Change::Access);
                 let revoked = tx.all(delete, &arguments).await?;
                 for row in &revoked {
                     let subject = Subject::named(row.get::<String>("name")?).id(row.get::<String>("id")?);

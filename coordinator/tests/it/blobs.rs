@@ -46,7 +46,7 @@ fn start_s3() -> (String, Child) {
 
 /// A blob store, and the store of names beside it.
 struct World {
-    place: BlobStore,
+    blobs: BlobStore,
     store: Store,
     folder: tempfile::TempDir,
 }
@@ -59,7 +59,7 @@ impl World {
             key_file: folder.path().join("key"),
         };
         World {
-            place: BlobStore::open(&config, folder.path()).unwrap(),
+            blobs: BlobStore::open(&config, folder.path()).unwrap(),
             store: Store::open(names).await.unwrap(),
             folder,
         }
@@ -88,7 +88,7 @@ impl World {
     }
 
     async fn keep(&self, bytes: Vec<u8>) -> blobs::Blob {
-        let received = self.place.receive(Body::from(bytes), 1 << 30).await.unwrap();
+        let received = self.blobs.receive(Body::from(bytes), 1 << 30).await.unwrap();
         received.settle(&self.store).await.unwrap()
     }
 }
@@ -133,22 +133,22 @@ async fn what_is_kept_is_read_again(world: World) {
     assert_eq!(blob.bytes, bytes.len() as u64);
     let again = world.keep(bytes.clone()).await;
     assert_eq!(again, blob, "the same bytes have the same name");
-    let opened = world.place.read(&blob.sha, None).await.unwrap();
+    let opened = world.blobs.read(&blob.sha, None).await.unwrap();
     assert_eq!(
         (opened.size, opened.bytes().await.unwrap() == bytes),
         (blob.bytes, true)
     );
     let part = world
-        .place
+        .blobs
         .read(&blob.sha, Some(GetRange::Bounded(10_000_000..10_000_005)))
         .await
         .unwrap();
     assert_eq!(part.range, 10_000_000..10_000_005);
     assert_eq!(part.bytes().await.unwrap(), bytes[10_000_000..10_000_005]);
-    world.place.remove(&blob.sha).await.unwrap();
-    world.place.remove(&blob.sha).await.expect("twice is fine");
+    world.blobs.remove(&blob.sha).await.unwrap();
+    world.blobs.remove(&blob.sha).await.expect("twice is fine");
     assert!(matches!(
-        world.place.read(&blob.sha, None).await,
+        world.blobs.read(&blob.sha, None).await,
         Err(BlobError::NotFound)
     ));
 }
@@ -159,11 +159,11 @@ async fn half_an_upload_leaves_nothing(world: World) {
         Err(std::io::Error::other("the agent is gone")),
     ];
     let broken = world
-        .place
+        .blobs
         .receive(Body::from_stream(stream::iter(parts)), 1 << 30)
         .await;
     assert!(matches!(broken, Err(BlobError::BrokenOff(_))));
-    let large = world.place.receive(Body::from(vec![7; 2_000]), 1_000).await;
+    let large = world.blobs.receive(Body::from(vec![7; 2_000]), 1_000).await;
     assert!(matches!(large, Err(BlobError::TooLarge(1_000))));
     let exact = world.keep(vec![7; 1_000]).await;
     assert_eq!(exact.bytes, 1_000);
@@ -178,14 +178,14 @@ async fn nobody_waits_for_a_doomed_archive_for_ever(world: World) {
     );
     let doomed = blobs::doom(&world.store, i64::MAX).await.unwrap();
     assert_eq!(doomed, std::slice::from_ref(&blob.sha));
-    let received = world.place.receive(Body::from("an archive"), 100).await.unwrap();
+    let received = world.blobs.receive(Body::from("an archive"), 100).await.unwrap();
     let (settled, ()) = tokio::join!(received.settle(&world.store), async {
-        world.place.remove(&blob.sha).await.unwrap();
+        world.blobs.remove(&blob.sha).await.unwrap();
         blobs::forget(&world.store, &blob.sha).await.unwrap();
     });
     assert_eq!(settled.unwrap(), blob);
     assert_eq!(
-        world.place.read(&blob.sha, None).await.unwrap().bytes().await.unwrap(),
+        world.blobs.read(&blob.sha, None).await.unwrap().bytes().await.unwrap(),
         b"an archive"
     );
 }
@@ -201,23 +201,23 @@ async fn an_archive_is_looked_into(world: World) {
     }
     let blob = world.keep(tar.into_inner().unwrap().finish().unwrap()).await;
     for _ in 0..2 {
-        let items = browse::page(&world.place, &blob.sha, 0, 10).await.unwrap().items;
+        let items = browse::page(&world.blobs, &blob.sha, 0, 10).await.unwrap().items;
         let seen: Vec<(&str, u64, u32)> = items
             .iter()
             .map(|item| (item.name.as_str(), item.size, item.mode))
             .collect();
         assert_eq!(seen, [("a", 1, 0o755), (long.as_str(), 202, 0o755)]);
     }
-    let file = browse::file(&world.place, &blob.sha, &long).await.unwrap();
+    let file = browse::file(&world.blobs, &blob.sha, &long).await.unwrap();
     let parts: Vec<Bytes> = futures_util::TryStreamExt::try_collect(file.bytes).await.unwrap();
     assert_eq!(parts.concat(), long.as_bytes());
     assert!(matches!(
-        browse::file(&world.place, &blob.sha, "b").await,
+        browse::file(&world.blobs, &blob.sha, "b").await,
         Err(BlobError::NotFound)
     ));
     let nonsense = world.keep(b"no archive at all".to_vec()).await;
     assert!(matches!(
-        browse::page(&world.place, &nonsense.sha, 0, 10).await,
+        browse::page(&world.blobs, &nonsense.sha, 0, 10).await,
         Err(BlobError::BadArchive(_))
     ));
 }
@@ -237,7 +237,7 @@ fn archive(names: impl Iterator<Item = String>) -> Vec<u8> {
 async fn names_that_are_too_long_or_too_many_are_no_list() {
     let world = World::on_folder().await;
     let long = world.keep(archive(["x/".repeat(2_100)].into_iter())).await;
-    let Err(BlobError::BadArchive(why)) = browse::page(&world.place, &long.sha, 0, 10).await else {
+    let Err(BlobError::BadArchive(why)) = browse::page(&world.blobs, &long.sha, 0, 10).await else {
         panic!("a name of 4,200 bytes was taken");
     };
     assert!(why.contains("4096 bytes"), "{why}");
@@ -245,7 +245,7 @@ async fn names_that_are_too_long_or_too_many_are_no_list() {
     let many = world.keep(archive((0..17_000).map(|n| format!("{folder}{n}")))).await;
     assert!(many.bytes < 2 << 20, "it is small: {}", many.bytes);
     assert!(matches!(
-        browse::page(&world.place, &many.sha, 16_990, 10).await,
+        browse::page(&world.blobs, &many.sha, 16_990, 10).await,
         Err(BlobError::BadArchive(_))
     ));
 }
@@ -258,7 +258,7 @@ async fn a_list_comes_in_pages_and_is_kept_only_while_it_is_small_beside_its_arc
     for _ in 0..2 {
         let (mut seen, mut after, mut pages) = (Vec::new(), Some(0), 0);
         while let Some(from) = after {
-            let page = browse::page(&world.place, &blob.sha, from, 400).await.unwrap();
+            let page = browse::page(&world.blobs, &blob.sha, from, 400).await.unwrap();
             assert!(page.items.len() <= 400);
             seen.extend(page.items.into_iter().map(|item| item.name));
             (after, pages) = (page.next, pages + 1);
@@ -295,11 +295,11 @@ async fn a_look_ends_with_who_waits_for_it() {
     let large = world.keep(zeros(60)).await;
     let small = world.keep(archive(["a".to_owned()].into_iter())).await;
     for _ in 0..8 {
-        let page = browse::page(&world.place, &large.sha, 0, 10);
+        let page = browse::page(&world.blobs, &large.sha, 0, 10);
         let gone = tokio::time::timeout(Duration::from_millis(100), page).await;
         assert!(gone.is_err(), "60 GiB take longer");
     }
     // All turns are free again: else it is told to come back later.
-    let page = browse::page(&world.place, &small.sha, 0, 10).await.unwrap();
+    let page = browse::page(&world.blobs, &small.sha, 0, 10).await.unwrap();
     assert_eq!(page.items.len(), 1);
 }

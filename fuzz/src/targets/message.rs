@@ -10,7 +10,7 @@ use protocol::blobs::{BlobLimits, CacheFound, CacheWanted, Kept, NeededArtifact}
 use protocol::ids::StreamId;
 use protocol::lease::{Enrol, Enrolled, ErrorBody, Events, Finish, Finished, LogAnswer, Poll, PollAnswer};
 use protocol::reports::TestUpload;
-use protocol::shell::{ShellWish, ShellWord};
+use protocol::shell::{ShellMessage, ShellRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -43,8 +43,8 @@ const READERS: &[Reader] = &[
     ("cache_wanted", json::<CacheWanted>),
     ("cache_found", json::<CacheFound>),
     ("needed", json::<NeededArtifact>),
-    ("shell_wish", json::<ShellWish>),
-    ("shell_word", json::<ShellWord>),
+    ("shell_wish", json::<ShellRequest>),
+    ("shell_word", json::<ShellMessage>),
     ("stream", |bytes| {
         StreamId::parse(&String::from_utf8_lossy(bytes)).is_some()
     }),

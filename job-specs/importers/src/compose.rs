@@ -35,7 +35,7 @@ pub(crate) fn import(documents: &[Arc<Node>], file: &str, names: &[String], note
     let mut env = Vec::new();
     for service in &built {
         notes.add(
-            service.key.place,
+            service.key.location,
             format!(
                 "`{}` is built from this project, so it is left out of the services: the steps are what tests it",
                 service.key.text
@@ -89,13 +89,13 @@ fn can_run(service: &Entry, outside: &[&Entry], notes: &mut Notes) -> bool {
         let text = format!(
             "network `{name}` is outside of this project, and a job reaches only its own: `{service}` is left out"
         );
-        notes.add(network.key.place, text);
+        notes.add(network.key.location, text);
         can_run = false;
     }
     for entry in service.node.entries().unwrap_or_default() {
         if let Some(reason) = refused_in_service(&entry.key.text) {
             notes.add(
-                entry.key.place,
+                entry.key.location,
                 format!(
                     "`{}` of service `{1}` is refused, so `{1}` is left out: {reason}",
                     entry.key.text, service.key.text
@@ -109,7 +109,7 @@ fn can_run(service: &Entry, outside: &[&Entry], notes: &mut Notes) -> bool {
                 if source.is_some_and(|source| source.starts_with(['/', '~']) || source.starts_with("..")) {
                     let what = "a folder of the host is refused: only named volumes and paths inside the workspace";
                     let text = format!("{what}; `{}` is left out", service.key.text);
-                    notes.add(volume.place, text);
+                    notes.add(volume.location, text);
                     can_run = false;
                 }
             }

@@ -51,11 +51,11 @@ pub(crate) fn import(documents: &[Arc<Node>], notes: &mut Notes) -> Draft {
             Some("secret") => {
                 let name = root.text_of("name").unwrap_or("…");
                 notes.add(
-                    root.place,
+                    root.location,
                     format!("secret `{name}` stays where it is: store it by `drover secret set`"),
                 );
             }
-            Some(kind) => notes.add(root.place, format!("the kind `{kind}` has no counterpart")),
+            Some(kind) => notes.add(root.location, format!("the kind `{kind}` has no counterpart")),
         }
     }
     let names: Vec<String> = draft.jobs.iter().map(|job| job.name.clone()).collect();
@@ -75,7 +75,7 @@ fn pipeline(root: &Arc<Node>, notes: &mut Notes) -> Job {
             "a pipeline of type `{}` runs without containers: choose images",
             kind.text().unwrap_or_default()
         );
-        notes.add(kind.place, text);
+        notes.add(kind.location, text);
     }
     let mut job = Job {
         name: job_name(root.text_of("name").unwrap_or("default")),
@@ -102,7 +102,7 @@ fn platform(root: &Node, job: &mut Job, notes: &mut Notes) {
             job.runs_on.push(("arch".to_owned(), arch.to_owned()));
         }
         if let Some(os) = platform.get("os").filter(|os| os.text() != Some("linux")) {
-            notes.add(os.place, "jobs run in Linux containers only");
+            notes.add(os.location, "jobs run in Linux containers only");
         }
     }
     for (label, _, value) in root.get("node").map(Node::pairs).unwrap_or_default() {

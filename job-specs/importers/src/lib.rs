@@ -109,7 +109,7 @@ fn draft(
         draft.jobs.truncate(MAX_JOBS);
         if let Some(document) = documents.first() {
             let text = format!("{left_out} jobs are left out: the files of a repository may define {MAX_JOBS}");
-            notes.add(document.place, text);
+            notes.add(document.location, text);
         }
     }
     variables::explain(system, &mut draft);

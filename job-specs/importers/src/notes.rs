@@ -37,14 +37,14 @@ impl Notes {
     }
 
     /// One sentence about a place; the same one is kept once a line.
-    pub(crate) fn add(&mut self, place: Location, text: impl Into<String>) {
+    pub(crate) fn add(&mut self, location: Location, text: impl Into<String>) {
         if self.notes.len() >= MAX_NOTES {
             self.more += 1;
             return;
         }
         let note = Note {
             file: self.file.clone(),
-            line: place.span.line,
+            line: location.span.line,
             text: text.into(),
         };
         if !self.notes.contains(&note) {
@@ -61,7 +61,7 @@ impl Notes {
             }
             let answer = answers.iter().find(|(name, _)| *name == key).map(|(_, answer)| *answer);
             self.add(
-                entry.key.place,
+                entry.key.location,
                 format!("`{key}` {}", answer.unwrap_or("has no counterpart")),
             );
         }

@@ -109,7 +109,7 @@ impl Pipe<'_> {
             name: (!name.is_empty()).then(|| name.to_owned()),
             image: node
                 .get("image")
-                .and_then(|image| Some(self.names.field(image.text()?, image.place, self.notes))),
+                .and_then(|image| Some(self.names.field(image.text()?, image.location, self.notes))),
             run: (!commands.is_empty()).then(|| script(&commands)),
             entrypoint: if commands.is_empty() {
                 words_of(node.get("entrypoint"))
@@ -161,7 +161,7 @@ impl Pipe<'_> {
                 (None, Some(source), Some(target)) => step.takes_secret(source, &target.to_uppercase()),
                 _ => self
                     .notes
-                    .add(item.place, "a secret without its name cannot be carried over"),
+                    .add(item.location, "a secret without its name cannot be carried over"),
             }
         }
     }
@@ -170,11 +170,14 @@ impl Pipe<'_> {
         let known = [SERVICE_KEYS, &["detach", "settings", "when", "secrets"]].concat();
         self.notes.rest(node, &known, STEP_ANSWERS);
         let mut map = Map::default();
-        match node.get("image").and_then(|image| Some((image.text()?, image.place))) {
-            Some((image, place)) => map.put("image", Out::text(self.names.field(image, place, self.notes))),
+        match node
+            .get("image")
+            .and_then(|image| Some((image.text()?, image.location)))
+        {
+            Some((image, location)) => map.put("image", Out::text(self.names.field(image, location, self.notes))),
             None => {
                 let text = "a service without an image cannot be carried over";
-                self.notes.add(node.place, text);
+                self.notes.add(node.location, text);
                 return;
             }
         }
@@ -185,7 +188,7 @@ impl Pipe<'_> {
         for entry in environment.unwrap_or_default() {
             if entry.node.get("from_secret").is_some() {
                 let text = "a service gets no secrets as environment: write a value, or give it as a file by `secrets`";
-                self.notes.add(entry.node.place, text);
+                self.notes.add(entry.node.location, text);
             }
         }
         let commands = node.texts_of("commands");
@@ -238,20 +241,20 @@ impl Pipe<'_> {
                 "cron" => {
                     clause.events.push("schedule".to_owned());
                     self.notes.add(
-                        entry.key.place,
+                        entry.key.location,
                         "`cron` names a schedule of the server: write it under `on.schedule`",
                     );
                 }
-                key => self.cannot(&mut clause, entry.key.place, key),
+                key => self.cannot(&mut clause, entry.key.location, key),
             }
         }
         clause
     }
 
-    fn cannot(&mut self, clause: &mut Clause, place: job_specs::source::Location, key: &str) {
+    fn cannot(&mut self, clause: &mut Clause, location: job_specs::source::Location, key: &str) {
         clause.events = Clause::by_hand().events;
         self.notes.add(
-            place,
+            location,
             format!("the condition `{key}` has no counterpart, so this runs only by hand now"),
         );
     }
@@ -270,7 +273,7 @@ impl Pipe<'_> {
                     }
                 }
                 _ => self.notes.add(
-                    node.place,
+                    node.location,
                     format!("the reference `{reference}` is neither a branch nor a tag"),
                 ),
             }
@@ -290,20 +293,20 @@ impl Pipe<'_> {
                 "pull_request" | "pull_request_closed" | "pull_request_metadata" => "pull_request",
                 "cron" => {
                     let text = "builds by the clock: write their times under `on.schedule`";
-                    self.notes.add(node.place, text);
+                    self.notes.add(node.location, text);
                     "schedule"
                 }
                 "release" => "tag",
                 "custom" | "promote" | "rollback" | "deployment" => {
                     self.notes.add(
-                        node.place,
+                        node.location,
                         format!("the event `{name}` has no counterpart: builds of it are started by hand"),
                     );
                     "manual"
                 }
                 _ => {
                     self.notes
-                        .add(node.place, format!("the event `{name}` has no counterpart"));
+                        .add(node.location, format!("the event `{name}` has no counterpart"));
                     continue;
                 }
             };

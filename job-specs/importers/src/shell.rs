@@ -17,7 +17,7 @@ pub(crate) struct Names<'a> {
 
 impl Names<'_> {
     /// The text with its variables as templates; what is not known is noted and stays as it is.
-    pub(crate) fn field(&self, text: &str, place: Location, notes: &mut Notes) -> String {
+    pub(crate) fn field(&self, text: &str, location: Location, notes: &mut Notes) -> String {
         let mut out = String::new();
         let mut rest = text;
         while let Some(at) = rest.find('$') {
@@ -29,7 +29,7 @@ impl Names<'_> {
                     out.push_str(&rest[at..rest.len() - after.len()]);
                     if let Some(name) = name {
                         notes.add(
-                            place,
+                            location,
                             format!("`${name}` is not known here: write the value, or set it in `env`"),
                         );
                     }

@@ -36,7 +36,7 @@ impl System {
     }
 
     /// Where its files are, relative to the repository; a name that ends in `/` is a folder of `.yml` files.
-    pub fn places(self) -> &'static [&'static str] {
+    pub fn paths(self) -> &'static [&'static str] {
         match self {
             System::Compose => COMPOSE_FILES,
             System::Woodpecker => &[".woodpecker.yml", ".woodpecker.yaml", ".woodpecker/"],

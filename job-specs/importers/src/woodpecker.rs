@@ -75,14 +75,14 @@ fn labels(root: &Node, notes: &mut Notes) -> Vec<(String, String)> {
         match (label.as_str(), value.split_once('/')) {
             ("platform", Some((_, arch))) => labels.push(("arch".to_owned(), arch.to_owned())),
             ("platform" | "backend" | "repo", _) => {
-                notes.add(node.place, format!("the label `{label}` has no counterpart"))
+                notes.add(node.location, format!("the label `{label}` has no counterpart"))
             }
             _ => labels.push((label, value)),
         }
     }
     if let Some(runs_on) = root.get("runs_on") {
         notes.add(
-            runs_on.place,
+            runs_on.location,
             "`runs_on` names states of other workflows: write `when: {status: …}` in the job",
         );
     }

@@ -40,8 +40,8 @@ fn errors(imported: &Imported, repository: &Here) -> Vec<String> {
         .into_iter()
         .filter(|found| found.severity == Severity::Error);
     let line = |found: job_specs::Diagnostic| {
-        let place = found.span.map_or(0, |span| span.line);
-        format!("{} line {place} {}", found.code, found.message)
+        let location = found.span.map_or(0, |span| span.line);
+        format!("{} line {location} {}", found.code, found.message)
     };
     found.map(line).filter(|found| !found.starts_with("DRV0117")).collect()
 }
@@ -65,7 +65,7 @@ fn all_of(folder: &str, system: System, names: &[&str]) {
         let name = match system {
             System::Woodpecker => format!(".woodpecker/{stem}.yml"),
             System::Compose => "docker-compose.yml".to_owned(),
-            _ => system.places()[0].replace("workflows/", "workflows/ci.yml"),
+            _ => system.paths()[0].replace("workflows/", "workflows/ci.yml"),
         };
         let repository = Here(vec![(name.clone(), text.clone())]);
         let file = SourceFile { name, text };

@@ -68,7 +68,7 @@ pub(crate) fn localhost(job: &Node, services: &[ServiceSpec], sources: &Sources,
                 continue;
             };
             problems.add(warning(
-                node.place,
+                node.location,
                 sources,
                 (host, nth_of(&scalar.text, host, nth)),
                 (port, service),
@@ -94,12 +94,12 @@ fn values(env: Option<&Node>) -> impl Iterator<Item = &Node> {
     entries.iter().map(|entry| &*entry.node)
 }
 
-fn warning(place: Location, sources: &Sources, host: (&str, usize), meant: (u16, &ServiceSpec)) -> Problem {
+fn warning(location: Location, sources: &Sources, host: (&str, usize), meant: (u16, &ServiceSpec)) -> Problem {
     let ((host, nth), (port, service)) = (host, meant);
-    let span = sources[place.file].find(place.span, host, nth);
+    let span = sources[location.file].find(location.span, host, nth);
     let name = &service.name;
     let message = format!("a step looks for `{host}:{port}`, but that port is the one of service `{name}`");
-    Problem::at(&codes::LOCALHOST, Location { span, ..place }, message)
+    Problem::at(&codes::LOCALHOST, Location { span, ..location }, message)
         .label(format!("use `{name}:{port}`"))
         .note("a service has its own host name on the job's network, which is its key under `services:`")
 }

@@ -6,8 +6,8 @@ use super::cycle::cycles;
 use crate::codes;
 use crate::events::Trigger;
 use crate::file::Part;
+use crate::located::{JobSource, Need};
 use crate::model::AxisValue;
-use crate::placed::{JobSource, Need};
 use crate::problems::{Problem, Problems};
 use crate::source::Location;
 use crate::suggest::{did_you_mean, is_only, listed, nearest};
@@ -23,10 +23,10 @@ pub(crate) fn needs(parts: &[Part], problems: &mut Problems) {
         if let Some(&first) = by_name.get(job.name.as_str()) {
             let problem = Problem::at(
                 &codes::DUPLICATE,
-                job.place,
+                job.location,
                 format!("job `{}` is declared twice", job.name),
             );
-            problems.add(problem.label("again").related(jobs[first].1.place, "first here"));
+            problems.add(problem.label("again").related(jobs[first].1.location, "first here"));
         } else {
             by_name.insert(&job.name, at);
         }
@@ -51,7 +51,7 @@ fn known_needs(
     for need in &job.needs {
         let Some(&at) = by_name.get(need.name.as_str()) else {
             let message = format!("job `{}` needs `{}`, which does not exist", job.name, need.name);
-            let problem = Problem::at(&codes::UNKNOWN_NEED, need.place, message);
+            let problem = Problem::at(&codes::UNKNOWN_NEED, need.location, message);
             problems.add(if problems.is_full() {
                 problem
             } else {
@@ -94,8 +94,8 @@ fn runs_with(
             need.name
         )
     };
-    let problem = Problem::at(&codes::NEED_NOT_RUN, need.place, message);
-    let problem = problem.related(other.place, "the job that is needed");
+    let problem = Problem::at(&codes::NEED_NOT_RUN, need.location, message);
+    let problem = problem.related(other.location, "the job that is needed");
     problems.add(problem.help("let both files want the same events under `on`"));
 }
 
@@ -124,14 +124,14 @@ fn has_cell(need: &Need, other: &JobSource, problems: &mut Problems) {
     if all_known && !other.cells.iter().any(|cell| wanted.counts(&cell.values)) {
         let values: Vec<String> = wanted.cell.iter().map(|v| format!("{}={}", v.axis, v.value)).collect();
         let message = format!("job `{}` has no cell with {}", other.name, values.join(", "));
-        problems.add(Problem::at(&codes::NEED_CELL, need.place, message));
+        problems.add(Problem::at(&codes::NEED_CELL, need.location, message));
     }
 }
 
-fn no_axis(value: &AxisValue, place: Location, other: &JobSource) -> Problem {
+fn no_axis(value: &AxisValue, location: Location, other: &JobSource) -> Problem {
     let names = || other.axes.iter().map(String::as_str);
     let message = format!("job `{}` has no axis `{}`", other.name, value.axis);
-    let problem = Problem::at(&codes::NEED_CELL, place, message);
+    let problem = Problem::at(&codes::NEED_CELL, location, message);
     let problem = problem.note(format!("its axes: {}", listed(names())));
     match did_you_mean(&value.axis, names()) {
         Some(label) => problem.label(label),
@@ -140,12 +140,12 @@ fn no_axis(value: &AxisValue, place: Location, other: &JobSource) -> Problem {
 }
 
 fn keeps_artifacts(need: &Need, other: &JobSource, problems: &mut Problems) {
-    let Some(place) = need.artifacts.filter(|_| other.node.get("artifacts").is_none()) else {
+    let Some(location) = need.artifacts.filter(|_| other.node.get("artifacts").is_none()) else {
         return;
     };
     let message = format!("job `{}` keeps no artifacts", other.name);
-    let problem = Problem::at(&codes::NO_ARTIFACTS, place, message);
-    let problem = problem.related(other.place, "this job");
+    let problem = Problem::at(&codes::NO_ARTIFACTS, location, message);
+    let problem = problem.related(other.location, "this job");
     problems.add(problem.help(format!(
         "add `artifacts: [{{name: …, paths: […]}}]` to `{}`, or remove this",
         other.name
@@ -171,7 +171,7 @@ fn waiting_in_a_circle(circle: &[usize], jobs: &[(&Part, &JobSource)]) -> Proble
     let edge = |at: usize| {
         let job = jobs[circle[at]].1;
         let need = job.needs.iter().find(|need| need.name == name(at + 1));
-        need.map_or(job.place, |need| need.place)
+        need.map_or(job.location, |need| need.location)
     };
     if let [only] = circle {
         let message = format!("job `{}` waits for itself", jobs[*only].1.name);

@@ -26,18 +26,18 @@ pub(crate) fn paths(parts: &[Part], repository: &dyn Repository, problems: &mut 
         return;
     };
     hash::check(&calls, &files, problems);
-    for (glob, place) in globs.into_iter().take(MAX_CHECKED) {
+    for (glob, location) in globs.into_iter().take(MAX_CHECKED) {
         let Ok(globs) = Globs::new([glob]) else { continue };
         let matcher = globs.matcher();
         if !files.iter().any(|(path, _)| matcher.matches(path)) {
-            problems.add(matches_nothing(glob, place, &files));
+            problems.add(matches_nothing(glob, location, &files));
         }
     }
 }
 
-fn matches_nothing(glob: &str, place: Location, files: &[(String, String)]) -> Problem {
+fn matches_nothing(glob: &str, location: Location, files: &[(String, String)]) -> Problem {
     let message = format!("`{glob}` matches no file of the repository");
-    let problem = Problem::at(&codes::NO_FILE_MATCHES, place, message);
+    let problem = Problem::at(&codes::NO_FILE_MATCHES, location, message);
     let folder = glob.trim_end_matches('/');
     let is_folder = |(path, _): &(String, String)| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     let anywhere = format!("/{glob}");
@@ -83,7 +83,7 @@ fn collect<'n>(paths: Option<&'n std::sync::Arc<Node>>, found: &mut Vec<(&'n str
             && !scalar.text.starts_with('!')
             && !has_template(&scalar.text)
         {
-            found.push((scalar.text.as_str(), node.place));
+            found.push((scalar.text.as_str(), node.location));
         }
     };
     match &paths.value {

@@ -4,17 +4,17 @@ use std::collections::HashMap;
 
 use super::cycle::cycles;
 use crate::codes;
+use crate::located::{LocatedDependency, LocatedService};
 use crate::model::DependencyCondition;
-use crate::placed::{PlacedDependency, PlacedService};
 use crate::problems::{Problem, Problems};
 use crate::suggest::{did_you_mean, listed};
 
 /// Every dependency exists, can come true, and no services wait for each other. Dependencies that need not be there, and
 /// are not, go. `off` are services that are not chosen.
-pub(crate) fn services(services: &mut [PlacedService], off: &[String], problems: &mut Problems) {
+pub(crate) fn services(services: &mut [LocatedService], off: &[String], problems: &mut Problems) {
     hosts(services, problems);
     let names: Vec<String> = services.iter().map(|service| service.spec.name.clone()).collect();
-    let is_there = |edge: &PlacedDependency| names.contains(&edge.dependency.service);
+    let is_there = |edge: &LocatedDependency| names.contains(&edge.dependency.service);
     for service in services.iter_mut() {
         service
             .depends_on
@@ -43,13 +43,13 @@ pub(crate) fn services(services: &mut [PlacedService], off: &[String], problems:
 }
 
 /// Services may share an alias, and then take turns; that one takes turns with the owner of a name is seldom meant.
-fn hosts(services: &[PlacedService], problems: &mut Problems) {
-    let owners: HashMap<&str, &PlacedService> = services
+fn hosts(services: &[LocatedService], problems: &mut Problems) {
+    let owners: HashMap<&str, &LocatedService> = services
         .iter()
         .map(|service| (service.spec.name.as_str(), service))
         .collect();
     for service in services {
-        for (name, place) in &service.hosts {
+        for (name, location) in &service.hosts {
             let Some(owner) = owners.get(name.as_str()) else {
                 continue;
             };
@@ -57,25 +57,25 @@ fn hosts(services: &[PlacedService], problems: &mut Problems) {
                 "service `{}` answers to `{name}` as service `{name}` does",
                 service.spec.name
             );
-            let problem = Problem::at(&codes::HOST_TWICE, *place, message);
+            let problem = Problem::at(&codes::HOST_TWICE, *location, message);
             let problem = problem.note(format!("a connection to `{name}` reaches the one or the other"));
-            problems.add(problem.related(owner.place, "its name"));
+            problems.add(problem.related(owner.location, "its name"));
         }
     }
 }
 
-fn not_chosen(edge: &PlacedDependency, service: &PlacedService) -> Problem {
+fn not_chosen(edge: &LocatedDependency, service: &LocatedService) -> Problem {
     let wanted = &edge.dependency.service;
     let message = format!(
         "service `{}` depends on `{wanted}`, which is not chosen",
         service.spec.name
     );
-    let problem = Problem::at(&codes::NOT_CHOSEN, edge.place, message);
+    let problem = Problem::at(&codes::NOT_CHOSEN, edge.location, message);
     problem
         .note("a service with `profiles` runs only when one of them is chosen")
         .help("choose one: `compose: {file: …, profiles: […]}`; or write `required: false` at the dependency")
 }
-fn unknown(edge: &PlacedDependency, service: &PlacedService, services: &[PlacedService]) -> Problem {
+fn unknown(edge: &LocatedDependency, service: &LocatedService, services: &[LocatedService]) -> Problem {
     let wanted = &edge.dependency.service;
     let others = || {
         services
@@ -87,7 +87,7 @@ fn unknown(edge: &PlacedDependency, service: &PlacedService, services: &[PlacedS
         "service `{}` depends on `{wanted}`, which does not exist",
         service.spec.name
     );
-    let problem = Problem::at(&codes::UNKNOWN_SERVICE, edge.place, message);
+    let problem = Problem::at(&codes::UNKNOWN_SERVICE, edge.location, message);
     let problem = problem.note(format!("other services of this job: {}", listed(others())));
     match did_you_mean(wanted, others()) {
         Some(label) => problem.label(label),
@@ -95,21 +95,21 @@ fn unknown(edge: &PlacedDependency, service: &PlacedService, services: &[PlacedS
     }
 }
 
-fn check_condition(edge: &PlacedDependency, target: &PlacedService, problems: &mut Problems) {
+fn check_condition(edge: &LocatedDependency, target: &LocatedService, problems: &mut Problems) {
     let waits_for_end = edge.dependency.condition == DependencyCondition::ServiceCompletedSuccessfully;
     if waits_for_end && !target.spec.run_once {
         let name = &target.spec.name;
         let message = format!("service `{name}` is not expected to end, so this would wait for ever");
-        let problem = Problem::at(&codes::NOT_RUN_ONCE, edge.condition_place, message);
+        let problem = Problem::at(&codes::NOT_RUN_ONCE, edge.condition_location, message);
         problems.add(
             problem
-                .related(target.place, "this service")
+                .related(target.location, "this service")
                 .help(format!("add `run_once: true` to `{name}`")),
         );
     }
 }
 
-fn waiting_in_a_circle(circle: &[usize], services: &[PlacedService]) -> Problem {
+fn waiting_in_a_circle(circle: &[usize], services: &[LocatedService]) -> Problem {
     let name = |at: usize| services[circle[at % circle.len()]].spec.name.as_str();
     let edge = |at: usize| {
         let service = &services[circle[at]];
@@ -117,7 +117,7 @@ fn waiting_in_a_circle(circle: &[usize], services: &[PlacedService]) -> Problem 
             .depends_on
             .iter()
             .find(|edge| edge.dependency.service == name(at + 1));
-        edge.map_or(service.place, |edge| edge.place)
+        edge.map_or(service.location, |edge| edge.location)
     };
     if circle.len() == 1 {
         return Problem::at(

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::codes;
 use crate::file::Part;
-use crate::placed::{PlacedInput, PlacedSchedule};
+use crate::located::{LocatedInput, LocatedSchedule};
 use crate::problems::{Problem, Problems};
 use crate::suggest::{did_you_mean, listed};
 
@@ -16,37 +16,37 @@ pub(crate) fn triggers(parts: &[Part], problems: &mut Problems) {
         schedule_inputs(schedule, &inputs, problems);
     }
     let has_times = parts.iter().any(|part| !part.on.schedules.is_empty());
-    let without_time = parts.iter().find_map(|part| part.on.schedule_place);
-    if let Some(place) = without_time.filter(|_| !has_times && problems.errors() == 0) {
+    let without_time = parts.iter().find_map(|part| part.on.schedule_location);
+    if let Some(location) = without_time.filter(|_| !has_times && problems.errors() == 0) {
         let message = "no file says at which time, so the event `schedule` never comes";
-        let problem = Problem::at(&codes::NO_TIMES, place, message);
+        let problem = Problem::at(&codes::NO_TIMES, location, message);
         problems.add(problem.help("write `on: {schedule: [{cron: \"0 2 * * *\"}]}`"));
     }
     one_concurrency(parts, problems);
 }
 
-fn declared_once<'p>(parts: &'p [Part], problems: &mut Problems) -> HashMap<&'p str, &'p PlacedInput> {
-    let mut inputs: HashMap<&str, &PlacedInput> = HashMap::new();
-    for placed in parts.iter().flat_map(|part| &part.on.inputs) {
-        let name = placed.input.name.as_str();
+fn declared_once<'p>(parts: &'p [Part], problems: &mut Problems) -> HashMap<&'p str, &'p LocatedInput> {
+    let mut inputs: HashMap<&str, &LocatedInput> = HashMap::new();
+    for located in parts.iter().flat_map(|part| &part.on.inputs) {
+        let name = located.input.name.as_str();
         if let Some(first) = inputs.get(name) {
             let problem = Problem::at(
                 &codes::DUPLICATE,
-                placed.place,
+                located.location,
                 format!("input `{name}` is declared twice"),
             );
-            problems.add(problem.label("again").related(first.place, "first here"));
+            problems.add(problem.label("again").related(first.location, "first here"));
         } else {
-            inputs.insert(name, placed);
+            inputs.insert(name, located);
         }
     }
     inputs
 }
 
-fn schedule_inputs(placed: &PlacedSchedule, inputs: &HashMap<&str, &PlacedInput>, problems: &mut Problems) {
+fn schedule_inputs(located: &LocatedSchedule, inputs: &HashMap<&str, &LocatedInput>, problems: &mut Problems) {
     let mut names: Vec<&str> = inputs.keys().copied().collect();
     names.sort_unstable();
-    for (name, (key, value)) in &placed.inputs {
+    for (name, (key, value)) in &located.inputs {
         let Some(declared) = inputs.get(name.as_str()) else {
             let message = format!("no file declares the input `{name}`");
             let problem = Problem::at(&codes::UNKNOWN_INPUT, *key, message);
@@ -61,11 +61,11 @@ fn schedule_inputs(placed: &PlacedSchedule, inputs: &HashMap<&str, &PlacedInput>
             });
             continue;
         };
-        let given = placed.schedule.inputs.get(name);
+        let given = located.schedule.inputs.get(name);
         if let Some(fault) = given.and_then(|given| declared.input.kind.fault(given)) {
             let message = format!("input `{name}` does not take this value");
             let problem = Problem::at(&codes::BAD_INPUT, *value, message).label(fault);
-            problems.add(problem.related(declared.place, "declared here"));
+            problems.add(problem.related(declared.location, "declared here"));
         }
     }
 }
@@ -75,11 +75,14 @@ fn one_concurrency(parts: &[Part], problems: &mut Problems) {
     for part in parts {
         let Some(node) = &part.concurrency else { continue };
         let shared = |other: &Part| part.events().into_iter().find(|event| other.wants(event));
-        if let Some((event, first)) = found.iter().find_map(|(other, place)| Some((shared(other)?, *place))) {
+        if let Some((event, first)) = found
+            .iter()
+            .find_map(|(other, location)| Some((shared(other)?, *location)))
+        {
             let message = format!("two files say how builds for {event} share the road");
-            let problem = Problem::at(&codes::DUPLICATE, node.place, message);
+            let problem = Problem::at(&codes::DUPLICATE, node.location, message);
             problems.add(problem.label("again").related(first, "first here"));
         }
-        found.push((part, node.place));
+        found.push((part, node.location));
     }
 }

@@ -39,7 +39,7 @@ impl Reader<'_> {
             }
             match variables.look_up(&self.scope, &entry.key.text) {
                 Variable::Is(text) | Variable::OfBuild { text, .. } => {
-                    let value = Node::scalar(entry.key.place, Scalar::quoted(text));
+                    let value = Node::scalar(entry.key.location, Scalar::quoted(text));
                     new.push(Entry {
                         key: entry.key.clone(),
                         node: Arc::new(value),
@@ -75,7 +75,7 @@ fn build_map(node: &Arc<Node>) -> Arc<Node> {
     match &node.value {
         Value::Scalar(scalar) => map_like(
             node,
-            vec![entry_like(node, "context", Node::scalar(node.place, scalar.clone()))],
+            vec![entry_like(node, "context", Node::scalar(node.location, scalar.clone()))],
         ),
         Value::List(_) | Value::Map(_) => Arc::clone(node),
     }
@@ -98,7 +98,7 @@ fn pairs(node: &Arc<Node>) -> Arc<Node> {
         if has_template(name) {
             return Arc::clone(node);
         }
-        let entry = entry_like(item, name, Node::scalar(item.place, value));
+        let entry = entry_like(item, name, Node::scalar(item.location, value));
         match entries.iter_mut().find(|entry| &*entry.key.text == name) {
             Some(first) => *first = entry,
             None => entries.push(entry),
@@ -122,12 +122,12 @@ fn names(node: &Arc<Node>) -> Arc<Node> {
         }
         let key = Key {
             text: scalar.text.as_str().into(),
-            place: item.place,
+            location: item.location,
         };
         if !entries.iter().any(|entry| entry.key.text == key.text) {
             entries.push(Entry {
                 key,
-                node: Arc::new(Node::map(item.place, Vec::new())),
+                node: Arc::new(Node::map(item.location, Vec::new())),
             });
         }
     }
@@ -163,7 +163,7 @@ fn hosts(node: &Arc<Node>) -> Arc<Node> {
         for address in addresses {
             if let Value::Scalar(scalar) = &address.value {
                 let line = format!("{}={}", entry.key.text, scalar.text);
-                lines.push(Arc::new(Node::scalar(address.place, Scalar::quoted(line))));
+                lines.push(Arc::new(Node::scalar(address.location, Scalar::quoted(line))));
             }
         }
     }

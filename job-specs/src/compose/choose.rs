@@ -30,7 +30,7 @@ pub(crate) fn chosen(
     let mut wanted: Option<BTreeSet<&str>> = None;
     if let Some(given) = &choice.services {
         let mut set: BTreeSet<&str> = own.iter().copied().collect();
-        for (name, place) in given {
+        for (name, location) in given {
             match services.iter().find(|entry| &*entry.key.text == name.as_str()) {
                 Some(entry) => {
                     set.insert(&entry.key.text);
@@ -39,7 +39,7 @@ pub(crate) fn chosen(
                 }
                 None => {
                     let message = format!("the Compose files have no service `{name}`");
-                    let problem = Problem::at(&codes::NOT_CHOSEN, *place, message);
+                    let problem = Problem::at(&codes::NOT_CHOSEN, *location, message);
                     let problem = problem.note(format!("their services: {}", listed(names())));
                     reader.add(match did_you_mean(name, names()) {
                         Some(label) => problem.label(label),

@@ -12,7 +12,7 @@ pub(crate) fn with_text(node: &Arc<Node>, change: impl FnOnce(&str) -> Option<St
     match change(&scalar.text) {
         Some(text) => Arc::new(Node {
             merge: node.merge,
-            ..Node::scalar(node.place, Scalar::quoted(text))
+            ..Node::scalar(node.location, Scalar::quoted(text))
         }),
         None => Arc::clone(node),
     }
@@ -49,7 +49,7 @@ pub(crate) fn with_items(node: &Arc<Node>, change: impl FnMut(&Arc<Node>) -> Arc
 pub(crate) fn map_like(node: &Node, entries: Vec<Entry>) -> Arc<Node> {
     Arc::new(Node {
         merge: node.merge,
-        ..Node::map(node.place, entries)
+        ..Node::map(node.location, entries)
     })
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn map_like(node: &Node, entries: Vec<Entry>) -> Arc<Node> {
 pub(crate) fn list_like(node: &Node, items: Vec<Arc<Node>>) -> Arc<Node> {
     Arc::new(Node {
         merge: node.merge,
-        ..Node::list(node.place, items)
+        ..Node::list(node.location, items)
     })
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn entry_like(node: &Node, key: &str, value: Node) -> Entry {
     Entry {
         key: Key {
             text: key.into(),
-            place: node.place,
+            location: node.location,
         },
         node: Arc::new(value),
     }

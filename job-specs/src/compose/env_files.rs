@@ -32,37 +32,37 @@ impl Reader<'_> {
             let line = match line {
                 Ok(line) => line,
                 Err((at, fault)) => {
-                    let place = Location {
+                    let location = Location {
                         file,
                         span: source.span(at),
                     };
-                    let problem = Problem::at(&codes::BAD_ENV_FILE, place, "a line of an env file cannot be read");
+                    let problem = Problem::at(&codes::BAD_ENV_FILE, location, "a line of an env file cannot be read");
                     self.add(problem.label(fault));
                     continue;
                 }
             };
-            let place = Location {
+            let location = Location {
                 file,
                 span: source.span(line.at.clone()),
             };
-            let Some(value) = self.env_line_value(&line, place, &known, raw) else {
+            let Some(value) = self.env_line_value(&line, location, &known, raw) else {
                 continue;
             };
-            if self.check_environment_name(&line.name, place).is_some() {
+            if self.check_environment_name(&line.name, location).is_some() {
                 known.add(line.name.clone(), value.clone());
-                env.push((line.name, value, place));
+                env.push((line.name, value, location));
             }
         }
         env
     }
 
     /// Images read names that no shell could set, as `discovery.type`.
-    pub(crate) fn check_environment_name(&mut self, name: &str, place: Location) -> Option<()> {
+    pub(crate) fn check_environment_name(&mut self, name: &str, location: Location) -> Option<()> {
         if !name.is_empty() && !name.contains(|c: char| c == '=' || c.is_whitespace() || c.is_control()) {
             return Some(());
         }
         let message = format!("`{name}` is not a name for an environment variable");
-        self.add(Problem::at(&codes::BAD_NAME, place, message).label("no `=` and no spaces"));
+        self.add(Problem::at(&codes::BAD_NAME, location, message).label("no `=` and no spaces"));
         None
     }
 }

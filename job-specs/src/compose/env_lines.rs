@@ -92,9 +92,9 @@ fn env_line(text: &str, (start, end): (usize, usize), dollar: Dollar) -> (Line, 
         .unwrap_or(after_export.len());
     let name = after_export[..name_length].to_owned();
     let rest = after_export[name_length..].trim_start_matches([' ', '\t']);
-    let place = start..end - (whole.len() - whole.trim_end().len());
+    let location = start..end - (whole.len() - whole.trim_end().len());
     if name.is_empty() || name.contains(['"', '\'', '#', '$']) {
-        return (Err((place, "expected NAME=value")), end + 1);
+        return (Err((location, "expected NAME=value")), end + 1);
     }
     let Some(value) = rest.strip_prefix(['=', ':']) else {
         let line = match rest.trim().is_empty() {
@@ -102,9 +102,9 @@ fn env_line(text: &str, (start, end): (usize, usize), dollar: Dollar) -> (Line, 
                 name,
                 value: None,
                 interpolated: false,
-                at: place,
+                at: location,
             }),
-            false => Err((place, "expected `=` after the name")),
+            false => Err((location, "expected `=` after the name")),
         };
         return (line, end + 1);
     };
@@ -114,7 +114,7 @@ fn env_line(text: &str, (start, end): (usize, usize), dollar: Dollar) -> (Line, 
         name,
         value: Some(value),
         interpolated,
-        at: place.clone(),
+        at: location.clone(),
     };
     match text[value_at..end].chars().next() {
         Some(quote @ ('"' | '\'')) => match quoted(&text[value_at + 1..], quote, dollar) {
@@ -124,11 +124,11 @@ fn env_line(text: &str, (start, end): (usize, usize), dollar: Dollar) -> (Line, 
                 let after = text[closed..next].trim();
                 let line = match after.is_empty() || after.starts_with('#') {
                     true => Ok(make(value, quote == '"')),
-                    false => Err((place.clone(), "there is more after the closing quote")),
+                    false => Err((location.clone(), "there is more after the closing quote")),
                 };
                 (line, next + 1)
             }
-            None => (Err((place.clone(), "the quote is not closed")), end + 1),
+            None => (Err((location.clone(), "the quote is not closed")), end + 1),
         },
         _ => (
             Ok(make(without_comment(&text[value_at..end]).to_owned(), true)),

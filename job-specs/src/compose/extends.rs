@@ -35,7 +35,7 @@ static EXTENDS: Names = Names {
 struct Target {
     service: String,
     file: Option<String>,
-    place: Location,
+    location: Location,
 }
 
 /// Services that are done, by file and name.
@@ -67,7 +67,7 @@ impl Loader<'_, '_> {
             let node = self.extended(&entry, file, &mut Vec::new(), &mut done);
             if node.is_none() {
                 // What it lacks now, its base may have.
-                self.reader.problems.explain(entry.key.place);
+                self.reader.problems.explain(entry.key.location);
             }
             extended.push(Entry {
                 node: node.unwrap_or_else(|| without_extends(&entry.node)),
@@ -92,7 +92,7 @@ impl Loader<'_, '_> {
         if let Some(known) = done.get(&this) {
             return known.clone();
         }
-        self.may_follow(&this, chain, extends.place)?;
+        self.may_follow(&this, chain, extends.location)?;
         chain.push(this.clone());
         let target = self.reader.extends_target(extends, &this.1);
         let base = target.and_then(|target| self.base(&target, file, chain, done));
@@ -103,7 +103,7 @@ impl Loader<'_, '_> {
         node
     }
 
-    fn may_follow(&mut self, this: &(String, String), chain: &[(String, String)], place: Location) -> Option<()> {
+    fn may_follow(&mut self, this: &(String, String), chain: &[(String, String)], location: Location) -> Option<()> {
         let problem = if let Some(at) = chain.iter().position(|open| open == this) {
             let circle: Vec<&str> = chain[at..]
                 .iter()
@@ -111,10 +111,10 @@ impl Loader<'_, '_> {
                 .map(|(_, name)| name.as_str())
                 .collect();
             let message = format!("services extend each other: {}", circle.join(" → "));
-            Problem::at(&codes::BAD_EXTENDS, place, message).help("remove one of these `extends`")
+            Problem::at(&codes::BAD_EXTENDS, location, message).help("remove one of these `extends`")
         } else if chain.len() >= MAX_IMPORT_DEPTH {
             let message = format!("services extend each other more than {MAX_IMPORT_DEPTH} deep");
-            Problem::at(&codes::BAD_EXTENDS, place, message)
+            Problem::at(&codes::BAD_EXTENDS, location, message)
         } else {
             return Some(());
         };
@@ -135,7 +135,7 @@ impl Loader<'_, '_> {
         };
         let Ok(path) = joined(file.folder, name) else {
             let message = format!("`{name}` is outside of the repository");
-            self.reader.add(Problem::at(&codes::OUTSIDE, target.place, message));
+            self.reader.add(Problem::at(&codes::OUTSIDE, target.location, message));
             return None;
         };
         if path == file.path {
@@ -144,7 +144,7 @@ impl Loader<'_, '_> {
         }
         let wanted = Wanted {
             path: path.clone(),
-            place: target.place,
+            location: target.location,
         };
         let services = self.services_of(&wanted, file.variables)?;
         let other = File {
@@ -173,7 +173,7 @@ impl Loader<'_, '_> {
         let found = file.services.iter().find(|entry| *entry.key.text == *target.service);
         if found.is_none() {
             let message = format!("there is no service `{}` in `{}`", target.service, file.path);
-            let problem = Problem::at(&codes::BAD_EXTENDS, target.place, message);
+            let problem = Problem::at(&codes::BAD_EXTENDS, target.location, message);
             let problem = problem.note(format!("its services: {}", listed(names())));
             self.reader.add(match did_you_mean(&target.service, names()) {
                 Some(label) => problem.label(label),
@@ -192,11 +192,11 @@ impl Reader<'_> {
             return Some(Target {
                 service: self.literal(slot)?,
                 file: None,
-                place: node.place,
+                location: node.location,
             });
         }
         let fields = self.fields(slot, &EXTENDS, format!("`extends` of service `{name}`"))?;
-        self.missing(&fields, "service", node.place);
+        self.missing(&fields, "service", node.location);
         let service = fields.get("service")?;
         let file = match fields.get("file") {
             Some(slot) => Some(self.literal(slot)?),
@@ -205,7 +205,7 @@ impl Reader<'_> {
         Some(Target {
             service: self.literal(service)?,
             file,
-            place: fields.get("file").unwrap_or(service).place(),
+            location: fields.get("file").unwrap_or(service).location(),
         })
     }
 }

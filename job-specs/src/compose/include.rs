@@ -41,7 +41,9 @@ impl Loader<'_, '_> {
                 Some(files) => files
                     .iter()
                     .for_each(|file| self.reader.add_env_file(file, &mut variables)),
-                None => self.reader.add_dot_env(&include.folder, item.place(), &mut variables),
+                None => self
+                    .reader
+                    .add_dot_env(&include.folder, item.location(), &mut variables),
             }
             // Its variables are its own, and so are the files that its `extends` has read with them.
             let bases = std::mem::take(&mut self.bases);
@@ -73,8 +75,8 @@ impl Loader<'_, '_> {
             };
             if self.reader.spend_node(&entry.node) && !same(&other.node, &entry.node) {
                 let message = format!("{what} `{}` is also defined by an included file", entry.key.text);
-                let problem = Problem::at(&codes::DEFINED_TWICE, other.key.place, message);
-                let problem = problem.related(entry.key.place, "the included one");
+                let problem = Problem::at(&codes::DEFINED_TWICE, other.key.location, message);
+                let problem = problem.related(entry.key.location, "the included one");
                 let help = "use `extends`, or name both files: `compose: {file: [one.yml, other.yml]}`";
                 self.reader.add(problem.help(help));
             }
@@ -94,7 +96,7 @@ impl Reader<'_> {
             });
         }
         let fields = self.fields(item, &INCLUDE, "`include`".to_owned())?;
-        self.missing(&fields, "path", item.place());
+        self.missing(&fields, "path", item.location());
         let files = self.wanted_files(fields.get("path")?, folder)?;
         let env_files = match fields.get("env_file") {
             Some(slot) => Some(self.wanted_files(slot, folder)?),
@@ -126,13 +128,13 @@ impl Reader<'_> {
         };
         Some(Wanted {
             path,
-            place: slot.place(),
+            location: slot.location(),
         })
     }
 
     /// The variables of an env file; those that are there already stay.
     fn add_env_file(&mut self, file: &Wanted, variables: &mut Variables) {
-        if let Some(number) = self.repository_file(&file.path, file.place) {
+        if let Some(number) = self.repository_file(&file.path, file.location) {
             for (name, value, _) in self.env_of_file(number, variables, false) {
                 variables.add(name, value);
             }
@@ -140,9 +142,9 @@ impl Reader<'_> {
     }
 
     /// The variables of `.env` in a folder, if it is there.
-    pub(crate) fn add_dot_env(&mut self, folder: &str, place: crate::source::Location, variables: &mut Variables) {
+    pub(crate) fn add_dot_env(&mut self, folder: &str, location: crate::source::Location, variables: &mut Variables) {
         let Ok(path) = joined(folder, ".env") else { return };
-        if let Some(number) = self.optional_file(&path, place) {
+        if let Some(number) = self.optional_file(&path, location) {
             for (name, value, _) in self.env_of_file(number, variables, false) {
                 variables.add(name, value);
             }

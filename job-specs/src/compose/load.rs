@@ -49,7 +49,7 @@ pub(crate) struct Wanted {
     /// From the repository's root.
     pub(crate) path: String,
     /// Where it is named.
-    pub(crate) place: Location,
+    pub(crate) location: Location,
 }
 
 /// Reads Compose files, one inside another.
@@ -73,14 +73,14 @@ impl<'r> Loader<'_, 'r> {
             };
             project = Some(match project {
                 None => model,
-                Some(base) => self.merged_models(base, &model, file.place),
+                Some(base) => self.merged_models(base, &model, file.location),
             });
         }
         project.filter(|_| !failed)
     }
 
-    fn merged_models(&mut self, base: Model, over: &Model, place: Location) -> Model {
-        let mut merge = |base, over: &[Entry]| self.reader.merge_entries(base, over, place);
+    fn merged_models(&mut self, base: Model, over: &Model, location: Location) -> Model {
+        let mut merge = |base, over: &[Entry]| self.reader.merge_entries(base, over, location);
         Model {
             services: merge(base.services, &over.services),
             networks: merge(base.networks, &over.networks),
@@ -104,10 +104,10 @@ impl<'r> Loader<'_, 'r> {
         let problem = if let Some(at) = self.open.iter().position(|open| *open == file.path) {
             let circle: Vec<&str> = self.open[at..].iter().chain([&file.path]).map(String::as_str).collect();
             let message = format!("Compose files include each other: {}", circle.join(" → "));
-            Problem::at(&codes::INCLUDE_CIRCLE, file.place, message).help("remove one of these")
+            Problem::at(&codes::INCLUDE_CIRCLE, file.location, message).help("remove one of these")
         } else if self.open.len() >= MAX_IMPORT_DEPTH {
             let message = format!("Compose files are included more than {MAX_IMPORT_DEPTH} deep");
-            Problem::at(&codes::INCLUDE_CIRCLE, file.place, message)
+            Problem::at(&codes::INCLUDE_CIRCLE, file.location, message)
         } else {
             return Some(());
         };
@@ -117,9 +117,9 @@ impl<'r> Loader<'_, 'r> {
 
     /// The interpolated tree of a file.
     pub(crate) fn root(&mut self, file: &Wanted, variables: &Variables) -> Option<Arc<Node>> {
-        let number = self.reader.repository_file(&file.path, file.place)?;
+        let number = self.reader.repository_file(&file.path, file.location)?;
         let sources = self.reader.sources;
-        if !sources.has_tree(number) && !self.reader.spend(sources[number].text.len(), file.place) {
+        if !sources.has_tree(number) && !self.reader.spend(sources[number].text.len(), file.location) {
             return None;
         }
         let problems = &mut *self.reader.problems;
@@ -141,7 +141,7 @@ impl<'r> Loader<'_, 'r> {
         }
         if tree.entries().is_none() {
             let message = format!("a Compose file is a map with `services`, found {}", tree.found());
-            self.reader.add(Problem::at(&codes::WRONG_TYPE, tree.place, message));
+            self.reader.add(Problem::at(&codes::WRONG_TYPE, tree.location, message));
             return None;
         }
         Some(self.reader.interpolated_tree(&tree, variables))
@@ -180,8 +180,11 @@ impl<'r> Loader<'_, 'r> {
                 "the Compose file has {} services; at most {MAX_DEFINED_SERVICES} are read",
                 written.len()
             );
-            self.reader
-                .add(Problem::at(&codes::TOO_MANY_SERVICES, one_too_many.key.place, message));
+            self.reader.add(Problem::at(
+                &codes::TOO_MANY_SERVICES,
+                one_too_many.key.location,
+                message,
+            ));
         }
         for entry in written.into_iter().take(MAX_DEFINED_SERVICES) {
             let node = self.reader.canonical_service(&entry.node, variables);

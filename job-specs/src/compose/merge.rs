@@ -26,9 +26,9 @@ const EITHER_FORM: &[&str] = &[
 
 impl Reader<'_> {
     /// `over` over `base`; both are maps from names to services, configs or the like.
-    pub(crate) fn merge_entries(&mut self, base: Vec<Entry>, over: &[Entry], place: Location) -> Vec<Entry> {
-        let base = Arc::new(Node::map(place, base));
-        let over = Arc::new(Node::map(place, over.to_vec()));
+    pub(crate) fn merge_entries(&mut self, base: Vec<Entry>, over: &[Entry], location: Location) -> Vec<Entry> {
+        let base = Arc::new(Node::map(location, base));
+        let over = Arc::new(Node::map(location, over.to_vec()));
         let merged = self.merged("", &base, &over);
         merged.entries().map(<[Entry]>::to_vec).unwrap_or_default()
     }
@@ -40,12 +40,12 @@ impl Reader<'_> {
         }
         match (&base.value, &over.value) {
             (Value::Map(some), Value::Map(others)) => {
-                self.spend(16 * (some.len() + others.len()), over.place);
+                self.spend(16 * (some.len() + others.len()), over.location);
                 let entries = self.merged_maps(some, others);
-                Arc::new(Node::map(over.place, entries))
+                Arc::new(Node::map(over.location, entries))
             }
             (Value::List(some), Value::List(others)) => {
-                self.spend(16 * (some.len() + others.len()), over.place);
+                self.spend(16 * (some.len() + others.len()), over.location);
                 list_like(base, once_each(key, some.iter().chain(others)))
             }
             (Value::Scalar(_), Value::Scalar(_)) => usual(over),
@@ -57,8 +57,8 @@ impl Reader<'_> {
                     base.found(),
                     over.found()
                 );
-                let problem = Problem::at(&codes::CANNOT_MERGE, over.place, message);
-                let problem = problem.related(base.place, "the value that is overridden");
+                let problem = Problem::at(&codes::CANNOT_MERGE, over.location, message);
+                let problem = problem.related(base.location, "the value that is overridden");
                 self.add(problem.help("write both in the same form, or put `!override` before this one"));
                 usual(over)
             }

@@ -58,7 +58,7 @@ fn of_build(build: &Arc<Node>, folder: &str) -> Arc<Node> {
     let Some(entries) = build.entries() else {
         return Arc::clone(build);
     };
-    let context = Node::scalar(build.place, Scalar::quoted(folder.to_owned()));
+    let context = Node::scalar(build.location, Scalar::quoted(folder.to_owned()));
     let entries: Vec<Entry> = entries
         .iter()
         .cloned()

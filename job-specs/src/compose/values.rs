@@ -24,13 +24,13 @@ const VALUE_COST: usize = 16;
 
 impl Reader<'_> {
     /// Counts bytes; `false` when there were too many, which has been said.
-    pub(crate) fn spend(&mut self, bytes: usize, place: Location) -> bool {
+    pub(crate) fn spend(&mut self, bytes: usize, location: Location) -> bool {
         let before = self.spent.substituted;
         self.spent.substituted = before.saturating_add(bytes);
         if before <= MAX_SPENT && self.spent.substituted > MAX_SPENT {
             let message = "the Compose files are too big for so many cells";
             let help = "a file counts once for each cell; take fewer services, or make the matrix smaller";
-            self.add(Problem::at(&codes::TOO_MUCH_IMPORTED, place, message).help(help));
+            self.add(Problem::at(&codes::TOO_MUCH_IMPORTED, location, message).help(help));
         }
         self.spent.substituted <= MAX_SPENT
     }
@@ -42,25 +42,25 @@ impl Reader<'_> {
             .nodes
             .saturating_mul(VALUE_COST)
             .saturating_add(node.weight.bytes);
-        self.spend(bytes, node.place)
+        self.spend(bytes, node.location)
     }
 
     /// A text of a Compose file or of an env file with its variables replaced; `None` when that is not possible, which
     /// has been said.
-    pub(crate) fn interpolated(&mut self, place: Location, text: &str, variables: &Variables) -> Option<String> {
+    pub(crate) fn interpolated(&mut self, location: Location, text: &str, variables: &Variables) -> Option<String> {
         let scope = &self.scope;
         let filled = interpolate(text, MAX_TEXT.max(text.len()), &|name| variables.look_up(scope, name));
         match filled {
             Ok(filled) => {
                 for name in &filled.unset {
-                    self.warn_of_unset(place, name, variables);
+                    self.warn_of_unset(location, name, variables);
                 }
-                self.spend(filled.text.len(), place).then_some(filled.text)
+                self.spend(filled.text.len(), location).then_some(filled.text)
             }
             Err(fault) => {
-                let problem = self.cannot_interpolate(place, text, fault);
+                let problem = self.cannot_interpolate(location, text, fault);
                 self.add(problem);
-                self.problems.explain(place);
+                self.problems.explain(location);
                 None
             }
         }
@@ -70,7 +70,7 @@ impl Reader<'_> {
     pub(crate) fn interpolated_tree(&mut self, node: &Arc<Node>, variables: &Variables) -> Arc<Node> {
         match &node.value {
             Value::Scalar(scalar) if scalar.text.contains('$') => {
-                let Some(text) = self.interpolated(node.place, &scalar.text, variables) else {
+                let Some(text) = self.interpolated(node.location, &scalar.text, variables) else {
                     return Arc::clone(node);
                 };
                 let mut scalar = Scalar::unquoted(text);
@@ -79,7 +79,7 @@ impl Reader<'_> {
                 }
                 Arc::new(Node {
                     merge: node.merge,
-                    ..Node::scalar(node.place, scalar)
+                    ..Node::scalar(node.location, scalar)
                 })
             }
             Value::Scalar(_) => Arc::clone(node),
@@ -115,7 +115,7 @@ impl Reader<'_> {
     pub(crate) fn env_line_value(
         &mut self,
         line: &EnvLine,
-        place: Location,
+        location: Location,
         variables: &Variables,
         raw: bool,
     ) -> Option<String> {
@@ -126,21 +126,21 @@ impl Reader<'_> {
             };
         };
         if line.interpolated && !raw {
-            return self.interpolated(place, value, variables);
+            return self.interpolated(location, value, variables);
         }
         if has_template(value) {
-            let problem = self.cannot_interpolate(place, value, Fault::Template);
+            let problem = self.cannot_interpolate(location, value, Fault::Template);
             self.add(problem);
             return None;
         }
         Some(value.clone())
     }
 
-    fn warn_of_unset(&mut self, place: Location, name: &str, variables: &Variables) {
+    fn warn_of_unset(&mut self, location: Location, name: &str, variables: &Variables) {
         if !variables.warn_of(name) {
             return;
         }
-        let at = self.within(place, name);
+        let at = self.within(location, name);
         let message = format!("variable `{name}` is not set, so it is empty here");
         let problem = Problem::at(&codes::UNSET_VARIABLE, at, message);
         let help = format!("set it in the job's `env`, or write a default: `${{{name}:-…}}`");
@@ -162,10 +162,10 @@ impl Reader<'_> {
         self.add(problem.help(help));
     }
 
-    fn cannot_interpolate(&mut self, place: Location, text: &str, fault: Fault) -> Problem {
+    fn cannot_interpolate(&mut self, location: Location, text: &str, fault: Fault) -> Problem {
         match fault {
             Fault::Unknown(what) => {
-                let at = self.within(place, &what);
+                let at = self.within(location, &what);
                 let problem = Problem::at(
                     &codes::BAD_VARIABLE,
                     at,
@@ -174,7 +174,7 @@ impl Reader<'_> {
                 problem.help(format!("one `$` is written `$$` there: `${what}`"))
             }
             Fault::Template => {
-                let at = self.within(place, "${{");
+                let at = self.within(location, "${{");
                 let problem = Problem::at(
                     &codes::TEMPLATE_IN_COMPOSE,
                     at,
@@ -190,7 +190,7 @@ impl Reader<'_> {
                 ))
             }
             Fault::Required { name, message } => {
-                let at = self.within(place, &name);
+                let at = self.within(location, &name);
                 let problem = Problem::at(
                     &codes::REQUIRED_VARIABLE,
                     at,
@@ -204,13 +204,13 @@ impl Reader<'_> {
             }
             Fault::TooMuch => {
                 let message = "the variables make more than 256 KiB of one text";
-                Problem::at(&codes::TOO_MUCH_IMPORTED, place, message)
+                Problem::at(&codes::TOO_MUCH_IMPORTED, location, message)
             }
         }
     }
 
-    fn within(&self, place: Location, needle: &str) -> Location {
-        let span = self.sources[place.file].find(place.span, needle, 0);
-        Location { span, ..place }
+    fn within(&self, location: Location, needle: &str) -> Location {
+        let span = self.sources[location.file].find(location.span, needle, 0);
+        Location { span, ..location }
     }
 }

@@ -68,13 +68,13 @@ impl Build {
             let before = cells.entry(spec.name.clone()).or_default();
             let is_blocked = begins_blocked(&spec, *before);
             *before += 1;
-            let places = if spec.deferred && spec.matrix.is_empty() {
+            let locations = if spec.deferred && spec.matrix.is_empty() {
                 PLACES
             } else {
                 1
             };
             over.extend(build.add(spec, waits_for, is_blocked, position));
-            position += places;
+            position += locations;
         }
         build.propagate(over);
         build

@@ -123,9 +123,9 @@ impl Reader<'_> {
             return Some(build);
         }
         let fields = self.level(slot, &BUILD_KEYS, self.part("build"), &mut build)?;
-        if let (Some(_), Some(place)) = (&build.dockerfile_inline, fields.key_place("dockerfile")) {
+        if let (Some(_), Some(location)) = (&build.dockerfile_inline, fields.key_location("dockerfile")) {
             let message = "`build` has both `dockerfile` and `dockerfile_inline`";
-            self.add(Problem::at(&codes::BAD_VALUE, place, message).help("keep one of them"));
+            self.add(Problem::at(&codes::BAD_VALUE, location, message).help("keep one of them"));
         }
         Some(build)
     }
@@ -178,7 +178,7 @@ impl Reader<'_> {
             [_, second, ..] => {
                 let problem = Problem::at(
                     &codes::BAD_VALUE,
-                    second.place(),
+                    second.location(),
                     "an image is built for one platform here",
                 );
                 self.add(problem.help("keep the platform of the agents"));

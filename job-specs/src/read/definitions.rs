@@ -49,7 +49,7 @@ static VOLUME_DEFINITION: Names = Names {
 
 impl Definitions {
     /// A network that a service is on must be the job's own.
-    pub(crate) fn check_network(&self, reader: &mut Reader<'_>, name: &str, place: Location) {
+    pub(crate) fn check_network(&self, reader: &mut Reader<'_>, name: &str, location: Location) {
         let Some(entry) = self.networks.iter().find(|entry| &*entry.key.text == name) else {
             return;
         };
@@ -58,12 +58,12 @@ impl Definitions {
             return;
         }
         if let Some(fields) = reader.fields(Slot::of("the network", &entry.node), &NETWORK_DEFINITION, owner) {
-            refuse_external(reader, &fields, "network", (name, place));
+            refuse_external(reader, &fields, "network", (name, location));
         }
     }
 
     /// A volume that a service mounts must be the job's own.
-    pub(crate) fn check_volume(&self, reader: &mut Reader<'_>, name: &str, place: Location) {
+    pub(crate) fn check_volume(&self, reader: &mut Reader<'_>, name: &str, location: Location) {
         let Some(entry) = self.volumes.iter().find(|entry| &*entry.key.text == name) else {
             return;
         };
@@ -72,7 +72,7 @@ impl Definitions {
             return;
         }
         if let Some(fields) = reader.fields(Slot::of("the volume", &entry.node), &VOLUME_DEFINITION, owner) {
-            refuse_external(reader, &fields, "volume", (name, place));
+            refuse_external(reader, &fields, "volume", (name, location));
         }
     }
 }
@@ -82,19 +82,23 @@ fn refuse_external(reader: &mut Reader<'_>, fields: &Fields<'_>, what: &str, (na
     let is_external =
         Reader::is_map(slot) || matches!(&slot.node.value, Value::Scalar(scalar) if scalar.text == "true");
     if is_external {
-        let place = fields.key_place("external").unwrap_or(slot.place());
-        reader.add(external(place, what, name).related(used, "used here").once_per_place());
+        let location = fields.key_location("external").unwrap_or(slot.location());
+        reader.add(
+            external(location, what, name)
+                .related(used, "used here")
+                .once_per_location(),
+        );
     }
 }
 
 /// A problem about something that lives outside of the job.
-fn external(place: Location, what: &str, name: &str) -> Problem {
+fn external(location: Location, what: &str, name: &str) -> Problem {
     let message = format!("the external {what} `{name}` is refused");
     let note = match what {
         "network" => "all services of a job are on a network of its own, and find each other by name",
         _ => "it would outlive the job, and two jobs would share it",
     };
-    Problem::at(&codes::REFUSED, place, message)
+    Problem::at(&codes::REFUSED, location, message)
         .note(note)
         .help("remove `external`")
 }

@@ -1,7 +1,7 @@
 //! `depends_on` of a service.
 
+use crate::located::LocatedDependency;
 use crate::model::DependencyCondition;
-use crate::placed::PlacedDependency;
 use crate::reader::keys::Foreign::Ignored;
 use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind};
 use crate::reader::kinds::FLAG;
@@ -10,27 +10,27 @@ use crate::source::Location;
 use crate::yaml::{Entry, Value};
 
 /// Names of services, or a map from them to conditions.
-pub(crate) const DEPENDS_ON: Kind<Vec<PlacedDependency>> = Kind {
+pub(crate) const DEPENDS_ON: Kind<Vec<LocatedDependency>> = Kind {
     shape: Shape::AnyOf(&[Shape::List(&Shape::Name), Shape::Map(&Shape::Object(&DEPENDENCY))]),
     read: |reader, slot, _| reader.depends_on(slot),
 };
 
 /// The map form of one dependency.
-static DEPENDENCY: Table<PlacedDependency> = Table {
+static DEPENDENCY: Table<LocatedDependency> = Table {
     what: "`depends_on`",
     about: "What must be so before the service starts.",
     keys: &[
         key(
             "condition",
-            &Set(CONDITION, |edge: &mut PlacedDependency, (condition, place)| {
+            &Set(CONDITION, |edge: &mut LocatedDependency, (condition, location)| {
                 edge.dependency.condition = condition;
-                edge.condition_place = place;
+                edge.condition_location = location;
             }),
             "Default: service_started.",
         ),
         key(
             "required",
-            &Set(FLAG, |edge: &mut PlacedDependency, required| {
+            &Set(FLAG, |edge: &mut LocatedDependency, required| {
                 edge.dependency.required = required
             }),
             "false: it may be missing, or not get so far. Default: true.",
@@ -49,11 +49,11 @@ const CONDITION: Kind<(DependencyCondition, Location)> = kind(Shape::Choice(COND
         "service_completed_successfully" => DependencyCondition::ServiceCompletedSuccessfully,
         _ => DependencyCondition::ServiceStarted,
     };
-    Some((condition, slot.place()))
+    Some((condition, slot.location()))
 });
 
 impl Reader<'_> {
-    fn depends_on(&mut self, slot: Slot<'_>) -> Option<Vec<PlacedDependency>> {
+    fn depends_on(&mut self, slot: Slot<'_>) -> Option<Vec<LocatedDependency>> {
         match &slot.node.value {
             Value::Map(entries) => Some(entries.iter().filter_map(|entry| self.dependency(entry)).collect()),
             Value::List(items) => {
@@ -67,15 +67,15 @@ impl Reader<'_> {
         }
     }
 
-    fn dependency(&mut self, entry: &Entry) -> Option<PlacedDependency> {
-        let mut edge = PlacedDependency::started(entry.key.text.to_string(), entry.key.place);
+    fn dependency(&mut self, entry: &Entry) -> Option<LocatedDependency> {
+        let mut edge = LocatedDependency::started(entry.key.text.to_string(), entry.key.location);
         let slot = Slot::of("depends_on", &entry.node);
         self.level(slot, &DEPENDENCY, self.part("depends_on"), &mut edge)?;
         Some(edge)
     }
 
-    fn plain_dependency(&mut self, item: Slot<'_>) -> Option<PlacedDependency> {
+    fn plain_dependency(&mut self, item: Slot<'_>) -> Option<LocatedDependency> {
         let service = self.literal(item)?;
-        Some(PlacedDependency::started(service, item.place()))
+        Some(LocatedDependency::started(service, item.location()))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::codes;
 use crate::file::Part;
-use crate::placed::{JobSource, On};
+use crate::located::{JobSource, On};
 use crate::problems::Problem;
 use crate::read::concurrency::CONCURRENCY;
 use crate::read::job::{ENV, JOB, Making};
@@ -101,17 +101,17 @@ pub(crate) fn read_file(reader: &mut Reader<'_>, root: &Arc<Node>) -> Part {
     let slot = Slot::of("the file", root);
     if root.entries().is_none() {
         let message = format!("a job file is a map with `jobs`, found {}", root.found());
-        reader.add(Problem::at(&codes::WRONG_TYPE, root.place, message));
+        reader.add(Problem::at(&codes::WRONG_TYPE, root.location, message));
         return part;
     }
     if let Some(mut fields) = reader.fields(slot, &FILE, "the file".to_owned()) {
         if fields.get("jobs").is_none() {
             let help = "write `jobs: {test: {image: busybox, steps: [echo hello]}}`";
-            let problem = Problem::in_file(&codes::MISSING_KEY, root.place.file, "the file has no `jobs`");
+            let problem = Problem::in_file(&codes::MISSING_KEY, root.location.file, "the file has no `jobs`");
             reader.add(problem.help(help));
             fields.leave_out(&["jobs"]);
         }
-        reader.rest(&mut fields, &FILE, root.place, &mut part);
+        reader.rest(&mut fields, &FILE, root.location, &mut part);
     }
     part
 }
@@ -121,11 +121,11 @@ impl Reader<'_> {
         let Some(entries) = slot.node.entries() else {
             let help = "jobs are a map from name to job: `jobs: {test: {image: busybox, steps: [echo hello]}}`";
             let message = format!("`jobs` takes a map, found {}", slot.node.found());
-            self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help(help));
+            self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help(help));
             return Vec::new();
         };
         if entries.is_empty() {
-            self.add(Problem::at(&codes::MISSING_KEY, slot.place(), "`jobs` is empty"));
+            self.add(Problem::at(&codes::MISSING_KEY, slot.location(), "`jobs` is empty"));
         }
         entries.iter().map(|entry| self.job_source(entry)).collect()
     }
@@ -161,7 +161,7 @@ impl Reader<'_> {
         } else {
             format!("`{name}` is not a name for a job")
         };
-        let problem = Problem::at(&codes::BAD_NAME, entry.key.place, message);
+        let problem = Problem::at(&codes::BAD_NAME, entry.key.location, message);
         self.add(problem.label("letters, digits, `-` and `_` only"));
     }
 }

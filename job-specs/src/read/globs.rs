@@ -54,7 +54,7 @@ impl Reader<'_> {
         let items = self.one_or_many(slot);
         if items.is_empty() {
             let message = format!("{} is empty, so nothing would match", slot.name());
-            self.add(Problem::at(&codes::NEVER_TRUE, slot.place(), message).help("remove it, or name something"));
+            self.add(Problem::at(&codes::NEVER_TRUE, slot.location(), message).help("remove it, or name something"));
             return None;
         }
         self.count_globs(slot, items.len())?;
@@ -75,7 +75,7 @@ impl Reader<'_> {
         } else {
             return Some(());
         };
-        self.add(Problem::at(&codes::TOO_MANY_GLOBS, slot.place(), message));
+        self.add(Problem::at(&codes::TOO_MANY_GLOBS, slot.location(), message));
         None
     }
 

@@ -93,7 +93,7 @@ impl Reader<'_> {
         {
             let message = format!("`healthcheck` takes a map, found {}", slot.node.found());
             let help = format!("write `healthcheck: {{test: {}}}`", scalar.text.trim());
-            self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help(help));
+            self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help(help));
             return None;
         }
         let mut given = Given::default();
@@ -118,9 +118,9 @@ impl Reader<'_> {
             "NONE" => Some(None),
             "CMD" | "CMD-SHELL" => self.probe_command(slot).map(Some),
             _ => {
-                let place = items.first().map_or(slot.place(), |first| first.place);
+                let location = items.first().map_or(slot.location(), |first| first.location);
                 let message = "a list for `test` begins with CMD, CMD-SHELL or NONE";
-                self.add(Problem::at(&codes::BAD_VALUE, place, message).help("write `[\"CMD\", …]`"));
+                self.add(Problem::at(&codes::BAD_VALUE, location, message).help("write `[\"CMD\", …]`"));
                 None
             }
         }
@@ -145,7 +145,7 @@ impl Reader<'_> {
                 _ => {
                     let message = "CMD-SHELL is followed by one text";
                     self.add(
-                        Problem::at(&codes::BAD_VALUE, slot.place(), message).help("write `[\"CMD-SHELL\", \"…\"]`"),
+                        Problem::at(&codes::BAD_VALUE, slot.location(), message).help("write `[\"CMD-SHELL\", \"…\"]`"),
                     );
                     return None;
                 }
@@ -156,7 +156,7 @@ impl Reader<'_> {
         if arguments.first().is_none_or(String::is_empty) {
             self.add(Problem::at(
                 &codes::BAD_VALUE,
-                slot.place(),
+                slot.location(),
                 format!("{} names no program", slot.name()),
             ));
             return None;
@@ -170,7 +170,7 @@ impl Reader<'_> {
         if text.trim().is_empty() {
             self.add(Problem::at(
                 &codes::BAD_VALUE,
-                slot.place(),
+                slot.location(),
                 format!("{} is empty", slot.name()),
             ));
             return None;

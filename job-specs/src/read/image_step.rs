@@ -125,7 +125,7 @@ impl Reader<'_> {
             let fine = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
             if name.is_empty() || name.len() > 128 || !name.chars().all(fine) {
                 let message = format!("`{name}` is not a name for a label");
-                let problem = Problem::at(&codes::BAD_NAME, entry.key.place, message);
+                let problem = Problem::at(&codes::BAD_NAME, entry.key.location, message);
                 self.add(problem.label("letters, digits and `._-/` only"));
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use crate::codes;
 use crate::env::input_variable;
-use crate::placed::PlacedInput;
+use crate::located::LocatedInput;
 use crate::problems::Problem;
 use crate::reader::keys::Foreign::Means;
 use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind};
@@ -16,19 +16,19 @@ use crate::yaml::{Entry, Plain, Value};
 const MAX_INPUTS: usize = 50;
 
 /// Builds by hand.
-pub(crate) static MANUAL: Table<Vec<PlacedInput>> = Table {
+pub(crate) static MANUAL: Table<Vec<LocatedInput>> = Table {
     what: "`manual`",
     about: "Builds that somebody asks for.",
     keys: &[key(
         "inputs",
-        &Set(INPUTS, |all: &mut Vec<PlacedInput>, inputs| *all = inputs),
+        &Set(INPUTS, |all: &mut Vec<LocatedInput>, inputs| *all = inputs),
         "What the person is asked, by name: `${{ inputs.name }}`, `$DROVER_INPUT_NAME`.",
     )],
     foreign: &[("input", Means("inputs")), ("parameters", Means("inputs"))],
     others: Others::Refused,
 };
 
-const INPUTS: Kind<Vec<PlacedInput>> = Kind {
+const INPUTS: Kind<Vec<LocatedInput>> = Kind {
     shape: Shape::Map(&Shape::AnyOf(&[Shape::Empty, Shape::Object(&INPUT)])),
     read: |reader, slot, _| reader.inputs(slot),
 };
@@ -93,29 +93,29 @@ const OPTIONS: Kind<Vec<String>> = kind(Shape::List(&Shape::Scalar), |reader, sl
 });
 
 impl Reader<'_> {
-    fn inputs(&mut self, slot: Slot<'_>) -> Option<Vec<PlacedInput>> {
+    fn inputs(&mut self, slot: Slot<'_>) -> Option<Vec<LocatedInput>> {
         let Some(entries) = slot.node.entries() else {
             self.wrong_type(slot, "a map from names to inputs");
             return None;
         };
         if entries.len() > MAX_INPUTS {
             let message = format!("there are {} inputs; at most {MAX_INPUTS} are allowed", entries.len());
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message));
+            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), message));
         }
-        let mut found: Vec<PlacedInput> = Vec::new();
+        let mut found: Vec<LocatedInput> = Vec::new();
         for entry in entries.iter().take(MAX_INPUTS) {
             let Some(input) = self.input(entry) else { continue };
             let variable = input_variable(&input.name);
-            let same = |other: &&PlacedInput| input_variable(&other.input.name) == variable;
+            let same = |other: &&LocatedInput| input_variable(&other.input.name) == variable;
             if let Some(first) = found.iter().find(same) {
                 let message = format!("two inputs are the environment variable `{variable}`");
-                let problem = Problem::at(&codes::DUPLICATE, entry.key.place, message);
-                self.add(problem.related(first.place, "first here"));
+                let problem = Problem::at(&codes::DUPLICATE, entry.key.location, message);
+                self.add(problem.related(first.location, "first here"));
                 continue;
             }
-            found.push(PlacedInput {
+            found.push(LocatedInput {
                 input,
-                place: entry.key.place,
+                location: entry.key.location,
             });
         }
         Some(found)
@@ -128,7 +128,7 @@ impl Reader<'_> {
         if !starts || name.len() > 64 || !name.chars().all(fine) {
             let problem = Problem::at(
                 &codes::BAD_NAME,
-                entry.key.place,
+                entry.key.location,
                 format!("`{name}` is not a name for an input"),
             );
             self.add(problem.label("letters, digits, `-` and `_` only, a letter first"));
@@ -139,12 +139,12 @@ impl Reader<'_> {
         let mut kind = InputKind::Text;
         if !entry.node.is_null() {
             let fields = self.level(Slot::of(name, &entry.node), &INPUT, owner.clone(), &mut given)?;
-            let known = self.input_kind(&fields, &mut given, &owner, entry.key.place);
+            let known = self.input_kind(&fields, &mut given, &owner, entry.key.location);
             kind = known.unwrap_or(InputKind::Text);
             let fault = given.default.as_deref().and_then(|default| kind.fault(default));
             if let (Some(slot), Some(fault)) = (fields.get("default"), fault) {
                 let message = format!("the default of {owner} is not one that it takes");
-                self.add(Problem::at(&codes::BAD_INPUT, slot.place(), message).label(fault));
+                self.add(Problem::at(&codes::BAD_INPUT, slot.location(), message).label(fault));
             }
         }
         Some(Input {
@@ -161,7 +161,7 @@ impl Reader<'_> {
         fields: &Fields<'_>,
         given: &mut Given,
         owner: &str,
-        place: Location,
+        location: Location,
     ) -> Option<InputKind> {
         let options = given.options.take();
         let kind = match fields.get("type") {
@@ -169,7 +169,7 @@ impl Reader<'_> {
             None if options.is_some() => "choice",
             None => "text",
         };
-        let at = |key| fields.key_place(key).unwrap_or(place);
+        let at = |key| fields.key_location(key).unwrap_or(location);
         let problem = match (kind, options) {
             ("choice", Some(options)) => return Some(InputKind::Choice(options)),
             ("choice", None) => {
@@ -192,7 +192,7 @@ impl Reader<'_> {
         let items = self.items(slot, "a list of values").unwrap_or_default();
         if items.is_empty() || items.len() > MAX_INPUTS {
             let message = format!("`options` has 1 to {MAX_INPUTS} values, found {}", items.len());
-            self.add(Problem::at(&codes::BAD_INPUT, slot.place(), message));
+            self.add(Problem::at(&codes::BAD_INPUT, slot.location(), message));
         }
         let items = items.into_iter().take(MAX_INPUTS);
         items.filter_map(|item| self.input_value(item)).collect()

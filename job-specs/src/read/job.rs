@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::codes;
 use crate::env::matrix_variable;
+use crate::located::{JobSource, Need, OutputName};
 use crate::matrix::{Cell, Matrix};
 use crate::model::{Env, JobSpec};
-use crate::placed::{JobSource, Need, OutputName};
 use crate::problems::Problem;
 use crate::read::foreign;
 use crate::read::image_step::LABELS;
@@ -246,9 +246,9 @@ impl Reader<'_> {
         fields.leave_out(&["needs", "matrix"]);
         self.unless(making.spec.skip.is_some(), |reader| {
             if needs_image(&fields) {
-                reader.missing(&fields, "image", job.place);
+                reader.missing(&fields, "image", job.location);
             }
-            reader.rest(&mut fields, &JOB, job.place, making);
+            reader.rest(&mut fields, &JOB, job.location, making);
             let keys = std::mem::take(&mut making.services);
             making.spec.services = reader.services(&fields, keys, owner, file_env);
         });
@@ -269,12 +269,12 @@ impl Reader<'_> {
         let Some(entries) = slot.node.entries() else {
             let message = format!("{} takes a map, found {}", slot.name(), slot.node.found());
             self.add(
-                Problem::at(&codes::WRONG_TYPE, slot.place(), message).help("write `NAME: value`, one on each line"),
+                Problem::at(&codes::WRONG_TYPE, slot.location(), message).help("write `NAME: value`, one on each line"),
             );
             return Vec::new();
         };
         for entry in entries {
-            self.check_variable_name(&entry.key.text, entry.key.place);
+            self.check_variable_name(&entry.key.text, entry.key.location);
         }
         entries
             .iter()
@@ -287,7 +287,7 @@ impl Reader<'_> {
         let name = &*entry.key.text;
 
         if entry.node.is_null() {
-            let problem = Problem::at(&codes::WRONG_TYPE, entry.key.place, format!("`{name}` has no value"));
+            let problem = Problem::at(&codes::WRONG_TYPE, entry.key.location, format!("`{name}` has no value"));
             self.add(problem.help(format!(
                 "write `{name}: \"\"` for an empty one; nothing is taken from the agent's host"
             )));
@@ -321,7 +321,7 @@ impl Reader<'_> {
     /// `user`, `uid` or `uid:gid`.
     pub(crate) fn user(&mut self, slot: Slot<'_>) -> Option<String> {
         let mut user = self.given_text(slot)?;
-        if self.in_compose(slot.place()) {
+        if self.in_compose(slot.location()) {
             // `"${UID:-}:${GID:-}"` without values
             user = user.trim_end_matches(':').to_owned();
             if user.is_empty() {

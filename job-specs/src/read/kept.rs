@@ -198,7 +198,7 @@ impl Reader<'_> {
             let mut cache = CacheSpec::default();
             self.level(item, &CACHE, self.part("cache"), &mut cache);
             if !cache.key.is_empty() {
-                self.once(&mut seen, &cache.key, item.place(), "two caches have the key");
+                self.once(&mut seen, &cache.key, item.location(), "two caches have the key");
                 caches.push(cache);
             }
         }
@@ -212,7 +212,12 @@ impl Reader<'_> {
             let mut artifact = ArtifactSpec::default();
             self.level(item, &ARTIFACT, self.part("artifacts"), &mut artifact);
             if !artifact.name.is_empty() && !artifact.paths.is_empty() {
-                self.once(&mut seen, &artifact.name, item.place(), "two artifacts have the name");
+                self.once(
+                    &mut seen,
+                    &artifact.name,
+                    item.location(),
+                    "two artifacts have the name",
+                );
                 artifacts.push(artifact);
             }
         }
@@ -240,7 +245,7 @@ impl Reader<'_> {
         let mut items = self.one_or_many(slot);
         if items.len() > max {
             let message = format!("{} has {} items; at most {max} are allowed", slot.name(), items.len());
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message));
+            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), message));
             items.truncate(max);
         }
         items
@@ -252,7 +257,7 @@ impl Reader<'_> {
         if items.is_empty() {
             self.add(Problem::at(
                 &codes::BAD_VALUE,
-                slot.place(),
+                slot.location(),
                 format!("{} is empty", slot.name()),
             ));
         }
@@ -271,12 +276,12 @@ impl Reader<'_> {
         None
     }
 
-    fn once(&mut self, seen: &mut HashMap<String, Location>, name: &str, place: Location, what: &str) {
+    fn once(&mut self, seen: &mut HashMap<String, Location>, name: &str, location: Location, what: &str) {
         if let Some(first) = seen.get(name) {
-            let problem = Problem::at(&codes::DUPLICATE, place, format!("{what} `{name}`"));
+            let problem = Problem::at(&codes::DUPLICATE, location, format!("{what} `{name}`"));
             self.add(problem.label("again").related(*first, "first here"));
         } else {
-            seen.insert(name.to_owned(), place);
+            seen.insert(name.to_owned(), location);
         }
     }
 }

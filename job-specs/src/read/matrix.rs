@@ -89,7 +89,7 @@ impl Reader<'_> {
             matrix.axes.extend(self.axis(entry));
         }
         self.check_variables(&fields);
-        self.rest(&mut fields, &MATRIX_KEYS, slot.place(), &mut matrix);
+        self.rest(&mut fields, &MATRIX_KEYS, slot.location(), &mut matrix);
         if self.problems.errors() == errors_before {
             self.check_size(&matrix, slot, &owner);
         }
@@ -115,10 +115,10 @@ impl Reader<'_> {
             self.not_an_axis(entry);
             return None;
         };
-        self.check_axis_name(name, entry.key.place);
+        self.check_axis_name(name, entry.key.location);
         if items.is_empty() {
             let message = format!("axis `{name}` has no value, so the matrix has no cell");
-            self.add(Problem::at(&codes::EMPTY_MATRIX, slot.place(), message));
+            self.add(Problem::at(&codes::EMPTY_MATRIX, slot.location(), message));
             return None;
         }
         let mut seen = HashSet::new();
@@ -131,7 +131,7 @@ impl Reader<'_> {
                 values.push(value);
             } else {
                 let message = format!("axis `{name}` has the value `{value}` twice");
-                self.add(Problem::at(&codes::DUPLICATE, item.place, message));
+                self.add(Problem::at(&codes::DUPLICATE, item.location, message));
             }
         }
         Some(Axis {
@@ -144,10 +144,10 @@ impl Reader<'_> {
     fn not_an_axis(&mut self, entry: &Entry) {
         let name = &*entry.key.text;
         let message = format!("axis `{name}` takes a list of values, found {}", entry.node.found());
-        let problem = |place| Problem::at(&codes::WRONG_TYPE, place, message);
+        let problem = |location| Problem::at(&codes::WRONG_TYPE, location, message);
         self.add(match nearest(name, MATRIX_KEYS.keys.iter().map(|key| key.name)) {
-            Some(meant) => problem(entry.key.place).meant(meant),
-            None => problem(entry.node.place)
+            Some(meant) => problem(entry.key.location).meant(meant),
+            None => problem(entry.node.location)
                 .label("expected a list")
                 .help(format!("write `{name}: [\"a\", \"b\"]`")),
         });
@@ -167,7 +167,7 @@ impl Reader<'_> {
         let value = scalar.canonical();
         if value.len() > MAX_VALUE_BYTES || value.contains('\n') {
             let message = format!("a value of axis `{axis}` is one line of at most {MAX_VALUE_BYTES} bytes");
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message));
+            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), message));
             return None;
         }
         if value != scalar.text {
@@ -194,8 +194,8 @@ impl Reader<'_> {
             format!("quote versions: [{}]", texts.join(", "))
         };
         let quoted = format!("\"{}\"", scalar.text);
-        let problem = Problem::at(&codes::MATRIX_NUMBER, slot.place(), message).help(help);
-        self.add(problem.fix(slot.place().span, quoted));
+        let problem = Problem::at(&codes::MATRIX_NUMBER, slot.location(), message).help(help);
+        self.add(problem.fix(slot.location().span, quoted));
     }
 
     fn entries_of<'n>(&mut self, slot: Slot<'n>) -> Vec<Slot<'n>> {
@@ -206,7 +206,7 @@ impl Reader<'_> {
                 slot.name(),
                 items.len()
             );
-            self.add(Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message));
+            self.add(Problem::at(&codes::TOO_MANY_CELLS, slot.location(), message));
             items.truncate(MAX_ENTRIES);
         }
         items
@@ -225,7 +225,7 @@ impl Reader<'_> {
                 include.allow_failure = self.written_out(slot, Self::flag).unwrap_or(false);
                 continue;
             }
-            self.check_axis_name(name, entry.key.place);
+            self.check_axis_name(name, entry.key.location);
             include
                 .values
                 .extend(self.cell_value(slot, name, None).map(|value| axis_value(name, value)));
@@ -233,7 +233,7 @@ impl Reader<'_> {
         if include.values.is_empty() {
             self.add(Problem::at(
                 &codes::MATRIX_ENTRY,
-                item.place(),
+                item.location(),
                 "an entry of `include` names no value of a cell",
             ));
             return None;
@@ -259,12 +259,12 @@ impl Reader<'_> {
         if entries.is_empty() {
             self.add(Problem::at(
                 &codes::MATRIX_ENTRY,
-                item.place(),
+                item.location(),
                 "an empty entry of `exclude` would leave no cell",
             ));
         }
         Some(Exclude {
-            place: item.place(),
+            location: item.location(),
             values,
         })
         .filter(|exclude| !exclude.values.is_empty())
@@ -274,7 +274,7 @@ impl Reader<'_> {
         let name = &*entry.key.text;
         let names = || axes.iter().map(|axis| axis.name.as_str());
         let message = format!("`exclude` names `{name}`, which is not an axis of this matrix");
-        let problem = Problem::at(&codes::MATRIX_ENTRY, entry.key.place, message);
+        let problem = Problem::at(&codes::MATRIX_ENTRY, entry.key.location, message);
         let problem = problem.note(format!("axes: {}", listed(names())));
         self.add(match did_you_mean(name, names()) {
             Some(label) => problem.label(label),
@@ -282,13 +282,17 @@ impl Reader<'_> {
         });
     }
 
-    fn check_axis_name(&mut self, name: &str, place: Location) {
+    fn check_axis_name(&mut self, name: &str, location: Location) {
         let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         if starts && name.len() <= 64 && name.chars().all(fine) {
             return;
         }
-        let problem = Problem::at(&codes::BAD_NAME, place, format!("`{name}` is not a name for an axis"));
+        let problem = Problem::at(
+            &codes::BAD_NAME,
+            location,
+            format!("`{name}` is not a name for an axis"),
+        );
         self.add(problem.label("letters, digits, `-` and `_` only, a letter first"));
     }
 
@@ -300,10 +304,10 @@ impl Reader<'_> {
             match seen.iter().find(|(other, _)| *other == variable) {
                 Some((_, first)) => {
                     let message = format!("two axes are the environment variable `{variable}`");
-                    let problem = Problem::at(&codes::DUPLICATE, entry.key.place, message);
+                    let problem = Problem::at(&codes::DUPLICATE, entry.key.location, message);
                     self.add(problem.related(*first, "first here"));
                 }
-                None => seen.push((variable, entry.key.place)),
+                None => seen.push((variable, entry.key.location)),
             }
         }
     }
@@ -312,7 +316,7 @@ impl Reader<'_> {
         let names = matrix.names().len();
         if names > MAX_AXES {
             let message = format!("the matrix of {owner} has {names} axes; at most {MAX_AXES} are allowed");
-            self.add(Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message));
+            self.add(Problem::at(&codes::TOO_MANY_CELLS, slot.location(), message));
             return;
         }
         let cells = match matrix.product() {
@@ -327,26 +331,26 @@ impl Reader<'_> {
                 cells.to_string()
             };
             let message = format!("the matrix of {owner} has {count} cells; at most {MAX_CELLS} are allowed");
-            let problem = Problem::at(&codes::TOO_MANY_CELLS, slot.place(), message);
+            let problem = Problem::at(&codes::TOO_MANY_CELLS, slot.location(), message);
             self.add(problem.help("remove an axis, or values from one"));
             return;
         }
         if let Some(twice) = matrix.repeated_cell() {
             let message = format!("the matrix of {owner} has the cell {} twice", twice.title());
-            let problem = Problem::at(&codes::DUPLICATE, slot.place(), message);
+            let problem = Problem::at(&codes::DUPLICATE, slot.location(), message);
             self.add(problem.help("remove one of the two entries of `include`"));
         }
         for idle in matrix.idle_excludes() {
             self.add(Problem::at(
                 &codes::EXCLUDES_NOTHING,
-                idle.place,
+                idle.location,
                 "this entry of `exclude` matches no cell",
             ));
         }
         if cells == 0 {
             self.add(Problem::at(
                 &codes::EMPTY_MATRIX,
-                slot.place(),
+                slot.location(),
                 format!("the matrix of {owner} has no cell"),
             ));
         }

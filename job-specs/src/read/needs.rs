@@ -1,8 +1,8 @@
 //! `needs` of a job, and `matrix: ${{ needs.plan.outputs.cells }}`. Both are read before there are cells.
 
 use crate::codes;
+use crate::located::{Need, OutputName};
 use crate::model::AxisValue;
-use crate::placed::{Need, OutputName};
 use crate::problems::Problem;
 use crate::read::matrix::WRITTEN_FLAG;
 use crate::reader::keys::Foreign::{Hint, Means};
@@ -65,7 +65,7 @@ static NEED: Table<Given> = Table {
 
 /// The name of a job, and where it is written.
 const JOB: Kind<(String, Location)> = kind(Shape::Name, |reader, slot, _| {
-    Some((reader.literal(slot)?, slot.place()))
+    Some((reader.literal(slot)?, slot.location()))
 });
 /// Values of axes, with the places of both.
 const CELL: Kind<Vec<(AxisValue, Location, Location)>> =
@@ -82,9 +82,9 @@ impl Reader<'_> {
             };
             match needs.iter().find(again) {
                 Some(first) => {
-                    let first = first.place;
+                    let first = first.location;
                     let message = format!("`needs` names `{}` twice", need.name);
-                    let problem = Problem::at(&codes::DUPLICATE, need.place, message);
+                    let problem = Problem::at(&codes::DUPLICATE, need.location, message);
                     self.add(problem.label("again").related(first, "first here"));
                 }
                 None => needs.push(need),
@@ -100,14 +100,14 @@ impl Reader<'_> {
             let fields = self.level(slot, &NEED, "`needs`".to_owned(), &mut given)?;
             artifacts = fields.get("artifacts").filter(|_| given.artifacts);
         } else {
-            given.job = Some((self.literal(slot)?, slot.place()));
+            given.job = Some((self.literal(slot)?, slot.location()));
         }
-        let (name, place) = given.job?;
+        let (name, location) = given.job?;
         Some(Need {
             name,
-            place,
+            location,
             cell: given.cell,
-            artifacts: artifacts.map(|slot| slot.place()),
+            artifacts: artifacts.map(|slot| slot.location()),
         })
     }
 
@@ -121,7 +121,7 @@ impl Reader<'_> {
             let axis = &*entry.key.text;
             let value = self.cell_value(Slot::of(axis, &entry.node), axis, None);
             let axis = axis.to_owned();
-            cell.extend(value.map(|value| (AxisValue { axis, value }, entry.key.place, entry.node.place)));
+            cell.extend(value.map(|value| (AxisValue { axis, value }, entry.key.location, entry.node.location)));
         }
         Some(cell)
     }
@@ -137,18 +137,18 @@ impl Reader<'_> {
         };
         let Some((job, output)) = found else {
             let message = format!("the matrix of {} is a map of axes, or one output", self.owner);
-            let problem = Problem::at(&codes::WRONG_TYPE, slot.place(), message);
+            let problem = Problem::at(&codes::WRONG_TYPE, slot.location(), message);
             self.add(problem.help("write `matrix: ${{ needs.plan.outputs.cells }}` alone, with `needs: plan`"));
             return None;
         };
         if !needs.iter().any(|need| need.name == job) {
-            self.not_needed(slot.place(), job, needs);
+            self.not_needed(slot.location(), job, needs);
             return None;
         }
         Some(OutputName {
             job: job.to_owned(),
             output: output.to_owned(),
-            place: slot.place(),
+            location: slot.location(),
         })
     }
 }

@@ -4,7 +4,7 @@
 use crate::codes;
 use crate::events::Trigger;
 use crate::globs::Globs;
-use crate::placed::On;
+use crate::located::On;
 use crate::problems::Problem;
 use crate::read::globs::GlobKind;
 use crate::read::inputs::MANUAL;
@@ -77,7 +77,7 @@ static ON_KEYS: Table<On> = Table {
             &With(
                 Shape::AnyOf(&[Shape::Empty, Shape::OneOrMany(&Shape::Object(&SCHEDULE))]),
                 |reader, slot, on: &mut On| {
-                    on.schedule_place = Some(slot.place());
+                    on.schedule_location = Some(slot.location());
                     on.triggers.push(Trigger::any("schedule"));
                     if !is_empty(slot) {
                         on.schedules = reader.schedules(slot);
@@ -266,7 +266,7 @@ impl Reader<'_> {
                 let event = self.event(item);
                 on.triggers.extend(event.map(Trigger::any));
                 if event == Some("schedule") {
-                    on.schedule_place = Some(item.place());
+                    on.schedule_location = Some(item.location());
                 }
             }
         }
@@ -277,7 +277,7 @@ impl Reader<'_> {
         };
         if is_empty {
             let message = "`on` names no event, so nothing would ever run";
-            let problem = Problem::at(&codes::BAD_VALUE, slot.place(), message);
+            let problem = Problem::at(&codes::BAD_VALUE, slot.location(), message);
             self.add(problem.help("remove `on`, or name an event"));
         }
         on
@@ -307,7 +307,11 @@ impl Reader<'_> {
         let name = self.literal(slot)?;
         let known = EVENTS.iter().copied().find(|event| *event == name);
         if known.is_none() {
-            let problem = Problem::at(&codes::UNKNOWN_EVENT, slot.place(), format!("unknown event `{name}`"));
+            let problem = Problem::at(
+                &codes::UNKNOWN_EVENT,
+                slot.location(),
+                format!("unknown event `{name}`"),
+            );
             let problem = problem.note(format!("events: {}", EVENTS.join(", ")));
             self.add(match did_you_mean(&name, EVENTS.iter().copied()) {
                 Some(label) => problem.label(label),

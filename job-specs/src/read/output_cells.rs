@@ -9,8 +9,8 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 use crate::codes;
 use crate::limits::MAX_FILE_BYTES;
-use crate::placed::JobSource;
-use crate::placed::OutputName;
+use crate::located::JobSource;
+use crate::located::OutputName;
 use crate::problems::{Problem, Problems};
 use crate::reader::{Reader, Slot, Spent};
 use crate::source::Location;
@@ -33,7 +33,7 @@ pub(crate) fn cells_of_output(
 ) -> Option<JobSource> {
     let owner = format!("job `{}`", job.name);
     let mut found = Problems::default();
-    let cells = read(job, text, &owner, from.place, sources, &mut found);
+    let cells = read(job, text, &owner, from.location, sources, &mut found);
     let found = found.into_diagnostics(|at| sources.get(at));
     let errors = found
         .iter()
@@ -54,7 +54,7 @@ pub(crate) fn cells_of_output(
         from.job,
         errors.join("; ")
     );
-    problems.add(Problem::at(&codes::BAD_CELLS, from.place, message).note(format!("the output was: {shown}{more}")));
+    problems.add(Problem::at(&codes::BAD_CELLS, from.location, message).note(format!("the output was: {shown}{more}")));
     None
 }
 
@@ -62,11 +62,11 @@ fn read(
     job: &JobSource,
     text: &str,
     owner: &str,
-    place: Location,
+    location: Location,
     sources: &Sources,
     problems: &mut Problems,
 ) -> Option<JobSource> {
-    let mut bad = |words: String| problems.add(Problem::at(&codes::BAD_CELLS, place, words));
+    let mut bad = |words: String| problems.add(Problem::at(&codes::BAD_CELLS, location, words));
     if text.len() > MAX_FILE_BYTES {
         bad(format!(
             "it has {} KiB; at most 256 are read",
@@ -93,7 +93,7 @@ fn read(
             return None;
         }
     };
-    let root = root.into_node(place);
+    let root = root.into_node(location);
     let mut spent = Spent::default();
     let mut reader = Reader {
         sources,
@@ -124,19 +124,22 @@ impl Json {
         }
     }
 
-    fn into_node(self, place: Location) -> Arc<Node> {
+    fn into_node(self, location: Location) -> Arc<Node> {
         Arc::new(match self {
-            Json::Scalar(scalar) => Node::scalar(place, scalar),
-            Json::List(items) => Node::list(place, items.into_iter().map(|item| item.into_node(place)).collect()),
+            Json::Scalar(scalar) => Node::scalar(location, scalar),
+            Json::List(items) => Node::list(
+                location,
+                items.into_iter().map(|item| item.into_node(location)).collect(),
+            ),
             Json::Map(entries) => {
                 let entry = |(key, value): (String, Json)| Entry {
                     key: Key {
                         text: key.into(),
-                        place,
+                        location,
                     },
-                    node: value.into_node(place),
+                    node: value.into_node(location),
                 };
-                Node::map(place, entries.into_iter().map(entry).collect())
+                Node::map(location, entries.into_iter().map(entry).collect())
             }
         })
     }

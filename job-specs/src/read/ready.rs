@@ -126,7 +126,7 @@ impl Reader<'_> {
                 _ => format!("{owner} has {}; only one is allowed", probes.join(" and ")),
             };
             let help = "write one of `tcp`, `http`, `log`, `cmd` and `docker: true`";
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message).help(help));
+            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), message).help(help));
             return None;
         }
         Some(Ready {
@@ -160,7 +160,7 @@ impl Reader<'_> {
         }
         let problem = Problem::at(
             &codes::BAD_VALUE,
-            slot.place(),
+            slot.location(),
             "`docker: false` says nothing to look at",
         );
         self.add(problem.help("remove `ready`, or write `docker: true`"));

@@ -80,7 +80,7 @@ impl Reader<'_> {
         let items = self.one_or_many(slot);
         if items.is_empty() {
             let message = "`on` is empty, so nothing would ever be tried again";
-            self.add(Problem::at(&codes::NEVER_TRUE, slot.place(), message).help("remove it, or name a class"));
+            self.add(Problem::at(&codes::NEVER_TRUE, slot.location(), message).help("remove it, or name a class"));
         }
         for item in items {
             let class = self.retry_on(item);

@@ -6,7 +6,7 @@ use jiff::tz::TimeZoneDatabase;
 
 use crate::codes;
 use crate::cron::{self, Cron, CronError};
-use crate::placed::PlacedSchedule;
+use crate::located::LocatedSchedule;
 use crate::problems::Problem;
 use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind, required};
@@ -38,7 +38,7 @@ pub(crate) struct Given {
     timezone: Option<String>,
     missed: Option<Missed>,
     inputs: BTreeMap<String, String>,
-    places: BTreeMap<String, (Location, Location)>,
+    locations: BTreeMap<String, (Location, Location)>,
 }
 
 /// One schedule.
@@ -92,42 +92,42 @@ const MISSED: Kind<Missed> = kind(Shape::Choice(MISSED_WORDS), |reader, slot, _|
 
 impl Reader<'_> {
     /// One schedule, or several.
-    pub(crate) fn schedules(&mut self, slot: Slot<'_>) -> Vec<PlacedSchedule> {
+    pub(crate) fn schedules(&mut self, slot: Slot<'_>) -> Vec<LocatedSchedule> {
         let mut items = self.some(slot);
         if items.len() > MAX_SCHEDULES {
             let message = format!(
                 "`schedule` has {} times; at most {MAX_SCHEDULES} are allowed",
                 items.len()
             );
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message));
+            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), message));
             items.truncate(MAX_SCHEDULES);
         }
         self.spent.schedules += items.len();
         if self.spent.schedules > MAX_ALL_SCHEDULES {
             let message = format!("all files together have more than {MAX_ALL_SCHEDULES} times");
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), message).label("reached here"));
+            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), message).label("reached here"));
             return Vec::new();
         }
         items.into_iter().filter_map(|item| self.schedule(item)).collect()
     }
 
-    fn schedule(&mut self, slot: Slot<'_>) -> Option<PlacedSchedule> {
+    fn schedule(&mut self, slot: Slot<'_>) -> Option<LocatedSchedule> {
         if let Value::Scalar(scalar) = &slot.node.value {
             let message = format!("a time of `schedule` is a map, found {}", slot.node.found());
-            let problem = Problem::at(&codes::WRONG_TYPE, slot.place(), message);
+            let problem = Problem::at(&codes::WRONG_TYPE, slot.location(), message);
             self.add(problem.help(format!("write `schedule: [{{cron: \"{}\"}}]`", scalar.text)));
             return None;
         }
         let mut given = Given::default();
         self.level(slot, &SCHEDULE, "`schedule`".to_owned(), &mut given)?;
-        Some(PlacedSchedule {
+        Some(LocatedSchedule {
             schedule: Schedule {
                 cron: given.cron?,
                 timezone: given.timezone.unwrap_or_else(|| "UTC".to_owned()),
                 missed: given.missed.unwrap_or(Missed::RunOnce),
                 inputs: given.inputs,
             },
-            inputs: given.places,
+            inputs: given.locations,
         })
     }
 
@@ -139,7 +139,9 @@ impl Reader<'_> {
         for entry in entries {
             if let Some(value) = self.input_value(Slot::of(&entry.key.text, &entry.node)) {
                 let name = entry.key.text.to_string();
-                given.places.insert(name.clone(), (entry.key.place, entry.node.place));
+                given
+                    .locations
+                    .insert(name.clone(), (entry.key.location, entry.node.location));
                 given.inputs.insert(name, value);
             }
         }
@@ -147,7 +149,7 @@ impl Reader<'_> {
 
     fn cron(&mut self, slot: Slot<'_>) -> Option<String> {
         let text = self.literal(slot)?;
-        let bad = |message: String| Problem::at(&codes::BAD_CRON, slot.place(), message);
+        let bad = |message: String| Problem::at(&codes::BAD_CRON, slot.location(), message);
         let fields = text.split_whitespace().count();
         let nickname = NICKNAMES.iter().find(|(name, _)| *name == text.trim());
         let problem = if text.len() > cron::MAX_BYTES {
@@ -162,7 +164,7 @@ impl Reader<'_> {
                 Ok(_) => return Some(text),
                 Err(never @ CronError::NeverFires) => {
                     let message = format!("`{text}` never fires: {never}");
-                    Problem::at(&codes::NEVER_FIRES, slot.place(), message)
+                    Problem::at(&codes::NEVER_FIRES, slot.location(), message)
                 }
                 Err(CronError::Syntax(fault)) => bad(format!("`{text}` is not a cron line")).label(fault),
             }
@@ -183,7 +185,7 @@ impl Reader<'_> {
         let names: Vec<String> = zones.available().map(|name| name.to_string()).collect();
         let problem = Problem::at(
             &codes::UNKNOWN_ZONE,
-            slot.place(),
+            slot.location(),
             format!("unknown time zone `{name}`"),
         );
         self.add(match meant_zone(&name, &names) {

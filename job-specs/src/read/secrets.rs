@@ -83,10 +83,10 @@ impl Reader<'_> {
                         SecretInto::File(path) => format!("the file `{path}`"),
                     };
                     let message = format!("{into} would have two secrets, `{}` and `{}`", other.name, secret.name);
-                    let problem = Problem::at(&codes::SECRET_USE, item.place(), message);
+                    let problem = Problem::at(&codes::SECRET_USE, item.location(), message);
                     self.add(problem.label("again").related(*first, "first here"));
                 }
-                None => found.push((secret, item.place())),
+                None => found.push((secret, item.location())),
             }
         }
         found.into_iter().map(|(secret, _)| secret).collect()
@@ -95,7 +95,7 @@ impl Reader<'_> {
     fn secret_map(&mut self, slot: Slot<'_>) -> Option<SecretUse> {
         let mut given = Given::default();
         let fields = self.level(slot, &SECRET, self.part("secrets"), &mut given)?;
-        if let (Some(_), Some(file)) = (fields.get("env"), fields.key_place("file")) {
+        if let (Some(_), Some(file)) = (fields.get("env"), fields.key_location("file")) {
             let message = "a secret is given as a variable or as a file, not as both";
             let problem = Problem::at(&codes::SECRET_USE, file, message);
             self.add(problem.help("write two items of `secrets`"));
@@ -108,7 +108,7 @@ impl Reader<'_> {
 
     fn secret_name(&mut self, slot: Slot<'_>) -> Option<String> {
         let name = self.literal(slot)?;
-        self.check_variable_name(&name, slot.place()).then_some(name)
+        self.check_variable_name(&name, slot.location()).then_some(name)
     }
 
     fn secret_file(&mut self, slot: Slot<'_>) -> Option<String> {
@@ -118,7 +118,7 @@ impl Reader<'_> {
             return Some(path);
         }
         let message = format!("`{written}` is not a file for a secret");
-        let problem = Problem::at(&codes::BAD_PATH, slot.place(), message);
+        let problem = Problem::at(&codes::BAD_PATH, slot.location(), message);
         let reason = "not in the workspace, where other steps and artifacts could take it along";
         self.add(
             problem

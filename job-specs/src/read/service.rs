@@ -272,7 +272,7 @@ pub fn refused_in_service(key: &str) -> Option<&'static str> {
 impl Reader<'_> {
     /// A command; nothing at all means the image's own.
     fn service_command(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
-        if self.in_compose(slot.place())
+        if self.in_compose(slot.location())
             && let Value::Scalar(scalar) = &slot.node.value
             && scalar.plain == Plain::Null
         {

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use crate::codes;
 use crate::compose::Variables;
+use crate::located::LocatedService;
 use crate::model::{Env, ServiceSpec};
-use crate::placed::PlacedService;
 use crate::problems::Problem;
 use crate::read::definitions::Definitions;
 use crate::read::service::SERVICE;
@@ -23,7 +23,7 @@ pub(crate) struct Around {
 
 /// A service that is being read.
 pub(crate) struct Making {
-    pub(crate) service: PlacedService,
+    pub(crate) service: LocatedService,
     pub(crate) around: Rc<Around>,
     /// What it is called in messages.
     pub(crate) owner: String,
@@ -33,17 +33,17 @@ pub(crate) struct Making {
 
 impl Reader<'_> {
     /// One service of a job.
-    pub(crate) fn service(&mut self, entry: &Entry, around: &Rc<Around>, job: &str) -> PlacedService {
+    pub(crate) fn service(&mut self, entry: &Entry, around: &Rc<Around>, job: &str) -> LocatedService {
         let name = entry.key.text.to_string();
         let owner = format!("service `{name}` of {job}");
         self.check_service_name(entry);
         let mut making = Making {
-            service: PlacedService {
+            service: LocatedService {
                 spec: ServiceSpec {
                     name,
                     ..ServiceSpec::default()
                 },
-                place: entry.key.place,
+                location: entry.key.location,
                 depends_on: Vec::new(),
                 hosts: Vec::new(),
                 links: Vec::new(),
@@ -58,7 +58,7 @@ impl Reader<'_> {
         {
             let help = format!("write `{}: {{image: {}}}`", entry.key.text, scalar.text);
             let message = format!("{owner} is a map, found {}", entry.node.found());
-            self.add(Problem::at(&codes::WRONG_TYPE, entry.node.place, message).help(help));
+            self.add(Problem::at(&codes::WRONG_TYPE, entry.node.location, message).help(help));
             return making.service;
         }
         let slot = Slot::of("the service", &entry.node);
@@ -66,7 +66,7 @@ impl Reader<'_> {
             return making.service;
         };
         if fields.get("build").is_none() {
-            self.missing(&fields, "image", entry.key.place);
+            self.missing(&fields, "image", entry.key.location);
         }
         let Making {
             mut service,
@@ -84,10 +84,10 @@ impl Reader<'_> {
         let name = &*entry.key.text;
         if name == "localhost" {
             let message = "a service cannot be called `localhost`";
-            self.add(Problem::at(&codes::BAD_NAME, entry.key.place, message).label("the name is its host name"));
+            self.add(Problem::at(&codes::BAD_NAME, entry.key.location, message).label("the name is its host name"));
         } else if !is_host(name) {
             let message = format!("`{name}` is not a name for a service");
-            let problem = Problem::at(&codes::BAD_NAME, entry.key.place, message);
+            let problem = Problem::at(&codes::BAD_NAME, entry.key.location, message);
             self.add(problem.label("a host name: letters, digits, `-`, `_` and `.`, at most 63"));
         }
     }

@@ -65,7 +65,7 @@ static ENV_FILE: Table<EnvFile> = Table {
 
 /// A path that is known before there is a build, and where it is written.
 const PATH: Kind<(String, Location)> = kind(Shape::Text, |reader, slot, _| {
-    Some((reader.known_path(slot)?, slot.place()))
+    Some((reader.known_path(slot)?, slot.location()))
 });
 
 impl Reader<'_> {
@@ -101,15 +101,15 @@ impl Reader<'_> {
         };
         match Self::is_map(item) {
             true => drop(self.level(item, &ENV_FILE, self.part("env_file"), &mut given)),
-            false => given.path = self.known_path(item).map(|path| (path, item.place())),
+            false => given.path = self.known_path(item).map(|path| (path, item.location())),
         }
-        let (path, place) = given.path?;
+        let (path, location) = given.path?;
         let file = match given.required {
-            true => self.repository_file(&path, place)?,
-            false => self.optional_file(&path, place)?,
+            true => self.repository_file(&path, location)?,
+            false => self.optional_file(&path, location)?,
         };
-        for (name, value, place) in self.env_of_file(file, variables, given.raw) {
-            let node = Node::scalar(place, Scalar::quoted(value));
+        for (name, value, location) in self.env_of_file(file, variables, given.raw) {
+            let node = Node::scalar(location, Scalar::quoted(value));
             if let Some(value) = self.text(Slot::of("env_file", &node)) {
                 env.insert(name, value);
             }
@@ -118,7 +118,7 @@ impl Reader<'_> {
     }
 
     fn environment_entry(&mut self, entry: &Entry) -> Option<(String, String)> {
-        self.check_environment_name(&entry.key.text, entry.key.place)?;
+        self.check_environment_name(&entry.key.text, entry.key.location)?;
         Some((entry.key.text.to_string(), self.env_value(entry)?))
     }
 
@@ -128,10 +128,10 @@ impl Reader<'_> {
         let Some((name, value)) = text.split_once('=') else {
             let message = format!("`{text}` has no value");
             let help = "write `NAME=value`; nothing is taken from the agent's host";
-            self.add(Problem::at(&codes::WRONG_TYPE, item.place(), message).help(help));
+            self.add(Problem::at(&codes::WRONG_TYPE, item.location(), message).help(help));
             return None;
         };
-        self.check_environment_name(name, item.place())?;
+        self.check_environment_name(name, item.location())?;
         Some((name.to_owned(), value.to_owned()))
     }
 
@@ -140,9 +140,9 @@ impl Reader<'_> {
         let Value::Scalar(scalar) = &slot.node.value else {
             return;
         };
-        if scalar.text.contains("$$") && !self.in_compose(slot.place()) {
-            let place = self.inner(slot, "$$", 0);
-            let problem = Problem::at(&codes::COMPOSE_VARIABLE, place, "`$$` stays `$$` here");
+        if scalar.text.contains("$$") && !self.in_compose(slot.location()) {
+            let location = self.inner(slot, "$$", 0);
+            let problem = Problem::at(&codes::COMPOSE_VARIABLE, location, "`$$` stays `$$` here");
             self.add(
                 problem
                     .label("Compose reads it as one `$`")
@@ -152,7 +152,7 @@ impl Reader<'_> {
     }
 
     fn warn_of_variables(&mut self, slot: Slot<'_>) {
-        if self.in_compose(slot.place()) {
+        if self.in_compose(slot.location()) {
             return;
         }
         self.warn_of_escape(slot);
@@ -165,10 +165,10 @@ impl Reader<'_> {
             .map(|at| &plain[at..])
             .and_then(|rest| Some(&rest[..=rest.find('}')?]));
         if let Some(variable) = variable {
-            let place = self.inner(slot, variable, 0);
+            let location = self.inner(slot, variable, 0);
             let problem = Problem::at(
                 &codes::COMPOSE_VARIABLE,
-                place,
+                location,
                 format!("`{variable}` stays as it is written"),
             );
             self.add(problem.help("write the value, or `${{ env.NAME }}` for a name of the job's `env`"));
@@ -179,10 +179,10 @@ impl Reader<'_> {
     fn labels(&mut self, slot: Slot<'_>) -> Option<BTreeMap<String, String>> {
         let pairs = self.pairs(slot, "a map, or a list of name=value")?;
         let mut labels = BTreeMap::new();
-        for (name, value, place) in pairs {
+        for (name, value, location) in pairs {
             if name == "drover" || name.starts_with("drover.") {
                 let message = format!("the label `{name}` is set by Drover itself");
-                self.add(Problem::at(&codes::BAD_NAME, place, message).help("choose a name without `drover.`"));
+                self.add(Problem::at(&codes::BAD_NAME, location, message).help("choose a name without `drover.`"));
             } else {
                 labels.insert(name, value);
             }
@@ -200,7 +200,7 @@ impl Reader<'_> {
                         true => Some(String::new()),
                         false => self.text(Slot::of(&entry.key.text, &entry.node)),
                     };
-                    pairs.extend(value.map(|value| (entry.key.text.to_string(), value, entry.key.place)));
+                    pairs.extend(value.map(|value| (entry.key.text.to_string(), value, entry.key.location)));
                 }
             }
             Value::List(items) => {
@@ -209,7 +209,7 @@ impl Reader<'_> {
                         continue;
                     };
                     let (name, value) = text.split_once('=').unwrap_or((&text, ""));
-                    pairs.push((name.to_owned(), value.to_owned(), item.place));
+                    pairs.push((name.to_owned(), value.to_owned(), item.location));
                 }
             }
             Value::Scalar(_) => {

@@ -72,7 +72,7 @@ static FILE_MOUNT: Table<Mount> = Table {
 
 /// A name and where it is written.
 const SOURCE: Value<(String, Location)> = kind(Shape::Name, |reader, slot, _| {
-    Some((reader.literal(slot)?, slot.place()))
+    Some((reader.literal(slot)?, slot.location()))
 });
 /// The number of a user or group.
 const ID: Value<u32> = kind(Shape::Scalar, |reader, slot, _| reader.user_number(slot));
@@ -138,11 +138,11 @@ pub(crate) static FILE_DEFINITION: Table<Definition> = Table {
 
 /// The path of a file.
 const FILE: Value<Content> = kind(Shape::Text, |reader, slot, _| {
-    Some(Content::File(reader.known_path(slot)?, slot.place()))
+    Some(Content::File(reader.known_path(slot)?, slot.location()))
 });
 /// The name of a variable.
 const VARIABLE: Value<Content> = kind(Shape::Text, |reader, slot, _| {
-    Some(Content::Variable(reader.literal(slot)?, slot.place()))
+    Some(Content::Variable(reader.literal(slot)?, slot.location()))
 });
 /// The name of a secret of the repository.
 const NAME_OF_SECRET: Value<String> = Value {
@@ -196,10 +196,10 @@ impl Reader<'_> {
         let mut given = Mount::default();
         match Self::is_map(item) {
             true => drop(self.level(item, &FILE_MOUNT, self.part(kind.key()), &mut given)),
-            false => given.source = self.literal(item).map(|name| (name, item.place())),
+            false => given.source = self.literal(item).map(|name| (name, item.location())),
         }
-        let (name, place) = given.source?;
-        let content = self.file_content(kind, &name, place, around)?;
+        let (name, location) = given.source?;
+        let content = self.file_content(kind, &name, location, around)?;
         let target = match given.target {
             Some(target) if target.starts_with('/') => target,
             target => kind.target(&target.unwrap_or(name)),
@@ -228,17 +228,17 @@ impl Reader<'_> {
         number
     }
 
-    fn file_content(&mut self, kind: Kind, name: &str, place: Location, around: &Around) -> Option<FileContent> {
+    fn file_content(&mut self, kind: Kind, name: &str, location: Location, around: &Around) -> Option<FileContent> {
         let definitions = match kind {
             Kind::Config => &around.definitions.configs,
             Kind::Secret => &around.definitions.secrets,
         };
         match definitions.iter().find(|entry| &*entry.key.text == name) {
             Some(entry) => self.defined_content(kind, entry, &around.variables),
-            None if kind == Kind::Secret && !self.in_compose(place) => self.repository_secret(name, place),
+            None if kind == Kind::Secret && !self.in_compose(location) => self.repository_secret(name, location),
             None => {
                 let message = format!("the {} `{name}` is not defined", kind.word());
-                let problem = Problem::at(&codes::NO_SUCH_DEFINITION, place, message);
+                let problem = Problem::at(&codes::NO_SUCH_DEFINITION, location, message);
                 let names = || definitions.iter().map(|entry| &*entry.key.text);
                 let problem = problem.note(format!("{}: {}", kind.key(), listed(names())));
                 self.add(match did_you_mean(name, names()) {
@@ -251,13 +251,13 @@ impl Reader<'_> {
     }
 
     /// The repository's secret of that name.
-    fn repository_secret(&mut self, name: &str, place: Location) -> Option<FileContent> {
+    fn repository_secret(&mut self, name: &str, location: Location) -> Option<FileContent> {
         let fine = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if fine && !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) {
             return Some(FileContent::Secret(name.to_owned()));
         }
         let message = format!("`{name}` is not a name for a secret of the repository");
-        let problem = Problem::at(&codes::BAD_NAME, place, message);
+        let problem = Problem::at(&codes::BAD_NAME, location, message);
         let help = "name the repository's secret: `secrets: {…: {external: true, name: DB_PASSWORD}}`";
         self.add(problem.label("letters, digits and `_` only, no digit first").help(help));
         None
@@ -275,11 +275,15 @@ impl Reader<'_> {
         let given: Vec<&str> = given.into_iter().filter(|key| fields.get(key).is_some()).collect();
         if given.len() > 1 {
             let message = format!("{owner} has {}", listed(given.iter().copied()));
-            self.add(Problem::at(&codes::BAD_VALUE, entry.key.place, message).help("keep one of them"));
+            self.add(Problem::at(&codes::BAD_VALUE, entry.key.location, message).help("keep one of them"));
             return None;
         }
         if given.is_empty() {
-            let problem = Problem::at(&codes::MISSING_KEY, entry.key.place, format!("{owner} has no content"));
+            let problem = Problem::at(
+                &codes::MISSING_KEY,
+                entry.key.location,
+                format!("{owner} has no content"),
+            );
             let mut help = "write `file:`, `content:` or `environment:`".to_owned();
             if kind == Kind::Secret {
                 help.push_str(", or `external: true` for a secret of the repository");
@@ -287,9 +291,9 @@ impl Reader<'_> {
             self.add(problem.help(help));
         }
         match made.contents.pop()? {
-            Content::File(path, place) => self.file_text(&path, place),
+            Content::File(path, location) => self.file_text(&path, location),
             Content::Text(text) => Some(FileContent::Text(text)),
-            Content::Variable(name, place) => self.variable_text(&name, place, variables),
+            Content::Variable(name, location) => self.variable_text(&name, location, variables),
         }
     }
 
@@ -308,25 +312,25 @@ impl Reader<'_> {
     fn external_content(&mut self, kind: Kind, name: Option<String>, entry: &Entry) -> Option<FileContent> {
         if kind == Kind::Config {
             let message = format!("the external config `{}` is refused", entry.key.text);
-            let problem = Problem::at(&codes::REFUSED, entry.key.place, message);
+            let problem = Problem::at(&codes::REFUSED, entry.key.location, message);
             let problem = problem.note("nothing outside of the repository holds configs");
             self.add(problem.help("write `file:` or `content:`"));
             return None;
         }
         let name = name.unwrap_or_else(|| entry.key.text.to_string());
-        self.repository_secret(&name, entry.key.place)
+        self.repository_secret(&name, entry.key.location)
     }
 
-    fn file_text(&mut self, path: &str, place: Location) -> Option<FileContent> {
-        let file = self.repository_file(path, place)?;
+    fn file_text(&mut self, path: &str, location: Location) -> Option<FileContent> {
+        let file = self.repository_file(path, location)?;
         let text = self.sources[file].text.clone();
-        self.spend(text.len(), place).then_some(FileContent::Text(text))
+        self.spend(text.len(), location).then_some(FileContent::Text(text))
     }
 
     /// The value of a variable.
-    fn variable_text(&mut self, name: &str, place: Location, variables: &Variables) -> Option<FileContent> {
-        let text = self.interpolated(place, &format!("${{{name}}}"), variables)?;
-        let node = Node::scalar(place, Scalar::quoted(text));
+    fn variable_text(&mut self, name: &str, location: Location, variables: &Variables) -> Option<FileContent> {
+        let text = self.interpolated(location, &format!("${{{name}}}"), variables)?;
+        let node = Node::scalar(location, Scalar::quoted(text));
         self.text(Slot::of("environment", &node)).map(FileContent::Text)
     }
 }

@@ -240,7 +240,7 @@ impl Reader<'_> {
             if !ULIMIT_NAMES.contains(&name.as_str()) {
                 let problem = Problem::at(
                     &codes::BAD_VALUE,
-                    entry.key.place,
+                    entry.key.location,
                     format!("there is no limit `{name}`"),
                 );
                 let problem = problem.note(format!("limits: {}", ULIMIT_NAMES.join(", ")));
@@ -309,7 +309,7 @@ impl Reader<'_> {
         if matches!(text.as_str(), "daily" | "weekly" | "refresh") || text.starts_with("every_") {
             let problem = Problem::at(
                 &codes::IGNORED,
-                slot.place(),
+                slot.location(),
                 format!("`pull_policy: {text}` is read as `missing`"),
             );
             self.add(problem.note("agents keep no record of when they fetched an image"));

@@ -186,7 +186,7 @@ impl Reader<'_> {
             };
             let Some(volume) = volume else { continue };
             if let VolumeSource::Named(name) = &volume.source {
-                making.around.definitions.check_volume(self, name, item.place());
+                making.around.definitions.check_volume(self, name, item.location());
             }
             let volumes = &mut making.service.spec.volumes;
             volumes.retain(|other| other.target != volume.target);
@@ -212,7 +212,7 @@ impl Reader<'_> {
                 }
             }
             None if is_bind => {
-                self.missing(&fields, "source", item.place());
+                self.missing(&fields, "source", item.location());
                 return None;
             }
             None => VolumeSource::Nameless,

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use crate::codes;
-use crate::placed::{Link, PlacedService};
+use crate::located::{Link, LocatedService};
 use crate::problems::Problem;
 use crate::read::service_entry::{Making, is_host};
 use crate::reader::keys::Foreign::{Ignored, Means};
@@ -27,7 +27,7 @@ pub(crate) const HOSTNAME: With<Making> = With(Shape::Text, |reader, slot, makin
     if let Some(name) = reader.host(slot) {
         let service = &mut making.service;
         if name != service.spec.name {
-            service.hosts.push((name.clone(), slot.place()));
+            service.hosts.push((name.clone(), slot.location()));
         }
         service.spec.hostname = Some(name);
     }
@@ -74,7 +74,7 @@ static NETWORK: Table<Making> = Table {
         &With(Shape::List(&Shape::Text), |reader, slot, making: &mut Making| {
             for item in reader.items(slot, "a list of host names").into_iter().flatten() {
                 if let Some(alias) = reader.host(item) {
-                    making.service.answers_to(alias, item.place());
+                    making.service.answers_to(alias, item.location());
                 }
             }
         }),
@@ -145,7 +145,7 @@ impl Reader<'_> {
                 for item in items {
                     let item = slot.inside(item);
                     if let Some(name) = self.literal(item) {
-                        making.around.definitions.check_network(self, &name, item.place());
+                        making.around.definitions.check_network(self, &name, item.location());
                     }
                 }
             }
@@ -155,8 +155,8 @@ impl Reader<'_> {
     }
 
     fn network(&mut self, entry: &Entry, making: &mut Making) {
-        let (name, place): (&str, Location) = (&entry.key.text, entry.key.place);
-        making.around.definitions.check_network(self, name, place);
+        let (name, location): (&str, Location) = (&entry.key.text, entry.key.location);
+        making.around.definitions.check_network(self, name, location);
         if !entry.node.is_null() {
             let slot = Slot::of("networks", &entry.node);
             self.level(slot, &NETWORK, self.part("networks"), making);
@@ -164,17 +164,18 @@ impl Reader<'_> {
     }
 
     /// Its container cannot be called so, but other services find it by that name.
-    pub(crate) fn container_name(&mut self, fields: &Fields<'_>, service: &mut PlacedService) {
+    pub(crate) fn container_name(&mut self, fields: &Fields<'_>, service: &mut LocatedService) {
         let mut others = fields.others();
-        if let Some(entry) = others.find(|entry| &*entry.key.text == CONTAINER_NAME && self.in_compose(entry.key.place))
+        if let Some(entry) =
+            others.find(|entry| &*entry.key.text == CONTAINER_NAME && self.in_compose(entry.key.location))
             && let Some(name) = self.given_text(Slot::of(CONTAINER_NAME, &entry.node))
             && is_host(&name)
         {
-            service.answers_to(name, entry.node.place);
+            service.answers_to(name, entry.node.location);
         }
     }
 
-    fn long_port(&mut self, item: Slot<'_>, service: &mut PlacedService) -> Option<()> {
+    fn long_port(&mut self, item: Slot<'_>, service: &mut LocatedService) -> Option<()> {
         let mut long = Long::default();
         let fields = self.level(item, &PORT, self.part("ports"), &mut long)?;
         let port = long.target?;
@@ -184,7 +185,7 @@ impl Reader<'_> {
         if let Some(published) = fields.get("published")
             && service.published.is_none()
         {
-            service.published = Some((port, published.place()));
+            service.published = Some((port, published.location()));
         }
         Some(())
     }
@@ -214,7 +215,7 @@ impl Reader<'_> {
     }
 
     /// `service`, or `service:alias`
-    fn link(&mut self, item: Slot<'_>, service: &mut PlacedService) -> Option<()> {
+    fn link(&mut self, item: Slot<'_>, service: &mut LocatedService) -> Option<()> {
         let text = self.literal(item)?;
         let (target, alias) = match text.split_once(':') {
             Some((target, alias)) => (target, Some(alias)),
@@ -228,13 +229,13 @@ impl Reader<'_> {
         service.links.push(Link {
             target: target.to_owned(),
             alias: alias.map(str::to_owned),
-            place: item.place(),
+            location: item.location(),
         });
         Some(())
     }
 
     /// `3000`, `8000-8010`, `53/udp`
-    fn exposed(&mut self, item: Slot<'_>, service: &mut PlacedService) -> Option<()> {
+    fn exposed(&mut self, item: Slot<'_>, service: &mut LocatedService) -> Option<()> {
         let text = self.text(item)?;
         match container_ports(&text) {
             Some(ports) => serve(service, ports),
@@ -244,7 +245,7 @@ impl Reader<'_> {
     }
 
     /// `[[host ip:]host port:]container port[/protocol]`
-    fn short_port(&mut self, item: Slot<'_>, service: &mut PlacedService) -> Option<()> {
+    fn short_port(&mut self, item: Slot<'_>, service: &mut LocatedService) -> Option<()> {
         let text = self.text(item)?;
         let (host, container) = text
             .rsplit_once(':')
@@ -255,7 +256,7 @@ impl Reader<'_> {
         };
         if host.is_some() && service.published.is_none() {
             let port = ports.clone().next().unwrap_or_else(|| first_port(container));
-            service.published = Some((port, item.place()));
+            service.published = Some((port, item.location()));
         }
         serve(service, ports);
         Some(())
@@ -305,7 +306,7 @@ impl Reader<'_> {
     fn host_line(&mut self, item: Slot<'_>, host: &str, address: &str) -> Option<String> {
         if address == "host-gateway" {
             let message = format!("`{host}` is left out of `extra_hosts`");
-            let problem = Problem::at(&codes::IGNORED, item.place(), message);
+            let problem = Problem::at(&codes::IGNORED, item.location(), message);
             self.add(problem.note("a job does not reach its agent's host: run what is needed there as a service"));
             return None;
         }
@@ -323,7 +324,7 @@ impl Reader<'_> {
 /// A service with more ports than this says nothing with them.
 const MAX_PORTS: usize = 2000;
 
-fn serve(service: &mut PlacedService, ports: RangeInclusive<u16>) {
+fn serve(service: &mut LocatedService, ports: RangeInclusive<u16>) {
     if service.spec.expose.len() < MAX_PORTS {
         service.spec.expose.extend(ports);
     }

@@ -95,10 +95,10 @@ const OWN_SYSCTLS: &[&str] = &["net.", "kernel.msg", "kernel.sem", "kernel.shm",
 impl Reader<'_> {
     fn sysctls(&mut self, slot: Slot<'_>) -> Option<BTreeMap<String, String>> {
         let pairs = self.pairs(slot, "a map, or a list of name=value")?;
-        for (name, _, place) in &pairs {
+        for (name, _, location) in &pairs {
             if !OWN_SYSCTLS.iter().any(|own| name.starts_with(own)) {
                 let message = format!("the kernel setting `{name}` is refused");
-                let problem = Problem::at(&codes::REFUSED, *place, message);
+                let problem = Problem::at(&codes::REFUSED, *location, message);
                 let note = "a container has no such setting of its own: it would change the agent's host";
                 self.add(
                     problem
@@ -171,7 +171,7 @@ impl Reader<'_> {
 
     fn profile(&mut self, item: Slot<'_>, path: &str) -> Option<String> {
         let path = self.inside(item, path)?;
-        let file = self.repository_file(&path, item.place())?;
+        let file = self.repository_file(&path, item.location())?;
         let text = self.sources[file].text.clone();
         if !serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|profile| profile.is_object()) {
             let message = format!("`{path}` is not a seccomp profile");

@@ -9,8 +9,8 @@ use crate::check;
 use crate::codes;
 use crate::compose::{Choice, Loader, Model, Variables, Wanted, chosen, folder_of_first, one_form, without_unset};
 use crate::limits::MAX_SERVICES;
+use crate::located::{Link, LocatedDependency, LocatedService};
 use crate::model::ServiceSpec;
-use crate::placed::{Link, PlacedDependency, PlacedService};
 use crate::problems::Problem;
 use crate::read::definitions::Definitions;
 use crate::read::service::SERVICE;
@@ -56,7 +56,7 @@ pub(crate) const SECRETS: Kind<Vec<Entry>> = Kind {
         None => {
             let message = format!("`secrets` of a job takes a map, found {}", slot.node.found());
             let help = "steps name the secrets that they need: `steps: [{run: …, secrets: [API_TOKEN]}]`";
-            reader.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help(help));
+            reader.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help(help));
             None
         }
     },
@@ -123,7 +123,7 @@ const COMPOSE_FILES: Kind<Vec<Wanted>> = kind(Shape::OneOrMany(&Shape::Text), |r
 /// Names of services, with their places.
 const CHOSEN: Kind<Vec<(String, Location)>> = kind(Shape::OneOrMany(&Shape::Text), |reader, slot, _| {
     let items = reader.one_or_many(slot).into_iter();
-    items.map(|item| Some((reader.text(item)?, item.place()))).collect()
+    items.map(|item| Some((reader.text(item)?, item.location()))).collect()
 });
 
 impl Reader<'_> {
@@ -154,7 +154,7 @@ impl Reader<'_> {
         if let Some(slot) = compose {
             let model = keys.import.and_then(|import| {
                 choice = import.choice;
-                self.imported(&import.files?, slot.place(), &mut variables)
+                self.imported(&import.files?, slot.location(), &mut variables)
             });
             let Some(model) = model else {
                 return Vec::new();
@@ -168,7 +168,7 @@ impl Reader<'_> {
         let own_names: Vec<&str> = own.iter().map(|entry| &*entry.key.text).collect();
         let (services, off) = chosen(self, services, &choice, &own_names);
         for service in &services {
-            let is_imported = self.in_compose(service.node.place) || compose.is_some();
+            let is_imported = self.in_compose(service.node.location) || compose.is_some();
             if is_imported && !self.spend_node(&service.node) {
                 return Vec::new();
             }
@@ -190,9 +190,13 @@ impl Reader<'_> {
                 "{owner} has {} services; at most {MAX_SERVICES} are allowed",
                 entries.len()
             );
-            self.add(Problem::at(&codes::TOO_MANY_SERVICES, one_too_many.key.place, message));
+            self.add(Problem::at(
+                &codes::TOO_MANY_SERVICES,
+                one_too_many.key.location,
+                message,
+            ));
         }
-        let mut services: Vec<PlacedService> = Vec::new();
+        let mut services: Vec<LocatedService> = Vec::new();
         for entry in entries.iter().take(MAX_SERVICES) {
             services.push(self.service(entry, around, owner));
         }
@@ -204,42 +208,42 @@ impl Reader<'_> {
     }
 
     /// In Compose files a service whose end somebody waits for is a task, without saying so.
-    fn tasks_of_compose(&mut self, services: &mut [PlacedService]) {
+    fn tasks_of_compose(&mut self, services: &mut [LocatedService]) {
         use crate::model::DependencyCondition::ServiceCompletedSuccessfully;
         let waited: Vec<String> = services
             .iter()
             .flat_map(|service| &service.depends_on)
-            .filter(|edge| edge.dependency.condition == ServiceCompletedSuccessfully && self.in_compose(edge.place))
+            .filter(|edge| edge.dependency.condition == ServiceCompletedSuccessfully && self.in_compose(edge.location))
             .map(|edge| edge.dependency.service.clone())
             .collect();
         for service in services {
             service.spec.run_once |= waited.contains(&service.spec.name);
-            service.spec.may_end = self.in_compose(service.place);
+            service.spec.may_end = self.in_compose(service.location);
         }
     }
 
     /// One warning for all of them: the first tells what to write instead.
-    fn warn_of_published(&mut self, services: &[PlacedService]) {
+    fn warn_of_published(&mut self, services: &[LocatedService]) {
         let published = || {
             services
                 .iter()
                 .filter_map(|service| Some((&service.spec.name, service.published?)))
         };
-        let first = published().min_by_key(|(_, (_, place))| (place.file, place.span.start));
-        let Some((_, (_, place))) = first else { return };
+        let first = published().min_by_key(|(_, (_, location))| (location.file, location.span.start));
+        let Some((_, (_, location))) = first else { return };
         let hosts: Vec<String> = published()
             .map(|(name, (port, _))| format!("`{name}:{port}`"))
             .collect();
         let problem = Problem::at(
             &codes::PORT_NOT_PUBLISHED,
-            place,
+            location,
             "ports of services are not published on the host",
         );
         let hosts = listed(hosts.iter().map(String::as_str));
         self.add(
             problem
                 .note(format!("not published; steps reach {hosts}"))
-                .once_per_place(),
+                .once_per_location(),
         );
     }
 
@@ -249,7 +253,7 @@ impl Reader<'_> {
         }
         let help = "services are a map from host name to service: `services: {db: {image: postgres:17}}`";
         let message = format!("`services` takes a map, found {}", slot.node.found());
-        self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help(help));
+        self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help(help));
         None
     }
 
@@ -276,20 +280,24 @@ impl Reader<'_> {
             let path = self.known_path(item)?;
             files.push(Wanted {
                 path,
-                place: item.place(),
+                location: item.location(),
             });
         }
         if files.is_empty() {
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), "`compose` names no file"));
+            self.add(Problem::at(
+                &codes::BAD_VALUE,
+                slot.location(),
+                "`compose` names no file",
+            ));
             return None;
         }
         Some(files)
     }
 
     /// The Compose files as one model.
-    fn imported(&mut self, files: &[Wanted], place: Location, variables: &mut Variables) -> Option<Model> {
+    fn imported(&mut self, files: &[Wanted], location: Location, variables: &mut Variables) -> Option<Model> {
         let folder = folder_of_first(files);
-        self.add_dot_env(&folder, place, variables);
+        self.add_dot_env(&folder, location, variables);
         variables.set_own("PWD", ".");
         variables.set_own("COMPOSE_PROJECT_NAME", "drover");
         let mut loader = Loader {
@@ -318,7 +326,7 @@ impl Reader<'_> {
 }
 
 /// Who links to a service starts after it; the alias is for all, since all are on one network.
-fn follow_links(services: &mut [PlacedService]) {
+fn follow_links(services: &mut [LocatedService]) {
     let links: Vec<Link> = services.iter().flat_map(|service| service.links.clone()).collect();
     for service in services.iter_mut() {
         for link in std::mem::take(&mut service.links) {
@@ -326,12 +334,17 @@ fn follow_links(services: &mut [PlacedService]) {
             if link.target != service.spec.name && !edges.any(|edge| edge.dependency.service == link.target) {
                 service
                     .depends_on
-                    .push(PlacedDependency::started(link.target, link.place));
+                    .push(LocatedDependency::started(link.target, link.location));
             }
         }
-        for Link { target, alias, place } in &links {
+        for Link {
+            target,
+            alias,
+            location,
+        } in &links
+        {
             if let Some(alias) = alias.as_ref().filter(|_| *target == service.spec.name) {
-                service.answers_to(alias.clone(), *place);
+                service.answers_to(alias.clone(), *location);
             }
         }
     }

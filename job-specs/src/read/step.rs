@@ -146,20 +146,20 @@ impl Reader<'_> {
         let owner = self.owner.clone();
         let Value::List(items) = &slot.node.value else {
             let message = format!("`steps` takes a list, found {}", slot.node.found());
-            self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help("begin each step with `- `"));
+            self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help("begin each step with `- `"));
             return Vec::new();
         };
         if items.is_empty() {
             self.add(Problem::at(
                 &codes::MISSING_KEY,
-                slot.place(),
+                slot.location(),
                 format!("{owner} has no steps"),
             ));
         }
         if items.len() > MAX_STEPS {
             let message = format!("{owner} has {} steps; at most {MAX_STEPS} are allowed", items.len());
-            let place = items[MAX_STEPS].place;
-            self.add(Problem::at(&codes::TOO_MANY_STEPS, place, message).label(format!("step {}", MAX_STEPS + 1)));
+            let location = items[MAX_STEPS].location;
+            self.add(Problem::at(&codes::TOO_MANY_STEPS, location, message).label(format!("step {}", MAX_STEPS + 1)));
         }
         let steps = items.iter().take(MAX_STEPS).enumerate();
         steps
@@ -177,7 +177,7 @@ impl Reader<'_> {
             Value::Scalar(_) => making.script = self.script(slot),
             Value::Map(_) => {
                 if let Some(fields) = self.fields(slot, &STEP, owner.clone()) {
-                    self.step_fields(fields, &owner, slot.place(), &mut making);
+                    self.step_fields(fields, &owner, slot.location(), &mut making);
                 }
             }
             Value::List(_) => self.wrong_type(slot, "a script or a map"),
@@ -197,25 +197,25 @@ impl Reader<'_> {
     }
 
     /// First the condition: a step that will not run is not read.
-    fn step_fields(&mut self, mut fields: Fields<'_>, owner: &str, place: Location, making: &mut Making) {
+    fn step_fields(&mut self, mut fields: Fields<'_>, owner: &str, location: Location, making: &mut Making) {
         self.early(&mut fields, &STEP, "when", making);
         self.unless(making.step.skip.is_some(), |reader| {
             let builds = fields.get("image").is_some_and(Self::is_map);
             let left_out = match builds {
                 true => reader.only_image(&fields, owner),
-                false => reader.one_action(&fields, owner, place),
+                false => reader.one_action(&fields, owner, location),
             };
             fields.leave_out(left_out);
-            reader.rest(&mut fields, &STEP, place, making);
+            reader.rest(&mut fields, &STEP, location, making);
         });
     }
 
     /// A step that builds an image runs nothing in a container of its own. The keys that are not to be read.
     fn only_image(&mut self, fields: &Fields<'_>, owner: &str) -> &'static [&'static str] {
         for key in OF_CONTAINERS {
-            if let Some(place) = fields.key_place(key) {
+            if let Some(location) = fields.key_location(key) {
                 let message = format!("{owner} builds an image, so it has no `{key}`");
-                let problem = Problem::at(&codes::IMAGE_STEP, place, message);
+                let problem = Problem::at(&codes::IMAGE_STEP, location, message);
                 self.add(problem.help("move it into a step of its own, after this one"));
             }
         }
@@ -223,12 +223,12 @@ impl Reader<'_> {
     }
 
     /// A step has `run` or `entrypoint`, not both. The keys that are not to be read.
-    fn one_action(&mut self, fields: &Fields<'_>, owner: &str, place: Location) -> &'static [&'static str] {
-        let (script, entrypoint) = (fields.key_place("run"), fields.key_place("entrypoint"));
+    fn one_action(&mut self, fields: &Fields<'_>, owner: &str, location: Location) -> &'static [&'static str] {
+        let (script, entrypoint) = (fields.key_location("run"), fields.key_location("entrypoint"));
         match (script, entrypoint) {
             (Some(_), None) => &[],
             (None, Some(_)) => {
-                if let Some(shell) = fields.key_place("shell") {
+                if let Some(shell) = fields.key_location("shell") {
                     let message = "`shell` goes with `run`, not with `entrypoint`";
                     let problem = Problem::at(&codes::STEP_ACTION, shell, message);
                     self.add(problem.help("remove it; `entrypoint` is run without any shell"));
@@ -245,7 +245,7 @@ impl Reader<'_> {
             (None, None) if fields.is_misspelt("run") || fields.is_misspelt("entrypoint") => &["shell"],
             (None, None) => {
                 let message = format!("{owner} has neither `run` nor `entrypoint`");
-                self.add(Problem::at(&codes::STEP_ACTION, place, message).help("add `run: …`"));
+                self.add(Problem::at(&codes::STEP_ACTION, location, message).help("add `run: …`"));
                 &["shell"]
             }
         }
@@ -268,11 +268,11 @@ impl Reader<'_> {
         let Value::Scalar(scalar) = &slot.node.value else {
             let message = format!("{} takes a script, found {}", slot.name(), slot.node.found());
             let help = "write `run: |` and one command on each line below, or make each command a step of its own";
-            self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help(help));
+            self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help(help));
             return None;
         };
         if scalar.plain == Plain::Null || scalar.text.trim().is_empty() {
-            self.add(Problem::at(&codes::BAD_VALUE, slot.place(), "the script is empty"));
+            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), "the script is empty"));
             return None;
         }
         self.no_template_in_script(slot, &scalar.text);
@@ -297,7 +297,7 @@ impl Reader<'_> {
             nth += 1;
             let line_end = self.sources[start.file].line_around(start.span.start).end;
             let end = (start.span.start + whole.len()).min(line_end);
-            let place = if start.span == slot.place().span {
+            let location = if start.span == slot.location().span {
                 start
             } else {
                 Location {
@@ -307,7 +307,7 @@ impl Reader<'_> {
             };
             let problem = Problem::at(
                 &codes::TEMPLATE_IN_RUN,
-                place,
+                location,
                 "`${{ }}` is not substituted in a script",
             );
             let reason = "values come as environment variables, so that a branch name can never become code";
@@ -326,7 +326,7 @@ impl Reader<'_> {
         if arguments.first().is_none_or(String::is_empty) {
             self.add(Problem::at(
                 &codes::BAD_VALUE,
-                slot.place(),
+                slot.location(),
                 "`entrypoint` names no program",
             ));
             return None;
@@ -339,7 +339,7 @@ impl Reader<'_> {
         if folder.is_empty() {
             self.add(Problem::at(
                 &codes::BAD_VALUE,
-                slot.place(),
+                slot.location(),
                 "`workdir` is not a folder",
             ));
             return None;

@@ -136,7 +136,7 @@ impl Reader<'_> {
     fn when(&mut self, slot: Slot<'_>) -> When {
         let clauses = self.at_most(slot, MAX_CLAUSES);
         if clauses.is_empty() {
-            let problem = Problem::at(&codes::NEVER_TRUE, slot.place(), "`when` has no condition");
+            let problem = Problem::at(&codes::NEVER_TRUE, slot.location(), "`when` has no condition");
             self.add(problem.help("remove it, or write one"));
             return When::default();
         }
@@ -168,7 +168,7 @@ impl Reader<'_> {
                 "on_failure" | "failure" => "write `when: {status: failure}`",
                 _ => "write `when: {status: success}`",
             };
-            self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).help(help));
+            self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help(help));
             return When::default();
         }
         let before = self.problems.errors();
@@ -200,7 +200,7 @@ impl Reader<'_> {
         let items = self.one_or_many(slot);
         if items.is_empty() {
             let message = "`status` is empty, so this would never run";
-            self.add(Problem::at(&codes::NEVER_TRUE, slot.place(), message));
+            self.add(Problem::at(&codes::NEVER_TRUE, slot.location(), message));
         }
         let mut status = NEVER;
         for item in items {
@@ -221,7 +221,7 @@ impl Reader<'_> {
         let items = self.one_or_many(slot);
         if items.is_empty() {
             let message = "`event` is empty, so this would never run";
-            self.add(Problem::at(&codes::NEVER_TRUE, slot.place(), message));
+            self.add(Problem::at(&codes::NEVER_TRUE, slot.location(), message));
         }
         let events: Vec<&str> = items.into_iter().filter_map(|item| self.event(item)).collect();
         let found = self.scope.facts?.event.as_str();
@@ -254,7 +254,7 @@ impl Reader<'_> {
             let value = self.cell_value(item, axis, None)?;
             if globs.push(&value).is_err() {
                 let message = format!("`{value}` is not a glob");
-                self.add(Problem::at(&codes::BAD_GLOB, item.place(), message));
+                self.add(Problem::at(&codes::BAD_GLOB, item.location(), message));
                 return None;
             }
             self.is_a_value(item, axis, &value);
@@ -272,7 +272,7 @@ impl Reader<'_> {
         let axis = &*entry.key.text;
         let names = || self.scope.axes.iter().map(String::as_str);
         let message = format!("`when` names `{axis}`, which is not an axis of this job");
-        let problem = Problem::at(&codes::NEVER_TRUE, entry.key.place, message);
+        let problem = Problem::at(&codes::NEVER_TRUE, entry.key.location, message);
         let problem = problem.note(format!("axes: {}", listed(names())));
         let problem = match did_you_mean(axis, names()) {
             Some(label) => problem.label(label),
@@ -291,7 +291,7 @@ impl Reader<'_> {
             return;
         }
         let message = format!("no cell has `{axis}={value}`, so this is never true");
-        let problem = Problem::at(&codes::NEVER_TRUE, slot.place(), message);
+        let problem = Problem::at(&codes::NEVER_TRUE, slot.location(), message);
         self.add(problem.note(format!(
             "values of `{axis}`: {}",
             listed(values.iter().map(String::as_str))
@@ -307,9 +307,9 @@ impl Reader<'_> {
             }
             None => EVENTS.to_vec(),
         };
-        let place = |key| fields.key_place(key);
+        let location = |key| fields.key_location(key);
         let only = |known: &[&str]| !events.is_empty() && events.iter().all(|event| known.contains(event));
-        let problem = match (place("branch"), place("tag")) {
+        let problem = match (location("branch"), location("tag")) {
             (Some(_), Some(tag)) => Problem::at(&codes::NEVER_TRUE, tag, "a build has a branch or a tag, not both"),
             (None, Some(tag)) if only(&["push", "pull_request", "schedule"]) => {
                 let message = format!("a build for {} has no tag, so this is never true", events.join(", "));

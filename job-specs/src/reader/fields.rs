@@ -51,8 +51,8 @@ impl<'a> Slot<'a> {
     }
 
     /// Where it stands.
-    pub(crate) fn place(&self) -> Location {
-        self.node.place
+    pub(crate) fn location(&self) -> Location {
+        self.node.location
     }
 }
 
@@ -89,11 +89,11 @@ impl<'a> Fields<'a> {
     }
 
     /// Where the key itself stands.
-    pub(crate) fn key_place(&self, key: &str) -> Option<Location> {
+    pub(crate) fn key_location(&self, key: &str) -> Option<Location> {
         self.entries
             .iter()
             .find(|entry| &*entry.key.text == key)
-            .map(|entry| entry.key.place)
+            .map(|entry| entry.key.location)
     }
 
     /// The entries that the table does not name.
@@ -117,7 +117,7 @@ impl Reader<'_> {
         made: &mut T,
     ) -> Option<Fields<'n>> {
         let mut fields = self.fields(slot, table, owner)?;
-        self.rest(&mut fields, table, slot.place(), made);
+        self.rest(&mut fields, table, slot.location(), made);
         Some(fields)
     }
 
@@ -163,14 +163,20 @@ impl Reader<'_> {
     }
 
     /// Reads the keys that have not been read, in the order of the table. The absence of one that is required is a
-    /// problem at `place`.
-    pub(crate) fn rest<T>(&mut self, fields: &mut Fields<'_>, table: &'static Table<T>, place: Location, made: &mut T) {
+    /// problem at `location`.
+    pub(crate) fn rest<T>(
+        &mut self,
+        fields: &mut Fields<'_>,
+        table: &'static Table<T>,
+        location: Location,
+        made: &mut T,
+    ) {
         let left = table.keys.iter().filter(|key| !fields.done.contains(&key.name));
         let left: Vec<&'static Key<T>> = left.collect();
         for key in left {
             match fields.get(key.name) {
                 Some(slot) => self.inside_of(fields, |reader| key.value.read(reader, slot, made)),
-                None if key.required => self.missing(fields, key.name, place),
+                None if key.required => self.missing(fields, key.name, location),
                 None => {}
             }
             fields.done.push(key.name);
@@ -189,11 +195,11 @@ impl Reader<'_> {
     }
 
     /// Reports the absence of a key that is needed.
-    pub(crate) fn missing(&mut self, fields: &Fields<'_>, key: &'static str, place: Location) {
+    pub(crate) fn missing(&mut self, fields: &Fields<'_>, key: &'static str, location: Location) {
         if fields.get(key).is_none() && !fields.is_misspelt(key) {
             let label = format!("`{key}` is missing");
             let message = format!("{} has no `{key}`", fields.owner);
-            self.add(Problem::at(&codes::MISSING_KEY, place, message).label(label));
+            self.add(Problem::at(&codes::MISSING_KEY, location, message).label(label));
         }
     }
 
@@ -205,13 +211,19 @@ impl Reader<'_> {
         owner: &str,
         has: &dyn Fn(&str) -> bool,
     ) -> Option<&'static str> {
-        let (name, place) = (&*entry.key.text, entry.key.place);
+        let (name, location) = (&*entry.key.text, entry.key.location);
         let extension = name.starts_with("x-") && !matches!(level.others(), Others::Refused);
         if extension || matches!(level.others(), Others::Taken(_)) {
             return None;
         }
         let mut meant = None;
-        let unknown = || Problem::at(&codes::UNKNOWN_KEY, place, format!("unknown key `{name}` in {owner}"));
+        let unknown = || {
+            Problem::at(
+                &codes::UNKNOWN_KEY,
+                location,
+                format!("unknown key `{name}` in {owner}"),
+            )
+        };
         let problem = match level.foreign(name) {
             Some(Foreign::Means(ours)) => {
                 meant = Some(ours);
@@ -223,20 +235,20 @@ impl Reader<'_> {
             }
             Some(Foreign::Later) => {
                 let message = format!("`{name}` in {owner} is not supported yet");
-                Problem::at(&codes::NOT_YET, place, message).help("remove it for now")
+                Problem::at(&codes::NOT_YET, location, message).help("remove it for now")
             }
             // Most Compose files have it, and others find the service by it as by an alias.
-            Some(Foreign::Refused(reason)) if name == CONTAINER_NAME && self.in_compose(place) => {
-                Problem::at(&codes::IGNORED, place, format!("`{name}` is ignored in {owner}")).note(reason)
+            Some(Foreign::Refused(reason)) if name == CONTAINER_NAME && self.in_compose(location) => {
+                Problem::at(&codes::IGNORED, location, format!("`{name}` is ignored in {owner}")).note(reason)
             }
             Some(Foreign::Refused(reason)) => {
                 let message = format!("`{name}` is refused in {owner}");
-                Problem::at(&codes::REFUSED, place, message)
+                Problem::at(&codes::REFUSED, location, message)
                     .note(reason)
                     .help("remove it")
             }
             Some(Foreign::Ignored(reason)) => {
-                Problem::at(&codes::IGNORED, place, format!("`{name}` is ignored in {owner}")).note(reason)
+                Problem::at(&codes::IGNORED, location, format!("`{name}` is ignored in {owner}")).note(reason)
             }
             None if self.problems.is_full() => unknown(),
             None => {

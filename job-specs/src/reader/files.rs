@@ -67,14 +67,14 @@ impl Reader<'_> {
         let path = self.text(slot);
         if path.is_none() && self.problems.errors() == before && !self.scope.axes_unknown {
             let message = format!("{} must be known before there is a build", slot.name());
-            let problem = Problem::at(&codes::PATH_NOT_KNOWN, slot.place(), message);
+            let problem = Problem::at(&codes::PATH_NOT_KNOWN, slot.location(), message);
             self.add(problem.help("write the path out, or use values of the matrix"));
         }
         self.inside(slot, &path?)
     }
 
-    /// The number of a file of the repository, read if that has not been done. Its absence is a problem at `place`.
-    pub(crate) fn repository_file(&mut self, path: &str, place: Location) -> Option<usize> {
+    /// The number of a file of the repository, read if that has not been done. Its absence is a problem at `location`.
+    pub(crate) fn repository_file(&mut self, path: &str, location: Location) -> Option<usize> {
         let (message, help) = match self.sources.look_up(path, self.scope.repository) {
             LookUp::File(file) => return Some(file),
             LookUp::Missing => (
@@ -90,21 +90,21 @@ impl Reader<'_> {
                 "write the path out; a path cannot depend on outputs of other jobs",
             ),
         };
-        self.add(Problem::at(&codes::NO_SUCH_FILE, place, message).help(help));
+        self.add(Problem::at(&codes::NO_SUCH_FILE, location, message).help(help));
         None
     }
 
     /// The same; a file that is not there is no problem.
-    pub(crate) fn optional_file(&mut self, path: &str, place: Location) -> Option<usize> {
+    pub(crate) fn optional_file(&mut self, path: &str, location: Location) -> Option<usize> {
         match self.sources.look_up(path, self.scope.repository) {
             LookUp::Missing => None,
-            _ => self.repository_file(path, place),
+            _ => self.repository_file(path, location),
         }
     }
 
     /// Whether Compose's own rules hold at this place.
-    pub(crate) fn in_compose(&self, place: Location) -> bool {
-        self.sources.is_imported(place.file)
+    pub(crate) fn in_compose(&self, location: Location) -> bool {
+        self.sources.is_imported(location.file)
     }
 }
 

@@ -53,16 +53,16 @@ impl Reader<'_> {
     /// "`x` takes …, found …".
     pub(crate) fn wrong_type(&mut self, slot: Slot<'_>, takes: &str) {
         let message = format!("{} takes {takes}, found {}", slot.name(), slot.node.found());
-        self.add(Problem::at(&codes::WRONG_TYPE, slot.place(), message).label(format!("expected {takes}")));
+        self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).label(format!("expected {takes}")));
     }
 
     /// "`x` …", about a value that has the right form.
     pub(crate) fn bad_value(&mut self, slot: Slot<'_>, code: &'static codes::Code, message: String) -> Problem {
-        let problem = Problem::at(code, slot.place(), message);
+        let problem = Problem::at(code, slot.location(), message);
         match self.scope.cell {
-            Some(cell) if slot.has_template() && !cell.values.is_empty() => {
-                problem.note(format!("in the cell {}", cell.title())).once_per_place()
-            }
+            Some(cell) if slot.has_template() && !cell.values.is_empty() => problem
+                .note(format!("in the cell {}", cell.title()))
+                .once_per_location(),
             _ => problem,
         }
     }
@@ -104,8 +104,8 @@ impl Reader<'_> {
             return Some(());
         }
         let message = format!("`${{{{ }}}}` cannot be used in {}", slot.name());
-        let place = self.inner(slot, "${{", 0);
-        let problem = Problem::at(&codes::TEMPLATE_NOT_HERE, place, message);
+        let location = self.inner(slot, "${{", 0);
+        let problem = Problem::at(&codes::TEMPLATE_NOT_HERE, location, message);
         self.add(problem.help("write the value out; it is read before the matrix has cells"));
         None
     }
@@ -187,20 +187,20 @@ impl Reader<'_> {
         }
         if before <= MAX_SUBSTITUTED {
             let message = "the values of `${{ }}` make more than 16 MiB";
-            self.add(Problem::at(&codes::TOO_MUCH_EXPANSION, slot.place(), message).label("reached here"));
+            self.add(Problem::at(&codes::TOO_MUCH_EXPANSION, slot.location(), message).label("reached here"));
         }
         None
     }
 
     /// The place of `needle` inside a value, as far as it stands there as written.
     pub(crate) fn inner(&self, slot: Slot<'_>, needle: &str, nth: usize) -> Location {
-        let place = slot.place();
-        let span = self.sources[place.file].find(place.span, needle, nth);
-        Location { span, ..place }
+        let location = slot.location();
+        let span = self.sources[location.file].find(location.span, needle, nth);
+        Location { span, ..location }
     }
 
     fn broken(&mut self, slot: Slot<'_>, text: &str, whole: &str) {
-        let place = self.inner(slot, whole, 0);
+        let location = self.inner(slot, whole, 0);
         let problem = if !whole.ends_with("}}") {
             Problem::at(
                 &codes::BAD_TEMPLATE,
@@ -211,7 +211,7 @@ impl Reader<'_> {
         } else {
             Problem::at(
                 &codes::BAD_TEMPLATE,
-                place,
+                location,
                 format!("`{whole}` is not the name of a value"),
             )
             .help("there is no expression language; write one name: `${{ matrix.x }}`, `${{ git.branch }}`")

@@ -2,7 +2,7 @@
 
 use crate::codes;
 use crate::env::github_fact;
-use crate::placed::Need;
+use crate::located::Need;
 use crate::problems::Problem;
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
@@ -13,28 +13,32 @@ impl Reader<'_> {
     /// A name that there is not.
     pub(crate) fn no_value(&mut self, slot: Slot<'_>, template: Template<'_>) {
         let Template { whole, root, name } = template;
-        let place = self.inner(slot, whole, 0);
+        let location = self.inner(slot, whole, 0);
         if self.problems.is_full() {
-            self.add(Problem::at(&codes::NO_VALUE, place, format!("`{whole}` has no value")));
+            self.add(Problem::at(
+                &codes::NO_VALUE,
+                location,
+                format!("`{whole}` has no value"),
+            ));
             return;
         }
-        let no_value = |place| Problem::at(&codes::NO_VALUE, place, format!("`{whole}` has no value"));
+        let no_value = |location| Problem::at(&codes::NO_VALUE, location, format!("`{whole}` has no value"));
         let problem = match root {
-            "needs" => return self.no_output(place, template),
-            "inputs" => self.no_input(place, name),
-            "secrets" | "secret" => Problem::at(&codes::NO_VALUE, place, "secrets are not pasted into fields").help(
+            "needs" => return self.no_output(location, template),
+            "inputs" => self.no_input(location, name),
+            "secrets" | "secret" => Problem::at(&codes::NO_VALUE, location, "secrets are not pasted into fields").help(
                 format!("name it in the step, `secrets: [{name}]`, and read `${name}` in the script"),
             ),
             "matrix" if self.scope.cell.is_none() => {
-                Problem::at(&codes::NO_VALUE, place, "`matrix` is only known inside a job")
+                Problem::at(&codes::NO_VALUE, location, "`matrix` is only known inside a job")
             }
-            "matrix" if self.scope.axes.is_empty() => no_value(place).label("this job has no matrix"),
+            "matrix" if self.scope.axes.is_empty() => no_value(location).label("this job has no matrix"),
             "matrix" | "git" | "env" => {
-                let problem = no_value(self.at_name(place, template));
+                let problem = no_value(self.at_name(location, template));
                 self.known_names(problem, root, name)
             }
             _ => {
-                let problem = no_value(self.at_name(place, template));
+                let problem = no_value(self.at_name(location, template));
                 match github_fact(name).filter(|_| root == "github") {
                     Some(ours) => problem.label(format!("did you mean `git.{ours}`?")),
                     None => problem.help(
@@ -47,16 +51,16 @@ impl Reader<'_> {
         self.add(problem);
     }
 
-    fn at_name(&self, place: Location, template: Template<'_>) -> Location {
+    fn at_name(&self, location: Location, template: Template<'_>) -> Location {
         let Template { root, name, .. } = template;
-        let span = self.sources[place.file].find(place.span, if name.is_empty() { root } else { name }, 0);
-        Location { span, ..place }
+        let span = self.sources[location.file].find(location.span, if name.is_empty() { root } else { name }, 0);
+        Location { span, ..location }
     }
 
-    fn no_input(&self, place: Location, name: &str) -> Problem {
+    fn no_input(&self, location: Location, name: &str) -> Problem {
         let names = || self.scope.inputs.iter().map(|input| input.name.as_str());
         let message = format!("no file declares the input `{name}`");
-        let problem = Problem::at(&codes::UNKNOWN_INPUT, place, message);
+        let problem = Problem::at(&codes::UNKNOWN_INPUT, location, message);
         let problem = problem.note(format!("inputs: {}", listed(names())));
         match did_you_mean(name, names()) {
             Some(label) => problem.label(label),
@@ -64,28 +68,28 @@ impl Reader<'_> {
         }
     }
 
-    fn no_output(&mut self, place: Location, template: Template<'_>) {
+    fn no_output(&mut self, location: Location, template: Template<'_>) {
         let Some((job, output)) = output_of(template.name) else {
             let message = format!("`{}` is not the name of an output", template.whole);
-            let problem = Problem::at(&codes::BAD_TEMPLATE, place, message);
+            let problem = Problem::at(&codes::BAD_TEMPLATE, location, message);
             self.add(problem.help("write `${{ needs.build.outputs.version }}`; how a job ended is asked by `when`"));
             return;
         };
         if self.scope.cell.is_none() {
             let message = "outputs of other jobs are only known inside a job";
-            self.add(Problem::at(&codes::NO_VALUE, place, message));
+            self.add(Problem::at(&codes::NO_VALUE, location, message));
         } else if !self.scope.needs.iter().any(|need| need.name == job) {
-            self.not_needed(place, job, self.scope.needs);
+            self.not_needed(location, job, self.scope.needs);
         } else {
-            self.missing_output(place, job, output);
+            self.missing_output(location, job, output);
         }
     }
 
     /// An output of a job that this one does not wait for.
-    pub(crate) fn not_needed(&mut self, place: Location, job: &str, needs: &[Need]) {
+    pub(crate) fn not_needed(&mut self, location: Location, job: &str, needs: &[Need]) {
         let names = || needs.iter().map(|need| need.name.as_str());
         let message = format!("outputs of `{job}` are not known here: this job does not need it");
-        let problem = Problem::at(&codes::NOT_NEEDED, place, message);
+        let problem = Problem::at(&codes::NOT_NEEDED, location, message);
         let problem = problem.note(format!("its needs: {}", listed(names())));
         let mut all: Vec<&str> = names().collect();
         all.push(job);
@@ -96,11 +100,11 @@ impl Reader<'_> {
     }
 
     /// An output that a job, which has ended, did not give.
-    pub(crate) fn missing_output(&mut self, place: Location, job: &str, output: &str) {
+    pub(crate) fn missing_output(&mut self, location: Location, job: &str, output: &str) {
         let given = self.scope.outputs.and_then(|outputs| outputs.get(job));
         let names = || given.into_iter().flat_map(|given| given.keys().map(String::as_str));
         let message = format!("job `{job}` gave no output `{output}`");
-        let problem = Problem::at(&codes::NO_OUTPUT, place, message);
+        let problem = Problem::at(&codes::NO_OUTPUT, location, message);
         let problem = problem.note(format!("its outputs: {}", listed(names())));
         let problem = match did_you_mean(output, names()) {
             Some(label) => problem.label(label),
@@ -127,10 +131,10 @@ impl Reader<'_> {
 
     /// The same in a Compose file, where the value was written `$NAME`.
     fn in_shell_text_of_compose(&mut self, slot: Slot<'_>, name: &str) {
-        let place = self.inner(slot, name, 0);
+        let location = self.inner(slot, name, 0);
         let problem = Problem::at(
             &codes::TEMPLATE_IN_RUN,
-            place,
+            location,
             format!("`${name}` in a text that a shell runs"),
         );
         let help = format!("set it in the service's `environment` and write `$${name}`: it must never become code");
@@ -143,17 +147,17 @@ impl Reader<'_> {
 
     /// A value from outside in a text that a shell runs.
     pub(crate) fn in_shell_text(&mut self, slot: Slot<'_>, template: Template<'_>) {
-        if self.in_compose(slot.place()) {
+        if self.in_compose(slot.location()) {
             return self.in_shell_text_of_compose(slot, template.name);
         }
         let message = format!("`{}` in a text that a shell runs", template.whole);
-        let place = self.inner(slot, template.whole, 0);
+        let location = self.inner(slot, template.whole, 0);
         let help = match variable_of(template) {
             Some(variable) => {
                 format!("set it in the environment and write `${variable}`; a value must never become code")
             }
             None => "only `${{ matrix.x }}` can stand here; a value from outside must never become code".to_owned(),
         };
-        self.add(Problem::at(&codes::TEMPLATE_IN_RUN, place, message).help(help));
+        self.add(Problem::at(&codes::TEMPLATE_IN_RUN, location, message).help(help));
     }
 }

@@ -32,7 +32,7 @@ impl Reader<'_> {
         let scalar = self.given(slot, "true or false")?;
         match scalar.plain {
             Plain::Bool(value) => Some(value),
-            _ if self.in_compose(slot.place()) && flag_of_compose(&scalar.text).is_some() => {
+            _ if self.in_compose(slot.location()) && flag_of_compose(&scalar.text).is_some() => {
                 flag_of_compose(&scalar.text)
             }
             _ => {
@@ -69,7 +69,7 @@ impl Reader<'_> {
             .bad_value(slot, &codes::WRONG_TYPE, message)
             .label("expected true or false");
         self.add(match help {
-            Some((help, value)) if !slot.has_template() => problem.help(help).fix(slot.place().span, value),
+            Some((help, value)) if !slot.has_template() => problem.help(help).fix(slot.location().span, value),
             Some((help, _)) => problem.help(help),
             None => problem,
         });
@@ -78,7 +78,7 @@ impl Reader<'_> {
     /// A whole number in a range.
     pub(crate) fn whole(&mut self, slot: Slot<'_>, range: RangeInclusive<i64>) -> Option<i64> {
         let mut scalar = self.given(slot, "a whole number")?;
-        if self.in_compose(slot.place()) {
+        if self.in_compose(slot.location()) {
             scalar = Scalar::unquoted(scalar.text); // Compose takes "8080" for the number
         }
         match scalar.plain {
@@ -142,7 +142,7 @@ impl Reader<'_> {
         let scalar = self.given(slot, "a size")?;
         match sizes::parse_bytes(&scalar.text) {
             Some(bytes) if bytes >= MIN_MEMORY => Some(bytes),
-            Some(0) if self.in_compose(slot.place()) => None, // no limit
+            Some(0) if self.in_compose(slot.location()) => None, // no limit
             Some(_) => {
                 let message = format!("{} is at least 6m; engines take no less", slot.name());
                 let problem = self.bad_value(slot, &codes::BAD_SIZE, message);
@@ -166,7 +166,7 @@ impl Reader<'_> {
     pub(crate) fn any_size(&mut self, slot: Slot<'_>) -> Option<u64> {
         let text = self.given_text(slot)?;
         let size = sizes::parse_bytes(&text);
-        if size == Some(0) && self.in_compose(slot.place()) {
+        if size == Some(0) && self.in_compose(slot.location()) {
             return None; // the engine's own
         }
         let size = size.filter(|bytes| *bytes > 0);
@@ -180,7 +180,7 @@ impl Reader<'_> {
     /// Processors, in thousandths.
     pub(crate) fn cpu_millis(&mut self, slot: Slot<'_>) -> Option<u64> {
         let scalar = self.given(slot, "a number")?;
-        if self.in_compose(slot.place()) && durations::times(&scalar.text, 1000) == Some(0) {
+        if self.in_compose(slot.location()) && durations::times(&scalar.text, 1000) == Some(0) {
             return None; // no limit
         }
         let millis = durations::times(&scalar.text, 1000).filter(|millis| (1..=MAX_CPUS * 1000).contains(millis));
@@ -311,18 +311,20 @@ impl Reader<'_> {
     }
 
     /// A name that must be made of letters, digits and `_`, like every environment variable's.
-    pub(crate) fn check_variable_name(&mut self, name: &str, place: crate::source::Location) -> bool {
+    pub(crate) fn check_variable_name(&mut self, name: &str, location: crate::source::Location) -> bool {
         let fine = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if fine && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() {
             let is_ours = name == "DROVER" || name.starts_with("DROVER_");
             if is_ours {
                 let message = format!("`{name}` is set by Drover itself");
-                self.add(Problem::at(&codes::BAD_NAME, place, message).help("choose a name without `DROVER_`"));
+                self.add(Problem::at(&codes::BAD_NAME, location, message).help("choose a name without `DROVER_`"));
             }
             return !is_ours;
         }
         let message = format!("`{name}` is not a name for an environment variable");
-        self.add(Problem::at(&codes::BAD_NAME, place, message).label("letters, digits and `_` only, no digit first"));
+        self.add(
+            Problem::at(&codes::BAD_NAME, location, message).label("letters, digits and `_` only, no digit first"),
+        );
         false
     }
 }

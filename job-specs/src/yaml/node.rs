@@ -10,7 +10,7 @@ use crate::source::Location;
 #[derive(Debug, Clone)]
 pub struct Node {
     /// Where it stands.
-    pub place: Location,
+    pub location: Location,
     /// What stands there.
     pub value: Value,
     pub(crate) weight: Weight,
@@ -66,19 +66,19 @@ pub struct Key {
     /// The text.
     pub text: Arc<str>,
     /// Where it stands.
-    pub place: Location,
+    pub location: Location,
 }
 
 impl Node {
     /// A scalar node.
-    pub(crate) fn scalar(place: Location, scalar: Scalar) -> Node {
+    pub(crate) fn scalar(location: Location, scalar: Scalar) -> Node {
         let weight = Weight {
             nodes: 1,
             bytes: scalar.text.len(),
             height: 0,
         };
         Node {
-            place,
+            location,
             value: Value::Scalar(scalar),
             weight,
             merge: Merge::Usual,
@@ -86,10 +86,10 @@ impl Node {
     }
 
     /// A list node.
-    pub(crate) fn list(place: Location, items: Vec<Arc<Node>>) -> Node {
+    pub(crate) fn list(location: Location, items: Vec<Arc<Node>>) -> Node {
         let weight = above(items.iter().map(|item| item.weight));
         Node {
-            place,
+            location,
             value: Value::List(items),
             weight,
             merge: Merge::Usual,
@@ -97,12 +97,12 @@ impl Node {
     }
 
     /// A map node.
-    pub(crate) fn map(place: Location, entries: Vec<Entry>) -> Node {
+    pub(crate) fn map(location: Location, entries: Vec<Entry>) -> Node {
         let keys: usize = entries.iter().map(|entry| entry.key.text.len()).sum();
         let mut weight = above(entries.iter().map(|entry| entry.node.weight));
         weight.bytes += keys;
         Node {
-            place,
+            location,
             value: Value::Map(entries),
             weight,
             merge: Merge::Usual,

@@ -26,7 +26,7 @@ struct Words {
 /// The diagnostic for a syntax error.
 pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Problem {
     let at = offset(source, error);
-    let place = |range: Range<usize>| Location {
+    let location = |range: Range<usize>| Location {
         file,
         span: source.span(range),
     };
@@ -36,22 +36,26 @@ pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Proble
         } else {
             format!("{} tabs", tabs.len())
         };
-        let problem = Problem::at(&codes::TAB_INDENT, place(tabs.clone()), "a tab is used for indentation")
-            .label(label)
-            .help("YAML forbids tabs here; use spaces");
+        let problem = Problem::at(
+            &codes::TAB_INDENT,
+            location(tabs.clone()),
+            "a tab is used for indentation",
+        )
+        .label(label)
+        .help("YAML forbids tabs here; use spaces");
         let edits = tabs::to_spaces(&source.text, tabs.start);
         return edits.into_iter().fold(problem, |problem, (range, spaces)| {
             problem.fix(source.span(range), spaces)
         });
     }
     if *error.kind() == Kind::RecursionLimitExceeded {
-        return too_deep(place(at..at + 1));
+        return too_deep(location(at..at + 1));
     }
     let words = by_line(source, at, error.kind()).unwrap_or_else(|| by_kind(error.kind()));
     let letter = source.text[at..].chars().next().filter(|letter| !letter.is_control());
     let problem = Problem::at(
         &codes::YAML_SYNTAX,
-        place(at..at + letter.map_or(0, char::len_utf8)),
+        location(at..at + letter.map_or(0, char::len_utf8)),
         words.message,
     );
     let problem = match template_at(source, at).and_then(|at| quoted_template(source, at)) {
@@ -63,10 +67,10 @@ pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Proble
 }
 
 /// The diagnostic for a file that is nested too deep.
-pub(crate) fn too_deep(place: Location) -> Problem {
+pub(crate) fn too_deep(location: Location) -> Problem {
     Problem::at(
         &codes::TOO_DEEP,
-        place,
+        location,
         format!("maps and lists are nested more than {MAX_DEPTH} deep"),
     )
 }

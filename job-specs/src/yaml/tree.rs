@@ -109,7 +109,7 @@ impl Builder<'_> {
                 } else {
                     Scalar::unquoted(text)
                 };
-                let mut node = Node::scalar(self.place(bytes), scalar);
+                let mut node = Node::scalar(self.location(bytes), scalar);
                 node.merge = self.merge_of(tag.as_deref());
                 self.value(node, anchor)
             }
@@ -133,7 +133,7 @@ impl Builder<'_> {
         }
     }
 
-    fn place(&self, bytes: Range<usize>) -> Location {
+    fn location(&self, bytes: Range<usize>) -> Location {
         Location {
             file: self.file,
             span: self.source.span(bytes),
@@ -151,7 +151,7 @@ impl Builder<'_> {
             let message = format!("the tag `{}` means nothing here", tag.original());
             let help = "remove it, or quote the whole value if it is meant as text";
             self.problems
-                .add(Problem::at(&codes::TAG_OR_ALIAS, self.place(bytes), message).help(help));
+                .add(Problem::at(&codes::TAG_OR_ALIAS, self.location(bytes), message).help(help));
         }
         tag.core_suffix().is_none_or(|suffix| suffix == "str")
     }
@@ -169,7 +169,7 @@ impl Builder<'_> {
         if !text.contains('\0') {
             return text;
         }
-        let problem = Problem::at(&codes::BAD_VALUE, self.place(bytes), "a text holds a NUL character");
+        let problem = Problem::at(&codes::BAD_VALUE, self.location(bytes), "a text holds a NUL character");
         self.problems.add_last_word(problem);
         text.replace('\0', "")
     }
@@ -189,10 +189,10 @@ impl Builder<'_> {
 
     fn end(&mut self, bytes: Range<usize>) -> Result<(), Stop> {
         let Some(open) = self.open.pop() else { return Ok(()) };
-        let place = self.place(open.start..bytes.end);
+        let location = self.location(open.start..bytes.end);
         let mut node = match open.content {
-            Content::List(items) => Node::list(place, items),
-            Content::Map { entries, .. } => Node::map(place, self.merged(entries)),
+            Content::List(items) => Node::list(location, items),
+            Content::Map { entries, .. } => Node::map(location, self.merged(entries)),
         };
         node.merge = open.merge;
         self.value(node, open.anchor)
@@ -200,27 +200,33 @@ impl Builder<'_> {
 
     fn alias(&mut self, id: usize, bytes: Range<usize>) -> Result<(), Stop> {
         let Some(node) = self.anchors.get(&id).cloned() else {
-            let place = self.place(bytes);
+            let location = self.location(bytes);
             let message = "the alias stands inside the value that it names";
             self.problems
-                .add_last_word(Problem::at(&codes::TAG_OR_ALIAS, place, message));
-            return self.put(Arc::new(Node::scalar(place, Scalar::unquoted(String::new()))), place);
+                .add_last_word(Problem::at(&codes::TAG_OR_ALIAS, location, message));
+            return self.put(
+                Arc::new(Node::scalar(location, Scalar::unquoted(String::new()))),
+                location,
+            );
         };
         if self.open.len() + node.weight.height > MAX_DEPTH {
             return Err(self.too_deep(bytes));
         }
         self.count(node.weight, bytes.clone())?;
-        let place = self.place(bytes);
-        self.put(node, place)
+        let location = self.location(bytes);
+        self.put(node, location)
     }
 
     fn unknown_alias(&mut self, name: &str, bytes: Range<usize>) -> Result<(), Stop> {
-        let place = self.place(bytes);
+        let location = self.location(bytes);
         let message = format!("no anchor `&{name}` stands before this alias");
         let help = format!("write `&{name}` before the value that is meant, or quote a text that begins with `*`");
         self.problems
-            .add_last_word(Problem::at(&codes::TAG_OR_ALIAS, place, message).help(help));
-        self.put(Arc::new(Node::scalar(place, Scalar::unquoted(String::new()))), place)
+            .add_last_word(Problem::at(&codes::TAG_OR_ALIAS, location, message).help(help));
+        self.put(
+            Arc::new(Node::scalar(location, Scalar::unquoted(String::new()))),
+            location,
+        )
     }
 
     /// A value that stands in the file itself.
@@ -230,13 +236,13 @@ impl Builder<'_> {
             bytes: if node.weight.height == 0 { node.weight.bytes } else { 0 },
             height: 0,
         };
-        let place = node.place;
-        self.count(own, place.span.start..place.span.end)?;
+        let location = node.location;
+        self.count(own, location.span.start..location.span.end)?;
         let node = Arc::new(node);
         if anchor != 0 {
             self.anchors.insert(anchor, Arc::clone(&node));
         }
-        self.put(node, place)
+        self.put(node, location)
     }
 
     fn count(&mut self, weight: Weight, bytes: Range<usize>) -> Result<(), Stop> {
@@ -251,7 +257,7 @@ impl Builder<'_> {
             "the file has more than 1 MiB of text once its aliases are written out".to_owned()
         };
         self.problems
-            .add(Problem::at(&codes::TOO_MUCH_EXPANSION, self.place(bytes), message).label("reached here"));
+            .add(Problem::at(&codes::TOO_MUCH_EXPANSION, self.location(bytes), message).label("reached here"));
         Err(Stop)
     }
 
@@ -268,7 +274,7 @@ impl Builder<'_> {
                 Some(new) => match seen.get(&new.text) {
                     Some(first) => self.problems.add(twice(path.as_deref(), &new, *first)),
                     None => {
-                        seen.insert(Arc::clone(&new.text), new.place);
+                        seen.insert(Arc::clone(&new.text), new.location);
                         let node = at_its_key(node, &new);
                         entries.push(Entry { key: new, node });
                     }
@@ -304,7 +310,7 @@ impl Builder<'_> {
                 let Some(entries) = source.entries() else {
                     let message = format!("`<<` merges a map or a list of maps, found {}", source.found());
                     self.problems
-                        .add(Problem::at(&codes::WRONG_TYPE, source.place, message));
+                        .add(Problem::at(&codes::WRONG_TYPE, source.location, message));
                     continue;
                 };
                 own.extend(
@@ -319,7 +325,7 @@ impl Builder<'_> {
     }
 
     fn too_deep(&mut self, bytes: Range<usize>) -> Stop {
-        self.problems.add(syntax::too_deep(self.place(bytes)));
+        self.problems.add(syntax::too_deep(self.location(bytes)));
         Stop
     }
 
@@ -327,7 +333,7 @@ impl Builder<'_> {
         let message = "a second YAML document begins here";
         let help = "keep one document, and put further job files into the folder `.drover/`";
         self.problems
-            .add(Problem::at(&codes::SEVERAL_DOCUMENTS, self.place(bytes), message).help(help));
+            .add(Problem::at(&codes::SEVERAL_DOCUMENTS, self.location(bytes), message).help(help));
         Stop
     }
 }
@@ -344,15 +350,15 @@ fn key_of(node: &Node, used_at: Location, problems: &mut Problems) -> Key {
     };
     Key {
         text: text.into(),
-        place: used_at,
+        location: used_at,
     }
 }
 
 /// A value that is not written at all (`image:`) is found at its key.
 fn at_its_key(node: Arc<Node>, key: &Key) -> Arc<Node> {
     match &node.value {
-        Value::Scalar(scalar) if node.place.span.start == node.place.span.end => {
-            let mut moved = Node::scalar(key.place, scalar.clone());
+        Value::Scalar(scalar) if node.location.span.start == node.location.span.end => {
+            let mut moved = Node::scalar(key.location, scalar.clone());
             moved.merge = node.merge;
             Arc::new(moved)
         }
@@ -370,7 +376,7 @@ fn twice(parent: Option<&str>, key: &Key, first: Location) -> Problem {
         Some("jobs") => (format!("job `{name}` is declared twice"), "again"),
         _ => (format!("key `{name}` stands twice in one map"), "again"),
     };
-    Problem::at(&codes::DUPLICATE, key.place, message)
+    Problem::at(&codes::DUPLICATE, key.location, message)
         .label(label)
         .related(first, "first here")
 }

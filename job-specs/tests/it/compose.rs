@@ -55,10 +55,10 @@ fn job(keys: &str) -> String {
 pub fn findings(keys: &str, files: &[(&str, &str)]) -> Vec<String> {
     let parsed = read(&job(keys), &Files::new(files.iter().copied()));
     let line = |found: &job_specs::Diagnostic| {
-        let place = found
+        let location = found
             .span
             .map_or(String::new(), |span| format!(":{}:{}", span.line, span.column));
-        format!("{} {}{place} {}", found.code, found.file, found.message)
+        format!("{} {}{location} {}", found.code, found.file, found.message)
     };
     parsed.diagnostics.iter().map(line).collect()
 }

@@ -91,11 +91,11 @@ fn imported(repository: &dyn Repository, job: &str) -> String {
         }
     }
     for found in &parsed.diagnostics {
-        let place = found
+        let location = found
             .span
             .map_or(String::new(), |span| format!(":{}:{}", span.line, span.column));
         lines.push(format!(
-            "{:?} {} {}{place} {}",
+            "{:?} {} {}{location} {}",
             found.severity, found.code, found.file, found.message
         ));
         assert!(

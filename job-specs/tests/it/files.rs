@@ -149,8 +149,8 @@ jobs:
     );
     let lines: Vec<&str> = found.iter().map(|finding| finding.split(' ').nth(1).unwrap()).collect();
     let mut sorted = lines.clone();
-    sorted.sort_by_key(|place| {
-        let (line, column) = place.split_once(':').unwrap();
+    sorted.sort_by_key(|location| {
+        let (line, column) = location.split_once(':').unwrap();
         (line.parse::<u32>().unwrap(), column.parse::<u32>().unwrap())
     });
     assert_eq!(lines, sorted);

@@ -77,11 +77,11 @@ enum Change {
 }
 
 fn changes() -> impl Strategy<Value = Vec<Change>> {
-    let place = 0usize..10_000;
+    let location = 0usize..10_000;
     let change = prop_oneof![
-        (place.clone(), 1usize..30).prop_map(|(at, length)| Change::Remove(at, length)),
-        (place.clone(), token()).prop_map(|(at, token)| Change::Insert(at, token)),
-        (place, 1usize..60).prop_map(|(at, length)| Change::Repeat(at, length)),
+        (location.clone(), 1usize..30).prop_map(|(at, length)| Change::Remove(at, length)),
+        (location.clone(), token()).prop_map(|(at, token)| Change::Insert(at, token)),
+        (location, 1usize..60).prop_map(|(at, length)| Change::Repeat(at, length)),
     ];
     prop::collection::vec(change, 1..8)
 }
@@ -163,18 +163,18 @@ fn token() -> impl Strategy<Value = String> {
 fn changed(text: &str, changes: &[Change]) -> String {
     let mut letters: Vec<char> = text.chars().collect();
     for change in changes {
-        let place = |share: usize| share * letters.len() / 10_000;
+        let location = |share: usize| share * letters.len() / 10_000;
         match change {
             Change::Remove(at, length) => {
-                let at = place(*at);
+                let at = location(*at);
                 letters.drain(at..(at + length).min(letters.len()));
             }
             Change::Insert(at, token) => {
-                let at = place(*at);
+                let at = location(*at);
                 letters.splice(at..at, token.chars());
             }
             Change::Repeat(at, length) => {
-                let at = place(*at);
+                let at = location(*at);
                 let piece: Vec<char> = letters[at..(at + length).min(letters.len())].to_vec();
                 letters.splice(at..at, piece);
             }

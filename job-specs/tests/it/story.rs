@@ -76,10 +76,10 @@ pub fn brief(parsed: &Parsed) -> Vec<String> {
         "a file is given if and only if there is no error"
     );
     let line = |diagnostic: &job_specs::Diagnostic| {
-        let place = diagnostic
+        let location = diagnostic
             .span
             .map_or("-".to_owned(), |span| format!("{}:{}", span.line, span.column));
-        format!("{} {place} {}", diagnostic.code, diagnostic.message)
+        format!("{} {location} {}", diagnostic.code, diagnostic.message)
     };
     parsed.diagnostics.iter().map(line).collect()
 }

@@ -50,7 +50,7 @@ fn node_version() -> Option<u32> {
     version.trim().trim_start_matches('v').split('.').next()?.parse().ok()
 }
 
-/// What TAP has told so far.
+/// What TAP has said so far.
 #[derive(Default)]
 struct Counts {
     passed: u64,

@@ -47,13 +47,13 @@ const ONLY_READ: &[&str] = &[
 /// An image's name in a text; `${{ … }}` stands for parts that are not known yet.
 const NAME: &str = r"((?:[\w./:-]|\$\{\{?[^}\n]*\}\}?)+)";
 
-/// The places that name an image that is not made, and the recipes that nothing names.
+/// The lines that name an image that is not made, and the recipes that nothing names.
 pub fn strangers(root: &Path) -> Vec<String> {
     let reader = Reader::new();
     let mut found = Vec::new();
     let mut run = BTreeSet::new();
-    for (places, allowed) in [(RUN, &[][..]), (READ, ONLY_READ)] {
-        for path in places.iter().flat_map(|place| files(root, place)) {
+    for (names, allowed) in [(RUN, &[][..]), (READ, ONLY_READ)] {
+        for path in names.iter().flat_map(|name| files(root, name)) {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             let path = path.strip_prefix(root).unwrap_or(&path);
             for (line, name) in reader.names(path, &text) {
@@ -77,8 +77,8 @@ pub fn strangers(root: &Path) -> Vec<String> {
 }
 
 /// The file, those in the folder, or those whose paths begin so.
-fn files(root: &Path, place: &str) -> Vec<PathBuf> {
-    let path = root.join(place);
+fn files(root: &Path, name: &str) -> Vec<PathBuf> {
+    let path = root.join(name);
     if path.is_file() {
         return vec![path];
     }

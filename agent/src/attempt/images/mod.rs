@@ -1,5 +1,5 @@
 //! The images of a job's steps: all on their way from the first moment, each once, with a word about it every few
-//! seconds. Services bring their own; their progress is told in the job's log.
+//! seconds. Services bring their own; their progress is written to the job's log.
 
 pub mod built;
 
@@ -95,7 +95,7 @@ fn login_of(input: &AttemptInput, image: &ImageBuild) -> Option<Login> {
     })
 }
 
-/// Tells of pulls: the phase for the ruler, and words for people.
+/// Reports of pulls: the phase for the ruler, and words for people.
 pub struct Pulls {
     journal: Journal,
     job_log: JobLog,

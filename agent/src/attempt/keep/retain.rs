@@ -41,13 +41,13 @@ pub async fn stay(job: Arc<Job>, mut prepared: Prepared, decision: oneshot::Rece
     let (end, ()) = tokio::join!(wait, add_step(&job, &mut prepared));
     match end {
         RetainEnd::Over => prepared.remove(job).await,
-        RetainEnd::Left => job.context.retained.leave_behind(prepared),
+        RetainEnd::HandedOver => job.context.retained.leave_behind(prepared),
     }
 }
 
 /// Makes the container of the step that failed once more.
 async fn add_step(job: &Job, prepared: &mut Prepared) {
-    match step_container(job, failed_step(job), prepared.prestarted.place()).await {
+    match step_container(job, failed_step(job), prepared.prestarted.placement()).await {
         Ok(container) => prepared.used.push(container),
         Err(error) => {
             tracing::warn!(%error, attempt.id = %job.input.attempt, "a failed step cannot be made once more")
@@ -69,7 +69,7 @@ fn failed_step(job: &Job) -> usize {
 
 /// Makes and starts the container of a step once more, for people to look around in: no secret, no command, the script
 /// beside the gate.
-async fn step_container(job: &Job, index: usize, place: &StepPlacement) -> Result<ContainerId, EngineError> {
+async fn step_container(job: &Job, index: usize, placement: &StepPlacement) -> Result<ContainerId, EngineError> {
     let engine = &job.context.engine;
     let io = |source| EngineError::Io {
         what: "make the folder of a retained step",
@@ -84,11 +84,11 @@ async fn step_container(job: &Job, index: usize, place: &StepPlacement) -> Resul
         what: "find the image of a retained step",
         detail: error.to_string(),
     })?;
-    let mut plan = job.container_in(&run, index, image.id.clone(), place);
+    let mut plan = job.container_in(&run, index, image.id.clone(), placement);
     plan.labels.insert(RETAINED_LABEL.to_owned(), "true".to_owned());
     plan.tmpfs.clear();
     let container = engine.create(&plan).await?;
-    place.anchor_handle.gate().await?;
+    placement.anchor_handle.gate().await?;
     engine.start(&container).await?;
     Ok(container)
 }

@@ -23,7 +23,7 @@ use crate::sandbox::{Reuse, Sandbox};
 use crate::stack::StackFailure;
 use checkout::Checkout;
 use prestart::Prestarted;
-use sandbox::place;
+use sandbox::placement;
 use services::Services;
 
 /// What the steps of a job stand on.
@@ -53,10 +53,10 @@ impl Prepared {
     pub async fn start(job: &Arc<Job>, interrupts: &Interrupts) -> Result<Prepared, AttemptResult> {
         let kept = job.context.engine.keep(Owner::Attempt(job.input.attempt.0.clone()));
         let code = Checkout::begin(job);
-        match place(job, interrupts).await {
-            Ok((sandbox, place)) => Ok(Prepared {
+        match placement(job, interrupts).await {
+            Ok((sandbox, placement)) => Ok(Prepared {
                 services: Services::start(job, &sandbox, code.workspace(job)).await,
-                prestarted: Prestarted::new(job.clone(), Arc::new(place)),
+                prestarted: Prestarted::new(job.clone(), Arc::new(placement)),
                 used: Vec::new(),
                 sandbox,
                 code,

@@ -46,16 +46,16 @@ impl From<EngineError> for HoldError {
 /// The steps that are being started, or wait for their turn.
 pub struct Prestarted {
     job: Arc<Job>,
-    place: Arc<StepPlacement>,
+    placement: Arc<StepPlacement>,
     held: BTreeMap<usize, JoinHandle<Result<HeldStep, HoldError>>>,
 }
 
 impl Prestarted {
     /// None yet.
-    pub fn new(job: Arc<Job>, place: Arc<StepPlacement>) -> Prestarted {
+    pub fn new(job: Arc<Job>, placement: Arc<StepPlacement>) -> Prestarted {
         Prestarted {
             job,
-            place,
+            placement,
             held: BTreeMap::new(),
         }
     }
@@ -63,10 +63,10 @@ impl Prestarted {
     /// Begins to start these steps, those that are not under way already.
     pub fn start(&mut self, steps: impl Iterator<Item = usize>) {
         for index in steps.filter(|&index| !built::builds(self.job.step(index))) {
-            let (job, place) = (&self.job, &self.place);
+            let (job, placement) = (&self.job, &self.placement);
             self.held
                 .entry(index)
-                .or_insert_with(|| job.context.tasks.spawn(hold(job.clone(), place.clone(), index)));
+                .or_insert_with(|| job.context.tasks.spawn(hold(job.clone(), placement.clone(), index)));
         }
     }
 
@@ -85,8 +85,8 @@ impl Prestarted {
     }
 
     /// Where their containers go.
-    pub fn place(&self) -> &StepPlacement {
-        &self.place
+    pub fn placement(&self) -> &StepPlacement {
+        &self.placement
     }
 
     /// Those that were never taken: their containers are to be removed.
@@ -96,9 +96,9 @@ impl Prestarted {
 }
 
 /// Takes over the container from before a restart, or makes and starts one.
-async fn hold(job: Arc<Job>, place: Arc<StepPlacement>, index: usize) -> Result<HeldStep, HoldError> {
+async fn hold(job: Arc<Job>, placement: Arc<StepPlacement>, index: usize) -> Result<HeldStep, HoldError> {
     if job.resumed
-        && let Some(held) = take_over(&job, &place, index).await?
+        && let Some(held) = take_over(&job, &placement, index).await?
     {
         return Ok(held);
     }
@@ -112,13 +112,15 @@ async fn hold(job: Arc<Job>, place: Arc<StepPlacement>, index: usize) -> Result<
         source,
     })?;
     let engine = &job.context.engine;
-    let container = engine.create(&job.container(index, image.id.clone(), &place)).await?;
+    let container = engine
+        .create(&job.container(index, image.id.clone(), &placement))
+        .await?;
     let links = plan::secret_links(job.step(index));
     let gate = async {
         if !links.is_empty() {
             engine.put_links(&container, &links).await?;
         }
-        place.anchor_handle.gate().await?;
+        placement.anchor_handle.gate().await?;
         engine.start(&container).await?;
         GateClient::connect(&folder, GATE_ANSWERS)
             .await
@@ -139,9 +141,9 @@ async fn hold(job: Arc<Job>, place: Arc<StepPlacement>, index: usize) -> Result<
 }
 
 /// The step as the agent left it before its restart, if it left it usable.
-async fn take_over(job: &Job, place: &StepPlacement, index: usize) -> Result<Option<HeldStep>, HoldError> {
+async fn take_over(job: &Job, placement: &StepPlacement, index: usize) -> Result<Option<HeldStep>, HoldError> {
     let number = job.journal.tries(index);
-    let left = place.left.get(&index).filter(|left| left.number == number);
+    let left = placement.left.get(&index).filter(|left| left.number == number);
     let container = left.map(|left| left.container.clone());
     let folder = job.folder.step(index);
     // Of a later try nothing is there before its container; what the folder holds then is an earlier try's.

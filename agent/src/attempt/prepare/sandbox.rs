@@ -15,13 +15,13 @@ use crate::engine::{ContainerId, Network, OwnedKind};
 use crate::sandbox::{Sandbox, SandboxRequest};
 
 /// A sandbox, and where the containers of the steps go in it.
-pub async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, StepPlacement), AttemptResult> {
+pub async fn placement(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, StepPlacement), AttemptResult> {
     let objects = job.objects().await.map_err(|error| reasons::of_checkout(&error))?;
     job.phase("sandbox", true);
     let (sandbox, left) = sandbox(job, interrupts).await?;
     job.network.get_or_init(|| sandbox.network().clone());
     job.phase("sandbox", false);
-    let place = StepPlacement {
+    let placement = StepPlacement {
         network: if job.input.spec.network_none {
             Network::None
         } else {
@@ -32,7 +32,7 @@ pub async fn place(job: &Job, interrupts: &Interrupts) -> Result<(Sandbox, StepP
         objects,
         left,
     };
-    Ok((sandbox, place))
+    Ok((sandbox, placement))
 }
 
 /// The sandbox and, after a restart, the steps' containers that stand in it.

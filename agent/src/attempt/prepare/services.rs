@@ -58,7 +58,7 @@ impl Services {
         Some(Services { stack, flush })
     }
 
-    /// Waits until what the stack has told so far is in the journal.
+    /// Waits until what the stack has said so far is in the journal.
     pub async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
         if self.flush.send(done).is_ok() && flushed.await.is_err() {

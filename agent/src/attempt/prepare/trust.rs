@@ -115,8 +115,8 @@ mod tests {
     #[test]
     fn without_rules_no_code_runs_that_is_not_trusted_where_they_are_required() {
         let missing = FirewallState::Missing("there is no iptables".into());
-        let told = refusal(&input(false), Firewall::Required, &missing);
-        assert!(matches!(told, Some(Refusal::Agent(why)) if why.contains("no iptables")));
+        let message = refusal(&input(false), Firewall::Required, &missing);
+        assert!(matches!(message, Some(Refusal::Agent(why)) if why.contains("no iptables")));
         assert_eq!(refusal(&input(true), Firewall::Required, &missing), None);
         assert_eq!(refusal(&input(false), Firewall::Auto, &missing), None);
         assert_eq!(refusal(&input(false), Firewall::Required, &FirewallState::Set), None);

@@ -124,7 +124,7 @@ impl Job {
 mod tests {
     use super::*;
 
-    fn told(text: &str) -> String {
+    fn message(text: &str) -> String {
         let Parsed { values, remarks } = parse(text);
         let values = values.into_iter().map(|(name, value)| format!("{name} = {value:?}"));
         values.chain(remarks).collect::<Vec<_>>().join("\n")
@@ -134,7 +134,7 @@ mod tests {
     fn lines_and_blocks_are_values() {
         let text =
             "VERSION=1.2.3\n\nurl=http://a/?x=1\nEMPTY=\nNOTES<<END\nfirst = line\n\n  END\nEND\nodd=<<x\nVERSION=2\n";
-        insta::assert_snapshot!(told(text), @r#"
+        insta::assert_snapshot!(message(text), @r#"
         EMPTY = ""
         NOTES = "first = line\n\n  END"
         VERSION = "2"
@@ -149,7 +149,7 @@ mod tests {
             "a=1\nnonsense\n2b=x\nmy-name=x\nbig={}\nopen<<\nlast<<END\nvalue",
             "x".repeat(job_specs::dag::outputs::MAX_VALUE + 1)
         );
-        insta::assert_snapshot!(told(&long), @"
+        insta::assert_snapshot!(message(&long), @"
         a = \"1\"
         line 2: it is neither `NAME=value` nor `NAME<<WORD`
         line 3: `2b` is no name for an output: letters, digits and `_`, not a digit first, at most 100

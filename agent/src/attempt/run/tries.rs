@@ -99,7 +99,7 @@ impl Run<'_> {
         self.interrupted(interrupt, &when)
     }
 
-    /// Tells that there is another try, and clears the place for it.
+    /// Reports that there is another try, and clears the place for it.
     async fn retry(&self, prepared: &mut Prepared, index: usize, number: u32, end: &StepEnd, at: Micros) {
         let job = self.job;
         let reason = end.outcome.reason.clone().unwrap_or_default();

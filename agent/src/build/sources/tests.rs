@@ -9,7 +9,7 @@ fn args(pairs: &[(&str, &str)]) -> Variables {
         .collect()
 }
 
-fn told(fetched: Vec<Fetch>) -> Vec<String> {
+fn message(fetched: Vec<Fetch>) -> Vec<String> {
     fetched
         .into_iter()
         .map(|one| format!("{} {}", one.line, one.what))
@@ -28,12 +28,12 @@ fn base_images_are_found_however_they_are_written() {
             .unwrap()
     };
     assert_eq!(
-        told(read(None)),
+        message(read(None)),
         ["3 mine", "4 two", "7 three:3", "8 four", "10 five", "13 six"]
     );
-    assert_eq!(told(read(Some("first"))), ["3 mine"]);
+    assert_eq!(message(read(Some("first"))), ["3 mine"]);
     assert_eq!(
-        told(read(Some("LAST"))),
+        message(read(Some("LAST"))),
         ["3 mine", "4 two", "7 three:3", "8 four", "10 five"]
     );
     assert!(
@@ -57,7 +57,7 @@ fn urls_are_found_however_they_are_written() {
     let bases = BTreeMap::from([("base".to_owned(), base)]);
     let file = Dockerfile::read(text, &args(&[]), None).unwrap();
     assert_eq!(
-        told(file.urls(&bases).unwrap()),
+        message(file.urls(&bases).unwrap()),
         [
             "2 http://env.example/",
             "3 http://plain.example/x",
@@ -73,7 +73,7 @@ fn urls_are_found_however_they_are_written() {
 fn what_the_builder_reads_otherwise_than_a_shell_hides_nothing() {
     let urls = |text: &str| {
         let file = Dockerfile::read(text, &args(&[]), None).unwrap();
-        file.urls(&BTreeMap::new()).map(told)
+        file.urls(&BTreeMap::new()).map(message)
     };
     for (text, expected) in [
         ("FROM a\nADD http://x.example/?\\ /x\n", "2 http://x.example/?"),
@@ -118,7 +118,7 @@ fn what_the_builder_reads_otherwise_than_a_shell_hides_nothing() {
     }
     let copied = "FROM one\nCOPY --chown=\"a b\" --from=three:3 /a /b\n";
     let file = Dockerfile::read(copied, &args(&[]), None).unwrap();
-    assert_eq!(told(file.images().unwrap()), ["1 one", "2 three:3"]);
+    assert_eq!(message(file.images().unwrap()), ["1 one", "2 three:3"]);
 }
 
 #[test]

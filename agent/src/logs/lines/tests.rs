@@ -118,23 +118,23 @@ fn a_chunk_cut_short_counts_as_far_as_it_goes() {
 #[test]
 fn a_damaged_file_says_where_and_ends_the_log() {
     let mut bytes = file(&[run(Source::Stdout, "fine\n")], usize::MAX);
-    let place = bytes.len();
+    let offset = bytes.len();
     bytes.extend_from_slice(b"echo fake > log; this is no record");
     let all = assemble(&bytes, &[5]);
     assert_eq!(shown(&all)[0], "0 out fine");
     assert!(
-        shown(&all)[1].contains(&format!("damaged at byte {place}")),
+        shown(&all)[1].contains(&format!("damaged at byte {offset}")),
         "{:?}",
         shown(&all)
     );
     assert_eq!(shown(&all).len(), 2);
 
     // A hole: zeros look like empty records.
-    bytes.truncate(place);
+    bytes.truncate(offset);
     bytes.extend_from_slice(&[0; 1000]);
     let all = shown(&assemble(&bytes, &[5]));
     assert!(
-        all.len() == 2 && all[1].contains(&format!("damaged at byte {place}")),
+        all.len() == 2 && all[1].contains(&format!("damaged at byte {offset}")),
         "{all:?}"
     );
 }

@@ -3,7 +3,7 @@
 use job_specs::model::ReportFormat;
 use proptest::prelude::*;
 
-use super::{parse, told, told_of};
+use super::{message, parse, told_of};
 
 const FORMATS: [ReportFormat; 4] = [
     ReportFormat::Junit,
@@ -19,15 +19,15 @@ fn a_billion_laughs_are_not_laughed() {
         text.push_str(&format!("<!ENTITY l{n} \"{}\">\n", format!("&l{};", n - 1).repeat(10)));
     }
     text.push_str("]>\n<testsuite><testcase name='&l9;'><failure>&l9;</failure></testcase></testsuite>");
-    insta::assert_snapshot!(told(ReportFormat::Junit, &text), @"! 2:1 has a document type of its own, which is refused: no test report needs entities");
+    insta::assert_snapshot!(message(ReportFormat::Junit, &text), @"! 2:1 has a document type of its own, which is refused: no test report needs entities");
     let undeclared = "<testsuite><testcase name='&l9;'><failure>&l9;&file;</failure></testcase></testsuite>";
-    insta::assert_snapshot!(told(ReportFormat::Junit, undeclared), @r#"failed  | &l9; 0us "&l9;&file;""#);
+    insta::assert_snapshot!(message(ReportFormat::Junit, undeclared), @r#"failed  | &l9; 0us "&l9;&file;""#);
 }
 
 #[test]
 fn depth_is_bounded() {
     let xml = "<testsuite>".repeat(1_000_000);
-    insta::assert_snapshot!(told(ReportFormat::Junit, &xml), @"! 1:1101 has more than 100 elements in each other");
+    insta::assert_snapshot!(message(ReportFormat::Junit, &xml), @"! 1:1101 has more than 100 elements in each other");
     let tap: String = (0..2_000).map(|n| format!("{}ok 1 - x\n", " ".repeat(4 * n))).collect();
     assert_eq!(parse(ReportFormat::Tap, "t", tap.as_bytes()).cases.len(), 2_000);
     let json = format!("{{\"type\":{}", "[".repeat(1_000_000));

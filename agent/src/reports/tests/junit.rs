@@ -2,7 +2,7 @@
 
 use job_specs::model::ReportFormat::Junit;
 
-use super::told;
+use super::message;
 
 #[test]
 fn surefire() {
@@ -22,7 +22,7 @@ fn surefire() {
   <testcase name="flickers" classname="org.example.PoolTest" time="0.5"><flakyFailure message="timeout" type="java.util.concurrent.TimeoutException"><stackTrace>at org.example.PoolTest</stackTrace><system-out>x</system-out></flakyFailure></testcase>
   <testcase name="gives up" classname="org.example.PoolTest" time="0.5"><failure message="timeout" type="T"/><rerunFailure message="timeout again" type="T"/></testcase>
 </testsuite>"#;
-    insta::assert_snapshot!(told(Junit, text), @r#"
+    insta::assert_snapshot!(message(Junit, text), @r#"
     passed org.example.PoolTest | reconnects 1203004000us
     failed org.example.PoolTest | refuses[1: "a < b"] 21000us "expected: <3> but was: <4>\norg.opentest4j.AssertionFailedError: expected: <3> but was: <4>\n\tat org.example.PoolTest.refuses(PoolTest.java:21)"
     failed org.example.PoolTest | breaks 0us "java.lang.NullPointerException\n\tat org.example.Pool.get(Pool.java:3)"
@@ -42,7 +42,7 @@ fn gradle_with_a_decimal_comma() {
   <system-out><![CDATA[]]></system-out>
   <system-err><![CDATA[]]></system-err>
 </testsuite>"#;
-    insta::assert_snapshot!(told(Junit, text), @"
+    insta::assert_snapshot!(message(Junit, text), @"
     passed com.example.AppTest | greets() 11000us
     passed com.example.AppTest | counts() 1000us
     ");
@@ -55,7 +55,7 @@ fn pytest() {
 E       assert 1 == 2
 
 tests/test_pool.py:9: AssertionError</failure></testcase><testcase classname="tests.test_pool" name="test_skip" time="0.000"><skipped type="pytest.skip" message="needs a database">/workspace/tests/test_pool.py:12: needs a database</skipped></testcase><testcase classname="" name="tests.test_broken" time="0.000"><error message="collection failure">ImportError while importing test module</error></testcase></testsuite></testsuites>"#;
-    insta::assert_snapshot!(told(Junit, text), @r#"
+    insta::assert_snapshot!(message(Junit, text), @r#"
     passed tests.test_pool.TestPool | test_get[15-3.7] 1000us
     failed tests.test_pool | test_put 2000us [tests/test_pool.py] "assert 1 == 2\ndef test_put():\n>       assert 1 == 2\nE       assert 1 == 2\n\ntests/test_pool.py:9: AssertionError"
     skipped tests.test_pool | test_skip 0us "needs a database\n/workspace/tests/test_pool.py:12: needs a database"
@@ -79,7 +79,7 @@ Received: 1
     </testcase>
   </testsuite>
 </testsuites>"#;
-    insta::assert_snapshot!(told(Junit, text), @r#"
+    insta::assert_snapshot!(message(Junit, text), @r#"
     passed pool | pool gives 2000us
     failed pool | pool takes 3000us "Error: expect(received).toBe(expected) // Object.is equality\n\nExpected: 2\nReceived: 1\n    at Object.<anonymous> (/workspace/pool.test.js:7:13)"
     "#);
@@ -103,7 +103,7 @@ assertion failed: renewed
         </testcase>
     </testsuite>
 </testsuites>"#;
-    insta::assert_snapshot!(told(Junit, text), @r#"
+    insta::assert_snapshot!(message(Junit, text), @r#"
     passed store::it | leases::expire 10000us
     failed store::it | leases::renew 20000us "thread 'leases::renew' panicked at store/tests/it/leases.rs:9:5:\nassertion failed: renewed\n            \nagain"
     flaky store::it | leases::take 30000us "panicked at store/tests/it/leases.rs:20:5\nassertion failed"
@@ -123,7 +123,7 @@ fn go_junit_report_and_google_test() {
 <testsuites tests="2" failures="0" disabled="1" errors="0" time="0" name="AllTests">
   <testsuite name="Pool" tests="2"><testcase name="Gives" file="pool_test.cc" line="3" status="run" result="completed" time="0.001" classname="Pool" /><testcase name="DISABLED_Takes" status="notrun" result="suppressed" time="0" classname="Pool" /></testsuite>
 </testsuites>"#;
-    let both = format!("{}\n{}", told(Junit, go), told(Junit, google));
+    let both = format!("{}\n{}", message(Junit, go), message(Junit, google));
     insta::assert_snapshot!(both, @r#"
     passed example.org/pool | TestGet 10000us
     failed example.org/pool | TestGet/empty 0us "Failed\n    pool_test.go:9: got 1"
@@ -137,7 +137,7 @@ fn suites_in_suites_and_a_suite_that_breaks_as_a_whole() {
     let text = r#"<testsuites><testsuite name="outer"><testsuite name="inner"><testcase name="a"/></testsuite>
 <testsuite name="broken"><error message="cannot connect">at setup</error></testsuite>
 <testsuite><testcase name="of the outer one"/></testsuite></testsuite></testsuites>"#;
-    insta::assert_snapshot!(told(Junit, text), @r#"
+    insta::assert_snapshot!(message(Junit, text), @r#"
     passed inner | a 0us
     failed broken | (the suite itself) 0us "cannot connect\nat setup"
     passed outer | of the outer one 0us
@@ -155,7 +155,7 @@ fn what_is_no_junit_says_where() {
         "<testsuite name='s",
         "<!DOCTYPE x><testsuite/>",
     ];
-    let all: Vec<String> = texts.iter().map(|text| told(Junit, text)).collect();
+    let all: Vec<String> = texts.iter().map(|text| message(Junit, text)).collect();
     insta::assert_snapshot!(all.join("\n"), @"
     ! 1:1 is not XML: it has no element
     ! 1:1 is not XML: it has no element

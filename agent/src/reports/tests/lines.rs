@@ -2,7 +2,7 @@
 
 use job_specs::model::ReportFormat::{CargoJson, GoJson};
 
-use super::told;
+use super::message;
 
 #[test]
 fn libtest() {
@@ -16,7 +16,7 @@ fn libtest() {
 { "type": "test", "event": "started", "name": "abort" }
 { "type": "suite", "event": "failed", "passed": 1, "failed": 1, "ignored": 1, "measured": 0, "filtered_out": 0, "exec_time": 0.1 }
 "#;
-    insta::assert_snapshot!(told(CargoJson, text), @r#"
+    insta::assert_snapshot!(message(CargoJson, text), @r#"
     passed report | get 12500us
     failed report | put 1000us "thread 'put' panicked at src/lib.rs:9:5:\nno\n"
     skipped report | slow 0us "takes an hour"
@@ -33,7 +33,7 @@ fn nextest_with_tries() {
 {"type":"test","event":"ok","name":"store::it$leases::renew#2","exec_time":0.25}
 {"type":"test","event":"failed","name":"store::it$leases::take#3","exec_time":0.25,"stdout":"no"}
 "#;
-    insta::assert_snapshot!(told(CargoJson, text), @r#"
+    insta::assert_snapshot!(message(CargoJson, text), @r#"
     passed store::it | leases::expire 500000us
     flaky store::it | leases::renew 250000us
     failed store::it | leases::take 250000us "no"
@@ -65,7 +65,7 @@ fn go() {
 {"Action":"fail","Package":"example.org/broken","Elapsed":0,"FailedBuild":"example.org/broken [example.org/broken.test]"}
 {"Action":"skip","Package":"example.org/empty","Elapsed":0}
 "#;
-    insta::assert_snapshot!(told(GoJson, text), @r#"
+    insta::assert_snapshot!(message(GoJson, text), @r#"
     failed example.org/pool | TestGet/empty 10000us "    pool_test.go:9: got 1, want 0"
     failed example.org/pool | TestGet 20000us ""
     skipped example.org/pool | TestSkip 0us "    pool_test.go:20: no server"
@@ -78,15 +78,15 @@ fn go() {
 #[test]
 fn what_is_cut_off_or_something_else_says_so() {
     let texts = [
-        told(
+        message(
             CargoJson,
             "{\"type\":\"test\",\"event\":\"ok\",\"name\":\"a\"}\n{\"type\":\"test\",\"eve",
         ),
-        told(CargoJson, "running 3 tests\n"),
-        told(CargoJson, "{\"reason\":\"compiler-message\"}\n"),
-        told(GoJson, "ok  \texample.org/pool\t0.1s\n"),
-        told(GoJson, "{\"Action\": oops}\n"),
-        told(GoJson, "{}\n"),
+        message(CargoJson, "running 3 tests\n"),
+        message(CargoJson, "{\"reason\":\"compiler-message\"}\n"),
+        message(GoJson, "ok  \texample.org/pool\t0.1s\n"),
+        message(GoJson, "{\"Action\": oops}\n"),
+        message(GoJson, "{}\n"),
     ];
     insta::assert_snapshot!(texts.join("\n"), @"
     passed report | a 0us

@@ -2,12 +2,12 @@
 
 use job_specs::model::ReportFormat::Tap;
 
-use super::told;
+use super::message;
 
 #[test]
 fn plain_lines_with_skip_todo_and_remarks() {
     let text = "1..7\nok 1 - opens\nok 2\nnot ok 3 - closes # not a directive\n#   Failed test 'closes'\n#   at t/pool.t line 9.\nok 4 # skip no network\nnot ok 5 - later # TODO write it\nok 6 - done # TODO works by now\nok 7 - has a \\# in it\nsome other output\n";
-    insta::assert_snapshot!(told(Tap, text), @r#"
+    insta::assert_snapshot!(message(Tap, text), @r#"
     passed report | opens 0us
     passed report | test 2 0us
     failed report | closes 0us "Failed test 'closes'\nat t/pool.t line 9."
@@ -21,7 +21,7 @@ fn plain_lines_with_skip_todo_and_remarks() {
 #[test]
 fn yaml_blocks_and_times() {
     let text = "TAP version 13\nnot ok 1 - adds\n  ---\n  message: 'expected 3'\n  severity: fail\n  duration_ms: 1.5\n  at:\n    line: 4\n  ...\nok 2 - subtracts # time=12.5ms\n  ---\n  duration_ms: 2\n  ...\n1..2\n";
-    insta::assert_snapshot!(told(Tap, text), @r#"
+    insta::assert_snapshot!(message(Tap, text), @r#"
     failed report | adds 1500us "message: 'expected 3'\nseverity: fail\nat:\n  line: 4"
     passed report | subtracts 2000us
     "#);
@@ -30,7 +30,7 @@ fn yaml_blocks_and_times() {
 #[test]
 fn subtests_are_suites() {
     let text = "TAP version 14\n1..4\n# Subtest: pool\n    1..2\n    # Subtest: get\n        ok 1 - empty\n        not ok 2 - full\n          ---\n          message: got 1\n          ...\n        1..2\n    not ok 1 - get\n    ok 2 - put\nnot ok 1 - pool\n    1..0 # skip no server\nok 2 - remote\n    ok 1 - fine\n    1..2\nnot ok 3 - plan was wrong\nok 4 - last\n";
-    insta::assert_snapshot!(told(Tap, text), @r#"
+    insta::assert_snapshot!(message(Tap, text), @r#"
     passed pool > get | empty 0us
     failed pool > get | full 0us "message: got 1"
     passed pool | put 0us
@@ -50,7 +50,7 @@ fn a_bail_out_a_short_plan_and_no_tap() {
         "okay then\nnothing\n",
         "",
     ];
-    let all: Vec<String> = texts.iter().map(|text| format!("- {}", told(Tap, text))).collect();
+    let all: Vec<String> = texts.iter().map(|text| format!("- {}", message(Tap, text))).collect();
     insta::assert_snapshot!(all.join("\n"), @r#"
     - passed report | a 0us
     failed report | Bail out! 0us "the database is gone"

@@ -58,7 +58,7 @@ async fn a_build_of_a_fork_does_not_see_the_services_of_its_job() {
         ..service("tool", "busybox")
     }];
     let story = run(&stage, fork(&stage, "victim", spec)).await;
-    assert_eq!(story.told(), "Passed", "{:?}", story.step(0));
+    assert_eq!(story.message(), "Passed", "{:?}", story.step(0));
     let log = story.step(0);
     assert!(log.iter().any(|line| line.ends_with("nothing")), "{log:?}");
     assert!(!log.contains(&"EVIL"), "{log:?}");
@@ -96,23 +96,23 @@ async fn the_builder_fetches_nothing_from_the_machine() {
         }] {
             for input in [trusted(&stage, "app", spec.clone()), fork(&stage, "app", spec)] {
                 let story = run(&stage, input).await;
-                let told = story.told();
+                let message = story.message();
                 assert!(
-                    told.starts_with("Failed") && told.contains(" of `dockerfile_inline`: "),
-                    "{dockerfile}: {told}"
+                    message.starts_with("Failed") && message.contains(" of `dockerfile_inline`: "),
+                    "{dockerfile}: {message}"
                 );
             }
         }
     }
     // for a fork no URL at all
     let anywhere = "FROM busybox\nADD http://192.0.2.1/x /x\n";
-    let told = run(
+    let message = run(
         &stage,
         fork(&stage, "app", job(vec![building(anywhere, &["x:1"], false)])),
     )
     .await
-    .told();
-    assert!(told.contains("not trusted fetches nothing by `ADD`"), "{told}");
+    .message();
+    assert!(message.contains("not trusted fetches nothing by `ADD`"), "{message}");
     assert_eq!(victim.visits(), 0);
     stage.close().await;
 }
@@ -132,12 +132,12 @@ async fn registries_of_the_machine_are_neither_asked_nor_pushed_to() {
     for spec in [job(vec![in_it]), beside, push] {
         for input in [trusted(&stage, "app", spec.clone()), fork(&stage, "app", spec)] {
             let is_trusted = input.trusted;
-            let told = run(&stage, input).await.told();
-            let pushes = told.contains("pushes no image");
-            let refused = told.contains(&format!("`--allow-local 127.0.0.1:{}`", victim.port));
+            let message = run(&stage, input).await.message();
+            let pushes = message.contains("pushes no image");
+            let refused = message.contains(&format!("`--allow-local 127.0.0.1:{}`", victim.port));
             assert!(
-                told.starts_with("Failed") && (refused || pushes && !is_trusted),
-                "{told}"
+                message.starts_with("Failed") && (refused || pushes && !is_trusted),
+                "{message}"
             );
         }
     }
@@ -152,7 +152,7 @@ async fn a_fork_pushes_nowhere() {
     let name = format!("127.0.0.1:{}/app:1", victim.port);
     let spec = job(vec![building("FROM busybox\n", &[&name], true)]);
     let story = run(&stage, fork(&stage, "app", spec)).await;
-    assert!(story.told().contains("pushes no image"), "{}", story.told());
+    assert!(story.message().contains("pushes no image"), "{}", story.message());
     assert_eq!(victim.visits(), 0, "{:?}", story.log(&StreamId::job()));
     stage.close().await;
 }

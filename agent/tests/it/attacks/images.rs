@@ -42,7 +42,7 @@ async fn a_fork_that_builds_an_image_under_a_name_of_the_machine_has_it_for_itse
 
     let spec = job(vec![building(&evil, &[&base.0], false), in_image(&base.0, look)]);
     let story = run(&stage, fork(&stage, "victim", spec)).await;
-    assert_eq!(story.told(), "Passed", "{:?}", story.step(0));
+    assert_eq!(story.message(), "Passed", "{:?}", story.step(0));
     assert_eq!(story.step(1), ["evil"], "its own build is its own image");
 
     let mut spec = job(vec![in_image(&base.0, look)]);
@@ -61,7 +61,7 @@ async fn a_fork_that_builds_an_image_under_a_name_of_the_machine_has_it_for_itse
     spec.services = vec![built, twin];
     let story = run(&stage, fork(&stage, "victim", spec)).await;
     assert_eq!(
-        story.told(),
+        story.message(),
         "Passed",
         "{:?}",
         story.log(&protocol::ids::StreamId::job())
@@ -83,7 +83,7 @@ async fn what_a_job_built_is_for_nobody_else_not_even_by_its_id() {
     let owner = trusted(&stage, "other", job(vec![building(&secret, &[&name], false)]));
     let folder = AttemptFolder::of(&stage.context.attempts, &owner.attempt);
     let story = run(&stage, owner).await;
-    assert_eq!(story.told(), "Passed");
+    assert_eq!(story.message(), "Passed");
     let outputs = std::fs::read_to_string(folder.step(0).join("outputs")).unwrap();
     let id = outputs.lines().find_map(|line| line.strip_prefix("IMAGE_ID=")).unwrap();
     let short = &id["sha256:".len()..][..12];
@@ -91,7 +91,7 @@ async fn what_a_job_built_is_for_nobody_else_not_even_by_its_id() {
     for image in [name.as_str(), id, short] {
         let spec = job(vec![in_image(image, "cat /mark")]);
         let story = run(&stage, fork(&stage, "victim", spec)).await;
-        assert_ne!(story.told(), "Passed", "{image}");
+        assert_ne!(story.message(), "Passed", "{image}");
         assert!(story.step(0).is_empty(), "{image}: {:?}", story.step(0));
 
         let from = format!("FROM {image}\nRUN cat /mark\n");
@@ -100,7 +100,7 @@ async fn what_a_job_built_is_for_nobody_else_not_even_by_its_id() {
             fork(&stage, "victim", job(vec![building(&from, &["x:1"], false)])),
         )
         .await;
-        assert_ne!(story.told(), "Passed", "{image}");
+        assert_ne!(story.message(), "Passed", "{image}");
         assert!(!story.step(0).contains(&"private"), "{image}: {:?}", story.step(0));
     }
     Layers::of(id).remove(&[]);
@@ -132,7 +132,7 @@ async fn an_image_that_was_fetched_with_a_login_is_for_those_who_have_one() {
     };
     let unique = format!("FROM busybox\nRUN echo private > /mark # {name}\n");
     let publish = with_login(building(&unique, &[&name], true));
-    assert_eq!(run(&stage, input(job(vec![publish]))).await.told(), "Passed");
+    assert_eq!(run(&stage, input(job(vec![publish]))).await.message(), "Passed");
     let names = docker(&["images", "-q", &name]);
     assert!(names.trim().is_empty(), "its name is gone again: {names}");
 
@@ -142,7 +142,7 @@ async fn an_image_that_was_fetched_with_a_login_is_for_those_who_have_one() {
     };
     let look = || in_image(&name, "cat /mark");
     let story = run(&stage, input(job(vec![look(), never]))).await;
-    assert_eq!((story.told().as_str(), story.step(0)), ("Passed", vec!["private"]));
+    assert_eq!((story.message().as_str(), story.step(0)), ("Passed", vec!["private"]));
 
     for stranger in [
         fork(&stage, "owner", job(vec![look()])),
@@ -154,12 +154,12 @@ async fn an_image_that_was_fetched_with_a_login_is_for_those_who_have_one() {
         ),
     ] {
         let story = run(&stage, stranger).await;
-        assert!(story.told().contains("refuses image"), "{}", story.told());
+        assert!(story.message().contains("refuses image"), "{}", story.message());
         assert!(!story.step(0).contains(&"private"), "{:?}", story.step(0));
     }
     drop(registry);
     let story = run(&stage, trusted(&stage, "owner", job(vec![look()]))).await;
-    assert_eq!(story.told(), "Passed", "who has fetched it needs no registry");
+    assert_eq!(story.message(), "Passed", "who has fetched it needs no registry");
     Layers::of(&name).remove(&[&name]);
     stage.close().await;
 }
@@ -174,7 +174,7 @@ async fn the_agents_own_images_are_run_by_nobody() {
         job(vec![building(&format!("FROM {anchor}\n"), &["x:1"], false)]),
     ] {
         let story = run(&stage, trusted(&stage, "app", spec)).await;
-        assert!(story.told().contains("reserved"), "{}", story.told());
+        assert!(story.message().contains("reserved"), "{}", story.message());
     }
     stage.close().await;
 }
@@ -195,12 +195,12 @@ async fn images_of_the_machine_are_for_whom_its_owner_says() {
             ..StepSpec::default()
         }])
     };
-    let told = run(&stage, fork(&stage, "app", spec())).await.told();
-    assert!(told.contains("image"), "{told}");
-    let told = run(&stage, trusted(&stage, "app", spec())).await.told();
+    let message = run(&stage, fork(&stage, "app", spec())).await.message();
+    assert!(message.contains("image"), "{message}");
+    let message = run(&stage, trusted(&stage, "app", spec())).await.message();
     assert!(
-        !told.contains("cannot be pulled") && !told.contains("does not exist"),
-        "{told}"
+        !message.contains("cannot be pulled") && !message.contains("does not exist"),
+        "{message}"
     );
     stage.close().await;
 }

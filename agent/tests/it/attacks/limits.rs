@@ -53,7 +53,7 @@ async fn every_container_and_build_has_limits_and_nobody_gets_more_than_the_most
         ..service("greedy", "busybox")
     }];
     let story = run(&stage, fork(&stage, "app", spec)).await;
-    assert_eq!(story.told(), "Passed", "{:?}", story.log(&StreamId::job()));
+    assert_eq!(story.message(), "Passed", "{:?}", story.log(&StreamId::job()));
     let most = (256 * MIB).to_string();
     assert_eq!(story.step(0), [most.as_str()]);
     assert_eq!(story.step(1), ["200"]);
@@ -83,7 +83,7 @@ async fn a_build_that_starts_processes_without_end_is_stopped() {
         let spec = job(vec![building(&build, &["drover-test/processes:1"], false)]);
         let story = run(&stage, input(&stage, "app", spec)).await;
         let said = story.step(0).join("\n");
-        assert!(story.told().starts_with("Failed "), "{}: {said}", story.told());
+        assert!(story.message().starts_with("Failed "), "{}: {said}", story.message());
         assert!(said.contains("can't fork") && !said.contains("\nall 200 run"), "{said}");
     }
     stage.close().await;
@@ -124,16 +124,19 @@ async fn a_job_that_takes_too_much_of_the_disk_is_stopped() {
     ];
     for (what, spec) in jobs {
         for input in [trusted(&stage, "app", spec.clone()), fork(&stage, "app", spec)] {
-            let told = run(&stage, input).await.told();
+            let message = run(&stage, input).await.message();
             assert!(
-                told.starts_with("Failed DiskLimit: the job was stopped in step `"),
-                "{told}"
+                message.starts_with("Failed DiskLimit: the job was stopped in step `"),
+                "{message}"
             );
-            assert!(told.contains(" and may take 48 MiB (") && told.contains(what), "{told}");
+            assert!(
+                message.contains(" and may take 48 MiB (") && message.contains(what),
+                "{message}"
+            );
         }
     }
     let story = run(&stage, trusted(&stage, "app", job(vec![step("echo others go on")]))).await;
-    assert_eq!(story.told(), "Passed");
+    assert_eq!(story.message(), "Passed");
     let mut looks = 0..100;
     while groups(&stage) > 0 && looks.next().is_some() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -152,6 +155,6 @@ async fn a_step_that_takes_all_memory_ends_alone() {
     })
     .await;
     let story = run(&stage, trusted(&stage, "app", job(vec![step("tail /dev/zero")]))).await;
-    assert!(story.told().contains("ran out of memory"), "{}", story.told());
+    assert!(story.message().contains("ran out of memory"), "{}", story.message());
     stage.close().await;
 }

@@ -176,7 +176,7 @@ async fn a_job_reaches_the_world_and_its_services_but_not_the_machine() {
     web.expose = vec![80];
     spec.services = vec![web];
     let story = run(&stage, fork(&stage, "app", spec)).await;
-    assert_eq!(story.told(), "Passed");
+    assert_eq!(story.message(), "Passed");
     assert_eq!(victim.visits(), 0);
     let said: Vec<Vec<&str>> = (0..6).map(|step| story.step(step)).collect();
     assert_eq!(said, [["no"], ["no"], ["no"], ["no"], ["outside"], ["web"]]);
@@ -198,12 +198,12 @@ fn own_address() -> String {
 
 /// The address of one of this machine's interfaces.
 fn address_of(interface: &str) -> String {
-    let told = Command::new("ip")
+    let message = Command::new("ip")
         .args(["-4", "-o", "addr", "show", interface])
         .output()
         .unwrap();
-    let told = String::from_utf8(told.stdout).unwrap();
-    let address = told.split_whitespace().skip_while(|word| *word != "inet").nth(1);
+    let message = String::from_utf8(message.stdout).unwrap();
+    let address = message.split_whitespace().skip_while(|word| *word != "inet").nth(1);
     address
         .and_then(|address| address.split('/').next())
         .unwrap()

@@ -37,18 +37,20 @@ async fn a_fork_gets_neither_strong_capabilities_nor_its_own_seccomp_profile() {
     ] {
         let story = run(&stage, fork(&stage, "app", spec)).await;
         assert!(
-            story.told().starts_with("Failed") && story.told().contains(why),
+            story.message().starts_with("Failed") && story.message().contains(why),
             "{}",
-            story.told()
+            story.message()
         );
         assert!(story.step(0).is_empty());
     }
-    let told = run(&stage, fork(&stage, "app", strong(&["CHOWN", "SETUID"])))
+    let message = run(&stage, fork(&stage, "app", strong(&["CHOWN", "SETUID"])))
         .await
-        .told();
-    assert_eq!(told, "Passed", "what it has anyway it may name");
-    let told = run(&stage, trusted(&stage, "app", strong(&["NET_ADMIN"]))).await.told();
-    assert_eq!(told, "Passed");
+        .message();
+    assert_eq!(message, "Passed", "what it has anyway it may name");
+    let message = run(&stage, trusted(&stage, "app", strong(&["NET_ADMIN"])))
+        .await
+        .message();
+    assert_eq!(message, "Passed");
     stage.close().await;
 }
 

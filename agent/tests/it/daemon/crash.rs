@@ -6,7 +6,7 @@ use protocol::ids::StreamId;
 
 use super::{Site, until_there};
 use crate::retained::stack_id;
-use crate::stage::{job, secrets, service, step, told};
+use crate::stage::{job, message, secrets, service, step};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_agent_goes_on_in_mid_step() {
@@ -27,7 +27,7 @@ async fn a_killed_agent_goes_on_in_mid_step() {
     assert!(!kept.contains("s3cr3t"), "no secret is written down");
     std::fs::write(folder.join("workspace/go"), "").unwrap();
     let agent = site.agent(site.config());
-    assert_eq!(told(&site.coordinator.finished(&attempt).await), "Passed");
+    assert_eq!(message(&site.coordinator.finished(&attempt).await), "Passed");
     agent.drain().await;
     {
         let truth = site.coordinator.truth();
@@ -58,7 +58,7 @@ async fn services_outlive_a_killed_agent_too() {
     let folder = site.data().join("attempts").join(attempt.as_str());
     std::fs::write(folder.join("workspace/go"), "").unwrap();
     let agent = site.agent(site.config());
-    assert_eq!(told(&site.coordinator.finished(&attempt).await), "Passed");
+    assert_eq!(message(&site.coordinator.finished(&attempt).await), "Passed");
     agent.drain().await;
     {
         let truth = site.coordinator.truth();
@@ -110,7 +110,7 @@ async fn what_a_killed_agent_held_and_lost_is_swept() {
     site.coordinator.give_away(&attempt);
     let agent = site.agent(site.config());
     let next = site.queue(job(vec![step("echo next")]));
-    assert_eq!(told(&site.coordinator.finished(&next).await), "Passed");
+    assert_eq!(message(&site.coordinator.finished(&next).await), "Passed");
     agent.drain().await;
     assert_eq!(site.coordinator.truth().result(&attempt), None);
     site.assert_clean().await;
@@ -136,7 +136,7 @@ async fn a_killed_agent_goes_on_in_mid_retry() {
     let folder = site.data().join("attempts").join(attempt.as_str());
     std::fs::write(folder.join("workspace/go"), "").unwrap();
     let agent = site.agent(site.config());
-    assert_eq!(told(&site.coordinator.finished(&attempt).await), "Passed");
+    assert_eq!(message(&site.coordinator.finished(&attempt).await), "Passed");
     agent.drain().await;
     {
         let truth = site.coordinator.truth();
@@ -182,7 +182,7 @@ async fn a_stack_outlives_agents_that_are_killed_and_that_are_drained() {
     site.coordinator
         .change(|truth| truth.release.extend([stack_id(&attempt)]));
     let next = site.queue(job(vec![step("echo next")]));
-    assert_eq!(told(&site.coordinator.finished(&next).await), "Passed");
+    assert_eq!(message(&site.coordinator.finished(&next).await), "Passed");
     super::until_gone(&site.data().join("attempts").join(attempt.as_str())).await;
     agent.drain().await;
     site.assert_clean().await;

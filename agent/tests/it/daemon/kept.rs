@@ -4,7 +4,7 @@ use job_specs::model::{ArtifactSpec, CacheSpec, JobSpec, Need};
 use protocol::ids::StreamId;
 
 use super::Site;
-use crate::stage::{job, step, told};
+use crate::stage::{job, message, step};
 
 fn with_artifact(script: &str) -> JobSpec {
     JobSpec {
@@ -30,7 +30,7 @@ async fn what_one_job_keeps_the_next_one_finds() {
     let first = site.queue(with_artifact(
         "mkdir out; echo app > out/app; seq 100000 > out/numbers; echo c > /var/cache/things/c",
     ));
-    assert_eq!(told(&site.coordinator.finished(&first).await), "Passed");
+    assert_eq!(message(&site.coordinator.finished(&first).await), "Passed");
     let mut next = with_artifact("cat out/app /var/cache/things/c; wc -l < out/numbers");
     next.needs = vec![Need {
         job: "build".into(),
@@ -38,7 +38,7 @@ async fn what_one_job_keeps_the_next_one_finds() {
         ..Need::default()
     }];
     let second = site.queue(next);
-    assert_eq!(told(&site.coordinator.finished(&second).await), "Passed");
+    assert_eq!(message(&site.coordinator.finished(&second).await), "Passed");
     agent.drain().await;
     {
         let truth = site.coordinator.truth();
@@ -57,7 +57,7 @@ async fn an_artifact_over_the_quota_fails_the_job_and_says_so() {
     let attempt = site.queue(with_artifact("mkdir out; head -c 2000000 /dev/urandom > out/app"));
     let result = site.coordinator.finished(&attempt).await;
     assert_eq!(
-        told(&result),
+        message(&result),
         "Failed ArtifactNotKept: artifact `my binary/1` cannot be kept: it is larger than 1000 B, which is what one \
          artifact may have"
     );
@@ -73,7 +73,7 @@ async fn a_damaged_cache_is_no_cache_and_a_damaged_artifact_is_our_fault() {
         .change(|truth| drop(truth.archives.insert("caches/cargo 1/x".into(), b"no archive".to_vec())));
     let agent = site.agent(site.config());
     let attempt = site.queue(with_artifact("ls /var/cache/things; mkdir out; echo 1 > out/1"));
-    assert_eq!(told(&site.coordinator.finished(&attempt).await), "Passed");
+    assert_eq!(message(&site.coordinator.finished(&attempt).await), "Passed");
     let lines = site.coordinator.truth().lines(&attempt, &StreamId::job());
     let said = "cache cargo 1/x: not restored: the archive is damaged";
     assert!(lines.iter().any(|line| line.starts_with(said)), "{lines:?}");
@@ -87,7 +87,7 @@ async fn a_damaged_cache_is_no_cache_and_a_damaged_artifact_is_our_fault() {
         ..Need::default()
     }];
     let attempt = site.queue(next);
-    let sentence = told(&site.coordinator.finished(&attempt).await);
+    let sentence = message(&site.coordinator.finished(&attempt).await);
     assert!(
         sentence.starts_with(
             "Errored Infrastructure: the artifact `a` of build cannot be unpacked: the archive is damaged"

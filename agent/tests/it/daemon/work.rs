@@ -7,7 +7,7 @@ use protocol::ids::StreamId;
 
 use super::{Site, until_there};
 use crate::coordinator::Fault;
-use crate::stage::{job, step, told};
+use crate::stage::{job, message, step};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_runs_and_everything_is_told() {
@@ -16,7 +16,7 @@ async fn a_job_runs_and_everything_is_told() {
     let attempt = site.queue(job(vec![step("cat code"), step("echo two; echo three >&2; exit 4")]));
     let result = site.coordinator.finished(&attempt).await;
     assert_eq!(
-        told(&result),
+        message(&result),
         "Failed StepFailed: step `echo two; echo three >&2; exit 4` exited with 4"
     );
     agent.drain().await;
@@ -26,11 +26,12 @@ async fn a_job_runs_and_everything_is_told() {
         let mut second = truth.lines(&attempt, &StreamId::step(1));
         second.sort();
         assert_eq!(second, ["three", "two"]);
-        let told = truth.lines(&attempt, &StreamId::job());
+        let message = truth.lines(&attempt, &StreamId::job());
         assert!(
-            told.iter()
+            message
+                .iter()
                 .any(|line| line == "step 2 of 2: echo two; echo three >&2; exit 4"),
-            "{told:?}"
+            "{message:?}"
         );
         let kinds: Vec<_> = truth.events[&attempt].values().map(|event| &event.kind).collect();
         assert_eq!(kinds[0], &EventKind::Started);
@@ -47,7 +48,7 @@ async fn no_line_is_lost_or_doubled_on_a_bad_road() {
         .break_logs([Broken, AnswerLost, Forgot, AnswerLost, Broken, Forgot]);
     let agent = site.agent(site.config());
     let attempt = site.queue(job(vec![step("for n in 1 2 3 4; do seq ${n}0001 ${n}5000; done")]));
-    assert_eq!(told(&site.coordinator.finished(&attempt).await), "Passed");
+    assert_eq!(message(&site.coordinator.finished(&attempt).await), "Passed");
     agent.drain().await;
     let expected = (1..=4).flat_map(|n| (n * 10_000 + 1..=n * 10_000 + 5_000).map(|line: u32| line.to_string()));
     let lines = site.coordinator.truth().lines(&attempt, &StreamId::step(0));
@@ -68,7 +69,7 @@ async fn work_goes_on_while_the_coordinator_is_away() {
     std::fs::write(folder.join("workspace/go"), "").unwrap();
     until_there(&folder.join("ended")).await;
     site.coordinator.set_away(false);
-    assert_eq!(told(&site.coordinator.finished(&attempt).await), "Passed");
+    assert_eq!(message(&site.coordinator.finished(&attempt).await), "Passed");
     assert_eq!(
         site.coordinator.truth().lines(&attempt, &StreamId::step(1)),
         ["went on"]
@@ -85,7 +86,7 @@ async fn a_cancel_reaches_the_step() {
     site.coordinator.step_started(&attempt, 0).await;
     site.coordinator.cancel(&attempt);
     let result = site.coordinator.finished(&attempt).await;
-    assert_eq!(told(&result), "Cancelled Cancelled: cancelled in step `sleep 1000`");
+    assert_eq!(message(&result), "Cancelled Cancelled: cancelled in step `sleep 1000`");
     agent.drain().await;
     site.assert_clean().await;
 }
@@ -130,7 +131,7 @@ async fn an_agent_that_is_stopped_at_once_says_what_ran_and_fails_no_step() {
     agent.stop.now.cancel();
     let result = site.coordinator.finished(&attempt).await;
     assert_eq!(
-        told(&result),
+        message(&result),
         "Errored Infrastructure: the agent was stopped in step `sleep 1000`"
     );
     agent.end().await.unwrap();
@@ -162,7 +163,7 @@ async fn slots_are_used_and_held_work_is_renewed() {
     };
     let attempts: Vec<_> = (0..6).map(|_| site.queue(job(vec![quick.clone()]))).collect();
     for attempt in &attempts {
-        assert_eq!(told(&site.coordinator.finished(attempt).await), "Passed");
+        assert_eq!(message(&site.coordinator.finished(attempt).await), "Passed");
     }
     agent.drain().await;
     {

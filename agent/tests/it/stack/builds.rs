@@ -155,7 +155,7 @@ async fn a_build_that_fails_says_where() {
         ("nowhere", Vec::new()),
         ("up", Vec::new()),
     ];
-    let mut told = Vec::new();
+    let mut message = Vec::new();
     for (folder, files) in table {
         let mut files: Vec<(&str, &str)> = files
             .iter()
@@ -169,10 +169,10 @@ async fn a_build_that_fails_says_where() {
             .last_lines
             .last()
             .map_or(String::new(), |line| format!(" [{line}]"));
-        told.push(failure.sentence() + &last);
+        message.push(failure.sentence() + &last);
         running.close().await;
     }
-    insta::assert_snapshot!(told.join("\n"), @"
+    insta::assert_snapshot!(message.join("\n"), @"
     the image of service `web` cannot be built: line 4 of `Dockerfile` (`RUN echo compiling &&     exit 3`): The command '/bin/sh -c echo compiling &&     exit 3' returned a non-zero code: 3 [compiling]
     the image of service `web` cannot be built: line 2 of `Dockerfile` (`COPY gone /app`): COPY failed: file not found in build context or excluded by .dockerignore: stat gone: file does not exist [Step 2/2 : COPY gone /app]
     the image of service `web` cannot be built: `Dockerfile`: dockerfile parse error line 1: unknown instruction: FORM

@@ -104,8 +104,8 @@ async fn what_cannot_run_is_the_user_s_to_mend() {
         ReasonCode::Infrastructure,
         "no registry answers there: {failure:?}"
     );
-    let told = running.close().await;
-    assert_eq!(told["nope"], "starting pulling exited(None)");
+    let message = running.close().await;
+    assert_eq!(message["nope"], "starting pulling exited(None)");
 
     let nobody = ServiceSpec {
         user: Some("no-such-user".into()),

@@ -113,9 +113,9 @@ async fn a_restarted_agent_goes_on_with_the_services_that_run() {
         stack,
         events,
     };
-    let told = running.close().await;
-    assert_eq!(told["redis"], "starting running ready(tcp 6379) stopped");
-    assert_eq!(told["seed"], "running ready(exited 0) exited(Some(0))");
+    let message = running.close().await;
+    assert_eq!(message["redis"], "starting running ready(tcp 6379) stopped");
+    assert_eq!(message["seed"], "running ready(exited 0) exited(Some(0))");
 }
 
 async fn ids(world: &World) -> Vec<String> {
@@ -166,7 +166,7 @@ async fn an_image_is_fetched_when_the_service_says_so() {
         run_once: true,
         ..service("web", &image)
     };
-    let mut told = Vec::new();
+    let mut message = Vec::new();
     for policy in [
         PullPolicy::Never,
         PullPolicy::Missing,
@@ -177,16 +177,16 @@ async fn an_image_is_fetched_when_the_service_says_so() {
         let running = start(vec![with(policy)]).await;
         let sentence = running.failed().await.sentence().replace(&registry.address, "REGISTRY");
         let is_here = !sentence.contains("pull_policy"); // its program is none: the container was made
-        told.push(format!(
+        message.push(format!(
             "{policy:?}: here {is_here}, asked {} times",
             registry.resolved()
         ));
         if !is_here {
-            told.push(sentence);
+            message.push(sentence);
         }
         running.close().await;
     }
-    insta::assert_snapshot!(told.join("\n"), @"
+    insta::assert_snapshot!(message.join("\n"), @"
     Never: here false, asked 0 times
     service `web`: image `REGISTRY/app:1` does not exist: it is not on this machine, and `pull_policy: never` says not to fetch it
     Missing: here true, asked 1 times

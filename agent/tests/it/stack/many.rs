@@ -40,10 +40,10 @@ async fn replicas_answer_to_their_own_names_and_to_their_service_s() {
         "{:?}",
         running.log("client")
     );
-    let told = running.close().await;
-    let names: Vec<&str> = told.keys().map(String::as_str).collect();
+    let message = running.close().await;
+    let names: Vec<&str> = message.keys().map(String::as_str).collect();
     assert_eq!(names, ["client", "web-1", "web-2"]);
-    assert_eq!(told["web-2"], "starting running ready(tcp 81) stopped");
+    assert_eq!(message["web-2"], "starting running ready(tcp 81) stopped");
 }
 
 // key: services.depends_on

@@ -105,9 +105,9 @@ impl Running {
         self.stack.stop().await;
         self.pool.put_back(self.sandbox, Reuse::Allowed);
         self.pool.stop().await;
-        let mut told: BTreeMap<String, String> = BTreeMap::new();
+        let mut message: BTreeMap<String, String> = BTreeMap::new();
         while let Ok(event) = self.events.try_recv() {
-            let line = told.entry(event.service).or_default();
+            let line = message.entry(event.service).or_default();
             let word = match event.state {
                 ServiceState::Pulling => "pulling".to_owned(),
                 ServiceState::Starting => "starting".to_owned(),
@@ -123,7 +123,7 @@ impl Running {
             line.push_str(&word);
         }
         self.world.close().await;
-        told
+        message
     }
 }
 

@@ -21,9 +21,9 @@ async fn two_redis_are_ready_by_both_forms_of_a_healthcheck() {
     };
     let running = start(vec![exec, shell]).await;
     running.ready().await;
-    let told = running.close().await;
-    assert_eq!(told["exec"], "starting running ready(healthcheck) stopped");
-    assert_eq!(told["shell"], "starting running ready(healthcheck) stopped");
+    let message = running.close().await;
+    assert_eq!(message["exec"], "starting running ready(healthcheck) stopped");
+    assert_eq!(message["shell"], "starting running ready(healthcheck) stopped");
 }
 
 // key: services.image
@@ -65,8 +65,8 @@ async fn a_server_that_only_initialises_the_image_is_not_the_service() {
     for (db, probe) in [(db, "healthcheck"), (by_command, "cmd")] {
         let running = start(vec![client.clone(), db]).await;
         running.ready().await;
-        let told = format!("starting running ready({probe}) stopped");
-        assert_eq!(running.close().await["db"], told);
+        let message = format!("starting running ready({probe}) stopped");
+        assert_eq!(running.close().await["db"], message);
     }
 }
 
@@ -281,13 +281,14 @@ async fn every_probe_finds_a_small_web_server() {
     ])
     .await;
     running.ready().await;
-    let told = running.close().await;
+    let message = running.close().await;
     assert_eq!(
-        told.values()
+        message
+            .values()
             .map(|line| line.split(' ').nth(2).unwrap_or_default())
             .collect::<Vec<_>>(),
         ["ready(cmd)", "ready(http", "ready(log)", "ready(running)", "ready(tcp"],
-        "{told:#?}"
+        "{message:#?}"
     );
 }
 

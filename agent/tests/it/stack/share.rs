@@ -175,7 +175,7 @@ async fn a_folder_of_the_workspace_is_waited_for_and_others_are_not_held_up() {
     assert_eq!(running.log("web"), ["from the code"]);
     running.close().await;
 
-    let mut told = Vec::new();
+    let mut message = Vec::new();
     for path in ["nowhere", "out"] {
         let lost = ServiceSpec {
             volumes: kept(path, "/conf"),
@@ -188,10 +188,10 @@ async fn a_folder_of_the_workspace_is_waited_for_and_others_are_not_held_up() {
         let mut spec = StackSpec::new(world.agent.clone(), vec![lost], world.data().join("stack"));
         spec.workspace = Some(std::future::ready(Some(workspace)).boxed().shared());
         let running = start_in(world, spec).await;
-        told.push(running.failed().await.sentence());
+        message.push(running.failed().await.sentence());
         running.close().await;
     }
-    insta::assert_snapshot!(told.join("\n"), @"
+    insta::assert_snapshot!(message.join("\n"), @"
     service `web` cannot be started: `nowhere`, which it mounts, is not in the workspace; add it to the repository, correct the path in `volumes`, or let it be made by `create_host_path: true`
     service `web` cannot be started: `out`, which it mounts, leads out of the workspace by a link
     ");

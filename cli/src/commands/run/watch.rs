@@ -18,7 +18,7 @@ const MAX_PATHS: usize = 10_000;
 pub struct Changes {
     paths: mpsc::UnboundedReceiver<PathBuf>,
     root: PathBuf,
-    /// Changed, and not told yet.
+    /// Changed, and not reported yet.
     seen: BTreeSet<String>,
     /// Looks as long as it lives.
     _watcher: RecommendedWatcher,

@@ -1,4 +1,4 @@
-//! Attempts: show one, and what its agent told.
+//! Attempts: show one, and what its agent reported.
 
 use axum::Json;
 use axum::extract::State;
@@ -40,7 +40,7 @@ async fn show(State(app): State<App>, _: User, Path(attempt): Path<String>) -> R
     )))
 }
 
-/// What its agent told, in order.
+/// What its agent reported, in order.
 #[utoipa::path(get, path = "/api/v1/attempts/{attempt}/events", params(("attempt", description = "Its id"), From),
     responses((status = 200, body = Vec<Object>)))]
 async fn events(

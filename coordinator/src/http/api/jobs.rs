@@ -16,7 +16,7 @@ use crate::http::extract::Path;
 use crate::http::shell;
 use crate::store::{jobs, queue, stacks};
 
-/// Jobs of the queue that are told at most.
+/// Jobs of the queue that are listed at most.
 const QUEUE_LIMIT: u32 = 500;
 
 /// The routes of this file.

@@ -27,7 +27,7 @@ use crate::store::Micros;
 
 /// Lines in one answer, at most.
 const MAX_LINES: usize = 5_000;
-/// Hits that are told, at most; further ones are only counted.
+/// Hits that are listed, at most; further ones are only counted.
 const MAX_HITS: u64 = 10_000;
 /// A reader who takes nothing for so long is gone.
 const READER_PATIENCE: Duration = Duration::from_secs(60);

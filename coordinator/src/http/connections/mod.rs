@@ -43,7 +43,7 @@ struct Inner {
 #[derive(Default)]
 struct Table {
     next: u64,
-    places: BTreeMap<u64, Entry>,
+    connections: BTreeMap<u64, Entry>,
     of_address: HashMap<IpAddr, usize>,
 }
 
@@ -98,9 +98,9 @@ impl Connections {
         if let Some(address) = counted
             && table.of_address.get(&address).copied().unwrap_or(0) >= limits.per_address
         {
-            table.make_room(|place| place.counted == Some(address))?;
+            table.make_room(|entry| entry.counted == Some(address))?;
         }
-        if table.places.len() >= limits.most {
+        if table.connections.len() >= limits.most {
             table.make_room(|_| true)?;
         }
         let (is_known, cut) = (Arc::default(), CancellationToken::new());
@@ -125,13 +125,13 @@ impl Connections {
     fn cut_slow(&self, now: Instant) {
         let (head, idle) = (self.0.limits.head(), self.0.limits.idle());
         let mut table = self.table();
-        let slow = table.places.iter().filter(|(_, place)| {
-            let patience = match place.state {
+        let slow = table.connections.iter().filter(|(_, entry)| {
+            let patience = match entry.state {
                 State::Head => head,
                 State::Idle => idle,
                 State::Busy => return false,
             };
-            now.duration_since(place.since) > patience
+            now.duration_since(entry.since) > patience
         });
         let slow: Vec<u64> = slow.map(|(number, _)| *number).collect();
         for number in slow {
@@ -147,14 +147,14 @@ impl Table {
         if let Some(address) = counted {
             *self.of_address.entry(address).or_default() += 1;
         }
-        let place = Entry {
+        let entry = Entry {
             counted,
             state: State::Head,
             since: Instant::now(),
             is_known,
             cut,
         };
-        self.places.insert(number, place);
+        self.connections.insert(number, entry);
         number
     }
 
@@ -163,9 +163,9 @@ impl Table {
     fn make_room(&mut self, among: impl Fn(&Entry) -> bool) -> Option<()> {
         let oldest = |state| {
             let mut strangers = self
-                .places
+                .connections
                 .iter()
-                .filter(|(_, place)| place.state == state && among(place) && !place.is_known.load(Ordering::Relaxed));
+                .filter(|(_, entry)| entry.state == state && among(entry) && !entry.is_known.load(Ordering::Relaxed));
             strangers.next().map(|(number, _)| *number)
         };
         let number = oldest(State::Head)
@@ -177,14 +177,14 @@ impl Table {
     }
 
     fn cut(&mut self, number: u64) {
-        if let Some(place) = self.leave(number) {
-            place.cut.cancel();
+        if let Some(entry) = self.leave(number) {
+            entry.cut.cancel();
         }
     }
 
     fn leave(&mut self, number: u64) -> Option<Entry> {
-        let place = self.places.remove(&number)?;
-        if let Some(address) = place.counted
+        let entry = self.connections.remove(&number)?;
+        if let Some(address) = entry.counted
             && let Some(count) = self.of_address.get_mut(&address)
         {
             *count -= 1;
@@ -192,7 +192,7 @@ impl Table {
                 self.of_address.remove(&address);
             }
         }
-        Some(place)
+        Some(entry)
     }
 }
 
@@ -226,11 +226,11 @@ impl Connection {
     /// Bytes came: between requests they are the next head's first.
     fn reads(&self) {
         let mut table = self.table.table();
-        if let Some(place) = table.places.get_mut(&self.number)
-            && place.state == State::Idle
+        if let Some(entry) = table.connections.get_mut(&self.number)
+            && entry.state == State::Idle
         {
-            place.state = State::Head;
-            place.since = Instant::now();
+            entry.state = State::Head;
+            entry.since = Instant::now();
         }
     }
 
@@ -243,9 +243,9 @@ impl Connection {
     }
 
     fn becomes(&self, state: State) {
-        if let Some(place) = self.table.table().places.get_mut(&self.number) {
-            place.state = state;
-            place.since = Instant::now();
+        if let Some(entry) = self.table.table().connections.get_mut(&self.number) {
+            entry.state = state;
+            entry.since = Instant::now();
         }
     }
 }

@@ -57,7 +57,7 @@ async fn events(
         page => page,
     };
     let (out, coming) = mpsc::channel(AHEAD);
-    // Told first, so that the browser knows how to come back even when nothing happens for long.
+    // Sent first, so that the browser knows how to come back even when nothing happens for long.
     let _ = out.try_send(Event::default().retry(RETRY));
     app.tasks.spawn(watch::watch(app.clone(), user, topic, out));
     let events = stream::unfold(coming, async |mut coming| {

@@ -19,7 +19,7 @@ use crate::logs::LogError;
 use crate::store::attempts::Attempt;
 use crate::store::{Change, StoreError, jobs};
 
-/// What comes within this time is told together.
+/// What comes within this time is sent together.
 const FLUSH: Duration = Duration::from_millis(40);
 
 /// The browser closed its stream.
@@ -34,7 +34,7 @@ struct LinesData<'a> {
     lines: &'a [LogLine],
 }
 
-/// Tells everything about `topic`, until the browser is gone, its session is revoked, or the coordinator stops.
+/// Reports everything about `topic`, until the browser is gone, its session is revoked, or the coordinator stops.
 pub(super) async fn watch(app: App, user: Option<User>, topic: Topic, out: mpsc::Sender<Event>) {
     let stop = app.stop.clone();
     let watching = async {
@@ -98,7 +98,7 @@ struct Watched {
     shown: Option<Shown>,
 }
 
-/// The attempt whose logs are told.
+/// The attempt whose logs are sent.
 struct Shown {
     number: u32,
     follower: Follower,

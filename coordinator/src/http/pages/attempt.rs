@@ -1,4 +1,4 @@
-//! One attempt as its page shows it: what its agent told, put in the order of the job's definition, and the first
+//! One attempt as its page shows it: what its agent reported, put in the order of the job's definition, and the first
 //! screen of each log.
 
 use job_specs::model::{ServiceSpec, StepAction, StepSpec};
@@ -185,7 +185,7 @@ fn phases(events: &[AttemptEvent]) -> Vec<PhaseSpan> {
     spans
 }
 
-/// What was told about a step.
+/// What was reported about a step.
 #[derive(Default)]
 struct SeenStep<'a> {
     started_at: Option<i64>,

@@ -1,4 +1,4 @@
-//! What agents tell about an attempt: events, then the end.
+//! What agents report about an attempt: events, then the end.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::store::queue::AgentLease;
 use crate::store::stacks::Retain;
 use crate::store::{Micros, StoreError, attempts, queue};
 
-/// Keeps events; telling one twice changes nothing.
+/// Keeps events; reporting one twice changes nothing.
 pub(super) async fn events(
     State(app): State<App>,
     AgentCaller(agent): AgentCaller,
@@ -28,7 +28,7 @@ pub(super) async fn events(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Ends an attempt; telling it twice changes nothing. The logs are sealed first, so that whoever sees the end sees
+/// Ends an attempt; reporting it twice changes nothing. The logs are sealed first, so that whoever sees the end sees
 /// them whole.
 pub(super) async fn finish(
     State(app): State<App>,

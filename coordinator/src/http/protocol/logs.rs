@@ -62,7 +62,7 @@ pub(super) async fn append(
     Ok(Json(LogAnswer { next_offset }).into_response())
 }
 
-/// The same end may be told twice: what adds nothing to a complete log is no error.
+/// The same end may be reported twice: what adds nothing to a complete log is no error.
 async fn add(app: &App, key: &LogKey, offset: u64, records: Vec<u8>) -> Result<u64, LogError> {
     let adds_nothing = records.is_empty();
     match app.logs.append(key, offset, records).await {

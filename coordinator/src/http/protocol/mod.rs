@@ -1,4 +1,4 @@
-//! `/agent/v1`: what agents ask and tell. Every call about an attempt names its epoch; what is stale is answered with
+//! `/agent/v1`: what agents ask and report. Every call about an attempt names its epoch; what is stale is answered with
 //! 409, and the agent stops that work.
 
 mod attempts;

@@ -131,7 +131,7 @@ struct Caller<'a> {
     agent: AgentId,
     poll: Poll,
     seen: Seen,
-    /// Cancellations that it was told before.
+    /// Cancellations that it was sent before.
     announced: HashSet<AttemptId>,
     /// Stacks that it named and is to remove.
     release: Vec<StackId>,

@@ -23,7 +23,7 @@ pub(super) struct Lease {
     epoch: i64,
 }
 
-/// Keeps a part of a report; telling it twice changes nothing.
+/// Keeps a part of a report; reporting it twice changes nothing.
 pub(super) async fn keep(
     State(app): State<App>,
     AgentCaller(agent): AgentCaller,

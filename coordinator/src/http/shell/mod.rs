@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
 use axum::routing::get;
 use protocol::ids::{AgentId, JobId};
-use protocol::shell::{ShellCall, ShellWish, ShellWord};
+use protocol::shell::{ShellCall, ShellMessage, ShellRequest};
 use protocol::work::{StackSpec, StackState, WorkId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -161,12 +161,12 @@ async fn serve(app: App, user: User, target: ShellTarget, mut person: WebSocket)
     let call = ShellCall {
         id: uuid::Uuid::now_v7().simple().to_string(),
         work: target.work.clone(),
-        place: wish.place,
+        target: wish.target,
         command: wish.command,
         terminal: wish.terminal,
         by: user.name.clone(),
     };
-    tracing::info!(work = %target.work, by = call.by, place = ?call.place, "a shell is asked for");
+    tracing::info!(work = %target.work, by = call.by, target = ?call.target, "a shell is asked for");
     let id = call.id.clone();
     let coming = app.shells.call(&target.agent, call);
     let mut early = Vec::new();
@@ -190,7 +190,7 @@ async fn serve(app: App, user: User, target: ShellTarget, mut person: WebSocket)
                 "agent {} did not answer; `drover agent ls` shows whether it is there",
                 target.agent_name
             );
-            pair::end(&mut person, &ShellWord::Failed { message }).await;
+            pair::end(&mut person, &ShellMessage::Failed { message }).await;
         }
     }
 }
@@ -218,7 +218,7 @@ async fn must_end(app: &App, user: &User) -> &'static str {
     }
 }
 
-async fn first_word(person: &mut WebSocket) -> Option<ShellWish> {
+async fn first_word(person: &mut WebSocket) -> Option<ShellRequest> {
     let first = tokio::time::timeout(pair::AGENT_COMES, person.recv()).await.ok()??;
     let wish = match first {
         Ok(Message::Text(text)) => serde_json::from_str(&text).ok(),
@@ -226,7 +226,7 @@ async fn first_word(person: &mut WebSocket) -> Option<ShellWish> {
     };
     if wish.is_none() {
         let message = "the first frame must say what to enter, as JSON".to_owned();
-        pair::end(person, &ShellWord::Failed { message }).await;
+        pair::end(person, &ShellMessage::Failed { message }).await;
     }
     wish
 }

@@ -6,7 +6,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use protocol::shell::ShellWord;
+use protocol::shell::ShellMessage;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 /// An agent hears of a shell within a poll's answer; it is there by then, or it is not there at all.
@@ -37,7 +37,7 @@ pub(super) async fn copy(
         why = must_end => why,
     };
     if !last.as_deref().is_some_and(is_last_word) {
-        let word = ShellWord::Failed {
+        let word = ShellMessage::Failed {
             message: message.to_owned(),
         };
         // Whoever has gone does not hear it.
@@ -73,7 +73,7 @@ async fn forward(mut from: SplitStream<WebSocket>, to: &mut SplitSink<WebSocket,
 fn is_last_word(text: &str) -> bool {
     matches!(
         serde_json::from_str(text),
-        Ok(ShellWord::Exit { .. } | ShellWord::Failed { .. })
+        Ok(ShellMessage::Exit { .. } | ShellMessage::Failed { .. })
     )
 }
 
@@ -90,13 +90,13 @@ pub(super) async fn gone(person: &mut WebSocket, early: &mut Vec<Message>) {
 }
 
 /// Says the last word and closes.
-pub(super) async fn end(person: &mut WebSocket, word: &ShellWord) {
+pub(super) async fn end(person: &mut WebSocket, word: &ShellMessage) {
     // Whoever has gone does not hear it.
     let _ = person.send(text(word)).await;
     let _ = person.send(bye()).await;
 }
 
-fn text(word: &ShellWord) -> Message {
+fn text(word: &ShellMessage) -> Message {
     Message::Text(serde_json::to_string(word).unwrap_or_default().into())
 }
 

@@ -96,8 +96,8 @@ async fn keep_part(tx: &mut Tx, hold: &AgentLease, part: &TestUpload, now: Micro
     if part.last {
         note_flaky(tx, &run, now).await?;
     }
-    tx.tell(Change::Attempt(hold.attempt.clone()));
-    tx.tell(Change::Build(run.build));
+    tx.notify(Change::Attempt(hold.attempt.clone()));
+    tx.notify(Change::Build(run.build));
     Ok(())
 }
 
@@ -114,7 +114,7 @@ async fn begin(tx: &mut Tx, hold: &AgentLease, now: Micros) -> Result<Run, Store
 }
 
 async fn write(tx: &mut Tx, run: &Run, part: &TestUpload, now: Micros) -> Result<(), StoreError> {
-    // Each test once, in one order: two agents that tell the same tests never wait for each other.
+    // Each test once, in one order: two agents that report the same tests never wait for each other.
     let mut tests: BTreeMap<i64, (&TestCase, i64)> = BTreeMap::new();
     let mut results = Vec::with_capacity(part.cases.len() * 6);
     for (place, case) in (run.cases..).zip(&part.cases) {

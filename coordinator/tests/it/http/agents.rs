@@ -1,4 +1,4 @@
-//! What agents ask and tell.
+//! What agents ask and report.
 
 use protocol::attempt::{AttemptResult, EventKind, ReasonCode, Verdict};
 use protocol::lease::{LogAnswer, PollAnswer};
@@ -220,13 +220,13 @@ async fn a_stale_epoch_stops_the_agent() {
     let mut lease = agent.take(&app).await;
     let other = SimAgent::enrol(&app).await;
     let stolen = other
-        .tell(&app, &lease, vec![(0, EventKind::Started)])
+        .report_events(&app, &lease, vec![(0, EventKind::Started)])
         .await
         .expect(409);
     assert_eq!(stolen.json()["code"], "stale_epoch");
     lease.epoch += 1;
     let stale = agent
-        .tell(&app, &lease, vec![(0, EventKind::Started)])
+        .report_events(&app, &lease, vec![(0, EventKind::Started)])
         .await
         .expect(409);
     assert_eq!(stale.json()["code"], "stale_epoch");
@@ -250,16 +250,16 @@ async fn events_and_the_end_can_be_told_twice() {
     let mut agent = SimAgent::enrol(&app).await;
     let lease = agent.take(&app).await;
     let events = vec![(0, EventKind::Started), (1, EventKind::StepStarted { step: 0 })];
-    agent.tell(&app, &lease, events.clone()).await.expect(204);
-    agent.tell(&app, &lease, events).await.expect(204);
+    agent.report_events(&app, &lease, events.clone()).await.expect(204);
+    agent.report_events(&app, &lease, events).await.expect(204);
     agent.pass(&app, &lease).await;
     agent.pass(&app, &lease).await;
-    let told = app
+    let reported = app
         .get(&format!("/api/v1/attempts/{}/events", lease.attempt))
         .await
         .expect(200)
         .json();
-    let kinds: Vec<_> = told
+    let kinds: Vec<_> = reported
         .as_array()
         .unwrap()
         .iter()

@@ -91,14 +91,14 @@ impl Walk<'_> {
         ] {
             self.write(post.clone(), path, none.clone()).await;
         }
-        let told = self
+        let reported = self
             .write(
                 post.clone(),
                 "/repositories/{name}/trigger",
                 json!({"reference": "main"}),
             )
             .await;
-        assert_eq!(told, "build.trigger");
+        assert_eq!(reported, "build.trigger");
     }
 
     async fn agents(&mut self) {
@@ -208,8 +208,8 @@ async fn every_route_that_writes_for_a_user_leaves_an_entry() {
     let (post, delete, none) = (Method::POST, Method::DELETE, json!({}));
     let repositories = "/api/v1/repositories";
     let new = json!({"name": "other", "git": repository.address, "public": true});
-    let told = walk.write(post.clone(), repositories, new).await;
-    assert_eq!(told, "repository.publish repository.add");
+    let reported = walk.write(post.clone(), repositories, new).await;
+    assert_eq!(reported, "repository.publish repository.add");
 
     walk.builds().await;
     walk.agents().await;

@@ -38,7 +38,7 @@ async fn a_matrix_waits_for_its_need_and_then_runs_in_every_cell() {
         let lease = agent.take(&app).await;
         images.push(lease.spec.services[0].image.clone());
         let events = vec![(0, EventKind::Started), (1, EventKind::StepStarted { step: 0 })];
-        agent.tell(&app, &lease, events).await.expect(204);
+        agent.report_events(&app, &lease, events).await.expect(204);
         agent.pass(&app, &lease).await;
     }
     images.sort();

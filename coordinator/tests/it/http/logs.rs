@@ -217,7 +217,7 @@ async fn whoever_follows_a_build_sees_every_line_and_its_end() {
         ["test make two", "test make three"]
     );
     agent
-        .tell(&app, &lease, vec![(1, EventKind::StepStarted { step: 1 })])
+        .report_events(&app, &lease, vec![(1, EventKind::StepStarted { step: 1 })])
         .await
         .expect(204);
     agent.log(&app, &lease, ("step-1", 0), &["four"]).await;

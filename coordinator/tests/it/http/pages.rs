@@ -94,7 +94,7 @@ async fn pages_of_a_failed_service(names_it: bool) -> (String, String) {
     };
     let service = "db".to_owned();
     agent
-        .tell(&app, &lease, vec![(1, EventKind::Service { service, state })])
+        .report_events(&app, &lease, vec![(1, EventKind::Service { service, state })])
         .await
         .expect(204);
     agent

@@ -1,7 +1,7 @@
 //! How long tokens work, and how sessions are ended from elsewhere, with all that their browsers have open.
 
 use futures_util::{SinkExt, StreamExt};
-use protocol::shell::ShellWord;
+use protocol::shell::ShellMessage;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
@@ -107,8 +107,8 @@ async fn next(socket: &mut Socket) -> Option<Message> {
 /// Both ends are told, and neither can go on.
 async fn assert_ends((mut person, mut brought): (Socket, Socket)) {
     let last = next(&mut person).await.unwrap().into_text().unwrap();
-    let last: ShellWord = serde_json::from_str(&last).unwrap();
-    assert!(matches!(last, ShellWord::Failed { message } if message.contains("was revoked")));
+    let last: ShellMessage = serde_json::from_str(&last).unwrap();
+    assert!(matches!(last, ShellMessage::Failed { message } if message.contains("was revoked")));
     assert_eq!(next(&mut person).await, None);
     assert_eq!(next(&mut brought).await, None);
 }
@@ -308,8 +308,8 @@ async fn a_token_works_90_days_unless_more_is_asked_for() {
         assert_eq!(listed[0]["name"], body["name"]);
         let life = |at: &Value| at.as_i64().map(|at| at - listed[0]["created_at"].as_i64().unwrap());
         assert_eq!(life(&listed[0]["expires_at"]), days.map(|days| days * DAY_US), "{body}");
-        let told = life(&made["expires_at"]).map(|life| (life + DAY_US / 2) / DAY_US);
-        assert_eq!(told, days, "{body}");
+        let reported = life(&made["expires_at"]).map(|life| (life + DAY_US / 2) / DAY_US);
+        assert_eq!(reported, days, "{body}");
     }
     for body in [
         json!({"name": "x", "days": 0}),

@@ -49,16 +49,19 @@ async fn who_cannot_sign_learns_nothing_and_leaves_only_a_count() {
         ("/hooks/generic/nothing-here", Some(right.as_str())),
         ("/hooks/nowhere/app", Some(right.as_str())),
     ];
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for (path, signature) in attempts {
         let mut request = app.anonymous(Method::POST, path).body(body);
         if let Some(signature) = signature {
             request = request.header("x-drover-signature-256", signature);
         }
-        told.push(app.send(request).await.expect(401).text);
+        reported.push(app.send(request).await.expect(401).text);
     }
-    told.dedup();
-    assert_eq!(told, [r#"{"code":"unsigned","message":"wrong or missing signature"}"#]);
+    reported.dedup();
+    assert_eq!(
+        reported,
+        [r#"{"code":"unsigned","message":"wrong or missing signature"}"#]
+    );
     let deliveries = app.get("/api/v1/repositories/app/deliveries").await.json();
     assert_eq!(deliveries, json!([]), "nothing was stored");
     let page = app.get("/repositories/app").await.expect(200).text;

@@ -14,7 +14,7 @@ jobs:
 "#;
 
 impl SimAgent {
-    async fn tests(&self, app: &TestApp, lease: &Leased, told: &[(&str, TestStatus)]) -> Answer {
+    async fn tests(&self, app: &TestApp, lease: &Leased, reported: &[(&str, TestStatus)]) -> Answer {
         let case = |(name, status): &(&str, TestStatus)| TestCase {
             suite: "store::<it>".into(),
             name: (*name).into(),
@@ -26,7 +26,7 @@ impl SimAgent {
         let part = TestUpload {
             chunk: 0,
             last: true,
-            cases: told.iter().map(case).collect(),
+            cases: reported.iter().map(case).collect(),
             problems: vec!["report b.xml:1:1 is not XML: it has no element".into()],
         };
         let body = zstd::encode_all(&serde_json::to_vec(&part).unwrap()[..], 1).unwrap();
@@ -50,15 +50,15 @@ async fn failing_tests_are_first_on_the_page_and_in_the_api() {
         for status in [P, broken] {
             let lease = agent.take(&app).await;
             agent.started(&app, &lease).await;
-            let told = [("leases::expire", P), ("leases::renew", status)];
-            agent.tests(&app, &lease, &told).await.expect(204);
-            agent.tests(&app, &lease, &told).await.expect(204);
+            let reported = [("leases::expire", P), ("leases::renew", status)];
+            agent.tests(&app, &lease, &reported).await.expect(204);
+            agent.tests(&app, &lease, &reported).await.expect(204);
             agent.pass(&app, &lease).await;
-            agent.tests(&app, &lease, &told).await.expect(409);
+            agent.tests(&app, &lease, &reported).await.expect(409);
         }
     }
-    let told = app.get("/api/v1/builds/2/tests?limit=2").await.expect(200).json();
-    let first = &told["tests"][0];
+    let reported = app.get("/api/v1/builds/2/tests?limit=2").await.expect(200).json();
+    let first = &reported["tests"][0];
     assert_eq!(
         (first["name"].as_str(), first["status"].as_str()),
         (Some("leases::renew"), Some("failed"))
@@ -69,8 +69,8 @@ async fn failing_tests_are_first_on_the_page_and_in_the_api() {
     );
     assert_eq!(
         (
-            told["tests"].as_array().unwrap().len(),
-            told["reports"].as_array().unwrap().len()
+            reported["tests"].as_array().unwrap().len(),
+            reported["reports"].as_array().unwrap().len()
         ),
         (2, 2)
     );

@@ -183,7 +183,7 @@ pub async fn who_comes_in_is_written_down(world: World) {
         .await
         .unwrap();
     access::revoke_token(store, &browsers[1], &laptop.id).await.unwrap();
-    let told: Vec<_> = world
+    let reported: Vec<_> = world
         .audit()
         .await
         .into_iter()
@@ -197,10 +197,10 @@ pub async fn who_comes_in_is_written_down(world: World) {
             )
         })
         .collect();
-    let links: Vec<_> = told.iter().filter(|entry| entry.0 == "login_link.create").collect();
+    let links: Vec<_> = reported.iter().filter(|entry| entry.0 == "login_link.create").collect();
     assert_eq!(links.len(), 3);
     assert!(links.iter().all(|entry| entry.1 == Actor::Token(laptop.clone())));
-    let rest = told.iter().filter(|entry| entry.0 != "login_link.create");
+    let rest = reported.iter().filter(|entry| entry.0 != "login_link.create");
     let rest: Vec<_> = rest.cloned().collect();
     let by = |action: &str, actor: &Actor, subject: &str| (action.to_owned(), actor.clone(), subject.to_owned());
     let mut expected = vec![by("token.create", &ann, &laptop.id)];

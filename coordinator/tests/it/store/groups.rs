@@ -84,10 +84,10 @@ pub async fn a_new_build_stops_the_older(world: World) {
     let running = world.claim_one(&agent).await;
     let second = world.grouped(ConcurrencyMode::Cancel).await;
     assert_eq!(world.state(first).await, "running: build=assigned deploy=cancelled");
-    let told = queue::renew(&world.store, &agent, &[super::world::held(&running)])
+    let reported = queue::renew(&world.store, &agent, &[super::world::held(&running)])
         .await
         .unwrap();
-    assert_eq!(told.cancel, vec![running.attempt.clone()]);
+    assert_eq!(reported.cancel, vec![running.attempt.clone()]);
     // Two never run at once: the new one waits until the agent has stopped the old.
     assert!(world.claim(&agent, 5).await.is_empty());
     world.finish(&hold(&agent, &running), Verdict::Cancelled).await.unwrap();
@@ -204,7 +204,7 @@ pub async fn whatever_happens_one_build_of_a_group_runs(world: World) {
     };
     let runtime = tokio::runtime::Handle::current();
     let agent = world.agent("a").await;
-    let tell = |acts: Vec<Act>| {
+    let play = |acts: Vec<Act>| {
         runtime.block_on(async {
             let mut group = Group {
                 world: &world,
@@ -221,7 +221,7 @@ pub async fn whatever_happens_one_build_of_a_group_runs(world: World) {
         Ok(())
     };
     let acts = prop::collection::vec(act(), 1..30);
-    let outcome = tokio::task::block_in_place(|| TestRunner::new(config).run(&acts, tell));
+    let outcome = tokio::task::block_in_place(|| TestRunner::new(config).run(&acts, play));
     if let Err(failed) = outcome {
         panic!("{failed}");
     }

@@ -6,7 +6,7 @@ pub enum Event {
     Push,
     /// A worker asks the repository about this delivery.
     Look(usize),
-    /// It decides by what it was told.
+    /// It decides by what it was sent.
     Decide(usize),
 }
 

@@ -158,8 +158,8 @@ impl Case<'_> {
             attempts::check(&self.world.store, &late).await,
             Err(StoreError::StaleLease)
         ));
-        let told = self.world.finish(&late, Verdict::Failed).await;
-        assert!(matches!(told, Ok(()) | Err(StoreError::StaleLease)));
+        let reported = self.world.finish(&late, Verdict::Failed).await;
+        assert!(matches!(reported, Ok(()) | Err(StoreError::StaleLease)));
     }
 
     async fn lose_all(&mut self) {
@@ -211,7 +211,7 @@ pub async fn the_queue_is_as_simple_as_its_model(world: World) {
         ..ProptestConfig::default()
     };
     let runtime = tokio::runtime::Handle::current();
-    let tell = |(definitions, acts): (Vec<Definition>, Vec<Act>)| {
+    let play = |(definitions, acts): (Vec<Definition>, Vec<Act>)| {
         runtime.block_on(async {
             clear(&world).await;
             let mut case = Case::begin(&world, &definitions).await;
@@ -222,7 +222,7 @@ pub async fn the_queue_is_as_simple_as_its_model(world: World) {
         });
         Ok(())
     };
-    let outcome = tokio::task::block_in_place(|| TestRunner::new(config).run(&case, tell));
+    let outcome = tokio::task::block_in_place(|| TestRunner::new(config).run(&case, play));
     if let Err(failed) = outcome {
         panic!("{failed}");
     }

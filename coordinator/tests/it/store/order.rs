@@ -228,9 +228,9 @@ impl Run<'_> {
 
     async fn finish(&mut self) {
         let all: Vec<_> = self.held.iter().map(held).collect();
-        let told = queue::renew(&self.world.store, self.agent, &all).await.unwrap();
+        let reported = queue::renew(&self.world.store, self.agent, &all).await.unwrap();
         for claimed in std::mem::take(&mut self.held) {
-            let verdict = match told.cancel.contains(&claimed.attempt) {
+            let verdict = match reported.cancel.contains(&claimed.attempt) {
                 true => Verdict::Cancelled,
                 false => Verdict::Passed,
             };
@@ -321,8 +321,8 @@ async fn play(world: &World, deliveries: &[usize], orders: Vec<Vec<Event>>, scen
                 begun: Vec::new(),
                 held: Vec::new(),
             };
-            let told = std::panic::AssertUnwindSafe(run.play(events));
-            if let Err(panic) = futures_util::FutureExt::catch_unwind(told).await {
+            let reported = std::panic::AssertUnwindSafe(run.play(events));
+            if let Err(panic) = futures_util::FutureExt::catch_unwind(reported).await {
                 eprintln!("the order was {events:?}");
                 std::panic::resume_unwind(panic);
             }

@@ -48,17 +48,17 @@ fn cases(text: &str) -> Vec<TestCase> {
 }
 
 impl World {
-    /// A build at a commit whose jobs tell these tests, each in turn.
-    async fn tested(&self, agent: &AgentId, commit: &str, told: &[&str]) -> i64 {
-        let specs = if told.len() == 1 {
+    /// A build at a commit whose jobs report these tests, each in turn.
+    async fn tested(&self, agent: &AgentId, commit: &str, reported: &[&str]) -> i64 {
+        let specs = if reported.len() == 1 {
             vec![job("test")]
         } else {
-            cells("test", told.len())
+            cells("test", reported.len())
         };
         let mut new = testing::build(&self.repository, specs.into_iter().map(builds::NewJob::new).collect());
         new.facts.sha = commit.into();
         let build = builds::create(&self.store, new).await.unwrap();
-        for tests in told {
+        for tests in reported {
             let claimed = self.claim_one(agent).await;
             let hold = hold(agent, &claimed);
             reports::keep(&self.store, &hold, part(0, cases(tests))).await.unwrap();

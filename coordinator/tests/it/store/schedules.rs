@@ -16,13 +16,15 @@ fn nightly(cron: &str) -> Schedule {
     }
 }
 
-async fn told(world: &World, schedules: &[(&str, i64)]) {
+async fn reported(world: &World, schedules: &[(&str, i64)]) {
     let schedules = schedules.iter().map(|(cron, next)| (nightly(cron), Some(*next)));
-    let told = Declared {
+    let reported = Declared {
         schedules: schedules.collect(),
         inputs: Vec::new(),
     };
-    schedules::refresh(&world.store, &world.repository, told).await.unwrap();
+    schedules::refresh(&world.store, &world.repository, reported)
+        .await
+        .unwrap();
 }
 
 async fn said(world: &World) -> String {
@@ -34,9 +36,9 @@ async fn said(world: &World) -> String {
 }
 
 pub async fn a_schedule_keeps_its_time(world: World) {
-    told(&world, &[("0 1 * * *", 10), ("0 2 * * *", 20)]).await;
+    reported(&world, &[("0 1 * * *", 10), ("0 2 * * *", 20)]).await;
     // The second goes on where it was, whatever stands before it; the first is gone.
-    told(&world, &[("0 3 * * *", 30), ("0 2 * * *", 99)]).await;
+    reported(&world, &[("0 3 * * *", 30), ("0 2 * * *", 99)]).await;
     assert_eq!(said(&world).await, "0 3 * * * at Some(30), 0 2 * * * at Some(20)");
     let due = schedules::due(&world.store, 25).await.unwrap();
     assert_eq!(due.len(), 1);
@@ -45,12 +47,12 @@ pub async fn a_schedule_keeps_its_time(world: World) {
         .unwrap();
     assert_eq!(schedules::due(&world.store, 25).await.unwrap().len(), 0);
     assert_eq!(schedules::due(&world.store, 50).await.unwrap().len(), 2);
-    told(&world, &[]).await;
+    reported(&world, &[]).await;
     assert_eq!(said(&world).await, "");
 }
 
 pub async fn a_time_makes_one_build(world: World) {
-    told(&world, &[("0 1 * * *", 10)]).await;
+    reported(&world, &[("0 1 * * *", 10)]).await;
     let due = schedules::due(&world.store, 10).await.unwrap().remove(0);
     let new = || NewBuild {
         due: Some("hello 0 1 * * * UTC 10".into()),

@@ -143,9 +143,9 @@ pub async fn a_silent_agents_stack_can_be_deleted(world: World) {
     world.pass(70);
     stacks::delete(&world.store, CONSOLE, &stack.stack).await.unwrap();
     assert_eq!(world.stack_state(&stack).await, Some(StackState::Deleting));
-    let told = world.report(&agent, std::slice::from_ref(&stack)).await;
+    let reported = world.report(&agent, std::slice::from_ref(&stack)).await;
     assert_eq!(
-        told,
+        reported,
         std::slice::from_ref(&stack.stack),
         "when it is back it hears of it"
     );
@@ -222,9 +222,9 @@ impl Model {
         if self.is_known && !self.is_there && (!self.is_wanted || self.lease_until < now) {
             self.is_known = false;
         }
-        let told = self.is_there && !(self.is_known && self.is_wanted);
-        self.is_there &= !told;
-        told
+        let reported = self.is_there && !(self.is_known && self.is_wanted);
+        self.is_there &= !reported;
+        reported
     }
 
     fn tick(&mut self, now: Micros) {
@@ -269,11 +269,11 @@ impl Case<'_> {
                     .filter(|stack| stack.is_there)
                     .map(|stack| stack.report.clone())
                     .collect();
-                let mut told = self.world.report(&self.agents[agent], &named).await;
-                told.extend(stacks::released(store, &self.agents[agent]).await.unwrap());
-                told.retain(|stack| named.iter().any(|report| report.stack == *stack));
-                told.sort();
-                told.dedup();
+                let mut reported = self.world.report(&self.agents[agent], &named).await;
+                reported.extend(stacks::released(store, &self.agents[agent]).await.unwrap());
+                reported.retain(|stack| named.iter().any(|report| report.stack == *stack));
+                reported.sort();
+                reported.dedup();
                 let now = store.now();
                 let own = self.stacks.iter_mut().filter(|stack| stack.agent == agent);
                 let mut expected: Vec<StackId> = Vec::new();
@@ -283,7 +283,7 @@ impl Case<'_> {
                     }
                 }
                 expected.sort();
-                assert_eq!(told, expected);
+                assert_eq!(reported, expected);
             }
             Act::Pass(secs) => self.world.pass(*secs),
             Act::Tick => {

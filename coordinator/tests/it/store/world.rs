@@ -55,13 +55,14 @@ pub async fn on_postgres<F: Future<Output = ()>>(story: impl FnOnce(World) -> F)
         .await
         .expect(server);
     sqlx::query(statement("create", "")).execute(&mut admin).await.unwrap();
-    let told = async { story(World::open(postgres::with_database(&name), tempfile::tempdir().unwrap()).await).await };
-    let told = AssertUnwindSafe(told).catch_unwind().await;
+    let reported =
+        async { story(World::open(postgres::with_database(&name), tempfile::tempdir().unwrap()).await).await };
+    let reported = AssertUnwindSafe(reported).catch_unwind().await;
     sqlx::query(statement("drop", "with (force)"))
         .execute(&mut admin)
         .await
         .unwrap();
-    if let Err(panic) = told {
+    if let Err(panic) = reported {
         std::panic::resume_unwind(panic);
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn when(node: &Node, notes: &mut Notes) -> Option<Out> {
         Some(clauses) => any_of(&clauses),
         None => {
             notes.add(
-                node.place,
+                node.location,
                 format!("the condition `{text}` cannot be said here, so this runs only by hand now"),
             );
             Clause::by_hand().out()

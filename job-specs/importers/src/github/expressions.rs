@@ -95,11 +95,14 @@ pub(super) fn field(text: &str, node: &Node, dropped_axes: &[String], notes: &mu
         Meaning::Secret(name) => {
             let text =
                 format!("secret `{name}` can be used in steps only: name it in `secrets` of the step that needs it");
-            notes.add(node.place, text);
+            notes.add(node.location, text);
             None
         }
         Meaning::Unknown => {
-            notes.add(node.place, format!("`${{{{ {} }}}}` has no counterpart", inner.trim()));
+            notes.add(
+                node.location,
+                format!("`${{{{ {} }}}}` has no counterpart", inner.trim()),
+            );
             None
         }
     })

@@ -120,7 +120,7 @@ impl Around<'_> {
                     "output `{}` is renamed: write the line `{}=…` to `$DROVER_OUTPUT`",
                     output.key.text, output.key.text
                 );
-                self.notes.add(output.key.place, text);
+                self.notes.add(output.key.location, text);
             }
         }
     }
@@ -129,7 +129,7 @@ impl Around<'_> {
     fn machine(&mut self, node: &Node) {
         let machines = node.get("runs-on");
         for label in machines.map(Node::texts).unwrap_or_default() {
-            let place = machines.map_or(node.place, |machines| machines.place);
+            let location = machines.map_or(node.location, |machines| machines.location);
             match label.as_str() {
                 "self-hosted" | "linux" | "Linux" | "X64" | "x64" => {}
                 "ARM64" | "arm64" => self.job.runs_on.push(("arch".to_owned(), "arm64".to_owned())),
@@ -140,11 +140,11 @@ impl Around<'_> {
                 label if label.starts_with("ubuntu") => {}
                 label if label.starts_with("windows") || label.starts_with("macos") => {
                     self.notes
-                        .add(place, format!("`{label}`: jobs run in Linux containers only"));
+                        .add(location, format!("`{label}`: jobs run in Linux containers only"));
                 }
                 label if label.contains("${{") => {}
                 label => self.notes.add(
-                    place,
+                    location,
                     format!("the label `{label}` has no counterpart: write `runs_on: {{name: value}}`"),
                 ),
             }
@@ -207,7 +207,7 @@ impl Around<'_> {
                 "steps reach the service as `{name}:{}`, not as localhost",
                 port.trim_end_matches("/tcp")
             );
-            self.notes.add(ports.place, text);
+            self.notes.add(ports.location, text);
         }
         self.job.services.push((name, map));
     }
@@ -231,7 +231,7 @@ impl Around<'_> {
                 "--health-retries" => map.put("retries", Out::Bare(value())),
                 other if other.starts_with('-') => {
                     self.notes.add(
-                        node.place,
+                        node.location,
                         format!("the option `{other}` is a key of its own here: `user`, `tmpfs`, `mem_limit`, …"),
                     );
                 }
@@ -264,7 +264,7 @@ impl Around<'_> {
             if !values.is_empty() && values.iter().all(is_machine) {
                 self.dropped_axes.push(axis.to_owned());
                 self.notes.add(
-                    entry.key.place,
+                    entry.key.location,
                     format!("axis `{axis}` chooses machines: jobs run in Linux containers only"),
                 );
             } else if values.is_empty()
@@ -275,7 +275,7 @@ impl Around<'_> {
                     .any(|item| !matches!(item.value, Value::Scalar(_)))
             {
                 self.notes.add(
-                    entry.key.place,
+                    entry.key.location,
                     format!("the values of axis `{axis}` are no plain texts: write them as `include`"),
                 );
             } else {
@@ -334,7 +334,7 @@ impl Around<'_> {
         };
         if self.job.image.as_deref().is_some_and(|image| !is_known(image)) {
             self.notes.add(
-                node.place,
+                node.location,
                 "the image reads a variable that only a step sets: write the image",
             );
             self.job.image = None;

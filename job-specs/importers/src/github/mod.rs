@@ -56,7 +56,7 @@ fn triggers(node: &Arc<Node>, notes: &mut Notes) -> Option<Out> {
             "pull_request" | "pull_request_target" => {
                 if let Some(types) = event.get("types") {
                     notes.add(
-                        types.place,
+                        types.location,
                         "`types` has no counterpart: opened, reopened and new commits make a build",
                     );
                 }
@@ -79,7 +79,7 @@ fn triggers(node: &Arc<Node>, notes: &mut Notes) -> Option<Out> {
                 );
             }
             "release" | "create" => events.push(("tag", Map::default())),
-            other => notes.add(event.place, format!("the event `{other}` has no counterpart")),
+            other => notes.add(event.location, format!("the event `{other}` has no counterpart")),
         }
     }
     let mut seen: Vec<&str> = Vec::new();
@@ -165,7 +165,7 @@ fn inputs(node: &Node, notes: &mut Notes) -> Option<Out> {
             "string" => "text",
             other => {
                 notes.add(
-                    entry.key.place,
+                    entry.key.location,
                     format!("an input of type `{other}` has no counterpart: it is a text now"),
                 );
                 "text"
@@ -197,7 +197,7 @@ fn concurrency(node: &Arc<Node>, notes: &mut Notes) -> Option<Out> {
                 .is_some_and(|text| text.contains("${{")) =>
         {
             notes.add(
-                node.place,
+                node.location,
                 "`cancel-in-progress` depends on an expression: `mode: latest` was written",
             );
             "latest"

@@ -42,8 +42,8 @@ pub(super) fn step(around: &mut Around<'_>, node: &Arc<Node>) {
     if let Some(condition) = node.get("if") {
         step.when = conditions::when(condition, around.notes);
     }
-    for (name, place, value) in node.get("env").map(Node::pairs).unwrap_or_default() {
-        env(around, &mut step, name, &place, &value);
+    for (name, location, value) in node.get("env").map(Node::pairs).unwrap_or_default() {
+        env(around, &mut step, name, &location, &value);
     }
     shell(around, &mut step, node);
     let default = |key: &str| {
@@ -87,7 +87,7 @@ fn installs(around: &mut Around<'_>, script: &str, node: &Node) {
              make one step of both, or choose an image that has it",
             command.trim()
         );
-        around.notes.add(node.place, text);
+        around.notes.add(node.location, text);
     }
 }
 
@@ -100,7 +100,7 @@ fn env(around: &mut Around<'_>, step: &mut Step, name: String, node: &Node, valu
     if let Some(Meaning::Secret(secret)) = inner.map(|inner| expressions::meaning(inner, &[])) {
         if secret == "GITHUB_TOKEN" {
             around.notes.add(
-                node.place,
+                node.location,
                 "there is no `GITHUB_TOKEN`: store a token of your forge as a secret of that name",
             );
         }
@@ -128,7 +128,7 @@ fn shell(around: &mut Around<'_>, step: &mut Step, node: &Node) {
                 "the shell `{}` has no counterpart: sh and bash do",
                 other.unwrap_or_default()
             );
-            around.notes.add(shell.place, text);
+            around.notes.add(shell.location, text);
         }
     }
 }
@@ -176,7 +176,7 @@ fn script(around: &mut Around<'_>, step: &mut Step, node: &Node) -> String {
     for (inner, variable) in unknown {
         let text =
             format!("`${{{{ {inner} }}}}` has no counterpart: the script reads `${variable}` now, which nothing sets");
-        around.notes.add(node.place, text);
+        around.notes.add(node.location, text);
     }
     let replaced = replaced.unwrap_or_else(|| text.replace("${{", "$"));
     for name in ["GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY"] {
@@ -184,7 +184,7 @@ fn script(around: &mut Around<'_>, step: &mut Step, node: &Node) -> String {
             let text = format!(
                 "`${name}` is not read: each step has a container of its own; write `env` of the job, or one step"
             );
-            around.notes.add(node.place, text);
+            around.notes.add(node.location, text);
         }
     }
     let replaced = replaced

@@ -94,7 +94,7 @@ pub(super) fn action(around: &mut Around<'_>, node: &Arc<Node>, action: &Node) {
                     .find(|(known, _)| *known == name)
                     .map(|(_, answer)| *answer);
                 let answer = answer.unwrap_or("is an action: write what it does as a script");
-                around.notes.add(action.place, format!("`{name}` {answer}"));
+                around.notes.add(action.location, format!("`{name}` {answer}"));
             }
         },
     }
@@ -113,9 +113,10 @@ fn checkout(around: &mut Around<'_>, with: Option<&Arc<Node>>) {
             "lfs" => "LFS files are not fetched",
             _ => continue,
         };
-        around
-            .notes
-            .add(entry.key.place, format!("`{}` of the checkout: {text}", entry.key.text));
+        around.notes.add(
+            entry.key.location,
+            format!("`{}` of the checkout: {text}", entry.key.text),
+        );
     }
 }
 
@@ -124,9 +125,10 @@ fn tool(around: &mut Around<'_>, action: &Node, image: &str, version: &str) {
         "stable" | "latest" | "node" => "latest".to_owned(),
         version if version.starts_with("lts/") => "lts".to_owned(),
         "nightly" | "beta" => {
-            around
-                .notes
-                .add(action.place, format!("`{version}` has no official image: choose one"));
+            around.notes.add(
+                action.location,
+                format!("`{version}` has no official image: choose one"),
+            );
             "latest".to_owned()
         }
         other => self::version(other),
@@ -138,7 +140,7 @@ fn tool(around: &mut Around<'_>, action: &Node, image: &str, version: &str) {
     };
     if image == "rust" && tag.contains("${{ matrix.") {
         let text = "`stable`, `beta` and `nightly` are no tags of the image `rust`: write versions in the matrix";
-        around.notes.add(action.place, text);
+        around.notes.add(action.location, text);
     }
     let image = format!("{image}:{tag}");
     match &around.job.image {
@@ -148,7 +150,7 @@ fn tool(around: &mut Around<'_>, action: &Node, image: &str, version: &str) {
             let text = format!(
                 "a job has one image, and it is `{other}`: give the steps that need `{image}` their own `image`"
             );
-            around.notes.add(action.place, text);
+            around.notes.add(action.location, text);
         }
     }
 }
@@ -187,7 +189,7 @@ fn cache(around: &mut Around<'_>, action: &Node, with: Option<&Arc<Node>>) {
         .and_then(|key| around.field(key, action));
     let (Some(key), false) = (key, paths.is_empty()) else {
         around.notes.add(
-            action.place,
+            action.location,
             "this cache cannot be carried over: write it under `cache`",
         );
         return;

@@ -115,7 +115,7 @@ impl Importer<'_> {
                 None if expire.text() == Some("never") => {}
                 None => self
                     .notes
-                    .add(expire.place, "this time is not understood: write `expires: 7d`"),
+                    .add(expire.location, "this time is not understood: write `expires: 7d`"),
             }
         }
         match node.text_of("when") {
@@ -131,7 +131,7 @@ impl Importer<'_> {
             job.timeout = duration(timeout.text().unwrap_or_default());
             if job.timeout.is_none() {
                 self.notes
-                    .add(timeout.place, "this time is not understood: write `timeout: 1h30m`");
+                    .add(timeout.location, "this time is not understood: write `timeout: 1h30m`");
             }
         }
         if let Some(retry) = self.file.get(node, "retry") {
@@ -140,7 +140,7 @@ impl Importer<'_> {
         if let Some(allow) = self.file.get(node, "allow_failure") {
             if allow.entries().is_some() {
                 self.notes.add(
-                    allow.place,
+                    allow.location,
                     "`allow_failure` takes no exit codes: every failure is allowed now",
                 );
             }

@@ -29,7 +29,7 @@ impl Importer<'_> {
         for name in node.texts_of("extends") {
             if self.file.global(&name).is_none() {
                 self.notes.add(
-                    entry.key.place,
+                    entry.key.location,
                     format!("`{name}`, which `{}` extends, is not in this file", entry.key.text),
                 );
             }
@@ -75,7 +75,7 @@ impl Importer<'_> {
             axes: &self.axes,
             env: &self.env,
         };
-        names.field(text, node.place, self.notes)
+        names.field(text, node.location, self.notes)
     }
 
     fn service(&mut self, job: &mut Job, node: &Arc<Node>, variables: &[(String, String)]) {
@@ -85,7 +85,7 @@ impl Importer<'_> {
         let image = self.field(image, node);
         if image.contains("docker:") && image.contains("dind") {
             self.notes.add(
-                node.place,
+                node.location,
                 "docker-in-docker is refused: build images by a step `image: {build: ., tags: […]}`",
             );
             return;
@@ -151,7 +151,7 @@ impl Importer<'_> {
                     match found {
                         Some(found) => lines.extend(found.texts()),
                         None => self.notes.add(
-                            item.place,
+                            item.location,
                             format!("`!reference [{}]` is not in this file", path.join(", ")),
                         ),
                     }

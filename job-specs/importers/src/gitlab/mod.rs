@@ -160,7 +160,7 @@ pub(super) fn import(documents: &[Arc<Node>], notes: &mut Notes) -> Draft {
     };
     if let Some(include) = file.global("include") {
         notes.add(
-            include.place,
+            include.location,
             "`include` is not followed: import those files too, and put them into the folder `.drover/`",
         );
     }
@@ -201,9 +201,11 @@ fn templates(env: &mut [(String, String)], names: &[String], axes: &[String], ar
             axes,
             env: &others,
         };
-        let place = around.first().map(|node| node.get("variables").unwrap_or(node).place);
-        if let Some(place) = place {
-            *value = fields.field(value, place, notes);
+        let location = around
+            .first()
+            .map(|node| node.get("variables").unwrap_or(node).location);
+        if let Some(location) = location {
+            *value = fields.field(value, location, notes);
         }
     }
 }
@@ -240,7 +242,7 @@ fn needs(file: &File<'_>, jobs: &[&Entry], stages: &[String], entry: &Entry, job
     if let Some(given) = file.get(&entry.node, "needs") {
         for item in given.items() {
             let Some(name) = item.text().or_else(|| item.text_of("job")) else {
-                notes.add(item.place, "a need of another pipeline has no counterpart");
+                notes.add(item.location, "a need of another pipeline has no counterpart");
                 continue;
             };
             if item.get("artifacts").is_some_and(|artifacts| !artifacts.is_true()) {
@@ -264,7 +266,7 @@ fn needs(file: &File<'_>, jobs: &[&Entry], stages: &[String], entry: &Entry, job
     for name in names {
         let Some(other) = exists(&name) else {
             notes.add(
-                entry.key.place,
+                entry.key.location,
                 format!("`{name}`, which `{}` needs, is not in this file", entry.key.text),
             );
             continue;

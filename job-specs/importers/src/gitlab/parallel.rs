@@ -50,7 +50,7 @@ impl Importer<'_> {
             matrix.put("include", Out::List(cells));
         }
         if matrix.is_empty() {
-            self.notes.add(parallel.place, "this `parallel` is not understood");
+            self.notes.add(parallel.location, "this `parallel` is not understood");
             return;
         }
         job.matrix = Some(Out::Map(matrix));

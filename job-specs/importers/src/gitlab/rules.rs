@@ -17,7 +17,7 @@ pub(super) fn rules(rules: &Arc<Node>, notes: &mut Notes) -> Option<Vec<Clause>>
         if when == "never" {
             if rule.get("if").is_some() || rule.get("changes").is_some() {
                 notes.add(
-                    rule.place,
+                    rule.location,
                     "a rule that says `never` has no counterpart: exclude by `!` patterns in `when`",
                 );
             }
@@ -25,7 +25,7 @@ pub(super) fn rules(rules: &Arc<Node>, notes: &mut Notes) -> Option<Vec<Clause>>
         }
         for key in ["exists", "variables", "needs"] {
             if let Some(node) = rule.get(key) {
-                notes.add(node.place, format!("`{key}` of a rule has no counterpart"));
+                notes.add(node.location, format!("`{key}` of a rule has no counterpart"));
             }
         }
         let mut alternatives = match rule.get("if").and_then(|condition| condition.text()) {
@@ -49,12 +49,15 @@ pub(super) fn rules(rules: &Arc<Node>, notes: &mut Notes) -> Option<Vec<Clause>>
     Some(clauses)
 }
 
-fn state(clause: &mut Clause, when: &str, place: &Node, notes: &mut Notes) {
+fn state(clause: &mut Clause, when: &str, location: &Node, notes: &mut Notes) {
     match when {
         "manual" => clause.events = Clause::by_hand().events,
         "always" => clause.status = ["success", "failure"].map(str::to_owned).to_vec(),
         "on_failure" => clause.status = vec!["failure".to_owned()],
-        "delayed" => notes.add(place.place, "`delayed` has no counterpart: the job starts at once"),
+        "delayed" => notes.add(
+            location.location,
+            "`delayed` has no counterpart: the job starts at once",
+        ),
         _ => {}
     }
 }
@@ -65,7 +68,10 @@ fn conjunction(text: &str, rule: &Node, notes: &mut Notes) -> Clause {
     for part in text.split("&&") {
         if one(part.trim().trim_matches(['(', ')']), &mut clause, rule, notes).is_none() {
             let text = format!("`{}` cannot be said here, so this runs only by hand now", part.trim());
-            notes.add(rule.get("if").map_or(rule.place, |condition| condition.place), text);
+            notes.add(
+                rule.get("if").map_or(rule.location, |condition| condition.location),
+                text,
+            );
             return Clause::by_hand();
         }
     }
@@ -94,7 +100,7 @@ fn one(text: &str, clause: &mut Clause, rule: &Node, notes: &mut Notes) -> Optio
     let value = match (operator, value) {
         (_, "$CI_DEFAULT_BRANCH") => {
             notes.add(
-                rule.place,
+                rule.location,
                 "the default branch is written as `main`: change it if yours is called otherwise",
             );
             "main".to_owned()
@@ -187,7 +193,10 @@ pub(super) fn only(only: &Arc<Node>, notes: &mut Notes) -> Vec<Clause> {
 fn unsaid(node: &Arc<Node>, notes: &mut Notes) {
     for key in ["variables", "kubernetes"] {
         if let Some(node) = node.get(key) {
-            notes.add(node.place, format!("`{key}` of `only` and `except` has no counterpart"));
+            notes.add(
+                node.location,
+                format!("`{key}` of `only` and `except` has no counterpart"),
+            );
         }
     }
 }
@@ -265,7 +274,7 @@ pub(super) fn on(workflow: &Arc<Node>, notes: &mut Notes) -> Option<Out> {
         for event in named.into_iter().filter(|event| *event != "schedule") {
             if events.iter().any(|(other, _)| *other == event) {
                 notes.add(
-                    workflow.place,
+                    workflow.location,
                     format!("`workflow` has several rules for {event}: the first one was taken"),
                 );
                 continue;

@@ -18,7 +18,7 @@ fn script(shell: Shell) -> StepSpec {
     })
 }
 
-fn told(step: &StepSpec, status: ExitStatus, limit: Option<u64>) -> String {
+fn message(step: &StepSpec, status: ExitStatus, limit: Option<u64>) -> String {
     let end = of_exit(step, &status, limit);
     let failure = end.failure.expect("it failed");
     let reason = failure.reason.expect("with a reason");
@@ -57,17 +57,17 @@ fn every_way_to_fail_has_its_own_sentence() {
     };
     let argv = step(StepAction::Entrypoint(vec!["tool".into()]));
     let sentences = [
-        told(&sh, exited(101), None),
-        told(&sh, exited(127), None),
-        told(&sh, exited(126), None),
-        told(&sh, killed, None),
-        told(&sh, oom.clone(), Some(64 << 20)),
-        told(&sh, oom, None),
-        told(&sh, refused(127, "`sh` was not found"), None),
-        told(&script(Shell::Bash), refused(127, "`bash` was not found"), None),
-        told(&argv, refused(127, "`tool` was not found"), None),
-        told(&argv, refused(126, "`tool` is not a program for this machine"), None),
-        told(&argv, refused(125, "no space left"), None),
+        message(&sh, exited(101), None),
+        message(&sh, exited(127), None),
+        message(&sh, exited(126), None),
+        message(&sh, killed, None),
+        message(&sh, oom.clone(), Some(64 << 20)),
+        message(&sh, oom, None),
+        message(&sh, refused(127, "`sh` was not found"), None),
+        message(&script(Shell::Bash), refused(127, "`bash` was not found"), None),
+        message(&argv, refused(127, "`tool` was not found"), None),
+        message(&argv, refused(126, "`tool` is not a program for this machine"), None),
+        message(&argv, refused(125, "no space left"), None),
     ];
     insta::assert_snapshot!(sentences.join("\n"), @"
     Failed StepFailed: step `test` exited with 101

@@ -118,7 +118,7 @@ impl SimAgent {
         lease
     }
 
-    pub async fn tell(&self, app: &TestApp, lease: &Leased, events: Vec<(u64, EventKind)>) -> Answer {
+    pub async fn report_events(&self, app: &TestApp, lease: &Leased, events: Vec<(u64, EventKind)>) -> Answer {
         let events = events.into_iter().map(|(seq, kind)| AttemptEvent {
             seq,
             at: 1_000_000 + seq as i64,
@@ -134,7 +134,9 @@ impl SimAgent {
     }
 
     pub async fn started(&self, app: &TestApp, lease: &Leased) {
-        self.tell(app, lease, vec![(0, EventKind::Started)]).await.expect(204);
+        self.report_events(app, lease, vec![(0, EventKind::Started)])
+            .await
+            .expect(204);
     }
 
     /// Uploads a log as it is on the wire.
@@ -236,7 +238,7 @@ impl SimAgent {
             (1, EventKind::StepStarted { step: 0 }),
             (2, EventKind::StepFinished { step: 0, outcome }),
         ];
-        self.tell(app, lease, events).await.expect(204);
+        self.report_events(app, lease, events).await.expect(204);
         let result = AttemptResult::because(Verdict::Failed, ReasonCode::StepFailed, "step `test` exited with 1");
         self.finish(app, lease, result).await.expect(200);
     }

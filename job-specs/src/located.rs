@@ -19,10 +19,10 @@ const DEFAULT_EVENTS: [&str; 4] = ["push", "pull_request", "tag", "manual"];
 pub(crate) struct On {
     /// The events, each perhaps several times: one of them is enough.
     pub(crate) triggers: Vec<Trigger>,
-    pub(crate) schedules: Vec<PlacedSchedule>,
-    pub(crate) inputs: Vec<PlacedInput>,
+    pub(crate) schedules: Vec<LocatedSchedule>,
+    pub(crate) inputs: Vec<LocatedInput>,
     /// Where it names the schedule.
-    pub(crate) schedule_place: Option<Location>,
+    pub(crate) schedule_location: Option<Location>,
 }
 
 impl On {
@@ -37,7 +37,7 @@ impl On {
 
 /// A schedule and the places of its inputs, which other files may declare.
 #[derive(Debug, Clone)]
-pub(crate) struct PlacedSchedule {
+pub(crate) struct LocatedSchedule {
     pub(crate) schedule: Schedule,
     /// Places of key and value of each of its `inputs`.
     pub(crate) inputs: BTreeMap<String, (Location, Location)>,
@@ -45,9 +45,9 @@ pub(crate) struct PlacedSchedule {
 
 /// An input and where it is declared.
 #[derive(Debug, Clone)]
-pub(crate) struct PlacedInput {
+pub(crate) struct LocatedInput {
     pub(crate) input: Input,
-    pub(crate) place: Location,
+    pub(crate) location: Location,
 }
 
 /// A job, read as far as it can be without a cell.
@@ -55,7 +55,7 @@ pub(crate) struct PlacedInput {
 pub(crate) struct JobSource {
     pub(crate) name: String,
     /// Its key.
-    pub(crate) place: Location,
+    pub(crate) location: Location,
     pub(crate) node: Arc<Node>,
     pub(crate) needs: Vec<Need>,
     pub(crate) matrix: Matrix,
@@ -75,7 +75,7 @@ impl JobSource {
     pub(crate) fn new(name: String, entry: &Entry) -> JobSource {
         JobSource {
             name,
-            place: entry.key.place,
+            location: entry.key.location,
             node: Arc::clone(&entry.node),
             needs: Vec::new(),
             matrix: Matrix::default(),
@@ -124,7 +124,7 @@ fn values_of(cells: &[Cell], axis: &str) -> Vec<String> {
 #[derive(Debug, Clone)]
 pub(crate) struct Need {
     pub(crate) name: String,
-    pub(crate) place: Location,
+    pub(crate) location: Location,
     /// The cells that count, with the places of axis and value.
     pub(crate) cell: Vec<(AxisValue, Location, Location)>,
     /// Where it asks for artifacts.
@@ -136,7 +136,7 @@ pub(crate) struct Need {
 pub(crate) struct OutputName {
     pub(crate) job: String,
     pub(crate) output: String,
-    pub(crate) place: Location,
+    pub(crate) location: Location,
 }
 
 impl Need {
@@ -157,10 +157,10 @@ impl Need {
 
 /// A service with the places that its checks point at.
 #[derive(Debug, Clone)]
-pub(crate) struct PlacedService {
+pub(crate) struct LocatedService {
     pub(crate) spec: ServiceSpec,
-    pub(crate) place: Location,
-    pub(crate) depends_on: Vec<PlacedDependency>,
+    pub(crate) location: Location,
+    pub(crate) depends_on: Vec<LocatedDependency>,
     /// Its aliases and its host name, when it is not its key.
     pub(crate) hosts: Vec<(String, Location)>,
     /// Compose's `links`.
@@ -175,14 +175,14 @@ pub(crate) struct Link {
     pub(crate) target: String,
     /// A further name of the target.
     pub(crate) alias: Option<String>,
-    pub(crate) place: Location,
+    pub(crate) location: Location,
 }
 
-impl PlacedService {
+impl LocatedService {
     /// Gives it a further host name.
-    pub(crate) fn answers_to(&mut self, name: String, place: Location) {
+    pub(crate) fn answers_to(&mut self, name: String, location: Location) {
         if name != self.spec.name && !self.spec.aliases.contains(&name) {
-            self.hosts.push((name.clone(), place));
+            self.hosts.push((name.clone(), location));
             self.spec.aliases.push(name);
         }
     }
@@ -190,23 +190,23 @@ impl PlacedService {
 
 /// An edge of `depends_on` and where it is written.
 #[derive(Debug, Clone)]
-pub(crate) struct PlacedDependency {
+pub(crate) struct LocatedDependency {
     pub(crate) dependency: Dependency,
-    pub(crate) place: Location,
-    pub(crate) condition_place: Location,
+    pub(crate) location: Location,
+    pub(crate) condition_location: Location,
 }
 
-impl PlacedDependency {
+impl LocatedDependency {
     /// On a service that must run.
-    pub(crate) fn started(service: String, place: Location) -> PlacedDependency {
-        PlacedDependency {
+    pub(crate) fn started(service: String, location: Location) -> LocatedDependency {
+        LocatedDependency {
             dependency: Dependency {
                 service,
                 condition: DependencyCondition::ServiceStarted,
                 required: true,
             },
-            place,
-            condition_place: place,
+            location,
+            condition_location: location,
         }
     }
 }

@@ -22,7 +22,7 @@ const S3_COPY_LIMIT: u64 = 5 << 30;
 /// The archives. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct BlobStore {
-    place: Arc<dyn ObjectStore>,
+    objects: Arc<dyn ObjectStore>,
     prefix: Path,
 }
 
@@ -58,9 +58,9 @@ impl BlobStore {
             _ => {}
         }
         std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
-        let place = LocalFileSystem::new_with_prefix(folder).context("open the folder of blobs")?;
+        let objects = LocalFileSystem::new_with_prefix(folder).context("open the folder of blobs")?;
         Ok(BlobStore {
-            place: Arc::new(place.with_fsync(true)),
+            objects: Arc::new(objects.with_fsync(true)),
             prefix: Path::default(),
         })
     }
@@ -86,9 +86,9 @@ impl BlobStore {
             let (id, secret) = credentials(file)?;
             builder = builder.with_access_key_id(id).with_secret_access_key(secret);
         }
-        let place = builder.build().context("[blobs]: set up S3")?;
+        let objects = builder.build().context("[blobs]: set up S3")?;
         Ok(BlobStore {
-            place: Arc::new(place),
+            objects: Arc::new(objects),
             prefix: Path::parse(prefix).context("[blobs] url: the prefix")?,
         })
     }
@@ -102,7 +102,7 @@ impl BlobStore {
             range,
             ..GetOptions::default()
         };
-        let found = match self.place.get_opts(&self.path_of(sha), options).await {
+        let found = match self.objects.get_opts(&self.path_of(sha), options).await {
             Err(object_store::Error::NotFound { .. }) => return Err(BlobError::NotFound),
             other => other?,
         };
@@ -115,7 +115,7 @@ impl BlobStore {
 
     /// Writes something small beside an archive.
     pub(super) async fn write_beside(&self, name: &str, bytes: Vec<u8>) -> Result<(), BlobError> {
-        self.place.put(&self.path_of(name), bytes.into()).await?;
+        self.objects.put(&self.path_of(name), bytes.into()).await?;
         Ok(())
     }
 
@@ -124,7 +124,7 @@ impl BlobStore {
     /// # Errors
     /// The place does not answer.
     pub async fn remove(&self, sha: &str) -> Result<(), BlobError> {
-        match self.place.delete(&self.path_of(sha)).await {
+        match self.objects.delete(&self.path_of(sha)).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
             other => Ok(other?),
         }
@@ -135,10 +135,10 @@ impl BlobStore {
     /// # Errors
     /// The place does not answer.
     pub async fn remove_incoming(&self, before: i64) -> Result<(), BlobError> {
-        let left: Vec<_> = self.place.list(Some(&self.incoming())).try_collect().await?;
+        let left: Vec<_> = self.objects.list(Some(&self.incoming())).try_collect().await?;
         for object in left {
             if object.last_modified.timestamp() < before {
-                self.place.delete(&object.location).await?;
+                self.objects.delete(&object.location).await?;
             }
         }
         Ok(())
@@ -147,18 +147,18 @@ impl BlobStore {
     /// Begins an upload under a name of its own.
     pub(super) async fn begin(&self) -> Result<(Path, Box<dyn MultipartUpload>), BlobError> {
         let path = self.incoming().join(uuid::Uuid::now_v7().simple().to_string());
-        let upload = self.place.put_multipart(&path).await?;
+        let upload = self.objects.put_multipart(&path).await?;
         Ok((path, upload))
     }
 
     /// Gives a whole upload its name.
     pub(super) async fn settle(&self, incoming: &Path, sha: &str) -> Result<(), BlobError> {
-        Ok(self.place.rename(incoming, &self.path_of(sha)).await?)
+        Ok(self.objects.rename(incoming, &self.path_of(sha)).await?)
     }
 
     /// Removes a whole upload that gets no name.
     pub(super) async fn drop_incoming(&self, incoming: &Path) {
-        if let Err(error) = self.place.delete(incoming).await {
+        if let Err(error) = self.objects.delete(incoming).await {
             tracing::warn!(%error, "what an upload left cannot be removed; the sweep will");
         }
     }
