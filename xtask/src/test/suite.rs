@@ -12,6 +12,8 @@ use std::time::Duration;
 
 const BUILD: &[&str] = &["test", "--workspace", "--no-run"];
 const RUN: &[&str] = &["test", "--workspace", "--no-fail-fast", "--"];
+/// Tests at the same time for each processor: most of them wait for containers, a browser or a database.
+const PER_PROCESSOR: usize = 2;
 /// What a developer's shell may say and a test must not hear.
 const NOT_FOR_TESTS: &[&str] = &["DROVER_URL", "DROVER_TOKEN", "DROVER_DATA", "DROVER_DATABASE"];
 
@@ -46,7 +48,9 @@ pub fn finish_build(build: Beside, tally: &mut Tally) -> anyhow::Result<()> {
 pub fn run(prepared: &Prepared, only: Option<&str>, tally: &mut Tally) -> anyhow::Result<()> {
     say::heading("tests");
     let mut cargo = process::cargo();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
     cargo.args(RUN).args(only);
+    cargo.arg(format!("--test-threads={}", processors * PER_PROCESSOR));
     let mut tests = in_one_stream(&cargo);
     tests.envs(prepared.variables()).env("RUST_BACKTRACE", "1");
     for name in NOT_FOR_TESTS {
@@ -95,6 +99,13 @@ fn in_one_stream(command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", r#"exec "$@" 2>&1"#, "sh"]);
     shell.arg(command.get_program()).args(command.get_args());
+    // What the command must not hear makes Cargo build anew.
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
     shell.current_dir(process::workspace()).stdin(Stdio::null());
     shell
 }

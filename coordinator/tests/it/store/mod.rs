@@ -75,7 +75,7 @@ on_both! {
         what_we_broke_is_tried_again;
     model: the_queue_is_as_simple_as_its_model;
     order: up_to_four_deliveries_meet_in_every_order, five_deliveries_meet_in_every_order,
-        others_come_between_look_and_decision;
+        five_deliveries_two_of_them_the_same_meet_in_every_order, others_come_between_look_and_decision;
     queue: a_job_runs_and_passes, priority_then_fairness_then_age, labels_choose_the_agent, needs_open_the_way,
         a_failed_need_skips_what_follows, max_parallel_holds_cells, fail_fast_stops_the_other_cells,
         a_cancel_is_immediate_or_delivered, a_waiting_job_says_why, a_draining_agent_takes_nothing,
