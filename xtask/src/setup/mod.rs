@@ -7,13 +7,13 @@ use images::names::Policy;
 use std::fmt;
 use std::path::PathBuf;
 
-pub mod axe;
 mod broker;
 pub mod chromium;
 pub mod engine;
 pub mod from_nothing;
 pub mod images;
 pub mod musl;
+pub mod npm;
 pub mod packages;
 pub mod postgres;
 mod pypi;
@@ -60,6 +60,8 @@ pub struct Prepared {
     pub browser: Option<chromium::Browser>,
     /// The program of an S3 server, when asked for.
     pub s3: Option<PathBuf>,
+    /// Examples of GitHub's webhooks, when an S3 server was asked for, too.
+    pub webhooks: Option<PathBuf>,
     _images: images::Pointed,
 }
 
@@ -76,6 +78,9 @@ impl Prepared {
         }
         if let Some(server) = &self.s3 {
             variables.push(("DROVER_TEST_S3_SERVER", server.display().to_string()));
+        }
+        if let Some(examples) = &self.webhooks {
+            variables.push(("DROVER_TEST_WEBHOOKS", examples.display().to_string()));
         }
         variables
     }
@@ -120,14 +125,16 @@ pub fn prepare(needs: &Needs) -> anyhow::Result<Prepared> {
         Servers::No => (None, None),
         Servers::PostgresAndBrowser => (Some(postgres::Cluster::start()?), Some(chromium::find()?)),
     };
-    let s3 = match needs.s3 {
-        S3::No => None,
-        S3::Server => Some(s3::program()?),
+    // Who tests everything wants both.
+    let (s3, webhooks) = match needs.s3 {
+        S3::No => (None, None),
+        S3::Server => (Some(s3::program()?), Some(npm::file(&npm::WEBHOOKS)?)),
     };
     Ok(Prepared {
         postgres,
         browser,
         s3,
+        webhooks,
         _images: images,
     })
 }

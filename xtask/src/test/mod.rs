@@ -109,9 +109,11 @@ impl Run {
 
     fn tests(&mut self, prepared: &Prepared, only: Option<&str>) -> anyhow::Result<()> {
         let before = leftovers::look()?;
+        // They are short and want a processor; most of the other tests wait.
+        let scripts = if only.is_none() { scripts::begin()? } else { None };
         self.stage("tests", |run| suite::run(prepared, only, &mut run.tally))?;
-        if only.is_none() {
-            self.stage("pages' scripts", |run| scripts::run(&mut run.tally))?;
+        if let Some(scripts) = scripts {
+            self.stage("pages' scripts", |run| scripts.finish(&mut run.tally))?;
         }
         self.stage("leftovers", |run| {
             say::heading("leftovers: what the tests left in the engine");

@@ -2,47 +2,70 @@
 //! a Node of this decade; where the system's is older they are left out, aloud.
 
 use super::tally::Tally;
-use crate::setup::axe;
+use crate::setup::npm;
 use crate::{process, say};
 use anyhow::Context;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 const RUN: &str = "web/tests/run.sh";
 /// The oldest major version of Node that has what the tests use.
 const NODE: u32 = 20;
 
-/// Runs them and counts.
+/// Scripts' tests that run beside others.
+pub struct Running {
+    child: Child,
+    lines: JoinHandle<(Vec<String>, Counts)>,
+}
+
+/// Begins them. `None`: they are left out.
 ///
 /// # Errors
 /// When the shell cannot be started, or what checks accessibility cannot be had.
-pub fn run(tally: &mut Tally) -> anyhow::Result<()> {
-    say::heading(format_args!("the pages' scripts: {RUN}"));
+pub fn begin() -> anyhow::Result<Option<Running>> {
     if node_version().is_none_or(|version| version < NODE) {
-        say::line(format_args!("left out: they need Node {NODE} or newer"));
-        return Ok(());
+        say::line(format_args!(
+            "the pages' scripts are left out: they need Node {NODE} or newer"
+        ));
+        return Ok(None);
     }
     let mut tests = Command::new("sh");
     tests
         .arg(RUN)
         .current_dir(process::workspace())
-        .env("AXE", axe::script()?)
+        .env("AXE", npm::file(&npm::AXE)?)
         .env("CARGO_TERM_QUIET", "true");
-    let mut tests = tests
+    let mut child = tests
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .context("start the scripts' tests")?;
-    let output = tests.stdout.take().context("read what the tests print")?;
-    let mut counts = Counts::default();
-    for line in BufReader::new(output).lines().map_while(Result::ok) {
-        if counts.read(&line) {
-            println!("{line}");
-        }
+    let output = child.stdout.take().context("read what the tests print")?;
+    let lines = std::thread::spawn(move || {
+        let mut counts = Counts::default();
+        let lines = BufReader::new(output).lines().map_while(Result::ok);
+        (lines.filter(|line| counts.read(line)).collect(), counts)
+    });
+    Ok(Some(Running { child, lines }))
+}
+
+impl Running {
+    /// Waits for them, shows what they said, and counts.
+    ///
+    /// # Errors
+    /// When they cannot be waited for.
+    pub fn finish(mut self, tally: &mut Tally) -> anyhow::Result<()> {
+        say::heading(format_args!("the pages' scripts: {RUN}"));
+        let success = self.child.wait().context("wait for the scripts' tests")?.success();
+        let (lines, counts) = self
+            .lines
+            .join()
+            .map_err(|_| anyhow::anyhow!("read what the tests print"))?;
+        lines.iter().for_each(|line| println!("{line}"));
+        counts.add_to(tally, success);
+        Ok(())
     }
-    let success = tests.wait().context("wait for the scripts' tests")?.success();
-    counts.add_to(tally, success);
-    Ok(())
 }
 
 fn node_version() -> Option<u32> {
