@@ -34,7 +34,7 @@ fn drawn() -> Vec<(&'static str, String)> {
         notice: None,
         ..samples::frame()
     };
-    let told = Frame {
+    let noticed = Frame {
         notice: Some("Build 42 runs again as build 43.".into()),
         ..samples::frame()
     };
@@ -47,7 +47,7 @@ fn drawn() -> Vec<(&'static str, String)> {
     vec![
         ("builds", pages::build_list(&frame, &samples::build_list())),
         ("builds-empty", pages::build_list(&frame, &BuildList::default())),
-        ("build", pages::build(&told, &samples::build_page())),
+        ("build", pages::build(&noticed, &samples::build_page())),
         ("build-3axes", pages::build(&frame, &samples::three_axes())),
         ("build-invalid", pages::build(&frame, &samples::invalid_build())),
         ("job", pages::job(&frame, &samples::job_page())),
@@ -60,6 +60,7 @@ fn drawn() -> Vec<(&'static str, String)> {
         ("agents-empty", pages::agents(&frame, &AgentsPage::default())),
         ("repositories", pages::repository_list(&frame, &samples::repositories())),
         ("repository", pages::repository(&frame, &samples::repository())),
+        ("delivery", pages::delivery(&frame, &samples::delivery())),
         ("login", pages::login(&visitor, &login(LoginState::NoCode))),
         (
             "login-confirm",

@@ -69,13 +69,14 @@ pub fn repository(name: &str) -> String {
     format!("/repositories/{}", encode(name))
 }
 
+/// `/repositories/{name}/deliveries/{id}`; `…/redeliver` (POST).
+pub fn delivery(repository: &str, delivery: &str) -> String {
+    format!("/repositories/{}/deliveries/{}", encode(repository), encode(delivery))
+}
+
 /// `/repositories/{name}/deliveries/{id}/redeliver` (POST).
-pub fn redeliver(repository: &str, delivery: &str) -> String {
-    format!(
-        "/repositories/{}/deliveries/{}/redeliver",
-        encode(repository),
-        encode(delivery)
-    )
+pub fn redeliver(repository: &str, id: &str) -> String {
+    format!("{}/redeliver", delivery(repository, id))
 }
 
 /// `/?repository=…`: the builds of one repository.

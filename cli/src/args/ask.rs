@@ -1,7 +1,8 @@
 //! What is asked of a coordinator: repositories, builds, logs, secrets, tokens.
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use coordinator::forges::Forge;
 
 use super::Json;
 
@@ -28,7 +29,7 @@ pub enum Repo {
         git: String,
         /// Who sends its hooks
         #[arg(long, default_value = "generic", value_name = "FORGE")]
-        #[arg(value_parser = ["generic", "github", "gitea", "forgejo"])]
+        #[arg(value_parser = PossibleValuesParser::new(Forge::ALL.map(Forge::word)))]
         forge: String,
         /// Anyone may read its builds
         #[arg(long)]
@@ -71,9 +72,12 @@ pub enum Repo {
         /// As a ready post-receive script
         #[arg(long)]
         post_receive: bool,
-        /// Make a new secret first; the old one stops working
+        /// Make a new secret first; the old one works for 7 days more
         #[arg(long)]
         rotate: bool,
+        /// With `--rotate`: the old secret stops working at once
+        #[arg(long, requires = "rotate")]
+        now: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,

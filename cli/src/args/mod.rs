@@ -1,6 +1,7 @@
 //! The command line, as data: what may be written, and the help that stands beside it.
 
 mod ask;
+mod deliveries;
 mod here;
 mod kept;
 mod machine;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::ask::{Audit, Build, BuildRef, Logs, Repo, Rerun, Secret, Session, Token, Trigger, Watch, Why};
+pub use self::deliveries::Delivery;
 pub use self::here::{From, Init, Lint, Run};
 pub use self::kept::{Artifact, Cache};
 pub use self::reports::{By, OfRepository, OtherTests, Split, Tests};
@@ -126,6 +128,10 @@ pub enum Command {
     /// Repositories: add, ls, show, rm, hook
     #[command(subcommand)]
     Repo(Repo),
+    /// Webhooks as they came: ls, show, redeliver
+    #[command(subcommand)]
+    #[command(after_help = "Examples:\n  drover delivery ls app\n  drover delivery show 0198c1f2-… --json")]
+    Delivery(Delivery),
     /// Start a build by hand
     Trigger(Trigger),
     /// Builds: ls, show

@@ -4,6 +4,7 @@ pub mod agents;
 pub mod artifacts;
 pub mod audit;
 pub mod builds;
+pub mod deliveries;
 pub mod doctor;
 pub mod init;
 pub mod lint;
@@ -62,6 +63,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Token(token) => tokens::token(&client()?, token).await,
         Command::Session(session) => tokens::session(&client()?, session).await,
         Command::Audit(audit) => audit::audit(&client()?, audit).await,
+        Command::Delivery(delivery) => deliveries::delivery(&client()?, delivery).await,
         Command::Login => tokens::login(&arguments).await,
         Command::LoginLink => tokens::login_link(&client()?).await,
         Command::Doctor(json) => doctor::doctor(&arguments, json.json).await,

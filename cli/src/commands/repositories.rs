@@ -2,9 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use protocol::api::{
-    self, Delivery, DeliveryStatus, Hook, MadeBuild, NewRepository, Repository, RepositoryChange, Schedule,
-};
+use protocol::api::{self, Hook, MadeBuild, NewRepository, Repository, RepositoryChange, Schedule};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -75,11 +73,12 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
             name,
             post_receive,
             rotate,
+            now,
             json,
         } => {
             let path = format!("/repositories/{}/hook", segment(name));
             let hook: Hook = if *rotate {
-                client.post(&format!("{path}/rotate"), &json!({})).await?
+                client.post(&format!("{path}/rotate?now={now}"), &json!({})).await?
             } else {
                 client.read(&path).await?
             };
@@ -89,7 +88,7 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
             if *post_receive {
                 anstream::print!("{}", post_receive_script(&hook));
             } else {
-                anstream::println!("url:    {}\nsecret: {}", hook.url, hook.secret);
+                print_hook(&hook);
             }
             Ok(Exit::Passed)
         }
@@ -167,40 +166,57 @@ async fn show(client: &Client, name: &str, json: bool) -> anyhow::Result<Exit> {
         repository.git,
         repository.forge
     );
-    let deliveries: Vec<Delivery> = serde_json::from_value(deliveries)?;
-    let rows = deliveries.into_iter().map(|delivery| {
-        let build = delivery.build.map_or(String::new(), |build| format!("#{build}"));
-        let when = render::ago(delivery.received_at);
-        let status = match delivery.status {
-            DeliveryStatus::Pending => "pending",
-            DeliveryStatus::Done => "done",
-            DeliveryStatus::Failed => "failed",
-        };
-        vec![
-            when,
-            delivery.event,
-            status.to_owned(),
-            build,
-            delivery.message.unwrap_or_default(),
-        ]
-    });
-    anstream::println!("{}", table(&["delivery", "event", "status", "build", "message"], rows));
-    Ok(Exit::Passed)
+    super::deliveries::print(deliveries)
+}
+
+fn print_hook(hook: &Hook) {
+    anstream::println!("url:    {}\nsecret: {}", hook.url, hook.secret);
+    if let Some(token) = &hook.signing_token {
+        anstream::println!("or, from GitLab 19 on, the same as a signing token: {token}");
+    }
+    if let Some(until) = hook.before_until {
+        anstream::eprintln!("the secret before works until {}", render::date(until));
+    }
 }
 
 fn print_added(name: &str, forge: &str, hook: &Hook) {
-    anstream::println!(
-        "added {name}\n\nhook url:    {}\nhook secret: {}\n",
-        hook.url,
-        hook.secret
-    );
+    anstream::println!("added {name}\n");
+    print_hook(hook);
+    anstream::println!();
     if forge == "generic" {
         anstream::println!(
             "for a bare repository:  drover repo hook {name} --post-receive > REPO.git/hooks/post-receive"
         );
         anstream::println!("                        chmod +x REPO.git/hooks/post-receive");
     } else {
-        anstream::println!("in {forge}: add a webhook with this URL and secret, content type JSON, for push events");
+        let (place, events) = where_to(forge);
+        anstream::println!("in {place}: add a webhook with this URL and secret for {events}");
+    }
+}
+
+/// Where a forge has its webhooks, and what to choose there.
+fn where_to(forge: &str) -> (&'static str, &'static str) {
+    match forge {
+        "gitlab" => (
+            "GitLab, Settings > Webhooks",
+            "push events, tag push events and merge request events",
+        ),
+        "bitbucket" => (
+            "Bitbucket, Repository settings > Webhooks",
+            "repository push, pull request created and updated",
+        ),
+        "bitbucket-dc" => (
+            "Bitbucket, Repository settings > Webhooks",
+            "repository push, pull request opened and source branch updated",
+        ),
+        "github" => (
+            "GitHub, Settings > Webhooks",
+            "pushes and pull requests, content type application/json",
+        ),
+        _ => (
+            "the repository's Settings > Webhooks",
+            "push and pull request events, content type application/json",
+        ),
     }
 }
 

@@ -59,19 +59,25 @@ async fn try_once(app: &App, delivery: FullDelivery) -> DeliveryEnd {
         Err(error) => return from_store(error),
     };
     let now = app.store.now();
-    match repository.forge.parse(&delivery.delivery.event, &delivery.body) {
-        Err(malformed) => DeliveryEnd::Never(malformed.to_string()),
-        Ok(Message::Ping) => said("ping: the webhook works"),
-        Ok(Message::Other(event)) => said(&format!("`{event}` events start no build")),
-        Ok(Message::Push(push)) if push.is_deletion() => match commit_check::removed(app, &repository, push).await {
+    let mut messages = match repository.forge.parse(&delivery.delivery.event, &delivery.body) {
+        Ok(messages) => messages,
+        Err(malformed) => return DeliveryEnd::Never(malformed.to_string()),
+    };
+    let part = usize::try_from(delivery.delivery.part).unwrap_or(usize::MAX);
+    if part >= messages.len() {
+        return DeliveryEnd::Never("the webhook does not say so much any more".into());
+    }
+    let message = messages.swap_remove(part);
+    let ignored = message.ignored();
+    match (message, ignored) {
+        (Message::Push(push), Some(why)) => match commit_check::removed(app, &repository, push).await {
             Err(error) => from_store(error),
-            Ok(()) => said("the branch or tag was deleted: nothing to build"),
+            Ok(()) => said(&why),
         },
-        Ok(Message::Push(push)) => started(app, &repository, pushed(push, (&delivery, now))).await,
-        Ok(Message::PullRequest(request)) => match request.unwanted() {
-            Some(why) => said(&why),
-            None => started(app, &repository, requested(request, (&delivery, now))).await,
-        },
+        (_, Some(why)) => said(&why),
+        (Message::Push(push), None) => started(app, &repository, pushed(push, (&delivery, now))).await,
+        (Message::PullRequest(request), None) => started(app, &repository, requested(request, (&delivery, now))).await,
+        (Message::Ping | Message::Other(_), None) => said("nothing to build"),
     }
 }
 
@@ -118,10 +124,15 @@ fn pushed(push: Push, delivery: (&FullDelivery, Micros)) -> Result<Target, NoBui
 
 /// Whether a pull request may be trusted is decided here, by whose repository its code comes from.
 fn requested(request: PullRequest, delivery: (&FullDelivery, Micros)) -> Result<Target, NoBuild> {
-    let reference = Reference::parse(&request.reference)?;
+    let reference = Reference::parse(request.reference.as_deref().unwrap_or_default())?;
     let base = Reference::from_people(&request.base)?;
-    let id = request.head.as_deref().map(ObjectId::parse).transpose()?;
-    let is_again = request.action == "reopened";
+    let is_again = request.action.as_deref() == Some("reopened");
+    let branch = request.label();
+    let id = match request.head.as_deref() {
+        // Bitbucket Cloud shortens it: whatever the reference points at.
+        Some(short) if short.len() < 40 => None,
+        head => head.map(ObjectId::parse).transpose()?,
+    };
     let moved = order::Push {
         stream: format!("pull request {}", request.number),
         before: request.before.as_deref().map(commit_check::commit),
@@ -136,7 +147,7 @@ fn requested(request: PullRequest, delivery: (&FullDelivery, Micros)) -> Result<
     };
     Ok(Target {
         id,
-        branch: request.branch,
+        branch,
         trust: match request.origin {
             Origin::SameRepository => Trust::Trusted,
             Origin::Fork => Trust::Fork,

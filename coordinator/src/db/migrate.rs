@@ -31,6 +31,7 @@ const MIGRATIONS: &[Migration] = migrations![
     10 => "0010_resources.sql",
     11 => "0011_build_status.sql",
     12 => "0012_audit.sql",
+    13 => "0013_webhooks.sql",
 ];
 /// The newest schema that this program knows.
 pub const SCHEMA: i64 = MIGRATIONS[MIGRATIONS.len() - 1].number;

@@ -3,22 +3,28 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::payload::{self, micros};
-use super::{Message, Origin, PullRequest, Webhooks, signature};
+use super::signature::{self, Scheme};
+use super::times::micros;
+use super::{Message, Origin, PullRequest, Webhooks, payload};
+
+/// Before the digits of a signature.
+const PREFIX: &str = "sha256=";
 
 pub(super) const WEBHOOKS: Webhooks = Webhooks {
     word: "generic",
     event: &["x-drover-event"],
     default_event: "push",
     delivery: &["x-drover-delivery"],
-    signature: &["x-drover-signature-256"],
-    signature_prefix: "sha256=",
+    scheme: Scheme::Hmac {
+        headers: &["x-drover-signature-256"],
+        prefix: PREFIX,
+    },
     read,
 };
 
 /// The value of `X-Drover-Signature-256` that signs `body`: `sha256=<hex>`.
 pub fn sign(secret: &SecretString, body: &[u8]) -> String {
-    format!("{}{}", WEBHOOKS.signature_prefix, signature::digits(secret, body))
+    format!("{}{}", PREFIX, signature::digits(secret, body))
 }
 
 #[derive(Deserialize)]
@@ -40,6 +46,7 @@ struct PullRequestBody {
     /// Who does not say is not trusted.
     #[serde(default = "yes")]
     fork: bool,
+    sender: Option<String>,
 }
 
 fn opened() -> String {
@@ -50,16 +57,16 @@ fn yes() -> bool {
     true
 }
 
-fn read(event: &str, body: &[u8]) -> Result<Message, serde_json::Error> {
+fn read(event: &str, body: &[u8]) -> Result<Vec<Message>, serde_json::Error> {
     if !matches!(event, "push" | "pull_request") {
         return payload::read(event, body);
     }
     let said = serde_json::from_slice::<Kind>(body)?.event;
-    match said.as_deref().unwrap_or(event) {
-        "push" => payload::push(body).map(Message::Push),
-        "pull_request" => pull_request(body).map(Message::PullRequest),
-        other => Ok(Message::Other(other.chars().take(64).collect())),
-    }
+    Ok(vec![match said.as_deref().unwrap_or(event) {
+        "push" => Message::Push(payload::push(body)?),
+        "pull_request" => Message::PullRequest(pull_request(body)?),
+        other => Message::other(&other.chars().take(64).collect::<String>()),
+    }])
 }
 
 fn pull_request(body: &[u8]) -> Result<PullRequest, serde_json::Error> {
@@ -72,21 +79,23 @@ fn pull_request(body: &[u8]) -> Result<PullRequest, serde_json::Error> {
     let is_fork = body.fork || branch.is_none();
     let base = body.base.strip_prefix("refs/heads/").unwrap_or(&body.base).to_owned();
     Ok(PullRequest {
-        action: body.action,
+        action: Some(match body.action.as_str() {
+            "synchronize" => "synchronized".to_owned(),
+            _ => body.action,
+        }),
         number: body.number,
         head: body.after,
         before: body.before,
         updated_at: body.updated_at.as_deref().and_then(micros),
-        branch: match is_fork {
-            true => branch.map(|branch| format!("fork:{branch}")),
-            false => branch,
-        },
-        reference,
+        branch,
+        head_repository: None,
+        reference: Some(reference),
         base,
         origin: match is_fork {
             true => Origin::Fork,
             false => Origin::SameRepository,
         },
+        sender: body.sender,
     })
 }
 
@@ -99,21 +108,21 @@ mod tests {
         let read = |text: &str| pull_request(text.as_bytes()).unwrap();
         let said = read(r#"{"event":"pull_request","ref":"refs/heads/x","base":"main","number":3,"fork":false}"#);
         assert_eq!(
-            (said.origin, said.branch.as_deref()),
+            (said.origin, said.label().as_deref()),
             (Origin::SameRepository, Some("x"))
         );
         let silent = read(r#"{"base":"refs/heads/main","number":3}"#);
         assert_eq!((silent.origin, silent.base.as_str()), (Origin::Fork, "main"));
-        assert_eq!(silent.reference, "refs/pull/3/head");
+        assert_eq!(silent.reference.as_deref(), Some("refs/pull/3/head"));
         let no_branch = read(r#"{"ref":"refs/pull/3/head","base":"main","number":3,"fork":false}"#);
         assert_eq!((no_branch.origin, no_branch.branch), (Origin::Fork, None));
     }
 
     #[test]
     fn only_new_commits_are_built() {
-        let mut request = pull_request(br#"{"base":"main","number":3}"#).unwrap();
-        assert_eq!(request.unwanted(), None);
-        request.action = "labeled".into();
-        insta::assert_snapshot!(request.unwanted().unwrap(), @"pull request 3 was labeled: only new commits are built");
+        let ignored = |text: &str| Message::PullRequest(pull_request(text.as_bytes()).unwrap()).ignored();
+        assert_eq!(ignored(r#"{"base":"main","number":3}"#), None);
+        let labelled = ignored(r#"{"base":"main","number":3,"action":"labelled"}"#).unwrap();
+        insta::assert_snapshot!(labelled, @"pull request 3 was labelled: only new commits are built");
     }
 }

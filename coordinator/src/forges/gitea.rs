@@ -1,5 +1,6 @@
 //! Gitea: GitHub's bodies under headers of its own, and a signature without the name of its hash.
 
+use super::signature::Scheme;
 use super::{Webhooks, payload};
 
 pub(super) const WEBHOOKS: Webhooks = Webhooks {
@@ -7,7 +8,9 @@ pub(super) const WEBHOOKS: Webhooks = Webhooks {
     event: &["x-gitea-event"],
     default_event: "unknown",
     delivery: &["x-gitea-delivery"],
-    signature: &["x-gitea-signature"],
-    signature_prefix: "",
+    scheme: Scheme::Hmac {
+        headers: &["x-gitea-signature"],
+        prefix: "",
+    },
     read: payload::read,
 };

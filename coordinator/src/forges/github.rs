@@ -1,5 +1,6 @@
 //! GitHub: the names of its headers. Its bodies are those of [`super::payload`], which others took over.
 
+use super::signature::Scheme;
 use super::{Webhooks, payload};
 
 pub(super) const WEBHOOKS: Webhooks = Webhooks {
@@ -7,7 +8,9 @@ pub(super) const WEBHOOKS: Webhooks = Webhooks {
     event: &["x-github-event"],
     default_event: "unknown",
     delivery: &["x-github-delivery"],
-    signature: &["x-hub-signature-256"],
-    signature_prefix: "sha256=",
+    scheme: Scheme::Hmac {
+        headers: &["x-hub-signature-256"],
+        prefix: "sha256=",
+    },
     read: payload::read,
 };

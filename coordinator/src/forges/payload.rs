@@ -2,17 +2,19 @@
 //! has it, too.
 
 use serde::Deserialize;
+use serde_json::Error;
 
-use super::message::{Message, Origin, PullRequest, Push};
+use super::message::{Message, Origin, Other, PullRequest, Push};
+use super::times::micros;
 
 /// Reads the body of an event.
-pub(super) fn read(event: &str, body: &[u8]) -> Result<Message, serde_json::Error> {
-    match event {
-        "ping" => Ok(Message::Ping),
-        "push" => push(body).map(Message::Push),
-        "pull_request" => pull_request(body).map(Message::PullRequest),
-        other => Ok(Message::Other(other.to_owned())),
-    }
+pub(super) fn read(event: &str, body: &[u8]) -> Result<Vec<Message>, Error> {
+    Ok(vec![match event {
+        "ping" => Message::Ping,
+        "push" => Message::Push(push(body)?),
+        "pull_request" => Message::PullRequest(pull_request(body)?),
+        other => Message::Other(self::other(other, body)),
+    }])
 }
 
 #[derive(Deserialize)]
@@ -23,7 +25,10 @@ struct PushBody {
     before: Option<String>,
     #[serde(default)]
     deleted: bool,
+    #[serde(default)]
+    forced: bool,
     pusher: Option<Person>,
+    sender: Option<Person>,
 }
 
 #[derive(Deserialize)]
@@ -46,7 +51,7 @@ impl Person {
     }
 }
 
-pub(super) fn push(body: &[u8]) -> Result<Push, serde_json::Error> {
+pub(super) fn push(body: &[u8]) -> Result<Push, Error> {
     let body: PushBody = serde_json::from_slice(body)?;
     let after = match body.deleted {
         true => Some("0".repeat(40)),
@@ -56,7 +61,8 @@ pub(super) fn push(body: &[u8]) -> Result<Push, serde_json::Error> {
         reference: body.reference,
         after,
         before: body.before,
-        pusher: body.pusher.and_then(Person::name),
+        forced: body.forced,
+        sender: body.sender.or(body.pusher).and_then(Person::name),
     })
 }
 
@@ -67,6 +73,7 @@ struct PullRequestBody {
     /// The head before new commits came; GitHub alone says it.
     before: Option<String>,
     pull_request: Request,
+    sender: Option<Person>,
 }
 
 #[derive(Deserialize)]
@@ -93,41 +100,44 @@ struct End {
 #[derive(Deserialize)]
 struct Repo {
     id: i64,
-    owner: Option<Owner>,
+    full_name: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Owner {
-    login: Option<String>,
-}
-
-fn pull_request(body: &[u8]) -> Result<PullRequest, serde_json::Error> {
+fn pull_request(body: &[u8]) -> Result<PullRequest, Error> {
     let PullRequestBody {
         action,
         number,
         before,
         pull_request: request,
+        sender,
     } = serde_json::from_slice(body)?;
     let origin = request.origin();
     let Request {
         head, base, updated_at, ..
     } = request;
-    let owner = head.repo.and_then(|repo| repo.owner?.login);
-    let branch = match origin {
-        Origin::SameRepository => head.reference,
-        Origin::Fork => format!("{}:{}", owner.as_deref().unwrap_or("unknown"), head.reference),
-    };
     Ok(PullRequest {
-        action,
+        action: Some(normal(&action).to_owned()),
         number,
-        reference: format!("refs/pull/{number}/head"),
+        reference: Some(format!("refs/pull/{number}/head")),
         head: Some(head.sha),
         before,
         updated_at: updated_at.as_deref().and_then(micros),
-        branch: Some(branch),
+        branch: Some(head.reference),
+        head_repository: head.repo.and_then(|repo| repo.full_name),
         base: base.reference,
         origin,
+        sender: sender.and_then(Person::name),
     })
+}
+
+/// Gitea's and GitHub's words for what happened to a pull request, in those of [`protocol::api::Meaning::action`].
+fn normal(action: &str) -> &str {
+    match action {
+        "synchronize" => "synchronized",
+        "labeled" | "label_updated" => "labelled",
+        "unlabeled" | "label_cleared" => "unlabelled",
+        other => other,
+    }
 }
 
 impl Request {
@@ -150,9 +160,52 @@ impl Request {
     }
 }
 
-/// A time that cannot be read is not known: it only helps to put deliveries in order.
-pub(super) fn micros(time: &str) -> Option<i64> {
-    Some(time.parse::<jiff::Timestamp>().ok()?.as_microsecond())
+/// What most events say of themselves, each in its own way.
+#[derive(Default, Deserialize)]
+struct OtherBody {
+    action: Option<String>,
+    /// Of `create` and `delete`: a short name.
+    #[serde(rename = "ref")]
+    reference: Option<String>,
+    ref_type: Option<String>,
+    release: Option<Release>,
+    issue: Option<Issue>,
+    sender: Option<Person>,
+}
+
+#[derive(Deserialize)]
+struct Release {
+    tag_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Issue {
+    number: i64,
+    /// It is a pull request.
+    pull_request: Option<serde::de::IgnoredAny>,
+}
+
+/// An event that starts no build; of a body that has another shape nothing is known.
+fn other(event: &str, body: &[u8]) -> Other {
+    let body: OtherBody = serde_json::from_slice(body).unwrap_or_default();
+    let tag = body.release.and_then(|release| release.tag_name);
+    let named = match (body.ref_type.as_deref(), body.reference) {
+        (Some("tag"), Some(name)) => Some(format!("refs/tags/{name}")),
+        (Some("branch"), Some(name)) => Some(format!("refs/heads/{name}")),
+        _ => None,
+    };
+    let of_request = body.issue.filter(|issue| issue.pull_request.is_some());
+    Other {
+        event: match event {
+            "issue_comment" | "pull_request_comment" => "comment",
+            other => other,
+        }
+        .to_owned(),
+        action: body.action,
+        reference: tag.map(|tag| format!("refs/tags/{tag}")).or(named),
+        number: of_request.map(|issue| issue.number),
+        sender: body.sender.and_then(Person::name),
+    }
 }
 
 #[cfg(test)]
@@ -170,15 +223,15 @@ mod tests {
     #[test]
     fn trust_is_whose_repository_it_is() {
         let read = |head: &str| pull_request(body(head).as_bytes()).unwrap();
-        let ours = read(r#"{"id":1,"owner":{"login":"octo"}}"#);
+        let ours = read(r#"{"id":1,"full_name":"octo/ours"}"#);
         assert_eq!(
-            (ours.origin, ours.branch.as_deref()),
+            (ours.origin, ours.label().as_deref()),
             (Origin::SameRepository, Some("main"))
         );
-        assert_eq!(ours.reference, "refs/pull/7/head");
-        let fork = read(r#"{"id":2,"owner":{"login":"mallory"},"full_name":"octo/ours"}"#);
+        assert_eq!(ours.reference.as_deref(), Some("refs/pull/7/head"));
+        let fork = read(r#"{"id":2,"owner":{"login":"octo"},"full_name":"mallory/ours"}"#);
         assert_eq!(
-            (fork.origin, fork.branch.as_deref()),
+            (fork.origin, fork.label().as_deref()),
             (Origin::Fork, Some("mallory:main"))
         );
         assert_eq!(read("null").origin, Origin::Fork);
@@ -191,7 +244,7 @@ mod tests {
         let read = |text: &str| pull_request(text.as_bytes()).unwrap();
         let request = read(agit);
         assert_eq!((request.number, request.origin), (7, Origin::Fork));
-        assert_eq!(request.branch.as_deref(), Some("octo:refs/pull/7/head"));
+        assert_eq!(request.label().as_deref(), Some("octo:refs/pull/7/head"));
         let branch = agit.replace(r#""ref": "refs/pull/7/head""#, r#""ref": "feature""#);
         assert_eq!(read(&branch).origin, Origin::SameRepository);
         for (ours, theirs) in [

@@ -17,7 +17,14 @@ pub enum BadName {
     ObjectId(String),
 }
 
-/// `refs/heads/…`, `refs/tags/…` or `refs/pull/N/head`, well formed.
+/// Where forges keep the head of pull request N: GitHub, Gitea and Forgejo; GitLab; Bitbucket Data Center.
+const PULL_REQUESTS: [(&str, &str); 3] = [
+    ("refs/pull/", "/head"),
+    ("refs/merge-requests/", "/head"),
+    ("refs/pull-requests/", "/from"),
+];
+
+/// `refs/heads/…`, `refs/tags/…` or the head of a pull request (`refs/pull/N/head`), well formed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference(String);
 
@@ -84,9 +91,10 @@ impl fmt::Display for Reference {
     }
 }
 
-/// The number in `refs/pull/N/head`.
+/// The number in `refs/pull/N/head`, or as other forges write it.
 fn pull_request(reference: &str) -> Option<u32> {
-    let number = reference.strip_prefix("refs/pull/")?.strip_suffix("/head")?;
+    let mut all = PULL_REQUESTS.iter();
+    let number = all.find_map(|(begin, end)| reference.strip_prefix(begin)?.strip_suffix(end))?;
     let is_plain = number.bytes().all(|digit| digit.is_ascii_digit()) && !number.starts_with('0');
     number.parse().ok().filter(|_| is_plain)
 }
@@ -156,6 +164,10 @@ mod tests {
         }
         assert_eq!(Reference::parse("refs/pull/7/head").unwrap(), Reference::pull(7));
         assert!(Reference::parse("refs/pull/07/head").is_err() && Reference::parse("refs/pull/7/merge").is_err());
+        for other in ["refs/merge-requests/7/head", "refs/pull-requests/7/from"] {
+            assert_eq!(Reference::parse(other).unwrap().to_string(), "pull request 7");
+        }
+        assert!(Reference::parse("refs/pull-requests/7/merge").is_err());
         assert_eq!(Reference::from_people("main").unwrap().branch(), Some("main"));
         assert_eq!(Reference::from_people("refs/tags/v1").unwrap().tag(), Some("v1"));
     }

@@ -15,10 +15,10 @@ use super::error::ApiError;
 use super::extract::Path;
 use super::routes::Routes;
 use crate::app::App;
-use crate::forges::{Check, Forge};
+use crate::forges::{Check, Forge, Message};
 use crate::public::Client;
 use crate::store::deliveries;
-use crate::store::deliveries::{NewDelivery, Stored};
+use crate::store::deliveries::{NewDelivery, Part, Stored};
 use crate::store::repositories::{self, Repository};
 
 /// The answer to a delivery.
@@ -28,6 +28,11 @@ struct Accepted {
     delivery: String,
     /// It had come before.
     duplicate: bool,
+    /// Why it starts no build, when that is known already; null: it may start one.
+    ignored: Option<String>,
+    /// Our ids of all that it says, when it moves several references.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deliveries: Vec<String>,
 }
 
 /// The routes of this file.
@@ -44,25 +49,47 @@ async fn receive(
     let headers = request.headers().clone();
     let (repository, body) = signed(&app, (&forge, &name), client, request).await?;
     let event = repository.forge.event(&headers);
+    let (parts, ignored) = says(repository.forge, &event, &body);
     let new = NewDelivery {
         external_id: repository.forge.delivery_id(&headers),
-        reference: repository.forge.about(&event, &body),
+        parts,
         event,
         repository: repository.id,
         headers: kept(&headers),
         body,
     };
-    let (id, duplicate) = match deliveries::store(&app.store, new).await? {
-        Stored::New(id) => (id, false),
-        Stored::Duplicate(id) => (id, true),
-    };
+    let stored = deliveries::store(&app.store, new).await?;
     app.delivered.notify_one();
     metrics::counter!("drover_webhooks_accepted_total").increment(1);
+    let duplicate = stored.iter().all(|one| matches!(one, Stored::Duplicate(_)));
+    let mut ids: Vec<String> = stored
+        .into_iter()
+        .map(|(Stored::New(id) | Stored::Duplicate(id))| id.0)
+        .collect();
     let accepted = Accepted {
-        delivery: id.0,
+        delivery: ids.first().cloned().unwrap_or_default(),
         duplicate,
+        ignored,
+        deliveries: match ids.len() {
+            1 => Vec::new(),
+            _ => std::mem::take(&mut ids),
+        },
     };
     Ok((StatusCode::ACCEPTED, Json(accepted)))
+}
+
+/// What a body says, in parts, and why none of it starts a build. One that cannot be read is kept, too: people see it.
+fn says(forge: Forge, event: &str, body: &[u8]) -> (Vec<Part>, Option<String>) {
+    let messages = match forge.parse(event, body) {
+        Ok(messages) => messages,
+        Err(malformed) => return (vec![Part::default()], Some(malformed.to_string())),
+    };
+    let ignored: Option<Vec<String>> = messages.iter().map(Message::ignored).collect();
+    let parts = messages.iter().map(|message| Part {
+        reference: message.about(),
+        meaning: Some(message.meaning()),
+    });
+    (parts.collect(), ignored.map(|mut all| all.swap_remove(0)))
 }
 
 /// The repository and the body, when the repository exists, belongs to that forge, and its secret signs the body.
@@ -76,7 +103,10 @@ async fn signed(
     let hook = repositories::hook(&app.store, name).await?;
     let hook = hook.filter(|(repository, _)| repository.forge.word() == forge);
     let (repository, secrets) = match hook {
-        Some((repository, secret)) => (Some(repository), vec![SecretString::from(secret.0)]),
+        Some((repository, secrets)) => {
+            let secrets = secrets.into_iter().map(|secret| SecretString::from(secret.0));
+            (Some(repository), secrets.collect())
+        }
         None => (None, Vec::new()),
     };
     let refuse = || {

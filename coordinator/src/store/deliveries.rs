@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use protocol::api::DeliveryStatus;
+use protocol::api::{DeliveryStatus, Meaning};
 use protocol::ids::{DeliveryId, RepositoryId};
 use serde::Serialize;
 
@@ -25,12 +25,21 @@ pub struct NewDelivery {
     pub external_id: Option<String>,
     /// The forge's word for it: `push`.
     pub event: String,
-    /// What it is about, for people: `main`; may be empty.
-    pub reference: String,
+    /// What it says: at least one part. Each is stored and processed for itself.
+    pub parts: Vec<Part>,
     /// The headers worth keeping.
     pub headers: BTreeMap<String, String>,
     /// As received.
     pub body: Vec<u8>,
+}
+
+/// One thing that a delivery says; one that moves several references says several.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// What it is about, for people: `main`; may be empty.
+    pub reference: String,
+    /// What it means; `None`: it could not be read.
+    pub meaning: Option<Meaning>,
 }
 
 /// What became of a delivery that was handed in.
@@ -57,6 +66,8 @@ pub struct Delivery {
     pub event: String,
     /// What it is about: `main`, `v1.2`, `pull request 7`; may be empty.
     pub reference: String,
+    /// Which of the things that its body says it is, from 0.
+    pub part: i64,
     /// Where it stands.
     pub status: DeliveryStatus,
     /// How often it was tried.
@@ -76,6 +87,8 @@ pub struct Delivery {
 pub struct FullDelivery {
     /// What lists show.
     pub delivery: Delivery,
+    /// What it means.
+    pub meaning: Option<Meaning>,
     /// The headers kept.
     pub headers: BTreeMap<String, String>,
     /// As received.
@@ -91,12 +104,18 @@ pub struct Outcome {
     pub message: Option<String>,
 }
 
-/// Everything that lists show, with any further condition.
+/// Everything that lists show, or all that is known, with any further condition.
 macro_rules! select {
+    (FULL, $rest:literal) => {
+        select!(
+            ", d.headers, d.meaning, coalesce((select b.body from deliveries b where b.id = d.body_of), d.body) as body",
+            $rest
+        )
+    };
     ($columns:literal, $rest:literal) => {
         concat!(
-            "select d.id, d.repository, r.name as repository_name, d.external_id, d.event, d.reference, d.status, d.tries,
-             d.message, d.build, d.received_at, d.next_at",
+            "select d.id, d.repository, r.name as repository_name, d.external_id, d.event, d.reference, d.part, d.status,
+             d.tries, d.message, d.build, d.received_at, d.next_at",
             $columns,
             " from deliveries d join repositories r on r.id = d.repository ",
             $rest
@@ -112,6 +131,7 @@ fn from_row(row: &Row) -> Result<Delivery, DbError> {
         external_id: row.get("external_id")?,
         event: row.get("event")?,
         reference: row.get("reference")?,
+        part: row.get("part")?,
         status: from_word("status", &row.get::<String>("status")?)?,
         tries: row.get("tries")?,
         message: row.get("message")?,
@@ -127,45 +147,71 @@ fn full_from_row(row: &Row) -> Result<FullDelivery, DbError> {
         column: "body".into(),
         error: error.to_string(),
     };
+    let meaning: Option<String> = row.get("meaning")?;
     Ok(FullDelivery {
         delivery: from_row(row)?,
+        meaning: meaning.is_some().then(|| row.json("meaning")).transpose()?,
         headers: row.json("headers")?,
         body: BASE64.decode(body).map_err(broken)?,
     })
 }
 
-/// Keeps it, unless it is known already. Wakes [`Change::Queue`].
+/// Keeps every part of it that is not known already, in order. Wakes [`Change::Queue`].
 ///
 /// # Errors
 /// `NotFound`: the repository.
-pub async fn store(store: &Store, new: NewDelivery) -> Result<Stored, StoreError> {
+pub async fn store(store: &Store, new: NewDelivery) -> Result<Vec<Stored>, StoreError> {
     let now = store.now();
     store
         .write(move |tx| {
             Box::pin(async move {
                 repositories::must_exist(tx, &new.repository).await?;
-                insert(tx, new, now).await
+                let mut all = Vec::with_capacity(new.parts.len());
+                let mut body_of = None;
+                for (part, says) in (0_i64..).zip(&new.parts) {
+                    let stored = insert(tx, (&new, part, says), (body_of.as_ref(), now)).await?;
+                    let (Stored::New(id) | Stored::Duplicate(id)) = &stored;
+                    body_of.get_or_insert_with(|| id.clone());
+                    all.push(stored);
+                }
+                Ok(all)
             })
         })
         .await
 }
 
-async fn insert(tx: &mut Tx, new: NewDelivery, now: Micros) -> Result<Stored, StoreError> {
+/// The first part keeps the body for all of them.
+async fn insert(
+    tx: &mut Tx,
+    (new, part, says): (&NewDelivery, i64, &Part),
+    (body_of, now): (Option<&DeliveryId>, Micros),
+) -> Result<Stored, StoreError> {
     let id = DeliveryId::generate();
+    let external_id = new.external_id.as_ref().map(|id| match part {
+        0 => id.clone(),
+        part => format!("{id}/{part}"),
+    });
+    let body = match body_of {
+        None => BASE64.encode(&new.body),
+        Some(_) => String::new(),
+    };
     let inserted = tx
         .run(
             "insert into deliveries (id, repository, external_id, event, headers, body, status, tries, received_at,
-             next_at, reference) values ($1, $2, $3, $4, $5, $6, 'pending', 0, $7, $7, $8)
-             on conflict (repository, external_id) do nothing",
+             next_at, reference, part, meaning, body_of) values ($1, $2, $3, $4, $5, $6, 'pending', 0, $7, $7, $8, $9,
+             $10, $11) on conflict (repository, external_id) do nothing",
             args![
                 &id,
                 &new.repository,
-                &new.external_id,
+                &external_id,
                 &new.event,
                 to_json(&new.headers),
-                BASE64.encode(&new.body),
+                body,
                 now,
-                &new.reference
+                &says.reference,
+                part,
+                says.meaning.as_ref().map(to_json),
+                body_of.map(DeliveryId::as_str)
             ],
         )
         .await?;
@@ -174,7 +220,7 @@ async fn insert(tx: &mut Tx, new: NewDelivery, now: Micros) -> Result<Stored, St
         return Ok(Stored::New(id));
     }
     let known = "select id from deliveries where repository = $1 and external_id = $2";
-    let row = tx.first(known, args![&new.repository, &new.external_id]).await?;
+    let row = tx.first(known, args![&new.repository, &external_id]).await?;
     let row = row.ok_or(StoreError::NotFound("delivery"))?;
     Ok(Stored::Duplicate(DeliveryId(row.get("id")?)))
 }
@@ -203,9 +249,7 @@ async fn take_due(tx: &mut Tx, now: Micros) -> Result<Option<FullDelivery>, Stor
     let id: String = row.get("id")?;
     let hide = "update deliveries set next_at = $2, tries = tries + 1 where id = $1";
     tx.run(hide, args![&id, now + CLAIM_US]).await?;
-    let row = tx
-        .first(select!(", d.headers, d.body", "where d.id = $1"), args![&id])
-        .await?;
+    let row = tx.first(select!(FULL, "where d.id = $1"), args![&id]).await?;
     Ok(row.as_ref().map(full_from_row).transpose()?)
 }
 
@@ -260,8 +304,8 @@ pub async fn failed(store: &Store, id: &DeliveryId, why: &str) -> Result<(), Sto
 /// # Errors
 /// `NotFound`; `Refused` when what it said is not kept any more.
 pub async fn redeliver(store: &Store, actor: &Actor, id: &DeliveryId) -> Result<(), StoreError> {
-    let emptied = "select id from deliveries where id = $1 and body = ''";
-    if store.db.first(emptied, args![id]).await?.is_some() {
+    let full = get(store, id).await?;
+    if full.body.is_empty() {
         let why = "what this webhook said is not kept any more; use `drover trigger` to build its commit";
         return Err(StoreError::Refused(why.into()));
     }
@@ -316,9 +360,6 @@ pub async fn list(store: &Store, repository: Option<&RepositoryId>, limit: u32) 
 /// # Errors
 /// `NotFound`.
 pub async fn get(store: &Store, id: &DeliveryId) -> Result<FullDelivery, StoreError> {
-    let row = store
-        .db
-        .first(select!(", d.headers, d.body", "where d.id = $1"), args![id])
-        .await?;
+    let row = store.db.first(select!(FULL, "where d.id = $1"), args![id]).await?;
     Ok(full_from_row(&row.ok_or(StoreError::NotFound("delivery"))?)?)
 }

@@ -178,47 +178,82 @@ pub async fn by_id(store: &Store, id: &RepositoryId) -> Result<Repository, Store
     Ok(from_row(&row)?)
 }
 
-/// The one of that name with its webhook secret, in one look; `None`: there is none.
+/// How long the secret before counts after a new one was made, in microseconds: 7 days, for people who have hooks in many
+/// places.
+const HOOK_OVERLAP_US: i64 = 7 * 86_400_000_000;
+
+/// What becomes of the secret before when a new one is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldSecret {
+    /// It counts for 7 days more.
+    Overlaps,
+    /// It is worth nothing from now on.
+    Ends,
+}
+
+/// The secrets of a webhook.
+#[derive(Debug, Clone)]
+pub struct HookSecrets {
+    /// What a forge is told.
+    pub current: SecretValue,
+    /// Until when the one before counts; `None`: there is none that does.
+    pub before_until: Option<Micros>,
+}
+
+/// The one of that name with the secrets that sign its webhooks, in one look; `None`: there is none.
 ///
 /// # Errors
-/// `Key` when the secret was sealed with another key.
-pub async fn hook(store: &Store, name: &str) -> Result<Option<(Repository, SecretValue)>, StoreError> {
-    let sql = "select id, name, git, forge, public, created_at, hook_secret from repositories
-               where removed_at is null and name = $1";
-    let Some(row) = store.db.first(sql, args![name]).await? else {
+/// `Key` when a secret was sealed with another key.
+pub async fn hook(store: &Store, name: &str) -> Result<Option<(Repository, Vec<SecretValue>)>, StoreError> {
+    let sql = "select id, name, git, forge, public, created_at, hook_secret,
+               case when hook_before_until > $2 then hook_secret_before end as before
+               from repositories where removed_at is null and name = $1";
+    let Some(row) = store.db.first(sql, args![name, store.now()]).await? else {
         return Ok(None);
     };
     let repository = from_row(&row)?;
-    let secret = store
-        .key
-        .open(&place(&repository.id), &row.get::<String>("hook_secret")?)?;
-    Ok(Some((repository, SecretValue(secret))))
+    let current: String = row.get("hook_secret")?;
+    let before: Option<String> = row.get("before")?;
+    let open = |sealed: String| store.key.open(&place(&repository.id), &sealed).map(SecretValue);
+    let secrets = [Some(current), before]
+        .into_iter()
+        .flatten()
+        .map(open)
+        .collect::<Result<_, _>>()?;
+    Ok(Some((repository, secrets)))
 }
 
-/// The secret that its webhooks are signed with.
+/// The secret that its webhooks are signed with, and until when the one before counts.
 ///
 /// # Errors
 /// `NotFound`; `Key` when it was sealed with another key.
-pub async fn hook_secret(store: &Store, id: &RepositoryId) -> Result<SecretValue, StoreError> {
-    let sql = "select hook_secret from repositories where id = $1 and removed_at is null";
+pub async fn hook_secrets(store: &Store, id: &RepositoryId) -> Result<HookSecrets, StoreError> {
+    let sql = "select hook_secret, case when hook_before_until > $2 then hook_before_until end as until
+               from repositories where id = $1 and removed_at is null";
     let row = store
         .db
-        .first(sql, args![id])
+        .first(sql, args![id, store.now()])
         .await?
         .ok_or(StoreError::NotFound("repository"))?;
-    Ok(SecretValue(
-        store.key.open(&place(id), &row.get::<String>("hook_secret")?)?,
-    ))
+    Ok(HookSecrets {
+        current: SecretValue(store.key.open(&place(id), &row.get::<String>("hook_secret")?)?),
+        before_until: row.get("until")?,
+    })
 }
 
-/// Makes a new secret for its webhooks; the old one is worth nothing from now on.
+/// Makes a new secret for its webhooks.
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn rotate_hook(store: &Store, actor: &Actor, id: &RepositoryId) -> Result<(), StoreError> {
+pub async fn rotate_hook(store: &Store, actor: &Actor, id: &RepositoryId, old: OldSecret) -> Result<(), StoreError> {
     let sealed = store.key.seal(&place(id), &hex::encode(keys::random::<32>()));
-    let sql = "update repositories set hook_secret = $2 where id = $1 and removed_at is null returning name";
-    let (id, values) = (id.clone(), [id.into(), sealed.into()]);
+    let until = match old {
+        OldSecret::Overlaps => Some(store.now() + HOOK_OVERLAP_US),
+        OldSecret::Ends => None,
+    };
+    let sql = "update repositories set hook_secret_before = hook_secret, hook_before_until = $3, hook_secret = $2
+               where id = $1 and removed_at is null returning name";
+    let (id, values) = (id.clone(), [id.into(), sealed.into(), until.into()]);
     store
         .act(actor, Action::RotateHook, move |tx| {
             Box::pin(async move { Ok(((), change(tx, sql, (&id, &values)).await?)) })

@@ -6,14 +6,17 @@ use super::{Target, files, filled};
 use crate::mutate::Examples;
 use crate::random::Random;
 
-const EVENTS: [&str; 8] = [
+const EVENTS: [&str; 11] = [
     "push",
     "pull_request",
     "create",
-    "delete",
     "ping",
-    "pull_request_sync",
     "release",
+    "repo:push",
+    "pullrequest:updated",
+    "pullrequest:comment_created",
+    "repo:refs_changed",
+    "pr:from_ref_updated",
     "",
 ];
 
@@ -54,8 +57,9 @@ fn worst() -> Vec<(&'static str, Vec<u8>)> {
 fn read(bytes: &[u8]) {
     let mut random = Random::of_bytes(bytes);
     let forge = random.pick(&Forge::ALL);
-    let _ = forge.about(random.pick(&EVENTS), bytes);
     for name in ["push", "pull_request", random.pick(&EVENTS)] {
-        let _ = forge.parse(name, bytes);
+        for message in forge.parse(name, bytes).unwrap_or_default() {
+            let _ = (message.about(), message.ignored(), message.meaning());
+        }
     }
 }

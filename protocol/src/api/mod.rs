@@ -5,6 +5,7 @@
 mod access;
 mod agents;
 mod builds;
+mod deliveries;
 mod kept;
 mod reports;
 mod repositories;
@@ -13,6 +14,7 @@ pub use crate::attempt::Micros;
 pub use access::*;
 pub use agents::*;
 pub use builds::*;
+pub use deliveries::*;
 pub use kept::*;
 pub use reports::*;
 pub use repositories::*;

@@ -1,4 +1,4 @@
-//! Repositories: their hooks, deliveries, schedules and secrets.
+//! Repositories: their hooks, schedules and secrets.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Repository {
     pub name: String,
     /// URL or path.
     pub git: String,
-    /// `generic`, `github`, `gitea` or `forgejo`.
+    /// `generic`, `github`, `gitlab`, `gitea`, `forgejo`, `bitbucket` (Cloud) or `bitbucket-dc` (Data Center).
     pub forge: String,
     /// Anybody may read its builds.
     pub public: bool,
@@ -65,61 +65,18 @@ pub struct Hook {
     pub url: String,
     /// The secret.
     pub secret: String,
+    /// The same secret as GitLab's signing token, which is better than its secret token; null for other forges.
+    #[serde(default)]
+    pub signing_token: Option<String>,
+    /// Until when the secret before this one counts, too; null: there is none that does.
+    #[serde(default)]
+    pub before_until: Option<Micros>,
 }
 
 impl std::fmt::Debug for Hook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Hook({})", self.url)
     }
-}
-
-/// Where a delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryStatus {
-    /// To be processed, now or at its next try.
-    Pending,
-    /// Processed: it made a build, or there was nothing to build.
-    Done,
-    /// Given up.
-    Failed,
-}
-
-/// One delivery.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Delivery {
-    /// Its id.
-    pub id: String,
-    /// Name of its repository.
-    pub repository: String,
-    /// The forge's id of it.
-    pub external_id: Option<String>,
-    /// The forge's word for it: `push`.
-    pub event: String,
-    /// Where it stands.
-    pub status: DeliveryStatus,
-    /// How often it was tried.
-    pub tries: i64,
-    /// What came of it, or what is wrong.
-    pub message: Option<String>,
-    /// The build that it made.
-    pub build: Option<i64>,
-    /// When it came.
-    pub received_at: Micros,
-    /// When it is tried next, while pending.
-    pub next_at: Option<Micros>,
-}
-
-/// A delivery with what was received.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct DeliveryDetail {
-    /// What lists show.
-    #[serde(flatten)]
-    pub delivery: Delivery,
-    /// The headers that were kept.
-    pub headers: BTreeMap<String, String>,
-    /// The body, as text.
-    pub body: String,
 }
 
 /// A schedule of a repository.

@@ -13,7 +13,7 @@ mod shell;
 use askama::Template;
 
 use crate::views::{
-    AgentsPage, ArtifactPage, BuildList, BuildPage, ErrorPage, Frame, JobPage, LoginPage, RepositoryList,
+    AgentsPage, ArtifactPage, BuildList, BuildPage, DeliveryPage, ErrorPage, Frame, JobPage, LoginPage, RepositoryList,
     RepositoryPage, ShellPage, TokensPage,
 };
 
@@ -75,6 +75,11 @@ pub fn repository_list(frame: &Frame, view: &RepositoryList) -> String {
 /// `/repositories/{name}`.
 pub fn repository(frame: &Frame, view: &RepositoryPage) -> String {
     html(&plain::Repository::new(frame, view))
+}
+
+/// `/repositories/{name}/deliveries/{id}`.
+pub fn delivery(frame: &Frame, view: &DeliveryPage) -> String {
+    html(&plain::Delivery::new(frame, view))
 }
 
 /// `/login`.

@@ -4,7 +4,9 @@ use askama::Template;
 use job_specs::triggers::{Input, InputKind};
 
 use super::frame::{Head, Section};
-use crate::views::{ErrorPage, Frame, LoginPage, LoginState, Micros, RepositoryList, RepositoryPage, TokensPage};
+use crate::views::{
+    DeliveryPage, ErrorPage, Frame, LoginPage, LoginState, Micros, RepositoryList, RepositoryPage, TokensPage,
+};
 use crate::{format, look, routes, ui};
 
 /// `/repositories`
@@ -23,6 +25,25 @@ impl<'a> Repositories<'a> {
             head: Head::new("Repositories", Section::Repositories),
             view,
         }
+    }
+}
+
+/// `/repositories/{name}/deliveries/{id}`
+#[derive(Template)]
+#[template(path = "delivery.html")]
+pub struct Delivery<'a> {
+    frame: &'a Frame,
+    head: Head,
+    view: &'a DeliveryPage,
+}
+
+impl<'a> Delivery<'a> {
+    pub fn new(frame: &'a Frame, view: &'a DeliveryPage) -> Delivery<'a> {
+        let title = format!("{} · {}", view.delivery.event, view.repository);
+        let head = Head::new(title, Section::Repositories)
+            .under(&view.repository, routes::repository(&view.repository))
+            .here("delivery");
+        Delivery { frame, head, view }
     }
 }
 

@@ -121,3 +121,21 @@ pub struct SecretRow {
     /// When it was last set.
     pub updated_at: Micros,
 }
+
+/// `/repositories/{name}/deliveries/{id}`: one webhook, what it means, what came of it, and what was received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeliveryPage {
+    /// Name of its repository.
+    pub repository: String,
+    /// What the list shows.
+    pub delivery: DeliveryRow,
+    /// What it means: names and values, in the order of the API; what the forge does not say is left out. Empty: it could not
+    /// be read.
+    pub meaning: Vec<(String, String)>,
+    /// The headers that were kept.
+    pub headers: Vec<(String, String)>,
+    /// The body, for people: JSON is indented. Empty: it is not kept any more.
+    pub body: String,
+    /// Bytes of it that are not shown.
+    pub more: u64,
+}

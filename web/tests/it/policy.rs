@@ -51,6 +51,7 @@ pub fn all(frame: &Frame) -> Vec<(&'static str, String)> {
             pages::repository_list(frame, &RepositoryList::default()),
         ),
         ("repository", pages::repository(frame, &samples::repository())),
+        ("delivery", pages::delivery(frame, &samples::delivery())),
         ("login", login(LoginState::NoCode)),
         ("login, bad code", login(LoginState::BadCode)),
         ("login, code", login(LoginState::Confirm { code: "0n3".into() })),

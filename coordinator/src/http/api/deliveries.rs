@@ -73,6 +73,7 @@ async fn show(State(app): State<App>, _: User, Path(id): Path<String>) -> Result
     let full = deliveries::get(&app.store, &DeliveryId(id)).await?;
     Ok(Json(DeliveryDetail {
         delivery: full.delivery.into(),
+        meaning: full.meaning,
         headers: full.headers,
         body: String::from_utf8_lossy(&full.body).into_owned(),
     }))

@@ -3,14 +3,17 @@
 use axum::Json;
 use axum::extract::State;
 use protocol::api::Hook;
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::forges::{self, Forge};
 use crate::http::access::{By, User};
 use crate::http::error::ApiError;
-use crate::http::extract::Path;
-use crate::store::repositories::{self, Repository};
+use crate::http::extract::{Path, Query};
+use crate::store::repositories::{self, OldSecret, Repository};
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -19,9 +22,16 @@ pub(super) fn router() -> OpenApiRouter<App> {
 
 /// The webhook of `repository`.
 pub(super) async fn hook(app: &App, repository: &Repository) -> Result<Hook, ApiError> {
+    let secrets = repositories::hook_secrets(&app.store, &repository.id).await?;
+    let secret = secrets.current.0;
     Ok(Hook {
         url: url(app, repository),
-        secret: repositories::hook_secret(&app.store, &repository.id).await?.0,
+        signing_token: match repository.forge {
+            Forge::Gitlab => forges::signing_token(&secret),
+            _ => None,
+        },
+        secret,
+        before_until: secrets.before_until,
     })
 }
 
@@ -39,11 +49,29 @@ async fn show(State(app): State<App>, _: User, Path(name): Path<String>) -> Resu
     Ok(Json(hook(&app, &repository).await?))
 }
 
-/// Makes a new secret; the old one is worth nothing from now on.
+/// What becomes of the old secret.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Rotation {
+    /// It is worth nothing from now on.
+    #[serde(default)]
+    now: bool,
+}
+
+/// Makes a new secret; the old one counts for 7 days more, unless `now`.
 #[utoipa::path(post, path = "/api/v1/repositories/{name}/hook/rotate",
-    params(("name", description = "The repository")), responses((status = 200, body = Hook)))]
-async fn rotate(State(app): State<App>, By(actor): By, Path(name): Path<String>) -> Result<Json<Hook>, ApiError> {
+    params(("name", description = "The repository"), Rotation), responses((status = 200, body = Hook)))]
+async fn rotate(
+    State(app): State<App>,
+    By(actor): By,
+    Path(name): Path<String>,
+    Query(rotation): Query<Rotation>,
+) -> Result<Json<Hook>, ApiError> {
     let repository = repositories::by_name(&app.store, &name).await?;
-    repositories::rotate_hook(&app.store, &actor, &repository.id).await?;
+    let old = match rotation.now {
+        true => OldSecret::Ends,
+        false => OldSecret::Overlaps,
+    };
+    repositories::rotate_hook(&app.store, &actor, &repository.id, old).await?;
     Ok(Json(hook(&app, &repository).await?))
 }

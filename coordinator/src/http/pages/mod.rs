@@ -7,6 +7,7 @@ mod artifact;
 mod attempt;
 mod build;
 mod builds;
+mod delivery;
 mod frame;
 mod job;
 mod login;
@@ -62,6 +63,11 @@ pub(super) fn router() -> Routes {
             "/repositories/{name}/trigger",
             post_only.clone(),
             post(actions::trigger),
+        )
+        .route(
+            "/repositories/{name}/deliveries/{id}",
+            get_only.clone(),
+            get(delivery::page),
         )
         .route(
             "/repositories/{name}/deliveries/{id}/redeliver",

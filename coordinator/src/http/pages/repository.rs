@@ -2,10 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use protocol::api::DeliveryStatus;
-use web::views::{
-    DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow,
-};
+use web::views::{Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow};
 
 use super::frame::Framed;
 use super::{PageError, rows, test_reports};
@@ -14,7 +11,6 @@ use crate::http::access::{Reader, User};
 use crate::http::api::hooks;
 use crate::http::extract::Path;
 use crate::store::builds::{self, Build, Filter};
-use crate::store::deliveries::Delivery;
 use crate::store::repositories::{self, Repository};
 use crate::store::{StoreError, deliveries, schedules, secrets};
 
@@ -82,7 +78,7 @@ async fn fill_private(app: &App, repository: &Repository, view: &mut RepositoryP
         refused: u64::try_from(refused).unwrap_or(0),
     });
     let newest = deliveries::list(&app.store, Some(&repository.id), DELIVERIES).await?;
-    view.deliveries = newest.into_iter().map(delivery).collect();
+    view.deliveries = newest.into_iter().map(rows::delivery).collect();
     view.inputs = schedules::inputs(&app.store, &repository.id).await?;
     let scheduled = schedules::list(&app.store, &repository.id).await?.into_iter();
     let row = |found: schedules::Scheduled| ScheduleRow {
@@ -111,23 +107,4 @@ async fn newest(app: &App, repository: &Repository, limit: u32) -> Result<Vec<Bu
         ..Filter::default()
     };
     builds::list(&app.store, &filter).await
-}
-
-fn delivery(delivery: Delivery) -> DeliveryRow {
-    let state = match (delivery.status, delivery.build) {
-        (DeliveryStatus::Pending, _) if delivery.message.is_some() => DeliveryState::Retrying,
-        (DeliveryStatus::Pending, _) => DeliveryState::Pending,
-        (DeliveryStatus::Done, Some(_)) => DeliveryState::Done,
-        (DeliveryStatus::Done, None) => DeliveryState::Ignored,
-        (DeliveryStatus::Failed, _) => DeliveryState::Failed,
-    };
-    DeliveryRow {
-        id: delivery.id.0,
-        event: delivery.event,
-        reference: delivery.reference,
-        received_at: delivery.received_at,
-        state,
-        sentence: delivery.message,
-        build: delivery.build,
-    }
 }

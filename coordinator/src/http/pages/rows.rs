@@ -1,10 +1,12 @@
 //! Rows that several pages share: builds and jobs.
 
 use job_specs::status::JobStatus;
-use web::views::{BuildSummary, JobLink, JobRow};
+use protocol::api::DeliveryStatus;
+use web::views::{BuildSummary, DeliveryRow, DeliveryState, JobLink, JobRow};
 
 use crate::app::App;
 use crate::store::builds::Build;
+use crate::store::deliveries::Delivery;
 use crate::store::jobs::Job;
 use crate::store::{StoreError, jobs};
 
@@ -74,5 +76,25 @@ pub(super) fn link(id: &str, title: String, (build, repository): (i64, String)) 
         title,
         build,
         repository,
+    }
+}
+
+/// A delivery as a row.
+pub(super) fn delivery(delivery: Delivery) -> DeliveryRow {
+    let state = match (delivery.status, delivery.build) {
+        (DeliveryStatus::Pending, _) if delivery.message.is_some() => DeliveryState::Retrying,
+        (DeliveryStatus::Pending, _) => DeliveryState::Pending,
+        (DeliveryStatus::Done, Some(_)) => DeliveryState::Done,
+        (DeliveryStatus::Done, None) => DeliveryState::Ignored,
+        (DeliveryStatus::Failed, _) => DeliveryState::Failed,
+    };
+    DeliveryRow {
+        id: delivery.id.0,
+        event: delivery.event,
+        reference: delivery.reference,
+        received_at: delivery.received_at,
+        state,
+        sentence: delivery.message,
+        build: delivery.build,
     }
 }

@@ -53,7 +53,7 @@ async fn the_life_of_a_repository() {
     a repository's name has 1 to 100 letters, digits, `.`, `_` or `-`, and begins with a letter or digit
     `ext::sh -c id` is no address of a repository; give a URL or an absolute path
     the address contains a password, which would end up in logs; use ssh, or leave the password out
-    unknown forge `sourceforge`; known are generic, github, gitea and forgejo
+    unknown forge `sourceforge`; known are generic, github, gitea, forgejo, gitlab, bitbucket and bitbucket-dc
     ");
     app.post("/api/v1/repositories", json!({"name": "b", "git": "/x", "colour": 1}))
         .await

@@ -1,36 +1,118 @@
 //! Webhooks: who may deliver, and how much.
 
-use coordinator::forges;
+use coordinator::forges::{self, Forge};
 use reqwest::{Body, Method};
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::support::{PASSING, TestApp, TestRepository};
 
+/// A push of the commit to `main`, in the forge's words.
+fn push(forge: &str, sha: &str) -> (&'static str, Value) {
+    match forge {
+        "gitlab" => (
+            "Push Hook",
+            json!({"object_kind": "push", "ref": "refs/heads/main", "after": sha}),
+        ),
+        "bitbucket" => {
+            let branch = |name: &str| json!({"new": {"type": "branch", "name": name, "target": {"hash": sha}}});
+            let changes = [branch("gone"), branch("main")];
+            ("repo:push", json!({"push": {"changes": changes}}))
+        }
+        "bitbucket-dc" => {
+            let change = |branch: &str| json!({"ref": {"id": branch}, "fromHash": "0".repeat(40), "toHash": sha});
+            let changes = [change("refs/heads/gone"), change("refs/heads/main")];
+            ("repo:refs_changed", json!({"changes": changes}))
+        }
+        _ => ("push", json!({"ref": "refs/heads/main", "after": sha})),
+    }
+}
+
 #[tokio::test]
-async fn each_forge_delivers_with_its_own_headers() {
+async fn each_forge_delivers_in_its_own_way() {
     let app = TestApp::start().await;
-    let headers = [
-        ("generic", "x-drover-signature-256", "sha256=", "x-drover-event"),
-        ("github", "x-hub-signature-256", "sha256=", "x-github-event"),
-        ("gitea", "x-gitea-signature", "", "x-gitea-event"),
-        ("forgejo", "x-forgejo-signature", "", "x-forgejo-event"),
-    ];
-    for (forge, signature, prefix, event) in headers {
+    for forge in Forge::ALL.map(Forge::word) {
         let mut repository = TestRepository::new(forge);
         let sha = repository.commit("main", &[(".drover.yml", PASSING)]);
         app.add_as(&mut repository, forge).await;
-        let body = json!({"ref": "refs/heads/main", "after": sha}).to_string();
-        let signed = forges::sign(&SecretString::from(repository.secret.as_str()), body.as_bytes());
-        let signed = format!("{prefix}{}", signed.trim_start_matches("sha256="));
-        let request = app
-            .anonymous(Method::POST, &repository.hook)
-            .header(event, "push")
-            .body(body);
-        let answer = app.send(request.header(signature, signed)).await.expect(202).json();
-        let delivery = app.delivery_over(answer["delivery"].as_str().unwrap()).await;
+        let (event, body) = push(forge, &sha);
+        let request = app.webhook(&repository, event, body.to_string());
+        let answer = app.send(request).await.expect(202).json();
+        assert_eq!(answer["ignored"], json!(null), "{forge}: {answer}");
+        // Of several parts the one about `main` is the last.
+        let parts = answer["deliveries"].as_array().map(|all| all.len());
+        let id = match parts {
+            Some(parts) => answer["deliveries"][parts - 1].clone(),
+            None => answer["delivery"].clone(),
+        };
+        assert_eq!(parts.is_some(), forge.starts_with("bitbucket"), "{forge}: {answer}");
+        let delivery = app.delivery_over(id.as_str().unwrap()).await;
         assert!(delivery["build"].is_i64(), "{forge}: {delivery}");
+        assert_eq!(
+            (&delivery["meaning"]["event"], &delivery["meaning"]["sha"]),
+            (&json!("push"), &json!(sha)),
+            "{forge}: {delivery}"
+        );
+        let page = format!("/repositories/{forge}/deliveries/{}", id.as_str().unwrap());
+        let page = app.get(&page).await.expect(200).text;
+        assert!(page.contains(&sha) && page.contains("Redeliver"), "{forge}: {page}");
     }
+}
+
+#[tokio::test]
+async fn what_starts_no_build_is_said_at_once() {
+    let app = TestApp::start().await;
+    let mut repository = TestRepository::new("app");
+    app.add_as(&mut repository, "github").await;
+    for (event, body, ignored) in [
+        (
+            "ping",
+            r#"{"zen":"Keep it logically awesome."}"#,
+            "ping: the webhook works",
+        ),
+        ("star", r#"{"action":"created"}"#, "`star` events start no build"),
+        (
+            "push",
+            "{}",
+            "the body is no github push delivery: missing field `ref` at line 1 column 2",
+        ),
+    ] {
+        let request = app.webhook(&repository, event, body.to_owned());
+        let answer = app.send(request).await.expect(202).json();
+        assert_eq!(answer["ignored"], json!(ignored));
+        let delivery = app.delivery_over(answer["delivery"].as_str().unwrap()).await;
+        assert_eq!(delivery["message"], json!(ignored));
+    }
+}
+
+#[tokio::test]
+async fn two_secrets_count_while_one_is_exchanged() {
+    let app = TestApp::start().await;
+    let mut repository = TestRepository::new("app");
+    repository.commit("main", &[(".drover.yml", PASSING)]);
+    app.add(&mut repository).await;
+    let body = r#"{"ref":"refs/heads/main"}"#;
+    let send = async |secret: &str| {
+        let signed = forges::sign(&SecretString::from(secret), body.as_bytes());
+        let request = app.anonymous(Method::POST, &repository.hook).body(body);
+        app.send(request.header("x-drover-signature-256", signed)).await
+    };
+    let rotate = async |how: &str| {
+        let path = format!("/api/v1/repositories/app/hook/rotate{how}");
+        app.post(&path, json!({})).await.expect(200).json()
+    };
+    let first = repository.secret.clone();
+    let hook = rotate("").await;
+    let second = hook["secret"].as_str().unwrap().to_owned();
+    assert!(hook["before_until"].is_i64(), "{hook}");
+    send(&first).await.expect(202);
+    send(&second).await.expect(202);
+    let hook = rotate("?now=true").await;
+    assert_eq!(hook["before_until"], json!(null));
+    let third = hook["secret"].as_str().unwrap().to_owned();
+    send(&third).await.expect(202);
+    send(&first).await.expect(401);
+    send(&second).await.expect(401);
 }
 
 #[tokio::test]

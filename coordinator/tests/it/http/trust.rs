@@ -25,18 +25,7 @@ async fn ready(forge: &str) -> (TestApp, TestRepository) {
 
 /// The build that a delivery of a forge makes.
 async fn built(app: &TestApp, repository: &TestRepository, event: &str, body: &Value) -> Value {
-    let request = app.delivery(repository, body);
-    let request = match repository.hook.starts_with("/hooks/gitea/") {
-        false => request.header("x-drover-event", event),
-        true => {
-            let secret = repository.secret.as_str().into();
-            let signed = coordinator::forges::sign(&secret, body.to_string().as_bytes());
-            let signed = signed.trim_start_matches("sha256=").to_owned();
-            request
-                .header("x-gitea-event", event)
-                .header("x-gitea-signature", signed)
-        }
-    };
+    let request = app.webhook(repository, event, body.to_string());
     let delivery = app.send(request).await.expect(202).json();
     let delivery = app.delivery_over(delivery["delivery"].as_str().unwrap()).await;
     app.build(
@@ -91,6 +80,44 @@ async fn a_pull_request_without_a_branch_is_a_strangers() {
     let build = built(&app, &repository, "pull_request", &body).await;
     assert_eq!(build["message"], UNTRUSTED);
     assert_untrusted(&app, &mut agent, &build).await;
+}
+
+/// The fork's pull request of other forges, whose heads are under other references.
+#[tokio::test]
+async fn a_fork_is_a_strangers_at_every_forge() {
+    let gitlab = include_str!("../../fixtures/webhooks/gitlab-merge-request-fork-updated.json");
+    let bitbucket_dc = include_str!("../../fixtures/webhooks/bitbucket-dc-pr-updated-fork.json");
+    for (forge, event, reference, body, head) in [
+        (
+            "gitlab",
+            "Merge Request Hook",
+            "refs/merge-requests/7/head",
+            gitlab,
+            "/object_attributes/last_commit/id",
+        ),
+        (
+            "bitbucket-dc",
+            "pr:from_ref_updated",
+            "refs/pull-requests/7/from",
+            bitbucket_dc,
+            "/pullRequest/fromRef/latestCommit",
+        ),
+    ] {
+        let (app, repository) = ready(forge).await;
+        let mut agent = SimAgent::enrol(&app).await;
+        let theirs = repository.commit_of_fork(7, &[(".drover.yml", STEALS)]);
+        repository.remove("refs/pull/7/head");
+        repository.point(reference, &theirs);
+        let mut body: Value = serde_json::from_str(body).unwrap();
+        *body.pointer_mut(head).unwrap() = json!(theirs);
+        let build = built(&app, &repository, event, &body).await;
+        assert_eq!(
+            (&build["pull_request"], &build["base"]),
+            (&json!(7), &json!("main")),
+            "{forge}"
+        );
+        assert_untrusted(&app, &mut agent, &build).await;
+    }
 }
 
 #[tokio::test]

@@ -269,7 +269,7 @@ pub async fn no_secret_stands_in_the_database(world: World) {
     )
     .await
     .unwrap();
-    let hook = repositories::hook_secret(store, repository).await.unwrap();
+    let hook = repositories::hook_secrets(store, repository).await.unwrap().current;
     assert_eq!(hook.0.len(), 64);
     let token = access::create_token(store, CONSOLE, "t", None).await.unwrap();
     let code = agents::enrol_code(store, CONSOLE, HOUR, None).await.unwrap();

@@ -8,8 +8,8 @@ use coordinator::store::artifacts::{self, NewArtifact};
 use coordinator::store::audit::{self, Entry};
 use coordinator::store::blobs::{self, Blob};
 use coordinator::store::builds::{self, NewJob, Rerun};
-use coordinator::store::deliveries::{self, NewDelivery, Stored};
-use coordinator::store::repositories::{self, NewRepository, Visibility};
+use coordinator::store::deliveries::{self, NewDelivery, Part, Stored};
+use coordinator::store::repositories::{self, NewRepository, OldSecret, Visibility};
 use coordinator::store::{Actor, StoreError, access, caches, queue, retention, secrets, stacks, testing};
 use protocol::ids::{AgentId, DeliveryId, JobId, RepositoryId, StackId};
 use protocol::work::SecretValue;
@@ -44,11 +44,11 @@ impl World {
             repository: self.repository.clone(),
             external_id: None,
             event: "push".into(),
-            reference: "main".into(),
+            parts: vec![Part::default()],
             headers: Default::default(),
             body: b"{}".to_vec(),
         };
-        match deliveries::store(&self.store, new).await.unwrap() {
+        match deliveries::store(&self.store, new).await.unwrap().swap_remove(0) {
             Stored::New(id) | Stored::Duplicate(id) => id,
         }
     }
@@ -85,7 +85,9 @@ pub async fn what_people_change_is_written_down(world: World) {
     for to in [Visibility::Public, Visibility::Private] {
         repositories::set_public(store, &ann, &other, to).await.unwrap();
     }
-    repositories::rotate_hook(store, &ann, &other).await.unwrap();
+    repositories::rotate_hook(store, &ann, &other, OldSecret::Overlaps)
+        .await
+        .unwrap();
     let value = SecretValue("hunter2-hunter2".into());
     secrets::set(store, &ann, (&other, "TOKEN"), value).await.unwrap();
     secrets::remove(store, &ann, (&other, "TOKEN")).await.unwrap();
@@ -233,7 +235,7 @@ pub async fn what_fails_is_not_written_down(world: World) {
     let failed = [
         is_refused(repositories::add(store, &ann, taken).await),
         is_refused(repositories::set_public(store, &ann, &repository, visible).await),
-        is_refused(repositories::rotate_hook(store, &ann, &repository).await),
+        is_refused(repositories::rotate_hook(store, &ann, &repository, OldSecret::Ends).await),
         is_refused(repositories::remove(store, &ann, &repository).await),
         is_refused(secrets::set(store, &ann, (&repository, "A"), value).await),
         is_refused(secrets::remove(store, &ann, (&world.repository, "A")).await),

@@ -2,36 +2,54 @@
 
 use std::collections::BTreeMap;
 
-use coordinator::store::deliveries::{self, CLAIM_US, NewDelivery, Outcome, Stored};
+use coordinator::store::deliveries::{self, CLAIM_US, NewDelivery, Outcome, Part, Stored};
 use coordinator::store::{StoreError, builds, retention, testing};
 
 /// In microseconds.
 const DAY: i64 = 24 * 3_600 * 1_000_000;
 
 use super::world::{CONSOLE, World};
-use protocol::api::DeliveryStatus;
+use protocol::api::{DeliveryStatus, Meaning};
+use protocol::ids::DeliveryId;
+
+fn part(branch: &str) -> Part {
+    Part {
+        reference: branch.into(),
+        meaning: Some(Meaning {
+            event: "push".into(),
+            reference: Some(format!("refs/heads/{branch}")),
+            ..Meaning::default()
+        }),
+    }
+}
 
 fn push(world: &World, external_id: Option<&str>) -> NewDelivery {
     NewDelivery {
         repository: world.repository.clone(),
         external_id: external_id.map(str::to_owned),
-        reference: "main".into(),
+        parts: vec![part("main")],
         event: "push".into(),
         headers: BTreeMap::from([("X-GitHub-Event".to_owned(), "push".to_owned())]),
         body: vec![b'{', 0, 255, b'}'],
     }
 }
 
+/// Stores one that is new.
+async fn stored(world: &World, new: NewDelivery) -> DeliveryId {
+    match &deliveries::store(&world.store, new).await.unwrap()[..] {
+        [Stored::New(id)] => id.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
 pub async fn a_delivery_is_kept_once(world: World) {
-    let Stored::New(first) = deliveries::store(&world.store, push(&world, Some("1"))).await.unwrap() else {
-        panic!("it is new");
-    };
+    let first = stored(&world, push(&world, Some("1"))).await;
     let again = deliveries::store(&world.store, push(&world, Some("1"))).await.unwrap();
-    assert_eq!(again, Stored::Duplicate(first.clone()));
+    assert_eq!(again, [Stored::Duplicate(first.clone())]);
     for _ in 0..2 {
         let anonymous = deliveries::store(&world.store, push(&world, None)).await.unwrap();
         assert!(
-            matches!(anonymous, Stored::New(_)),
+            matches!(anonymous[..], [Stored::New(_)]),
             "without an id nothing says that it is the same"
         );
     }
@@ -101,9 +119,7 @@ pub async fn a_delivery_is_tried_until_it_is_done(world: World) {
 }
 
 pub async fn a_delivery_makes_one_build(world: World) {
-    let Stored::New(id) = deliveries::store(&world.store, push(&world, Some("1"))).await.unwrap() else {
-        panic!("it is new");
-    };
+    let id = stored(&world, push(&world, Some("1"))).await;
     let mut new = testing::build(&world.repository, vec![]);
     new.delivery = Some(id.clone());
     // The coordinator died between the build and `done`, or two of them had it.
@@ -126,9 +142,7 @@ pub async fn what_an_old_webhook_said_goes(world: World) {
     let mut ids = Vec::new();
     for (n, age) in [("done", 40), ("pending", 40), ("young", 20)] {
         testing::pass_time(store, -age * DAY);
-        let Stored::New(id) = deliveries::store(store, push(&world, Some(n))).await.unwrap() else {
-            panic!("it is new");
-        };
+        let id = stored(&world, push(&world, Some(n))).await;
         testing::pass_time(store, age * DAY);
         if n != "pending" {
             deliveries::done(store, &id, Outcome::default()).await.unwrap();
@@ -152,10 +166,44 @@ pub async fn what_an_old_webhook_said_goes(world: World) {
         .to_string();
     assert!(refused.contains("not kept any more"), "{refused}");
     let again = deliveries::store(store, push(&world, Some("done"))).await.unwrap();
-    assert_eq!(again, Stored::Duplicate(ids[0].clone()), "it is still known");
+    assert_eq!(again[0], Stored::Duplicate(ids[0].clone()), "it is still known");
     assert_eq!(retention::remove_deliveries(store, month_ago).await.unwrap(), 1);
     assert!(matches!(
         deliveries::get(store, &ids[0]).await,
         Err(StoreError::NotFound(_))
     ));
+}
+
+/// One webhook that moves several branches: each part is processed for itself, and has the one body.
+pub async fn what_says_several_things_is_kept_in_parts(world: World) {
+    let store = &world.store;
+    let both = || NewDelivery {
+        parts: vec![part("main"), part("next")],
+        ..push(&world, Some("1"))
+    };
+    let [Stored::New(main), Stored::New(next)] = &deliveries::store(store, both()).await.unwrap()[..] else {
+        panic!("both are new");
+    };
+    let again = deliveries::store(store, both()).await.unwrap();
+    assert_eq!(
+        again,
+        [Stored::Duplicate(main.clone()), Stored::Duplicate(next.clone())]
+    );
+    for (id, part, branch) in [(main, 0, "main"), (next, 1, "next")] {
+        let due = deliveries::claim_due(store, store.now())
+            .await
+            .unwrap()
+            .expect("it is due");
+        assert_eq!((&due.delivery.id, due.delivery.part), (id, part));
+        assert_eq!(due.body, push(&world, None).body);
+        let meaning = due.meaning.expect("it was read");
+        assert_eq!(meaning.reference, Some(format!("refs/heads/{branch}")));
+        deliveries::done(store, id, Outcome::default()).await.unwrap();
+    }
+    let after = store.now() + DAY;
+    while retention::empty_deliveries(store, after).await.unwrap() > 0 {}
+    for id in [main, next] {
+        let refused = deliveries::redeliver(store, CONSOLE, id).await;
+        assert!(matches!(refused, Err(StoreError::Refused(why)) if why.contains("not kept any more")));
+    }
 }

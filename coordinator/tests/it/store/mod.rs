@@ -61,7 +61,7 @@ on_both! {
         failed_jobs_run_again, a_newer_schema_is_refused, a_failed_write_harms_no_neighbour, counters_count,
         old_builds_go_and_what_is_needed_stays;
     crowd: ten_thousand_jobs_are_claimed_once_each, agents_die_in_the_middle;
-    deliveries: a_delivery_is_kept_once, a_delivery_is_tried_until_it_is_done, a_delivery_makes_one_build,
+    deliveries: what_says_several_things_is_kept_in_parts, a_delivery_is_kept_once, a_delivery_is_tried_until_it_is_done, a_delivery_makes_one_build,
         what_an_old_webhook_said_goes;
     flow: a_need_on_one_cell_is_met_by_it, conditions_skip_and_what_follows_runs, forks_get_no_secrets,
         deferred_jobs_become_their_cells, a_matrix_may_be_empty_or_wrong, a_cancelled_placeholder_stays_cancelled,

@@ -74,6 +74,39 @@ pub fn agents() -> AgentsPage {
     }
 }
 
+pub fn delivery() -> DeliveryPage {
+    let pairs = |pairs: &[(&str, &str)]| {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        pairs.iter().map(owned).collect()
+    };
+    DeliveryPage {
+        repository: "warehouse".into(),
+        delivery: DeliveryRow {
+            id: "d9".into(),
+            event: "Merge Request Hook".into(),
+            reference: "pull request 7".into(),
+            received_at: NOW - 500 * S,
+            state: DeliveryState::Ignored,
+            sentence: Some("pull request 7 was labelled: only new commits are built".into()),
+            build: None,
+        },
+        meaning: pairs(&[
+            ("event", "pull_request"),
+            ("action", "labelled"),
+            ("number", "7"),
+            ("base", "main"),
+            (
+                "head",
+                "feature/a-long-name-that-somebody-gave-to-a-branch-and-that-has-no-blank-in-it-anywhere",
+            ),
+            ("fork", "true"),
+        ]),
+        headers: pairs(&[("x-gitlab-event", "Merge Request Hook")]),
+        body: "{\n  \"object_kind\": \"merge_request\"\n}".into(),
+        more: 12_345,
+    }
+}
+
 pub fn repository() -> RepositoryPage {
     let delivery = |id: &str, state, build, sentence: Option<&str>| DeliveryRow {
         id: id.into(),

@@ -4,6 +4,7 @@ mod agent;
 mod app;
 mod repository;
 mod sse;
+mod webhook;
 
 pub use agent::{Leased, SimAgent, records};
 pub use app::{Answer, TestApp, form, within};

@@ -1,0 +1,189 @@
+//! Bitbucket Cloud: one delivery may move several branches and tags; pull requests have short commit ids, and those of
+//! forks no reference in the repository.
+
+use serde::Deserialize;
+use serde_json::Error;
+
+use super::Webhooks;
+use super::message::{Message, Origin, Other, PullRequest, Push};
+use super::signature::Scheme;
+use super::times::micros;
+
+pub(super) const WEBHOOKS: Webhooks = Webhooks {
+    word: "bitbucket",
+    event: &["x-event-key"],
+    default_event: "unknown",
+    delivery: &["x-request-uuid"],
+    scheme: Scheme::Hmac {
+        headers: &["x-hub-signature"],
+        prefix: "sha256=",
+    },
+    read,
+};
+
+fn read(event: &str, body: &[u8]) -> Result<Vec<Message>, Error> {
+    match event.strip_prefix("pullrequest:") {
+        None if event == "repo:push" => pushes(body),
+        None => Ok(vec![Message::other(event)]),
+        Some(what) if what.starts_with("comment_") => Ok(vec![Message::Other(comment(what, body)?)]),
+        Some(what) => Ok(vec![Message::PullRequest(pull_request(what, body)?)]),
+    }
+}
+
+#[derive(Deserialize)]
+struct Actor {
+    nickname: Option<String>,
+    username: Option<String>,
+    display_name: Option<String>,
+}
+
+impl Actor {
+    fn name(self) -> Option<String> {
+        self.username.or(self.nickname).or(self.display_name)
+    }
+}
+
+#[derive(Deserialize)]
+struct PushBody {
+    push: Changes,
+    actor: Option<Actor>,
+}
+
+#[derive(Deserialize)]
+struct Changes {
+    changes: Vec<Change>,
+}
+
+#[derive(Deserialize)]
+struct Change {
+    new: Option<Named>,
+    old: Option<Named>,
+    #[serde(default)]
+    forced: bool,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    target: Option<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    hash: String,
+}
+
+fn pushes(body: &[u8]) -> Result<Vec<Message>, Error> {
+    let body: PushBody = serde_json::from_slice(body)?;
+    let sender = body.actor.and_then(Actor::name);
+    let moved = body.push.changes.into_iter().filter_map(|change| {
+        let commit = |named: Option<Named>| named.map_or(Some("0".repeat(40)), |named| Some(named.target?.hash));
+        let named = change.new.as_ref().or(change.old.as_ref())?;
+        let folder = match named.kind.as_str() {
+            "tag" | "annotated_tag" => "refs/tags",
+            _ => "refs/heads",
+        };
+        Some(Message::Push(Push {
+            reference: format!("{folder}/{}", named.name),
+            after: commit(change.new),
+            before: commit(change.old),
+            forced: change.forced,
+            sender: sender.clone(),
+        }))
+    });
+    let moved: Vec<Message> = moved.collect();
+    Ok(match moved.is_empty() {
+        true => vec![Message::other("push of nothing")],
+        false => moved,
+    })
+}
+
+#[derive(Deserialize)]
+struct PullRequestBody {
+    pullrequest: Request,
+    actor: Option<Actor>,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    id: i64,
+    source: End,
+    destination: End,
+    updated_on: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct End {
+    branch: Branch,
+    commit: Option<Target>,
+    /// Null when the repository was deleted.
+    repository: Option<Repository>,
+}
+
+#[derive(Deserialize)]
+struct Branch {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    uuid: Option<String>,
+    full_name: Option<String>,
+}
+
+fn pull_request(what: &str, body: &[u8]) -> Result<PullRequest, Error> {
+    let body: PullRequestBody = serde_json::from_slice(body)?;
+    let Request {
+        id,
+        source,
+        destination,
+        updated_on,
+    } = body.pullrequest;
+    let uuid = |end: &End| end.repository.as_ref()?.uuid.clone().filter(|uuid| !uuid.is_empty());
+    let is_one = uuid(&source).is_some() && uuid(&source) == uuid(&destination);
+    let branch = source.branch.name;
+    let action = match what {
+        "created" => "opened",
+        // New commits or a new title, nobody says which; the same commit again makes no second build.
+        "updated" => "synchronized",
+        "fulfilled" | "rejected" => "closed",
+        other => other,
+    };
+    Ok(PullRequest {
+        action: Some(action.to_owned()),
+        number: id,
+        reference: is_one.then(|| format!("refs/heads/{branch}")),
+        head: source.commit.map(|commit| commit.hash),
+        before: None,
+        updated_at: updated_on.as_deref().and_then(micros),
+        branch: Some(branch),
+        head_repository: source.repository.and_then(|repository| repository.full_name),
+        base: destination.branch.name,
+        origin: if is_one { Origin::SameRepository } else { Origin::Fork },
+        sender: body.actor.and_then(Actor::name),
+    })
+}
+
+#[derive(Deserialize)]
+struct CommentBody {
+    pullrequest: Commented,
+    actor: Option<Actor>,
+}
+
+#[derive(Deserialize)]
+struct Commented {
+    id: i64,
+}
+
+fn comment(what: &str, body: &[u8]) -> Result<Other, Error> {
+    let body: CommentBody = serde_json::from_slice(body)?;
+    Ok(Other {
+        event: "comment".to_owned(),
+        action: what.strip_prefix("comment_").map(str::to_owned),
+        number: Some(body.pullrequest.id),
+        sender: body.actor.and_then(Actor::name),
+        ..Other::default()
+    })
+}

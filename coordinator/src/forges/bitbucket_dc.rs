@@ -1,0 +1,173 @@
+//! Bitbucket Data Center: one delivery may move several branches and tags; pull requests are found under
+//! `refs/pull-requests/`.
+
+use serde::Deserialize;
+use serde_json::Error;
+
+use super::Webhooks;
+use super::message::{Message, Origin, Other, PullRequest, Push};
+use super::signature::Scheme;
+use super::times::Time;
+
+pub(super) const WEBHOOKS: Webhooks = Webhooks {
+    word: "bitbucket-dc",
+    event: &["x-event-key"],
+    default_event: "unknown",
+    delivery: &["x-request-id"],
+    scheme: Scheme::Hmac {
+        headers: &["x-hub-signature"],
+        prefix: "sha256=",
+    },
+    read,
+};
+
+fn read(event: &str, body: &[u8]) -> Result<Vec<Message>, Error> {
+    match event.strip_prefix("pr:") {
+        None if event == "diagnostics:ping" => Ok(vec![Message::Ping]),
+        None if event == "repo:refs_changed" => pushes(body),
+        None => Ok(vec![Message::other(event)]),
+        Some(what) if what.starts_with("comment:") => Ok(vec![Message::Other(comment(what, body)?)]),
+        Some(what) => Ok(vec![Message::PullRequest(pull_request(what, body)?)]),
+    }
+}
+
+#[derive(Deserialize)]
+struct Actor {
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct PushBody {
+    changes: Vec<Change>,
+    actor: Option<Actor>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Change {
+    #[serde(rename = "ref")]
+    reference: Reference,
+    from_hash: String,
+    to_hash: String,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    id: String,
+}
+
+fn pushes(body: &[u8]) -> Result<Vec<Message>, Error> {
+    let body: PushBody = serde_json::from_slice(body)?;
+    let sender = body.actor.and_then(|actor| actor.name);
+    let moved = body.changes.into_iter().map(|change| {
+        Message::Push(Push {
+            reference: change.reference.id,
+            after: Some(change.to_hash),
+            before: Some(change.from_hash),
+            forced: false,
+            sender: sender.clone(),
+        })
+    });
+    let moved: Vec<Message> = moved.collect();
+    Ok(match moved.is_empty() {
+        true => vec![Message::other("push of nothing")],
+        false => moved,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PullRequestBody {
+    pull_request: Request,
+    actor: Option<Actor>,
+    previous_from_hash: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    id: i64,
+    from_ref: End,
+    to_ref: End,
+    updated_date: Option<Time>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct End {
+    /// `refs/heads/feature`
+    id: String,
+    latest_commit: Option<String>,
+    repository: Repository,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    id: i64,
+    slug: String,
+    project: Project,
+}
+
+#[derive(Deserialize)]
+struct Project {
+    key: String,
+}
+
+impl End {
+    fn branch(&self) -> String {
+        self.id.strip_prefix("refs/heads/").unwrap_or(&self.id).to_owned()
+    }
+}
+
+fn pull_request(what: &str, body: &[u8]) -> Result<PullRequest, Error> {
+    let body: PullRequestBody = serde_json::from_slice(body)?;
+    let Request {
+        id,
+        from_ref: head,
+        to_ref: base,
+        updated_date,
+    } = body.pull_request;
+    let is_one = head.repository.id == base.repository.id && head.id.starts_with("refs/heads/");
+    let action = match what {
+        "from_ref_updated" => "synchronized",
+        "modified" => "edited",
+        "merged" | "declined" | "deleted" => "closed",
+        other => other,
+    };
+    Ok(PullRequest {
+        action: Some(action.to_owned()),
+        number: id,
+        reference: Some(format!("refs/pull-requests/{id}/from")),
+        before: body.previous_from_hash,
+        updated_at: updated_date.and_then(|time| time.micros()),
+        branch: Some(head.branch()),
+        head_repository: Some(format!("{}/{}", head.repository.project.key, head.repository.slug)),
+        head: head.latest_commit,
+        base: base.branch(),
+        origin: if is_one { Origin::SameRepository } else { Origin::Fork },
+        sender: body.actor.and_then(|actor| actor.name),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CommentBody {
+    pull_request: Commented,
+    actor: Option<Actor>,
+}
+
+#[derive(Deserialize)]
+struct Commented {
+    id: i64,
+}
+
+fn comment(what: &str, body: &[u8]) -> Result<Other, Error> {
+    let body: CommentBody = serde_json::from_slice(body)?;
+    Ok(Other {
+        event: "comment".to_owned(),
+        action: what.strip_prefix("comment:").map(str::to_owned),
+        number: Some(body.pull_request.id),
+        sender: body.actor.and_then(|actor| actor.name),
+        ..Other::default()
+    })
+}
