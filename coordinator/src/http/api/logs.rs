@@ -304,7 +304,7 @@ async fn write_lines(app: App, key: LogKey, query: RawQuery, out: mpsc::Sender<B
                 text.push_str(&format!("{at:.6} "));
             }
             match query.ansi {
-                Some(0) => text.push_str(&super::plain::without_escapes(&line.text())),
+                Some(0) => text.push_str(&web::ansi::plain(&line.text())),
                 _ => text.push_str(&line.text()),
             }
             text.push('\n');

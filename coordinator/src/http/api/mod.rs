@@ -12,7 +12,6 @@ mod deliveries;
 pub(crate) mod hooks;
 mod jobs;
 mod logs;
-mod plain;
 mod repositories;
 mod secrets;
 mod sessions;
