@@ -20,6 +20,11 @@ pub fn build(number: i64) -> String {
     format!("/builds/{number}")
 }
 
+/// `/api/v1/builds/42/report?format=markdown`: what went wrong, in one answer.
+pub fn report(number: i64) -> String {
+    format!("/api/v1/builds/{number}/report?format=markdown")
+}
+
 /// `/jobs/{id}`: the job at its newest attempt; actions `…/cancel`, `…/rerun`, `…/release` (POST), fragment `…?live=1`.
 pub fn job(id: &str) -> String {
     format!("/jobs/{}", encode(id))

@@ -149,6 +149,16 @@ pub struct BuildRef {
     pub number: i64,
 }
 
+/// `drover report`
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Build number
+    pub number: i64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `drover watch`
 #[derive(Debug, Args)]
 pub struct Watch {

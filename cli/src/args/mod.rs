@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::ask::{Audit, Build, BuildRef, Logs, Repo, Rerun, Secret, Session, Token, Trigger, Watch, Why};
+pub use self::ask::{Audit, Build, BuildRef, Logs, Repo, Report, Rerun, Secret, Session, Token, Trigger, Watch, Why};
 pub use self::deliveries::Delivery;
 pub use self::here::{From, Init, Lint, Run};
 pub use self::kept::{Artifact, Cache};
@@ -159,6 +159,9 @@ pub enum Command {
     Rerun(Rerun),
     /// What tests said: failed first; flaky and slow ones; share them out
     Tests(Tests),
+    /// What went wrong in a build, in one answer: Markdown, for people and coding agents
+    #[command(after_help = "Examples:\n  drover report 42\n  drover report 42 --json | jq '.failures[].errors'")]
+    Report(Report),
     /// Why is it waiting?
     Why(Why),
     /// Secrets: ls, set, rm

@@ -1,12 +1,12 @@
 //! Builds: list, show, cancel, run again, and why their jobs wait.
 
 use job_specs::units::micros;
-use protocol::api::{self, BuildDetail, Job, MadeBuild, RerunJobs, WhyWaiting};
+use protocol::api::{self, BuildDetail, BuildReport, Job, MadeBuild, RerunJobs, WhyWaiting};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::print_json;
-use crate::args::{Build, Progress, Rerun, Why};
+use crate::args::{Build, Progress, Report, Rerun, Why};
 use crate::client::Client;
 use crate::exit::{Exit, Stop};
 use crate::render::{self, job_line, short, table::table};
@@ -93,6 +93,16 @@ async fn chosen(client: &Client, rerun: &Rerun) -> anyhow::Result<Vec<String>> {
         ids.extend(found);
     }
     Ok(ids)
+}
+
+/// `drover report`
+pub async fn report(client: &Client, report: &Report) -> anyhow::Result<Exit> {
+    let answer: Value = client.read(&format!("/builds/{}/report", report.number)).await?;
+    if report.json {
+        return print_json(&answer);
+    }
+    anstream::print!("{}", serde_json::from_value::<BuildReport>(answer)?);
+    Ok(Exit::Passed)
 }
 
 /// `drover why`

@@ -56,6 +56,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Cancel(build) => builds::cancel(&client()?, build.number).await,
         Command::Rerun(rerun) => builds::rerun(&client()?, rerun, arguments.progress).await,
         Command::Tests(tests) => reports::tests(&arguments, tests).await,
+        Command::Report(report) => builds::report(&client()?, report).await,
         Command::Why(why) => builds::why(&client()?, why).await,
         Command::Secret(secret) => secrets::secret(&client()?, secret).await,
         Command::Artifact(artifact) => artifacts::artifact(&client()?, artifact).await,

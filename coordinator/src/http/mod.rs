@@ -8,6 +8,7 @@ mod connections;
 pub(crate) mod error;
 mod events;
 mod extract;
+mod failures;
 mod follow;
 mod hooks;
 pub(crate) mod listen;

@@ -47,7 +47,12 @@ pub(crate) fn of(method: &Method, path: Option<&str>) -> Rule {
         "/healthz" | "/readyz" | "/schema/v1.json" | "/assets/{*path}" if reads => Rule::Public,
         "/login" | "/hooks/{forge}/{repository}" | "/agent/v1/enrol" => Rule::Public,
         path if path.starts_with("/agent/") => Rule::Agent,
-        "/builds/{number}" | "/api/v1/builds/{number}/logs" | "/api/v1/builds/{number}/artifacts" if reads => {
+        "/builds/{number}"
+        | "/api/v1/builds/{number}/logs"
+        | "/api/v1/builds/{number}/report"
+        | "/api/v1/builds/{number}/artifacts"
+            if reads =>
+        {
             Rule::Readable(Subject::Build)
         }
         path if reads && path.starts_with("/api/v1/artifacts/{artifact}") => Rule::Readable(Subject::Artifact),

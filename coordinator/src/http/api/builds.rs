@@ -111,7 +111,7 @@ async fn show(State(app): State<App>, _: User, Path(number): Path<i64>) -> Resul
 }
 
 /// What the failing cells of each job have in common.
-fn in_common(jobs: &[jobs::Job]) -> Vec<String> {
+pub(super) fn in_common(jobs: &[jobs::Job]) -> Vec<String> {
     let mut by_name: BTreeMap<&str, Vec<web::common::Ended<'_>>> = BTreeMap::new();
     for job in jobs {
         by_name.entry(&job.name).or_default().push((&job.matrix, job.status));

@@ -9,6 +9,7 @@ mod build_logs;
 mod builds;
 mod caches;
 mod deliveries;
+mod failure_report;
 pub(crate) mod hooks;
 mod jobs;
 mod logs;
@@ -49,6 +50,7 @@ pub(crate) fn router() -> (Router<App>, Description) {
         .merge(deliveries::router())
         .merge(secrets::router())
         .merge(builds::router())
+        .merge(failure_report::router())
         .merge(build_logs::router())
         .merge(jobs::router())
         .merge(super::shell::described())

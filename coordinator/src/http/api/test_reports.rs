@@ -84,7 +84,8 @@ fn run(run: Run) -> TestRun {
     }
 }
 
-fn result(found: Found) -> TestResult {
+/// A test's result in the API's shape.
+pub(super) fn result(found: Found) -> TestResult {
     TestResult {
         attempt: found.attempt,
         job: found.job,

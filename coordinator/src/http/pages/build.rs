@@ -2,8 +2,6 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use protocol::attempt::{AttemptEvent, EventKind, ReasonCode, ServiceState, StepStatus};
-use protocol::ids::StreamId;
 use web::views::{BuildActions, BuildPage, Diagnosis, Failure, SourceText};
 
 use super::frame::Framed;
@@ -13,11 +11,11 @@ use crate::builds::job_files;
 use crate::http::access::Reader;
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
+use crate::http::failures::{self, Culprit};
 use crate::http::follow::wire;
-use crate::logs::{LogError, LogKey};
 use crate::store::builds::{self, Build, BuildDetail};
 use crate::store::facts::Trust;
-use crate::store::jobs::{self, Job};
+use crate::store::jobs::Job;
 use crate::store::{artifacts, attempts};
 
 /// Lines of the first failure's log.
@@ -123,13 +121,17 @@ async fn failure(app: &App, jobs: &[Job]) -> Result<Option<Failure>, ApiError> {
         }
         None => Culprit::nobody(),
     };
-    let lines = last_lines(app, first, &culprit.stream).await?;
+    let end = match &first.attempt {
+        Some(attempt) => failures::log_end(app, attempt, (&culprit.stream, FAILURE_LINES)).await?,
+        None => None,
+    };
+    let lines = end.map_or_else(Vec::new, |(_, lines)| lines.iter().map(wire).collect());
     let unknown = || "nobody said why".to_owned();
     Ok(Some(Failure {
         job: first.id.0.clone(),
         title: first.title.clone(),
         status: first.status,
-        culprit: culprit.name,
+        culprit: culprit.step.or(culprit.service),
         exit_code: culprit.exit_code,
         sentence: first
             .reason
@@ -139,94 +141,4 @@ async fn failure(app: &App, jobs: &[Job]) -> Result<Option<Failure>, ApiError> {
         lines,
         others: u32::try_from(failures.len() - 1).unwrap_or(u32::MAX),
     }))
-}
-
-/// The step or service that ended a job.
-struct Culprit {
-    name: Option<String>,
-    exit_code: Option<i32>,
-    stream: StreamId,
-}
-
-impl Culprit {
-    fn nobody() -> Culprit {
-        Culprit {
-            name: None,
-            exit_code: None,
-            stream: StreamId::job(),
-        }
-    }
-
-    /// What the reason names, else the last step that failed. Older agents name no service: of a service's failure they
-    /// told, only the job's own log is shown.
-    async fn find(app: &App, job: &Job, events: &[AttemptEvent]) -> Result<Culprit, ApiError> {
-        let Some(reason) = &job.reason else {
-            return Ok(Culprit::nobody());
-        };
-        if let Some(service) = &reason.service {
-            return Ok(Culprit::service(service, events));
-        }
-        let is_about_service = matches!(reason.code, ReasonCode::ServiceExited | ReasonCode::ServiceNotReady);
-        let step = reason.step.or_else(|| last_failed_step(events));
-        let Some(step) = step.filter(|_| !is_about_service) else {
-            return Ok(Culprit::nobody());
-        };
-        let spec = jobs::show(&app.store, &job.id).await?.spec;
-        let exit_code = events.iter().rev().find_map(|event| match &event.kind {
-            EventKind::StepFinished { step: ended, outcome } if *ended == step => outcome.exit_code,
-            _ => None,
-        });
-        Ok(Culprit {
-            name: spec.steps.get(step).map(|step| step.name.clone()),
-            exit_code,
-            stream: StreamId::step(step),
-        })
-    }
-
-    fn service(name: &str, events: &[AttemptEvent]) -> Culprit {
-        let exit_code = events.iter().rev().find_map(|event| match &event.kind {
-            EventKind::Service { service, state } if service == name => match state {
-                ServiceState::Exited { code, .. } => Some(*code),
-                ServiceState::Running | ServiceState::Starting | ServiceState::Unhealthy { .. } => Some(None),
-                ServiceState::Pulling | ServiceState::Ready { .. } | ServiceState::Stopped => None,
-            },
-            _ => None,
-        });
-        Culprit {
-            name: Some(name.to_owned()),
-            exit_code: exit_code.flatten(),
-            stream: StreamId::service(name),
-        }
-    }
-}
-
-fn last_failed_step(events: &[AttemptEvent]) -> Option<usize> {
-    events.iter().rev().find_map(|event| match &event.kind {
-        EventKind::StepFinished { step, outcome } => {
-            matches!(outcome.status, StepStatus::Failed | StepStatus::TimedOut).then_some(*step)
-        }
-        _ => None,
-    })
-}
-
-async fn last_lines(app: &App, job: &Job, stream: &StreamId) -> Result<Vec<web::views::LogLine>, ApiError> {
-    let Some(attempt) = job.attempt.clone() else {
-        return Ok(Vec::new());
-    };
-    let key = LogKey {
-        attempt,
-        stream: stream.clone(),
-    };
-    let meta = match app.logs.meta(&key).await {
-        Err(LogError::NotFound | LogError::Removed) => return Ok(Vec::new()),
-        other => other?,
-    };
-    let from = meta.lines.saturating_sub(FAILURE_LINES as u64);
-    Ok(app
-        .logs
-        .lines(&key, from, FAILURE_LINES)
-        .await?
-        .iter()
-        .map(wire)
-        .collect())
 }

@@ -339,6 +339,7 @@ async fn a_public_repository_is_read_by_anybody_and_nothing_else_is() {
     GET /api/v1/attempts/{attempt}/logs/{stream}/raw
     GET /api/v1/builds/{number}/artifacts
     GET /api/v1/builds/{number}/logs
+    GET /api/v1/builds/{number}/report
     GET /api/v1/jobs/{job}/artifacts
     GET /badge/{file}
     GET /builds/{number}

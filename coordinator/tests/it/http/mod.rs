@@ -11,6 +11,7 @@ mod blobs;
 mod builds;
 mod deliveries;
 mod events;
+mod failure_report;
 mod flow;
 mod full_disk;
 mod logs;

@@ -14,7 +14,7 @@ jobs:
 "#;
 
 impl SimAgent {
-    async fn tests(&self, app: &TestApp, lease: &Leased, reported: &[(&str, TestStatus)]) -> Answer {
+    pub async fn tests(&self, app: &TestApp, lease: &Leased, reported: &[(&str, TestStatus)]) -> Answer {
         let case = |(name, status): &(&str, TestStatus)| TestCase {
             suite: "store::<it>".into(),
             name: (*name).into(),
