@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told_from_other_troubles() {
+    fn a_full_disk_is_distinguished_from_other_troubles() {
         let folder = tempfile::tempdir().unwrap();
         let said = |verdict, sentence: &str| {
             let result = AttemptResult::because(verdict, ReasonCode::Infrastructure, sentence);

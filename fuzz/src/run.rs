@@ -72,12 +72,12 @@ pub fn scratch() -> anyhow::Result<TempDir> {
         .with_context(|| format!("make a folder in {}", folder.display()))
 }
 
-/// Reads the inputs of the plan; first the worst of each target, when it begins at 0 and has limits. `told` hears before each input how
+/// Reads the inputs of the plan; first the worst of each target, when it begins at 0 and has limits. `reported` hears before each input how
 /// far it is, so that what ends the process is known.
 ///
 /// # Errors
 /// When there is no such target, the examples cannot be read, or a failure cannot be kept.
-pub fn run(plan: &Plan, mut told: impl FnMut(&Progress) -> anyhow::Result<()>) -> anyhow::Result<Vec<Failure>> {
+pub fn run(plan: &Plan, mut reported: impl FnMut(&Progress) -> anyhow::Result<()>) -> anyhow::Result<Vec<Failure>> {
     let scratch = scratch()?;
     let chosen = targets::chosen(&plan.target, scratch.path())?;
     let mut failures = Vec::new();
@@ -99,7 +99,7 @@ pub fn run(plan: &Plan, mut told: impl FnMut(&Progress) -> anyhow::Result<()>) -
     };
     for index in plan.from..plan.from.saturating_add(plan.inputs) {
         progress.next = index;
-        told(&progress)?;
+        reported(&progress)?;
         let target = &chosen[usize::try_from(index % chosen.len() as u64).unwrap_or(0)];
         let bytes = target.examples.input(&mut Random::of_input(plan.seed, index));
         let cost = read(target, &bytes, limits);
@@ -120,7 +120,7 @@ pub fn run(plan: &Plan, mut told: impl FnMut(&Progress) -> anyhow::Result<()>) -
         }
     }
     progress.next = plan.from.saturating_add(plan.inputs);
-    told(&progress)?;
+    reported(&progress)?;
     Ok(failures)
 }
 

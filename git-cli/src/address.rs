@@ -248,7 +248,7 @@ mod tests {
             Ok(address) => address.as_str().to_owned(),
             Err(error) => error.to_string(),
         };
-        let told: Vec<String> = [
+        let reported: Vec<String> = [
             ("https://git.example/a/app.git", "../lib.git"),
             ("https://git.example/a/app.git/", "./lib/"),
             ("https://git.example/a/app.git", "../../../other.example/x"),
@@ -278,7 +278,7 @@ mod tests {
         .iter()
         .map(|(base, text)| of(base, text))
         .collect();
-        insta::assert_snapshot!(told.join("\n"), @r"
+        insta::assert_snapshot!(reported.join("\n"), @r"
         https://git.example/a/lib.git
         https://git.example/a/app.git/lib
         https://other.example/x

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fault_is_told_from_the_words() {
+    fn the_fault_is_distinguished_from_the_words() {
         for (said, expected) in [
             (
                 "fatal: unable to access 'https://git.example/': Could not resolve host: git.example",

@@ -100,9 +100,9 @@ mod tests {
             ShellMessage::Eof,
             ShellMessage::Exit { code: 3 },
         ];
-        let told: Vec<String> = words.iter().map(|word| serde_json::to_string(word).unwrap()).collect();
+        let reported: Vec<String> = words.iter().map(|word| serde_json::to_string(word).unwrap()).collect();
         assert_eq!(
-            told,
+            reported,
             [
                 r#"{"type":"resize","cols":80,"rows":24}"#,
                 r#"{"type":"eof"}"#,

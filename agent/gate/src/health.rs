@@ -42,7 +42,7 @@ pub struct HealthRunner {
     /// Counted failures in a row.
     failures: u32,
     last_counted: Instant,
-    last_told: Option<Instant>,
+    last_reported: Option<Instant>,
     next: Instant,
     current: Option<Try>,
 }
@@ -71,7 +71,7 @@ impl HealthRunner {
             successes: 0,
             failures: 0,
             last_counted: now,
-            last_told: None,
+            last_reported: None,
             next: now + Duration::from_millis(check.starting_interval_ms.into()),
             current: None,
             check,
@@ -202,11 +202,11 @@ impl HealthRunner {
             }
         }
         self.next = now + self.pause(now);
-        let quiet = self.last_told.is_some_and(|message| now - message < TELL_STARTING);
+        let quiet = self.last_reported.is_some_and(|message| now - message < TELL_STARTING);
         if self.state == before && (self.state != HealthState::Starting || quiet) {
             return None;
         }
-        self.last_told = Some(now);
+        self.last_reported = Some(now);
         Some(Health {
             state: self.state,
             exit_code,

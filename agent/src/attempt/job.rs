@@ -18,7 +18,7 @@ use super::{AttemptContext, AttemptInput, Code, cache_paths, plan, retained};
 use crate::build::built::{Builder, BuiltImages};
 use crate::checkout::{self, CheckoutError, ObjectsMount};
 use crate::engine::labels::Labels;
-use crate::engine::{self, ContainerId, ContainerPlan, EngineError, ImageWant, Network, NetworkId};
+use crate::engine::{self, ContainerId, ContainerPlan, EngineError, ImageRequest, Network, NetworkId};
 use crate::logs::mask::Masker;
 use crate::sandbox::AnchorHandle;
 
@@ -93,9 +93,9 @@ impl Job {
             return pulled;
         }
         let login = logins(&self.input).of(image).cloned();
-        let want = ImageWant::of(image);
+        let request = ImageRequest::of(image);
         let who = self.input.who();
-        let image = engine.image_for(&who, &want, login.as_ref(), |_| ()).await;
+        let image = engine.image_for(&who, &request, login.as_ref(), |_| ()).await;
         image.map_err(Arc::new)
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::sources::{Base, Dockerfile, Fetch};
 use super::{Build, BuildError};
 use crate::engine::labels::{self, Labels};
-use crate::engine::{Engine, EngineError, Fetch as When, ImageInfo, ImageWant, Network, NetworkId};
+use crate::engine::{Engine, EngineError, Fetch as When, ImageInfo, ImageRequest, Network, NetworkId};
 
 /// Build arguments that every Dockerfile has and that no cache takes into account: by them a build could make others
 /// use what it fetched elsewhere.
@@ -157,7 +157,7 @@ impl Build<'_> {
         image: &Fetch,
         log: &mut (impl FnMut(&str) + Send),
     ) -> Result<std::sync::Arc<ImageInfo>, EngineError> {
-        let want = ImageWant {
+        let request = ImageRequest {
             reference: image.what.clone(),
             platform: self.spec.platform.clone(),
             fetch: if self.spec.pull { When::Always } else { When::Missing },
@@ -169,7 +169,7 @@ impl Build<'_> {
                 log(&format!("pulling base image {}\n", image.what));
             }
         };
-        engine.image_for(&self.who, &want, login, on_progress).await
+        engine.image_for(&self.who, &request, login, on_progress).await
     }
 }
 

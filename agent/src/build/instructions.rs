@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_and_arguments_are_told_apart() {
+    fn flags_and_arguments_are_distinguished() {
         let (found, rest) = flags("--ch\"own\"=1 --from=x  a b");
         assert_eq!(
             (flag(&found, "from"), flag(&found, "chown"), rest),

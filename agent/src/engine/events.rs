@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_for_lack_of_memory_is_told_with_its_code() {
+    fn an_end_for_lack_of_memory_is_reported_with_its_code() {
         let watched = Watched::default();
         let Entry::New(seen) = watched.follow("c1") else {
             panic!("c1 is new")

@@ -43,9 +43,9 @@ pub struct ImageInfo {
     pub on_build: Vec<String>,
 }
 
-/// An image that somebody needs, and how it may be had. `ImageWant::of(reference)` is the usual.
+/// An image that somebody needs, and how it may be had. `ImageRequest::of(reference)` is the usual.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ImageWant {
+pub struct ImageRequest {
     /// Its name.
     pub reference: String,
     /// For what; `None`: whatever the registry says for this machine.
@@ -66,10 +66,10 @@ pub enum Fetch {
     Never,
 }
 
-impl ImageWant {
+impl ImageRequest {
     /// That image, fetched when it is not here.
-    pub fn of(reference: impl Into<String>) -> ImageWant {
-        ImageWant {
+    pub fn of(reference: impl Into<String>) -> ImageRequest {
+        ImageRequest {
             reference: reference.into(),
             platform: None,
             fetch: Fetch::Missing,
@@ -109,41 +109,41 @@ impl Engine {
         reference: &str,
         on_progress: impl FnMut(PullProgress) + Send,
     ) -> Result<Arc<ImageInfo>, EngineError> {
-        self.obtain_image(&ImageWant::of(reference), None, on_progress).await
+        self.obtain_image(&ImageRequest::of(reference), None, on_progress).await
     }
 
     /// As [`Engine::ensure_image`], by the want's own rules and with that login at the registry.
     pub async fn obtain_image(
         &self,
-        want: &ImageWant,
+        request: &ImageRequest,
         login: Option<&Login>,
         mut on_progress: impl FnMut(PullProgress) + Send,
     ) -> Result<Arc<ImageInfo>, EngineError> {
-        match (self.fitting_image(want).await?, want.fetch) {
+        match (self.fitting_image(request).await?, request.fetch) {
             (Some(image), Fetch::Missing | Fetch::Never) => return Ok(image),
             (None, Fetch::Never) => {
                 return Err(EngineError::ImageNotFound {
-                    image: want.reference.clone(),
+                    image: request.reference.clone(),
                     detail: "it is not on this machine, and `pull_policy: never` says not to fetch it".into(),
                 });
             }
             (_, Fetch::Always) | (None, Fetch::Missing) => {}
         }
-        let mut pull = self.join_pull(want, login);
+        let mut pull = self.join_pull(request, login);
         loop {
             let Pull { progress, end } = pull.borrow_and_update().clone();
             match end {
                 None => on_progress(progress),
                 Some(Ok(())) => break,
-                Some(Err(fault)) => return Err(fault.into_error(&want.reference)),
+                Some(Err(fault)) => return Err(fault.into_error(&request.reference)),
             }
             if pull.changed().await.is_err() {
                 return Err(EngineError::Stopping);
             }
         }
-        let pulled = self.named_image(&want.reference).await?;
+        let pulled = self.named_image(&request.reference).await?;
         pulled.ok_or_else(|| EngineError::Registry {
-            image: want.reference.clone(),
+            image: request.reference.clone(),
             detail: "it was pulled and is gone again".into(),
         })
     }
@@ -157,9 +157,9 @@ impl Engine {
     }
 
     /// The image of that name when it is here for the platform that is wanted.
-    pub(crate) async fn fitting_image(&self, want: &ImageWant) -> Result<Option<Arc<ImageInfo>>, EngineError> {
-        let here = self.named_image(&want.reference).await?;
-        Ok(here.filter(|image| image.runs_on(want.platform.as_deref())))
+    pub(crate) async fn fitting_image(&self, request: &ImageRequest) -> Result<Option<Arc<ImageInfo>>, EngineError> {
+        let here = self.named_image(&request.reference).await?;
+        Ok(here.filter(|image| image.runs_on(request.platform.as_deref())))
     }
 
     /// The image of that name when it is here. Engines take the beginning of an id for a name as well: that is none.
@@ -200,10 +200,10 @@ impl Engine {
     }
 
     /// The pull of that image that is under way, or a new one.
-    fn join_pull(&self, want: &ImageWant, login: Option<&Login>) -> watch::Receiver<Pull> {
+    fn join_pull(&self, request: &ImageRequest, login: Option<&Login>) -> watch::Receiver<Pull> {
         let key = PullKey {
-            reference: want.reference.clone(),
-            platform: want.platform.clone(),
+            reference: request.reference.clone(),
+            platform: request.platform.clone(),
             login: login.map(|login| (login.user.clone(), login.password.0.clone())),
         };
         let mut pulls = self.inner.images.pulls.lock().expect("no panic while held");
@@ -212,10 +212,10 @@ impl Engine {
         }
         let (sender, receiver) = watch::channel(Pull::default());
         pulls.insert(key.clone(), receiver.clone());
-        let (engine, want, login) = (self.clone(), want.clone(), login.cloned());
+        let (engine, request, login) = (self.clone(), request.clone(), login.cloned());
         self.inner.tasks.spawn(async move {
             let stop = engine.inner.stop.clone();
-            let pull = engine.pull(&want, login.as_ref(), &sender);
+            let pull = engine.pull(&request, login.as_ref(), &sender);
             let end = stop.run_until_cancelled(pull).await;
             let mut pulls = engine.inner.images.pulls.lock().expect("no panic while held");
             pulls.remove(&key);
@@ -229,21 +229,21 @@ impl Engine {
 
     async fn pull(
         &self,
-        want: &ImageWant,
+        request: &ImageRequest,
         login: Option<&Login>,
         sender: &watch::Sender<Pull>,
     ) -> Result<(), PullFault> {
-        let (name, tag) = name_and_tag(&want.reference);
+        let (name, tag) = name_and_tag(&request.reference);
         let options = CreateImageOptions {
             from_image: Some(name.to_owned()),
             tag: Some(tag.to_owned()),
-            platform: want.platform.clone().unwrap_or_default(),
+            platform: request.platform.clone().unwrap_or_default(),
             ..CreateImageOptions::default()
         };
         let mut steps = match login {
             None => self.docker().create_image(Some(options), None, None).boxed(),
             Some(login) => {
-                let credentials = Credentials::One(login.credentials(registry_of(&want.reference)));
+                let credentials = Credentials::One(login.credentials(registry_of(&request.reference)));
                 let raw = &self.inner.raw;
                 raw.post("/images/create", &options, &credentials, None).boxed()
             }

@@ -47,7 +47,7 @@ pub use connect::{Engine, EngineConfig, describe};
 pub use error::EngineError;
 pub use events::Exit;
 pub use exec::{Exec, ExecPlan};
-pub use images::{Fetch, ImageHealth, ImageInfo, ImageWant};
+pub use images::{Fetch, ImageHealth, ImageInfo, ImageRequest};
 pub use live::{Kept, Owner};
 pub use login::{Login, Logins};
 pub use plan::{ContainerId, ContainerPlan, Limits, LogDriver, Network, NetworkId};

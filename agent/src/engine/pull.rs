@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_s_mistakes_are_told_from_the_network_s() {
+    fn the_user_s_mistakes_are_distinguished_from_the_network_s() {
         let kinds: Vec<String> = [
             "manifest for localhost:5000/nope:1 not found: manifest unknown: manifest unknown",
             "pull access denied for nope, repository does not exist or may require 'docker login'",

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::connect::Engine;
 use super::error::EngineError;
-use super::images::{Fetch, ImageInfo, ImageWant};
+use super::images::{Fetch, ImageInfo, ImageRequest};
 use super::login::Login;
 use super::policy::HostImages;
 use super::pull::PullProgress;
@@ -143,11 +143,11 @@ impl Engine {
     pub async fn image_for(
         &self,
         user: &ImageUser,
-        want: &ImageWant,
+        request: &ImageRequest,
         login: Option<&Login>,
         on_progress: impl FnMut(PullProgress) + Send,
     ) -> Result<Arc<ImageInfo>, EngineError> {
-        let reference = &want.reference;
+        let reference = &request.reference;
         if is_reserved(reference) {
             return Err(EngineError::NotAllowed {
                 detail: format!(
@@ -158,10 +158,10 @@ impl Engine {
         let name = familiar(reference);
         // what is pushed under this name just now is not what the name means
         let _held = self.inner.names.look_up(&name).await;
-        if let Some(here) = self.fitting_image(want).await? {
+        if let Some(here) = self.fitting_image(request).await? {
             let entry = self.inner.fetched.of(&name, &here.id);
             let policy = self.inner.config.policy.host_images;
-            match judge(entry.as_ref(), user, login, policy, want.fetch) {
+            match judge(entry.as_ref(), user, login, policy, request.fetch) {
                 Verdict::Have => return Ok(here),
                 Verdict::Ask => {}
                 Verdict::Refuse => {
@@ -175,12 +175,15 @@ impl Engine {
             }
         }
         self.may_ask_registry(reference).await?;
-        let fetch = match want.fetch {
+        let fetch = match request.fetch {
             Fetch::Never => Fetch::Never,
             Fetch::Missing | Fetch::Always => Fetch::Always,
         };
-        let want = ImageWant { fetch, ..want.clone() };
-        let image = self.obtain_image(&want, login, on_progress).await?;
+        let request = ImageRequest {
+            fetch,
+            ..request.clone()
+        };
+        let image = self.obtain_image(&request, login, on_progress).await?;
         let noted = self.inner.fetched.note(&name, &image.id, user, login);
         noted.map_err(EngineError::io("note who may have an image"))?;
         Ok(image)

@@ -11,10 +11,10 @@ use super::*;
 
 /// What was read, a line for each case.
 fn message(format: ReportFormat, text: &str) -> String {
-    told_of(&parse(format, "report", text.as_bytes()))
+    reported_of(&parse(format, "report", text.as_bytes()))
 }
 
-fn told_of(parsed: &Parsed) -> String {
+fn reported_of(parsed: &Parsed) -> String {
     let mut lines: Vec<String> = parsed.cases.iter().map(line).collect();
     if let Some(Problem { at, what }) = &parsed.problem {
         let at = at.map_or_else(String::new, |(line, column)| format!("{line}:{column} "));

@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_shelf_keeps_nothing() {
+    fn a_closed_pool_keeps_nothing() {
         let (mut pool_policy, mut made) = (PoolPolicy::new(1, 1), 0);
         settle(&mut pool_policy, &mut made);
         let item = pool_policy.take(Some("app")).unwrap();

@@ -15,7 +15,7 @@ use super::service::Service;
 use crate::build::Build;
 use crate::build::built::Builder;
 use crate::clock::now;
-use crate::engine::{EngineError, Fetch, ImageInfo, ImageWant, Network};
+use crate::engine::{EngineError, Fetch, ImageInfo, ImageRequest, Network};
 use crate::logs::writer::LogWriter;
 use crate::sandbox::open_folder;
 
@@ -60,7 +60,7 @@ impl Service {
 
     async fn fetched(&self) -> Result<Arc<ImageInfo>, FailureKind> {
         let spec = &self.spec;
-        let want = ImageWant {
+        let request = ImageRequest {
             reference: spec.image.clone(),
             platform: spec.platform.clone(),
             fetch: match spec.pull_policy {
@@ -72,7 +72,7 @@ impl Service {
         let mut pulling = false;
         let login = self.shared.spec.logins.of(&spec.image);
         let who = &self.shared.spec.who;
-        let image = self.shared.engine.image_for(who, &want, login, |progress| {
+        let image = self.shared.engine.image_for(who, &request, login, |progress| {
             if !std::mem::replace(&mut pulling, true) {
                 self.report(now(), ServiceState::Pulling);
             }

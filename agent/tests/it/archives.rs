@@ -43,16 +43,16 @@ fn packed(entries: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A folder to unpack into, and all that is around it.
-struct Place {
+struct Files {
     around: tempfile::TempDir,
 }
 
-impl Place {
-    fn new() -> Place {
+impl Files {
+    fn new() -> Files {
         let around = tempfile::tempdir().unwrap();
         fs::create_dir(around.path().join("in")).unwrap();
         fs::write(around.path().join("secret"), "untouched").unwrap();
-        Place { around }
+        Files { around }
     }
 
     fn folder(&self) -> PathBuf {
@@ -107,7 +107,7 @@ fn every_trick_has_its_own_sentence() {
     ];
     let said: Vec<String> = tricks
         .iter()
-        .map(|trick| Place::new().refusal(&packed(trick), CAREFUL))
+        .map(|trick| Files::new().refusal(&packed(trick), CAREFUL))
         .collect();
     insta::assert_snapshot!(said.join("\n"), @"
     the archive is refused: `../secret`: its name has `..`
@@ -127,58 +127,58 @@ fn every_trick_has_its_own_sentence() {
 #[test]
 fn a_link_of_a_cache_may_lead_anywhere_and_is_never_followed() {
     use EntryType as T;
-    let place = Place::new();
+    let files = Files::new();
     let rules = Rules {
         links: Links::Anywhere,
         ..CAREFUL
     };
     let venv = packed(&[entry(T::Symlink, "python", "/usr/bin/python3", b"")]);
-    place.unpack(&venv, rules).unwrap();
+    files.unpack(&venv, rules).unwrap();
     assert_eq!(
-        fs::read_link(place.folder().join("python")).unwrap(),
+        fs::read_link(files.folder().join("python")).unwrap(),
         Path::new("/usr/bin/python3")
     );
     let through = packed(&[
         entry(T::Symlink, "up", "..", b""),
         entry(T::Regular, "up/secret", "", b"evil"),
     ]);
-    place.refusal(&through, rules);
+    files.refusal(&through, rules);
     let over = packed(&[
         entry(T::Symlink, "x", "../secret", b""),
         entry(T::Regular, "x", "", b"mine"),
     ]);
-    place.unpack(&over, rules).unwrap();
-    assert!(place.is_safe(), "the link was replaced, not written through");
+    files.unpack(&over, rules).unwrap();
+    assert!(files.is_safe(), "the link was replaced, not written through");
 }
 
 #[test]
 fn too_much_is_refused() {
-    let place = Place::new();
+    let files = Files::new();
     let many: Vec<Vec<u8>> = (0..1001)
         .map(|n| entry(EntryType::Regular, &format!("f{n}"), "", b""))
         .collect();
     assert_eq!(
-        place.refusal(&packed(&many), CAREFUL),
+        files.refusal(&packed(&many), CAREFUL),
         "the archive is refused: it has more than 1000 files"
     );
     let large = packed(&[entry(EntryType::Regular, "big", "", &vec![0; 2 << 20])]);
     assert_eq!(
-        place.refusal(&large, CAREFUL),
+        files.refusal(&large, CAREFUL),
         "the archive is refused: it has more than 1048576 bytes of files"
     );
     let name = packed(&[entry(EntryType::GNULongName, "n", "", &vec![b'a'; 100_000])]);
     assert_eq!(
-        place.refusal(&name, CAREFUL),
+        files.refusal(&name, CAREFUL),
         "the archive is refused: it has more than 4096 bytes in a name"
     );
     assert!(
-        place
+        files
             .refusal(b"not an archive", CAREFUL)
             .starts_with("the archive is damaged")
     );
     let half = packed(&[entry(EntryType::Regular, "f", "", &[7; 5000])]);
     assert!(
-        place
+        files
             .refusal(&half[..half.len() - 5], CAREFUL)
             .starts_with("the archive is damaged")
     );
@@ -213,14 +213,14 @@ fn an_empty_disk_is_kept_and_had_back_without_taking_any() {
         .set_len(1 << 20)
         .unwrap();
     let (bytes, _) = pack(tree.path(), &["*"]);
-    let place = Place::new();
+    let files = Files::new();
     let rules = Rules {
         limits: Limits::default(),
         ..CAREFUL
     };
-    let unpacked = place.unpack(&bytes, rules).unwrap();
+    let unpacked = files.unpack(&bytes, rules).unwrap();
     assert_eq!((unpacked.files, unpacked.content_bytes), (2, LEN + (1 << 20)));
-    let back = fs::File::open(place.folder().join("disk.img")).unwrap();
+    let back = fs::File::open(files.folder().join("disk.img")).unwrap();
     let (mut boot, mut end) = ([0; 5], [0; 4]);
     back.read_exact_at(&mut boot, 1 << 20).unwrap();
     back.read_exact_at(&mut end, LEN - 4).unwrap();
@@ -228,7 +228,7 @@ fn an_empty_disk_is_kept_and_had_back_without_taking_any() {
     let metadata = back.metadata().unwrap();
     assert_eq!(metadata.len(), LEN);
     assert!(metadata.blocks() * 512 < 8 << 20, "{} blocks", metadata.blocks());
-    assert_eq!(fs::read(place.folder().join("hole")).unwrap(), vec![0; 1 << 20]);
+    assert_eq!(fs::read(files.folder().join("hole")).unwrap(), vec![0; 1 << 20]);
 }
 
 #[test]
@@ -267,11 +267,11 @@ fn equal_trees_make_equal_archives_and_come_back_whole() {
     let (a, b) = (make(&["z", "a/b", "a/c", &long]), make(&[&long, "a/c", "z", "a/b"]));
     let (bytes, found) = pack(a.path(), &["."]);
     assert_eq!((found.files(), &bytes), (4, &pack(b.path(), &["**"]).0));
-    let place = Place::new();
-    let unpacked = place.unpack(&bytes, CAREFUL).unwrap();
+    let files = Files::new();
+    let unpacked = files.unpack(&bytes, CAREFUL).unwrap();
     assert_eq!((unpacked.files, unpacked.bytes), (4, bytes.len() as u64));
-    assert_eq!(fs::read_to_string(place.folder().join(&long)).unwrap(), long);
-    let modified = fs::metadata(place.folder().join("z")).unwrap().modified().unwrap();
+    assert_eq!(fs::read_to_string(files.folder().join(&long)).unwrap(), long);
+    let modified = fs::metadata(files.folder().join("z")).unwrap().modified().unwrap();
     assert_eq!(
         modified,
         std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000)
@@ -311,10 +311,10 @@ proptest! {
             let content: &[u8] = if kinds[*kind] == T::Regular || *kind > 4 { name.as_bytes() } else { b"" };
             entry(kinds[*kind], name, target, content)
         }).collect();
-        let place = Place::new();
+        let files = Files::new();
         let links = if anywhere { Links::Anywhere } else { Links::Inside };
-        let _ = place.unpack(&packed(&entries), Rules { links, ..CAREFUL });
-        prop_assert!(place.is_safe());
+        let _ = files.unpack(&packed(&entries), Rules { links, ..CAREFUL });
+        prop_assert!(files.is_safe());
     }
 }
 
@@ -326,9 +326,9 @@ fn a_plain_tar_of_another_tool_is_taken() {
     header.set_mode(0o755);
     tar.append_data(&mut header, "bin/app", &b"hi"[..]).unwrap();
     let bytes = tar.into_inner().unwrap().finish().unwrap();
-    let place = Place::new();
-    assert_eq!(place.unpack(&bytes, CAREFUL).unwrap().files, 1);
-    assert!(place.folder().join("bin/app").is_file());
+    let files = Files::new();
+    assert_eq!(files.unpack(&bytes, CAREFUL).unwrap().files, 1);
+    assert!(files.folder().join("bin/app").is_file());
 }
 
 /// A folder `depth` folders of 100 bytes deep, open; a path this long can only be gone step by step.

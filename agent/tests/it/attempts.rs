@@ -36,7 +36,7 @@ async fn steps_run_in_order_on_one_workspace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_is_told_and_steps_for_it_run() {
+async fn a_failure_is_reported_and_steps_for_it_run() {
     let stage = Stage::new(1).await;
     let story = stage
         .run(job(vec![
@@ -113,7 +113,7 @@ async fn every_bad_step_has_its_own_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_memory_than_allowed_is_told_with_the_limit() {
+async fn more_memory_than_allowed_is_reported_with_the_limit() {
     let stage = Stage::new(1).await;
     let mut hungry = job(vec![step("tail /dev/zero")]);
     hungry.resources = Resources {

@@ -54,7 +54,7 @@ async fn an_end_is_seen_however_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_memory_than_allowed_is_told_as_such() {
+async fn more_memory_than_allowed_is_reported_as_such() {
     let world = World::new().await;
     let plan = ContainerPlan {
         entrypoint: Some(text(&["tail", "/dev/zero"])),
@@ -80,7 +80,7 @@ async fn more_memory_than_allowed_is_told_as_such() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_user_got_wrong_is_told_from_our_trouble() {
+async fn what_the_user_got_wrong_is_distinguished_from_our_trouble() {
     let world = World::new().await;
     let plan = ContainerPlan {
         user: Some("nobody-of-that-name".into()),

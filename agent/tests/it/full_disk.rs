@@ -36,7 +36,7 @@ impl Drop for Disk {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_that_fills_the_disk_is_told_so_and_never_waits_for_room() {
+async fn a_step_that_fills_the_disk_is_called_so_and_never_waits_for_room() {
     let stage = Stage::new(1).await;
     let disk = Disk::at(&stage.context.attempts, "8m");
     let story = stage

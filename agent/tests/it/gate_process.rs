@@ -9,7 +9,7 @@ use agent::gate::{GateClient, GateError, GatePhase, Go, read_status};
 use crate::gates::{Follower, Gate, PATIENCE, command, end_of, run, script, until_lost};
 
 #[tokio::test]
-async fn a_script_gets_its_environment_and_its_end_is_told_everywhere() {
+async fn a_script_gets_its_environment_and_its_end_is_reported_everywhere() {
     let (gate, status) = run(|folder| Go {
         env: vec![
             ("GREETING".into(), "hello there".into()),

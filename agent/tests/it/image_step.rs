@@ -2,7 +2,7 @@
 
 use agent::attempt::AttemptInput;
 use agent::attempt::folder::AttemptFolder;
-use agent::engine::{EngineError, ImageWant, Login, Logins};
+use agent::engine::{EngineError, ImageRequest, Login, Logins};
 use job_specs::model::{BuildSpec, ImageBuild, JobSpec, RegistryLogin, StepAction, StepSpec};
 use protocol::attempt::StepStatus;
 use protocol::ids::StreamId;
@@ -87,8 +87,8 @@ async fn an_image_is_built_named_pushed_and_comes_back_the_same() {
         password: SecretValue(PASSWORD.into()),
     };
     logins.add(tags[0], login);
-    let want = ImageWant::of(tags[0]);
-    let back = engine.obtain_image(&want, logins.of(tags[0]), |_| ()).await.unwrap();
+    let request = ImageRequest::of(tags[0]);
+    let back = engine.obtain_image(&request, logins.of(tags[0]), |_| ()).await.unwrap();
     assert_eq!(back.id, id);
     docker(&["rmi", tags[0]]);
 

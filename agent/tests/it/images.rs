@@ -78,7 +78,7 @@ async fn what_comes_while_an_image_is_pulled_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_image_that_does_not_exist_is_told_from_one_that_is_refused() {
+async fn an_image_that_does_not_exist_is_distinguished_from_one_that_is_refused() {
     let world = World::new().await;
     let registry = Registry::start().await;
     let error = async |name: &str| {

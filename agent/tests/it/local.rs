@@ -26,12 +26,12 @@ fn the_reaper() {
 }
 
 /// A folder for a run, and a pipe that ends when its reaper is done.
-struct Place {
+struct Files {
     folder: TempDir,
 }
 
-impl Place {
-    fn new() -> Place {
+impl Files {
+    fn new() -> Files {
         let folder = tempfile::tempdir().unwrap();
         let tree = folder.path().join("tree");
         std::fs::create_dir(&tree).unwrap();
@@ -41,7 +41,7 @@ impl Place {
             .status()
             .unwrap();
         assert!(made.success());
-        Place { folder }
+        Files { folder }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -101,7 +101,7 @@ fn statuses(outcomes: &[LocalOutcome]) -> Vec<JobStatus> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_run_in_the_order_of_their_needs() {
-    let place = Place::new();
+    let files = Files::new();
     let mut secret = named("test", &["build"], "cat hello; echo $TOKEN; seq 1 3000");
     secret.steps[0].secrets = vec!["TOKEN".into()];
     let jobs = vec![
@@ -111,7 +111,7 @@ async fn jobs_run_in_the_order_of_their_needs() {
         named("lint", &[], "exit 1"),
     ];
     let (events, mut message) = mpsc::unbounded_channel();
-    let outcomes = local::run(place.run(jobs), events, CancellationToken::new())
+    let outcomes = local::run(files.run(jobs), events, CancellationToken::new())
         .await
         .unwrap()
         .outcomes;
@@ -138,16 +138,16 @@ async fn jobs_run_in_the_order_of_their_needs() {
     assert!(lines.into_iter().eq(expected));
     let place_of = |job| ended.iter().position(|&ended| ended == job).unwrap();
     assert!(place_of(2) < place_of(1));
-    place.reaped().await;
+    files.reaped().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_ends_what_runs_and_what_waits() {
-    let place = Place::new();
+    let files = Files::new();
     let jobs = vec![named("a", &[], "echo on; sleep 1000"), named("b", &["a"], "echo never")];
     let (events, mut message) = mpsc::unbounded_channel();
     let cancel = CancellationToken::new();
-    let run = tokio::spawn(local::run(place.run(jobs), events, cancel.clone()));
+    let run = tokio::spawn(local::run(files.run(jobs), events, cancel.clone()));
     while let Some(event) = message.recv().await {
         if matches!(event, LocalEvent::Lines { stream, .. } if stream == StreamId::step(0)) {
             cancel.cancel();
@@ -155,12 +155,12 @@ async fn a_cancel_ends_what_runs_and_what_waits() {
     }
     let outcomes = run.await.unwrap().unwrap().outcomes;
     assert_eq!(statuses(&outcomes), [JobStatus::Cancelled; 2]);
-    place.reaped().await;
+    files.reaped().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_killed_leaves_nothing() {
-    let place = Place::new();
+    let files = Files::new();
     let runner = tokio::runtime::Runtime::new().unwrap();
     let (events, mut message) = mpsc::unbounded_channel();
     let mut spec = named("a", &[], "echo on; sleep 1000");
@@ -168,16 +168,16 @@ async fn a_run_that_is_killed_leaves_nothing() {
         memory_bytes: Some(64 << 20),
         ..Resources::default()
     };
-    let run = local::run(place.run(vec![spec]), events, CancellationToken::new());
+    let run = local::run(files.run(vec![spec]), events, CancellationToken::new());
     runner.spawn(run);
     while let Some(event) = message.recv().await {
         if matches!(event, LocalEvent::Lines { stream, .. } if stream == StreamId::step(0)) {
             break;
         }
     }
-    let label = label(&place.path("data"));
+    let label = label(&files.path("data"));
     runner.shutdown_background();
-    place.reaped().await;
+    files.reaped().await;
     assert_eq!(engine::reap(None, &label).await.unwrap().containers, 0);
     let listed = Command::new("docker")
         .args([

@@ -182,7 +182,7 @@ async fn the_steps_of_a_job_without_a_network_reach_not_even_its_services() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replicas_and_builds_are_told_under_their_names() {
+async fn replicas_and_builds_are_reported_under_their_names() {
     let stage = Stage::new(1).await;
     let mut scaled = job(vec![step("cat /dev/null | nc web-1 81; cat /dev/null | nc web-2 81")]);
     let build = BuildSpec {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::stage::{Stage, after_failure, job, secrets, step};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_steps_hand_on_is_told_with_the_result() {
+async fn what_steps_hand_on_is_reported_with_the_result() {
     let stage = Stage::new(1).await;
     let mut input = stage.input(job(vec![
         StepSpec {

@@ -69,7 +69,7 @@ fn what_was_queued_when_it_was_killed_runs_after_the_restart() {
 }
 
 #[test]
-fn a_coordinator_whose_log_nobody_reads_ends_when_it_is_told_to() {
+fn a_coordinator_whose_log_nobody_reads_ends_when_it_is_asked_to() {
     let home = tempfile::tempdir().unwrap();
     let mut coordinator = Coordinator::start(home.path());
     coordinator.unread();

@@ -7,7 +7,7 @@ use std::process::Command;
 use job_specs::model::{JobSpec, StepAction};
 use job_specs::{Facts, SourceFile};
 
-use crate::stage::{Stage, told};
+use crate::stage::{Stage, output_text};
 
 /// Compose files in the shapes that people use; those that can be run begin with `run-`.
 const CORPUS: &str = "../job-specs/tests/corpus";
@@ -34,7 +34,7 @@ fn the_examples_whose_images_are_here_run_green() {
         std::fs::write(stage.folder.path().join(".drover.yml"), &text).unwrap();
         let output = stage.drover(&["run", "--secrets-file", secrets_file.path().to_str().unwrap()]);
         let name = example.file_name().unwrap().to_string_lossy().into_owned();
-        assert_eq!(output.status.code(), Some(0), "{name}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", output_text(&output));
         ran.push(name);
     }
     assert!(ran.len() >= AT_LEAST, "only these ran: {ran:?}");
@@ -56,7 +56,7 @@ fn the_compose_files_whose_images_are_here_are_ready() {
         let job = format!("jobs: {{test: {{image: busybox, compose: {name}, steps: [echo all are ready]}}}}\n");
         std::fs::write(stage.folder.path().join(".drover.yml"), job).unwrap();
         let output = stage.drover(&["run"]);
-        assert_eq!(output.status.code(), Some(0), "{name}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", output_text(&output));
         ran += 1;
     }
     assert!(ran >= 4, "only {ran} ran");

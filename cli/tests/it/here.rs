@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
 
-use crate::stage::{Stage, told};
+use crate::stage::{Stage, output_text};
 
 fn run(job_file: &str) -> (Stage, Output) {
     let stage = Stage::new();
@@ -14,7 +14,7 @@ fn run(job_file: &str) -> (Stage, Output) {
 
 fn ends(job_file: &str, exit: i32, sentence: &[&str]) {
     let (_stage, output) = run(job_file);
-    let said = told(&output);
+    let said = output_text(&output);
     assert_eq!(output.status.code(), Some(exit), "{said}");
     for words in sentence {
         assert!(said.contains(words), "`{words}` is not in:\n{said}");
@@ -24,10 +24,15 @@ fn ends(job_file: &str, exit: i32, sentence: &[&str]) {
 #[test]
 fn a_local_run_sees_the_working_tree_and_prints_the_log() {
     let (stage, output) = run("jobs:\n  test: {image: busybox, steps: [cat note, 'echo two >&2']}\n");
-    assert_eq!(output.status.code(), Some(1), "there is no note yet: {}", told(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "there is no note yet: {}",
+        output_text(&output)
+    );
     std::fs::write(stage.folder.path().join("note"), "uncommitted\n").unwrap();
     let output = stage.drover(&["run"]);
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", output_text(&output));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "uncommitted\ntwo\n");
 }
 
@@ -43,7 +48,7 @@ fn folders_of_the_same_name_share_no_cache() {
         );
         std::fs::write(folder.join(".drover.yml"), file).unwrap();
         let output = stage.command().current_dir(&folder).arg("run").output().unwrap();
-        assert!(output.status.success(), "{}", told(&output));
+        assert!(output.status.success(), "{}", output_text(&output));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     assert_eq!(visit("one"), "nobody\n");
@@ -105,8 +110,8 @@ fn lint_points_at_the_mistake() {
     )
     .unwrap();
     let output = stage.drover(&["lint"]);
-    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
-    let said = told(&output);
+    assert_eq!(output.status.code(), Some(3), "{}", output_text(&output));
+    let said = output_text(&output);
     assert!(
         said.contains(".drover.yml:2:") && said.contains('b') && said.contains("DRV"),
         "{said}"
@@ -129,14 +134,18 @@ fn a_folder_gets_a_job_file_that_runs() {
     let folder = stage.folder.path();
     std::fs::write(folder.join("Makefile"), "all:\n\techo made\n").unwrap();
     let output = stage.drover(&["init"]);
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
-    assert!(told(&output).contains("next: drover run"), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", output_text(&output));
+    assert!(
+        output_text(&output).contains("next: drover run"),
+        "{}",
+        output_text(&output)
+    );
     let text = std::fs::read_to_string(folder.join(".drover.yml")).unwrap();
     assert!(text.starts_with("# yaml-language-server: $schema="), "{text}");
     assert_eq!(stage.drover(&["lint"]).status.code(), Some(0));
     let again = stage.drover(&["init"]);
     assert_eq!(again.status.code(), Some(2));
-    assert!(told(&again).contains("--force"), "{}", told(&again));
+    assert!(output_text(&again).contains("--force"), "{}", output_text(&again));
     std::fs::write(
         folder.join(".gitlab-ci.yml"),
         "test:\n  image: busybox\n  trigger: x\n  script: [echo carried over]\n",
@@ -144,12 +153,12 @@ fn a_folder_gets_a_job_file_that_runs() {
     .unwrap();
     let output = stage.drover(&["init", "--from", "gitlab", "--force"]);
     assert!(
-        told(&output).contains(".gitlab-ci.yml:3: `trigger`"),
+        output_text(&output).contains(".gitlab-ci.yml:3: `trigger`"),
         "{}",
-        told(&output)
+        output_text(&output)
     );
     let output = stage.drover(&["run"]);
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", output_text(&output));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "carried over\n");
 }
 
@@ -159,15 +168,15 @@ fn lint_mends_what_is_certain() {
     let path = stage.folder.path().join(".drover.yml");
     std::fs::write(&path, "jobs:\n  a: {imgae: busybox, steps: [x]}   # stays\n").unwrap();
     let output = stage.drover(&["lint", "--fix"]);
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", output_text(&output));
     assert!(
-        told(&output).contains(".drover.yml:2: `imgae` is now `image`"),
+        output_text(&output).contains(".drover.yml:2: `imgae` is now `image`"),
         "{}",
-        told(&output)
+        output_text(&output)
     );
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text, "jobs:\n  a: {image: busybox, steps: [x]}   # stays\n");
-    assert!(told(&stage.drover(&["explain", "114"])).contains("DRV0114"));
+    assert!(output_text(&stage.drover(&["explain", "114"])).contains("DRV0114"));
     assert_eq!(stage.drover(&["explain", "DRV9999"]).status.code(), Some(5));
 }
 
@@ -185,7 +194,7 @@ jobs:
     let text = text.replace("./cells", &serde_json::to_string(cells).unwrap());
     std::fs::write(stage.folder.path().join(".drover.yml"), text).unwrap();
     let output = stage.drover(&["run", "--json"]);
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", output_text(&output));
     let lines: Vec<serde_json::Value> = String::from_utf8_lossy(&output.stdout)
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

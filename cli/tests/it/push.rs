@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use crate::stage::{Stage, told};
+use crate::stage::{Stage, output_text};
 
 const MATRIX: &str = r#"
 jobs:
@@ -173,7 +173,7 @@ fn commands_say_what_is_wrong_and_exit_with_its_code() {
     ];
     for (words, code) in cases {
         let output = stage.drover(words);
-        assert_eq!(output.status.code(), Some(code), "{words:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {}", output_text(&output));
         assert!(!output.stderr.is_empty(), "{words:?} says why");
     }
     let output = stage
@@ -182,14 +182,14 @@ fn commands_say_what_is_wrong_and_exit_with_its_code() {
         .env("DROVER_TOKEN", "wrong")
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(4), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(4), "{}", output_text(&output));
     let output = stage
         .command()
         .args(["build", "ls"])
         .env("DROVER_URL", "http://127.0.0.1:1")
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(9), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(9), "{}", output_text(&output));
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn every_reference_of_one_push_is_announced_whatever_its_name_is() {
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&pushed.stderr), "");
-    let mut told: Vec<String> = (2..=4)
+    let mut names: Vec<String> = (2..=4)
         .map(|number| {
             stage.build(number);
             assert_eq!(stage.watch(number).0, 0);
@@ -257,8 +257,8 @@ fn every_reference_of_one_push_is_announced_whatever_its_name_is() {
                 .to_owned()
         })
         .collect();
-    told.sort();
-    assert_eq!(told, ["a\"b$(id)`id`'c;d|", "caf\u{fffd}|", "|v1"]);
+    names.sort();
+    assert_eq!(names, ["a\"b$(id)`id`'c;d|", "caf\u{fffd}|", "|v1"]);
     stage.stop();
     stage.nothing_left();
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::stage::{Stage, told};
+use crate::stage::{Stage, output_text};
 
 /// A command of the same user that was told nothing.
 fn elsewhere(stage: &Stage, words: &[&str]) -> Command {
@@ -17,7 +17,7 @@ fn the_one_that_runs_is_found_whatever_its_data_folder() {
     let mut stage = Stage::up();
     let listed = || elsewhere(&stage, &["repo", "ls", "--json"]).output().unwrap();
     let found = listed();
-    assert!(found.status.success(), "{}", told(&found));
+    assert!(found.status.success(), "{}", output_text(&found));
 
     // without an agent: it is killed, and nothing may be left in the engine
     let (config, data) = (
@@ -31,7 +31,7 @@ fn the_one_that_runs_is_found_whatever_its_data_folder() {
         .unwrap();
     crate::stage::eventually("two run, so one must be named", || {
         let refused = listed();
-        let words = told(&refused);
+        let words = output_text(&refused);
         (refused.status.code() == Some(2) && words.contains("several coordinators run on this machine")).then(|| {
             assert!(words.contains(&stage.data().display().to_string()), "{words}");
         })
@@ -40,10 +40,14 @@ fn the_one_that_runs_is_found_whatever_its_data_folder() {
     second.wait().unwrap();
     // Killed, it has left its note; nobody believes it.
     let found = listed();
-    assert!(found.status.success(), "{}", told(&found));
+    assert!(found.status.success(), "{}", output_text(&found));
 
     stage.stop();
     let none = elsewhere(&stage, &["repo", "ls"]).output().unwrap();
-    assert!(told(&none).contains("no coordinator is known here"), "{}", told(&none));
+    assert!(
+        output_text(&none).contains("no coordinator is known here"),
+        "{}",
+        output_text(&none)
+    );
     stage.nothing_left();
 }

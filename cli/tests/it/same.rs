@@ -6,7 +6,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::stage::{Stage, WorkingCopy, told};
+use crate::stage::{Stage, WorkingCopy, output_text};
 
 const FILE: &str = r#"
 jobs:
@@ -154,13 +154,13 @@ fn jobs_follow_on_each_other_here_as_they_do_there() {
         let there = of_coordinator(&stage, number);
         let output = run_here(&stage, &copy);
         let here = of_local_run(&output);
-        assert_eq!(here, there, "{what}\n{}", told(&output));
+        assert_eq!(here, there, "{what}\n{}", output_text(&output));
         let ends: Vec<String> = here
             .ends
             .iter()
             .map(|(job, (status, _))| format!("{job}={status}"))
             .collect();
-        assert_eq!(ends.join(" "), expected, "{what}\n{}", told(&output));
+        assert_eq!(ends.join(" "), expected, "{what}\n{}", output_text(&output));
     }
     stage.stop();
     stage.nothing_left();
@@ -185,7 +185,7 @@ fn a_local_run_and_the_coordinators_are_the_same() {
     let there = of_coordinator(&stage, 1);
 
     let output = run_here(&stage, &copy);
-    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", output_text(&output));
     let here = of_local_run(&output);
     assert_eq!(here, there);
     assert_eq!(here.ends["same (word=one)"].0, "passed");

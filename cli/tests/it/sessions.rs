@@ -55,15 +55,15 @@ fn sessions_are_listed_and_ended() {
     let (shown, _, _) = said(home, &["session", "ls"]);
     assert!(shown.starts_with("LOGGED IN  EXPIRES"), "{shown}");
     assert!(shown.lines().count() == 4 && shown.contains(id), "{shown}");
-    let (_, told, exit) = said(home, &["session", "rm", id]);
-    assert_eq!((told.trim(), exit), (&*format!("{id}: logged out"), Some(0)));
-    let (_, told, exit) = said(home, &["session", "rm", id]);
-    assert!(exit == Some(5) && told.contains("no such session"), "{told}");
+    let (_, message, exit) = said(home, &["session", "rm", id]);
+    assert_eq!((message.trim(), exit), (&*format!("{id}: logged out"), Some(0)));
+    let (_, message, exit) = said(home, &["session", "rm", id]);
+    assert!(exit == Some(5) && message.contains("no such session"), "{message}");
     for usage in [&["session", "rm"][..], &["session", "rm", id, "--all"]] {
         assert_eq!(said(home, usage).2, Some(2));
     }
-    let (_, told, _) = said(home, &["session", "rm", "--all"]);
-    assert_eq!(told.trim(), "2 sessions ended");
+    let (_, message, _) = said(home, &["session", "rm", "--all"]);
+    assert_eq!(message.trim(), "2 sessions ended");
     assert_eq!(said(home, &["session", "ls", "--json"]).0.trim(), "[]");
 }
 
@@ -83,9 +83,9 @@ fn the_audit_says_who_changed_what() {
         lines[0],
         ["WHEN", "WHO", "BY", "WHAT", "SUBJECT", "REPOSITORY", "BUILD"]
     );
-    let told: Vec<_> = lines[1..].iter().map(|line| line[2..].join(" ")).collect();
+    let message: Vec<_> = lines[1..].iter().map(|line| line[2..].join(" ")).collect();
     assert_eq!(
-        told,
+        message,
         [
             "administrator session session.open administrator",
             "administrator token login_link.create administrator",
@@ -107,9 +107,9 @@ fn a_token_says_when_it_expires() {
     let home = home.path();
     let _coordinator = Coordinator::start(home);
     let expiry = |arguments: &[&str]| {
-        let (token, told, exit) = said(home, &[&["token", "add", "x"], arguments].concat());
-        assert!(exit == Some(0) && token.starts_with("drv_"), "{told}");
-        told.split_once("expires: ").unwrap().1.trim().to_owned()
+        let (token, message, exit) = said(home, &[&["token", "add", "x"], arguments].concat());
+        assert!(exit == Some(0) && token.starts_with("drv_"), "{message}");
+        message.split_once("expires: ").unwrap().1.trim().to_owned()
     };
     let day = |days: i64| {
         let at = jiff::Zoned::now().checked_add(jiff::Span::new().days(days)).unwrap();

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use crate::stage::{Stage, eventually, told};
+use crate::stage::{Stage, eventually, output_text};
 
 const JOB: &str = r#"
 jobs:
@@ -53,7 +53,7 @@ fn a_failed_job_is_entered_and_removed() {
         (ping.status.code(), String::from_utf8_lossy(&ping.stdout).trim()),
         (Some(0), "PONG"),
         "{}",
-        told(&ping)
+        output_text(&ping)
     );
     let script = "cat behind; redis-cli -h redis get key; echo $WHO; exit 9\n";
     let script = shell(&stage, &["shell", "1", "--job", "test", "--step", "breaks"], script);
@@ -61,7 +61,7 @@ fn a_failed_job_is_entered_and_removed() {
         String::from_utf8_lossy(&script.stdout),
         "left\nkept\nme\n",
         "{}",
-        told(&script)
+        output_text(&script)
     );
     assert_eq!(script.status.code(), Some(9));
     let service = shell(
@@ -69,13 +69,18 @@ fn a_failed_job_is_entered_and_removed() {
         &["shell", "1", "--service", "redis", "--", "redis-cli", "get", "key"],
         "",
     );
-    assert_eq!(String::from_utf8_lossy(&service.stdout), "kept\n", "{}", told(&service));
+    assert_eq!(
+        String::from_utf8_lossy(&service.stdout),
+        "kept\n",
+        "{}",
+        output_text(&service)
+    );
     let wrong = shell(&stage, &["shell", "1", "--service", "db"], "");
     assert_eq!(wrong.status.code(), Some(5));
     assert!(
-        told(&wrong).contains("there is no service `db`; there are `redis`"),
+        output_text(&wrong).contains("there is no service `db`; there are `redis`"),
         "{}",
-        told(&wrong)
+        output_text(&wrong)
     );
 
     stage.ok(&["shell", "1", "--release"]);
@@ -84,9 +89,9 @@ fn a_failed_job_is_entered_and_removed() {
         (over.status.code() == Some(5)).then_some(over)
     });
     assert!(
-        told(&over).contains("is over, and nothing of it is retained"),
+        output_text(&over).contains("is over, and nothing of it is retained"),
         "{}",
-        told(&over)
+        output_text(&over)
     );
     stage.stop();
     stage.nothing_left();

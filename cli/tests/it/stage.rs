@@ -138,7 +138,7 @@ impl Stage {
     /// Runs `drover`, which must end well, and gives its standard output.
     pub fn ok(&self, words: &[&str]) -> String {
         let output = self.drover(words);
-        assert!(output.status.success(), "drover {words:?}: {}", told(&output));
+        assert!(output.status.success(), "drover {words:?}: {}", output_text(&output));
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -196,7 +196,7 @@ impl Stage {
             },
         );
         let output = Command::new("docker").args(["exec", &id]).args(words).output().unwrap();
-        assert!(output.status.success(), "{}", told(&output));
+        assert!(output.status.success(), "{}", output_text(&output));
     }
 
     /// Waits until the agent has removed what is retained of a job.
@@ -221,7 +221,7 @@ impl Stage {
     /// Follows a build to its end; its exit code and what was said.
     pub fn watch(&self, number: i64) -> (i32, String) {
         let output = self.drover(&["watch", &number.to_string(), "--timeout", "180"]);
-        (output.status.code().unwrap(), told(&output))
+        (output.status.code().unwrap(), output_text(&output))
     }
 }
 
@@ -273,12 +273,12 @@ fn git(folder: &Path, words: &[&str]) -> String {
         .args(words)
         .output()
         .unwrap();
-    assert!(output.status.success(), "git {words:?}: {}", told(&output));
+    assert!(output.status.success(), "git {words:?}: {}", output_text(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Everything that a process said.
-pub fn told(output: &Output) -> String {
+pub fn output_text(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("{}\n{}{}", output.status, text(&output.stdout), text(&output.stderr))
 }

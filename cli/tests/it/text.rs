@@ -1,6 +1,6 @@
 //! Text that is whole: what a step writes is what a reader gets, byte for byte, and its secrets are not in it.
 
-use crate::stage::{Stage, told};
+use crate::stage::{Stage, output_text};
 
 /// Steps whose bytes are no plain lines, each with what it writes.
 fn odd_steps() -> [(&'static str, Vec<u8>); 5] {
@@ -66,7 +66,7 @@ fn a_local_run_prints_what_the_steps_wrote() {
     let stage = Stage::new();
     std::fs::write(stage.folder.path().join(".drover.yml"), odd_job()).unwrap();
     let output = stage.drover(&["run", "--progress", "plain"]);
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", output_text(&output));
     let steps = odd_steps();
     let mut written = Vec::new();
     for (_, bytes) in &steps {
@@ -76,7 +76,7 @@ fn a_local_run_prints_what_the_steps_wrote() {
         }
         written.extend_from_slice(bytes);
     }
-    assert!(output.stdout == written, "{}", told(&output));
+    assert!(output.stdout == written, "{}", output_text(&output));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_key_of_many_lines_reaches_the_step_and_no_line_of_it_the_log() {
     )
     .unwrap();
     let output = stage.drover(&["run", "--secrets-file", "keys"]);
-    let said = told(&output);
+    let said = output_text(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");
     let log = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(log.starts_with("5\n") && log.ends_with("\n7\n"), "{log}");
@@ -105,7 +105,7 @@ fn a_key_of_many_lines_reaches_the_step_and_no_line_of_it_the_log() {
     std::fs::write(folder.join("keys"), format!("KEY={key}")).unwrap();
     let output = stage.drover(&["run", "--secrets-file", "keys"]);
     assert_eq!(output.status.code(), Some(2));
-    let said = told(&output);
+    let said = output_text(&output);
     assert!(
         said.contains("keys:2: ") && said.contains("stands in quotes") && !said.contains("MIIE"),
         "{said}"

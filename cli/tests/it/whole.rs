@@ -1,7 +1,7 @@
 //! The language's parts together, through the real binary: outputs that make a matrix, artifacts from job to job, a cache
 //! that the next build finds, test reports, and one cell run again.
 
-use crate::stage::{Stage, told};
+use crate::stage::{Stage, output_text};
 
 const FILE: &str = r#"
 on: {push: {branches: [main]}, manual: {inputs: {greeting: {default: hello}}}}
@@ -85,7 +85,7 @@ fn outputs_matrices_artifacts_caches_and_reports_are_one_road() {
     );
 
     let output = stage.drover(&["rerun", "1", "--job", "test", "--matrix", "word=one"]);
-    assert!(output.status.success(), "{}", told(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     stage.build(3);
     let (exit, said) = stage.watch(3);
     assert_eq!(exit, 0, "{said}\n{}", stage.ok(&["logs", "3"]));

@@ -72,9 +72,9 @@ impl Mirrors {
             position.on = self.search(&mirror, asked, &named).await?;
         }
         // Where the reference points tells what comes last; of the rest history may tell more.
-        let is_told = |other: &String| other == commit || position.tip.as_ref() == Some(other);
+        let is_known = |other: &String| other == commit || position.tip.as_ref() == Some(other);
         let is_last = position.tip.as_deref() == Some(commit);
-        if !is_last && position.tip.is_some() && !asked.others.iter().all(is_told) {
+        if !is_last && position.tip.is_some() && !asked.others.iter().all(is_known) {
             self.order(&mirror, asked, &mut position).await?;
         }
         Ok(position)

@@ -81,8 +81,8 @@ impl Folders {
     /// The folders of all attempts.
     pub(super) fn attempts(&self) -> Result<Vec<(AttemptId, PathBuf)>, LogError> {
         let mut attempts = Vec::new();
-        for shelf in list(&self.root)? {
-            for entry in list(&shelf.path())? {
+        for folder in list(&self.root)? {
+            for entry in list(&folder.path())? {
                 if let Ok(name) = entry.file_name().into_string()
                     && self
                         .folder(&AttemptId(name.clone()))
@@ -98,8 +98,8 @@ impl Folders {
 
     /// Finishes removals that a crash left half done.
     pub(super) fn sweep(&self) -> Result<(), LogError> {
-        for shelf in list(&self.root)? {
-            for entry in list(&shelf.path())? {
+        for folder in list(&self.root)? {
+            for entry in list(&folder.path())? {
                 if entry.file_name().to_string_lossy().ends_with(GONE) {
                     std::fs::remove_dir_all(entry.path()).map_err(io("remove a folder of logs"))?;
                 }

@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn names_without_a_value_are_told() {
+    fn names_without_a_value_are_reported() {
         let found = interpolate("$A ${B} ${C:-$D} $SET", 100, &look_up);
         assert_eq!(
             found.map(|filled| filled.unset),

@@ -241,7 +241,7 @@ services:
         ["service `two` answers to `one` as service `one` does"],
         "a warning"
     );
-    let told: Vec<String> = services_of(&parsed)
+    let reported: Vec<String> = services_of(&parsed)
         .iter()
         .map(|service| {
             let needs: Vec<&str> = service.depends_on.iter().map(|edge| edge.service.as_str()).collect();
@@ -251,7 +251,7 @@ services:
             )
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @r#"
+    insta::assert_snapshot!(reported.join("\n"), @r#"
     one ["api", "database"] needs [], may end: true
     two ["api", "one"] needs [], may end: true
     web [] needs ["one", "two"], may end: true
@@ -274,9 +274,9 @@ jobs:
         job,
         &Files::new([("compose.yml", "services: {once: {image: i}, waited: {image: i}}")]),
     );
-    let told: Vec<String> = services_of(&parsed)
+    let reported: Vec<String> = services_of(&parsed)
         .iter()
         .map(|s| format!("{} {}", s.name, s.may_end))
         .collect();
-    assert_eq!(told, ["once true", "waited true", "own false"]);
+    assert_eq!(reported, ["once true", "waited true", "own false"]);
 }

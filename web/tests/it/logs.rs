@@ -33,7 +33,7 @@ fn a_line_has_its_number_time_and_source_and_its_text_is_a_text() {
 }
 
 #[test]
-fn lines_before_and_after_the_first_screen_are_told_and_linked() {
+fn lines_before_and_after_the_first_screen_are_reported_and_linked() {
     let lines = (120..=170).map(|n| samples::line(n, LogSource::Stdout, "x")).collect();
     let page = page_with(LogView {
         lines: 1204,

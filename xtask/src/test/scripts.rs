@@ -129,7 +129,7 @@ mod tests {
                           # Subtest: ansi: colours\nnot ok 2 - ansi: colours\n  ---\n  error: 'red'\n  ...\n1..2\n# pass 1\n";
 
     #[test]
-    fn results_are_counted_and_only_failures_are_told_in_full() {
+    fn results_are_counted_and_only_failures_are_reported_in_full() {
         let mut counts = Counts::default();
         let shown: Vec<&str> = OUTPUT.lines().filter(|line| counts.read(line)).collect();
         let expected = [

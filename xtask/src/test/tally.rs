@@ -181,7 +181,7 @@ test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; fini
     }
 
     #[test]
-    fn a_result_is_told_in_other_words_than_the_last_line() {
+    fn a_result_is_reported_in_other_words_than_the_last_line() {
         let mut tally = Tally::default();
         let seen =
             tally.read("test result: ok. 7 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 2.50s");

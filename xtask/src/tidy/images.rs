@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn rust_is_told_from_the_job_files_in_it() {
+    fn rust_is_distinguished_from_the_job_files_in_it() {
         let code = "image: image.clone(),\nContainer { image: other }\npub image: String,\nimage,\n";
         assert_eq!(names("x.rs", code), [""; 0]);
         let files = "\"jobs:\\n  a:\\n    image: a:1\\n\"\n\"a: {image: b, steps: [x]}\"\n\"a: {needs: x, image: c}\"\n    image: d\n";

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_is_told_with_its_way() {
+    fn a_circle_is_reported_with_its_way() {
         let files = [
             ("agent/src/lib.rs", "use crate::a;"),
             (

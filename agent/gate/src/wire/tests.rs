@@ -123,7 +123,7 @@ fn cut_or_padded_messages_are_refused_and_nothing_panics() {
 }
 
 #[test]
-fn files_travel_with_go_and_an_older_gate_is_not_told_of_none() {
+fn files_travel_with_go_and_an_older_gate_hears_of_none() {
     let go = Go {
         files: vec![("/.drover/secrets/0".into(), b"s3cr3t".to_vec())],
         ..Go::default()

@@ -16,7 +16,7 @@ use protocol::attempt::EventKind;
 use crate::attempt::report::job_log::JobLog;
 use crate::attempt::report::journal::Journal;
 use crate::attempt::{AttemptContext, AttemptInput};
-use crate::engine::{EngineError, ImageInfo, ImageWant, Login, Logins, PullProgress};
+use crate::engine::{EngineError, ImageInfo, ImageRequest, Login, Logins, PullProgress};
 
 /// Between two words about a pull.
 const SAY_EVERY: Duration = Duration::from_secs(10);
@@ -40,9 +40,9 @@ impl Images {
             let (engine, pulls, reference) = (context.engine.clone(), pulls.clone(), image.clone());
             let (who, login) = (input.who(), logins.of(&image).cloned());
             let pull = context.tasks.spawn(async move {
-                let want = ImageWant::of(&reference);
+                let request = ImageRequest::of(&reference);
                 let note = |progress| pulls.note(&reference, progress);
-                let result = engine.image_for(&who, &want, login.as_ref(), note).await;
+                let result = engine.image_for(&who, &request, login.as_ref(), note).await;
                 pulls.done(&reference, result.is_ok());
                 result.map_err(Arc::new)
             });

@@ -3,7 +3,7 @@
 use job_specs::model::ReportFormat;
 use proptest::prelude::*;
 
-use super::{message, parse, told_of};
+use super::{message, parse, reported_of};
 
 const FORMATS: [ReportFormat; 4] = [
     ReportFormat::Junit,
@@ -58,14 +58,17 @@ fn bytes_that_are_no_text_are_replaced() {
         "t",
         b"<testsuite><testcase name='a\xff\xfeb'/></testsuite>",
     );
-    assert_eq!(told_of(&parsed), "passed  | a\u{fffd}\u{fffd}b 0us");
+    assert_eq!(reported_of(&parsed), "passed  | a\u{fffd}\u{fffd}b 0us");
     let latin = b"<?xml version='1.0' encoding='ISO-8859-1'?><testsuite><testcase name='\xe9'/></testsuite>";
-    assert_eq!(told_of(&parse(ReportFormat::Junit, "t", latin)), "passed  | \u{e9} 0us");
+    assert_eq!(
+        reported_of(&parse(ReportFormat::Junit, "t", latin)),
+        "passed  | \u{e9} 0us"
+    );
     let wide: Vec<u8> = "\u{feff}<testsuite><testcase name='é'/></testsuite>"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
         .collect();
-    assert_eq!(told_of(&parse(ReportFormat::Junit, "t", &wide)), "passed  | é 0us");
+    assert_eq!(reported_of(&parse(ReportFormat::Junit, "t", &wide)), "passed  | é 0us");
 }
 
 proptest! {

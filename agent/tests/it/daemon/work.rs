@@ -10,7 +10,7 @@ use crate::coordinator::Fault;
 use crate::stage::{job, message, step};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_runs_and_everything_is_told() {
+async fn a_job_runs_and_everything_is_reported() {
     let site = Site::new().await;
     let agent = site.agent(site.config());
     let attempt = site.queue(job(vec![step("cat code"), step("echo two; echo three >&2; exit 4")]));

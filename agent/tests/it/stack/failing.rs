@@ -52,7 +52,7 @@ async fn more_memory_than_allowed_is_said_in_words() {
 
 // key: services.allow_failure
 #[tokio::test(flavor = "multi_thread")]
-async fn a_death_after_ready_is_told_unless_it_may_happen() {
+async fn a_death_after_ready_is_reported_unless_it_may_happen() {
     let mortal = |name: &str| ServiceSpec {
         ready: ready(ReadyProbe::Tcp(80), 30_000),
         ..shell(name, "nc -l -p 80; nc -l -p 81; exit 4")

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_change_is_told_once_and_ignored_files_never() {
+    async fn a_change_is_reported_once_and_ignored_files_never() {
         let folder = tempfile::tempdir().unwrap();
         git2::Repository::init(folder.path()).unwrap();
         std::fs::write(folder.path().join(".gitignore"), "target\n").unwrap();

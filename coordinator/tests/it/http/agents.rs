@@ -169,7 +169,7 @@ async fn a_drained_agent_hears_it_at_once_and_gets_nothing() {
 }
 
 #[tokio::test]
-async fn another_version_is_told_who_must_be_updated() {
+async fn another_version_learns_who_must_be_updated() {
     let app = TestApp::start().await;
     let agent = SimAgent::enrol(&app).await;
     let mut poll = agent.poll_body(1);
@@ -245,7 +245,7 @@ async fn a_stale_epoch_stops_the_agent() {
 }
 
 #[tokio::test]
-async fn events_and_the_end_can_be_told_twice() {
+async fn events_and_the_end_can_be_reported_twice() {
     let (app, _repository, number) = app_with_build().await;
     let mut agent = SimAgent::enrol(&app).await;
     let lease = agent.take(&app).await;

@@ -263,7 +263,7 @@ async fn a_branch_reads_the_default_branch_and_never_writes_to_it() {
 }
 
 #[tokio::test]
-async fn a_job_is_told_the_artifacts_that_it_needs_and_no_others() {
+async fn a_job_hears_of_the_artifacts_that_it_needs_and_no_others() {
     let (app, _repository, _) = app_with(TWO_JOBS).await;
     let mut agent = SimAgent::enrol(&app).await;
     let lease = agent.take(&app).await;

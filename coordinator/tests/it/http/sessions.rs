@@ -334,7 +334,7 @@ async fn a_token_works_90_days_unless_more_is_asked_for() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_told_so_and_an_agents_never_expires() {
+async fn an_expired_token_is_called_so_and_an_agents_never_expires() {
     let app = TestApp::start().await;
     let agent = SimAgent::enrol(&app).await;
     let made = app

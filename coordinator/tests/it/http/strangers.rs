@@ -171,7 +171,7 @@ async fn half_a_head_and_a_pause_have_an_end() {
 }
 
 #[tokio::test]
-async fn an_address_that_asks_too_often_is_told_so_and_others_are_not() {
+async fn an_address_that_asks_too_often_is_refused_and_others_are_not() {
     let data = tempfile::tempdir().unwrap();
     let mut strict = config(data.path());
     strict.connections = Connections {

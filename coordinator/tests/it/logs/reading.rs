@@ -158,7 +158,7 @@ async fn errors_are_marked() {
 }
 
 #[tokio::test]
-async fn a_damaged_frame_is_told() {
+async fn a_damaged_frame_is_reported() {
     let world = World::new();
     world.append(0, &log(20_000)).await;
     world.logs.seal(&world.key).await.unwrap();

@@ -178,7 +178,7 @@ pub async fn events_are_kept_once(world: World) {
     );
 }
 
-pub async fn finish_is_told_twice(world: World) {
+pub async fn finish_is_reported_twice(world: World) {
     let agent = world.agent("a").await;
     let build = world.build(vec![job("test")]).await;
     let claimed = world.claim_one(&agent).await;

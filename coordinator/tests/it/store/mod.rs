@@ -71,7 +71,7 @@ on_both! {
         whatever_happens_one_build_of_a_group_runs;
     kept: artifacts_have_room_and_expire, caches_are_found_by_scope_and_go_when_unused;
     leases: a_silent_agent_loses_its_job, a_lost_job_is_tried_three_times, nobody_is_lost_after_a_start,
-        an_agent_that_calls_keeps_its_job, a_restarted_agent_goes_on, events_are_kept_once, finish_is_told_twice,
+        an_agent_that_calls_keeps_its_job, a_restarted_agent_goes_on, events_are_kept_once, finish_is_reported_twice,
         what_we_broke_is_tried_again;
     model: the_queue_is_as_simple_as_its_model;
     order: up_to_four_deliveries_meet_in_every_order, five_deliveries_meet_in_every_order,

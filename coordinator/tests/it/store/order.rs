@@ -27,7 +27,7 @@ struct Scenario {
     /// The deliveries say what was there before.
     says_before: bool,
     /// The order of any two pushes can always be told.
-    is_told: bool,
+    is_known: bool,
 }
 
 const FORWARD: &[(&str, &str)] = &[(NOTHING, "A"), ("A", "B"), ("B", "C"), ("C", "D"), ("D", "E")];
@@ -38,42 +38,42 @@ const SCENARIOS: [Scenario; 6] = [
         pushes: FORWARD,
         lines: &["ABCDE"],
         says_before: true,
-        is_told: true,
+        is_known: true,
     },
     Scenario {
         name: "forward, and nobody says what was before",
         pushes: FORWARD,
         lines: &["ABCDE"],
         says_before: false,
-        is_told: true,
+        is_known: true,
     },
     Scenario {
         name: "each replaces the one before",
         pushes: FORWARD,
         lines: &["A", "B", "C", "D", "E"],
         says_before: true,
-        is_told: false,
+        is_known: false,
     },
     Scenario {
         name: "each replaces the one before, and nobody says so",
         pushes: FORWARD,
         lines: &["A", "B", "C", "D", "E"],
         says_before: false,
-        is_told: false,
+        is_known: false,
     },
     Scenario {
         name: "back and forth",
         pushes: &[(NOTHING, "A"), ("A", "B"), ("B", "A"), ("A", "B"), ("B", "C")],
         lines: &["ABC"],
         says_before: true,
-        is_told: false,
+        is_known: false,
     },
     Scenario {
         name: "deleted and made again",
         pushes: &[(NOTHING, "A"), ("A", "B"), ("B", NOTHING), (NOTHING, "C"), ("C", "D")],
         lines: &["AB", "CD"],
         says_before: true,
-        is_told: false,
+        is_known: false,
     },
 ];
 
@@ -216,7 +216,7 @@ impl Run<'_> {
             let push = push_of(one.build);
             let waiting = self.builds.values().filter(|build| !self.begun.contains(build));
             let first = waiting.filter_map(|build| push_of(*build)).min();
-            if self.mode == ConcurrencyMode::Queue && self.scenario.is_told {
+            if self.mode == ConcurrencyMode::Queue && self.scenario.is_known {
                 assert_eq!(push, first, "those that wait begin in the order of pushes: {self}");
             }
             self.begun.push(one.build);

@@ -101,9 +101,9 @@ fn fail_fast_ends_the_other_cells() {
     assert_eq!(news, [News::Ended(0), News::Stop(1), News::Ended(2)]);
     let why = "cancelled: stopped because `a (n=0)` did not pass (fail_fast)";
     assert_eq!(strict.end_of(2), why);
-    let mut told = AttemptResult::because(Verdict::Cancelled, ReasonCode::Cancelled, "cancelled in step `x`");
-    told.reason.as_mut().unwrap().during = Some("in step `x`".into());
-    strict.finish(1, told, JobOutputs::new());
+    let mut reported = AttemptResult::because(Verdict::Cancelled, ReasonCode::Cancelled, "cancelled in step `x`");
+    reported.reason.as_mut().unwrap().during = Some("in step `x`".into());
+    strict.finish(1, reported, JobOutputs::new());
     assert_eq!(strict.end_of(1), format!("{why}, in step `x`"));
     // A cell that may fail ends nothing.
     let mut lenient = cells("b", 2);
@@ -187,8 +187,8 @@ fn a_deferred_job_gets_its_cells_when_its_needs_have_ended() {
     let begun = || {
         let mut build = build(jobs());
         build.run_all();
-        let told = JobOutputs::from([("cells".to_owned(), "[1, 2]".to_owned())]);
-        build.finish(0, AttemptResult::passed(), told);
+        let reported = JobOutputs::from([("cells".to_owned(), "[1, 2]".to_owned())]);
+        build.finish(0, AttemptResult::passed(), reported);
         assert_eq!(build.due(), Some(1));
         build
     };
