@@ -120,6 +120,32 @@ async fn a_fork_is_a_strangers_at_every_forge() {
     }
 }
 
+/// Bitbucket Cloud says `updated` of a new title as of new commits, and names commits by their first 12 digits.
+#[tokio::test]
+async fn an_update_without_new_commits_makes_no_second_build() {
+    let (app, repository) = ready("bitbucket").await;
+    let created = include_str!("../../fixtures/webhooks/bitbucket-pullrequest-created.json");
+    let mut body: Value = serde_json::from_str(created).unwrap();
+    let mut sent = 0;
+    let mut send = async |event: &str, sha: &str| {
+        sent += 1;
+        body["pullrequest"]["source"]["commit"]["hash"] = json!(sha[..12]);
+        body["pullrequest"]["updated_on"] = json!(format!("2026-11-20T09:00:0{sent}.5+00:00"));
+        built(&app, &repository, event, &body).await["number"].clone()
+    };
+    let first = repository.commit("feature/x", &[(".drover.yml", PASSING)]);
+    assert_eq!(send("pullrequest:created", &first).await, 1);
+    assert_eq!(send("pullrequest:updated", &first).await, 1);
+    let second = repository.commit("feature/x", &[(".drover.yml", PASSING), ("more", "1")]);
+    assert_eq!(send("pullrequest:updated", &second).await, 2);
+    assert_eq!(send("pullrequest:updated", &second).await, 2);
+    let build = app.build(2).await;
+    assert_eq!(
+        (&build["commit"], &build["branch"], &build["trusted"]),
+        (&json!(second), &json!("feature/x"), &json!(true))
+    );
+}
+
 #[tokio::test]
 async fn a_commit_by_hand_is_ours_only_if_a_branch_or_tag_leads_to_it() {
     let (app, repository) = ready("generic").await;
