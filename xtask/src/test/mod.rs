@@ -111,10 +111,11 @@ impl Run {
         let before = leftovers::look()?;
         // They are short and want a processor; most of the other tests wait.
         let scripts = if only.is_none() { scripts::begin()? } else { None };
-        self.stage("tests", |run| suite::run(prepared, only, &mut run.tally))?;
+        let tested = self.stage("tests", |run| suite::run(prepared, only, &mut run.tally));
         if let Some(scripts) = scripts {
             self.stage("pages' scripts", |run| scripts.finish(&mut run.tally))?;
         }
+        tested?;
         self.stage("leftovers", |run| {
             say::heading("leftovers: what the tests left in the engine");
             let left = leftovers::since(&before)?;
