@@ -75,14 +75,14 @@ impl Clients {
         (requests, new)
     }
 
-    /// Reports one client.
+    /// Sends to one client.
     pub fn send(&mut self, id: ClientId, event: &Event) {
         if let Some(client) = self.clients.iter_mut().find(|client| client.id == id) {
             client.send(event);
         }
     }
 
-    /// Reports everybody.
+    /// Sends to everybody.
     pub fn send_all(&mut self, event: &Event) {
         self.clients.iter_mut().for_each(|client| client.send(event));
     }

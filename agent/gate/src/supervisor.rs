@@ -280,7 +280,7 @@ impl Supervisor {
         self.clients.send(client, &Event::ProbeDone { id, ok: false, message });
     }
 
-    /// Reports a new client what holds.
+    /// Sends a new client what holds.
     fn greet(&mut self, client: ClientId) {
         let state = match self.phase {
             Phase::Idle => State::Idle,

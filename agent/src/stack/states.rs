@@ -47,7 +47,7 @@ impl Progress {
     }
 }
 
-/// All standings of one stack.
+/// Where each service of one stack stands.
 pub(super) struct ServiceStates {
     services: BTreeMap<String, ServiceState>,
     failure: watch::Sender<Option<StackFailure>>,

@@ -16,11 +16,11 @@ pub async fn shell(client: &Client, shell: &Shell, number: i64) -> anyhow::Resul
     }
     let job = pick(shell, &build)?;
     let socket = client.shell(&job.id).await?;
-    shell::enter(socket, wish(shell)).await
+    shell::enter(socket, request(shell)).await
 }
 
 /// What is asked for.
-pub fn wish(shell: &Shell) -> ShellRequest {
+pub fn request(shell: &Shell) -> ShellRequest {
     let target = match (&shell.step, &shell.service) {
         (Some(step), _) => ShellTarget::Step(step.clone()),
         (None, Some(service)) => ShellTarget::Service(service.clone()),
@@ -93,5 +93,5 @@ fn titles<'a>(jobs: impl IntoIterator<Item = &'a Job>) -> String {
 
 /// Enters a job of `drover run --hold` on this machine.
 pub async fn local(shell: &Shell) -> anyhow::Result<Exit> {
-    shell::local::enter(wish(shell)).await
+    shell::local::enter(request(shell)).await
 }

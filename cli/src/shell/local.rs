@@ -12,8 +12,8 @@ use super::{Here, Raw, listen, show};
 use crate::exit::{Exit, Stop};
 
 /// Enters what is retained here; returns when the command is over, as it does.
-pub async fn enter(wish: ShellRequest) -> anyhow::Result<Exit> {
-    let service = match &wish.target {
+pub async fn enter(request: ShellRequest) -> anyhow::Result<Exit> {
+    let service = match &request.target {
         ShellTarget::Service(name) => Some(name.as_str()),
         ShellTarget::Job | ShellTarget::Step(_) => None,
     };
@@ -22,10 +22,14 @@ pub async fn enter(wish: ShellRequest) -> anyhow::Result<Exit> {
         None => [(labels::ROLE, labels::ROLE_STEP), (target::RETAINED_LABEL, "true")],
     };
     let plan = ExecPlan {
-        argv: target::command(&wish.command),
-        env: wish.terminal.iter().map(|_| "TERM=xterm-256color".to_owned()).collect(),
+        argv: target::command(&request.command),
+        env: request
+            .terminal
+            .iter()
+            .map(|_| "TERM=xterm-256color".to_owned())
+            .collect(),
         workdir: service.is_none().then(|| target::WORKSPACE.to_owned()),
-        terminal: wish.terminal.map(|size| (size.cols, size.rows)),
+        terminal: request.terminal.map(|size| (size.cols, size.rows)),
     };
     let exec = exec_by_labels(None, &wanted, plan)
         .await
@@ -34,8 +38,8 @@ pub async fn enter(wish: ShellRequest) -> anyhow::Result<Exit> {
         Stop::new(Exit::NotFound, "nothing is retained on this machine")
             .help("`drover run --hold` keeps what a failed job leaves until you end it")
     })?;
-    let raw = wish.terminal.map(|_| Raw::enter()).transpose()?;
-    let code = carry(exec, wish.terminal.is_some()).await;
+    let raw = request.terminal.map(|_| Raw::enter()).transpose()?;
+    let code = carry(exec, request.terminal.is_some()).await;
     drop(raw);
     code
 }

@@ -33,9 +33,9 @@ enum Here {
 }
 
 /// Enters by that socket; returns when the command is over, as it does.
-pub async fn enter(mut socket: ShellSocket, wish: ShellRequest) -> anyhow::Result<Exit> {
-    let with_terminal = wish.terminal.is_some();
-    send_message(&mut socket, &wish).await?;
+pub async fn enter(mut socket: ShellSocket, request: ShellRequest) -> anyhow::Result<Exit> {
+    let with_terminal = request.terminal.is_some();
+    send_message(&mut socket, &request).await?;
     let mut raw = None;
     let mut here: Option<mpsc::Receiver<Here>> = None;
     loop {

@@ -91,7 +91,7 @@ impl Changes {
         self.here.subscribe()
     }
 
-    /// Reports everybody, each thing once.
+    /// Publishes to everybody, each thing once.
     pub(super) fn publish(&self, changes: Vec<Change>) {
         let mut published = HashSet::new();
         for change in changes {
@@ -105,7 +105,7 @@ impl Changes {
         }
     }
 
-    /// Reports this process alone. Nobody may be listening.
+    /// Publishes to this process alone. Nobody may be listening.
     fn publish_here(&self, change: Change) {
         let _ = self.here.send(change);
     }

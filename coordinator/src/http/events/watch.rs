@@ -34,7 +34,7 @@ struct LinesData<'a> {
     lines: &'a [LogLine],
 }
 
-/// Reports everything about `topic`, until the browser is gone, its session is revoked, or the coordinator stops.
+/// Sends everything about `topic`, until the browser is gone, its session is revoked, or the coordinator stops.
 pub(super) async fn watch(app: App, user: Option<User>, topic: Topic, out: mpsc::Sender<Event>) {
     let stop = app.stop.clone();
     let watching = async {

@@ -86,7 +86,7 @@ fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 /// What may be entered, and who has it.
-pub(super) struct ShellTarget {
+pub(super) struct Enterable {
     /// The attempt that runs, or the stack that is left of one.
     work: WorkId,
     agent: AgentId,
@@ -94,11 +94,11 @@ pub(super) struct ShellTarget {
 }
 
 /// What of a job may be entered: the attempt that runs, or what is retained of one.
-pub(super) async fn enterable(app: &App, job: &JobId) -> Result<ShellTarget, ApiError> {
+pub(super) async fn enterable(app: &App, job: &JobId) -> Result<Enterable, ApiError> {
     let found = jobs::show(&app.store, job).await?;
     let mut attempts = found.attempts.into_iter().rev();
     if let Some(active) = attempts.find(|attempt| attempt.state == AttemptState::Active) {
-        return Ok(ShellTarget {
+        return Ok(Enterable {
             work: WorkId::Attempt(active.id),
             agent: active.agent,
             agent_name: active.agent_name,
@@ -127,9 +127,9 @@ pub(super) async fn enterable(app: &App, job: &JobId) -> Result<ShellTarget, Api
 }
 
 /// Agents of version 1 know no stacks, and what they retain by its attempt.
-fn of_stack(stack: Stack) -> ShellTarget {
+fn of_stack(stack: Stack) -> Enterable {
     let StackSpec::Retained { attempt } = stack.spec;
-    ShellTarget {
+    Enterable {
         work: match stack.agent_version {
             0 | 1 => WorkId::Attempt(attempt),
             _ => WorkId::Stack(stack.id),
@@ -154,16 +154,16 @@ pub(super) async fn release(app: &App, actor: &Actor, build: i64, job: Option<&J
 }
 
 /// From the person's first word to their last.
-async fn serve(app: App, user: User, target: ShellTarget, mut person: WebSocket) {
-    let Some(wish) = first_word(&mut person).await else {
+async fn serve(app: App, user: User, target: Enterable, mut person: WebSocket) {
+    let Some(request) = first_word(&mut person).await else {
         return;
     };
     let call = ShellCall {
         id: uuid::Uuid::now_v7().simple().to_string(),
         work: target.work.clone(),
-        target: wish.target,
-        command: wish.command,
-        terminal: wish.terminal,
+        target: request.target,
+        command: request.command,
+        terminal: request.terminal,
         by: user.name.clone(),
     };
     tracing::info!(work = %target.work, by = call.by, target = ?call.target, "a shell is asked for");
@@ -220,15 +220,15 @@ async fn must_end(app: &App, user: &User) -> &'static str {
 
 async fn first_word(person: &mut WebSocket) -> Option<ShellRequest> {
     let first = tokio::time::timeout(pair::AGENT_COMES, person.recv()).await.ok()??;
-    let wish = match first {
+    let request = match first {
         Ok(Message::Text(text)) => serde_json::from_str(&text).ok(),
         _ => None,
     };
-    if wish.is_none() {
+    if request.is_none() {
         let message = "the first frame must say what to enter, as JSON".to_owned();
         pair::end(person, &ShellMessage::Failed { message }).await;
     }
-    wish
+    request
 }
 
 /// An agent brings a shell.
