@@ -8,31 +8,15 @@ use job_specs::status::JobStatus;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{TestChange, TestResult};
+use super::{Build, TestChange, TestResult};
 use crate::attempt::ReasonCode;
 
 /// What went wrong in a build.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct BuildReport {
-    /// The build.
-    pub number: i64,
-    /// Name of its repository.
-    pub repository: String,
-    /// `push`, `tag`, `pull_request`, `schedule` or `manual`.
-    pub event: String,
-    /// The branch, when it is of one.
-    pub branch: Option<String>,
-    /// Full object id.
-    pub commit: String,
-    /// First line of the commit's message.
-    pub title: String,
-    /// Where it stands.
-    #[schema(value_type = String, example = "failed")]
-    pub status: JobStatus,
-    /// Why there are no jobs, or what else people should know.
-    pub message: Option<String>,
-    /// Its page.
-    pub url: String,
+    /// What lists show.
+    #[serde(flatten)]
+    pub build: Build,
     /// How many jobs it has.
     pub jobs: usize,
     /// What is wrong with its job file.
@@ -97,16 +81,27 @@ pub struct ErrorLine {
 /// As Markdown. What a job printed stands in code, so that none of it is read as markup.
 impl fmt::Display for BuildReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let branch = self
+        let build = &self.build;
+        let branch = build
             .branch
             .as_deref()
             .map_or(String::new(), |branch| format!(" on {}", code(branch)));
-        writeln!(f, "# Build {} of {}: {}\n", self.number, self.repository, self.status)?;
-        let commit: String = self.commit.chars().take(10).collect();
-        writeln!(f, "{}{branch} at {}: {}", self.event, code(&commit), code(&self.title))?;
+        writeln!(
+            f,
+            "# Build {} of {}: {}\n",
+            build.number, build.repository, build.status
+        )?;
+        let commit: String = build.commit.chars().take(10).collect();
+        writeln!(
+            f,
+            "{}{branch} at {}: {}",
+            build.event,
+            code(&commit),
+            code(&build.title)
+        )?;
         let failed = self.failures.len();
-        writeln!(f, "{failed} of {} jobs failed. {}", self.jobs, self.url)?;
-        if let Some(message) = &self.message {
+        writeln!(f, "{failed} of {} jobs failed. {}", self.jobs, build.url)?;
+        if let Some(message) = &build.message {
             writeln!(f, "\n{}", code(message))?;
         }
         for diagnostic in &self.diagnostics {
@@ -132,7 +127,7 @@ impl fmt::Display for BuildReport {
             .try_for_each(|sentence| writeln!(f, "- {sentence}"))?;
         self.failures
             .iter()
-            .try_for_each(|failure| failure.markdown(f, self.number))?;
+            .try_for_each(|failure| failure.markdown(f, self.build.number))?;
         self.markdown_of_tests(f)
     }
 }
@@ -170,7 +165,11 @@ impl BuildReport {
         }
         let more = self.failed_tests - i64::try_from(self.tests.len()).unwrap_or(i64::MAX);
         if more > 0 {
-            writeln!(f, "- and {more} more: `drover tests {} --status failed`", self.number)?;
+            writeln!(
+                f,
+                "- and {more} more: `drover tests {} --status failed`",
+                self.build.number
+            )?;
         }
         Ok(())
     }

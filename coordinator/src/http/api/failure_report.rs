@@ -103,21 +103,11 @@ async fn of_build(app: &App, number: i64) -> Result<BuildReport, ApiError> {
         offset: 0,
     };
     let tests = reports::results(&app.store, &runs, &filter).await?;
-    let in_common = build_api::in_common(&found.jobs);
-    let build = shapes::build(found.build, &app.url);
     Ok(BuildReport {
-        number,
-        repository: build.repository,
-        event: build.event,
-        branch: build.branch,
-        commit: build.commit,
-        title: build.title,
-        status: build.status,
-        message: build.message,
-        url: build.url,
+        in_common: build_api::in_common(&found.jobs),
+        build: shapes::build(found.build, &app.url),
         jobs: found.jobs.len(),
         diagnostics: found.diagnostics,
-        in_common,
         failures,
         failed_tests: runs.iter().map(|run| run.failed).sum(),
         tests: tests.into_iter().map(test_reports::result).collect(),
