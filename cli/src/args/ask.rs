@@ -29,8 +29,8 @@ pub enum Repo {
         git: String,
         /// Who sends its hooks
         #[arg(long, default_value = "generic", value_name = "FORGE")]
-        #[arg(value_parser = PossibleValuesParser::new(Forge::ALL.map(Forge::word)))]
-        forge: String,
+        #[arg(value_parser = PossibleValuesParser::new(Forge::ALL.map(Forge::word)).try_map(|word| word.parse::<Forge>()))]
+        forge: Forge,
         /// Anyone may read its builds
         #[arg(long)]
         public: bool,

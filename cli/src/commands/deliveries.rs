@@ -1,6 +1,6 @@
 //! `drover delivery`: webhooks as they came, what they mean, and what came of them.
 
-use protocol::api::{Delivery, DeliveryDetail, DeliveryStatus, Meaning};
+use protocol::api::{Delivery, DeliveryDetail, DeliveryStatus};
 use serde_json::{Value, json};
 
 use super::print_json;
@@ -86,26 +86,18 @@ fn print_detail(detail: &DeliveryDetail) {
     if let Some(message) = &delivery.message {
         anstream::println!("{message}");
     }
+    anstream::println!();
     match &detail.meaning {
-        None => anstream::println!("\nwhat it means is not known"),
-        Some(meaning) => print_meaning(meaning),
+        None => anstream::println!("what it means is not known"),
+        Some(meaning) => {
+            for (name, value) in meaning.said() {
+                anstream::println!("{name:<16} {value}");
+            }
+        }
     }
     anstream::println!();
     for (name, value) in &detail.headers {
         anstream::println!("{name}: {value}");
     }
     anstream::println!("\n{}", detail.body);
-}
-
-/// What it says, line by line; what the forge does not say is left out.
-fn print_meaning(meaning: &Meaning) {
-    let fields = serde_json::to_value(meaning).unwrap_or_default();
-    anstream::println!();
-    for (name, value) in fields.as_object().into_iter().flatten() {
-        match value {
-            Value::Null => {}
-            Value::String(text) => anstream::println!("{name:<16} {text}"),
-            other => anstream::println!("{name:<16} {other}"),
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use coordinator::forges::Forge;
 use protocol::api::{self, Hook, MadeBuild, NewRepository, Repository, RepositoryChange, Schedule};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
             let body = NewRepository {
                 name: name.clone(),
                 git: location(git)?,
-                forge: Some(forge.clone()),
+                forge: Some(forge.word().to_owned()),
                 public: *public,
             };
             let answer: Value = client.post("/repositories", &body).await?;
@@ -33,7 +34,7 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
                 return print_json(&answer);
             }
             let hook: Hook = serde_json::from_value(answer["hook"].clone())?;
-            print_added(name, forge, &hook);
+            print_added(name, *forge, &hook);
             Ok(Exit::Passed)
         }
         Repo::Ls(json) => {
@@ -179,44 +180,18 @@ fn print_hook(hook: &Hook) {
     }
 }
 
-fn print_added(name: &str, forge: &str, hook: &Hook) {
+fn print_added(name: &str, forge: Forge, hook: &Hook) {
     anstream::println!("added {name}\n");
     print_hook(hook);
     anstream::println!();
-    if forge == "generic" {
+    if forge == Forge::Generic {
         anstream::println!(
             "for a bare repository:  drover repo hook {name} --post-receive > REPO.git/hooks/post-receive"
         );
         anstream::println!("                        chmod +x REPO.git/hooks/post-receive");
     } else {
-        let (place, events) = where_to(forge);
-        anstream::println!("in {place}: add a webhook with this URL and secret for {events}");
-    }
-}
-
-/// Where a forge has its webhooks, and what to choose there.
-fn where_to(forge: &str) -> (&'static str, &'static str) {
-    match forge {
-        "gitlab" => (
-            "GitLab, Settings > Webhooks",
-            "push events, tag push events and merge request events",
-        ),
-        "bitbucket" => (
-            "Bitbucket, Repository settings > Webhooks",
-            "repository push, pull request created and updated",
-        ),
-        "bitbucket-dc" => (
-            "Bitbucket, Repository settings > Webhooks",
-            "repository push, pull request opened and source branch updated",
-        ),
-        "github" => (
-            "GitHub, Settings > Webhooks",
-            "pushes and pull requests, content type application/json",
-        ),
-        _ => (
-            "the repository's Settings > Webhooks",
-            "push and pull request events, content type application/json",
-        ),
+        let (page, events) = forge.set_up();
+        anstream::println!("in {page}: add a webhook with this URL and secret for {events}");
     }
 }
 

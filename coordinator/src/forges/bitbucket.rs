@@ -18,27 +18,39 @@ pub(super) const WEBHOOKS: Webhooks = Webhooks {
         headers: &["x-hub-signature"],
         prefix: "sha256=",
     },
+    set_up: (
+        "Bitbucket, Repository settings > Webhooks",
+        "repository push, pull request created and updated",
+    ),
     read,
 };
 
 fn read(event: &str, body: &[u8]) -> Result<Vec<Message>, Error> {
-    match event.strip_prefix("pullrequest:") {
-        None if event == "repo:push" => pushes(body),
-        None => Ok(vec![Message::other(event)]),
-        Some(what) if what.starts_with("comment_") => Ok(vec![Message::Other(comment(what, body)?)]),
-        Some(what) => Ok(vec![Message::PullRequest(pull_request(what, body)?)]),
+    if event == "repo:push" {
+        return pushes(body);
     }
+    let what = event.strip_prefix("pullrequest:");
+    Ok(vec![
+        match (what, what.and_then(|what| what.strip_prefix("comment_"))) {
+            (_, Some(what)) => Message::Other(comment(what, body)?),
+            (Some(what), None) => Message::PullRequest(pull_request(what, body)?),
+            (None, None) => Message::other(event),
+        },
+    ])
 }
 
+/// Who did it, at Cloud and at Data Center.
 #[derive(Deserialize)]
-struct Actor {
+pub(super) struct Actor {
     nickname: Option<String>,
+    #[serde(alias = "name")]
     username: Option<String>,
+    #[serde(alias = "displayName")]
     display_name: Option<String>,
 }
 
 impl Actor {
-    fn name(self) -> Option<String> {
+    pub(super) fn name(self) -> Option<String> {
         self.username.or(self.nickname).or(self.display_name)
     }
 }
@@ -85,19 +97,15 @@ fn pushes(body: &[u8]) -> Result<Vec<Message>, Error> {
             "tag" | "annotated_tag" => "refs/tags",
             _ => "refs/heads",
         };
-        Some(Message::Push(Push {
+        Some(Push {
             reference: format!("{folder}/{}", named.name),
             after: commit(change.new),
             before: commit(change.old),
             forced: change.forced,
             sender: sender.clone(),
-        }))
+        })
     });
-    let moved: Vec<Message> = moved.collect();
-    Ok(match moved.is_empty() {
-        true => vec![Message::other("push of nothing")],
-        false => moved,
-    })
+    Ok(Message::pushes(moved))
 }
 
 #[derive(Deserialize)]
@@ -168,6 +176,7 @@ fn pull_request(what: &str, body: &[u8]) -> Result<PullRequest, Error> {
 
 #[derive(Deserialize)]
 struct CommentBody {
+    #[serde(alias = "pullRequest")]
     pullrequest: Commented,
     actor: Option<Actor>,
 }
@@ -177,11 +186,12 @@ struct Commented {
     id: i64,
 }
 
-fn comment(what: &str, body: &[u8]) -> Result<Other, Error> {
+/// A comment, at Cloud and at Data Center; `what` is what happened to it.
+pub(super) fn comment(what: &str, body: &[u8]) -> Result<Other, Error> {
     let body: CommentBody = serde_json::from_slice(body)?;
     Ok(Other {
         event: "comment".to_owned(),
-        action: what.strip_prefix("comment_").map(str::to_owned),
+        action: Some(what.to_owned()),
         number: Some(body.pullrequest.id),
         sender: body.actor.and_then(Actor::name),
         ..Other::default()

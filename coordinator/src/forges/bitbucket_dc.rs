@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::Error;
 
 use super::Webhooks;
-use super::message::{Message, Origin, Other, PullRequest, Push};
+use super::bitbucket::{Actor, comment};
+use super::message::{Message, Origin, PullRequest, Push};
 use super::signature::Scheme;
 use super::times::Time;
 
@@ -18,22 +19,26 @@ pub(super) const WEBHOOKS: Webhooks = Webhooks {
         headers: &["x-hub-signature"],
         prefix: "sha256=",
     },
+    set_up: (
+        "Bitbucket, Repository settings > Webhooks",
+        "repository push, pull request opened and source branch updated",
+    ),
     read,
 };
 
 fn read(event: &str, body: &[u8]) -> Result<Vec<Message>, Error> {
-    match event.strip_prefix("pr:") {
-        None if event == "diagnostics:ping" => Ok(vec![Message::Ping]),
-        None if event == "repo:refs_changed" => pushes(body),
-        None => Ok(vec![Message::other(event)]),
-        Some(what) if what.starts_with("comment:") => Ok(vec![Message::Other(comment(what, body)?)]),
-        Some(what) => Ok(vec![Message::PullRequest(pull_request(what, body)?)]),
+    if event == "repo:refs_changed" {
+        return pushes(body);
     }
-}
-
-#[derive(Deserialize)]
-struct Actor {
-    name: Option<String>,
+    let what = event.strip_prefix("pr:");
+    Ok(vec![
+        match (what, what.and_then(|what| what.strip_prefix("comment:"))) {
+            (_, Some(what)) => Message::Other(comment(what, body)?),
+            (Some(what), None) => Message::PullRequest(pull_request(what, body)?),
+            (None, None) if event == "diagnostics:ping" => Message::Ping,
+            (None, None) => Message::other(event),
+        },
+    ])
 }
 
 #[derive(Deserialize)]
@@ -58,21 +63,15 @@ struct Reference {
 
 fn pushes(body: &[u8]) -> Result<Vec<Message>, Error> {
     let body: PushBody = serde_json::from_slice(body)?;
-    let sender = body.actor.and_then(|actor| actor.name);
-    let moved = body.changes.into_iter().map(|change| {
-        Message::Push(Push {
-            reference: change.reference.id,
-            after: Some(change.to_hash),
-            before: Some(change.from_hash),
-            forced: false,
-            sender: sender.clone(),
-        })
+    let sender = body.actor.and_then(Actor::name);
+    let moved = body.changes.into_iter().map(|change| Push {
+        reference: change.reference.id,
+        after: Some(change.to_hash),
+        before: Some(change.from_hash),
+        forced: false,
+        sender: sender.clone(),
     });
-    let moved: Vec<Message> = moved.collect();
-    Ok(match moved.is_empty() {
-        true => vec![Message::other("push of nothing")],
-        false => moved,
-    })
+    Ok(Message::pushes(moved))
 }
 
 #[derive(Deserialize)]
@@ -145,29 +144,6 @@ fn pull_request(what: &str, body: &[u8]) -> Result<PullRequest, Error> {
         head: head.latest_commit,
         base: base.branch(),
         origin: if is_one { Origin::SameRepository } else { Origin::Fork },
-        sender: body.actor.and_then(|actor| actor.name),
-    })
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CommentBody {
-    pull_request: Commented,
-    actor: Option<Actor>,
-}
-
-#[derive(Deserialize)]
-struct Commented {
-    id: i64,
-}
-
-fn comment(what: &str, body: &[u8]) -> Result<Other, Error> {
-    let body: CommentBody = serde_json::from_slice(body)?;
-    Ok(Other {
-        event: "comment".to_owned(),
-        action: what.strip_prefix("comment:").map(str::to_owned),
-        number: Some(body.pull_request.id),
-        sender: body.actor.and_then(|actor| actor.name),
-        ..Other::default()
+        sender: body.actor.and_then(Actor::name),
     })
 }

@@ -19,6 +19,7 @@ pub(super) const WEBHOOKS: Webhooks = Webhooks {
         headers: &["x-drover-signature-256"],
         prefix: PREFIX,
     },
+    set_up: ("the sender", "pushes and pull requests"),
     read,
 };
 

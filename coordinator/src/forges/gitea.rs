@@ -12,5 +12,9 @@ pub(super) const WEBHOOKS: Webhooks = Webhooks {
         headers: &["x-gitea-signature"],
         prefix: "",
     },
+    set_up: (
+        "the repository's Settings > Webhooks",
+        "push and pull request events, content type application/json",
+    ),
     read: payload::read,
 };

@@ -12,5 +12,9 @@ pub(super) const WEBHOOKS: Webhooks = Webhooks {
         headers: &["x-hub-signature-256"],
         prefix: "sha256=",
     },
+    set_up: (
+        "GitHub, Settings > Webhooks",
+        "pushes and pull requests, content type application/json",
+    ),
     read: payload::read,
 };

@@ -13,18 +13,18 @@ pub(super) const WEBHOOKS: Webhooks = Webhooks {
     word: "gitlab",
     event: &["x-gitlab-event"],
     default_event: "unknown",
-    // The first two are the same for each try of one delivery; older ones have a new id for each.
-    delivery: &["idempotency-key", "webhook-id", "x-gitlab-event-uuid"],
+    // The first is signed, and the same as the second; both are the same for each try of one delivery. Older ones have a
+    // new id for each.
+    delivery: &["webhook-id", "idempotency-key", "x-gitlab-event-uuid"],
     scheme: Scheme::TokenOrStandard {
         token: "x-gitlab-token",
     },
+    set_up: (
+        "GitLab, Settings > Webhooks",
+        "push events, tag push events and merge request events",
+    ),
     read,
 };
-
-/// The key of Standard Webhooks that is the same as this secret: what GitLab calls a signing token.
-pub fn signing_token(secret: &str) -> Option<String> {
-    super::signature::standard_key(secret)
-}
 
 #[derive(Deserialize)]
 struct Kind {

@@ -92,6 +92,15 @@ impl Message {
         })
     }
 
+    /// What a delivery that moves several references says; at least one message.
+    pub(super) fn pushes(moved: impl Iterator<Item = Push>) -> Vec<Message> {
+        let moved: Vec<Message> = moved.map(Message::Push).collect();
+        match moved.is_empty() {
+            true => vec![Message::other("push of nothing")],
+            false => moved,
+        }
+    }
+
     /// Why it starts no build. `None`: it may start one.
     pub fn ignored(&self) -> Option<String> {
         match self {

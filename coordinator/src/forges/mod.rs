@@ -24,7 +24,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use generic::sign;
-pub use gitlab::signing_token;
 pub use message::{Message, Origin, Other, PullRequest, Push};
 pub use signature::{Check, Refused};
 
@@ -63,14 +62,22 @@ struct Webhooks {
     delivery: &'static [&'static str],
     /// How a delivery is signed.
     scheme: Scheme,
+    /// Where people add a webhook, and what they choose there.
+    set_up: (&'static str, &'static str),
     /// Reads the JSON of an event: at least one message, and several where one delivery moves several references.
     read: fn(event: &str, body: &[u8]) -> Result<Vec<Message>, serde_json::Error>,
 }
 
 /// The word names no forge whose webhooks we take.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown forge `{0}`; known are generic, github, gitea, forgejo, gitlab, bitbucket and bitbucket-dc")]
+#[error("unknown forge `{0}`; known are {known}", known = known())]
 pub struct UnknownForge(String);
+
+/// The words of all forges, as a sentence has them.
+fn known() -> String {
+    let [first @ .., last] = Forge::ALL.map(Forge::word);
+    format!("{} and {last}", first.join(", "))
+}
 
 /// The body is not what that forge sends.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +125,19 @@ impl Forge {
     /// How it is called: `github`.
     pub fn word(self) -> &'static str {
         self.webhooks().word
+    }
+
+    /// Where people add a webhook at the forge, and what they choose there.
+    pub fn set_up(self) -> (&'static str, &'static str) {
+        self.webhooks().set_up
+    }
+
+    /// A repository's secret as the forge's signing token, which is better than the secret itself where there is one.
+    pub fn signing_token(self, secret: &str) -> Option<String> {
+        match self.webhooks().scheme {
+            Scheme::TokenOrStandard { .. } => signature::standard_key(secret),
+            Scheme::Hmac { .. } => None,
+        }
     }
 
     /// The forge's own name for what happened: `push`, `ping`, … A generic delivery without one is a push.

@@ -62,7 +62,7 @@ async fn receive(
     app.delivered.notify_one();
     metrics::counter!("drover_webhooks_accepted_total").increment(1);
     let duplicate = stored.iter().all(|one| matches!(one, Stored::Duplicate(_)));
-    let mut ids: Vec<String> = stored
+    let ids: Vec<String> = stored
         .into_iter()
         .map(|(Stored::New(id) | Stored::Duplicate(id))| id.0)
         .collect();
@@ -70,10 +70,7 @@ async fn receive(
         delivery: ids.first().cloned().unwrap_or_default(),
         duplicate,
         ignored,
-        deliveries: match ids.len() {
-            1 => Vec::new(),
-            _ => std::mem::take(&mut ids),
-        },
+        deliveries: if ids.len() > 1 { ids } else { Vec::new() },
     };
     Ok((StatusCode::ACCEPTED, Json(accepted)))
 }

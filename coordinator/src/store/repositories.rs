@@ -251,7 +251,7 @@ pub async fn rotate_hook(store: &Store, actor: &Actor, id: &RepositoryId, old: O
         OldSecret::Overlaps => Some(store.now() + HOOK_OVERLAP_US),
         OldSecret::Ends => None,
     };
-    let sql = "update repositories set hook_secret_before = hook_secret, hook_before_until = $3, hook_secret = $2
+    let sql = "update repositories set hook_secret_before = case when $3 > 0 then hook_secret end, hook_before_until = $3, hook_secret = $2
                where id = $1 and removed_at is null returning name";
     let (id, values) = (id.clone(), [id.into(), sealed.into(), until.into()]);
     store

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Micros;
@@ -71,6 +72,23 @@ pub struct Meaning {
     pub fork: Option<bool>,
     /// Who did it: the name of the account at the forge.
     pub sender: Option<String>,
+}
+
+impl Meaning {
+    /// What the forge says, by the names of the JSON and in their order.
+    pub fn said(&self) -> Vec<(String, String)> {
+        let fields = serde_json::to_value(self).unwrap_or_default();
+        let said = fields
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, value)| match value {
+                Value::Null => None,
+                Value::String(text) => Some((name.clone(), text.clone())),
+                other => Some((name.clone(), other.to_string())),
+            });
+        said.collect()
+    }
 }
 
 /// A delivery with what was received.

@@ -30,7 +30,7 @@ pub struct RepositoryPage {
     pub name: String,
     /// Where its code is, without a password.
     pub git: String,
-    /// `generic`, `github`, `gitea`, `forgejo`, `gitlab` or `bitbucket`.
+    /// The forge's word: `github`.
     pub forge: String,
     /// Anyone may read it.
     pub public: bool,

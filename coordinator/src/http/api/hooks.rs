@@ -9,7 +9,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::forges::{self, Forge};
 use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
@@ -26,10 +25,7 @@ pub(super) async fn hook(app: &App, repository: &Repository) -> Result<Hook, Api
     let secret = secrets.current.0;
     Ok(Hook {
         url: url(app, repository),
-        signing_token: match repository.forge {
-            Forge::Gitlab => forges::signing_token(&secret),
-            _ => None,
-        },
+        signing_token: repository.forge.signing_token(&secret),
         secret,
         before_until: secrets.before_until,
     })

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use protocol::api::Meaning;
 use protocol::ids::DeliveryId;
 use serde_json::Value;
 use web::views::DeliveryPage;
@@ -33,7 +32,7 @@ pub(super) async fn page(
     let view = DeliveryPage {
         repository: name,
         delivery: rows::delivery(full.delivery),
-        meaning: full.meaning.as_ref().map(pairs).unwrap_or_default(),
+        meaning: full.meaning.map(|meaning| meaning.said()).unwrap_or_default(),
         headers: full.headers.into_iter().collect(),
         body: text[..end].to_owned(),
         more: (text.len() - end) as u64,
@@ -46,19 +45,4 @@ fn readable(body: &[u8]) -> String {
     let json = serde_json::from_slice::<Value>(body).ok();
     let indented = json.and_then(|json| serde_json::to_string_pretty(&json).ok());
     indented.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned())
-}
-
-/// What the forge says, in the order of the API.
-fn pairs(meaning: &Meaning) -> Vec<(String, String)> {
-    let fields = serde_json::to_value(meaning).unwrap_or_default();
-    let said = fields
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, value)| match value {
-            Value::Null => None,
-            Value::String(text) => Some((name.clone(), text.clone())),
-            other => Some((name.clone(), other.to_string())),
-        });
-    said.collect()
 }
