@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use protocol::ids::AttemptId;
 
 use super::AttemptContext;
+use super::plan::RETAINED_LABEL;
 use crate::engine::{ContainerId, Engine, Owned, OwnedKind, labels};
 use crate::sandbox::Reuse;
 
@@ -26,6 +27,15 @@ pub async fn remove_owned(engine: &Engine, attempt: &AttemptId) {
     let owned = owned_by(engine, attempt).await;
     let containers = owned.into_iter().filter(|owned| owned.kind == OwnedKind::Container);
     remove_all(engine, containers.map(|owned| ContainerId(owned.id)).collect()).await;
+}
+
+/// Removes the container that was made for looking around, if one was.
+pub async fn remove_retained(engine: &Engine, attempt: &AttemptId) {
+    let owned = owned_by(engine, attempt).await;
+    let retained = owned
+        .into_iter()
+        .filter(|owned| owned.labels.contains_key(RETAINED_LABEL));
+    remove_all(engine, retained.map(|owned| ContainerId(owned.id)).collect()).await;
 }
 
 /// What carries the attempt's label.

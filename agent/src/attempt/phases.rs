@@ -22,13 +22,17 @@ use crate::engine::firewall;
 
 /// Runs the job to its result.
 pub async fn run(job: Arc<Job>, cancel: CancellationToken) -> AttemptEnd {
-    let (result, prepared) = run_phases(&job, cancel).await;
+    let (result, mut prepared) = run_phases(&job, cancel).await;
     let mut result = disk::explain(result, job.folder.path());
     if let Some(reason) = &mut result.reason {
         reason.sentence = job.masker.mask(&reason.sentence);
     }
     let outputs = job.outputs();
     let retain_secs = prepared.as_ref().and_then(|_| retain::retain_secs(&job, &result));
+    // Before the result is noted: behind it nobody makes what an agent that was killed had not made.
+    if let (Some(prepared), Some(_)) = (&mut prepared, retain_secs) {
+        retain::add_step(&job, prepared).await;
+    }
     conclude(&job, &result, prepared.as_ref(), retain_secs).await;
     let (retain, decision) = retain_secs.map(Retain::ask).unzip();
     let tasks = job.context.tasks.clone();

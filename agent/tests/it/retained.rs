@@ -132,7 +132,9 @@ async fn a_failed_job_stays_for_people_to_look_around_in() {
     let mut over = run(&stage, &input).await;
     let stack = retain(&mut over, 600);
 
-    let held = entered(&stage, &input, &ShellTarget::Job).await;
+    // It is there with the result: an agent that is killed now leaves all of it.
+    let held = target::find(&stage.context, &input, &ShellTarget::Job).await.unwrap();
+    assert!(is_entered(&stage, &held).await);
     assert_eq!(held.title, "step 2 (echo state > left-behind)");
     let script = "cat left-behind; echo $WHO-$TOKEN; redis-cli -h redis ping; echo s3cr3t-t0ken; \
                   cat /.drover/run/script; exit 7";

@@ -1,7 +1,7 @@
 //! What a job that failed leaves is retained, and people look around in it.
 
-use std::io::Write;
-use std::process::{Output, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Output, Stdio};
 
 use crate::stage::{Stage, eventually, output_text};
 
@@ -131,6 +131,57 @@ fn a_stack_outlives_whoever_is_killed_and_ends_when_nobody_uses_it() {
         let label = format!("drover.attempt={}", after["attempt"].as_str()?);
         crate::stage::in_engine(&label).is_empty().then_some(())
     });
+    stage.stop();
+    stage.nothing_left();
+}
+
+/// Killed just when the engine has made the container to look around in, and before it runs.
+#[test]
+fn what_was_half_retained_when_the_agent_was_killed_is_whole_after_its_restart() {
+    let mut stage = Stage::up();
+    let copy = stage.repository("app");
+    copy.write(".drover.yml", JOB);
+    let agent = format!("label=drover.agent={}", stage.agent);
+    let mut events = Command::new("docker")
+        .args([
+            "events",
+            "--filter",
+            "event=create",
+            "--filter",
+            "label=drover.retained=true",
+        ])
+        .args(["--filter", &agent])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut made = BufReader::new(events.stdout.take().unwrap());
+    copy.push("It breaks");
+    stage.build(1);
+    made.read_line(&mut String::new()).unwrap();
+    stage.kill();
+    events.kill().unwrap();
+    events.wait().unwrap();
+    stage.start();
+    assert_eq!(stage.watch(1).0, 1);
+    let entered = shell(&stage, &["shell", "1"], "cat behind; redis-cli -h redis get key\n");
+    assert_eq!(
+        String::from_utf8_lossy(&entered.stdout),
+        "left\nkept\n",
+        "{}",
+        output_text(&entered)
+    );
+    let retained = [
+        "ps",
+        "-aq",
+        "--filter",
+        "label=drover.retained=true",
+        "--filter",
+        &agent,
+    ];
+    let retained = Command::new("docker").args(retained).output().unwrap().stdout;
+    assert_eq!(String::from_utf8_lossy(&retained).lines().count(), 1);
+    stage.ok(&["shell", "1", "--release"]);
+    eventually("what is retained is removed", || stack(&stage).is_none().then_some(()));
     stage.stop();
     stage.nothing_left();
 }

@@ -15,7 +15,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Stage {
     pub folder: tempfile::TempDir,
     up: Option<Up>,
-    agent: String,
+    pub agent: String,
 }
 
 struct Up {

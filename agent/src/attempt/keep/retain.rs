@@ -7,6 +7,7 @@ use job_specs::model::StepAction;
 use protocol::attempt::{AttemptResult, StepStatus};
 use tokio::sync::oneshot;
 
+use crate::attempt::containers;
 use crate::attempt::job::{Job, StepPlacement};
 use crate::attempt::plan::RETAINED_LABEL;
 use crate::attempt::prepare::Prepared;
@@ -34,19 +35,16 @@ pub fn retain_secs(job: &Job, result: &AttemptResult) -> Option<u64> {
 }
 
 /// Retains what a failed job leaves, if that is decided and as long as it is; then removes it.
-pub async fn stay(job: Arc<Job>, mut prepared: Prepared, decision: oneshot::Receiver<Decision>) {
+pub async fn stay(job: Arc<Job>, prepared: Prepared, decision: oneshot::Receiver<Decision>) {
     let retained = &job.context.retained;
-    let wait = retained.wait(&job.input.attempt, &job.folder, decision);
-    // Both at once: the stack is named in polls from its first moment on.
-    let (end, ()) = tokio::join!(wait, add_step(&job, &mut prepared));
-    match end {
+    match retained.wait(&job.input.attempt, &job.folder, decision).await {
         RetainEnd::Over => prepared.remove(job).await,
         RetainEnd::HandedOver => job.context.retained.leave_behind(prepared),
     }
 }
 
 /// Makes the container of the step that failed once more.
-async fn add_step(job: &Job, prepared: &mut Prepared) {
+pub async fn add_step(job: &Job, prepared: &mut Prepared) {
     match step_container(job, failed_step(job), prepared.prestarted.placement()).await {
         Ok(container) => prepared.used.push(container),
         Err(error) => {
@@ -71,6 +69,10 @@ fn failed_step(job: &Job) -> usize {
 /// beside the gate.
 async fn step_container(job: &Job, index: usize, placement: &StepPlacement) -> Result<ContainerId, EngineError> {
     let engine = &job.context.engine;
+    if job.resumed {
+        // The agent may have been killed while it made it.
+        containers::remove_retained(engine, &job.input.attempt).await;
+    }
     let io = |source| EngineError::Io {
         what: "make the folder of a retained step",
         source,

@@ -8,10 +8,10 @@ use protocol::attempt::AttemptResult;
 use crate::attempt::containers::{owned_by, remove_owned};
 use crate::attempt::interrupt::Interrupts;
 use crate::attempt::job::{Job, LeftContainer, StepPlacement};
-use crate::attempt::plan::{STEP_LABEL, TRY_LABEL};
+use crate::attempt::plan::{RETAINED_LABEL, STEP_LABEL, TRY_LABEL};
 use crate::attempt::report::reasons;
 use crate::engine::labels::Labels;
-use crate::engine::{ContainerId, Network, OwnedKind};
+use crate::engine::{ContainerId, Network, Owned, OwnedKind};
 use crate::sandbox::{Sandbox, SandboxRequest};
 
 /// A sandbox, and where the containers of the steps go in it.
@@ -71,7 +71,8 @@ async fn sandbox(
 /// The containers of steps that the agent left before its restart; of several tries the last one's.
 async fn left_containers(job: &Job) -> BTreeMap<usize, LeftContainer> {
     let owned = owned_by(&job.context.engine, &job.input.attempt).await;
-    let steps = owned.into_iter().filter(|owned| owned.kind == OwnedKind::Container);
+    let is_step = |owned: &Owned| owned.kind == OwnedKind::Container && !owned.labels.contains_key(RETAINED_LABEL);
+    let steps = owned.into_iter().filter(is_step);
     let mut found = BTreeMap::<usize, LeftContainer>::new();
     for owned in steps {
         let Some(index) = owned.labels.get(STEP_LABEL).and_then(|text| text.parse().ok()) else {
