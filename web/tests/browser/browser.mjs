@@ -38,7 +38,17 @@ export async function start() {
   return {
     run,
     wait,
-    open: (/** @type {string} */ url) => call("POST", `${session}/url`, { url }),
+    /**
+     * Containers that come and go change the machine's network, and Chromium breaks off what it loads just then
+     * (ERR_NETWORK_CHANGED): it is asked again. @param {string} url
+     */
+    async open(url) {
+      for (let left = 3; left > 0; left -= 1) {
+        await call("POST", `${session}/url`, { url });
+        if (!(await run(`return location.protocol === "chrome-error:"`))) return;
+      }
+      throw new Error(`cannot load ${url}`);
+    },
     /** Waits until the script gives something true, and gives that. @param {string} script @param {unknown[]} args */
     async until(script, ...args) {
       for (const end = Date.now() + 10_000; Date.now() < end; ) {
