@@ -4,6 +4,7 @@
 use crate::say;
 use from_nothing::Begin;
 use images::names::Policy;
+use published::Published;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub mod musl;
 pub mod npm;
 pub mod packages;
 pub mod postgres;
+mod published;
 mod pypi;
 pub mod recipes;
 pub mod s3;
@@ -60,8 +62,8 @@ pub struct Prepared {
     pub browser: Option<chromium::Browser>,
     /// The program of an S3 server, when asked for.
     pub s3: Option<PathBuf>,
-    /// Examples of GitHub's webhooks, when an S3 server was asked for, too.
-    pub webhooks: Option<PathBuf>,
+    /// What forges publish, when an S3 server was asked for, too.
+    published: Option<Published>,
     _images: images::Pointed,
 }
 
@@ -79,9 +81,7 @@ impl Prepared {
         if let Some(server) = &self.s3 {
             variables.push(("DROVER_TEST_S3_SERVER", server.display().to_string()));
         }
-        if let Some(examples) = &self.webhooks {
-            variables.push(("DROVER_TEST_WEBHOOKS", examples.display().to_string()));
-        }
+        variables.extend(self.published.iter().flat_map(Published::variables));
         variables
     }
 }
@@ -126,15 +126,15 @@ pub fn prepare(needs: &Needs) -> anyhow::Result<Prepared> {
         Servers::PostgresAndBrowser => (Some(postgres::Cluster::start()?), Some(chromium::find()?)),
     };
     // Who tests everything wants both.
-    let (s3, webhooks) = match needs.s3 {
+    let (s3, published) = match needs.s3 {
         S3::No => (None, None),
-        S3::Server => (Some(s3::program()?), Some(npm::file(&npm::WEBHOOKS)?)),
+        S3::Server => (Some(s3::program()?), Some(Published::get()?)),
     };
     Ok(Prepared {
         postgres,
         browser,
         s3,
-        webhooks,
+        published,
         _images: images,
     })
 }
