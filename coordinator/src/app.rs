@@ -9,11 +9,13 @@ use tokio_util::task::TaskTracker;
 use crate::blobs::BlobStore;
 use crate::cancels::Cancels;
 use crate::config::Config;
+use crate::forge_client::ForgeClient;
 use crate::git::{DefaultBranches, Mirrors};
 use crate::logs::LogStore;
 use crate::public::{Public, Refusals};
 use crate::shells::Shells;
 use crate::store::Store;
+use crate::store::repositories::Repository;
 
 /// The coordinator's parts; cloning is cheap.
 #[derive(Clone)]
@@ -32,6 +34,8 @@ pub(crate) struct App {
     pub config: Arc<Config>,
     /// How people, forges and agents reach us; no trailing slash.
     pub url: Arc<str>,
+    /// Speaks to forges.
+    pub forges: ForgeClient,
     /// Wakes the delivery workers.
     pub delivered: Arc<Notify>,
     /// Cancellations that were sent to agents.
@@ -46,4 +50,12 @@ pub(crate) struct App {
     pub stop: CancellationToken,
     /// Every task that we spawn.
     pub tasks: TaskTracker,
+}
+
+impl App {
+    /// Where the forge of `repository` sends webhooks.
+    pub(crate) fn hook_url(&self, repository: &Repository) -> String {
+        let forge = repository.forge.word();
+        format!("{}/hooks/{forge}/{}", self.url, web::routes::encode(&repository.name))
+    }
 }

@@ -15,12 +15,14 @@ use crate::app::App;
 use crate::blobs::BlobStore;
 use crate::cancels::Cancels;
 use crate::config::Config;
+use crate::forge_client::ForgeClient;
 use crate::git::Mirrors;
 use crate::http::{self, Metrics};
 use crate::logs::LogStore;
+use crate::outbox;
 use crate::public::{Public, Refusals};
 use crate::shells::Shells;
-use crate::store::{Store, StoreConfig, deliveries};
+use crate::store::{self, Store, StoreConfig, deliveries};
 use crate::{builds, credentials, private, ticks};
 
 /// After the stop, what has not ended by then is left behind.
@@ -93,6 +95,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         deliveries::recover(&app.store)
             .await
             .context("take up deliveries of the last run")?;
+        store::outbox::recover(&app.store)
+            .await
+            .context("take up what forges are still to be told")?;
     }
     let router = http::router(app.clone(), Metrics::install());
     let served = tokio::spawn(http::listen::serve(
@@ -102,6 +107,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         app.stop.clone(),
     ));
     builds::work(&app);
+    outbox::work(&app);
     builds::expand_forever(&app);
     ticks::start(&app);
     Ok(Running {
@@ -146,6 +152,7 @@ async fn open(config: Config, address: SocketAddr) -> anyhow::Result<App> {
         public: Public::new(&config),
         refusals: Refusals::default(),
         config: Arc::new(config),
+        forges: ForgeClient::new().context("read the certificates of the system")?,
         delivered: Arc::default(),
         cancels: Cancels::default(),
         shells: Shells::default(),

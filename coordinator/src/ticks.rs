@@ -130,14 +130,18 @@ async fn old_rows(app: &App) -> anyhow::Result<()> {
     let deliveries = old::remove_deliveries(&app.store, before)
         .await
         .context("remove old webhooks")?;
+    let told = old::remove_outbox(&app.store, before)
+        .await
+        .context("remove what forges were told long ago")?;
     let changes = old::remove_audit(&app.store, before)
         .await
         .context("remove old audit entries")?;
-    if emptied + builds + deliveries + changes > 0 {
+    if emptied + builds + deliveries + told + changes > 0 {
         tracing::info!(
             bodies = emptied,
             builds,
             webhooks = deliveries,
+            outbox = told,
             changes,
             "old builds, webhooks and audit entries were removed"
         );

@@ -1,5 +1,7 @@
 //! What is asked of a coordinator: repositories, builds, logs, secrets, tokens.
 
+use std::path::PathBuf;
+
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use coordinator::forges::Forge;
@@ -17,31 +19,53 @@ pub enum Repo {
         #[arg(long)]
         json: bool,
     },
-    /// Add a repository; prints its hook URL and secret
+    /// Add a repository; connects it with its forge, or prints its hook URL and secret
     #[command(after_help = "Examples:
+  drover repo add https://github.com/acme/app --token-file token    registers the webhook, reports statuses
   drover repo add app --git https://git.example/app.git --forge gitea
   drover repo add app --git /srv/git/app.git && drover repo hook app --post-receive > /srv/git/app.git/hooks/post-receive")]
     Add {
-        /// Its name here: letters, digits, `.`, `_`, `-`, `/`
+        /// Its name here (letters, digits, `.`, `_`, `-`), or its URL, whose last part is then its name
+        #[arg(value_name = "NAME|URL")]
         name: String,
         /// Where to fetch it from
         #[arg(long, value_name = "URL|PATH")]
-        git: String,
-        /// Who sends its hooks
-        #[arg(long, default_value = "generic", value_name = "FORGE")]
+        git: Option<String>,
+        /// Who hosts it and sends its hooks [default: as a well-known host says, else generic]
+        #[arg(long, value_name = "FORGE")]
         #[arg(value_parser = PossibleValuesParser::new(Forge::ALL.map(Forge::word)).try_map(|word| word.parse::<Forge>()))]
-        forge: Forge,
+        forge: Option<Forge>,
         /// Anyone may read its builds
         #[arg(long)]
         public: bool,
+        #[command(flatten)]
+        connection: Connection,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
+    /// Connect a repository with its forge, or change its token: registers the webhook, reports commit statuses
+    #[command(after_help = "Examples:
+  drover repo connect app --token-file token
+  pass show forge | drover repo connect app --token-file - --api https://git.example/api/v1 --project acme/app")]
+    Connect {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        connection: Connection,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Destroy the token of a repository: its forge is told nothing more
+    Disconnect {
+        /// Its name
+        name: String,
+    },
     /// List repositories
     #[command(alias = "list")]
     Ls(Json),
-    /// Show a repository and its last deliveries
+    /// Show a repository, what its forge was told, and its last deliveries
     Show {
         /// Its name
         name: String,
@@ -82,6 +106,20 @@ pub enum Repo {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// How a repository is reached at its forge.
+#[derive(Debug, Args)]
+pub struct Connection {
+    /// File with a token that may write webhooks and commit statuses; `-`: read it from stdin
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// URL of the forge's API [default: as the repository's URL says]
+    #[arg(long, value_name = "URL", requires = "token_file")]
+    pub api: Option<String>,
+    /// The project at the forge [default: as the repository's URL says]
+    #[arg(long, value_name = "OWNER/NAME", requires = "token_file")]
+    pub project: Option<String>,
 }
 
 /// `drover trigger`

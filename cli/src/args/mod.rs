@@ -13,7 +13,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::ask::{Audit, Build, BuildRef, Logs, Repo, Report, Rerun, Secret, Session, Token, Trigger, Watch, Why};
+pub use self::ask::{
+    Audit, Build, BuildRef, Connection, Logs, Repo, Report, Rerun, Secret, Session, Token, Trigger, Watch, Why,
+};
 pub use self::deliveries::Delivery;
 pub use self::here::{From, Init, Lint, Run};
 pub use self::kept::{Artifact, Cache};

@@ -4,6 +4,7 @@ pub mod agents;
 pub mod artifacts;
 pub mod audit;
 pub mod builds;
+pub mod connections;
 pub mod deliveries;
 pub mod doctor;
 pub mod init;

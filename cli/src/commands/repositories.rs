@@ -3,11 +3,11 @@
 use std::io::{IsTerminal, Write};
 
 use coordinator::forges::Forge;
-use protocol::api::{self, Hook, MadeBuild, NewRepository, Repository, RepositoryChange, Schedule};
+use protocol::api::{self, AddedRepository, Hook, MadeBuild, NewRepository, Repository, RepositoryChange, Schedule};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::print_json;
+use super::{connections, print_json};
 use crate::args::{Progress, Repo, Trigger};
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Stop};
@@ -21,20 +21,22 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
             git,
             forge,
             public,
+            connection,
             json,
         } => {
+            let (name, git) = name_and_address(name, git.as_deref())?;
             let body = NewRepository {
-                name: name.clone(),
-                git: location(git)?,
-                forge: Some(forge.word().to_owned()),
+                name,
+                git: location(&git)?,
+                forge: forge.map(|forge| forge.word().to_owned()),
                 public: *public,
+                connection: connections::wanted(connection)?,
             };
-            let answer: Value = client.post("/repositories", &body).await?;
-            if *json {
-                return print_json(&answer);
-            }
-            let hook: Hook = serde_json::from_value(answer["hook"].clone())?;
-            print_added(name, *forge, &hook);
+            add(client, &body, *json).await
+        }
+        Repo::Connect { name, connection, json } => connections::connect(client, name, connection, *json).await,
+        Repo::Disconnect { name } => {
+            client.delete(&connections::path(name)).await?;
             Ok(Exit::Passed)
         }
         Repo::Ls(json) => {
@@ -96,6 +98,37 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
     }
 }
 
+async fn add(client: &Client, new: &NewRepository, json: bool) -> anyhow::Result<Exit> {
+    let answer: Value = client.post("/repositories", new).await?;
+    if json {
+        return print_json(&answer);
+    }
+    if new.connection.is_some() {
+        anstream::println!("added {}", new.name);
+        return connections::await_webhook(client, &new.name).await;
+    }
+    let added: AddedRepository = serde_json::from_value(answer)?;
+    print_added(&new.name, added.repository.forge.parse()?, &added.hook);
+    Ok(Exit::Passed)
+}
+
+/// The name of a new repository and where it is: a URL alone says both.
+fn name_and_address(name: &str, git: Option<&str>) -> anyhow::Result<(String, String)> {
+    if let Some(git) = git {
+        return Ok((name.to_owned(), git.to_owned()));
+    }
+    let usage = |why: String| Stop::new(Exit::Usage, why).help("write: drover repo add NAME --git URL|PATH");
+    if !name.contains(['/', ':']) {
+        return Err(usage(format!("where is `{name}`?")).into());
+    }
+    let path = name.split_once("://").map_or(name, |(_, rest)| rest);
+    let path = path.trim_end_matches('/').trim_end_matches(".git");
+    match path.rsplit_once(['/', ':']) {
+        Some((_, last)) if !last.is_empty() => Ok((last.to_owned(), name.to_owned())),
+        _ => Err(usage(format!("`{name}` ends in no name")).into()),
+    }
+}
+
 /// `drover trigger`
 pub async fn trigger(client: &Client, trigger: &Trigger, progress: Progress) -> anyhow::Result<Exit> {
     let path = format!("/repositories/{}/trigger", segment(&trigger.repository));
@@ -151,8 +184,10 @@ async fn show(client: &Client, name: &str, json: bool) -> anyhow::Result<Exit> {
     let path = format!("/repositories/{}", segment(name));
     let mut answer: Value = client.read(&path).await?;
     let deliveries: Value = client.read(&format!("{path}/deliveries")).await?;
+    let connection: Value = client.read(&connections::path(name)).await?;
     if json {
         answer["deliveries"] = deliveries;
+        answer["connection"] = connection;
         return print_json(&answer);
     }
     let repository: Repository = serde_json::from_value(answer)?;
@@ -167,6 +202,9 @@ async fn show(client: &Client, name: &str, json: bool) -> anyhow::Result<Exit> {
         repository.git,
         repository.forge
     );
+    if let Some(connection) = serde_json::from_value(connection)? {
+        connections::print(&connection);
+    }
     super::deliveries::print(deliveries)
 }
 

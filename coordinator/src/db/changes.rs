@@ -23,6 +23,8 @@ pub enum Change {
     Agents,
     /// A session or API token was revoked.
     Access,
+    /// There may be something to tell a forge.
+    Outbox,
     /// Wake-ups may have been missed: look at everything.
     All,
 }
@@ -42,6 +44,7 @@ impl Change {
             Change::Attempt(id) => format!("attempt:{id}"),
             Change::Agents => "agents".into(),
             Change::Access => "access".into(),
+            Change::Outbox => "outbox".into(),
             Change::All => "all".into(),
         }
     }
@@ -53,6 +56,7 @@ impl Change {
             _ if text == "queue" => Change::Queue,
             _ if text == "agents" => Change::Agents,
             _ if text == "access" => Change::Access,
+            _ if text == "outbox" => Change::Outbox,
             // A newer coordinator's word.
             _ => Change::All,
         }

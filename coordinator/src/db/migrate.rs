@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = migrations![
     11 => "0011_build_status.sql",
     12 => "0012_audit.sql",
     13 => "0013_webhooks.sql",
+    14 => "0014_outbox.sql",
 ];
 /// The newest schema that this program knows.
 pub const SCHEMA: i64 = MIGRATIONS[MIGRATIONS.len() - 1].number;

@@ -28,6 +28,7 @@ pub use error::DbError;
 pub use lock::Lock;
 pub use migrate::SCHEMA;
 pub use tx::Tx;
+pub(crate) use tx::Unsettled;
 pub(crate) use value::args;
 pub use value::{Column, Row, Value};
 

@@ -16,9 +16,19 @@ const SCHEMA_LOCK: &str = "select pg_advisory_xact_lock(7236837)";
 pub struct Tx {
     connected: Connected,
     pub(super) changes: Vec<Change>,
-    /// Builds whose stored status this work may have changed, in the order in which they are to be locked; whether a job
-    /// of theirs ended.
-    pub(crate) unsettled: BTreeMap<i64, bool>,
+    /// Builds whose stored status this work may have changed, in the order in which they are to be locked.
+    pub(crate) unsettled: BTreeMap<i64, Unsettled>,
+}
+
+/// Why the stored status of a build may have changed. Of several reasons the one that is last here counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Unsettled {
+    /// A job of it began.
+    Began,
+    /// A job of it ended.
+    Ended,
+    /// It is new.
+    New,
 }
 
 pub(super) enum Connected {

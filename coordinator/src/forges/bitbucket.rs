@@ -1,10 +1,14 @@
 //! Bitbucket Cloud: one delivery may move several branches and tags; pull requests have short commit ids, and those of
 //! forks no reference in the repository.
 
+use axum::http::Method;
+use job_specs::status::JobStatus as S;
 use serde::Deserialize;
-use serde_json::Error;
+use serde_json::{Error, Value, json};
 
 use super::Webhooks;
+use super::api::{self, Api, ApiRequest, CommitStatus};
+use super::location::Segments;
 use super::message::{Message, Origin, Other, PullRequest, Push};
 use super::signature::Scheme;
 use super::times::micros;
@@ -24,6 +28,53 @@ pub(super) const WEBHOOKS: Webhooks = Webhooks {
     ),
     read,
 };
+
+pub(super) static API: Api = Api {
+    base: |_| "https://api.bitbucket.org/2.0".to_owned(),
+    project: Segments::LastTwo,
+    token: ("authorization", "Bearer "),
+    headers: &[("accept", "application/json")],
+    commit_status,
+    webhooks: |project| api::path("/repositories", project) + "/hooks",
+    whole_page: "pagelen=100",
+    change_webhook: Method::PUT,
+    webhook: |hook| {
+        json!({
+            "description": "Drover",
+            "url": hook.url,
+            "active": true,
+            "secret": hook.secret.0,
+            "events": ["repo:push", "pullrequest:created", "pullrequest:updated", "pullrequest:comment_created"],
+        })
+    },
+    only_new: &[],
+};
+
+fn commit_status(project: &str, status: &CommitStatus) -> ApiRequest {
+    let state = match status.status {
+        S::Waiting | S::Queued | S::Assigned | S::Running => "INPROGRESS",
+        S::Passed | S::Skipped => "SUCCESSFUL",
+        S::Failed | S::TimedOut | S::Errored => "FAILED",
+        S::Cancelled => "STOPPED",
+    };
+    let path = format!(
+        "{}/commit/{}/statuses/build",
+        api::path("/repositories", project),
+        status.sha
+    );
+    ApiRequest::post(path, build_status(status, state))
+}
+
+/// The status of a build as Cloud and Data Center take it. A key longer than 40 characters is refused.
+pub(super) fn build_status(status: &CommitStatus, state: &str) -> Value {
+    json!({
+        "key": api::short(&status.context, 40),
+        "state": state,
+        "name": status.context,
+        "url": status.url,
+        "description": api::short(&status.description, 255),
+    })
+}
 
 fn read(event: &str, body: &[u8]) -> Result<Vec<Message>, Error> {
     if event == "repo:push" {

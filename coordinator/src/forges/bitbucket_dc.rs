@@ -1,11 +1,15 @@
 //! Bitbucket Data Center: one delivery may move several branches and tags; pull requests are found under
 //! `refs/pull-requests/`.
 
+use axum::http::Method;
+use job_specs::status::JobStatus as S;
 use serde::Deserialize;
-use serde_json::Error;
+use serde_json::{Error, json};
 
 use super::Webhooks;
-use super::bitbucket::{Actor, comment};
+use super::api::{Api, ApiRequest, CommitStatus};
+use super::bitbucket::{Actor, build_status, comment};
+use super::location::{Segments, WebAddress};
 use super::message::{Message, Origin, PullRequest, Push};
 use super::signature::Scheme;
 use super::times::Time;
@@ -25,6 +29,52 @@ pub(super) const WEBHOOKS: Webhooks = Webhooks {
     ),
     read,
 };
+
+pub(super) static API: Api = Api {
+    base,
+    project: Segments::LastTwo,
+    token: ("authorization", "Bearer "),
+    headers: &[("accept", "application/json")],
+    commit_status,
+    webhooks: |project| path(project) + "/webhooks",
+    whole_page: "limit=100",
+    change_webhook: Method::PUT,
+    webhook: |hook| {
+        json!({
+            "name": "Drover",
+            "url": hook.url,
+            "active": true,
+            "configuration": {"secret": hook.secret.0},
+            "events": ["repo:refs_changed", "pr:opened", "pr:from_ref_updated", "pr:reopened", "pr:comment:added"],
+        })
+    },
+    only_new: &[],
+};
+
+/// Over HTTP, repositories are below `scm`, which may be below a path; over SSH nothing but the host is known.
+fn base(address: &WebAddress) -> String {
+    let scm = address.path.iter().position(|segment| segment == "scm");
+    address.below(scm.unwrap_or(0)) + "/rest"
+}
+
+fn path(project: &str) -> String {
+    let (key, name) = project.rsplit_once('/').unwrap_or(("", project));
+    let [key, name] = [key, name].map(web::routes::encode);
+    format!("/api/latest/projects/{key}/repos/{name}")
+}
+
+fn commit_status(project: &str, status: &CommitStatus) -> ApiRequest {
+    let state = match status.status {
+        S::Waiting | S::Queued | S::Assigned | S::Running => "INPROGRESS",
+        S::Passed | S::Skipped => "SUCCESSFUL",
+        // Only newer ones have a word for what was cancelled.
+        S::Failed | S::TimedOut | S::Errored | S::Cancelled => "FAILED",
+    };
+    ApiRequest::post(
+        format!("{}/commits/{}/builds", path(project), status.sha),
+        build_status(status, state),
+    )
+}
 
 fn read(event: &str, body: &[u8]) -> Result<Vec<Message>, Error> {
     if event == "repo:refs_changed" {

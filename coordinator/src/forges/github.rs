@@ -1,5 +1,11 @@
 //! GitHub: the names of its headers. Its bodies are those of [`super::payload`], which others took over.
 
+use axum::http::Method;
+use job_specs::status::JobStatus as S;
+use serde_json::json;
+
+use super::api::{self, Api, ApiRequest, CommitStatus};
+use super::location::{Segments, WebAddress};
 use super::signature::Scheme;
 use super::{Webhooks, payload};
 
@@ -18,3 +24,53 @@ pub(super) const WEBHOOKS: Webhooks = Webhooks {
     ),
     read: payload::read,
 };
+
+pub(super) static API: Api = Api {
+    base,
+    project: Segments::LastTwo,
+    token: ("authorization", "Bearer "),
+    headers: &[
+        ("accept", "application/vnd.github+json"),
+        ("x-github-api-version", "2022-11-28"),
+    ],
+    commit_status,
+    webhooks: |project| api::path("/repos", project) + "/hooks",
+    whole_page: "per_page=100",
+    change_webhook: Method::PATCH,
+    webhook: |hook| {
+        json!({
+            "active": true,
+            "events": ["push", "pull_request", "issue_comment"],
+            "config": {"url": hook.url, "content_type": "json", "secret": hook.secret.0, "insecure_ssl": "0"},
+        })
+    },
+    only_new: &[("name", "web")],
+};
+
+/// An Enterprise Server has its API below its web address.
+fn base(address: &WebAddress) -> String {
+    match address.host.as_str() {
+        "github.com" | "ssh.github.com" => "https://api.github.com".to_owned(),
+        _ => format!("{}/api/v3", address.below(0)),
+    }
+}
+
+/// Gitea's API is the same here. A description longer than 140 characters is refused.
+pub(super) fn commit_status(project: &str, status: &CommitStatus) -> ApiRequest {
+    let state = match status.status {
+        S::Waiting | S::Queued | S::Assigned | S::Running => "pending",
+        S::Passed | S::Skipped => "success",
+        S::Failed | S::TimedOut => "failure",
+        S::Errored | S::Cancelled => "error",
+    };
+    let body = json!({
+        "state": state,
+        "target_url": status.url,
+        "description": api::short(&status.description, 140),
+        "context": status.context,
+    });
+    ApiRequest::post(
+        format!("{}/statuses/{}", api::path("/repos", project), status.sha),
+        body,
+    )
+}

@@ -1,10 +1,14 @@
 //! GitLab: one kind of body for each event, the plain secret or a signature of Standard Webhooks in the headers, and
 //! merge requests under `refs/merge-requests/`.
 
+use axum::http::Method;
+use job_specs::status::JobStatus as S;
 use serde::Deserialize;
-use serde_json::Error;
+use serde_json::{Error, json};
 
 use super::Webhooks;
+use super::api::{self, Api, ApiRequest, CommitStatus};
+use super::location::Segments;
 use super::message::{Message, Origin, Other, PullRequest, Push};
 use super::signature::Scheme;
 use super::times::micros;
@@ -25,6 +29,51 @@ pub(super) const WEBHOOKS: Webhooks = Webhooks {
     ),
     read,
 };
+
+pub(super) static API: Api = Api {
+    base: |address| address.below(0) + "/api/v4",
+    project: Segments::All,
+    token: ("private-token", ""),
+    headers: &[("accept", "application/json")],
+    commit_status,
+    webhooks: |project| format!("{}/hooks", path(project)),
+    whole_page: "per_page=100",
+    change_webhook: Method::PUT,
+    webhook: |hook| {
+        json!({
+            "url": hook.url,
+            "token": hook.secret.0,
+            "push_events": true,
+            "tag_push_events": true,
+            "merge_requests_events": true,
+            "note_events": true,
+            "enable_ssl_verification": true,
+        })
+    },
+    only_new: &[],
+};
+
+/// A project is named by its whole path as one segment.
+fn path(project: &str) -> String {
+    format!("/projects/{}", web::routes::encode(project))
+}
+
+fn commit_status(project: &str, status: &CommitStatus) -> ApiRequest {
+    let state = match status.status {
+        S::Waiting | S::Queued => "pending",
+        S::Assigned | S::Running => "running",
+        S::Passed | S::Skipped => "success",
+        S::Failed | S::TimedOut | S::Errored => "failed",
+        S::Cancelled => "canceled",
+    };
+    let body = json!({
+        "state": state,
+        "name": status.context,
+        "target_url": status.url,
+        "description": api::short(&status.description, 255),
+    });
+    ApiRequest::post(format!("{}/statuses/{}", path(project), status.sha), body)
+}
 
 #[derive(Deserialize)]
 struct Kind {

@@ -1,7 +1,9 @@
-//! Forges, pure: which header signs a webhook, whether the signature is right, what its body says. All that is particular
-//! to one forge is in the file of its name, as `Webhooks`; the others are what forges share. Separate from HTTP and
+//! Forges, pure: which header signs a webhook, whether the signature is right, what its body says; and the requests that a
+//! forge's API takes. All that is particular to one forge is in the file of its name, as `Webhooks` and `Api`; the others
+//! are what forges share. Separate from HTTP and
 //! store so that every forge's shape is a test of bytes.
 
+mod api;
 mod bitbucket;
 mod bitbucket_dc;
 mod forgejo;
@@ -10,6 +12,7 @@ mod generic;
 mod gitea;
 mod github;
 mod gitlab;
+mod location;
 mod message;
 mod payload;
 mod signature;
@@ -23,7 +26,9 @@ use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use api::{Api, ApiRequest, CommitStatus, NewWebhook};
 pub use generic::sign;
+pub use location::{BadLocation, Location};
 pub use message::{Message, Origin, Other, PullRequest, Push};
 pub use signature::{Check, Refused};
 

@@ -67,6 +67,12 @@ pub enum Action {
     /// A repository was removed.
     #[serde(rename = "repository.remove")]
     RemoveRepository,
+    /// A repository was connected with its forge, or otherwise than before.
+    #[serde(rename = "repository.connect")]
+    ConnectRepository,
+    /// A repository's forge is told nothing more.
+    #[serde(rename = "repository.disconnect")]
+    DisconnectRepository,
     /// A repository's webhook secret was made anew.
     #[serde(rename = "hook.rotate")]
     RotateHook,

@@ -14,6 +14,8 @@ use tokio::sync::broadcast;
 
 use crate::db::{Db, DbError, Tx, args};
 
+pub mod connections;
+pub mod outbox;
 pub mod repositories;
 
 pub mod deliveries;
@@ -147,13 +149,14 @@ impl Store {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
     {
+        let now = self.now();
         self.db
             .write(move |tx| {
                 Box::pin(async move {
                     // What a work before it, which failed, has left.
                     tx.unsettled.clear();
                     let done = work(tx).await?;
-                    build_status::settle(tx).await?;
+                    build_status::settle(tx, now).await?;
                     Ok(done)
                 })
             })

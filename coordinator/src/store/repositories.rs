@@ -5,9 +5,9 @@ use protocol::work::SecretValue;
 use serde::Serialize;
 
 use super::audit::{Action, Subject};
-use super::{Actor, Micros, Store, StoreError, ended, from_word, keys, secrets, to_word};
+use super::{Actor, Micros, Store, StoreError, connections, ended, from_word, keys, outbox, secrets, to_word};
 use crate::db::{DbError, Row, Tx, Value, args};
-use crate::forges::Forge;
+use crate::forges::{Forge, Location};
 
 /// One repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +35,8 @@ pub struct NewRepository {
     pub git: String,
     /// Whose webhooks it gets.
     pub forge: Forge,
+    /// How it is reached at its forge.
+    pub connection: Option<(Location, SecretValue)>,
 }
 
 /// Who may read a repository's builds without a login.
@@ -67,7 +69,7 @@ fn place(id: &RepositoryId) -> String {
 /// Adds one, with a new webhook secret.
 ///
 /// # Errors
-/// `Refused`: the name is taken or malformed.
+/// `Refused`: the name is taken or malformed, or the token of its connection cannot be one.
 pub async fn add(store: &Store, actor: &Actor, new: NewRepository) -> Result<Repository, StoreError> {
     let well_formed = (1..=100).contains(&new.name.len())
         && new
@@ -91,10 +93,21 @@ pub async fn add(store: &Store, actor: &Actor, new: NewRepository) -> Result<Rep
     let hook_secret = store
         .key
         .seal(&place(&repository.id), &hex::encode(keys::random::<32>()));
+    let seal = |(location, token)| {
+        let sealed = connections::seal(store, &repository.id, &token)?;
+        Ok::<_, StoreError>((location, sealed))
+    };
+    let connection = new.connection.map(seal).transpose()?;
     let row = repository.clone();
     let added = store
         .act(actor, Action::AddRepository, move |tx| {
-            Box::pin(async move { insert(tx, &row, hook_secret).await })
+            Box::pin(async move {
+                let inserted = insert(tx, &row, hook_secret).await?;
+                if let Some((location, token)) = &connection {
+                    connections::set(tx, &row.id, (location, token), row.created_at).await?;
+                }
+                Ok(inserted)
+            })
         })
         .await;
     match added {
@@ -253,10 +266,14 @@ pub async fn rotate_hook(store: &Store, actor: &Actor, id: &RepositoryId, old: O
     };
     let sql = "update repositories set hook_secret_before = case when $3 > 0 then hook_secret end, hook_before_until = $3, hook_secret = $2
                where id = $1 and removed_at is null returning name";
-    let (id, values) = (id.clone(), [id.into(), sealed.into(), until.into()]);
+    let (id, values, now) = (id.clone(), [id.into(), sealed.into(), until.into()], store.now());
     store
         .act(actor, Action::RotateHook, move |tx| {
-            Box::pin(async move { Ok(((), change(tx, sql, (&id, &values)).await?)) })
+            Box::pin(async move {
+                let changed = change(tx, sql, (&id, &values)).await?;
+                outbox::webhook_changed(tx, &id, now).await?;
+                Ok(((), changed))
+            })
         })
         .await
 }
@@ -270,9 +287,11 @@ pub async fn remove(store: &Store, actor: &Actor, id: &RepositoryId) -> Result<(
     store
         .act(actor, Action::RemoveRepository, move |tx| {
             Box::pin(async move {
-                let sql = "update repositories set removed_at = $2 where id = $1 and removed_at is null returning name";
+                let sql = "update repositories set removed_at = $2, forge_token = null
+                           where id = $1 and removed_at is null returning name";
                 let removed = change(tx, sql, (&id, args![&id, now])).await?;
                 secrets::remove_all(tx, &id).await?;
+                outbox::remove_all(tx, &id).await?;
                 let open = "select distinct b.number from builds b join jobs j on j.build = b.number
                             where b.repository = $1 and j.status in ('waiting', 'queued', 'assigned', 'running')
                             order by b.number";

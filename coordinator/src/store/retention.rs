@@ -44,6 +44,16 @@ pub async fn remove_deliveries(store: &Store, before: Micros) -> Result<u64, Sto
     in_parts(store, sql, before).await
 }
 
+/// Removes what forges were told before, or would not hear; how many.
+///
+/// # Errors
+/// The database.
+pub async fn remove_outbox(store: &Store, before: Micros) -> Result<u64, StoreError> {
+    let sql = "delete from outbox where id in (select id from outbox
+               where changed_at < $1 and status <> 'pending' and kind <> 'webhook' order by changed_at limit $2)";
+    in_parts(store, sql, before).await
+}
+
 /// Removes what is written down about changes that people made before; how many.
 ///
 /// # Errors

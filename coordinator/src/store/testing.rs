@@ -73,6 +73,7 @@ pub async fn repository(store: &Store, name: &str) -> Result<RepositoryId, Store
         name: name.into(),
         git: format!("/srv/git/{name}"),
         forge: Forge::Generic,
+        connection: None,
     };
     Ok(repositories::add(store, &Actor::Console, new).await?.id)
 }

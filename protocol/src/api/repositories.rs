@@ -6,7 +6,7 @@ use job_specs::triggers::Missed;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Micros;
+use super::{Micros, NewForgeConnection};
 use crate::work::SecretValue;
 
 /// One repository.
@@ -42,12 +42,16 @@ pub struct NewRepository {
     pub name: String,
     /// URL, `user@host:path`, or an absolute path on the coordinator's machine.
     pub git: String,
-    /// `generic` by default.
+    /// By default as the host of `git` says, as far as that is known (github.com, gitlab.com, bitbucket.org, codeberg.org,
+    /// gitea.com); else `generic`.
     #[serde(default)]
     pub forge: Option<String>,
     /// Anybody may read its builds; no by default.
     #[serde(default)]
     pub public: bool,
+    /// How to reach it at its forge, which is then told of the webhook and of every build.
+    #[serde(default)]
+    pub connection: Option<NewForgeConnection>,
 }
 
 /// What can be changed about a repository.

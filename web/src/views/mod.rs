@@ -27,8 +27,8 @@ pub use jobs::{
 pub use logs::{LogLine, LogSource, LogView};
 pub use reports::{FlakyRow, SlowRow, TestGrid, TestGridRow, TestRow, TestSection, TestState};
 pub use repositories::{
-    DeliveryPage, DeliveryRow, DeliveryState, Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow,
-    SecretRow,
+    Connection, DeliveryPage, DeliveryRow, DeliveryState, Hook, OutboxRow, RepositoryList, RepositoryPage,
+    RepositoryRow, ScheduleRow, SecretRow,
 };
 pub use shell::ShellPage;
 

@@ -42,6 +42,8 @@ pub struct RepositoryPage {
     pub slowest: Vec<SlowRow>,
     /// Its webhook; `None` for readers who may not manage it (they see no deliveries and no secrets either).
     pub hook: Option<Hook>,
+    /// How it is reached at its forge.
+    pub connection: Option<Connection>,
     /// Newest first, a page of them.
     pub deliveries: Vec<DeliveryRow>,
     /// By name; values never leave the store.
@@ -76,6 +78,34 @@ pub struct Hook {
     pub url: String,
     /// Deliveries that were refused because of a wrong or missing signature, ever.
     pub refused: u64,
+}
+
+/// How a repository is reached at its forge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Connection {
+    /// The API's URL.
+    pub api: String,
+    /// `owner/name`
+    pub project: String,
+    /// Nothing is sent there before, in microseconds since 1970.
+    pub held_until: Option<Micros>,
+    /// What the forge does not know yet.
+    pub open: Vec<OutboxRow>,
+}
+
+/// Something that a forge does not know yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OutboxRow {
+    /// `webhook`, or commit and context of a commit status.
+    pub what: String,
+    /// The build that it is about.
+    pub build: Option<i64>,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// What is wrong.
+    pub sentence: Option<String>,
+    /// When there was last something new to tell.
+    pub changed_at: Micros,
 }
 
 /// What became of a delivery.

@@ -239,6 +239,9 @@ fn agents_and_repositories() {
         url: evil(),
         refused: 1,
     });
+    let connection = view.connection.as_mut().unwrap();
+    (connection.api, connection.project) = (evil(), evil());
+    (connection.open[0].what, connection.open[0].sentence) = (evil(), Some(evil()));
     for delivery in &mut view.deliveries {
         (delivery.id, delivery.event, delivery.reference, delivery.sentence) = (evil(), evil(), evil(), Some(evil()));
     }

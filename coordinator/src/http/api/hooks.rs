@@ -24,17 +24,11 @@ pub(super) async fn hook(app: &App, repository: &Repository) -> Result<Hook, Api
     let secrets = repositories::hook_secrets(&app.store, &repository.id).await?;
     let secret = secrets.current.0;
     Ok(Hook {
-        url: url(app, repository),
+        url: app.hook_url(repository),
         signing_token: repository.forge.signing_token(&secret),
         secret,
         before_until: secrets.before_until,
     })
-}
-
-/// Where the forge of `repository` sends pushes.
-pub(crate) fn url(app: &App, repository: &Repository) -> String {
-    let forge = repository.forge.word();
-    format!("{}/hooks/{forge}/{}", app.url, web::routes::encode(&repository.name))
 }
 
 /// The webhook's URL and secret.

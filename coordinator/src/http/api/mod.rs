@@ -10,7 +10,8 @@ mod builds;
 mod caches;
 mod deliveries;
 mod failure_report;
-pub(crate) mod hooks;
+pub(crate) mod forges;
+mod hooks;
 mod jobs;
 mod logs;
 mod repositories;
@@ -47,6 +48,7 @@ pub(crate) fn router() -> (Router<App>, Description) {
     OpenApiRouter::with_openapi(Head::openapi())
         .merge(repositories::router())
         .merge(hooks::router())
+        .merge(forges::router())
         .merge(deliveries::router())
         .merge(secrets::router())
         .merge(builds::router())

@@ -7,7 +7,7 @@ use protocol::api::{AddedRepository, MadeBuild, NewRepository, Repository, Repos
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{hooks, shapes};
+use super::{forges, hooks, shapes};
 use crate::app::App;
 use crate::builds;
 use crate::forges::Forge;
@@ -55,13 +55,19 @@ async fn add(
 ) -> Result<(StatusCode, Json<AddedRepository>), ApiError> {
     let refused = |error: &dyn std::fmt::Display| ApiError::Unprocessable("refused", error.to_string());
     let address = Address::parse(&new.git, &app.config.git.protocols).map_err(|error| refused(&error))?;
+    let forge = match &new.forge {
+        None => Forge::at(address.as_str()),
+        Some(word) => word.parse().map_err(|error| refused(&error))?,
+    };
+    let connection = match new.connection {
+        None => None,
+        Some(wanted) => Some((forges::location((forge, address.as_str()), &wanted)?, wanted.token)),
+    };
     let new_repository = repositories::NewRepository {
         name: new.name,
         git: address.as_str().to_owned(),
-        forge: match &new.forge {
-            None => Forge::Generic,
-            Some(word) => word.parse().map_err(|error| refused(&error))?,
-        },
+        forge,
+        connection,
     };
     let mut repository = repositories::add(&app.store, &actor, new_repository).await?;
     if new.public {

@@ -188,7 +188,7 @@ impl About {
             Change::All => true,
             Change::Build(number) => *number == self.build,
             Change::Attempt(changed) => self.attempt.as_ref() == Some(changed),
-            Change::Queue | Change::Agents | Change::Access => false,
+            Change::Queue | Change::Agents | Change::Access | Change::Outbox => false,
         }
     }
 }

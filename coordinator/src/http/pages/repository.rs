@@ -8,7 +8,7 @@ use super::frame::Framed;
 use super::{PageError, rows, test_reports};
 use crate::app::App;
 use crate::http::access::{Reader, User};
-use crate::http::api::hooks;
+use crate::http::api::forges;
 use crate::http::extract::Path;
 use crate::store::builds::{self, Build, Filter};
 use crate::store::repositories::{self, Repository};
@@ -57,6 +57,7 @@ pub(super) async fn page(
         git: repository.git.clone(),
         public: repository.public,
         hook: None,
+        connection: None,
         deliveries: Vec::new(),
         secrets: Vec::new(),
         schedules: Vec::new(),
@@ -74,9 +75,11 @@ pub(super) async fn page(
 async fn fill_private(app: &App, repository: &Repository, view: &mut RepositoryPage) -> Result<(), StoreError> {
     let refused = app.refusals.of(&app.store, &repository.id).await?;
     view.hook = Some(Hook {
-        url: hooks::url(app, repository),
+        url: app.hook_url(repository),
         refused: u64::try_from(refused).unwrap_or(0),
     });
+    let connection = forges::connection(app, repository).await?;
+    view.connection = connection.map(rows::connection);
     let newest = deliveries::list(&app.store, Some(&repository.id), DELIVERIES).await?;
     view.deliveries = newest.into_iter().map(rows::delivery).collect();
     view.inputs = schedules::inputs(&app.store, &repository.id).await?;

@@ -1,8 +1,8 @@
 //! Rows that several pages share: builds and jobs.
 
 use job_specs::status::JobStatus;
-use protocol::api::DeliveryStatus;
-use web::views::{BuildSummary, DeliveryRow, DeliveryState, JobLink, JobRow};
+use protocol::api::{DeliveryStatus, ForgeConnection, OutboxEntry, OutboxKind, OutboxStatus};
+use web::views::{BuildSummary, Connection, DeliveryRow, DeliveryState, JobLink, JobRow, OutboxRow};
 
 use crate::app::App;
 use crate::store::builds::Build;
@@ -76,6 +76,34 @@ pub(super) fn link(id: &str, title: String, (build, repository): (i64, String)) 
         title,
         build,
         repository,
+    }
+}
+
+/// How a repository is reached at its forge, and what that does not know.
+pub(super) fn connection(connection: ForgeConnection) -> Connection {
+    let row = |entry: OutboxEntry| OutboxRow {
+        what: match entry.kind {
+            OutboxKind::Webhook => "webhook".to_owned(),
+            OutboxKind::CommitStatus => entry.subject,
+        },
+        build: entry.build,
+        state: match entry.status {
+            OutboxStatus::Failed => DeliveryState::Failed,
+            _ if entry.message.is_some() => DeliveryState::Retrying,
+            _ => DeliveryState::Pending,
+        },
+        sentence: entry.message,
+        changed_at: entry.changed_at,
+    };
+    let open = connection.outbox.into_iter();
+    Connection {
+        open: open
+            .filter(|entry| entry.status != OutboxStatus::Sent)
+            .map(row)
+            .collect(),
+        api: connection.api,
+        project: connection.project,
+        held_until: connection.held_until,
     }
 }
 

@@ -112,7 +112,7 @@ async fn woken(changes: &mut broadcast::Receiver<Change>) -> Woken {
         match changes.recv().await {
             Ok(Change::Queue) => break Woken::ByQueue,
             Ok(Change::Agents | Change::All) | Err(RecvError::Lagged(_)) => break Woken::ByAgents,
-            Ok(Change::Build(_) | Change::Attempt(_) | Change::Access) => {}
+            Ok(Change::Build(_) | Change::Attempt(_) | Change::Access | Change::Outbox) => {}
             Err(RecvError::Closed) => std::future::pending().await,
         }
     };

@@ -207,7 +207,7 @@ async fn every_route_that_writes_for_a_user_leaves_an_entry() {
     let mut walk = world(&app, &mut repository).await;
     let (post, delete, none) = (Method::POST, Method::DELETE, json!({}));
     let repositories = "/api/v1/repositories";
-    let new = json!({"name": "other", "git": repository.address, "public": true});
+    let new = json!({"name": "other", "git": repository.address, "public": true, "forge": "gitea"});
     let reported = walk.write(post.clone(), repositories, new).await;
     assert_eq!(reported, "repository.publish repository.add");
 
@@ -223,6 +223,16 @@ async fn every_route_that_writes_for_a_user_leaves_an_entry() {
     ] {
         walk.write(post.clone(), path, none.clone()).await;
     }
+    let forge = "/api/v1/repositories/{name}/forge";
+    // Nothing listens there, which is nobody's concern here.
+    let connection = json!({"token": "hunter2", "api": "http://127.0.0.1:9/api/v1", "project": "acme/app"});
+    let route = Route {
+        method: Method::PUT,
+        path: forge.into(),
+    };
+    let connect = app.request(Method::PUT, "/api/v1/repositories/other/forge");
+    walk.call(route, connect.json(&connection)).await;
+    walk.write(delete.clone(), forge, none.clone()).await;
     let secret = "/api/v1/repositories/{name}/secrets/{secret}";
     walk.write(Method::PUT, secret, json!({"value": "hunter2"})).await;
     walk.write(delete.clone(), secret, none.clone()).await;

@@ -16,6 +16,7 @@ mod flow;
 mod full_disk;
 mod logs;
 mod order;
+mod outbox;
 mod pages;
 mod repositories;
 mod restart;

@@ -300,6 +300,7 @@ pub async fn a_repository_can_be_removed(world: World) {
         name: "hello".into(),
         git: "/elsewhere".into(),
         forge: Forge::Gitea,
+        connection: None,
     };
     let taken = repositories::add(store, CONSOLE, new()).await.unwrap_err().to_string();
     assert_eq!(taken, "there is a repository `hello` already");

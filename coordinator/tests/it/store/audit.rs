@@ -80,6 +80,7 @@ pub async fn what_people_change_is_written_down(world: World) {
         name: "other".into(),
         git: "/srv/other".into(),
         forge: Forge::Gitea,
+        connection: None,
     };
     let other = repositories::add(store, &ann, new).await.unwrap().id;
     for to in [Visibility::Public, Visibility::Private] {
@@ -227,6 +228,7 @@ pub async fn what_fails_is_not_written_down(world: World) {
         name: "hello".into(),
         git: "/srv/hello".into(),
         forge: Forge::Generic,
+        connection: None,
     };
     let value = SecretValue("x".into());
     let open = world.build(vec![job("test")]).await;

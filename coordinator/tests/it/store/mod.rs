@@ -12,6 +12,7 @@ mod kept;
 mod leases;
 mod model;
 mod order;
+mod outbox;
 mod queue;
 mod reports;
 mod schedules;
@@ -76,6 +77,10 @@ on_both! {
     model: the_queue_is_as_simple_as_its_model;
     order: up_to_four_deliveries_meet_in_every_order, five_deliveries_meet_in_every_order,
         five_deliveries_two_of_them_the_same_meet_in_every_order, others_come_between_look_and_decision;
+    outbox: a_change_of_a_build_is_to_be_told, an_older_build_never_hides_a_newer_one,
+        what_a_dead_sender_had_is_sent_again, a_forge_that_is_down_holds_up_only_itself,
+        a_pause_that_a_forge_asks_for_is_kept, one_thing_that_fails_holds_up_nothing_else,
+        what_is_disconnected_is_told_nothing_more, what_was_told_long_ago_goes;
     queue: a_job_runs_and_passes, priority_then_fairness_then_age, labels_choose_the_agent, needs_open_the_way,
         a_failed_need_skips_what_follows, max_parallel_holds_cells, fail_fast_stops_the_other_cells,
         a_cancel_is_immediate_or_delivered, a_waiting_job_says_why, a_draining_agent_takes_nothing,

@@ -2,11 +2,14 @@
 
 mod agent;
 mod app;
+mod description;
+mod forge;
 mod repository;
 mod sse;
 mod webhook;
 
 pub use agent::{Leased, SimAgent, records};
 pub use app::{Answer, TestApp, form, within};
+pub use forge::{Asked, Fault, TOKEN, TestForge};
 pub use repository::{PASSING, TestRepository};
 pub use sse::{Live, SseEvent};
