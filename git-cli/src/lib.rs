@@ -10,4 +10,4 @@ mod run;
 pub use address::{Address, BadAddress, without_credentials};
 pub use environment::PROTOCOLS;
 pub use failure::{Fault, fault, reason};
-pub use run::{Exit, Git, RunError, Watch};
+pub use run::{Exit, Git, OUTPUT_LIMIT, RunError, Watch};

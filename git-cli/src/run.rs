@@ -17,7 +17,7 @@ use crate::environment::{GLOBAL_CONFIG, KEPT, SETTINGS, environment};
 /// A run that takes long reports its progress this often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 /// What git prints to standard output is kept up to this many bytes.
-const OUTPUT_LIMIT: u64 = 16 << 20;
+pub const OUTPUT_LIMIT: u64 = 16 << 20;
 /// Of what it prints to standard error the last bytes are kept, at most so many: progress lines are many.
 const ERRORS_LIMIT: usize = 64 << 10;
 

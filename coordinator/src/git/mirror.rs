@@ -191,10 +191,11 @@ impl Mirrors {
     }
 
     pub(super) async fn open(&self, repository: &str, address: &Address) -> Result<PathBuf, GitError> {
+        self.root().await?;
         let path = self.path(repository);
-        let broken = |error: std::io::Error| GitError::Mirror(format!("{}: {error}", self.folder.display()));
-        tokio::fs::create_dir_all(&path).await.map_err(broken)?;
-        self.git.configure().await.map_err(broken)?;
+        tokio::fs::create_dir_all(&path)
+            .await
+            .map_err(|error| self.broken(&error))?;
         if tokio::fs::try_exists(path.join("HEAD")).await.unwrap_or(false) {
             return Ok(path);
         }
@@ -217,6 +218,18 @@ impl Mirrors {
             Ok(Err(error)) => Err(GitError::Mirror(error.message().to_owned())),
             Err(error) => Err(GitError::Mirror(error.to_string())),
         }
+    }
+
+    /// The folder of all mirrors, with the configuration of git in it. It is no repository.
+    pub(super) async fn root(&self) -> Result<&Path, GitError> {
+        let made = tokio::fs::create_dir_all(&self.folder).await;
+        made.map_err(|error| self.broken(&error))?;
+        self.git.configure().await.map_err(|error| self.broken(&error))?;
+        Ok(&self.folder)
+    }
+
+    fn broken(&self, error: &std::io::Error) -> GitError {
+        GitError::Mirror(format!("{}: {error}", self.folder.display()))
     }
 
     async fn bring(&self, mirror: &Path, wanted: &Wanted<'_>, kept: &str) -> Result<(), GitError> {

@@ -32,6 +32,9 @@ pub enum GitError {
     /// The repository does not answer, or refuses us; another try may help.
     #[error("the repository cannot be reached: {0}")]
     Unreachable(String),
+    /// It says more of its references than is read.
+    #[error("the repository has too many branches and tags to list them")]
+    TooManyReferences,
     /// It took too long; another try may help.
     #[error("the repository did not answer within {0} seconds")]
     TimedOut(u64),
@@ -66,7 +69,10 @@ impl GitError {
     pub fn is_passing(&self) -> bool {
         match self {
             GitError::Unreachable(_) | GitError::TimedOut(_) | GitError::Mirror(_) => true,
-            GitError::NoSuchReference(_) | GitError::NoSuchCommit(_) | GitError::BadFile(_) => false,
+            GitError::NoSuchReference(_)
+            | GitError::NoSuchCommit(_)
+            | GitError::TooManyReferences
+            | GitError::BadFile(_) => false,
         }
     }
 }

@@ -29,6 +29,9 @@ const PULL_REQUESTS: [(&str, &str); 3] = [
 pub struct Reference(String);
 
 impl Reference {
+    /// Bytes of the longest full name.
+    pub const LONGEST: usize = 255;
+
     /// Takes a full reference name.
     ///
     /// # Errors
@@ -130,7 +133,7 @@ impl ObjectId {
 /// The rules of `git check-ref-format` for a full name.
 fn is_well_formed(name: &str) -> bool {
     let forbidden = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
-    (1..=255).contains(&name.len())
+    (1..=Reference::LONGEST).contains(&name.len())
         && name.contains('/')
         && name != "@"
         && !name.contains(forbidden)

@@ -1,15 +1,15 @@
 //! What a repository says of itself without giving objects: its references and the algorithm of its ids; and the mirror
 //! brought in line with that.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use git_cli::reason;
+use git_cli::{OUTPUT_LIMIT, reason};
 use git2::{ObjectFormat, Repository};
 use tokio::task::spawn_blocking;
 
 use super::mirror::{Mirrors, kept_as};
-use super::{Address, GitError, ObjectId, oid};
+use super::{Address, GitError, ObjectId, Reference, oid};
 
 impl Mirrors {
     /// By which algorithm the ids of the repository are made. One without any commit has SHA-1 until it says more.
@@ -34,6 +34,40 @@ impl Mirrors {
         let said = said.map_err(|said| GitError::Unreachable(reason(&said)))?;
         let lines = said.lines().filter_map(|line| line.split_once('\t'));
         Ok(lines.map(|(id, name)| (id.to_owned(), name.to_owned())).collect())
+    }
+
+    /// The ids of the repository's branches and tags by their full names; of an annotated tag, the id of the tag object.
+    /// The repository alone is asked, so nobody waits for its mirror. Names of which nobody could make a build because
+    /// they are too long are left out; of names that differ only in bytes that are not UTF-8, the first counts.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or says more than is read.
+    pub async fn branches_and_tags(&self, address: &Address) -> Result<BTreeMap<String, String>, GitError> {
+        let list = [
+            "ls-remote",
+            "--refs",
+            "--heads",
+            "--tags",
+            "--end-of-options",
+            address.as_str(),
+        ];
+        let said = self.git(self.root().await?, &list).await?;
+        let said = said.map_err(|said| GitError::Unreachable(reason(&said)))?;
+        // Past its limit, what git prints is cut: the rest would look as if it were gone.
+        if said.len() as u64 >= OUTPUT_LIMIT {
+            return Err(GitError::TooManyReferences);
+        }
+        let mut found = BTreeMap::new();
+        for (id, name) in said.lines().filter_map(|line| line.split_once('\t')) {
+            let is_ours = name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
+            if is_ours
+                && name.len() <= Reference::LONGEST
+                && let Ok(id) = ObjectId::parse(id)
+            {
+                found.entry(name.to_owned()).or_insert_with(|| id.as_str().to_owned());
+            }
+        }
+        Ok(found)
     }
 
     /// Drops the tips of references that the repository does not have any more. One that does not answer is left.

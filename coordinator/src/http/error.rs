@@ -199,6 +199,7 @@ impl From<GitError> for ApiError {
             GitError::NoSuchReference(_) => ApiError::Unprocessable("no_such_reference", sentence),
             GitError::NoSuchCommit(_) => ApiError::Unprocessable("no_such_commit", sentence),
             GitError::BadFile(_) => ApiError::Unprocessable("bad_job_file", sentence),
+            GitError::TooManyReferences => ApiError::Unprocessable("too_many_references", sentence),
             GitError::Unreachable(_) | GitError::TimedOut(_) => {
                 ApiError::BadGateway("repository_unreachable", sentence)
             }
