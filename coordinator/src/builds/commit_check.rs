@@ -4,7 +4,6 @@
 
 use super::{NoBuild, Target};
 use crate::app::App;
-use crate::forges;
 use crate::git::{Address, Asked, CommitPosition, ObjectId, Reference};
 use crate::store::builds::{self, Rerun};
 use crate::store::facts::Trust;
@@ -111,13 +110,17 @@ fn observed(stream: &Stream, position: CommitPosition) -> Observed {
 
 /// A branch or tag is gone: what is pushed there from now on is new. A repository that does not answer is believed to say
 /// the same as the delivery.
-pub(super) async fn removed(app: &App, repository: &Repository, push: forges::Push) -> Result<(), StoreError> {
-    let Ok(reference) = Reference::parse(&push.reference) else {
+pub(super) async fn removed(
+    app: &App,
+    repository: &Repository,
+    (name, before): (&str, Option<String>),
+) -> Result<(), StoreError> {
+    let Ok(reference) = Reference::parse(name) else {
         return Ok(());
     };
     let push = Push {
         stream: reference.as_str().to_owned(),
-        before: push.before.as_deref().map(commit),
+        before,
         after: NOTHING.to_owned(),
         ..Push::default()
     };

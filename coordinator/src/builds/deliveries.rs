@@ -1,7 +1,7 @@
 //! One delivery: what it says, what comes of it, and whether another try may help.
 
 use crate::app::App;
-use crate::forges::{self, Message, Origin, PullRequest, Push};
+use crate::forges::{self, Forge, Message, Origin, PullRequest, Push};
 use crate::git::{Compare, ObjectId, Reference};
 use crate::store::deliveries::{FullDelivery, Outcome};
 use crate::store::facts::Trust;
@@ -59,7 +59,11 @@ async fn try_once(app: &App, delivery: FullDelivery) -> DeliveryEnd {
         Err(error) => return from_store(error),
     };
     let now = app.store.now();
-    let mut messages = match repository.forge.parse(&delivery.delivery.event, &delivery.body) {
+    let forge = match delivery.polled {
+        true => Forge::Generic,
+        false => repository.forge,
+    };
+    let mut messages = match forge.parse(&delivery.delivery.event, &delivery.body) {
         Ok(messages) => messages,
         Err(malformed) => return DeliveryEnd::Never(malformed.to_string()),
     };
@@ -70,10 +74,13 @@ async fn try_once(app: &App, delivery: FullDelivery) -> DeliveryEnd {
     let message = messages.swap_remove(part);
     let ignored = message.ignored();
     match (message, ignored) {
-        (Message::Push(push), Some(why)) => match commit_check::removed(app, &repository, push).await {
-            Err(error) => from_store(error),
-            Ok(()) => said(&why),
-        },
+        (Message::Push(push), Some(why)) => {
+            let reference = (push.reference.as_str(), commit_before(&push, &delivery));
+            match commit_check::removed(app, &repository, reference).await {
+                Err(error) => from_store(error),
+                Ok(()) => said(&why),
+            }
+        }
         (_, Some(why)) => said(&why),
         (Message::Push(push), None) => started(app, &repository, pushed(push, (&delivery, now))).await,
         (Message::PullRequest(request), None) => started(app, &repository, requested(request, (&delivery, now))).await,
@@ -101,6 +108,13 @@ fn target_of(
     }
 }
 
+/// The commit before, for the order of pushes. Between two polls there may have been several pushes, so what was found the
+/// time before need not be it: polling does not say.
+fn commit_before(push: &Push, delivery: &FullDelivery) -> Option<String> {
+    let before = push.before.as_deref().filter(|_| !delivery.polled);
+    before.map(commit_check::commit)
+}
+
 fn pushed(push: Push, delivery: (&FullDelivery, Micros)) -> Result<Target, NoBuild> {
     let reference = Reference::parse(&push.reference)?;
     let event = if reference.tag().is_some() { "tag" } else { "push" };
@@ -112,7 +126,7 @@ fn pushed(push: Push, delivery: (&FullDelivery, Micros)) -> Result<Target, NoBui
     };
     let moved = order::Push {
         stream: reference.as_str().to_owned(),
-        before: push.before.as_deref().map(commit_check::commit),
+        before: commit_before(&push, delivery.0),
         ..order::Push::default()
     };
     Ok(Target {

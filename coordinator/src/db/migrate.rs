@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = migrations![
     12 => "0012_audit.sql",
     13 => "0013_webhooks.sql",
     14 => "0014_outbox.sql",
+    15 => "0015_polling.sql",
 ];
 /// The newest schema that this program knows.
 pub const SCHEMA: i64 = MIGRATIONS[MIGRATIONS.len() - 1].number;

@@ -57,6 +57,7 @@ async fn receive(
         repository: repository.id,
         headers: kept(&headers),
         body,
+        polled: false,
     };
     let stored = deliveries::store(&app.store, new).await?;
     app.delivered.notify_one();

@@ -64,6 +64,12 @@ pub enum Action {
     /// Only users may read a repository.
     #[serde(rename = "repository.unpublish")]
     UnpublishRepository,
+    /// A repository is asked for its references every so often.
+    #[serde(rename = "repository.poll")]
+    PollRepository,
+    /// A repository is not asked any more.
+    #[serde(rename = "repository.unpoll")]
+    UnpollRepository,
     /// A repository was removed.
     #[serde(rename = "repository.remove")]
     RemoveRepository,

@@ -1,4 +1,4 @@
-//! Deliveries: webhooks as they were received, stored before they are answered and processed from here, so that a
+//! Deliveries: webhooks as they were received, and what polling found in their form, stored before they are answered and processed from here, so that a
 //! crash or an unreachable repository costs a retry and never a build.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use crate::db::{DbError, Row, Tx, Value, args};
 /// How long one that was claimed stays hidden from other claims, in microseconds: 2 minutes.
 pub const CLAIM_US: i64 = 120_000_000;
 
-/// A webhook whose signature was right.
+/// A webhook whose signature was right, or what it would have said.
 #[derive(Debug, Clone)]
 pub struct NewDelivery {
     /// Whose.
@@ -31,6 +31,8 @@ pub struct NewDelivery {
     pub headers: BTreeMap<String, String>,
     /// As received.
     pub body: Vec<u8>,
+    /// No forge sent it: polling found it, and its body has the generic form.
+    pub polled: bool,
 }
 
 /// One thing that a delivery says; one that moves several references says several.
@@ -93,6 +95,8 @@ pub struct FullDelivery {
     pub headers: BTreeMap<String, String>,
     /// As received.
     pub body: Vec<u8>,
+    /// No forge sent it: polling found it, and its body has the generic form.
+    pub polled: bool,
 }
 
 /// What processing came to.
@@ -108,7 +112,7 @@ pub struct Outcome {
 macro_rules! select {
     (FULL, $rest:literal) => {
         select!(
-            ", d.headers, d.meaning, coalesce((select b.body from deliveries b where b.id = d.body_of), d.body) as body",
+            ", d.headers, d.meaning, d.polled, coalesce((select b.body from deliveries b where b.id = d.body_of), d.body) as body",
             $rest
         )
     };
@@ -153,6 +157,7 @@ fn full_from_row(row: &Row) -> Result<FullDelivery, DbError> {
         meaning: meaning.is_some().then(|| row.json("meaning")).transpose()?,
         headers: row.json("headers")?,
         body: BASE64.decode(body).map_err(broken)?,
+        polled: row.flag("polled")?,
     })
 }
 
@@ -163,21 +168,22 @@ fn full_from_row(row: &Row) -> Result<FullDelivery, DbError> {
 pub async fn store(store: &Store, new: NewDelivery) -> Result<Vec<Stored>, StoreError> {
     let now = store.now();
     store
-        .write(move |tx| {
-            Box::pin(async move {
-                repositories::must_exist(tx, &new.repository).await?;
-                let mut all = Vec::with_capacity(new.parts.len());
-                let mut body_of = None;
-                for (part, says) in (0_i64..).zip(&new.parts) {
-                    let stored = insert(tx, (&new, part, says), (body_of.as_ref(), now)).await?;
-                    let (Stored::New(id) | Stored::Duplicate(id)) = &stored;
-                    body_of.get_or_insert_with(|| id.clone());
-                    all.push(stored);
-                }
-                Ok(all)
-            })
-        })
+        .write(move |tx| Box::pin(async move { keep(tx, &new, now).await }))
         .await
+}
+
+/// The same in a transaction that keeps more.
+pub(super) async fn keep(tx: &mut Tx, new: &NewDelivery, now: Micros) -> Result<Vec<Stored>, StoreError> {
+    repositories::must_exist(tx, &new.repository).await?;
+    let mut all = Vec::with_capacity(new.parts.len());
+    let mut body_of = None;
+    for (part, says) in (0_i64..).zip(&new.parts) {
+        let stored = insert(tx, (new, part, says), (body_of.as_ref(), now)).await?;
+        let (Stored::New(id) | Stored::Duplicate(id)) = &stored;
+        body_of.get_or_insert_with(|| id.clone());
+        all.push(stored);
+    }
+    Ok(all)
 }
 
 /// The first part keeps the body for all of them.
@@ -198,8 +204,8 @@ async fn insert(
     let inserted = tx
         .run(
             "insert into deliveries (id, repository, external_id, event, headers, body, status, tries, received_at,
-             next_at, reference, part, meaning, body_of) values ($1, $2, $3, $4, $5, $6, 'pending', 0, $7, $7, $8, $9,
-             $10, $11) on conflict (repository, external_id) do nothing",
+             next_at, reference, part, meaning, body_of, polled) values ($1, $2, $3, $4, $5, $6, 'pending', 0, $7, $7, $8,
+             $9, $10, $11, $12) on conflict (repository, external_id) do nothing",
             args![
                 &id,
                 &new.repository,
@@ -211,7 +217,8 @@ async fn insert(
                 &says.reference,
                 part,
                 says.meaning.as_ref().map(to_json),
-                body_of.map(DeliveryId::as_str)
+                body_of.map(DeliveryId::as_str),
+                i64::from(new.polled)
             ],
         )
         .await?;

@@ -16,6 +16,7 @@ use crate::db::{Db, DbError, Tx, args};
 
 pub mod connections;
 pub mod outbox;
+pub mod polling;
 pub mod repositories;
 
 pub mod deliveries;

@@ -5,7 +5,7 @@ use protocol::work::SecretValue;
 use serde::Serialize;
 
 use super::audit::{Action, Subject};
-use super::{Actor, Micros, Store, StoreError, connections, ended, from_word, keys, outbox, secrets, to_word};
+use super::{Actor, Micros, Store, StoreError, connections, ended, from_word, keys, outbox, polling, secrets, to_word};
 use crate::db::{DbError, Row, Tx, Value, args};
 use crate::forges::{Forge, Location};
 
@@ -141,7 +141,7 @@ fn subject(id: &RepositoryId, name: &str) -> Subject {
 }
 
 /// Runs a statement that changes one repository and returns its name.
-async fn change(
+pub(super) async fn change(
     tx: &mut Tx,
     sql: &'static str,
     (id, values): (&RepositoryId, &[Value]),
@@ -292,6 +292,7 @@ pub async fn remove(store: &Store, actor: &Actor, id: &RepositoryId) -> Result<(
                 let removed = change(tx, sql, (&id, args![&id, now])).await?;
                 secrets::remove_all(tx, &id).await?;
                 outbox::remove_all(tx, &id).await?;
+                polling::end(tx, &id).await?;
                 let open = "select distinct b.number from builds b join jobs j on j.build = b.number
                             where b.repository = $1 and j.status in ('waiting', 'queued', 'assigned', 'running')
                             order by b.number";

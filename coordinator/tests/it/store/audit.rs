@@ -9,6 +9,7 @@ use coordinator::store::audit::{self, Entry};
 use coordinator::store::blobs::{self, Blob};
 use coordinator::store::builds::{self, NewJob, Rerun};
 use coordinator::store::deliveries::{self, NewDelivery, Part, Stored};
+use coordinator::store::polling::{self, Interval};
 use coordinator::store::repositories::{self, NewRepository, OldSecret, Visibility};
 use coordinator::store::{Actor, StoreError, access, caches, queue, retention, secrets, stacks, testing};
 use protocol::ids::{AgentId, DeliveryId, JobId, RepositoryId, StackId};
@@ -47,6 +48,7 @@ impl World {
             parts: vec![Part::default()],
             headers: Default::default(),
             body: b"{}".to_vec(),
+            polled: false,
         };
         match deliveries::store(&self.store, new).await.unwrap().swap_remove(0) {
             Stored::New(id) | Stored::Duplicate(id) => id,
@@ -85,6 +87,9 @@ pub async fn what_people_change_is_written_down(world: World) {
     let other = repositories::add(store, &ann, new).await.unwrap().id;
     for to in [Visibility::Public, Visibility::Private] {
         repositories::set_public(store, &ann, &other, to).await.unwrap();
+    }
+    for to in [Some(Interval::from_secs(60).unwrap()), None] {
+        polling::set(store, &ann, &other, to).await.unwrap();
     }
     repositories::rotate_hook(store, &ann, &other, OldSecret::Overlaps)
         .await
@@ -131,6 +136,8 @@ pub async fn what_people_change_is_written_down(world: World) {
             "repository.add other in other",
             "repository.publish other in other",
             "repository.unpublish other in other",
+            "repository.poll other in other",
+            "repository.unpoll other in other",
             "hook.rotate other in other",
             "secret.set TOKEN in other",
             "secret.remove TOKEN in other",

@@ -31,6 +31,7 @@ fn push(world: &World, external_id: Option<&str>) -> NewDelivery {
         event: "push".into(),
         headers: BTreeMap::from([("X-GitHub-Event".to_owned(), "push".to_owned())]),
         body: vec![b'{', 0, 255, b'}'],
+        polled: false,
     }
 }
 

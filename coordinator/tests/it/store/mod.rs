@@ -13,6 +13,7 @@ mod leases;
 mod model;
 mod order;
 mod outbox;
+mod polling;
 mod queue;
 mod reports;
 mod schedules;
@@ -81,6 +82,8 @@ on_both! {
         what_a_dead_sender_had_is_sent_again, a_forge_that_is_down_holds_up_only_itself,
         a_pause_that_a_forge_asks_for_is_kept, one_thing_that_fails_holds_up_nothing_else,
         what_is_disconnected_is_told_nothing_more, what_was_told_long_ago_goes;
+    polling: a_repository_is_asked_by_one_coordinator, an_answer_is_stored_whole_or_not_at_all,
+        a_change_and_an_answer_let_each_other_pass, who_is_not_polled_is_forgotten, ten_thousand_references_are_remembered;
     queue: a_job_runs_and_passes, priority_then_fairness_then_age, labels_choose_the_agent, needs_open_the_way,
         a_failed_need_skips_what_follows, max_parallel_holds_cells, fail_fast_stops_the_other_cells,
         a_cancel_is_immediate_or_delivered, a_waiting_job_says_why, a_draining_agent_takes_nothing,
