@@ -109,6 +109,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     builds::work(&app);
     outbox::work(&app);
     builds::expand_forever(&app);
+    builds::poll_forever(&app);
     ticks::start(&app);
     Ok(Running {
         address,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use coordinator::forges::Forge;
 
 use super::Json;
@@ -40,6 +40,9 @@ pub enum Repo {
         public: bool,
         #[command(flatten)]
         connection: Connection,
+        /// Ask it for new commits this often, 10s to 1d: for a repository that sends no webhooks
+        #[arg(long, value_name = "TIME", value_parser = poll_secs)]
+        poll: Option<u32>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -74,12 +77,19 @@ pub enum Repo {
         json: bool,
     },
     /// Change a repository
+    #[command(group = ArgGroup::new("change").args(["public", "poll"]).required(true).multiple(true))]
+    #[command(
+        after_help = "Examples:\n  drover repo set app --poll 5m\n  drover repo set app --poll off --public false"
+    )]
     Set {
         /// Its name
         name: String,
         /// May anyone read its builds?
         #[arg(long, value_name = "BOOL")]
-        public: bool,
+        public: Option<bool>,
+        /// Ask it for new commits this often, 10s to 1d, or not at all
+        #[arg(long, value_name = "TIME|off", value_parser = poll_secs)]
+        poll: Option<u32>,
     },
     /// Remove a repository with its builds
     Rm {
@@ -120,6 +130,16 @@ pub struct Connection {
     /// The project at the forge [default: as the repository's URL says]
     #[arg(long, value_name = "OWNER/NAME", requires = "token_file")]
     pub project: Option<String>,
+}
+
+/// `--poll`: in seconds; 0 is `off`.
+fn poll_secs(text: &str) -> Result<u32, String> {
+    if text == "off" {
+        return Ok(0);
+    }
+    let ms = job_specs::duration_ms(text).filter(|ms| *ms > 0);
+    let secs = ms.and_then(|ms| u32::try_from(ms.div_ceil(1000)).ok());
+    secs.ok_or_else(|| format!("`{text}` is neither `off` nor a time from 10s to 1d: 30s, 5m, 1h"))
 }
 
 /// `drover trigger`

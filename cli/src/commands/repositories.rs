@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use coordinator::forges::Forge;
+use job_specs::units;
 use protocol::api::{self, AddedRepository, Hook, MadeBuild, NewRepository, Repository, RepositoryChange, Schedule};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
             forge,
             public,
             connection,
+            poll,
             json,
         } => {
             let (name, git) = name_and_address(name, git.as_deref())?;
@@ -31,6 +33,7 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
                 forge: forge.map(|forge| forge.word().to_owned()),
                 public: *public,
                 connection: connections::wanted(connection)?,
+                poll_secs: *poll,
             };
             add(client, &body, *json).await
         }
@@ -58,11 +61,13 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
         }
         Repo::Show { name, json } => show(client, name, *json).await,
         Repo::Schedules { name, json } => schedules(client, name, *json).await,
-        Repo::Set { name, public } => {
+        Repo::Set { name, public, poll } => {
             let path = format!("/repositories/{}", segment(name));
-            client
-                .call(Method::PATCH, &path, &RepositoryChange { public: *public })
-                .await?;
+            let change = RepositoryChange {
+                public: *public,
+                poll_secs: *poll,
+            };
+            client.call(Method::PATCH, &path, &change).await?;
             Ok(Exit::Passed)
         }
         Repo::Rm { name, yes } => {
@@ -103,12 +108,14 @@ async fn add(client: &Client, new: &NewRepository, json: bool) -> anyhow::Result
     if json {
         return print_json(&answer);
     }
+    let added: AddedRepository = serde_json::from_value(answer)?;
     if new.connection.is_some() {
         anstream::println!("added {}", new.name);
+        print_polling(&added.repository);
         return connections::await_webhook(client, &new.name).await;
     }
-    let added: AddedRepository = serde_json::from_value(answer)?;
     print_added(&new.name, added.repository.forge.parse()?, &added.hook);
+    print_polling(&added.repository);
     Ok(Exit::Passed)
 }
 
@@ -205,7 +212,23 @@ async fn show(client: &Client, name: &str, json: bool) -> anyhow::Result<Exit> {
     if let Some(connection) = serde_json::from_value(connection)? {
         connections::print(&connection);
     }
+    print_polling(&repository);
     super::deliveries::print(deliveries)
+}
+
+/// `polled every 5m; last 2m ago, next 2026-11-20 12:03`
+fn print_polling(repository: &Repository) {
+    let (Some(secs), Some(next)) = (repository.poll_secs, repository.next_poll_at) else {
+        return;
+    };
+    let last = repository
+        .polled_at
+        .map_or("not asked yet".to_owned(), |at| format!("last {}", render::ago(at)));
+    let every = units::micros(u64::from(secs) * 1_000_000);
+    anstream::println!("polled every {every}; {last}, next {}", render::date(next));
+    if let Some(problem) = &repository.poll_problem {
+        anstream::println!("cannot be polled: {problem}");
+    }
 }
 
 fn print_hook(hook: &Hook) {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::signature::{self, Scheme};
 use super::times::micros;
-use super::{Message, Origin, PullRequest, Webhooks, payload};
+use super::{Message, Origin, PullRequest, Push, Webhooks, payload};
 
 /// Before the digits of a signature.
 const PREFIX: &str = "sha256=";
@@ -26,6 +26,12 @@ pub(super) const WEBHOOKS: Webhooks = Webhooks {
 /// The value of `X-Drover-Signature-256` that signs `body`: `sha256=<hex>`.
 pub fn sign(secret: &SecretString, body: &[u8]) -> String {
     format!("{}{}", PREFIX, signature::digits(secret, body))
+}
+
+/// The body of a push, as such a sender writes it.
+pub fn push_body(push: &Push) -> Vec<u8> {
+    let body = serde_json::json!({"ref": push.reference, "before": push.before, "after": push.after});
+    body.to_string().into_bytes()
 }
 
 #[derive(Deserialize)]
@@ -117,6 +123,18 @@ mod tests {
         assert_eq!(silent.reference.as_deref(), Some("refs/pull/3/head"));
         let no_branch = read(r#"{"ref":"refs/pull/3/head","base":"main","number":3,"fork":false}"#);
         assert_eq!((no_branch.origin, no_branch.branch), (Origin::Fork, None));
+    }
+
+    #[test]
+    fn a_push_is_read_as_it_is_written() {
+        let push = Push {
+            reference: "refs/heads/\"caf\u{fffd}\" $(x)".into(),
+            before: Some("0".repeat(40)),
+            after: Some("1".repeat(40)),
+            ..Push::default()
+        };
+        let messages = read("push", &push_body(&push)).unwrap();
+        assert_eq!(messages, [Message::Push(push)]);
     }
 
     #[test]

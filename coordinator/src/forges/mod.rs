@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use api::{Api, ApiRequest, CommitStatus, NewWebhook};
-pub use generic::sign;
+pub use generic::{push_body, sign};
 pub use location::{BadLocation, Location};
 pub use message::{Message, Origin, Other, PullRequest, Push};
 pub use signature::{Check, Refused};

@@ -119,6 +119,18 @@ pub async fn make_schedules_due(store: &Store) -> Result<(), StoreError> {
         .await
 }
 
+/// Makes every repository that is polled due, as if its time had just come; what is being asked is asked again.
+///
+/// # Errors
+/// The database.
+pub async fn make_polls_due(store: &Store) -> Result<(), StoreError> {
+    let now = store.now();
+    let sql = "update polling set next_at = $1";
+    store
+        .write(move |tx| Box::pin(async move { Ok(tx.run(sql, args![now]).await.map(drop)?) }))
+        .await
+}
+
 /// How many, for [`claim_all`].
 #[derive(Debug, Clone, Copy)]
 pub struct Crowd {

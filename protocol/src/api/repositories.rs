@@ -22,6 +22,18 @@ pub struct Repository {
     pub public: bool,
     /// When it was added.
     pub created_at: Micros,
+    /// How often it is asked for its references, in seconds; null: it is not polled.
+    #[serde(default)]
+    pub poll_secs: Option<u32>,
+    /// When it was asked last; null: not yet.
+    #[serde(default)]
+    pub polled_at: Option<Micros>,
+    /// When it is asked next; null: it is not polled.
+    #[serde(default)]
+    pub next_poll_at: Option<Micros>,
+    /// Why it did not answer the last time; null: it did.
+    #[serde(default)]
+    pub poll_problem: Option<String>,
 }
 
 /// A repository that was just added, with what its forge must know.
@@ -52,14 +64,21 @@ pub struct NewRepository {
     /// How to reach it at its forge, which is then told of the webhook and of every build.
     #[serde(default)]
     pub connection: Option<NewForgeConnection>,
+    /// How often it is asked for its references, in seconds: 10 to 86400. 0, or null: it is not polled.
+    #[serde(default)]
+    pub poll_secs: Option<u32>,
 }
 
-/// What can be changed about a repository.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+/// What can be changed about a repository; what is null stays as it is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RepositoryChange {
     /// Anybody may read its builds.
-    pub public: bool,
+    #[serde(default)]
+    pub public: Option<bool>,
+    /// How often it is asked for its references, in seconds: 10 to 86400. 0: not any more.
+    #[serde(default)]
+    pub poll_secs: Option<u32>,
 }
 
 /// Where a forge sends pushes, and the secret that signs them.

@@ -5,7 +5,7 @@ use job_specs::triggers::{Input, InputKind};
 
 use super::frame::{Head, Section};
 use crate::views::{
-    DeliveryPage, ErrorPage, Frame, LoginPage, LoginState, Micros, RepositoryList, RepositoryPage, TokensPage,
+    DeliveryPage, ErrorPage, Frame, LoginPage, LoginState, Micros, Polling, RepositoryList, RepositoryPage, TokensPage,
 };
 use crate::{format, look, routes, ui};
 
@@ -71,6 +71,11 @@ impl<'a> Repository<'a> {
         let text = format::utc(*at);
         let minute: String = text.chars().take(16).collect();
         format!("{} UTC", minute.replace('T', " "))
+    }
+
+    /// `5m`
+    fn every(&self, polling: &Polling) -> String {
+        format::micros(u64::from(polling.interval_secs) * 1_000_000)
     }
 
     fn default_of<'i>(&self, input: &'i Input) -> &'i str {

@@ -27,7 +27,7 @@ pub use jobs::{
 pub use logs::{LogLine, LogSource, LogView};
 pub use reports::{FlakyRow, SlowRow, TestGrid, TestGridRow, TestRow, TestSection, TestState};
 pub use repositories::{
-    Connection, DeliveryPage, DeliveryRow, DeliveryState, Hook, OutboxRow, RepositoryList, RepositoryPage,
+    Connection, DeliveryPage, DeliveryRow, DeliveryState, Hook, OutboxRow, Polling, RepositoryList, RepositoryPage,
     RepositoryRow, ScheduleRow, SecretRow,
 };
 pub use shell::ShellPage;

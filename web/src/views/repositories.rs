@@ -40,6 +40,8 @@ pub struct RepositoryPage {
     pub flaky: Vec<FlakyRow>,
     /// Its slowest tests, a handful.
     pub slowest: Vec<SlowRow>,
+    /// How it is polled; `None`: it is not, or the reader may not manage it.
+    pub polling: Option<Polling>,
     /// Its webhook; `None` for readers who may not manage it (they see no deliveries and no secrets either).
     pub hook: Option<Hook>,
     /// How it is reached at its forge.
@@ -69,6 +71,19 @@ pub struct ScheduleRow {
     pub build: Option<i64>,
     /// What came of the last time, when there is something to say.
     pub sentence: Option<String>,
+}
+
+/// How a repository is asked for its references.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Polling {
+    /// How often, in seconds.
+    pub interval_secs: u32,
+    /// When it was asked last; `None`: not yet.
+    pub polled_at: Option<Micros>,
+    /// When it is asked next.
+    pub next_at: Micros,
+    /// Why it did not answer the last time, in a sentence.
+    pub problem: Option<String>,
 }
 
 /// Where a forge sends its events.

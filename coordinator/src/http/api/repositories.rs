@@ -1,4 +1,4 @@
-//! Repositories: add, list, show, mark public, remove, and build one by hand.
+//! Repositories: add, list, show, mark public, poll, remove, and build one by hand.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,8 +15,9 @@ use crate::git::Address;
 use crate::http::access::{By, User};
 use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, OptionalJson, Path};
+use crate::store::polling::{self, Interval, Polling};
 use crate::store::repositories::{self, Visibility};
-use crate::store::schedules;
+use crate::store::{StoreError, schedules};
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -27,23 +28,42 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(scheduled))
 }
 
-impl From<repositories::Repository> for Repository {
-    fn from(repository: repositories::Repository) -> Self {
-        Repository {
-            name: repository.name,
-            git: repository.git,
-            forge: repository.forge.word().to_owned(),
-            public: repository.public,
-            created_at: repository.created_at,
-        }
+fn shape(repository: repositories::Repository, polling: Option<Polling>) -> Repository {
+    Repository {
+        name: repository.name,
+        git: repository.git,
+        forge: repository.forge.word().to_owned(),
+        public: repository.public,
+        created_at: repository.created_at,
+        poll_secs: polling.as_ref().map(|polling| polling.interval.secs()),
+        polled_at: polling.as_ref().and_then(|polling| polling.polled_at),
+        next_poll_at: polling.as_ref().map(|polling| polling.next_at),
+        poll_problem: polling.and_then(|polling| polling.problem),
+    }
+}
+
+async fn shown(app: &App, repository: repositories::Repository) -> Result<Repository, StoreError> {
+    let polling = polling::of(&app.store, &repository.id).await?;
+    Ok(shape(repository, polling))
+}
+
+/// How often a repository is to be polled, if at all.
+fn interval(secs: u32) -> Result<Option<Interval>, StoreError> {
+    match secs {
+        0 => Ok(None),
+        secs => Interval::from_secs(secs).map(Some),
     }
 }
 
 /// All repositories, by name.
 #[utoipa::path(get, path = "/api/v1/repositories", responses((status = 200, body = Vec<Repository>)))]
 async fn list(State(app): State<App>, _: User) -> Result<Json<Vec<Repository>>, ApiError> {
-    let all = repositories::list(&app.store).await?;
-    Ok(Json(all.into_iter().map(Repository::from).collect()))
+    let mut polled = polling::all(&app.store).await?;
+    let all = repositories::list(&app.store).await?.into_iter().map(|repository| {
+        let polling = polled.remove(&repository.id);
+        shape(repository, polling)
+    });
+    Ok(Json(all.collect()))
 }
 
 /// Adds a repository and makes its webhook secret.
@@ -69,15 +89,19 @@ async fn add(
         forge,
         connection,
     };
+    let poll = interval(new.poll_secs.unwrap_or_default())?;
     let mut repository = repositories::add(&app.store, &actor, new_repository).await?;
     if new.public {
         repositories::set_public(&app.store, &actor, &repository.id, Visibility::Public).await?;
         repository.public = true;
     }
+    if poll.is_some() {
+        polling::set(&app.store, &actor, &repository.id, poll).await?;
+    }
     builds::look_at(&app, &repository);
     let hook = hooks::hook(&app, &repository).await?;
     let added = AddedRepository {
-        repository: repository.into(),
+        repository: shown(&app, repository).await?,
         hook,
     };
     Ok((StatusCode::CREATED, Json(added)))
@@ -87,12 +111,13 @@ async fn add(
 #[utoipa::path(get, path = "/api/v1/repositories/{name}", params(("name", description = "Its name")),
     responses((status = 200, body = Repository)))]
 async fn show(State(app): State<App>, _: User, Path(name): Path<String>) -> Result<Json<Repository>, ApiError> {
-    Ok(Json(repositories::by_name(&app.store, &name).await?.into()))
+    let repository = repositories::by_name(&app.store, &name).await?;
+    Ok(Json(shown(&app, repository).await?))
 }
 
-/// Says who may read it.
+/// Says who may read it, and how often it is polled.
 #[utoipa::path(patch, path = "/api/v1/repositories/{name}", params(("name", description = "Its name")),
-    request_body = RepositoryChange, responses((status = 200, body = Repository)))]
+    request_body = RepositoryChange, responses((status = 200, body = Repository), (status = 422)))]
 async fn change(
     State(app): State<App>,
     By(actor): By,
@@ -100,14 +125,23 @@ async fn change(
     Body(change): Body<RepositoryChange>,
 ) -> Result<Json<Repository>, ApiError> {
     let mut repository = repositories::by_name(&app.store, &name).await?;
-    let to = if change.public {
-        Visibility::Public
-    } else {
-        Visibility::Private
-    };
-    repositories::set_public(&app.store, &actor, &repository.id, to).await?;
-    repository.public = change.public;
-    Ok(Json(repository.into()))
+    if change.public.is_none() && change.poll_secs.is_none() {
+        let why = "nothing is to be changed: give `public` or `poll_secs`";
+        return Err(ApiError::BadRequest(why.into()));
+    }
+    let poll = change.poll_secs.map(interval).transpose()?;
+    if let Some(public) = change.public {
+        let to = match public {
+            true => Visibility::Public,
+            false => Visibility::Private,
+        };
+        repositories::set_public(&app.store, &actor, &repository.id, to).await?;
+        repository.public = public;
+    }
+    if let Some(to) = poll {
+        polling::set(&app.store, &actor, &repository.id, to).await?;
+    }
+    Ok(Json(shown(&app, repository).await?))
 }
 
 /// Removes a repository: its jobs are cancelled, its secrets destroyed; its builds stay readable.

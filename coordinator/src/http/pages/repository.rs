@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use web::views::{Hook, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow};
+use web::views::{Hook, Polling, RepositoryList, RepositoryPage, RepositoryRow, ScheduleRow, SecretRow};
 
 use super::frame::Framed;
 use super::{PageError, rows, test_reports};
@@ -12,7 +12,7 @@ use crate::http::api::forges;
 use crate::http::extract::Path;
 use crate::store::builds::{self, Build, Filter};
 use crate::store::repositories::{self, Repository};
-use crate::store::{StoreError, deliveries, schedules, secrets};
+use crate::store::{StoreError, deliveries, polling, schedules, secrets};
 
 /// Builds on a repository's page.
 const BUILDS: u32 = 10;
@@ -56,6 +56,7 @@ pub(super) async fn page(
         name: repository.name.clone(),
         git: repository.git.clone(),
         public: repository.public,
+        polling: None,
         hook: None,
         connection: None,
         deliveries: Vec::new(),
@@ -80,6 +81,12 @@ async fn fill_private(app: &App, repository: &Repository, view: &mut RepositoryP
     });
     let connection = forges::connection(app, repository).await?;
     view.connection = connection.map(rows::connection);
+    view.polling = polling::of(&app.store, &repository.id).await?.map(|found| Polling {
+        interval_secs: found.interval.secs(),
+        polled_at: found.polled_at,
+        next_at: found.next_at,
+        problem: found.problem,
+    });
     let newest = deliveries::list(&app.store, Some(&repository.id), DELIVERIES).await?;
     view.deliveries = newest.into_iter().map(rows::delivery).collect();
     view.inputs = schedules::inputs(&app.store, &repository.id).await?;

@@ -18,6 +18,7 @@ mod logs;
 mod order;
 mod outbox;
 mod pages;
+mod polling;
 mod repositories;
 mod restart;
 mod sessions;

@@ -15,7 +15,7 @@ use super::support::{PASSING, TestApp, TestRepository};
 const READING: &str = "on: {push: {paths: ['src/**']}, manual: {}}\njobs:\n  test:\n    image: busybox\n    \
                        env: {KEY: \"${{ hash('src/**') }}\"}\n    steps: [echo hi]\n";
 
-fn git_bytes(folder: &Path, args: &[&OsStr]) -> String {
+pub fn git_bytes(folder: &Path, args: &[&OsStr]) -> String {
     let command = Command::new("git")
         .args(args)
         .current_dir(folder)
@@ -33,12 +33,12 @@ fn git_bytes(folder: &Path, args: &[&OsStr]) -> String {
     String::from_utf8_lossy(&command.stdout).trim_end().to_owned()
 }
 
-fn git(folder: &Path, args: &[&str]) -> String {
+pub fn git(folder: &Path, args: &[&str]) -> String {
     git_bytes(folder, &args.iter().map(OsStr::new).collect::<Vec<_>>())
 }
 
 /// A repository with a working tree, known to the coordinator.
-async fn repository(app: &TestApp, init: &[&str]) -> TestRepository {
+pub async fn repository(app: &TestApp, init: &[&str]) -> TestRepository {
     let mut repository = TestRepository::new("app");
     std::fs::remove_dir_all(repository.folder.path()).unwrap();
     std::fs::create_dir(repository.folder.path()).unwrap();
@@ -50,13 +50,13 @@ async fn repository(app: &TestApp, init: &[&str]) -> TestRepository {
     repository
 }
 
-fn write(repository: &TestRepository, path: &[u8], text: &str) {
+pub fn write(repository: &TestRepository, path: &[u8], text: &str) {
     let path = repository.folder.path().join(OsStr::from_bytes(path));
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
 
-fn commit(repository: &TestRepository, message: &str) -> String {
+pub fn commit(repository: &TestRepository, message: &str) -> String {
     let folder = repository.folder.path();
     git(folder, &["add", "-A"]);
     git(folder, &["commit", "-q", "--allow-empty", "-m", message]);

@@ -150,6 +150,12 @@ pub fn repository() -> RepositoryPage {
                 },
             ],
         }),
+        polling: Some(Polling {
+            interval_secs: 300,
+            polled_at: Some(NOW - 200 * S),
+            next_at: NOW + 400 * S,
+            problem: Some("the repository did not answer within 45 seconds".into()),
+        }),
         deliveries: vec![
             delivery("d1", DeliveryState::Pending, None, None),
             delivery("d2", DeliveryState::Done, Some(42), None),
