@@ -165,11 +165,7 @@ impl BuildReport {
         }
         let more = self.failed_tests - i64::try_from(self.tests.len()).unwrap_or(i64::MAX);
         if more > 0 {
-            writeln!(
-                f,
-                "- and {more} more: `drover tests {} --status failed`",
-                self.build.number
-            )?;
+            writeln!(f, "- and {more} more: `drover tests {} --failed`", self.build.number)?;
         }
         Ok(())
     }
