@@ -1,6 +1,5 @@
 //! Builds: list, show, cancel, run again, and why their jobs wait.
 
-use job_specs::units::micros;
 use protocol::api::{self, BuildDetail, BuildReport, Job, MadeBuild, RerunJobs, WhyWaiting};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +8,7 @@ use super::print_json;
 use crate::args::{Build, Progress, Report, Rerun, Why};
 use crate::client::Client;
 use crate::exit::{Exit, Stop};
-use crate::render::{self, job_line, short, table::table};
+use crate::render;
 
 /// `drover build ls|show`
 pub async fn build(client: &Client, build: &Build) -> anyhow::Result<Exit> {
@@ -25,7 +24,12 @@ pub async fn build(client: &Client, build: &Build) -> anyhow::Result<Exit> {
             if *json {
                 return print_json(&answer);
             }
-            print_list(&serde_json::from_value::<Vec<api::Build>>(answer)?);
+            let builds: Vec<api::Build> = serde_json::from_value(answer)?;
+            if builds.is_empty() {
+                anstream::eprintln!("no builds yet: push to a repository, or `drover trigger REPO`");
+                return Ok(Exit::Passed);
+            }
+            anstream::println!("{}", render::builds::list(&builds));
             Ok(Exit::Passed)
         }
         Build::Show { number, json } => {
@@ -33,8 +37,7 @@ pub async fn build(client: &Client, build: &Build) -> anyhow::Result<Exit> {
             if *json {
                 return print_json(&answer);
             }
-            let view: BuildDetail = serde_json::from_value(answer)?;
-            print_build(&view);
+            anstream::println!("{}", render::builds::detail(&serde_json::from_value(answer)?));
             Ok(Exit::Passed)
         }
     }
@@ -118,83 +121,4 @@ pub async fn why(client: &Client, why: &Why) -> anyhow::Result<Exit> {
         anstream::println!("{}  {}: {}", render::status(answer.status), answer.title, answer.why);
     }
     Ok(Exit::Passed)
-}
-
-fn print_list(builds: &[api::Build]) {
-    if builds.is_empty() {
-        anstream::eprintln!("no builds yet: push to a repository, or `drover trigger REPO`");
-        return;
-    }
-    let rows = builds.iter().map(|build| {
-        vec![
-            format!("#{}", build.number),
-            render::status(build.status),
-            build.repository.clone(),
-            build.event.clone(),
-            format!("{}@{}", build.branch.as_deref().unwrap_or("-"), short(&build.commit)),
-            build
-                .finished_at
-                .map_or(String::new(), |end| micros(end - build.created_at)),
-            render::ago(build.created_at),
-            build.title.clone(),
-        ]
-    });
-    anstream::println!(
-        "{}",
-        table(
-            &[
-                "build",
-                "status",
-                "repository",
-                "event",
-                "commit",
-                "took",
-                "when",
-                "title"
-            ],
-            rows
-        )
-    );
-}
-
-/// Prints a build as people read it: header, jobs with their reasons, diagnostics.
-fn print_build(view: &BuildDetail) {
-    let build = &view.build;
-    anstream::println!("#{} {}  {}", build.number, render::status(build.status), build.title);
-    let place = build.branch.as_deref().unwrap_or("-");
-    let when = render::date(build.created_at);
-    anstream::println!(
-        "{} · {} · {place}@{} · {when}",
-        build.repository,
-        build.event,
-        short(&build.commit)
-    );
-    for diagnostic in &view.diagnostics {
-        let place = diagnostic
-            .span
-            .map_or(String::new(), |span| format!(":{}:{}", span.line, span.column));
-        anstream::println!(
-            "  {}{place}: [{}] {}",
-            diagnostic.file,
-            diagnostic.code,
-            diagnostic.message
-        );
-        if let Some(help) = &diagnostic.help {
-            anstream::println!("    help: {help}");
-        }
-    }
-    for job in &view.jobs {
-        anstream::println!("  {}  {}", job_line(job), reason(job));
-    }
-    for sentence in &view.in_common {
-        anstream::println!("{sentence}");
-    }
-    if let Some(message) = &build.message {
-        anstream::println!("{message}");
-    }
-    anstream::println!("{}", build.url);
-}
-
-fn reason(job: &Job) -> String {
-    job.reason.clone().unwrap_or_default()
 }

@@ -25,7 +25,7 @@ pub async fn logs(client: &Client, logs: &Logs) -> anyhow::Result<Exit> {
     let response = client.stream(&format!("/builds/{}/logs", logs.number), &query).await?;
     let mut out = Lines::new(std::io::stdout().lock());
     let mut body = response.bytes_stream();
-    let mut pending = Vec::new();
+    let mut pieces = Pieces::default();
     while let Some(chunk) = body.next().await {
         let chunk = chunk.context("the log broke off; call again to see the rest")?;
         if logs.raw {
@@ -34,20 +34,35 @@ pub async fn logs(client: &Client, logs: &Logs) -> anyhow::Result<Exit> {
             }
             continue;
         }
-        pending.extend_from_slice(&chunk);
-        let whole = pending.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        for line in pending[..whole]
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-        {
+        let whole = pieces.add(&chunk);
+        for line in whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             if !out.print(line, logs)? {
                 return Ok(Exit::Passed);
             }
         }
         out.flush()?;
-        pending.drain(..whole);
     }
     Ok(Exit::Passed)
+}
+
+/// A body that comes in pieces, as whole lines.
+#[derive(Default)]
+pub struct Pieces {
+    /// The begin of a line whose end has not come.
+    pending: Vec<u8>,
+}
+
+impl Pieces {
+    /// Takes the next piece; gives the lines that are whole now.
+    pub fn add(&mut self, piece: &[u8]) -> Vec<u8> {
+        self.pending.extend_from_slice(piece);
+        let whole = self
+            .pending
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
+        self.pending.drain(..whole).collect()
+    }
 }
 
 struct Lines<W: std::io::Write> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use agent::logs::mask::Masker;
 use job_specs::model::{ReportFormat, ReportSpec};
 use job_specs::units::micros;
-use protocol::api::{BuildTests, FlakyTest, PastTest, TestChange, TestRun, TestTiming};
+use protocol::api::{BuildTests, FlakyTest, PastTest, TestTiming};
 use protocol::reports::TestStatus;
 use serde_json::Value;
 
@@ -58,33 +58,14 @@ async fn of_build(client: &Client, tests: &Tests) -> anyhow::Result<Exit> {
         return Ok(Exit::Passed);
     }
     for test in &tests {
-        let change = test.change.map(|change| match change {
-            TestChange::New => "NEW".to_owned(),
-            TestChange::Fixed => "FIXED".to_owned(),
-        });
-        let flaky = (test.known_flaky && test.status != TestStatus::Flaky).then(|| "FLAKY".to_owned());
-        let took = (test.duration_us > 0).then(|| micros(test.duration_us));
-        let more: Vec<String> = [change, flaky, took, Some(test.cell.clone())]
-            .into_iter()
-            .flatten()
-            .collect();
-        let message = test.message.as_deref().filter(|_| test.status == TestStatus::Failed);
-        let names = (test.suite.as_str(), test.name.as_str());
-        anstream::println!("{}", test_cases::case(test.status, names, &more.join("  "), message));
+        anstream::println!("{}", test_cases::result(test));
     }
     for report in &reports {
         for problem in &report.problems {
             anstream::eprintln!("! {}: {problem}", report.cell);
         }
     }
-    let sum = |count: fn(&TestRun) -> i64| usize::try_from(reports.iter().map(count).sum::<i64>()).unwrap_or(0);
-    let counts = test_cases::counts(|status| match status {
-        TestStatus::Failed => sum(|report| report.failed),
-        TestStatus::Flaky => sum(|report| report.flaky),
-        TestStatus::Passed => sum(|report| report.passed),
-        TestStatus::Skipped => sum(|report| report.skipped),
-    });
-    anstream::eprintln!("tests of build {number}: {counts}");
+    anstream::eprintln!("tests of build {number}: {}", test_cases::sum(&reports));
     Ok(Exit::Passed)
 }
 

@@ -4,7 +4,9 @@ use std::io::{IsTerminal, Write};
 
 use coordinator::forges::Forge;
 use job_specs::units;
-use protocol::api::{self, AddedRepository, Hook, MadeBuild, NewRepository, Repository, RepositoryChange, Schedule};
+use protocol::api::{
+    self, AddedRepository, Delivery, Hook, MadeBuild, NewRepository, Repository, RepositoryChange, Schedule,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -52,11 +54,7 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
                 anstream::eprintln!("no repositories yet: drover repo add NAME --git URL|PATH");
                 return Ok(Exit::Passed);
             }
-            let rows = repositories.into_iter().map(|repository| {
-                let readers = if repository.public { "everyone" } else { "logged in" };
-                vec![repository.name, repository.forge, readers.to_owned(), repository.git]
-            });
-            anstream::println!("{}", table(&["name", "forge", "readers", "git"], rows));
+            anstream::println!("{}", render::repositories::list(&repositories));
             Ok(Exit::Passed)
         }
         Repo::Show { name, json } => show(client, name, *json).await,
@@ -213,7 +211,9 @@ async fn show(client: &Client, name: &str, json: bool) -> anyhow::Result<Exit> {
         connections::print(&connection);
     }
     print_polling(&repository);
-    super::deliveries::print(deliveries)
+    let deliveries: Vec<Delivery> = serde_json::from_value(deliveries)?;
+    anstream::println!("{}", render::deliveries::list(&deliveries));
+    Ok(Exit::Passed)
 }
 
 /// `polled every 5m; last 2m ago, next 2026-11-20 12:03`

@@ -1,7 +1,10 @@
 //! What a terminal sees: tables, times, the shapes and colours of a status. Everything here takes data and gives text;
 //! the commands decide where it goes.
 
+pub mod builds;
+pub mod deliveries;
 pub mod progress;
+pub mod repositories;
 pub mod table;
 pub mod test_cases;
 

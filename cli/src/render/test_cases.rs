@@ -2,6 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use job_specs::units;
+use protocol::api::{TestChange, TestResult, TestRun};
 use protocol::reports::{TestCase, TestReport, TestStatus};
 
 /// Lines of a message that are shown.
@@ -60,6 +61,33 @@ pub fn counts(count: impl Fn(TestStatus) -> usize) -> String {
     } else {
         said.join(", ")
     }
+}
+
+/// A test of a build, with what is known of it from other builds.
+pub fn result(test: &TestResult) -> String {
+    let change = test.change.map(|change| match change {
+        TestChange::New => "NEW".to_owned(),
+        TestChange::Fixed => "FIXED".to_owned(),
+    });
+    let flaky = (test.known_flaky && test.status != TestStatus::Flaky).then(|| "FLAKY".to_owned());
+    let took = (test.duration_us > 0).then(|| units::micros(test.duration_us));
+    let more: Vec<String> = [change, flaky, took, Some(test.cell.clone())]
+        .into_iter()
+        .flatten()
+        .collect();
+    let message = test.message.as_deref().filter(|_| test.status == TestStatus::Failed);
+    case(test.status, (&test.suite, &test.name), &more.join("  "), message)
+}
+
+/// The counts of all reports of a build together.
+pub fn sum(reports: &[TestRun]) -> String {
+    let sum = |count: fn(&TestRun) -> i64| usize::try_from(reports.iter().map(count).sum::<i64>()).unwrap_or(0);
+    counts(|status| match status {
+        TestStatus::Failed => sum(|report| report.failed),
+        TestStatus::Flaky => sum(|report| report.flaky),
+        TestStatus::Passed => sum(|report| report.passed),
+        TestStatus::Skipped => sum(|report| report.skipped),
+    })
 }
 
 /// What the reports of a local job said: failures, counts, the slowest.
