@@ -5,6 +5,7 @@ mod deliveries;
 mod here;
 mod kept;
 mod machine;
+mod mcp;
 mod reports;
 mod serve;
 mod shell;
@@ -19,9 +20,23 @@ pub use self::ask::{
 pub use self::deliveries::Delivery;
 pub use self::here::{From, Init, Lint, Run};
 pub use self::kept::{Artifact, Cache};
+pub use self::mcp::Mcp;
 pub use self::reports::{By, OfRepository, OtherTests, Split, Tests};
 pub use self::serve::{Agent, Agents, Coordinator, Up};
 pub use self::shell::{Shell, StackCommand};
+
+/// How a client of the Model Context Protocol is told of the server.
+const MCP_HELP: &str = r#"Coding agents start it themselves. Most read a JSON file, such as .mcp.json or .cursor/mcp.json:
+  {"mcpServers": {"drover": {"command": "drover", "args": ["mcp"]}}}
+With a coordinator on another machine, after `drover login`, or with its address and a token:
+  {"mcpServers": {"drover": {"command": "drover", "args": ["mcp"],
+    "env": {"DROVER_URL": "https://ci.example", "DROVER_TOKEN": "…"}}}}
+
+Examples:
+  drover mcp                          reads only: builds, failure reports, logs, tests, deliveries
+  drover mcp --write                  can also run builds again, cancel and trigger them
+  claude mcp add drover -- drover mcp
+  codex mcp add drover -- drover mcp"#;
 
 /// Drover: a self-hosted CI runner whose services are ready, whose logs are whole and whose jobs are fast.
 #[derive(Debug, Parser)]
@@ -164,6 +179,9 @@ pub enum Command {
     /// What went wrong in a build, in one answer: Markdown, for people and coding agents
     #[command(after_help = "Examples:\n  drover report 42\n  drover report 42 --json | jq '.failures[].errors'")]
     Report(Report),
+    /// Serve coding agents: a Model Context Protocol server over stdin and stdout
+    #[command(after_help = MCP_HELP)]
+    Mcp(Mcp),
     /// Why is it waiting?
     Why(Why),
     /// Secrets: ls, set, rm

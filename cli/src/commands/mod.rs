@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod init;
 pub mod lint;
 pub mod logs;
+pub mod mcp;
 pub mod reference;
 pub mod reports;
 pub mod repositories;
@@ -58,6 +59,10 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Rerun(rerun) => builds::rerun(&client()?, rerun, arguments.progress).await,
         Command::Tests(tests) => reports::tests(&arguments, tests).await,
         Command::Report(report) => builds::report(&client()?, report).await,
+        Command::Mcp(mcp) => {
+            let write = mcp.write;
+            mcp::serve(arguments, write).await
+        }
         Command::Why(why) => builds::why(&client()?, why).await,
         Command::Secret(secret) => secrets::secret(&client()?, secret).await,
         Command::Artifact(artifact) => artifacts::artifact(&client()?, artifact).await,

@@ -19,7 +19,7 @@ use crate::settings::{self, URL_FILE};
 
 /// `drover up`
 pub async fn up(arguments: &Arguments, up: &Up) -> anyhow::Result<Exit> {
-    log_to_stderr();
+    log_to_stderr("info");
     let data = settings::data_folder(arguments)?;
     let stop = signals()?;
     let config = Config {
@@ -58,7 +58,7 @@ pub async fn up(arguments: &Arguments, up: &Up) -> anyhow::Result<Exit> {
 
 /// `drover coordinator`
 pub async fn coordinator(command: &Coordinator) -> anyhow::Result<Exit> {
-    log_to_stderr();
+    log_to_stderr("info");
     let config = Config::read(&command.config).map_err(|error| Stop::new(Exit::Usage, error.to_string()))?;
     let data = config.data.clone();
     // What is made inside the closed folders too; `up` must not, since containers share files with its agent.
@@ -129,7 +129,7 @@ fn forget_url(data: &Path) {
 
 /// `drover agent --coordinator …`
 pub async fn agent(arguments: &Arguments, command: &Agent) -> anyhow::Result<Exit> {
-    log_to_stderr();
+    log_to_stderr("info");
     let url = command.coordinator.clone().context("--coordinator is needed")?;
     let token_file = command.token_file.as_deref().context("--token-file is needed")?;
     let plaintext = if command.insecure_http {
@@ -207,9 +207,10 @@ fn signals() -> anyhow::Result<AgentStop> {
     Ok(stop)
 }
 
-fn log_to_stderr() {
+/// Logs what `DROVER_LOG` says, by default from `level` on.
+pub(super) fn log_to_stderr(level: &str) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("DROVER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("DROVER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let json = std::env::var("DROVER_LOG_FORMAT").is_ok_and(|format| format == "json");
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

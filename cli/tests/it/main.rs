@@ -7,6 +7,7 @@ mod death;
 mod examples;
 mod here;
 mod matrices;
+mod mcp;
 mod private;
 mod push;
 mod running;
