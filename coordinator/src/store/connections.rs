@@ -67,7 +67,7 @@ pub(super) async fn set(
     let sql = "update repositories set forge_api = $2, forge_project = $3, forge_token = $4
                where id = $1 and removed_at is null returning name";
     let values = args![id, &location.api, &location.project, sealed];
-    let subject = named(tx.first(sql, values).await?, id)?;
+    let subject = repositories::change(tx, sql, (id, values)).await?;
     outbox::webhook_changed(tx, id, now).await?;
     outbox::retry_failed(tx, id, now).await?;
     Ok(subject)
@@ -84,17 +84,12 @@ pub async fn disconnect(store: &Store, actor: &Actor, id: &RepositoryId) -> Resu
             Box::pin(async move {
                 let sql = "update repositories set forge_api = null, forge_project = null, forge_token = null
                            where id = $1 and removed_at is null returning name";
-                let subject = named(tx.first(sql, args![&id]).await?, &id)?;
+                let subject = repositories::change(tx, sql, (&id, args![&id])).await?;
                 outbox::remove_all(tx, &id).await?;
                 Ok(((), subject))
             })
         })
         .await
-}
-
-fn named(row: Option<Row>, id: &RepositoryId) -> Result<Subject, StoreError> {
-    let name: String = row.ok_or(StoreError::NotFound("repository"))?.get("name")?;
-    Ok(Subject::named(name).id(id.as_str()).of(id))
 }
 
 /// Where the repository is at its forge. `None`: it is not connected, or gone.

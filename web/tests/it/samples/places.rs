@@ -107,6 +107,32 @@ pub fn delivery() -> DeliveryPage {
     }
 }
 
+fn connection() -> Connection {
+    Connection {
+        api: "https://git.example.org/api/v1".into(),
+        project: "team/warehouse".into(),
+        held_until: Some(NOW + 40 * S),
+        open: vec![
+            OutboxRow {
+                what: "webhook".into(),
+                build: None,
+                state: DeliveryState::Failed,
+                sentence: Some(
+                    "it answered 403 Forbidden. The token may not do that: connect with one that may".into(),
+                ),
+                changed_at: NOW - 3_600 * S,
+            },
+            OutboxRow {
+                what: "9f2c1e7a0b3d4c5e6f708192a3b4c5d6e7f80912 drover/push".into(),
+                build: Some(42),
+                state: DeliveryState::Retrying,
+                sentence: Some("it cannot be reached: connection refused".into()),
+                changed_at: NOW - 60 * S,
+            },
+        ],
+    }
+}
+
 pub fn repository() -> RepositoryPage {
     let delivery = |id: &str, state, build, sentence: Option<&str>| DeliveryRow {
         id: id.into(),
@@ -127,29 +153,7 @@ pub fn repository() -> RepositoryPage {
             url: "https://ci.example.org/hooks/gitea/warehouse".into(),
             refused: 3,
         }),
-        connection: Some(Connection {
-            api: "https://git.example.org/api/v1".into(),
-            project: "team/warehouse".into(),
-            held_until: Some(NOW + 40 * S),
-            open: vec![
-                OutboxRow {
-                    what: "webhook".into(),
-                    build: None,
-                    state: DeliveryState::Failed,
-                    sentence: Some(
-                        "it answered 403 Forbidden. The token may not do that: connect with one that may".into(),
-                    ),
-                    changed_at: NOW - 3_600 * S,
-                },
-                OutboxRow {
-                    what: "9f2c1e7a0b3d4c5e6f708192a3b4c5d6e7f80912 drover/push".into(),
-                    build: Some(42),
-                    state: DeliveryState::Retrying,
-                    sentence: Some("it cannot be reached: connection refused".into()),
-                    changed_at: NOW - 60 * S,
-                },
-            ],
-        }),
+        connection: Some(connection()),
         polling: Some(Polling {
             interval_secs: 300,
             polled_at: Some(NOW - 200 * S),
