@@ -15,7 +15,7 @@ pub fn encode(text: &str) -> String {
     out
 }
 
-/// `/builds/42`; its actions are `…/cancel`, `…/rerun`, `…/rerun-failed` (POST), its fragment `…?live=1`.
+/// `/builds/42`; its actions are `…/approve`, `…/cancel`, `…/rerun`, `…/rerun-failed` (POST), its fragment `…?live=1`.
 pub fn build(number: i64) -> String {
     format!("/builds/{number}")
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Subcommand};
 use coordinator::forges::Forge;
+use protocol::api::ApprovalPolicy;
 
 use super::Json;
 
@@ -90,6 +91,9 @@ pub enum Repo {
         /// Ask it for new commits this often, 10s to 1d, or not at all
         #[arg(long, value_name = "TIME|off", value_parser = poll_secs)]
         poll: Option<u32>,
+        /// Whose pull requests wait until somebody approves their commit
+        #[arg(long, value_name = "WHOSE", value_parser = approval_policy())]
+        approval: Option<ApprovalPolicy>,
     },
     /// Remove a repository with its builds
     Rm {
@@ -130,6 +134,15 @@ pub struct Connection {
     /// The project at the forge [default: as the repository's URL says]
     #[arg(long, value_name = "OWNER/NAME", requires = "token_file")]
     pub project: Option<String>,
+}
+
+/// `--approval`: `untrusted` or `never`.
+fn approval_policy() -> impl TypedValueParser<Value = ApprovalPolicy> {
+    let words = PossibleValuesParser::new(["untrusted", "never"]);
+    words.map(|word| match word.as_str() {
+        "never" => ApprovalPolicy::Never,
+        _ => ApprovalPolicy::Untrusted,
+    })
 }
 
 /// `--poll`: in seconds; 0 is `off`.

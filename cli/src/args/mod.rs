@@ -170,6 +170,8 @@ pub enum Command {
     /// What outlives its job (`hold_on_failure`): ls, extend, rm
     #[command(subcommand)]
     Stack(StackCommand),
+    /// Let the build of a stranger's pull request run, after a look at its commit
+    Approve(BuildRef),
     /// Stop a build
     Cancel(BuildRef),
     /// Run a build again

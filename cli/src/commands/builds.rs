@@ -52,6 +52,13 @@ pub async fn cancel(client: &Client, number: i64) -> anyhow::Result<Exit> {
     Ok(Exit::Passed)
 }
 
+/// `drover approve`
+pub async fn approve(client: &Client, number: i64) -> anyhow::Result<Exit> {
+    let build: protocol::api::Build = client.post(&format!("/builds/{number}/approve"), &json!({})).await?;
+    anstream::eprintln!("build {number} may run: commit {} is approved", build.commit);
+    Ok(Exit::Passed)
+}
+
 /// `drover rerun`
 pub async fn rerun(client: &Client, rerun: &Rerun, progress: Progress) -> anyhow::Result<Exit> {
     let number = rerun.number;

@@ -55,6 +55,7 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
             None => shell::local(shell).await,
         },
         Command::Stack(stack) => stacks::stack(&client()?, stack).await,
+        Command::Approve(build) => builds::approve(&client()?, build.number).await,
         Command::Cancel(build) => builds::cancel(&client()?, build.number).await,
         Command::Rerun(rerun) => builds::rerun(&client()?, rerun, arguments.progress).await,
         Command::Tests(tests) => reports::tests(&arguments, tests).await,

@@ -59,11 +59,17 @@ pub async fn repo(client: &Client, repo: &Repo) -> anyhow::Result<Exit> {
         }
         Repo::Show { name, json } => show(client, name, *json).await,
         Repo::Schedules { name, json } => schedules(client, name, *json).await,
-        Repo::Set { name, public, poll } => {
+        Repo::Set {
+            name,
+            public,
+            poll,
+            approval,
+        } => {
             let path = format!("/repositories/{}", segment(name));
             let change = RepositoryChange {
                 public: *public,
                 poll_secs: *poll,
+                approval: *approval,
             };
             client.call(Method::PATCH, &path, &change).await?;
             Ok(Exit::Passed)

@@ -11,6 +11,7 @@ use super::commit_check::CommitCheck;
 use super::{NoBuild, Target, read, schedules};
 use crate::app::App;
 use crate::git::{Address, Commit, Comparison, GitError, JobFiles, ObjectId, Reference, Wanted};
+use crate::store::approvals;
 use crate::store::builds::{self, Created, NewBuild, NewJob, Order, UNTRUSTED};
 use crate::store::facts::Trust;
 use crate::store::order::Observed;
@@ -84,7 +85,12 @@ async fn store(
             push: target.push.clone().zip(observed),
         };
         match builds::create_in_order(&looked.app.store, target.by.as_ref(), new.clone()).await? {
-            Created::New(number) => return Ok(number),
+            Created::New(number) => {
+                if target.pull_request.is_some() {
+                    approvals::cancel_older(&looked.app.store, number).await?;
+                }
+                return Ok(number);
+            }
             // By the same delivery, which another worker had, or by another one of the same push.
             Created::Known(number) if target.delivery.is_none() => return Ok(number),
             Created::Known(number) => return Err(NoBuild::SamePush(number)),

@@ -178,7 +178,7 @@ async fn listen(pool: &PgPool, me: &str, changes: &Changes) -> Result<(), sqlx::
             },
             _ = poll.tick() => {
                 let ready = "select lane from jobs where status = 'queued' and blocked_by_max_parallel = 0
-                             and blocked_by_group = 0 order by lane limit 1";
+                             and blocked_by_group = 0 and blocked_by_approval = 0 order by lane limit 1";
                 if sqlx::query(ready).fetch_optional(pool).await?.is_some() {
                     changes.publish_here(Change::Queue);
                 }

@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = migrations![
     13 => "0013_webhooks.sql",
     14 => "0014_outbox.sql",
     15 => "0015_polling.sql",
+    16 => "0016_approvals.sql",
 ];
 /// The newest schema that this program knows.
 pub const SCHEMA: i64 = MIGRATIONS[MIGRATIONS.len() - 1].number;

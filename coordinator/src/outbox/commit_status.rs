@@ -2,6 +2,7 @@
 
 use job_specs::status::JobStatus;
 use job_specs::units;
+use protocol::api::Approval;
 
 use crate::forges::CommitStatus;
 use crate::store::builds::BuildDetail;
@@ -24,6 +25,7 @@ fn description(detail: &BuildDetail) -> String {
     let took = took.map_or(String::new(), |(from, to)| format!(" in {}", units::micros(to - from)));
     match build.status {
         _ if detail.jobs.is_empty() => no_jobs(detail),
+        JobStatus::Queued if waits_for_approval(detail) => "waits until somebody has looked at the commit".to_owned(),
         JobStatus::Waiting | JobStatus::Queued => format!("waiting to run, {all}"),
         JobStatus::Assigned | JobStatus::Running => format!("running, {all}"),
         JobStatus::Passed => format!("{all} passed{took}"),
@@ -40,6 +42,11 @@ fn description(detail: &BuildDetail) -> String {
             format!("{} of {all} failed{took}: {}", bad.len(), bad.join(", "))
         }
     }
+}
+
+fn waits_for_approval(detail: &BuildDetail) -> bool {
+    let approval = detail.build.approval.as_ref();
+    approval.is_some_and(|approved| approved.state == Approval::Needed)
 }
 
 /// Why a job of that status is what it is.

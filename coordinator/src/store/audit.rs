@@ -103,6 +103,12 @@ pub enum Action {
     /// A build was repeated, all of it or some of its jobs.
     #[serde(rename = "build.rerun")]
     RerunBuild,
+    /// Somebody has looked at the commit of a stranger's pull request: its build may run.
+    #[serde(rename = "build.approve")]
+    ApproveBuild,
+    /// Whose pull requests wait for approval was changed.
+    #[serde(rename = "repository.approval")]
+    SetApprovalPolicy,
     /// A build was stopped.
     #[serde(rename = "build.cancel")]
     CancelBuild,

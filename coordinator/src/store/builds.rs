@@ -10,6 +10,7 @@ use job_specs::status::JobStatus;
 use job_specs::triggers::Concurrency;
 use protocol::ids::{DeliveryId, JobId, RepositoryId};
 
+use super::approvals::Approved;
 use super::audit::{self, Action, Subject};
 use super::facts::Trust;
 use super::jobs::{self, Job};
@@ -142,6 +143,8 @@ pub struct Build {
     pub concurrency: Option<Concurrency>,
     /// It waits for another build of its group.
     pub waits_for_group: bool,
+    /// Whether somebody has looked at its commit; `None`: nobody must.
+    pub approval: Option<Approved>,
     /// When it was made.
     pub created_at: Micros,
     /// When its first attempt began.

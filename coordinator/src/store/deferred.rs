@@ -7,6 +7,7 @@ use job_specs::dag::{Expanded, begins_blocked, cells_of};
 use job_specs::diagnostics::Diagnostic;
 use job_specs::model::{JobSpec, Need};
 use job_specs::status::{JobEvent, JobStatus};
+use protocol::api::Approval;
 use protocol::attempt::{Reason, ReasonCode};
 use protocol::ids::{JobId, RepositoryId};
 
@@ -19,7 +20,7 @@ use super::lanes::Lane;
 use super::new_jobs::{BuildContext, NewRow, first_event};
 use super::origins::{self, Origin};
 use super::outputs;
-use super::{Change, Micros, Store, StoreError, to_json};
+use super::{Change, Micros, Store, StoreError, approvals, to_json};
 use crate::db::{Tx, args};
 
 /// A job that can be expanded now.
@@ -72,7 +73,8 @@ pub async fn expand(store: &Store, job: &JobId, expanded: Expanded) -> Result<()
 async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Result<(), StoreError> {
     let build = ended::lock_for(tx, id).await?;
     let mut job = jobs::lock(tx, id).await?;
-    let sql = "select j.position, j.repository, j.linked, j.needs, b.trust, b.group_state, s.spec
+    let sql =
+        "select j.position, j.repository, j.linked, j.needs, b.trust, b.group_state, b.approval, b.approved_by, s.spec
                from jobs j join builds b on b.number = j.build join specs s on s.job = j.id where j.id = $1";
     let row = tx.first(sql, args![id]).await?.ok_or(StoreError::NotFound("job"))?;
     if job.status != JobStatus::Waiting || job.expansion != Expansion::Due {
@@ -85,6 +87,7 @@ async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Re
         trusted: Trust::of(&row)?.is_trusted(),
         grouped: build.group.is_some(),
         waits: GroupState::of(&row)? == Some(GroupState::Waiting),
+        unapproved: approvals::from_row(&row)?.is_some_and(|approved| approved.state == Approval::Needed),
         now,
     };
     let placeholder: JobSpec = row.json("spec")?;

@@ -23,6 +23,7 @@ pub mod deliveries;
 pub mod order;
 pub mod pushes;
 
+pub mod approvals;
 mod build_status;
 pub mod builds;
 pub mod deferred;

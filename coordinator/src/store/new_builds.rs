@@ -1,8 +1,10 @@
 //! Storing a new build: once for a delivery, a push or a due time, in its concurrency group, with what it is made from, and
 //! with its jobs; all of it in one transaction.
 
+use protocol::api::Approval;
 use protocol::ids::DeliveryId;
 
+use super::approvals::{self, Approved};
 use super::builds::{Created, NUMBERS, NewBuild};
 use super::ended::{self, BuildLock};
 use super::groups::{self, Entered, GroupState, Newcomer};
@@ -42,7 +44,8 @@ impl Insert {
             Some(wanted) => Some(groups::lock(tx, self.new.repository.as_str(), &wanted.group).await?),
             None => None,
         };
-        self.row(tx, number).await?;
+        let approval = approvals::of_new(tx, &self.new).await?;
+        self.row(tx, number, approval.as_ref()).await?;
         build_status::insert(tx, number).await?;
         match (&self.new.files, self.rerun_of) {
             (Some(files), _) => origins::keep(tx, number, (&self.new.facts, files)).await?,
@@ -72,6 +75,7 @@ impl Insert {
             trusted: self.new.trust.is_trusted(),
             grouped: group.is_some(),
             waits: entered != Entered::In(GroupState::Running),
+            unapproved: approval.is_some_and(|approval| approval.state == Approval::Needed),
             now: self.now,
         };
         let over = new_jobs::insert(tx, &context, &self.new.jobs).await?;
@@ -110,13 +114,14 @@ impl Insert {
         Ok(found.map(|row| row.get("number")).transpose()?)
     }
 
-    async fn row(&self, tx: &mut Tx, number: i64) -> Result<(), StoreError> {
+    async fn row(&self, tx: &mut Tx, number: i64, approval: Option<&Approved>) -> Result<(), StoreError> {
         let (new, facts) = (&self.new, &self.new.facts);
         tx.run(
             "insert into builds (number, repository, delivery, event, branch, tag, reference, sha, title, author,
              trust, diagnostics, message, rerun_of, created_at, base, pull_request, inputs, due,
-             ordered_at, cache_scope)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+             ordered_at, cache_scope, approval, approved_by)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+             $23)",
             args![
                 number,
                 &new.repository,
@@ -138,7 +143,9 @@ impl Insert {
                 to_json(&facts.inputs),
                 &new.due,
                 self.asked_at(),
-                &new.cache_scope
+                &new.cache_scope,
+                approval.map(|approval| to_word(&approval.state)),
+                approval.and_then(|approval| approval.by.as_deref())
             ],
         )
         .await?;

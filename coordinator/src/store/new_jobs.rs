@@ -27,6 +27,8 @@ pub(super) struct BuildContext<'a> {
     pub(super) grouped: bool,
     /// Its build waits for others of its group.
     pub(super) waits: bool,
+    /// Its build waits for approval.
+    pub(super) unapproved: bool,
     pub(super) now: Micros,
 }
 
@@ -130,9 +132,9 @@ impl NewRow<'_> {
             "insert into jobs (id, build, position, repository, name, title, matrix, needs, labels, lane, priority,
              retries, max_parallel, fail_fast, allow_failure, blocked_by_max_parallel, linked, status, history, attempts, created_at,
              queued_at, finished_at, runs_after, expansion, reason_code, reason,
-             reason_details, blocked_by_group)
+             reason_details, blocked_by_group, blocked_by_approval)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, '', 0, $19, $20,
-             $21, $22, $23, $24, $25, $26, $27)",
+             $21, $22, $23, $24, $25, $26, $27, $28)",
             args![
                 &id,
                 context.build,
@@ -160,7 +162,8 @@ impl NewRow<'_> {
                 code,
                 sentence,
                 details,
-                i64::from(context.waits)
+                i64::from(context.waits),
+                i64::from(context.unapproved)
             ],
         )
         .await?;

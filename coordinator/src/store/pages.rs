@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use job_specs::status::JobStatus;
 use protocol::ids::RepositoryId;
 
+use super::approvals;
 use super::builds::{self, Build, Filter};
 use super::facts::{self, Trust, fact_columns};
 use super::groups::GroupState;
@@ -44,7 +45,7 @@ pub(super) async fn read(store: &Store, values: &[Value]) -> Result<Vec<Build>, 
     let columns = page!(
         fact_columns!(),
         ", b.number, b.repository, r.public, b.message, b.rerun_of, b.created_at, b.concurrency, b.concurrency_mode,
-         b.group_state, s.status"
+         b.group_state, b.approval, b.approved_by, s.status"
     );
     let counts = concat!(
         "select j.build, j.status, count(*) as n, min(j.started_at) as started_at,
@@ -95,6 +96,7 @@ fn from_row(row: &Row, tally: &Tally) -> Result<Build, DbError> {
         message: row.get("message")?,
         rerun_of: row.get("rerun_of")?,
         concurrency: builds::concurrency(row)?,
+        approval: approvals::from_row(row)?,
         waits_for_group: GroupState::of(row)? == Some(GroupState::Waiting),
         created_at,
         started_at: tally.started_at,

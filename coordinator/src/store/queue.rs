@@ -100,7 +100,9 @@ macro_rules! is_ready {
             $alias,
             "blocked_by_max_parallel = 0 and ",
             $alias,
-            "blocked_by_group = 0"
+            "blocked_by_group = 0 and ",
+            $alias,
+            "blocked_by_approval = 0"
         )
     };
 }

@@ -1,5 +1,6 @@
 //! Repositories: what Drover builds, where their code is, and the secret that signs their webhooks.
 
+use protocol::api::ApprovalPolicy;
 use protocol::ids::RepositoryId;
 use protocol::work::SecretValue;
 use serde::Serialize;
@@ -22,6 +23,8 @@ pub struct Repository {
     pub forge: Forge,
     /// Anybody may read its builds.
     pub public: bool,
+    /// Whose pull requests wait for approval.
+    pub approval: ApprovalPolicy,
     /// When it was added.
     pub created_at: Micros,
 }
@@ -48,7 +51,8 @@ pub enum Visibility {
     Public,
 }
 
-const COLUMNS: &str = "select id, name, git, forge, public, created_at from repositories where removed_at is null";
+const COLUMNS: &str =
+    "select id, name, git, forge, public, approval, created_at from repositories where removed_at is null";
 
 fn from_row(row: &Row) -> Result<Repository, DbError> {
     Ok(Repository {
@@ -57,6 +61,7 @@ fn from_row(row: &Row) -> Result<Repository, DbError> {
         git: row.get("git")?,
         forge: from_word("forge", &row.get::<String>("forge")?)?,
         public: row.flag("public")?,
+        approval: from_word("approval", &row.get::<String>("approval")?)?,
         created_at: row.get("created_at")?,
     })
 }
@@ -88,6 +93,7 @@ pub async fn add(store: &Store, actor: &Actor, new: NewRepository) -> Result<Rep
         git: new.git,
         forge: new.forge,
         public: false,
+        approval: ApprovalPolicy::Untrusted,
         created_at: store.now(),
     };
     let hook_secret = store
@@ -166,7 +172,7 @@ pub async fn list(store: &Store) -> Result<Vec<Repository>, StoreError> {
 /// # Errors
 /// `NotFound`.
 pub async fn by_name(store: &Store, name: &str) -> Result<Repository, StoreError> {
-    let sql = "select id, name, git, forge, public, created_at from repositories where removed_at is null
+    let sql = "select id, name, git, forge, public, approval, created_at from repositories where removed_at is null
                and name = $1";
     let row = store
         .db
@@ -181,7 +187,7 @@ pub async fn by_name(store: &Store, name: &str) -> Result<Repository, StoreError
 /// # Errors
 /// `NotFound`.
 pub async fn by_id(store: &Store, id: &RepositoryId) -> Result<Repository, StoreError> {
-    let sql = "select id, name, git, forge, public, created_at from repositories where removed_at is null
+    let sql = "select id, name, git, forge, public, approval, created_at from repositories where removed_at is null
                and id = $1";
     let row = store
         .db
@@ -218,7 +224,7 @@ pub struct HookSecrets {
 /// # Errors
 /// `Key` when a secret was sealed with another key.
 pub async fn hook(store: &Store, name: &str) -> Result<Option<(Repository, Vec<SecretValue>)>, StoreError> {
-    let sql = "select id, name, git, forge, public, created_at, hook_secret,
+    let sql = "select id, name, git, forge, public, approval, created_at, hook_secret,
                case when hook_before_until > $2 then hook_secret_before end as before
                from repositories where removed_at is null and name = $1";
     let Some(row) = store.db.first(sql, args![name, store.now()]).await? else {

@@ -20,6 +20,8 @@ struct Facts {
     blocked_by_max_parallel: bool,
     /// Its build waits for another one.
     blocked_by_group: bool,
+    /// Its build waits for approval.
+    blocked_by_approval: bool,
     build: i64,
     max_parallel: Option<i64>,
     /// That it asks for, bytes.
@@ -35,6 +37,7 @@ impl Facts {
             labels: row.json("labels")?,
             blocked_by_max_parallel: row.flag("blocked_by_max_parallel")?,
             blocked_by_group: row.flag("blocked_by_group")?,
+            blocked_by_approval: row.flag("blocked_by_approval")?,
             build: row.get("build")?,
             max_parallel: row.get("max_parallel")?,
             memory: lanes::memory_and_labels(&row.get::<String>("lane")?).0,
@@ -71,7 +74,7 @@ pub(super) async fn sentence(store: &Store, job: &Job) -> Result<String, StoreEr
 
 async fn in_queue(store: &Store, id: &JobId) -> Result<String, StoreError> {
     let sql = concat!(
-        "select j.id, j.status, j.name, j.labels, j.blocked_by_max_parallel, j.blocked_by_group, j.max_parallel, j.build,
+        "select j.id, j.status, j.name, j.labels, j.blocked_by_max_parallel, j.blocked_by_group, j.blocked_by_approval, j.max_parallel, j.build,
            j.lane, (select count(*) from jobs o where ",
         is_ready!("o."),
         " and (o.priority > j.priority or (o.priority = j.priority and (o.build < j.build or
@@ -89,10 +92,10 @@ async fn in_queue(store: &Store, id: &JobId) -> Result<String, StoreError> {
 
 /// The first `limit` jobs of the queue, then those that wait for others.
 pub(super) async fn waiting(store: &Store, limit: u32) -> Result<Vec<Waiting>, StoreError> {
-    let sql = "select j.id, j.status, j.name, j.labels, j.blocked_by_max_parallel, j.blocked_by_group,
+    let sql = "select j.id, j.status, j.name, j.labels, j.blocked_by_max_parallel, j.blocked_by_group, j.blocked_by_approval,
                  j.max_parallel, j.build, j.lane, j.title, j.created_at, j.queued_at, r.name as repository_name
                from jobs j join repositories r on r.id = j.repository where j.status in ('waiting', 'queued')
-               order by j.status, j.blocked_by_group, j.blocked_by_max_parallel, j.priority desc, j.build, j.position limit $1";
+               order by j.status, j.blocked_by_approval, j.blocked_by_group, j.blocked_by_max_parallel, j.priority desc, j.build, j.position limit $1";
     let candidates = candidates(store).await?;
     let mut waiting = Vec::new();
     for (ahead, row) in (0..).zip(store.db.all(sql, args![limit]).await?) {
@@ -130,6 +133,12 @@ async fn candidates(store: &Store) -> Result<Vec<Candidate>, StoreError> {
 }
 
 async fn one(store: &Store, job: &Facts, candidates: &[Candidate], ahead: i64) -> Result<String, StoreError> {
+    if job.blocked_by_approval {
+        let build = job.build;
+        return Ok(format!(
+            "it comes from a stranger, and waits until somebody has looked at its commit: drover approve {build}"
+        ));
+    }
     if job.blocked_by_group
         && let Some(why) = groups::why(store, job.build).await?
     {

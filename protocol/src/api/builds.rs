@@ -56,6 +56,12 @@ pub struct Build {
     pub concurrency: Option<Concurrency>,
     /// It waits for another build of its group.
     pub waits_for_group: bool,
+    /// Whether somebody has looked at its commit; null: nobody must.
+    #[serde(default)]
+    pub approval: Option<Approval>,
+    /// Who has looked at its commit.
+    #[serde(default)]
+    pub approved_by: Option<String>,
     /// Its page.
     pub url: String,
     /// When it was made.
@@ -64,6 +70,16 @@ pub struct Build {
     pub started_at: Option<Micros>,
     /// When its last job ended.
     pub finished_at: Option<Micros>,
+}
+
+/// Whether somebody has looked at the commit of a stranger's pull request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Approval {
+    /// The build waits for that.
+    Needed,
+    /// Somebody has, and the build may run.
+    Approved,
 }
 
 /// A build with everything about it.

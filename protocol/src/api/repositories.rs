@@ -20,6 +20,9 @@ pub struct Repository {
     pub forge: String,
     /// Anybody may read its builds.
     pub public: bool,
+    /// Whose pull requests wait for approval.
+    #[serde(default)]
+    pub approval: ApprovalPolicy,
     /// When it was added.
     pub created_at: Micros,
     /// How often it is asked for its references, in seconds; null: it is not polled.
@@ -79,6 +82,20 @@ pub struct RepositoryChange {
     /// How often it is asked for its references, in seconds: 10 to 86400. 0: not any more.
     #[serde(default)]
     pub poll_secs: Option<u32>,
+    /// Whose pull requests wait for approval.
+    #[serde(default)]
+    pub approval: Option<ApprovalPolicy>,
+}
+
+/// Whose pull requests wait until somebody has looked at their commit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalPolicy {
+    /// Those whose code is not trusted: of forks, and of whatever no branch leads to.
+    #[default]
+    Untrusted,
+    /// Nobody's.
+    Never,
 }
 
 /// Where a forge sends pushes, and the secret that signs them.

@@ -148,6 +148,8 @@ pub struct Diagnosis {
 /// What the reader may do with a build; each is a POST form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct BuildActions {
+    /// It waits until somebody has looked at its commit.
+    pub approve: bool,
     /// Some job is not over.
     pub cancel: bool,
     /// All jobs again, as a new build or as new attempts.

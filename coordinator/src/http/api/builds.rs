@@ -23,7 +23,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::{OptionalJson, Path, Query};
 use crate::http::shell;
 use crate::store::builds::{self, Filter, Rerun};
-use crate::store::{attempts, jobs, repositories, stacks};
+use crate::store::{approvals, attempts, jobs, repositories, stacks};
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -31,6 +31,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(list))
         .routes(routes!(show))
         .routes(routes!(cancel))
+        .routes(routes!(approve))
         .routes(routes!(rerun))
         .routes(routes!(why))
         .routes(routes!(diagnostics))
@@ -132,6 +133,15 @@ async fn cancel(
     shell::release(&app, &actor, number, None).await?;
     let found = builds::show(&app.store, number).await?;
     Ok((StatusCode::ACCEPTED, Json(shapes::build(found.build, &app.url))))
+}
+
+/// Lets the build of a stranger's pull request run, and every other one of the same commit; a new commit waits again.
+#[utoipa::path(post, path = "/api/v1/builds/{number}/approve", params(("number", description = "Its number")),
+    responses((status = 200, body = Build), (status = 422)))]
+async fn approve(State(app): State<App>, By(actor): By, Path(number): Path<i64>) -> Result<Json<Build>, ApiError> {
+    approvals::approve(&app.store, &actor, number).await?;
+    let found = builds::show(&app.store, number).await?;
+    Ok(Json(shapes::build(found.build, &app.url)))
 }
 
 /// Makes a new build of the same commit.

@@ -17,7 +17,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::{Json as Body, OptionalJson, Path};
 use crate::store::polling::{self, Interval, Polling};
 use crate::store::repositories::{self, Visibility};
-use crate::store::{StoreError, schedules};
+use crate::store::{StoreError, approvals, schedules};
 
 /// The routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -34,6 +34,7 @@ fn shape(repository: repositories::Repository, polling: Option<Polling>) -> Repo
         git: repository.git,
         forge: repository.forge.word().to_owned(),
         public: repository.public,
+        approval: repository.approval,
         created_at: repository.created_at,
         poll_secs: polling.as_ref().map(|polling| polling.interval.secs()),
         polled_at: polling.as_ref().and_then(|polling| polling.polled_at),
@@ -115,7 +116,7 @@ async fn show(State(app): State<App>, _: User, Path(name): Path<String>) -> Resu
     Ok(Json(shown(&app, repository).await?))
 }
 
-/// Says who may read it, and how often it is polled.
+/// Says who may read it, how often it is polled, and whose pull requests wait for approval.
 #[utoipa::path(patch, path = "/api/v1/repositories/{name}", params(("name", description = "Its name")),
     request_body = RepositoryChange, responses((status = 200, body = Repository), (status = 422)))]
 async fn change(
@@ -125,8 +126,8 @@ async fn change(
     Body(change): Body<RepositoryChange>,
 ) -> Result<Json<Repository>, ApiError> {
     let mut repository = repositories::by_name(&app.store, &name).await?;
-    if change.public.is_none() && change.poll_secs.is_none() {
-        let why = "nothing is to be changed: give `public` or `poll_secs`";
+    if change.public.is_none() && change.poll_secs.is_none() && change.approval.is_none() {
+        let why = "nothing is to be changed: give `public`, `poll_secs` or `approval`";
         return Err(ApiError::BadRequest(why.into()));
     }
     let poll = change.poll_secs.map(interval).transpose()?;
@@ -137,6 +138,10 @@ async fn change(
         };
         repositories::set_public(&app.store, &actor, &repository.id, to).await?;
         repository.public = public;
+    }
+    if let Some(to) = change.approval {
+        approvals::set_policy(&app.store, &actor, &repository.id, to).await?;
+        repository.approval = to;
     }
     if let Some(to) = poll {
         polling::set(&app.store, &actor, &repository.id, to).await?;

@@ -27,6 +27,8 @@ pub(super) fn build(build: builds::Build, url: &str) -> Build {
         inputs: facts.inputs,
         concurrency: build.concurrency,
         waits_for_group: build.waits_for_group,
+        approval: build.approval.as_ref().map(|approved| approved.state),
+        approved_by: build.approval.and_then(|approved| approved.by),
         status: build.status,
         message: build.message,
         counts: (build.counts.into_iter())

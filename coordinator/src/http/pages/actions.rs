@@ -17,7 +17,7 @@ use crate::http::extract::Path;
 use crate::http::shell;
 use crate::store::agents::{self, Draining};
 use crate::store::builds::Rerun;
-use crate::store::{Actor, builds, deliveries, jobs, queue, repositories};
+use crate::store::{Actor, approvals, builds, deliveries, jobs, queue, repositories};
 
 type Done = Result<Response, PageError>;
 
@@ -26,6 +26,12 @@ pub(super) async fn cancel_build(State(app): State<App>, By(actor): By, Path(num
     builds::cancel(&app.store, &actor, number).await?;
     shell::release(&app, &actor, number, None).await?;
     Ok(go(&app, &routes::build(number), Notice::BuildCancelled(number)))
+}
+
+/// Lets the build of a stranger's pull request run.
+pub(super) async fn approve_build(State(app): State<App>, By(actor): By, Path(number): Path<i64>) -> Done {
+    approvals::approve(&app.store, &actor, number).await?;
+    Ok(go(&app, &routes::build(number), Notice::BuildApproved(number)))
 }
 
 /// Builds the same commit again.

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use protocol::api::Approval;
 use web::views::{BuildActions, BuildPage, Diagnosis, Failure, SourceText};
 
 use super::frame::Framed;
@@ -13,6 +14,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
 use crate::http::failures::{self, Culprit};
 use crate::http::follow::wire;
+use crate::store::approvals::Approved;
 use crate::store::builds::{self, Build, BuildDetail};
 use crate::store::facts::Trust;
 use crate::store::jobs::Job;
@@ -34,6 +36,7 @@ pub(super) async fn page(
     let actions = match user {
         None => BuildActions::default(),
         Some(_) => BuildActions {
+            approve: !over && needs_approval(&found.build),
             cancel: !over,
             rerun: over && !found.jobs.is_empty(),
             rerun_failed: over && found.jobs.iter().any(|job| job.status.did_not_pass()),
@@ -55,6 +58,11 @@ pub(super) async fn page(
     Ok(framed.render_part(part, &view, (web::pages::build, web::pages::build_live)))
 }
 
+fn needs_approval(build: &Build) -> bool {
+    let approval = build.approval.as_ref();
+    approval.is_some_and(|approved| approved.state == Approval::Needed)
+}
+
 /// What else there is to know about a build, a sentence each.
 fn notes(build: &Build) -> Vec<String> {
     let (facts, mut notes) = (&build.facts, Vec::new());
@@ -69,6 +77,15 @@ fn notes(build: &Build) -> Vec<String> {
     }
     if !build.trust.is_trusted() && (!is_fork || facts.pull_request.is_none()) {
         notes.push(format!("Its code is not trusted: {limits}."));
+    }
+    let commit: String = facts.sha.chars().take(10).collect();
+    match &build.approval {
+        Some(approved) if approved.state == Approval::Needed && !build.status.is_final() => notes.push(format!(
+            "It waits until somebody has looked at commit `{commit}`. Approved, it runs that code on an agent; a new commit \
+             waits again."
+        )),
+        Some(Approved { by: Some(by), .. }) => notes.push(format!("`{by}` has approved commit `{commit}`.")),
+        _ => {}
     }
     if let Some(first) = build.rerun_of {
         notes.push(format!("It runs build #{first} again."));

@@ -34,6 +34,11 @@ pub(super) fn router() -> Routes {
         .route("/", get_only.clone(), get(builds::page))
         .route("/builds/{number}", get_only.clone(), get(build::page))
         .route(
+            "/builds/{number}/approve",
+            post_only.clone(),
+            post(actions::approve_build),
+        )
+        .route(
             "/builds/{number}/cancel",
             post_only.clone(),
             post(actions::cancel_build),

@@ -10,6 +10,7 @@ use crate::http::access;
 /// What a form did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Notice {
+    BuildApproved(i64),
     BuildCancelled(i64),
     JobCancelled,
     JobReleased,
@@ -29,6 +30,7 @@ pub(super) enum Notice {
 impl Notice {
     fn word(self) -> String {
         match self {
+            Notice::BuildApproved(number) => format!("approved.{number}"),
             Notice::BuildCancelled(number) => format!("cancelled.{number}"),
             Notice::JobCancelled => "job-cancelled".into(),
             Notice::JobReleased => "job-released".into(),
@@ -52,6 +54,7 @@ pub(super) fn sentence(word: &str) -> Option<String> {
     let (kind, number) = word.split_once('.').unwrap_or((word, "0"));
     let number: i64 = number.parse().ok()?;
     Some(match kind {
+        "approved" => format!("Build {number} may run."),
         "cancelled" => format!("Build {number} is being cancelled."),
         "job-cancelled" => "The job is being cancelled.".into(),
         "job-released" => "The job's containers are being removed.".into(),

@@ -201,6 +201,14 @@ async fn world<'a>(app: &'a TestApp, repository: &mut TestRepository) -> Walk<'a
     walk
 }
 
+/// The build of a pull request that waits for approval.
+async fn stranger(app: &TestApp, repository: &TestRepository, pull_request: u32) -> Value {
+    let sha = repository.commit_of_fork(pull_request, &[(".drover.yml", PASSING)]);
+    let request = json!({"event": "pull_request", "after": sha, "base": "main", "number": pull_request, "fork": true});
+    let delivery = app.deliver(repository, &request).await.expect(202).json();
+    app.delivery_over(delivery["delivery"].as_str().unwrap()).await["build"].clone()
+}
+
 #[tokio::test]
 async fn every_route_that_writes_for_a_user_leaves_an_entry() {
     let (app, mut repository) = (TestApp::start().await, TestRepository::new("app"));
@@ -212,6 +220,11 @@ async fn every_route_that_writes_for_a_user_leaves_an_entry() {
     assert_eq!(reported, "repository.publish repository.add");
 
     walk.builds().await;
+    for (pull_request, path) in [(7, "/api/v1/builds/{number}/approve"), (8, "/builds/{number}/approve")] {
+        let build = stranger(&app, &repository, pull_request).await;
+        walk.set("number", &json!(build.to_string()));
+        walk.write(post.clone(), path, none.clone()).await;
+    }
     walk.agents().await;
     walk.credentials().await;
     let deliveries = app.get("/api/v1/repositories/app/deliveries").await.json();

@@ -142,6 +142,8 @@ jobs:
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pull_requests_from_forks_get_no_secrets() {
     let (app, repository) = ready("requests").await;
+    let never = app.request(reqwest::Method::PATCH, "/api/v1/repositories/requests");
+    app.send(never.json(&json!({"approval": "never"}))).await.expect(200);
     let mut agent = SimAgent::enrol(&app).await;
     let sha = repository.commit("theirs", &[(".drover.yml", SECRET)]);
     repository.point("refs/pull/7/head", &sha);

@@ -6,6 +6,7 @@ mod support;
 mod access;
 mod agents;
 mod api;
+mod approvals;
 mod audit;
 mod blobs;
 mod builds;

@@ -13,6 +13,7 @@ const STEALS: &str = "jobs:
   steal: {image: busybox, steps: [{run: ./print, secrets: [TOKEN]}]}
 ";
 
+/// What they get once they run: nobody has to approve of them first.
 async fn ready(forge: &str) -> (TestApp, TestRepository) {
     let (app, mut repository) = (TestApp::start().await, TestRepository::new("app"));
     repository.commit("main", &[(".drover.yml", PASSING)]);
@@ -20,11 +21,16 @@ async fn ready(forge: &str) -> (TestApp, TestRepository) {
     let secret = json!({"value": "s3cret-value"});
     let path = "/api/v1/repositories/app/secrets/TOKEN";
     app.send(app.request(Method::PUT, path).json(&secret)).await.expect(204);
+    let change = json!({"approval": "never"});
+    let path = "/api/v1/repositories/app";
+    app.send(app.request(Method::PATCH, path).json(&change))
+        .await
+        .expect(200);
     (app, repository)
 }
 
 /// The build that a delivery of a forge makes.
-async fn built(app: &TestApp, repository: &TestRepository, event: &str, body: &Value) -> Value {
+pub async fn built(app: &TestApp, repository: &TestRepository, event: &str, body: &Value) -> Value {
     let request = app.webhook(repository, event, body.to_string());
     let delivery = app.send(request).await.expect(202).json();
     let delivery = app.delivery_over(delivery["delivery"].as_str().unwrap()).await;

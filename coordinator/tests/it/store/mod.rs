@@ -1,6 +1,7 @@
 //! The conformance suite: every story is told on SQLite and on PostgreSQL.
 
 mod access;
+mod approvals;
 mod audit;
 mod builds;
 mod crowd;
@@ -57,6 +58,7 @@ on_both! {
         sessions_end_one_by_one_or_together, what_ends_sessions_ends_nothing_else,
         secrets_are_write_only, no_secret_stands_in_the_database, a_removed_agent_gives_its_work_back,
         a_repository_can_be_removed;
+    approvals: a_commit_is_approved_for_all_of_its_builds;
     audit: what_people_change_is_written_down, who_comes_in_is_written_down, what_fails_is_not_written_down,
         the_audit_is_read_in_pages_and_goes_with_age;
     builds: a_build_is_listed_and_shown, lists_are_filtered_and_paged, a_build_without_jobs_has_failed,

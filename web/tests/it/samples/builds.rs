@@ -137,6 +137,7 @@ pub fn build_page() -> BuildPage {
         diagnosis: Diagnosis::default(),
         artifacts: Vec::new(),
         actions: BuildActions {
+            approve: false,
             cancel: false,
             rerun: true,
             rerun_failed: true,
@@ -164,6 +165,7 @@ pub fn three_axes() -> BuildPage {
         }
     }
     let actions = BuildActions {
+        approve: true,
         cancel: true,
         rerun: false,
         rerun_failed: false,

@@ -81,7 +81,7 @@ async fn polling_is_switched_on_and_off() {
         answer.expect(status).json()["message"].as_str().unwrap().to_owned()
     };
     insta::assert_snapshot!(refused(json!({"poll_secs": 9, "public": true}), 422).await, @"a repository is polled every 10 seconds (10s) at the shortest and once a day (1d) at the longest, not every 9 seconds");
-    insta::assert_snapshot!(refused(json!({"poll_secs": null}), 400).await, @"nothing is to be changed: give `public` or `poll_secs`");
+    insta::assert_snapshot!(refused(json!({"poll_secs": null}), 400).await, @"nothing is to be changed: give `public`, `poll_secs` or `approval`");
     assert_eq!(app.get(APP).await.json()["public"], json!(false));
     let short = json!({"name": "other", "git": repository.address, "poll_secs": 100_000});
     app.post("/api/v1/repositories", short).await.expect(422);
