@@ -9,6 +9,7 @@ use crate::store::order;
 use crate::store::repositories::Repository;
 use crate::store::{Micros, StoreError, deliveries, repositories};
 
+use super::commands::{self, CommandEnd};
 use super::{NoBuild, Target, build, commit_check, target};
 
 /// Pauses before the next try, in seconds; after the last one it is given up.
@@ -84,6 +85,14 @@ async fn try_once(app: &App, delivery: FullDelivery) -> DeliveryEnd {
         (_, Some(why)) => said(&why),
         (Message::Push(push), None) => started(app, &repository, pushed(push, (&delivery, now))).await,
         (Message::PullRequest(request), None) => started(app, &repository, requested(request, (&delivery, now))).await,
+        (Message::Command(command), None) => match commands::run(app, &repository, command).await {
+            Ok(CommandEnd::NotNow(why)) => DeliveryEnd::NotNow(why),
+            Ok(CommandEnd::Said(sentence, build)) => DeliveryEnd::Done(Outcome {
+                build,
+                message: Some(sentence),
+            }),
+            Err(error) => from_no_build(error),
+        },
         (Message::Ping | Message::Other(_), None) => said("nothing to build"),
     }
 }
@@ -185,18 +194,24 @@ async fn started(app: &App, repository: &Repository, target: Result<Target, NoBu
             build: Some(number),
             message: None,
         }),
-        Err(NoBuild::Git(error)) if error.is_passing() => DeliveryEnd::NotNow(error.to_string()),
-        Err(NoBuild::Store(error)) => from_store(error),
-        Err(same @ NoBuild::SamePush(number)) => DeliveryEnd::Done(Outcome {
+        Err(error) => from_no_build(error),
+    }
+}
+
+fn from_no_build(error: NoBuild) -> DeliveryEnd {
+    match error {
+        NoBuild::Git(error) if error.is_passing() => DeliveryEnd::NotNow(error.to_string()),
+        NoBuild::Store(error) => from_store(error),
+        same @ NoBuild::SamePush(number) => DeliveryEnd::Done(Outcome {
             build: Some(number),
             message: Some(same.to_string()),
         }),
-        Err(NoBuild::Moving) => DeliveryEnd::NotNow(NoBuild::Moving.to_string()),
-        Err(nothing @ (NoBuild::NoJobFile(_) | NoBuild::NotWanted { .. })) => DeliveryEnd::Done(Outcome {
+        NoBuild::Moving => DeliveryEnd::NotNow(NoBuild::Moving.to_string()),
+        nothing @ (NoBuild::NoJobFile(_) | NoBuild::NotWanted { .. }) => DeliveryEnd::Done(Outcome {
             build: None,
             message: Some(nothing.to_string()),
         }),
-        Err(never @ (NoBuild::Git(_) | NoBuild::Name(_) | NoBuild::Address(_) | NoBuild::Inputs(_))) => {
+        never @ (NoBuild::Git(_) | NoBuild::Name(_) | NoBuild::Address(_) | NoBuild::Inputs(_)) => {
             DeliveryEnd::Never(never.to_string())
         }
     }

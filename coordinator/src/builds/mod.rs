@@ -2,6 +2,7 @@
 //! whether they want the event, expand, store. Deliveries, schedules and triggers by hand take the same way; jobs that
 //! need outputs are expanded later, from what the build keeps.
 
+mod commands;
 mod commit_check;
 mod deferred;
 mod deliveries;

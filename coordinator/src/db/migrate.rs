@@ -35,6 +35,7 @@ const MIGRATIONS: &[Migration] = migrations![
     14 => "0014_outbox.sql",
     15 => "0015_polling.sql",
     16 => "0016_approvals.sql",
+    19 => "0019_commands.sql",
 ];
 /// The newest schema that this program knows.
 pub const SCHEMA: i64 = MIGRATIONS[MIGRATIONS.len() - 1].number;

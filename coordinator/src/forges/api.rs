@@ -7,6 +7,7 @@ use job_specs::status::JobStatus;
 use protocol::work::SecretValue;
 use serde_json::Value;
 
+use super::command::Author;
 use super::location::{Segments, WebAddress};
 use super::{Forge, bitbucket, bitbucket_dc, gitea, github, gitlab};
 
@@ -30,6 +31,10 @@ pub struct Api {
     pub(super) change_webhook: Method,
     /// A webhook as the forge takes it.
     pub(super) webhook: fn(&NewWebhook) -> Value,
+    /// Asks what somebody may do in a project.
+    pub(super) permission: fn(project: &str, author: &Author) -> String,
+    /// Whether the answer says that they may write.
+    pub(super) may_write: fn(answer: &Value, author: &Author) -> bool,
     /// What only a new one says, too.
     pub(super) only_new: &'static [(&'static str, &'static str)],
 }
@@ -46,6 +51,14 @@ pub struct ApiRequest {
 }
 
 impl ApiRequest {
+    fn get(path: String) -> ApiRequest {
+        ApiRequest {
+            method: Method::GET,
+            path,
+            body: Value::Null,
+        }
+    }
+
     pub(super) fn post(path: String, body: Value) -> ApiRequest {
         ApiRequest {
             method: Method::POST,
@@ -100,11 +113,7 @@ impl Api {
 
     /// How it is asked for a project's webhooks.
     pub fn list_webhooks(&self, project: &str) -> ApiRequest {
-        ApiRequest {
-            method: Method::GET,
-            path: format!("{}?{}", (self.webhooks)(project), self.whole_page),
-            body: Value::Null,
-        }
+        ApiRequest::get(format!("{}?{}", (self.webhooks)(project), self.whole_page))
     }
 
     /// How it is told of a webhook that is to be there. `listed` is the answer to [`Api::list_webhooks`]: one that sends to
@@ -124,6 +133,16 @@ impl Api {
                 body,
             },
         }
+    }
+
+    /// How it is asked what somebody may do in a project.
+    pub fn permission(&self, project: &str, author: &Author) -> ApiRequest {
+        ApiRequest::get((self.permission)(project, author))
+    }
+
+    /// Whether the answer to [`Api::permission`] says that they may write.
+    pub fn may_write(&self, answer: &Value, author: &Author) -> bool {
+        (self.may_write)(answer, author)
     }
 
     /// The headers of every request, the token's first.

@@ -8,6 +8,7 @@ use serde_json::{Error, Value, json};
 
 use super::Webhooks;
 use super::api::{self, Api, ApiRequest, CommitStatus};
+use super::command::{self, Author};
 use super::location::Segments;
 use super::message::{Message, Origin, Other, PullRequest, Push};
 use super::signature::Scheme;
@@ -47,6 +48,14 @@ pub(super) static API: Api = Api {
             "events": ["repo:push", "pullrequest:created", "pullrequest:updated", "pullrequest:comment_created"],
         })
     },
+    permission: |project, author| {
+        let user = web::routes::encode(&author.id);
+        format!(
+            "{}/permissions-config/users/{user}",
+            api::path("/repositories", project)
+        )
+    },
+    may_write: |answer, _| matches!(answer["permission"].as_str(), Some("write" | "admin")),
     only_new: &[],
 };
 
@@ -83,7 +92,7 @@ fn read(event: &str, body: &[u8]) -> Result<Vec<Message>, Error> {
     let what = event.strip_prefix("pullrequest:");
     Ok(vec![
         match (what, what.and_then(|what| what.strip_prefix("comment_"))) {
-            (_, Some(what)) => Message::Other(comment(what, body)?),
+            (_, Some(what)) => comment(what, body)?,
             (Some(what), None) => Message::PullRequest(pull_request(what, body)?),
             (None, None) => Message::other(event),
         },
@@ -98,9 +107,22 @@ pub(super) struct Actor {
     username: Option<String>,
     #[serde(alias = "displayName")]
     display_name: Option<String>,
+    /// Of Cloud.
+    uuid: Option<String>,
+    /// Of Data Center.
+    id: Option<i64>,
 }
 
 impl Actor {
+    fn author(&self) -> Option<Author> {
+        let id = self.uuid.clone().or_else(|| Some(self.id?.to_string()))?;
+        let name = self.username.clone().or_else(|| self.nickname.clone());
+        Some(Author {
+            name: name.unwrap_or_else(|| id.clone()),
+            id,
+        })
+    }
+
     pub(super) fn name(self) -> Option<String> {
         self.username.or(self.nickname).or(self.display_name)
     }
@@ -229,7 +251,21 @@ fn pull_request(what: &str, body: &[u8]) -> Result<PullRequest, Error> {
 struct CommentBody {
     #[serde(alias = "pullRequest")]
     pullrequest: Commented,
+    comment: Option<Comment>,
     actor: Option<Actor>,
+}
+
+#[derive(Deserialize)]
+struct Comment {
+    /// Of Data Center.
+    text: Option<String>,
+    /// Of Cloud.
+    content: Option<Content>,
+}
+
+#[derive(Deserialize)]
+struct Content {
+    raw: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -238,13 +274,18 @@ struct Commented {
 }
 
 /// A comment, at Cloud and at Data Center; `what` is what happened to it.
-pub(super) fn comment(what: &str, body: &[u8]) -> Result<Other, Error> {
+pub(super) fn comment(what: &str, body: &[u8]) -> Result<Message, Error> {
     let body: CommentBody = serde_json::from_slice(body)?;
-    Ok(Other {
+    let author = body.actor.as_ref().and_then(Actor::author);
+    let text = body
+        .comment
+        .and_then(|comment| comment.text.or_else(|| comment.content?.raw));
+    let about = Other {
         event: "comment".to_owned(),
         action: Some(what.to_owned()),
         number: Some(body.pullrequest.id),
         sender: body.actor.and_then(Actor::name),
         ..Other::default()
-    })
+    };
+    Ok(command::comment(about, text.as_deref(), author))
 }

@@ -4,11 +4,12 @@
 use axum::http::Method;
 use job_specs::status::JobStatus as S;
 use serde::Deserialize;
-use serde_json::{Error, json};
+use serde_json::{Error, Value, json};
 
 use super::Webhooks;
 use super::api::{Api, ApiRequest, CommitStatus};
 use super::bitbucket::{Actor, build_status, comment};
+use super::command::Author;
 use super::location::{Segments, WebAddress};
 use super::message::{Message, Origin, PullRequest, Push};
 use super::signature::Scheme;
@@ -48,6 +49,14 @@ pub(super) static API: Api = Api {
             "events": ["repo:refs_changed", "pr:opened", "pr:from_ref_updated", "pr:reopened", "pr:comment:added"],
         })
     },
+    permission: |project, author| {
+        format!(
+            "{}/permissions/users?filter={}",
+            path(project),
+            web::routes::encode(&author.name)
+        )
+    },
+    may_write,
     only_new: &[],
 };
 
@@ -55,6 +64,15 @@ pub(super) static API: Api = Api {
 fn base(address: &WebAddress) -> String {
     let scm = address.path.iter().position(|segment| segment == "scm");
     address.below(scm.unwrap_or(0)) + "/rest"
+}
+
+/// The filter also finds names that only contain the author's.
+fn may_write(answer: &Value, author: &Author) -> bool {
+    let mut all = answer["values"].as_array().into_iter().flatten();
+    all.any(|entry| {
+        let is_same = entry["user"]["id"].as_i64().map(|id| id.to_string()).as_deref() == Some(author.id.as_str());
+        is_same && matches!(entry["permission"].as_str(), Some("REPO_WRITE" | "REPO_ADMIN"))
+    })
 }
 
 fn path(project: &str) -> String {
@@ -83,7 +101,7 @@ fn read(event: &str, body: &[u8]) -> Result<Vec<Message>, Error> {
     let what = event.strip_prefix("pr:");
     Ok(vec![
         match (what, what.and_then(|what| what.strip_prefix("comment:"))) {
-            (_, Some(what)) => Message::Other(comment(what, body)?),
+            (_, Some(what)) => comment(what, body)?,
             (Some(what), None) => Message::PullRequest(pull_request(what, body)?),
             (None, None) if event == "diagnostics:ping" => Message::Ping,
             (None, None) => Message::other(event),

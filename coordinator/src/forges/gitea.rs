@@ -41,5 +41,7 @@ pub(super) static API: Api = Api {
             "config": {"url": hook.url, "content_type": "json", "secret": hook.secret.0},
         })
     },
+    permission: github::permission,
+    may_write: github::may_write,
     only_new: &[("type", "gitea")],
 };

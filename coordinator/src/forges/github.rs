@@ -2,9 +2,10 @@
 
 use axum::http::Method;
 use job_specs::status::JobStatus as S;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::api::{self, Api, ApiRequest, CommitStatus};
+use super::command::Author;
 use super::location::{Segments, WebAddress};
 use super::signature::Scheme;
 use super::{Webhooks, payload};
@@ -44,6 +45,8 @@ pub(super) static API: Api = Api {
             "config": {"url": hook.url, "content_type": "json", "secret": hook.secret.0, "insecure_ssl": "0"},
         })
     },
+    permission,
+    may_write,
     only_new: &[("name", "web")],
 };
 
@@ -73,4 +76,16 @@ pub(super) fn commit_status(project: &str, status: &CommitStatus) -> ApiRequest 
         format!("{}/statuses/{}", api::path("/repos", project), status.sha),
         body,
     )
+}
+
+/// Gitea's API is the same here.
+pub(super) fn permission(project: &str, author: &Author) -> String {
+    let user = web::routes::encode(&author.name);
+    format!("{}/collaborators/{user}/permission", api::path("/repos", project))
+}
+
+/// The account of that name may be another one by now.
+pub(super) fn may_write(answer: &Value, author: &Author) -> bool {
+    let is_same = answer["user"]["id"].as_i64().map(|id| id.to_string()).as_deref() == Some(author.id.as_str());
+    is_same && matches!(answer["permission"].as_str(), Some("write" | "admin" | "owner"))
 }

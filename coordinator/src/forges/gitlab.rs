@@ -8,6 +8,7 @@ use serde_json::{Error, json};
 
 use super::Webhooks;
 use super::api::{self, Api, ApiRequest, CommitStatus};
+use super::command::{self, Author};
 use super::location::Segments;
 use super::message::{Message, Origin, Other, PullRequest, Push};
 use super::signature::Scheme;
@@ -50,6 +51,9 @@ pub(super) static API: Api = Api {
             "enable_ssl_verification": true,
         })
     },
+    permission: |project, author| format!("{}/members/all/{}", path(project), web::routes::encode(&author.id)),
+    // Developers and those above.
+    may_write: |answer, _| answer["access_level"].as_i64().is_some_and(|level| level >= 30),
     only_new: &[],
 };
 
@@ -88,7 +92,7 @@ fn read(event: &str, body: &[u8]) -> Result<Vec<Message>, Error> {
     Ok(vec![match kind.as_deref() {
         Some("push" | "tag_push") => Message::Push(push(body)?),
         Some("merge_request") => Message::PullRequest(merge_request(body)?),
-        Some("note") => Message::Other(note(body)?),
+        Some("note") => note(body)?,
         Some("release") => Message::Other(release(body)?),
         other => Message::other(other.unwrap_or(event)),
     }])
@@ -125,6 +129,7 @@ struct MergeRequestBody {
 
 #[derive(Deserialize)]
 struct User {
+    id: Option<i64>,
     username: Option<String>,
 }
 
@@ -205,6 +210,7 @@ struct NoteBody {
 #[derive(Deserialize)]
 struct Note {
     action: Option<String>,
+    note: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -212,15 +218,25 @@ struct Noted {
     iid: i64,
 }
 
-fn note(body: &[u8]) -> Result<Other, Error> {
+fn note(body: &[u8]) -> Result<Message, Error> {
     let body: NoteBody = serde_json::from_slice(body)?;
-    Ok(Other {
+    let (action, text) = body
+        .object_attributes
+        .map_or((None, None), |note| (note.action, note.note));
+    let author = body.user.as_ref().and_then(|user| {
+        Some(Author {
+            name: user.username.clone()?,
+            id: user.id?.to_string(),
+        })
+    });
+    let about = Other {
         event: "comment".to_owned(),
-        action: body.object_attributes.and_then(|note| note.action),
+        action,
         number: body.merge_request.map(|request| request.iid),
         sender: body.user.and_then(|user| user.username),
         ..Other::default()
-    })
+    };
+    Ok(command::comment(about, text.as_deref(), author))
 }
 
 #[derive(Deserialize)]

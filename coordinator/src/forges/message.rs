@@ -4,6 +4,8 @@
 
 use protocol::api::Meaning;
 
+use super::command::Command;
+
 /// What a delivery says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
@@ -13,6 +15,8 @@ pub enum Message {
     Push(Push),
     /// A pull request was opened, or has new commits, or something else happened to it.
     PullRequest(PullRequest),
+    /// A comment on a pull request that gives a command.
+    Command(Command),
     /// Something that starts no build.
     Other(Other),
 }
@@ -110,6 +114,7 @@ impl Message {
             }
             Message::Push(_) => None,
             Message::PullRequest(request) => request.ignored(),
+            Message::Command(_) => None,
             Message::Other(other) => Some(format!("`{}` events start no build", other.event)),
         }
     }
@@ -123,14 +128,8 @@ impl Message {
             },
             Message::Push(push) => push.meaning(),
             Message::PullRequest(request) => request.meaning(),
-            Message::Other(other) => Meaning {
-                event: other.event.clone(),
-                action: other.action.clone(),
-                reference: other.reference.clone(),
-                number: other.number,
-                sender: other.sender.clone(),
-                ..Meaning::default()
-            },
+            Message::Command(command) => command.about.meaning(),
+            Message::Other(other) => other.meaning(),
         }
     }
 
@@ -147,6 +146,19 @@ impl Message {
             (None, None) => String::new(),
         };
         text.chars().filter(|c| !c.is_control()).take(100).collect()
+    }
+}
+
+impl Other {
+    fn meaning(&self) -> Meaning {
+        Meaning {
+            event: self.event.clone(),
+            action: self.action.clone(),
+            reference: self.reference.clone(),
+            number: self.number,
+            sender: self.sender.clone(),
+            ..Meaning::default()
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 mod api;
 mod bitbucket;
 mod bitbucket_dc;
+mod command;
 mod forgejo;
 mod form;
 mod generic;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use api::{Api, ApiRequest, CommitStatus, NewWebhook};
+pub use command::{Author, Command, Wanted};
 pub use generic::{push_body, sign};
 pub use location::{BadLocation, Location};
 pub use message::{Message, Origin, Other, PullRequest, Push};

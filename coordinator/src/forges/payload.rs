@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::Error;
 
+use super::command::{self, Author};
 use super::message::{Message, Origin, Other, PullRequest, Push};
 use super::times::micros;
 
@@ -13,7 +14,7 @@ pub(super) fn read(event: &str, body: &[u8]) -> Result<Vec<Message>, Error> {
         "ping" => Message::Ping,
         "push" => Message::Push(push(body)?),
         "pull_request" => Message::PullRequest(pull_request(body)?),
-        other => Message::Other(self::other(other, body)),
+        other => self::other(other, body),
     }])
 }
 
@@ -39,6 +40,7 @@ enum Person {
         name: Option<String>,
         login: Option<String>,
         username: Option<String>,
+        id: Option<i64>,
     },
 }
 
@@ -46,7 +48,23 @@ impl Person {
     fn name(self) -> Option<String> {
         match self {
             Person::Named(name) => Some(name),
-            Person::Account { name, login, username } => login.or(username).or(name),
+            Person::Account {
+                name, login, username, ..
+            } => login.or(username).or(name),
+        }
+    }
+
+    fn author(&self) -> Option<Author> {
+        match self {
+            Person::Account {
+                login: Some(name),
+                id: Some(id),
+                ..
+            } => Some(Author {
+                name: name.clone(),
+                id: id.to_string(),
+            }),
+            _ => None,
         }
     }
 }
@@ -170,7 +188,13 @@ struct OtherBody {
     ref_type: Option<String>,
     release: Option<Release>,
     issue: Option<Issue>,
+    comment: Option<Comment>,
     sender: Option<Person>,
+}
+
+#[derive(Deserialize)]
+struct Comment {
+    body: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -186,7 +210,7 @@ struct Issue {
 }
 
 /// An event that starts no build; of a body that has another shape nothing is known.
-fn other(event: &str, body: &[u8]) -> Other {
+fn other(event: &str, body: &[u8]) -> Message {
     let body: OtherBody = serde_json::from_slice(body).unwrap_or_default();
     let tag = body.release.and_then(|release| release.tag_name);
     let named = match (body.ref_type.as_deref(), body.reference) {
@@ -195,7 +219,9 @@ fn other(event: &str, body: &[u8]) -> Other {
         _ => None,
     };
     let of_request = body.issue.filter(|issue| issue.pull_request.is_some());
-    Other {
+    let (text, author) = (body.comment.and_then(|comment| comment.body), body.sender.as_ref());
+    let (author, is_comment) = (author.and_then(Person::author), event.ends_with("_comment"));
+    let about = Other {
         event: match event {
             "issue_comment" | "pull_request_comment" => "comment",
             other => other,
@@ -205,7 +231,8 @@ fn other(event: &str, body: &[u8]) -> Other {
         reference: tag.map(|tag| format!("refs/tags/{tag}")).or(named),
         number: of_request.map(|issue| issue.number),
         sender: body.sender.and_then(Person::name),
-    }
+    };
+    command::comment(about, text.as_deref().filter(|_| is_comment), author)
 }
 
 #[cfg(test)]

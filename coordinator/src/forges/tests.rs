@@ -21,6 +21,10 @@ fn line(message: &Message) -> String {
         })
         .collect();
     let ignored = message.ignored().map_or(String::new(), |why| format!(" · {why}"));
+    let ignored = match message {
+        Message::Command(command) => format!(" · {:?} by {}", command.wanted, command.author.id),
+        _ => ignored,
+    };
     format!("  {}{ignored}\n", said.join(" "))
 }
 
@@ -73,7 +77,7 @@ fn gitlab() {
     gitlab-merge-request-of-a-gone-fork
       event=pull_request action=closed ref=refs/merge-requests/7/head sha=6113 number=7 base=main head=feature/x fork=true sender=octo · pull request 7 was closed: only new commits are built
     gitlab-note
-      event=comment action=create number=7 sender=octo · `comment` events start no build
+      event=comment action=create number=7 sender=octo · Rerun by 4
     gitlab-release
       event=release action=create ref=refs/tags/v1.2 · `release` events start no build
     gitlab-pipeline
@@ -103,7 +107,7 @@ fn bitbucket() {
     bitbucket-pullrequest-fulfilled-gone
       event=pull_request action=closed sha=6113728f27ae number=7 base=main head=feature/x fork=true sender=octo · pull request 7 was closed: only new commits are built
     bitbucket-pullrequest-comment
-      event=comment action=created number=7 sender=octo · `comment` events start no build
+      event=comment action=created number=7 sender=octo · Rerun by {d301aafa-d676-4ee0-88be-962be7417567}
     "#);
 }
 
@@ -129,7 +133,7 @@ fn bitbucket_data_center() {
     bitbucket-dc-pr-modified
       event=pull_request action=edited ref=refs/pull-requests/7/from sha=6113 number=7 base=main head=feature/x head_repository=OCTO/hello fork=false sender=octo · pull request 7 was edited: only new commits are built
     bitbucket-dc-pr-comment
-      event=comment action=added number=7 sender=octo · `comment` events start no build
+      event=comment action=added number=7 sender=octo · Rerun by 1
     bitbucket-dc-ping
       event=ping · ping: the webhook works
     "#);

@@ -108,6 +108,23 @@ async fn release(tx: &mut Tx, build: i64, by: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Builds of a pull request that wait for approval, and their commits; the newest first.
+///
+/// # Errors
+/// The database.
+pub async fn waiting(
+    store: &Store,
+    repository: &RepositoryId,
+    pull_request: i64,
+) -> Result<Vec<(i64, String)>, StoreError> {
+    let sql = "select b.number, b.sha from builds b join build_status s on s.build = b.number
+               where b.repository = $1 and b.pull_request = $2 and b.approval = 'needed' and s.status = 'queued'
+               order by b.number desc";
+    let rows = store.db.all(sql, args![repository, pull_request]).await?;
+    let build = |row: &Row| Ok::<_, DbError>((row.get("number")?, row.get("sha")?));
+    Ok(rows.iter().map(build).collect::<Result<_, _>>()?)
+}
+
 /// Builds of the same pull request that wait for approval of another commit: nobody need look at that any more.
 ///
 /// # Errors

@@ -15,6 +15,8 @@ pub enum Actor {
     Session(Person),
     /// Somebody, or a program, with an API token.
     Token(Person),
+    /// Somebody by a comment at a forge, which says that they may write to the repository.
+    Forge(Person),
     /// Whoever starts the coordinator on its own machine.
     Console,
 }
@@ -22,7 +24,7 @@ pub enum Actor {
 /// Somebody whose session or token was right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Person {
-    /// Id of the session or token.
+    /// Id of the session or token; of somebody at a forge, its word and their id there.
     pub id: String,
     /// The token's name, or `administrator`.
     pub name: String,
@@ -32,7 +34,7 @@ impl Actor {
     /// The person; `None`: the console.
     pub fn person(&self) -> Option<&Person> {
         match self {
-            Actor::Session(person) | Actor::Token(person) => Some(person),
+            Actor::Session(person) | Actor::Token(person) | Actor::Forge(person) => Some(person),
             Actor::Console => None,
         }
     }
@@ -42,11 +44,12 @@ impl Actor {
         self.person().map_or("console", |person| &person.name)
     }
 
-    /// `session`, `token` or `console`.
+    /// `session`, `token`, `forge` or `console`.
     pub fn kind(&self) -> &'static str {
         match self {
             Actor::Session(_) => "session",
             Actor::Token(_) => "token",
+            Actor::Forge(_) => "forge",
             Actor::Console => "console",
         }
     }
@@ -312,6 +315,7 @@ fn from_row(row: &Row) -> Result<Entry, DbError> {
         actor: match row.get::<String>("actor_kind")?.as_str() {
             "session" => Actor::Session(person),
             "token" => Actor::Token(person),
+            "forge" => Actor::Forge(person),
             _ => Actor::Console,
         },
         action: from_word("action", &row.get::<String>("action")?)?,

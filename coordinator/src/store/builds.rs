@@ -254,6 +254,23 @@ pub async fn list(store: &Store, filter: &Filter) -> Result<Vec<Build>, StoreErr
     pages::read(store, &pages::values(filter, limit)).await
 }
 
+/// The newest build of a pull request, and where it stands.
+///
+/// # Errors
+/// The database.
+pub async fn newest_of_request(
+    store: &Store,
+    repository: &RepositoryId,
+    pull_request: i64,
+) -> Result<Option<(i64, JobStatus)>, StoreError> {
+    let sql = "select b.number, s.status from builds b join build_status s on s.build = b.number
+               where b.repository = $1 and b.pull_request = $2 order by b.number desc limit 1";
+    let row = store.db.first(sql, args![repository, pull_request]).await?;
+    Ok(row
+        .map(|row| Ok::<_, DbError>((row.get("number")?, jobs::status(&row)?)))
+        .transpose()?)
+}
+
 /// The concurrency group of the build in a row.
 pub(super) fn concurrency(row: &Row) -> Result<Option<Concurrency>, DbError> {
     let (group, mode): (Option<String>, Option<String>) = (row.get("concurrency")?, row.get("concurrency_mode")?);

@@ -10,6 +10,7 @@ mod approvals;
 mod audit;
 mod blobs;
 mod builds;
+mod commands;
 mod deliveries;
 mod events;
 mod failure_report;

@@ -32,7 +32,7 @@ fn connection(forge: &TestForge) -> Value {
 }
 
 /// A repository of that forge which is connected with it, and its first commit.
-async fn connected(app: &TestApp, (kind, forge): (Forge, &TestForge)) -> TestRepository {
+pub async fn connected(app: &TestApp, (kind, forge): (Forge, &TestForge)) -> TestRepository {
     let mut repository = TestRepository::new(kind.word());
     let new = json!({
         "name": repository.name, "git": repository.address, "forge": kind.word(), "connection": connection(forge),
@@ -61,7 +61,7 @@ async fn entry(app: &TestApp, repository: &TestRepository, kind: &str) -> Value 
     entry.cloned().unwrap_or_default()
 }
 
-async fn until_entry(app: &TestApp, repository: &TestRepository, (kind, status): (&str, &str)) -> Value {
+pub async fn until_entry(app: &TestApp, repository: &TestRepository, (kind, status): (&str, &str)) -> Value {
     eventually(&format!("{kind} is {status}"), async || {
         let entry = entry(app, repository, kind).await;
         (entry["status"] == status).then_some(entry)

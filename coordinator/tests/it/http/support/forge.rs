@@ -48,6 +48,7 @@ struct Inner {
     wrong: Mutex<Vec<String>>,
     faults: Mutex<VecDeque<Fault>>,
     webhooks: Mutex<Vec<Value>>,
+    writers: Mutex<Vec<String>>,
 }
 
 /// A forge that listens until it is stopped.
@@ -72,6 +73,7 @@ impl TestForge {
             wrong: Mutex::default(),
             faults: Mutex::default(),
             webhooks: Mutex::default(),
+            writers: Mutex::default(),
         });
         let mut started = TestForge {
             inner,
@@ -122,6 +124,11 @@ impl TestForge {
         self.inner.faults.lock().unwrap().extend(faults);
     }
 
+    /// Lets the account of that id write to every project.
+    pub fn lets_write(&self, id: &str) {
+        self.inner.writers.lock().unwrap().push(id.to_owned());
+    }
+
     /// What it was asked, oldest first; nothing of it may be wrong.
     pub fn asked(&self) -> Vec<Asked> {
         let wrong = self.inner.wrong.lock().unwrap();
@@ -161,6 +168,15 @@ async fn answer(State(forge): State<Arc<Inner>>, request: Request) -> Response {
         return said(422, &json!({"message": wrong}));
     }
     forge.asked.lock().unwrap().push(asked.clone());
+    let asks_permission = [
+        "/permission",
+        "/members/all/",
+        "/permissions-config/",
+        "/permissions/users",
+    ];
+    if asks_permission.iter().any(|part| asked.path.contains(part)) {
+        return permission(&forge);
+    }
     let hooks = ["/hooks", "/webhooks"]
         .iter()
         .find_map(|word| asked.path.split_once(word));
@@ -172,6 +188,25 @@ async fn answer(State(forge): State<Arc<Inner>>, request: Request) -> Response {
         }
         (None, None) => said(201, &json!({"id": 1})),
     }
+}
+
+/// What the last one that may write may do; nobody else is known.
+fn permission(forge: &Inner) -> Response {
+    let writers = forge.writers.lock().unwrap();
+    let Some(id) = writers.last() else {
+        return said(404, &json!({"message": "404 Not found"}));
+    };
+    let number: i64 = id.parse().unwrap_or_default();
+    let body = match forge.forge {
+        Forge::Gitlab => json!({"id": number, "access_level": 30}),
+        Forge::Bitbucket => json!({"user": {"uuid": id}, "permission": "write"}),
+        Forge::BitbucketDc => json!({"values": [
+            {"user": {"name": "octo-too", "id": 99}, "permission": "REPO_ADMIN"},
+            {"user": {"name": "octo", "id": number}, "permission": "REPO_WRITE"},
+        ]}),
+        _ => json!({"permission": "write", "role_name": "write", "user": {"id": number}}),
+    };
+    said(200, &body)
 }
 
 /// A forge's webhooks: what the description says of one, with what was told of it.
