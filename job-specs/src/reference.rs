@@ -236,10 +236,12 @@ mod tests {
     #[test]
     fn no_key_is_both_ours_and_foreign() {
         for level in tables() {
-            for (name, verdict) in level.all_foreign() {
-                assert!(!level.has(name), "{} {name}", level.what());
-                if let Foreign::Means(ours) = verdict {
-                    assert!(level.has(ours), "{} {name} -> {ours}", level.what());
+            for answer in level.all_foreign() {
+                for name in answer.keys {
+                    assert!(!level.has(name), "{} {name}", level.what());
+                }
+                if let Foreign::Means(ours) = answer.answer {
+                    assert!(level.has(ours), "{} {:?} -> {ours}", level.what(), answer.keys);
                 }
             }
         }

@@ -16,7 +16,7 @@ use crate::yaml::{Entry, Node};
 static INCLUDE: Names = Names {
     what: "`include`",
     names: &["path", "env_file", "project_directory"],
-    foreign: &[("file", Means("path"))],
+    foreign: &[Means("path").answers(&["file"])],
     others: Others::Refused,
 };
 

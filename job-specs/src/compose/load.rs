@@ -25,10 +25,10 @@ static COMPOSE_FILE: Names = Names {
         "name", "version", "services", "networks", "volumes", "configs", "secrets", "include",
     ],
     foreign: &[
-        ("models", Ignored("models are not run here")),
-        ("service", Means("services")),
-        ("volume", Means("volumes")),
-        ("network", Means("networks")),
+        Ignored("models are not run here").answers(&["models"]),
+        Means("services").answers(&["service"]),
+        Means("volumes").answers(&["volume"]),
+        Means("networks").answers(&["network"]),
     ],
     others: Others::Extensions,
 };

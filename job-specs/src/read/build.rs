@@ -5,7 +5,7 @@ use crate::model::{BuildSpec, Env};
 use crate::problems::Problem;
 use crate::read::service_env::{LABELS, PAIRS};
 use crate::reader::keys::Foreign::{Ignored, Later, Means, Refused};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
 use crate::reader::kinds::{FLAG, SHELL_TEXT, TEXT};
 use crate::reader::{Reader, Slot, joined};
 
@@ -19,85 +19,48 @@ static BUILD_KEYS: Table<BuildSpec> = Table {
     what: "`build`",
     about: "How an image is made from a Dockerfile of the repository.",
     keys: &[
-        key(
-            "context",
-            &Set(CONTEXT, |build: &mut BuildSpec, context| build.context = context),
-            "A folder of the repository. Default: all of it.",
-        ),
-        key(
-            "dockerfile",
-            &With(Shape::Text, |reader, slot, build: &mut BuildSpec| {
+        key("context")
+            .about("A folder of the repository. Default: all of it.")
+            .set(&(CONTEXT, |build, context| build.context = context)),
+        key("dockerfile")
+            .about("From the context. Default: Dockerfile.")
+            .with(&(Shape::Text, |reader, slot, build| {
                 build.dockerfile = reader.dockerfile(slot, &build.context)
-            }),
-            "From the context. Default: Dockerfile.",
-        ),
-        key(
-            "dockerfile_inline",
-            &Set(SHELL_TEXT, |build: &mut BuildSpec, text| {
-                build.dockerfile_inline = Some(text)
-            }),
-            "The Dockerfile's text itself.",
-        ),
-        key(
-            "args",
-            &Set(ARGS, |build: &mut BuildSpec, args| build.args = args),
-            "Build arguments; the image's history shows them, so never secrets.",
-        ),
-        key(
-            "target",
-            &Set(TEXT, |build: &mut BuildSpec, target| build.target = Some(target)),
-            "The stage to stop at.",
-        ),
-        key(
-            "labels",
-            &Set(LABELS, |build: &mut BuildSpec, labels| build.labels = labels),
-            "Labels of the image.",
-        ),
-        key(
-            "no_cache",
-            &Set(FLAG, |build: &mut BuildSpec, no_cache| build.no_cache = no_cache),
-            "Nothing of an earlier build is used.",
-        ),
-        key(
-            "pull",
-            &Set(FLAG, |build: &mut BuildSpec, pull| build.pull = pull),
-            "Base images are asked for anew.",
-        ),
-        key(
-            "platforms",
-            &Set(ONE_PLATFORM, |build: &mut BuildSpec, platform| {
-                build.platform = Some(platform)
-            }),
-            "The one platform to build for: linux/amd64.",
-        ),
+            })),
+        key("dockerfile_inline")
+            .about("The Dockerfile's text itself.")
+            .set(&(SHELL_TEXT, |build, text| build.dockerfile_inline = Some(text))),
+        key("args")
+            .about("Build arguments; the image's history shows them, so never secrets.")
+            .set(&(ARGS, |build, args| build.args = args)),
+        key("target")
+            .about("The stage to stop at.")
+            .set(&(TEXT, |build, target| build.target = Some(target))),
+        key("labels")
+            .about("Labels of the image.")
+            .set(&(LABELS, |build, labels| build.labels = labels)),
+        key("no_cache")
+            .about("Nothing of an earlier build is used.")
+            .set(&(FLAG, |build, no_cache| build.no_cache = no_cache)),
+        key("pull")
+            .about("Base images are asked for anew.")
+            .set(&(FLAG, |build, pull| build.pull = pull)),
+        key("platforms")
+            .about("The one platform to build for: linux/amd64.")
+            .set(&(ONE_PLATFORM, |build, platform| build.platform = Some(platform))),
     ],
     foreign: &[
-        ("cache_from", Ignored("the agent's own build cache is used")),
-        ("cache_to", Ignored("the agent's own build cache is used")),
-        (
-            "tags",
-            Ignored("the image lives as long as the job; write a step with `image:` to keep one"),
-        ),
-        ("network", Ignored("a build has a network of its own")),
-        ("shm_size", Ignored("the engine's default is used")),
-        ("ulimits", Ignored("the engine's default is used")),
-        ("extra_hosts", Ignored("a build reaches no service")),
-        ("isolation", Ignored("it is for Windows")),
-        ("provenance", Ignored("the image lives as long as the job")),
-        ("sbom", Ignored("the image lives as long as the job")),
-        ("additional_contexts", Later),
-        ("secrets", Later),
-        ("ssh", Later),
-        (
-            "privileged",
-            Refused("a privileged build could take over the agent's host"),
-        ),
-        (
-            "entitlements",
-            Refused("a privileged build could take over the agent's host"),
-        ),
-        ("file", Means("dockerfile")),
-        ("path", Means("context")),
+        Ignored("the agent's own build cache is used").answers(&["cache_from", "cache_to"]),
+        Ignored("the image lives as long as the job; write a step with `image:` to keep one").answers(&["tags"]),
+        Ignored("a build has a network of its own").answers(&["network"]),
+        Ignored("the engine's default is used").answers(&["shm_size", "ulimits"]),
+        Ignored("a build reaches no service").answers(&["extra_hosts"]),
+        Ignored("it is for Windows").answers(&["isolation"]),
+        Ignored("the image lives as long as the job").answers(&["provenance", "sbom"]),
+        Later.answers(&["additional_contexts", "secrets", "ssh"]),
+        Refused("a privileged build could take over the agent's host").answers(&["privileged", "entitlements"]),
+        Means("dockerfile").answers(&["file"]),
+        Means("context").answers(&["path"]),
     ],
     others: Others::Extensions,
 };

@@ -1,7 +1,7 @@
 //! `concurrency` of a file, for the facts of one build.
 
 use crate::reader::keys::Foreign::{Hint, Means};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
 use crate::triggers::{Concurrency, ConcurrencyMode};
 use crate::yaml::Value;
@@ -16,24 +16,20 @@ static CONCURRENCY_KEYS: Table<Given> = Table {
     what: "`concurrency`",
     about: "How builds of one group share the road.",
     keys: &[
-        required(
-            "group",
-            &Set(GROUP, |it: &mut Given, group| it.group = Some(group)),
-            "Builds with the same text are one group: `${{ git.branch }}`.",
-        ),
-        key(
-            "mode",
-            &Set(MODE, |it: &mut Given, mode| it.mode = Some(mode)),
-            "queue (default): one after the other. latest: of those that wait only the newest stays. cancel: a new one \
-             stops the older ones.",
-        ),
+        required("group")
+            .about("Builds with the same text are one group: `${{ git.branch }}`.")
+            .set(&(GROUP, |it, group| it.group = Some(group))),
+        key("mode")
+            .about(
+                "queue (default): one after the other. latest: of those that wait only the newest stays. \
+                 cancel: a new one stops the older ones.",
+            )
+            .set(&(MODE, |it, mode| it.mode = Some(mode))),
     ],
     foreign: &[
-        ("cancel_in_progress", Hint("write `mode: cancel`")),
-        ("name", Means("group")),
-        ("key", Means("group")),
-        ("strategy", Means("mode")),
-        ("policy", Means("mode")),
+        Hint("write `mode: cancel`").answers(&["cancel_in_progress"]),
+        Means("group").answers(&["name", "key"]),
+        Means("mode").answers(&["strategy", "policy"]),
     ],
     others: Others::Refused,
 };

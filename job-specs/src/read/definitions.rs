@@ -40,10 +40,7 @@ static NETWORK_DEFINITION: Names = Names {
 static VOLUME_DEFINITION: Names = Names {
     what: "volume",
     names: &["name", "external", "driver", "labels"],
-    foreign: &[(
-        "driver_opts",
-        Ignored("a volume of a job is an empty folder of its own, gone with the job"),
-    )],
+    foreign: &[Ignored("a volume of a job is an empty folder of its own, gone with the job").answers(&["driver_opts"])],
     others: Others::Extensions,
 };
 

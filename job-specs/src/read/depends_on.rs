@@ -3,7 +3,7 @@
 use crate::located::LocatedDependency;
 use crate::model::DependencyCondition;
 use crate::reader::keys::Foreign::Ignored;
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
 use crate::reader::kinds::FLAG;
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
@@ -20,23 +20,17 @@ static DEPENDENCY: Table<LocatedDependency> = Table {
     what: "`depends_on`",
     about: "What must be so before the service starts.",
     keys: &[
-        key(
-            "condition",
-            &Set(CONDITION, |edge: &mut LocatedDependency, (condition, location)| {
+        key("condition")
+            .about("Default: service_started.")
+            .set(&(CONDITION, |edge, (condition, location)| {
                 edge.dependency.condition = condition;
                 edge.condition_location = location;
-            }),
-            "Default: service_started.",
-        ),
-        key(
-            "required",
-            &Set(FLAG, |edge: &mut LocatedDependency, required| {
-                edge.dependency.required = required
-            }),
-            "false: it may be missing, or not get so far. Default: true.",
-        ),
+            })),
+        key("required")
+            .about("false: it may be missing, or not get so far. Default: true.")
+            .set(&(FLAG, |edge, required| edge.dependency.required = required)),
     ],
-    foreign: &[("restart", Ignored("a service is not restarted because another one is"))],
+    foreign: &[Ignored("a service is not restarted because another one is").answers(&["restart"])],
     others: Others::Extensions,
 };
 

@@ -10,7 +10,7 @@ use crate::read::concurrency::CONCURRENCY;
 use crate::read::job::{ENV, JOB, Making};
 use crate::read::on::ON;
 use crate::reader::keys::Foreign::{Hint, Means};
-use crate::reader::keys::{Others, Set, Shape, Table, With, key, required};
+use crate::reader::keys::{Others, Shape, Table, key, required};
 use crate::reader::{Reader, Slot};
 use crate::yaml::{Entry, Node};
 
@@ -19,72 +19,34 @@ pub(crate) static FILE: Table<Part> = Table {
     what: "file",
     about: "A job file of Drover: `.drover.yml`, or one of `.drover/*.yml`.",
     keys: &[
-        key(
-            "on",
-            &Set(ON, |part: &mut Part, on| part.on = on),
-            "The events that make a build. Without it: push, pull_request, tag and manual.",
-        ),
-        key(
-            "concurrency",
-            &With(CONCURRENCY, |_, _, _: &mut Part| ()),
-            "Builds of one group share the road. A text is the group.",
-        ),
-        key(
-            "env",
-            &With(ENV, |_, _, _: &mut Part| ()),
-            "Environment of every step of every job.",
-        ),
-        required(
-            "jobs",
-            &With(Shape::Map(&Shape::Object(&JOB)), |reader, slot, part: &mut Part| {
+        key("on")
+            .about("The events that make a build. Without it: push, pull_request, tag and manual.")
+            .set(&(ON, |part, on| part.on = on)),
+        key("concurrency")
+            .about("Builds of one group share the road. A text is the group.")
+            .with(&(CONCURRENCY, |_, _, _| ())),
+        key("env")
+            .about("Environment of every step of every job.")
+            .with(&(ENV, |_, _, _| ())),
+        required("jobs")
+            .about("The jobs, by name.")
+            .with(&(Shape::Map(&Shape::Object(&JOB)), |reader, slot, part| {
                 part.jobs = reader.jobs(slot)
-            }),
-            "The jobs, by name.",
-        ),
+            })),
     ],
     foreign: &[
-        (
-            "inputs",
-            Hint("inputs belong to builds by hand: `on: {manual: {inputs: {…}}}`"),
-        ),
-        ("environment", Means("env")),
-        ("variables", Means("env")),
-        (
-            "steps",
-            Hint("steps belong to a job: `jobs: {test: {image: …, steps: […]}}`"),
-        ),
-        (
-            "pipeline",
-            Hint("steps belong to a job: `jobs: {test: {image: …, steps: […]}}`"),
-        ),
-        (
-            "services",
-            Hint("services belong to a job: `jobs: {test: {image: …, services: {…}}}`"),
-        ),
-        (
-            "matrix",
-            Hint("a matrix belongs to a job: `jobs: {test: {image: …, matrix: {…}}}`"),
-        ),
-        (
-            "image",
-            Hint("an image belongs to a job or a step: `jobs: {test: {image: …}}`"),
-        ),
-        (
-            "stages",
-            Hint("there are no stages: a job starts the moment its own `needs` have passed"),
-        ),
-        ("workflow", Hint("write the events under `on:`")),
-        ("when", Hint("write the events under `on:`")),
-        ("version", Hint("remove it; the file needs no version")),
-        ("name", Hint("remove it; a build is named by its repository and number")),
-        (
-            "defaults",
-            Hint("set `image` and `env` in the job; an anchor (`&name`, `*name`) saves repetition"),
-        ),
-        (
-            "include",
-            Hint("put several files into the folder `.drover/`; they are read as one"),
-        ),
+        Hint("inputs belong to builds by hand: `on: {manual: {inputs: {…}}}`").answers(&["inputs"]),
+        Means("env").answers(&["environment", "variables"]),
+        Hint("steps belong to a job: `jobs: {test: {image: …, steps: […]}}`").answers(&["steps", "pipeline"]),
+        Hint("services belong to a job: `jobs: {test: {image: …, services: {…}}}`").answers(&["services"]),
+        Hint("a matrix belongs to a job: `jobs: {test: {image: …, matrix: {…}}}`").answers(&["matrix"]),
+        Hint("an image belongs to a job or a step: `jobs: {test: {image: …}}`").answers(&["image"]),
+        Hint("there are no stages: a job starts the moment its own `needs` have passed").answers(&["stages"]),
+        Hint("write the events under `on:`").answers(&["workflow", "when"]),
+        Hint("remove it; the file needs no version").answers(&["version"]),
+        Hint("remove it; a build is named by its repository and number").answers(&["name"]),
+        Hint("set `image` and `env` in the job; an anchor (`&name`, `*name`) saves repetition").answers(&["defaults"]),
+        Hint("put several files into the folder `.drover/`; they are read as one").answers(&["include"]),
     ],
     others: Others::Extensions,
 };

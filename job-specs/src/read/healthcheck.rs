@@ -4,7 +4,7 @@ use crate::codes;
 use crate::model::{HealthTest, Healthcheck};
 use crate::problems::Problem;
 use crate::reader::keys::Foreign::Means;
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
 use crate::reader::kinds::{DURATION_OR_ZERO, FLAG, whole};
 use crate::reader::{Reader, Slot};
 use crate::yaml::{Plain, Value};
@@ -29,51 +29,36 @@ static HEALTHCHECK_KEYS: Table<Given> = Table {
     what: "`healthcheck`",
     about: "Compose's health check.",
     keys: &[
-        key(
-            "test",
-            &Set(TEST, |it: &mut Given, test| it.check.test = test),
-            "A text for a shell, or a list that begins with CMD, CMD-SHELL or NONE.",
-        ),
-        key(
-            "interval",
-            &Set(TIME, |it: &mut Given, ms| it.check.interval_ms = ms),
-            "Between two probes. Default: 30s; at once when an exposed port takes connections.",
-        ),
-        key(
-            "timeout",
-            &Set(TIME, |it: &mut Given, ms| it.check.timeout_ms = ms),
-            "One probe may take this long. Default: 30s.",
-        ),
-        key(
-            "retries",
-            &Set(whole(0, 1000), |given: &mut Given, retries| {
+        key("test")
+            .about("A text for a shell, or a list that begins with CMD, CMD-SHELL or NONE.")
+            .set(&(TEST, |it, test| it.check.test = test)),
+        key("interval")
+            .about("Between two probes. Default: 30s; at once when an exposed port takes connections.")
+            .set(&(TIME, |it, ms| it.check.interval_ms = ms)),
+        key("timeout")
+            .about("One probe may take this long. Default: 30s.")
+            .set(&(TIME, |it, ms| it.check.timeout_ms = ms)),
+        key("retries")
+            .about("Failures in a row that make it unhealthy, and end the wait for it. Default: 3, and at least 60s.")
+            .set(&(whole(0, 1000), |given, retries| {
                 // 0 is the default, as it is for an engine
                 if let Some(retries) = u32::try_from(retries).ok().filter(|retries| *retries > 0) {
                     (given.check.retries, given.check.own_retries) = (retries, true);
                 }
-            }),
-            "Failures in a row that make it unhealthy, and end the wait for it. Default: 3, and at least 60s.",
-        ),
-        key(
-            "start_period",
-            &Set(TIME, |it: &mut Given, ms| it.check.start_period_ms = ms),
-            "Failures in this time do not count. Default: 0s.",
-        ),
-        key(
-            "start_interval",
-            &Set(TIME, |it: &mut Given, ms| it.check.start_interval_ms = Some(ms)),
-            "Between two probes until the first success. Default: 5s, or the interval if that is shorter.",
-        ),
-        key(
-            "disable",
-            &Set(FLAG, |it: &mut Given, disable| it.disable = disable),
-            "true: the image's own health check is not used.",
-        ),
+            })),
+        key("start_period")
+            .about("Failures in this time do not count. Default: 0s.")
+            .set(&(TIME, |it, ms| it.check.start_period_ms = ms)),
+        key("start_interval")
+            .about("Between two probes until the first success. Default: 5s, or the interval if that is shorter.")
+            .set(&(TIME, |it, ms| it.check.start_interval_ms = Some(ms))),
+        key("disable")
+            .about("true: the image's own health check is not used.")
+            .set(&(FLAG, |it, disable| it.disable = disable)),
     ],
     foreign: &[
-        ("cmd", Means("test")),
-        ("command", Means("test")),
-        ("period", Means("interval")),
+        Means("test").answers(&["cmd", "command"]),
+        Means("interval").answers(&["period"]),
     ],
     others: Others::Extensions,
 };

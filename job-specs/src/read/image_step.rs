@@ -8,7 +8,7 @@ use crate::problems::Problem;
 use crate::read::build::BUILD;
 use crate::read::secrets::SECRET_NAME;
 use crate::reader::keys::Foreign::{Hint, Means};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
 use crate::reader::kinds::FLAG;
 use crate::reader::{Reader, Slot};
 
@@ -20,35 +20,25 @@ pub(crate) static IMAGE: Table<ImageBuild> = Table {
     what: "`image`",
     about: "An image that the step builds, names and perhaps pushes.",
     keys: &[
-        required(
-            "build",
-            &Set(BUILD, |image: &mut ImageBuild, build| image.build = build),
-            "From what: a folder of the workspace, or a map as in Compose.",
-        ),
-        required(
-            "tags",
-            &Set(TAGS, |image: &mut ImageBuild, tags| image.tags = tags),
-            "Its names, with the registry: `registry.example/app:1.2`.",
-        ),
-        key(
-            "push",
-            &Set(FLAG, |image: &mut ImageBuild, push| image.push = push),
-            "Pushes every name to its registry. Default: false.",
-        ),
-        key(
-            "login",
-            &Set(LOGIN, |image: &mut ImageBuild, login| image.login = Some(login)),
-            "Who pushes.",
-        ),
+        required("build")
+            .about("From what: a folder of the workspace, or a map as in Compose.")
+            .set(&(BUILD, |image, build| image.build = build)),
+        required("tags")
+            .about("Its names, with the registry: `registry.example/app:1.2`.")
+            .set(&(TAGS, |image, tags| image.tags = tags)),
+        key("push")
+            .about("Pushes every name to its registry. Default: false.")
+            .set(&(FLAG, |image, push| image.push = push)),
+        key("login")
+            .about("Who pushes.")
+            .set(&(LOGIN, |image, login| image.login = Some(login))),
     ],
     foreign: &[
-        ("tag", Means("tags")),
-        ("name", Means("tags")),
-        ("repo", Means("tags")),
-        ("context", Means("build")),
-        ("credentials", Means("login")),
-        ("dockerfile", Hint("write `build: {context: ., dockerfile: …}`")),
-        ("args", Hint("write `build: {context: ., args: {…}}`")),
+        Means("tags").answers(&["tag", "name", "repo"]),
+        Means("build").answers(&["context"]),
+        Means("login").answers(&["credentials"]),
+        Hint("write `build: {context: ., dockerfile: …}`").answers(&["dockerfile"]),
+        Hint("write `build: {context: ., args: {…}}`").answers(&["args"]),
     ],
     others: Others::Refused,
 };
@@ -87,22 +77,16 @@ static LOGIN_KEYS: Table<Login> = Table {
     what: "`login`",
     about: "Credentials of a registry.",
     keys: &[
-        required(
-            "user",
-            &Set(USER, |login: &mut Login, user| login.user = Some(user)),
-            "The user's name.",
-        ),
-        required(
-            "secret",
-            &Set(SECRET_NAME, |login: &mut Login, secret| login.secret = Some(secret)),
-            "The secret that holds the password or token.",
-        ),
+        required("user")
+            .about("The user's name.")
+            .set(&(USER, |login, user| login.user = Some(user))),
+        required("secret")
+            .about("The secret that holds the password or token.")
+            .set(&(SECRET_NAME, |login, secret| login.secret = Some(secret))),
     ],
     foreign: &[
-        ("username", Means("user")),
-        ("name", Means("user")),
-        ("password", Means("secret")),
-        ("token", Means("secret")),
+        Means("user").answers(&["username", "name"]),
+        Means("secret").answers(&["password", "token"]),
     ],
     others: Others::Refused,
 };

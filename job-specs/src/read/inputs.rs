@@ -5,7 +5,7 @@ use crate::env::input_variable;
 use crate::located::LocatedInput;
 use crate::problems::Problem;
 use crate::reader::keys::Foreign::Means;
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
 use crate::reader::kinds::{FLAG, NAME, choice};
 use crate::reader::{Fields, Reader, Slot};
 use crate::source::Location;
@@ -19,12 +19,10 @@ const MAX_INPUTS: usize = 50;
 pub(crate) static MANUAL: Table<Vec<LocatedInput>> = Table {
     what: "`manual`",
     about: "Builds that somebody asks for.",
-    keys: &[key(
-        "inputs",
-        &Set(INPUTS, |all: &mut Vec<LocatedInput>, inputs| *all = inputs),
-        "What the person is asked, by name: `${{ inputs.name }}`, `$DROVER_INPUT_NAME`.",
-    )],
-    foreign: &[("input", Means("inputs")), ("parameters", Means("inputs"))],
+    keys: &[key("inputs")
+        .about("What the person is asked, by name: `${{ inputs.name }}`, `$DROVER_INPUT_NAME`.")
+        .set(&(INPUTS, |all, inputs| *all = inputs))],
+    foreign: &[Means("inputs").answers(&["input", "parameters"])],
     others: Others::Refused,
 };
 
@@ -48,40 +46,29 @@ static INPUT: Table<Given> = Table {
     what: "input",
     about: "A value that the person gives.",
     keys: &[
-        key(
-            "type",
-            &Set(choice(&["text", "flag", "number", "choice"]), |it: &mut Given, kind| {
+        key("type")
+            .about("What it takes. Default: choice with `options`, else text.")
+            .set(&(choice(&["text", "flag", "number", "choice"]), |it, kind| {
                 it.kind = Some(kind)
-            }),
-            "What it takes. Default: choice with `options`, else text.",
-        ),
-        key(
-            "options",
-            &Set(OPTIONS, |it: &mut Given, options| it.options = Some(options)),
-            "The values of a choice.",
-        ),
-        key(
-            "default",
-            &Set(VALUE, |it: &mut Given, default| it.default = Some(default)),
-            "Taken when nothing is given, and by other events.",
-        ),
-        key(
-            "required",
-            &Set(FLAG, |it: &mut Given, required| it.required = required),
-            "It must be given.",
-        ),
-        key(
-            "description",
-            &Set(NAME, |it: &mut Given, text| it.description = text),
-            "For people.",
-        ),
+            })),
+        key("options")
+            .about("The values of a choice.")
+            .set(&(OPTIONS, |it, options| it.options = Some(options))),
+        key("default")
+            .about("Taken when nothing is given, and by other events.")
+            .set(&(VALUE, |it, default| it.default = Some(default))),
+        key("required")
+            .about("It must be given.")
+            .set(&(FLAG, |it, required| it.required = required)),
+        key("description")
+            .about("For people.")
+            .set(&(NAME, |it, text| it.description = text)),
     ],
     foreign: &[
-        ("kind", Means("type")),
-        ("choices", Means("options")),
-        ("values", Means("options")),
-        ("about", Means("description")),
-        ("value", Means("default")),
+        Means("type").answers(&["kind"]),
+        Means("options").answers(&["choices", "values"]),
+        Means("description").answers(&["about"]),
+        Means("default").answers(&["value"]),
     ],
     others: Others::Refused,
 };

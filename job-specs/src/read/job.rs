@@ -18,7 +18,7 @@ use crate::read::retry::RETRY;
 use crate::read::services::{COMPOSE, CONFIGS, SECRETS, SERVICES, ServiceKeys};
 use crate::read::step::STEPS;
 use crate::read::when::{WHEN, When};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
 use crate::reader::kinds::{FLAG, SECONDS, choice};
 use crate::reader::{Fields, Reader, Slot};
 use crate::yaml::{Entry, Node, Value};
@@ -38,115 +38,80 @@ pub(crate) static JOB: Table<Making> = Table {
     what: "job",
     about: "Steps that run one after the other beside their services, once for each cell of the matrix.",
     keys: &[
-        key(
-            "image",
-            &Set(IMAGE, |job: &mut Making, image| job.spec.image = image),
-            "The image of every step that names none. Required unless every step has its own.",
-        ),
-        key(
-            "needs",
-            &Set(NEEDS, |job: &mut Making, needs| job.needs = needs),
-            "Jobs that must end before this one starts; `when` says how.",
-        ),
-        key(
-            "matrix",
-            &MATRIX,
-            "The job runs once for each cell of this matrix. It may be an output of a job that it needs: \
-             `${{ needs.plan.outputs.cells }}`, in JSON.",
-        ),
-        key(
-            "when",
-            &Set(WHEN, |job: &mut Making, When { status, skip }| {
+        key("image")
+            .about("The image of every step that names none. Required unless every step has its own.")
+            .set(&(IMAGE, |job, image| job.spec.image = image)),
+        key("needs")
+            .about("Jobs that must end before this one starts; `when` says how.")
+            .set(&(NEEDS, |job, needs| job.needs = needs)),
+        key("matrix")
+            .about(
+                "The job runs once for each cell of this matrix. It may be an output of a job that it needs: \
+                 `${{ needs.plan.outputs.cells }}`, in JSON.",
+            )
+            .with(&MATRIX),
+        key("when")
+            .about("When it runs; else it is shown as skipped. `status` is about the jobs that it needs.")
+            .set(&(WHEN, |job, When { status, skip }| {
                 (job.spec.when, job.spec.skip) = (status, skip)
-            }),
-            "When it runs; else it is shown as skipped. `status` is about the jobs that it needs.",
-        ),
-        key(
-            "env",
-            &With(ENV, |reader, slot, job: &mut Making| {
+            })),
+        key("env")
+            .about("Environment of every step, over the file's.")
+            .with(&(ENV, |reader, slot, job| {
                 let env = reader.env_map(slot);
                 reader.remember(env, &mut job.spec.env);
-            }),
-            "Environment of every step, over the file's.",
-        ),
-        key(
-            "services",
-            &Set(SERVICES, |job: &mut Making, services| job.services.own = services),
-            "Containers that run beside the steps, by host name, in Compose's words.",
-        ),
-        key(
-            "compose",
-            &Set(COMPOSE, |job: &mut Making, import| job.services.import = Some(import)),
-            "A Compose file of the repository, whose services run beside the steps; `services` goes over them.",
-        ),
-        key(
-            "configs",
-            &Set(CONFIGS, |job: &mut Making, configs| job.services.configs = configs),
-            "Files that services name under their `configs`.",
-        ),
-        key(
-            "secrets",
-            &Set(SECRETS, |job: &mut Making, secrets| job.services.secrets = secrets),
-            "Files that services name under their `secrets`. Steps name the repository's secrets themselves.",
-        ),
-        required("steps", &STEPS, "What runs, in order. A text is a script."),
-        key(
-            "timeout",
-            &Set(SECONDS, |job: &mut Making, secs| job.spec.timeout_secs = secs),
-            "The job may take this long, steps and services together. Default: 1h.",
-        ),
-        key(
-            "resources",
-            &Set(RESOURCES, |job: &mut Making, resources| job.spec.resources = resources),
-            "Limits of each step's container.",
-        ),
-        key(
-            "allow_failure",
-            &Set(FLAG, |job: &mut Making, allowed| job.spec.allow_failure |= allowed),
-            "A failure of this job does not fail the build.",
-        ),
-        key(
-            "cache",
-            &Set(CACHES, |job: &mut Making, caches| job.spec.caches = caches),
-            "Folders that are kept from one build to the next.",
-        ),
-        key(
-            "artifacts",
-            &Set(ARTIFACTS, |job: &mut Making, artifacts| job.spec.artifacts = artifacts),
-            "Files that are kept with the build.",
-        ),
-        key(
-            "reports",
-            &Set(REPORTS, |job: &mut Making, reports| job.spec.reports = reports),
-            "Test reports that are read when the steps are over.",
-        ),
-        key(
-            "retry",
-            &Set(RETRY, |job: &mut Making, retry| job.spec.retry = retry),
-            "How often the job is attempted again; without `on` after `infrastructure` alone.",
-        ),
-        key(
-            "hold_on_failure",
-            &Set(HOLD, |job: &mut Making, secs| {
-                job.spec.hold_on_failure_secs = Some(secs)
-            }),
-            "After a failure, containers and services stay for this time, at most 24h, so that `drover shell` can enter.",
-        ),
-        key(
-            "runs_on",
-            &Set(LABELS, |job: &mut Making, labels| job.spec.runs_on = labels),
-            "Labels that its agent must have: `{arch: arm64}`.",
-        ),
-        key(
-            "idempotent",
-            &Set(FLAG, |job: &mut Making, idempotent| job.spec.idempotent = idempotent),
-            "With false the job is never attempted again by itself. Default: true.",
-        ),
-        key(
-            "network",
-            &Set(choice(&["none"]), |job: &mut Making, _| job.spec.network_none = true),
-            "With none its steps reach no network at all, services included.",
-        ),
+            })),
+        key("services")
+            .about("Containers that run beside the steps, by host name, in Compose's words.")
+            .set(&(SERVICES, |job, services| job.services.own = services)),
+        key("compose")
+            .about("A Compose file of the repository, whose services run beside the steps; `services` goes over them.")
+            .set(&(COMPOSE, |job, import| job.services.import = Some(import))),
+        key("configs")
+            .about("Files that services name under their `configs`.")
+            .set(&(CONFIGS, |job, configs| job.services.configs = configs)),
+        key("secrets")
+            .about("Files that services name under their `secrets`. Steps name the repository's secrets themselves.")
+            .set(&(SECRETS, |job, secrets| job.services.secrets = secrets)),
+        required("steps")
+            .about("What runs, in order. A text is a script.")
+            .with(&STEPS),
+        key("timeout")
+            .about("The job may take this long, steps and services together. Default: 1h.")
+            .set(&(SECONDS, |job, secs| job.spec.timeout_secs = secs)),
+        key("resources")
+            .about("Limits of each step's container.")
+            .set(&(RESOURCES, |job, resources| job.spec.resources = resources)),
+        key("allow_failure")
+            .about("A failure of this job does not fail the build.")
+            .set(&(FLAG, |job, allowed| job.spec.allow_failure |= allowed)),
+        key("cache")
+            .about("Folders that are kept from one build to the next.")
+            .set(&(CACHES, |job, caches| job.spec.caches = caches)),
+        key("artifacts")
+            .about("Files that are kept with the build.")
+            .set(&(ARTIFACTS, |job, artifacts| job.spec.artifacts = artifacts)),
+        key("reports")
+            .about("Test reports that are read when the steps are over.")
+            .set(&(REPORTS, |job, reports| job.spec.reports = reports)),
+        key("retry")
+            .about("How often the job is attempted again; without `on` after `infrastructure` alone.")
+            .set(&(RETRY, |job, retry| job.spec.retry = retry)),
+        key("hold_on_failure")
+            .about(
+                "After a failure, containers and services stay for this time, at most 24h, so that \
+                 `drover shell` can enter.",
+            )
+            .set(&(HOLD, |job, secs| job.spec.hold_on_failure_secs = Some(secs))),
+        key("runs_on")
+            .about("Labels that its agent must have: `{arch: arm64}`.")
+            .set(&(LABELS, |job, labels| job.spec.runs_on = labels)),
+        key("idempotent")
+            .about("With false the job is never attempted again by itself. Default: true.")
+            .set(&(FLAG, |job, idempotent| job.spec.idempotent = idempotent)),
+        key("network")
+            .about("With none its steps reach no network at all, services included.")
+            .set(&(choice(&["none"]), |job, _| job.spec.network_none = true)),
     ],
     foreign: foreign::IN_A_JOB,
     others: Others::Refused,

@@ -7,7 +7,7 @@ use crate::model::{ArtifactSpec, CacheSpec, ReportFormat, ReportSpec, WhenStatus
 use crate::problems::Problem;
 use crate::read::globs::{GlobKind, Within};
 use crate::reader::keys::Foreign::{Hint, Means};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
 
@@ -48,33 +48,21 @@ static CACHE: Table<CacheSpec> = Table {
     what: "`cache`",
     about: "Files and folders that are put back before the first step and kept after the last one.",
     keys: &[
-        required(
-            "key",
-            &Set(CACHE_KEY, |cache: &mut CacheSpec, key| cache.key = key),
-            "What it is found by, exactly: `cargo-${{ hash('Cargo.lock') }}`.",
-        ),
-        key(
-            "fallback",
-            &Set(FALLBACK, |cache: &mut CacheSpec, keys| cache.fallback = keys),
-            "Beginnings of keys: without an exact match the newest cache with one of them is taken.",
-        ),
-        required(
-            "paths",
-            &Set(CACHE_PATHS, |cache: &mut CacheSpec, paths| cache.paths = paths),
-            "Files and folders, absolute or from /workspace.",
-        ),
+        required("key")
+            .about("What it is found by, exactly: `cargo-${{ hash('Cargo.lock') }}`.")
+            .set(&(CACHE_KEY, |cache, key| cache.key = key)),
+        key("fallback")
+            .about("Beginnings of keys: without an exact match the newest cache with one of them is taken.")
+            .set(&(FALLBACK, |cache, keys| cache.fallback = keys)),
+        required("paths")
+            .about("Files and folders, absolute or from /workspace.")
+            .set(&(CACHE_PATHS, |cache, paths| cache.paths = paths)),
     ],
     foreign: &[
-        ("path", Means("paths")),
-        ("folders", Means("paths")),
-        ("restore_keys", Means("fallback")),
-        ("fallback_keys", Means("fallback")),
-        ("prefix", Means("fallback")),
-        ("name", Means("key")),
-        (
-            "policy",
-            Hint("a cache is written when the job passes and its key is new"),
-        ),
+        Means("paths").answers(&["path", "folders"]),
+        Means("fallback").answers(&["restore_keys", "fallback_keys", "prefix"]),
+        Means("key").answers(&["name"]),
+        Hint("a cache is written when the job passes and its key is new").answers(&["policy"]),
     ],
     others: Others::Refused,
 };
@@ -99,35 +87,23 @@ static ARTIFACT: Table<ArtifactSpec> = Table {
     what: "`artifacts`",
     about: "Files that are kept with the build, for people and for jobs that need this one.",
     keys: &[
-        required(
-            "name",
-            &Set(ARTIFACT_NAME, |artifact: &mut ArtifactSpec, name| artifact.name = name),
-            "How it is called; unique in the job.",
-        ),
-        required(
-            "paths",
-            &Set(FILES, |artifact: &mut ArtifactSpec, paths| artifact.paths = paths),
-            "Globs of files in the workspace: `target/release/app`.",
-        ),
-        key(
-            "expires",
-            &Set(EXPIRES, |artifact: &mut ArtifactSpec, secs| {
-                artifact.expires_secs = Some(secs)
-            }),
-            "It is deleted after this time, at least 1h. Default: what the coordinator is set to.",
-        ),
-        key(
-            "when",
-            &Set(KEPT_WHEN, |artifact: &mut ArtifactSpec, when| artifact.when = when),
-            "When it is kept: success (default), failure or always.",
-        ),
+        required("name")
+            .about("How it is called; unique in the job.")
+            .set(&(ARTIFACT_NAME, |artifact, name| artifact.name = name)),
+        required("paths")
+            .about("Globs of files in the workspace: `target/release/app`.")
+            .set(&(FILES, |artifact, paths| artifact.paths = paths)),
+        key("expires")
+            .about("It is deleted after this time, at least 1h. Default: what the coordinator is set to.")
+            .set(&(EXPIRES, |artifact, secs| artifact.expires_secs = Some(secs))),
+        key("when")
+            .about("When it is kept: success (default), failure or always.")
+            .set(&(KEPT_WHEN, |artifact, when| artifact.when = when)),
     ],
     foreign: &[
-        ("path", Means("paths")),
-        ("files", Means("paths")),
-        ("expire_in", Means("expires")),
-        ("retention_days", Means("expires")),
-        ("reports", Hint("`reports` is a key of the job, beside `artifacts`")),
+        Means("paths").answers(&["path", "files"]),
+        Means("expires").answers(&["expire_in", "retention_days"]),
+        Hint("`reports` is a key of the job, beside `artifacts`").answers(&["reports"]),
     ],
     others: Others::Refused,
 };
@@ -154,34 +130,23 @@ static REPORT_KEYS: Table<Vec<ReportSpec>> = Table {
     what: "`reports`",
     about: "Test reports in the workspace, by format; a glob or several.",
     keys: &[
-        key(
-            "junit",
-            &Set(FILES, |reports, paths| add(reports, ReportFormat::Junit, paths)),
-            "JUnit's XML: `target/**/junit.xml`.",
-        ),
-        key(
-            "tap",
-            &Set(FILES, |reports, paths| add(reports, ReportFormat::Tap, paths)),
-            "The Test Anything Protocol.",
-        ),
-        key(
-            "cargo_json",
-            &Set(FILES, |reports, paths| add(reports, ReportFormat::CargoJson, paths)),
-            "`cargo test -- --format json`, or nextest with `--message-format libtest-json`.",
-        ),
-        key(
-            "go_json",
-            &Set(FILES, |reports, paths| add(reports, ReportFormat::GoJson, paths)),
-            "`go test -json`.",
-        ),
+        key("junit")
+            .about("JUnit's XML: `target/**/junit.xml`.")
+            .set(&(FILES, |reports, paths| add(reports, ReportFormat::Junit, paths))),
+        key("tap")
+            .about("The Test Anything Protocol.")
+            .set(&(FILES, |reports, paths| add(reports, ReportFormat::Tap, paths))),
+        key("cargo_json")
+            .about("`cargo test -- --format json`, or nextest with `--message-format libtest-json`.")
+            .set(&(FILES, |reports, paths| add(reports, ReportFormat::CargoJson, paths))),
+        key("go_json")
+            .about("`go test -json`.")
+            .set(&(FILES, |reports, paths| add(reports, ReportFormat::GoJson, paths))),
     ],
     foreign: &[
-        ("xml", Means("junit")),
-        ("xunit", Means("junit")),
-        ("cargo", Means("cargo_json")),
-        ("nextest", Means("cargo_json")),
-        ("go", Means("go_json")),
-        ("go_test", Means("go_json")),
+        Means("junit").answers(&["xml", "xunit"]),
+        Means("cargo_json").answers(&["cargo", "nextest"]),
+        Means("go_json").answers(&["go", "go_test"]),
     ],
     others: Others::Refused,
 };

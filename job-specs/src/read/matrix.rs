@@ -10,14 +10,14 @@ use crate::matrix::{Axis, Exclude, Include, MAX_CELLS, MAX_PRODUCT, Matrix};
 use crate::model::AxisValue;
 use crate::problems::Problem;
 use crate::read::job::Making;
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind};
+use crate::reader::keys::{Kind, Others, Shape, Table, With, key, kind};
 use crate::reader::{Fields, Reader, Slot};
 use crate::source::Location;
 use crate::suggest::{did_you_mean, listed, nearest};
 use crate::yaml::{Entry, Plain, Scalar, Value};
 
 /// `matrix` of a job: axes, or an output of another job.
-pub(crate) const MATRIX: With<Making> = With(
+pub(crate) const MATRIX: With<Making> = (
     Shape::AnyOf(&[Shape::Object(&MATRIX_KEYS), Shape::Text]),
     |reader, slot, job| {
         if matches!(slot.node.value, Value::Scalar(_)) && !slot.node.is_null() {
@@ -33,36 +33,24 @@ static MATRIX_KEYS: Table<Matrix> = Table {
     what: "matrix",
     about: "Axes with their values; one cell for each combination.",
     keys: &[
-        key(
-            "include",
-            &With(CELLS, |reader, slot, matrix: &mut Matrix| {
+        key("include")
+            .about("Cells to add, or values to add to the cells that match.")
+            .with(&(CELLS, |reader, slot, matrix| {
                 let items = reader.entries_of(slot).into_iter();
                 matrix.include = items.filter_map(|item| reader.include(item)).collect();
-            }),
-            "Cells to add, or values to add to the cells that match.",
-        ),
-        key(
-            "exclude",
-            &With(CELLS, |reader, slot, matrix: &mut Matrix| {
+            })),
+        key("exclude")
+            .about("Cells to leave out: those that have all of an entry's values.")
+            .with(&(CELLS, |reader, slot, matrix| {
                 let items = reader.entries_of(slot).into_iter();
                 matrix.exclude = items.filter_map(|item| reader.exclude(item, &matrix.axes)).collect();
-            }),
-            "Cells to leave out: those that have all of an entry's values.",
-        ),
-        key(
-            "fail_fast",
-            &Set(WRITTEN_FLAG, |matrix: &mut Matrix, fail_fast| {
-                matrix.fail_fast = fail_fast
-            }),
-            "The first cell that fails cancels the others. Default: false.",
-        ),
-        key(
-            "max_parallel",
-            &Set(MAX_PARALLEL, |matrix: &mut Matrix, cells| {
-                matrix.max_parallel = Some(cells)
-            }),
-            "At most so many cells run at once.",
-        ),
+            })),
+        key("fail_fast")
+            .about("The first cell that fails cancels the others. Default: false.")
+            .set(&(WRITTEN_FLAG, |matrix, fail_fast| matrix.fail_fast = fail_fast)),
+        key("max_parallel")
+            .about("At most so many cells run at once.")
+            .set(&(MAX_PARALLEL, |matrix, cells| matrix.max_parallel = Some(cells))),
     ],
     foreign: &[],
     others: Others::Taken(&Shape::List(&Shape::Scalar)),

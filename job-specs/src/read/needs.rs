@@ -6,7 +6,7 @@ use crate::model::AxisValue;
 use crate::problems::Problem;
 use crate::read::matrix::WRITTEN_FLAG;
 use crate::reader::keys::Foreign::{Hint, Means};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
 use crate::substitute::{Piece, output_of, pieces};
@@ -34,31 +34,21 @@ static NEED: Table<Given> = Table {
     what: "`needs`",
     about: "A job that must end first.",
     keys: &[
-        required(
-            "job",
-            &Set(JOB, |it: &mut Given, job| it.job = Some(job)),
-            "The job's name.",
-        ),
-        key(
-            "matrix",
-            &Set(CELL, |it: &mut Given, cell| it.cell = cell),
-            "Only its cells with these values count.",
-        ),
-        key(
-            "artifacts",
-            &Set(WRITTEN_FLAG, |it: &mut Given, wanted| it.artifacts = wanted),
-            "Its artifacts are put into the workspace before the first step.",
-        ),
+        required("job")
+            .about("The job's name.")
+            .set(&(JOB, |it, job| it.job = Some(job))),
+        key("matrix")
+            .about("Only its cells with these values count.")
+            .set(&(CELL, |it, cell| it.cell = cell)),
+        key("artifacts")
+            .about("Its artifacts are put into the workspace before the first step.")
+            .set(&(WRITTEN_FLAG, |it, wanted| it.artifacts = wanted)),
     ],
     foreign: &[
-        ("name", Means("job")),
-        ("cell", Means("matrix")),
-        ("artifact", Means("artifacts")),
-        (
-            "optional",
-            Hint("write `when: {status: [success, failure]}` in the job that needs it"),
-        ),
-        ("parallel", Means("matrix")),
+        Means("job").answers(&["name"]),
+        Means("matrix").answers(&["cell", "parallel"]),
+        Means("artifacts").answers(&["artifact"]),
+        Hint("write `when: {status: [success, failure]}` in the job that needs it").answers(&["optional"]),
     ],
     others: Others::Refused,
 };

@@ -10,7 +10,7 @@ use crate::read::globs::GlobKind;
 use crate::read::inputs::MANUAL;
 use crate::read::schedule::SCHEDULE;
 use crate::reader::keys::Foreign::{Hint, Means};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
 use crate::reader::{Reader, Slot};
 use crate::suggest::did_you_mean;
 use crate::yaml::{Entry, Value};
@@ -33,19 +33,15 @@ static ON_KEYS: Table<On> = Table {
     what: "`on`",
     about: "Events that make a build.",
     keys: &[
-        key(
-            "push",
-            &With(
-                Shape::AnyOf(&[Shape::Empty, Shape::Object(&PUSH)]),
-                |reader, slot, on: &mut On| reader.push(slot, on),
-            ),
-            "A branch was pushed.",
-        ),
-        key(
-            "pull_request",
-            &With(
+        key("push").about("A branch was pushed.").with(&(
+            Shape::AnyOf(&[Shape::Empty, Shape::Object(&PUSH)]),
+            |reader, slot, on| reader.push(slot, on),
+        )),
+        key("pull_request")
+            .about("A pull request was opened or got a new commit.")
+            .with(&(
                 Shape::AnyOf(&[Shape::Empty, Shape::Object(&PULL_REQUEST)]),
-                |reader, slot, on: &mut On| {
+                |reader, slot, on| {
                     let mut filters = Filters::default();
                     if is_empty(slot)
                         || reader
@@ -55,58 +51,42 @@ static ON_KEYS: Table<On> = Table {
                         on.triggers.push(filters.trigger("pull_request"));
                     }
                 },
-            ),
-            "A pull request was opened or got a new commit.",
-        ),
-        key(
-            "tag",
-            &With(
-                Shape::AnyOf(&[Shape::Empty, Shape::Object(&TAG)]),
-                |reader, slot, on: &mut On| {
-                    let mut filters = Filters::default();
-                    if !is_empty(slot) {
-                        reader.level(slot, &TAG, "`tag`".to_owned(), &mut filters);
-                    }
-                    on.triggers.push(filters.trigger("tag"));
-                },
-            ),
-            "A tag was pushed.",
-        ),
-        key(
-            "schedule",
-            &With(
-                Shape::AnyOf(&[Shape::Empty, Shape::OneOrMany(&Shape::Object(&SCHEDULE))]),
-                |reader, slot, on: &mut On| {
-                    on.schedule_location = Some(slot.location());
-                    on.triggers.push(Trigger::any("schedule"));
-                    if !is_empty(slot) {
-                        on.schedules = reader.schedules(slot);
-                    }
-                },
-            ),
-            "A time of a schedule has come.",
-        ),
-        key(
-            "manual",
-            &With(
-                Shape::AnyOf(&[Shape::Empty, Shape::Object(&MANUAL)]),
-                |reader, slot, on: &mut On| {
-                    on.triggers.push(Trigger::any("manual"));
-                    if !is_empty(slot) {
-                        reader.level(slot, &MANUAL, "`manual`".to_owned(), &mut on.inputs);
-                    }
-                },
-            ),
-            "Somebody asked for it.",
-        ),
+            )),
+        key("tag").about("A tag was pushed.").with(&(
+            Shape::AnyOf(&[Shape::Empty, Shape::Object(&TAG)]),
+            |reader, slot, on| {
+                let mut filters = Filters::default();
+                if !is_empty(slot) {
+                    reader.level(slot, &TAG, "`tag`".to_owned(), &mut filters);
+                }
+                on.triggers.push(filters.trigger("tag"));
+            },
+        )),
+        key("schedule").about("A time of a schedule has come.").with(&(
+            Shape::AnyOf(&[Shape::Empty, Shape::OneOrMany(&Shape::Object(&SCHEDULE))]),
+            |reader, slot, on| {
+                on.schedule_location = Some(slot.location());
+                on.triggers.push(Trigger::any("schedule"));
+                if !is_empty(slot) {
+                    on.schedules = reader.schedules(slot);
+                }
+            },
+        )),
+        key("manual").about("Somebody asked for it.").with(&(
+            Shape::AnyOf(&[Shape::Empty, Shape::Object(&MANUAL)]),
+            |reader, slot, on| {
+                on.triggers.push(Trigger::any("manual"));
+                if !is_empty(slot) {
+                    reader.level(slot, &MANUAL, "`manual`".to_owned(), &mut on.inputs);
+                }
+            },
+        )),
     ],
     foreign: &[
-        ("cron", Means("schedule")),
-        ("merge_request", Means("pull_request")),
-        ("merge_requests", Means("pull_request")),
-        ("workflow_dispatch", Means("manual")),
-        ("release", Means("tag")),
-        ("web", Means("manual")),
+        Means("schedule").answers(&["cron"]),
+        Means("pull_request").answers(&["merge_request", "merge_requests"]),
+        Means("manual").answers(&["workflow_dispatch", "web"]),
+        Means("tag").answers(&["release"]),
     ],
     others: Others::Refused,
 };
@@ -151,40 +131,27 @@ static PUSH: Table<Filters> = Table {
     what: "`push`",
     about: "Which pushes make a build; all keys must hold.",
     keys: &[
-        key(
-            "branches",
-            &Set(REFERENCES, |push: &mut Filters, globs| push.branches = Some(globs)),
-            "The branch matches one of these globs; `!` leaves out again, the last match counts.",
-        ),
-        key(
-            "branches_ignore",
-            &Set(REFERENCES, |push: &mut Filters, globs| {
-                push.branches_ignore = Some(globs)
-            }),
-            "Branches that make no build.",
-        ),
-        key(
-            "tags",
-            &Set(REFERENCES, |push: &mut Filters, globs| push.tags = Some(globs)),
-            "Tags that make a build too, as under `tag`. Without `branches`, pushes of branches then make none.",
-        ),
-        key(
-            "paths",
-            &Set(PATHS, |push: &mut Filters, globs| push.paths = Some(globs)),
-            ABOUT_PATHS,
-        ),
-        key(
-            "paths_ignore",
-            &Set(PATHS, |push: &mut Filters, globs| push.paths_ignore = Some(globs)),
-            ABOUT_PATHS_IGNORE,
-        ),
+        key("branches")
+            .about("The branch matches one of these globs; `!` leaves out again, the last match counts.")
+            .set(&(REFERENCES, |push, globs| push.branches = Some(globs))),
+        key("branches_ignore")
+            .about("Branches that make no build.")
+            .set(&(REFERENCES, |push, globs| push.branches_ignore = Some(globs))),
+        key("tags")
+            .about("Tags that make a build too, as under `tag`. Without `branches`, pushes of branches then make none.")
+            .set(&(REFERENCES, |push, globs| push.tags = Some(globs))),
+        key("paths")
+            .about(ABOUT_PATHS)
+            .set(&(PATHS, |push, globs| push.paths = Some(globs))),
+        key("paths_ignore")
+            .about(ABOUT_PATHS_IGNORE)
+            .set(&(PATHS, |push, globs| push.paths_ignore = Some(globs))),
     ],
     foreign: &[
-        ("branch", Means("branches")),
-        ("tag", Means("tags")),
-        ("path", Means("paths")),
-        ("changes", Means("paths")),
-        ("tags_ignore", Hint("write `tags: [\"!v0.*\"]`")),
+        Means("branches").answers(&["branch"]),
+        Means("tags").answers(&["tag"]),
+        Means("paths").answers(&["path", "changes"]),
+        Hint("write `tags: [\"!v0.*\"]`").answers(&["tags_ignore"]),
     ],
     others: Others::Refused,
 };
@@ -193,16 +160,13 @@ static PUSH: Table<Filters> = Table {
 static TAG: Table<Filters> = Table {
     what: "`tag`",
     about: "Which tags make a build.",
-    keys: &[key(
-        "tags",
-        &Set(REFERENCES, |tag: &mut Filters, globs| tag.tags = Some(globs)),
-        "The tag matches one of these globs.",
-    )],
+    keys: &[key("tags")
+        .about("The tag matches one of these globs.")
+        .set(&(REFERENCES, |tag, globs| tag.tags = Some(globs)))],
     foreign: &[
-        ("tag", Means("tags")),
-        ("names", Means("tags")),
-        ("branches", Hint("a tag has no branch")),
-        ("paths", Hint("a tag changes no paths")),
+        Means("tags").answers(&["tag", "names"]),
+        Hint("a tag has no branch").answers(&["branches"]),
+        Hint("a tag changes no paths").answers(&["paths"]),
     ],
     others: Others::Refused,
 };
@@ -212,41 +176,23 @@ static PULL_REQUEST: Table<Filters> = Table {
     what: "`pull_request`",
     about: "Which pull requests make a build; all keys must hold.",
     keys: &[
-        key(
-            "branches",
-            &Set(REFERENCES, |request: &mut Filters, globs| {
-                request.branches = Some(globs)
-            }),
-            "The branch that it wants to go into matches.",
-        ),
-        key(
-            "branches_ignore",
-            &Set(REFERENCES, |request: &mut Filters, globs| {
-                request.branches_ignore = Some(globs)
-            }),
-            "Branches to go into that make no build.",
-        ),
-        key(
-            "paths",
-            &Set(PATHS, |request: &mut Filters, globs| request.paths = Some(globs)),
-            ABOUT_PATHS,
-        ),
-        key(
-            "paths_ignore",
-            &Set(PATHS, |request: &mut Filters, globs| request.paths_ignore = Some(globs)),
-            ABOUT_PATHS_IGNORE,
-        ),
+        key("branches")
+            .about("The branch that it wants to go into matches.")
+            .set(&(REFERENCES, |request, globs| request.branches = Some(globs))),
+        key("branches_ignore")
+            .about("Branches to go into that make no build.")
+            .set(&(REFERENCES, |request, globs| request.branches_ignore = Some(globs))),
+        key("paths")
+            .about(ABOUT_PATHS)
+            .set(&(PATHS, |request, globs| request.paths = Some(globs))),
+        key("paths_ignore")
+            .about(ABOUT_PATHS_IGNORE)
+            .set(&(PATHS, |request, globs| request.paths_ignore = Some(globs))),
     ],
     foreign: &[
-        ("branch", Means("branches")),
-        ("base", Means("branches")),
-        ("target_branches", Means("branches")),
-        ("path", Means("paths")),
-        ("changes", Means("paths")),
-        (
-            "types",
-            Hint("a build is made when it is opened and for each new commit"),
-        ),
+        Means("branches").answers(&["branch", "base", "target_branches"]),
+        Means("paths").answers(&["path", "changes"]),
+        Hint("a build is made when it is opened and for each new commit").answers(&["types"]),
     ],
     others: Others::Refused,
 };

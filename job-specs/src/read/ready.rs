@@ -5,7 +5,7 @@ use crate::model::{DEFAULT_READY_TIMEOUT_MS, HealthTest, Ready, ReadyProbe};
 use crate::problems::Problem;
 use crate::read::healthcheck::WORDS;
 use crate::reader::keys::Foreign::Means;
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
 use crate::reader::kinds::{DURATION, PORT};
 use crate::reader::{Reader, Slot};
 
@@ -26,50 +26,31 @@ static READY_KEYS: Table<Given> = Table {
     what: "`ready`",
     about: "How to see that a service is ready: one of tcp, http, log, cmd and docker.",
     keys: &[
-        key(
-            "tcp",
-            &Set(PORT, |given: &mut Given, port| {
-                given.probe = Some(ReadyProbe::Tcp(port))
-            }),
-            "A connection to this port is taken.",
-        ),
-        key(
-            "http",
-            &Set(HTTP, |it: &mut Given, probe| it.probe = Some(probe)),
-            "A GET answers 200 to 399: 8080, 8080/health, or a map of port and path.",
-        ),
-        key(
-            "log",
-            &Set(PATTERN, |given: &mut Given, pattern| {
-                given.probe = Some(ReadyProbe::Log(pattern))
-            }),
-            "A line of its log matches this regular expression.",
-        ),
-        key(
-            "cmd",
-            &Set(COMMAND, |given: &mut Given, command| {
-                given.probe = Some(ReadyProbe::Cmd(command))
-            }),
-            "This command exits with 0 inside the service.",
-        ),
-        key(
-            "docker",
-            &Set(DOCKER, |it: &mut Given, probe| it.probe = Some(probe)),
-            "true: the health check says healthy.",
-        ),
-        key(
-            "timeout",
-            &Set(DURATION, |it: &mut Given, ms| it.timeout_ms = Some(ms)),
-            "The job fails when it is not ready by then. Default: 60s.",
-        ),
+        key("tcp")
+            .about("A connection to this port is taken.")
+            .set(&(PORT, |given, port| given.probe = Some(ReadyProbe::Tcp(port)))),
+        key("http")
+            .about("A GET answers 200 to 399: 8080, 8080/health, or a map of port and path.")
+            .set(&(HTTP, |it, probe| it.probe = Some(probe))),
+        key("log")
+            .about("A line of its log matches this regular expression.")
+            .set(&(PATTERN, |given, pattern| given.probe = Some(ReadyProbe::Log(pattern)))),
+        key("cmd")
+            .about("This command exits with 0 inside the service.")
+            .set(&(COMMAND, |given, command| given.probe = Some(ReadyProbe::Cmd(command)))),
+        key("docker")
+            .about("true: the health check says healthy.")
+            .set(&(DOCKER, |it, probe| it.probe = Some(probe))),
+        key("timeout")
+            .about("The job fails when it is not ready by then. Default: 60s.")
+            .set(&(DURATION, |it, ms| it.timeout_ms = Some(ms))),
     ],
     foreign: &[
-        ("port", Means("tcp")),
-        ("url", Means("http")),
-        ("command", Means("cmd")),
-        ("test", Means("cmd")),
-        ("regex", Means("log")),
-        ("healthcheck", Means("docker")),
+        Means("tcp").answers(&["port"]),
+        Means("http").answers(&["url"]),
+        Means("cmd").answers(&["command", "test"]),
+        Means("log").answers(&["regex"]),
+        Means("docker").answers(&["healthcheck"]),
     ],
     others: Others::Refused,
 };
@@ -90,16 +71,12 @@ static HTTP_KEYS: Table<Http> = Table {
     what: "`http`",
     about: "A GET inside the job's network.",
     keys: &[
-        required(
-            "port",
-            &Set(PORT, |http: &mut Http, port| http.port = Some(port)),
-            "The port.",
-        ),
-        key(
-            "path",
-            &Set(PATH, |http: &mut Http, path| http.path = Some(path)),
-            "The path. Default: /.",
-        ),
+        required("port")
+            .about("The port.")
+            .set(&(PORT, |http, port| http.port = Some(port))),
+        key("path")
+            .about("The path. Default: /.")
+            .set(&(PATH, |http, path| http.path = Some(path))),
     ],
     foreign: &[],
     others: Others::Refused,

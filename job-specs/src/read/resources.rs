@@ -2,7 +2,7 @@
 
 use crate::model::Resources;
 use crate::reader::keys::Foreign::{Hint, Ignored, Means};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, key};
+use crate::reader::keys::{Kind, Others, Shape, Table, key};
 use crate::reader::kinds::{CPUS, MEMORY, whole};
 
 /// Limits of each step's container.
@@ -20,42 +20,24 @@ static RESOURCES_KEYS: Table<Resources> = Table {
     what: "`resources`",
     about: "Limits of each step's container.",
     keys: &[
-        key(
-            "cpus",
-            &Set(CPUS, |resources: &mut Resources, cpus| {
-                resources.cpu_millis = Some(cpus)
-            }),
-            "Processors, also fractions: 0.5.",
-        ),
-        key(
-            "memory",
-            &Set(MEMORY, |resources: &mut Resources, memory| {
-                resources.memory_bytes = Some(memory)
-            }),
-            "Memory: 512m, 4g.",
-        ),
-        key(
-            "pids",
-            &Set(whole(1, 4_194_304), |resources: &mut Resources, pids| {
+        key("cpus")
+            .about("Processors, also fractions: 0.5.")
+            .set(&(CPUS, |resources, cpus| resources.cpu_millis = Some(cpus))),
+        key("memory")
+            .about("Memory: 512m, 4g.")
+            .set(&(MEMORY, |resources, memory| resources.memory_bytes = Some(memory))),
+        key("pids")
+            .about("Processes and threads.")
+            .set(&(whole(1, 4_194_304), |resources, pids| {
                 resources.pids = u64::try_from(pids).ok()
-            }),
-            "Processes and threads.",
-        ),
+            })),
     ],
     foreign: &[
-        ("cpu", Means("cpus")),
-        ("mem", Means("memory")),
-        ("ram", Means("memory")),
-        ("mem_limit", Means("memory")),
-        ("pids_limit", Means("pids")),
-        (
-            "limits",
-            Hint("write `cpus`, `memory` and `pids` directly under `resources`"),
-        ),
-        (
-            "requests",
-            Ignored("an agent has slots; it does not divide its processors"),
-        ),
+        Means("cpus").answers(&["cpu"]),
+        Means("memory").answers(&["mem", "ram", "mem_limit"]),
+        Means("pids").answers(&["pids_limit"]),
+        Hint("write `cpus`, `memory` and `pids` directly under `resources`").answers(&["limits"]),
+        Ignored("an agent has slots; it does not divide its processors").answers(&["requests"]),
     ],
     others: Others::Refused,
 };

@@ -4,7 +4,7 @@ use crate::codes;
 use crate::model::{Retry, RetryOn};
 use crate::problems::Problem;
 use crate::reader::keys::Foreign::{Hint, Means};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
 use crate::suggest::nearest;
 use crate::yaml::Value;
@@ -38,28 +38,20 @@ static RETRY_KEYS: Table<Retry> = Table {
     what: "`retry`",
     about: "How often, and after what.",
     keys: &[
-        required(
-            "max",
-            &Set(RETRIES, |retry: &mut Retry, max| retry.max = max),
-            "Tries after the first one.",
-        ),
-        key(
-            "on",
-            &Set(RETRY_ON, |retry: &mut Retry, on| retry.on = on),
-            "After what: infrastructure (we broke), test (a report names failed tests), timeout, any, `exit:75`.",
-        ),
+        required("max")
+            .about("Tries after the first one.")
+            .set(&(RETRIES, |retry, max| retry.max = max)),
+        key("on")
+            .about(
+                "After what: infrastructure (we broke), test (a report names failed tests), timeout, any, `exit:75`.",
+            )
+            .set(&(RETRY_ON, |retry, on| retry.on = on)),
     ],
     foreign: &[
-        ("attempts", Means("max")),
-        ("limit", Means("max")),
-        ("count", Means("max")),
-        ("when", Means("on")),
-        ("exit_codes", Hint("write `on: [\"exit:75\"]`")),
-        ("exit_status", Hint("write `on: [\"exit:75\"]`")),
-        (
-            "delay",
-            Hint("a retry starts at once; a step that must wait can `sleep`"),
-        ),
+        Means("max").answers(&["attempts", "limit", "count"]),
+        Means("on").answers(&["when"]),
+        Hint("write `on: [\"exit:75\"]`").answers(&["exit_codes", "exit_status"]),
+        Hint("a retry starts at once; a step that must wait can `sleep`").answers(&["delay"]),
     ],
     others: Others::Refused,
 };

@@ -9,7 +9,7 @@ use crate::cron::{self, Cron, CronError};
 use crate::located::LocatedSchedule;
 use crate::problems::Problem;
 use crate::reader::keys::Foreign::{Hint, Means};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
 use crate::suggest::nearest;
@@ -46,36 +46,25 @@ pub(crate) static SCHEDULE: Table<Given> = Table {
     what: "`schedule`",
     about: "Times at which a build of the default branch is made.",
     keys: &[
-        required(
-            "cron",
-            &Set(CRON, |it: &mut Given, cron| it.cron = Some(cron)),
-            "Minute, hour, day, month, weekday: `0 2 * * *`.",
-        ),
-        key(
-            "timezone",
-            &Set(TIMEZONE, |it: &mut Given, zone| it.timezone = Some(zone)),
-            "Of which clock: `Europe/Paris`. Default: UTC.",
-        ),
-        key(
-            "missed",
-            &Set(MISSED, |it: &mut Given, missed| it.missed = Some(missed)),
-            "Times that passed while nobody was there: run_once (default) makes one build for all of them.",
-        ),
-        key(
-            "inputs",
-            &With(Shape::Map(&Shape::Scalar), |reader, slot, given: &mut Given| {
+        required("cron")
+            .about("Minute, hour, day, month, weekday: `0 2 * * *`.")
+            .set(&(CRON, |it, cron| it.cron = Some(cron))),
+        key("timezone")
+            .about("Of which clock: `Europe/Paris`. Default: UTC.")
+            .set(&(TIMEZONE, |it, zone| it.timezone = Some(zone))),
+        key("missed")
+            .about("Times that passed while nobody was there: run_once (default) makes one build for all of them.")
+            .set(&(MISSED, |it, missed| it.missed = Some(missed))),
+        key("inputs")
+            .about("Values of `on.manual.inputs` for its builds.")
+            .with(&(Shape::Map(&Shape::Scalar), |reader, slot, given| {
                 reader.schedule_inputs(slot, given)
-            }),
-            "Values of `on.manual.inputs` for its builds.",
-        ),
+            })),
     ],
     foreign: &[
-        ("schedule", Means("cron")),
-        ("time", Means("cron")),
-        ("tz", Means("timezone")),
-        ("time_zone", Means("timezone")),
-        ("zone", Means("timezone")),
-        ("branch", Hint("a schedule builds the default branch")),
+        Means("cron").answers(&["schedule", "time"]),
+        Means("timezone").answers(&["tz", "time_zone", "zone"]),
+        Hint("a schedule builds the default branch").answers(&["branch"]),
     ],
     others: Others::Refused,
 };

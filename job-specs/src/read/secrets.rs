@@ -5,7 +5,7 @@ use crate::model::{SecretInto, SecretUse};
 use crate::problems::Problem;
 use crate::read::globs::Within;
 use crate::reader::keys::Foreign::Means;
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
 
@@ -30,34 +30,22 @@ static SECRET: Table<Given> = Table {
     what: "`secrets`",
     about: "A secret, and how the step gets it: as an environment variable of its own name unless it says otherwise.",
     keys: &[
-        required(
-            "name",
-            &Set(SECRET_NAME, |secret: &mut Given, name| secret.name = Some(name)),
-            "The secret's name in the repository.",
-        ),
-        key(
-            "env",
-            &Set(SECRET_NAME, |secret: &mut Given, name| {
-                secret.into = Some(SecretInto::Env(name))
-            }),
-            "The environment variable that has it.",
-        ),
-        key(
-            "file",
-            &Set(SECRET_FILE, |secret: &mut Given, path| {
-                secret.into = Some(SecretInto::File(path))
-            }),
-            "The file that has it: an absolute path. Only the step's user can read it, and it is never on a disk.",
-        ),
+        required("name")
+            .about("The secret's name in the repository.")
+            .set(&(SECRET_NAME, |secret, name| secret.name = Some(name))),
+        key("env")
+            .about("The environment variable that has it.")
+            .set(&(SECRET_NAME, |secret, name| secret.into = Some(SecretInto::Env(name)))),
+        key("file")
+            .about(
+                "The file that has it: an absolute path. Only the step's user can read it, and it is never on a disk.",
+            )
+            .set(&(SECRET_FILE, |secret, path| secret.into = Some(SecretInto::File(path)))),
     ],
     foreign: &[
-        ("source", Means("name")),
-        ("secret", Means("name")),
-        ("from_secret", Means("name")),
-        ("target", Means("env")),
-        ("as", Means("env")),
-        ("path", Means("file")),
-        ("mount", Means("file")),
+        Means("name").answers(&["source", "secret", "from_secret"]),
+        Means("env").answers(&["target", "as"]),
+        Means("file").answers(&["path", "mount"]),
     ],
     others: Others::Refused,
 };

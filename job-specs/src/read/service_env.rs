@@ -8,7 +8,7 @@ use crate::model::Env;
 use crate::problems::Problem;
 use crate::read::service_entry::Making;
 use crate::reader::keys::Foreign::Means;
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, With, key, kind, required};
 use crate::reader::kinds::{FLAG, choice};
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
@@ -22,7 +22,7 @@ pub(crate) const ENVIRONMENT: Kind<Env> = kind(PAIRS, |reader, slot, _| reader.e
 /// Labels, without ours.
 pub(crate) const LABELS: Kind<BTreeMap<String, String>> = kind(PAIRS, |reader, slot, _| reader.labels(slot));
 /// Compose's `env_file`, in order; `environment` goes over it.
-pub(crate) const ENV_FILES: With<Making> = With(
+pub(crate) const ENV_FILES: With<Making> = (
     Shape::OneOrMany(&Shape::AnyOf(&[Shape::Text, Shape::Object(&ENV_FILE)])),
     |reader, slot, making| {
         for item in reader.one_or_many(slot) {
@@ -43,23 +43,17 @@ static ENV_FILE: Table<EnvFile> = Table {
     what: "`env_file`",
     about: "A file of NAME=value lines.",
     keys: &[
-        required(
-            "path",
-            &Set(PATH, |file: &mut EnvFile, path| file.path = Some(path)),
-            "A file of the repository.",
-        ),
-        key(
-            "required",
-            &Set(FLAG, |file: &mut EnvFile, required| file.required = required),
-            "false: it may be missing.",
-        ),
-        key(
-            "format",
-            &Set(choice(&["raw"]), |file: &mut EnvFile, _| file.raw = true),
-            "raw: nothing in it is replaced or unquoted.",
-        ),
+        required("path")
+            .about("A file of the repository.")
+            .set(&(PATH, |file, path| file.path = Some(path))),
+        key("required")
+            .about("false: it may be missing.")
+            .set(&(FLAG, |file, required| file.required = required)),
+        key("format")
+            .about("raw: nothing in it is replaced or unquoted.")
+            .set(&(choice(&["raw"]), |file, _| file.raw = true)),
     ],
-    foreign: &[("file", Means("path"))],
+    foreign: &[Means("path").answers(&["file"])],
     others: Others::Refused,
 };
 

@@ -7,7 +7,7 @@ use crate::problems::Problem;
 use crate::read::service_entry::{Around, Making};
 use crate::read::service_mounts::MODE;
 use crate::reader::keys::Foreign::{Ignored, Means};
-use crate::reader::keys::{Kind as Value, Others, Set, Shape, Table, With, key, kind, required};
+use crate::reader::keys::{Kind as Value, Others, Shape, Table, With, key, kind, required};
 use crate::reader::kinds::{NAME, TEXT};
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
@@ -17,11 +17,11 @@ use crate::yaml::{Entry, Node, Scalar};
 /// Names of configs or secrets, or maps that say where they go.
 const FILES: Shape = Shape::List(&Shape::AnyOf(&[Shape::Name, Shape::Object(&FILE_MOUNT)]));
 /// `configs` of a service.
-pub(crate) const CONFIGS: With<Making> = With(FILES, |reader, slot, making| {
+pub(crate) const CONFIGS: With<Making> = (FILES, |reader, slot, making| {
     reader.service_files(Kind::Config, slot, making);
 });
 /// `secrets` of a service.
-pub(crate) const SECRETS: With<Making> = With(FILES, |reader, slot, making| {
+pub(crate) const SECRETS: With<Making> = (FILES, |reader, slot, making| {
     reader.service_files(Kind::Secret, slot, making);
 });
 
@@ -40,33 +40,23 @@ static FILE_MOUNT: Table<Mount> = Table {
     what: "`configs` or `secrets`",
     about: "A file that is there when the service starts.",
     keys: &[
-        required(
-            "source",
-            &Set(SOURCE, |file: &mut Mount, source| file.source = Some(source)),
-            "The name of the config or secret.",
-        ),
-        key(
-            "target",
-            &Set(TEXT, |file: &mut Mount, target| file.target = Some(target)),
-            "Where. Default: /NAME, or /run/secrets/NAME.",
-        ),
-        key(
-            "uid",
-            &Set(ID, |file: &mut Mount, uid| file.uid = uid),
-            "Its owner. Default: 0.",
-        ),
-        key(
-            "gid",
-            &Set(ID, |file: &mut Mount, gid| file.gid = gid),
-            "Its group. Default: 0.",
-        ),
-        key(
-            "mode",
-            &Set(MODE, |file: &mut Mount, mode| file.mode = Some(mode)),
-            "Permission bits, in octal. Default: 0444.",
-        ),
+        required("source")
+            .about("The name of the config or secret.")
+            .set(&(SOURCE, |file, source| file.source = Some(source))),
+        key("target")
+            .about("Where. Default: /NAME, or /run/secrets/NAME.")
+            .set(&(TEXT, |file, target| file.target = Some(target))),
+        key("uid")
+            .about("Its owner. Default: 0.")
+            .set(&(ID, |file, uid| file.uid = uid)),
+        key("gid")
+            .about("Its group. Default: 0.")
+            .set(&(ID, |file, gid| file.gid = gid)),
+        key("mode")
+            .about("Permission bits, in octal. Default: 0444.")
+            .set(&(MODE, |file, mode| file.mode = Some(mode))),
     ],
-    foreign: &[("path", Means("target")), ("name", Means("source"))],
+    foreign: &[Means("target").answers(&["path"]), Means("source").answers(&["name"])],
     others: Others::Extensions,
 };
 
@@ -97,41 +87,26 @@ pub(crate) static FILE_DEFINITION: Table<Definition> = Table {
     what: "config or secret",
     about: "What a file of services holds: one of file, content, environment and, for secrets, external.",
     keys: &[
-        key(
-            "file",
-            &Set(FILE, |made: &mut Definition, content| made.contents.push(content)),
-            "A file of the repository.",
-        ),
-        key(
-            "content",
-            &Set(TEXT, |made: &mut Definition, text| {
-                made.contents.push(Content::Text(text))
-            }),
-            "The text itself.",
-        ),
-        key(
-            "environment",
-            &Set(VARIABLE, |made: &mut Definition, content| made.contents.push(content)),
-            "The value of this variable of the job's `env`.",
-        ),
-        key(
-            "external",
-            &With(Shape::Flag, |reader, slot, made: &mut Definition| {
-                reader.external(slot, made)
-            }),
-            "true: the repository's secret of that name.",
-        ),
-        key(
-            "name",
-            &Set(NAME_OF_SECRET, |made: &mut Definition, name| made.name = Some(name)),
-            "The name of the repository's secret. Default: its key.",
-        ),
+        key("file")
+            .about("A file of the repository.")
+            .set(&(FILE, |made, content| made.contents.push(content))),
+        key("content")
+            .about("The text itself.")
+            .set(&(TEXT, |made, text| made.contents.push(Content::Text(text)))),
+        key("environment")
+            .about("The value of this variable of the job's `env`.")
+            .set(&(VARIABLE, |made, content| made.contents.push(content))),
+        key("external")
+            .about("true: the repository's secret of that name.")
+            .with(&(Shape::Flag, |reader, slot, made| reader.external(slot, made))),
+        key("name")
+            .about("The name of the repository's secret. Default: its key.")
+            .set(&(NAME_OF_SECRET, |made, name| made.name = Some(name))),
     ],
     foreign: &[
-        ("labels", Ignored("nothing reads them here")),
-        ("driver", Ignored("secrets come from the repository's secrets")),
-        ("driver_opts", Ignored("secrets come from the repository's secrets")),
-        ("template_driver", Ignored("a file is used as it is")),
+        Ignored("nothing reads them here").answers(&["labels"]),
+        Ignored("secrets come from the repository's secrets").answers(&["driver", "driver_opts"]),
+        Ignored("a file is used as it is").answers(&["template_driver"]),
     ],
     others: Others::Extensions,
 };

@@ -7,7 +7,7 @@ use crate::model::{PullPolicy, Restart, ServiceSpec, Ulimit};
 use crate::problems::Problem;
 use crate::read::service_entry::Making;
 use crate::reader::keys::Foreign::{Ignored, Refused};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, With, key, kind, required};
 use crate::reader::kinds::{CPUS, MEMORY, whole};
 use crate::reader::{Reader, Slot};
 use crate::suggest::did_you_mean;
@@ -42,7 +42,7 @@ pub(crate) const PLATFORM: Kind<String> = kind(Shape::Text, |reader, slot, _| re
 /// An absolute path inside the container.
 pub(crate) const FOLDER: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.folder(slot));
 /// Compose's `deploy`, over the keys of the service that say the same.
-pub(crate) const DEPLOY: With<Making> = With(Shape::Object(&DEPLOY_KEYS), |reader, slot, making| {
+pub(crate) const DEPLOY: With<Making> = (Shape::Object(&DEPLOY_KEYS), |reader, slot, making| {
     let owner = reader.part("deploy");
     reader.level(slot, &DEPLOY_KEYS, owner, making);
 });
@@ -59,20 +59,12 @@ static ULIMIT: Table<UlimitKeys> = Table {
     what: "`ulimits`",
     about: "The two values of a limit; -1 is unlimited.",
     keys: &[
-        required(
-            "soft",
-            &Set(whole(-1, i64::MAX), |limit: &mut UlimitKeys, soft| {
-                limit.soft = Some(soft)
-            }),
-            "Where the kernel begins to refuse.",
-        ),
-        required(
-            "hard",
-            &Set(whole(-1, i64::MAX), |limit: &mut UlimitKeys, hard| {
-                limit.hard = Some(hard)
-            }),
-            "What the process may raise it to.",
-        ),
+        required("soft")
+            .about("Where the kernel begins to refuse.")
+            .set(&(whole(-1, i64::MAX), |limit, soft| limit.soft = Some(soft))),
+        required("hard")
+            .about("What the process may raise it to.")
+            .set(&(whole(-1, i64::MAX), |limit, hard| limit.hard = Some(hard))),
     ],
     foreign: &[],
     others: Others::Extensions,
@@ -83,27 +75,19 @@ static DEPLOY_KEYS: Table<Making> = Table {
     what: "`deploy`",
     about: "Compose's `deploy`: only limits and the number of containers.",
     keys: &[
-        key(
-            "resources",
-            &With(Shape::Object(&RESOURCES), |reader, slot, making: &mut Making| {
+        key("resources")
+            .about("Its limits.")
+            .with(&(Shape::Object(&RESOURCES), |reader, slot, making| {
                 reader.level(slot, &RESOURCES, format!("`resources` of {}", making.owner), making);
-            }),
-            "Its limits.",
-        ),
-        key(
-            "replicas",
-            &Set(SCALE, |making: &mut Making, scale| making.service.spec.scale = scale),
-            "How many containers, as `scale`.",
-        ),
+            })),
+        key("replicas")
+            .about("How many containers, as `scale`.")
+            .set(&(SCALE, |making, scale| making.service.spec.scale = scale)),
     ],
     foreign: &[
-        ("mode", Ignored(NO_CLUSTER)),
-        ("placement", Ignored(NO_CLUSTER)),
-        ("endpoint_mode", Ignored(NO_CLUSTER)),
-        ("update_config", Ignored(NO_CLUSTER)),
-        ("rollback_config", Ignored(NO_CLUSTER)),
-        ("restart_policy", Ignored("write `restart:` beside `image:`")),
-        ("labels", Ignored("write `labels:` beside `image:`")),
+        Ignored(NO_CLUSTER).answers(&["mode", "placement", "endpoint_mode", "update_config", "rollback_config"]),
+        Ignored("write `restart:` beside `image:`").answers(&["restart_policy"]),
+        Ignored("write `labels:` beside `image:`").answers(&["labels"]),
     ],
     others: Others::Extensions,
 };
@@ -114,18 +98,13 @@ const NO_CLUSTER: &str = "a service runs beside its job, on one agent";
 static RESOURCES: Table<Making> = Table {
     what: "`resources`",
     about: "Limits of the service.",
-    keys: &[key(
-        "limits",
-        &With(Shape::Object(&LIMITS), |reader, slot, making: &mut Making| {
+    keys: &[key("limits")
+        .about("What it may use at most.")
+        .with(&(Shape::Object(&LIMITS), |reader, slot, making| {
             let owner = format!("`limits` of {}", making.owner);
             reader.limits(slot, owner, &mut making.service.spec);
-        }),
-        "What it may use at most.",
-    )],
-    foreign: &[(
-        "reservations",
-        Ignored("an agent has slots; it does not divide its processors"),
-    )],
+        }))],
+    foreign: &[Ignored("an agent has slots; it does not divide its processors").answers(&["reservations"])],
     others: Others::Extensions,
 };
 
@@ -142,23 +121,17 @@ static LIMITS: Table<Limits> = Table {
     what: "`limits`",
     about: "What the service may use at most.",
     keys: &[
-        key(
-            "cpus",
-            &Set(CPUS, |limits: &mut Limits, cpus| limits.cpus = Some(cpus)),
-            "Processors, also fractions: \"0.5\".",
-        ),
-        key(
-            "memory",
-            &Set(MEMORY, |limits: &mut Limits, memory| limits.memory = Some(memory)),
-            "Memory: 512m, 2g.",
-        ),
-        key(
-            "pids",
-            &Set(PIDS, |limits: &mut Limits, pids| limits.pids = Some(pids)),
-            "Processes and threads.",
-        ),
+        key("cpus")
+            .about("Processors, also fractions: \"0.5\".")
+            .set(&(CPUS, |limits, cpus| limits.cpus = Some(cpus))),
+        key("memory")
+            .about("Memory: 512m, 2g.")
+            .set(&(MEMORY, |limits, memory| limits.memory = Some(memory))),
+        key("pids")
+            .about("Processes and threads.")
+            .set(&(PIDS, |limits, pids| limits.pids = Some(pids))),
     ],
-    foreign: &[("devices", Refused("a job gets no device of the agent's host"))],
+    foreign: &[Refused("a job gets no device of the agent's host").answers(&["devices"])],
     others: Others::Extensions,
 };
 

@@ -7,7 +7,7 @@ use crate::model::{ServiceSpec, VolumeMount, VolumeSource};
 use crate::read::service_entry::Making;
 use crate::read::service_env::LABELS;
 use crate::reader::keys::Foreign::{Later, Means};
-use crate::reader::keys::{Kind, Others, ReadOver, Set, Shape, Table, With, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, With, key, kind, required};
 use crate::reader::kinds::{FLAG, SIZE, TEXT, choice};
 use crate::reader::{Reader, Slot};
 use crate::substitute::has_template;
@@ -17,7 +17,7 @@ pub(crate) const TMPFS: Kind<BTreeMap<String, String>> = kind(Shape::OneOrMany(&
     Some(reader.tmpfs(slot))
 });
 /// `volumes` of a service.
-pub(crate) const VOLUMES: With<Making> = With(
+pub(crate) const VOLUMES: With<Making> = (
     Shape::List(&Shape::AnyOf(&[Shape::Text, Shape::Object(&VOLUME)])),
     |reader, slot, making| reader.volumes(slot, making),
 );
@@ -40,52 +40,39 @@ static VOLUME: Table<Long> = Table {
     what: "`volumes`",
     about: "A folder of a service that something else is mounted on.",
     keys: &[
-        key(
-            "type",
-            &Set(choice(&["volume", "bind", "tmpfs"]), |volume: &mut Long, kind| {
+        key("type")
+            .about("Default: volume.")
+            .set(&(choice(&["volume", "bind", "tmpfs"]), |volume, kind| {
                 volume.kind = Some(kind)
-            }),
-            "Default: volume.",
-        ),
-        key(
-            "source",
-            &Set(TEXT, |volume: &mut Long, source| volume.source = Some(source)),
-            "A volume's name, or a path of the repository.",
-        ),
-        required(
-            "target",
-            &Set(MOUNT_POINT, |volume: &mut Long, target| volume.target = Some(target)),
-            "The folder in the container.",
-        ),
-        key(
-            "read_only",
-            &Set(FLAG, |volume: &mut Long, read_only| volume.read_only = read_only),
-            "It cannot be written there.",
-        ),
-        key(
-            "tmpfs",
-            &Set(IN_MEMORY, |volume: &mut Long, options| volume.tmpfs = Some(options)),
-            "Options of a folder in memory.",
-        ),
-        key(
-            "bind",
-            &With(Shape::Object(&BIND), |reader, slot, volume: &mut Long| {
+            })),
+        key("source")
+            .about("A volume's name, or a path of the repository.")
+            .set(&(TEXT, |volume, source| volume.source = Some(source))),
+        required("target")
+            .about("The folder in the container.")
+            .set(&(MOUNT_POINT, |volume, target| volume.target = Some(target))),
+        key("read_only")
+            .about("It cannot be written there.")
+            .set(&(FLAG, |volume, read_only| volume.read_only = read_only)),
+        key("tmpfs")
+            .about("Options of a folder in memory.")
+            .set(&(IN_MEMORY, |volume, options| volume.tmpfs = Some(options))),
+        key("bind").about("Options of a path of the repository.").with(&(
+            Shape::Object(&BIND),
+            |reader, slot, volume| {
                 let owner = reader.owner.clone();
                 reader.level(slot, &BIND, owner, volume);
-            }),
-            "Options of a path of the repository.",
-        ),
-        key(
-            "volume",
-            &With(Shape::Object(&OPTIONS), |reader, slot, volume: &mut Long| {
+            },
+        )),
+        key("volume")
+            .about("Options of a volume.")
+            .with(&(Shape::Object(&OPTIONS), |reader, slot, volume| {
                 let owner = reader.owner.clone();
                 reader.level(slot, &OPTIONS, owner, volume);
-            }),
-            "Options of a volume.",
-        ),
-        key("consistency", &ReadOver(TEXT), "Read over."),
+            })),
+        key("consistency").about("Read over.").read_over(&TEXT),
     ],
-    foreign: &[("destination", Means("target"))],
+    foreign: &[Means("target").answers(&["destination"])],
     others: Others::Extensions,
 };
 
@@ -100,14 +87,12 @@ static BIND: Table<Long> = Table {
     what: "`bind`",
     about: "Options of a path of the repository that is mounted.",
     keys: &[
-        key(
-            "create_host_path",
-            &Set(FLAG, |volume: &mut Long, create| volume.must_be_there = !create),
-            "true (default): what is not in the repository is made, an empty folder. false: it must be there.",
-        ),
-        key("propagation", &ReadOver(TEXT), "Read over."),
-        key("selinux", &ReadOver(TEXT), "Read over."),
-        key("recursive", &ReadOver(TEXT), "Read over."),
+        key("create_host_path")
+            .about("true (default): what is not in the repository is made, an empty folder. false: it must be there.")
+            .set(&(FLAG, |volume, create| volume.must_be_there = !create)),
+        key("propagation").about("Read over.").read_over(&TEXT),
+        key("selinux").about("Read over.").read_over(&TEXT),
+        key("recursive").about("Read over.").read_over(&TEXT),
     ],
     foreign: &[],
     others: Others::Extensions,
@@ -129,20 +114,12 @@ static IN_MEMORY_KEYS: Table<Vec<String>> = Table {
     what: "`tmpfs`",
     about: "Options of a folder in memory.",
     keys: &[
-        key(
-            "size",
-            &Set(SIZE, |options: &mut Vec<String>, size| {
-                options.push(format!("size={size}"))
-            }),
-            "At most so big: 64m.",
-        ),
-        key(
-            "mode",
-            &Set(MODE, |options: &mut Vec<String>, mode| {
-                options.push(format!("mode={mode:o}"))
-            }),
-            "Permission bits, in octal: \"1777\".",
-        ),
+        key("size")
+            .about("At most so big: 64m.")
+            .set(&(SIZE, |options, size| options.push(format!("size={size}")))),
+        key("mode")
+            .about("Permission bits, in octal: \"1777\".")
+            .set(&(MODE, |options, mode| options.push(format!("mode={mode:o}")))),
     ],
     foreign: &[],
     others: Others::Extensions,
@@ -153,10 +130,10 @@ static OPTIONS: Table<Long> = Table {
     what: "`volume`",
     about: "Options of a volume.",
     keys: &[
-        key("nocopy", &ReadOver(FLAG), "Read over."),
-        key("labels", &ReadOver(LABELS), "Read over."),
+        key("nocopy").about("Read over.").read_over(&FLAG),
+        key("labels").about("Read over.").read_over(&LABELS),
     ],
-    foreign: &[("subpath", Later)],
+    foreign: &[Later.answers(&["subpath"])],
     others: Others::Extensions,
 };
 

@@ -8,14 +8,14 @@ use crate::located::{Link, LocatedService};
 use crate::problems::Problem;
 use crate::read::service_entry::{Making, is_host};
 use crate::reader::keys::Foreign::{Ignored, Means};
-use crate::reader::keys::{Kind, Others, ReadOver, Set, Shape, Table, With, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, With, key, kind, required};
 use crate::reader::kinds::{self, SCALAR, TEXT, choice};
 use crate::reader::{CONTAINER_NAME, Fields, Reader, Slot};
 use crate::source::Location;
 use crate::yaml::{Entry, Value};
 
 /// `networks` of a service: only its further names count.
-pub(crate) const NETWORKS: With<Making> = With(
+pub(crate) const NETWORKS: With<Making> = (
     Shape::AnyOf(&[
         Shape::List(&Shape::Name),
         Shape::Map(&Shape::AnyOf(&[Shape::Empty, Shape::Object(&NETWORK)])),
@@ -23,7 +23,7 @@ pub(crate) const NETWORKS: With<Making> = With(
     |reader, slot, making| reader.networks(slot, making),
 );
 /// Its own host name.
-pub(crate) const HOSTNAME: With<Making> = With(Shape::Text, |reader, slot, making| {
+pub(crate) const HOSTNAME: With<Making> = (Shape::Text, |reader, slot, making| {
     if let Some(name) = reader.host(slot) {
         let service = &mut making.service;
         if name != service.spec.name {
@@ -33,13 +33,13 @@ pub(crate) const HOSTNAME: With<Making> = With(Shape::Text, |reader, slot, makin
     }
 });
 /// `expose`.
-pub(crate) const EXPOSE: With<Making> = With(Shape::List(&Shape::Scalar), |reader, slot, making| {
+pub(crate) const EXPOSE: With<Making> = (Shape::List(&Shape::Scalar), |reader, slot, making| {
     for item in reader.items(slot, "a list of ports").into_iter().flatten() {
         reader.exposed(item, &mut making.service);
     }
 });
 /// `ports`.
-pub(crate) const PORTS: With<Making> = With(
+pub(crate) const PORTS: With<Making> = (
     Shape::List(&Shape::AnyOf(&[Shape::Scalar, Shape::Object(&PORT)])),
     |reader, slot, making| {
         for item in reader.items(slot, "a list of ports").into_iter().flatten() {
@@ -51,7 +51,7 @@ pub(crate) const PORTS: With<Making> = With(
     },
 );
 /// `links`.
-pub(crate) const LINKS: With<Making> = With(Shape::List(&Shape::Text), |reader, slot, making| {
+pub(crate) const LINKS: With<Making> = (Shape::List(&Shape::Text), |reader, slot, making| {
     for item in reader.items(slot, "a list of services").into_iter().flatten() {
         reader.link(item, &mut making.service);
     }
@@ -69,27 +69,20 @@ pub(crate) const ADDRESSES: Kind<Vec<String>> =
 static NETWORK: Table<Making> = Table {
     what: "`networks`",
     about: "How a service takes part in a network.",
-    keys: &[key(
-        "aliases",
-        &With(Shape::List(&Shape::Text), |reader, slot, making: &mut Making| {
+    keys: &[key("aliases").about("Further host names of the service.").with(&(
+        Shape::List(&Shape::Text),
+        |reader, slot, making| {
             for item in reader.items(slot, "a list of host names").into_iter().flatten() {
                 if let Some(alias) = reader.host(item) {
                     making.service.answers_to(alias, item.location());
                 }
             }
-        }),
-        "Further host names of the service.",
-    )],
+        },
+    ))],
     foreign: &[
-        ("ipv4_address", Ignored(NO_ADDRESSES)),
-        ("ipv6_address", Ignored(NO_ADDRESSES)),
-        ("link_local_ips", Ignored(NO_ADDRESSES)),
-        ("mac_address", Ignored(NO_ADDRESSES)),
-        ("interface_name", Ignored(ONE_NETWORK)),
-        ("priority", Ignored(ONE_NETWORK)),
-        ("gw_priority", Ignored(ONE_NETWORK)),
-        ("driver_opts", Ignored(ONE_NETWORK)),
-        ("alias", Means("aliases")),
+        Ignored(NO_ADDRESSES).answers(&["ipv4_address", "ipv6_address", "link_local_ips", "mac_address"]),
+        Ignored(ONE_NETWORK).answers(&["interface_name", "priority", "gw_priority", "driver_opts"]),
+        Means("aliases").answers(&["alias"]),
     ],
     others: Others::Extensions,
 };
@@ -109,29 +102,23 @@ static PORT: Table<Long> = Table {
     what: "`ports`",
     about: "A port of a service.",
     keys: &[
-        required(
-            "target",
-            &Set(kinds::PORT, |port: &mut Long, target| port.target = Some(target)),
-            "The port in the container.",
-        ),
-        key(
-            "published",
-            &ReadOver(SCALAR),
-            "Not published: steps reach the service by its name.",
-        ),
-        key("host_ip", &ReadOver(TEXT), "Read over."),
-        key(
-            "protocol",
-            &Set(choice(&["tcp", "udp", "sctp"]), |port: &mut Long, protocol| {
+        required("target")
+            .about("The port in the container.")
+            .set(&(kinds::PORT, |port, target| port.target = Some(target))),
+        key("published")
+            .about("Not published: steps reach the service by its name.")
+            .read_over(&SCALAR),
+        key("host_ip").about("Read over.").read_over(&TEXT),
+        key("protocol")
+            .about("Default: tcp.")
+            .set(&(choice(&["tcp", "udp", "sctp"]), |port, protocol| {
                 port.protocol = Some(protocol)
-            }),
-            "Default: tcp.",
-        ),
-        key("app_protocol", &ReadOver(TEXT), "Read over."),
-        key("mode", &ReadOver(TEXT), "Read over."),
-        key("name", &ReadOver(TEXT), "Read over."),
+            })),
+        key("app_protocol").about("Read over.").read_over(&TEXT),
+        key("mode").about("Read over.").read_over(&TEXT),
+        key("name").about("Read over.").read_over(&TEXT),
     ],
-    foreign: &[("port", Means("target"))],
+    foreign: &[Means("target").answers(&["port"])],
     others: Others::Extensions,
 };
 

@@ -17,7 +17,7 @@ use crate::read::service::SERVICE;
 use crate::read::service_entry::Around;
 use crate::read::service_files::FILE_DEFINITION;
 use crate::reader::keys::Foreign::{Hint, Means};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
 use crate::reader::kinds::ONE_OR_MORE_TEXTS;
 use crate::reader::{Fields, Reader, Slot};
 use crate::source::Location;
@@ -79,40 +79,22 @@ static COMPOSE_KEYS: Table<Import> = Table {
     what: "`compose`",
     about: "Services that are taken from Compose files of the repository.",
     keys: &[
-        required(
-            "file",
-            &Set(COMPOSE_FILES, |import: &mut Import, files| import.files = Some(files)),
-            "The Compose file, from the repository's root; of several, later ones override earlier ones.",
-        ),
-        key(
-            "profiles",
-            &Set(ONE_OR_MORE_TEXTS, |import: &mut Import, profiles| {
-                import.choice.profiles = profiles
-            }),
-            "Profiles whose services run too; \"*\" for all.",
-        ),
-        key(
-            "services",
-            &Set(CHOSEN, |import: &mut Import, services| {
-                import.choice.services = Some(services)
-            }),
-            "Only these services, and those that they depend on.",
-        ),
+        required("file")
+            .about("The Compose file, from the repository's root; of several, later ones override earlier ones.")
+            .set(&(COMPOSE_FILES, |import, files| import.files = Some(files))),
+        key("profiles")
+            .about("Profiles whose services run too; \"*\" for all.")
+            .set(&(ONE_OR_MORE_TEXTS, |import, profiles| import.choice.profiles = profiles)),
+        key("services")
+            .about("Only these services, and those that they depend on.")
+            .set(&(CHOSEN, |import, services| import.choice.services = Some(services))),
     ],
     foreign: &[
-        ("files", Means("file")),
-        ("path", Means("file")),
-        ("profile", Means("profiles")),
-        ("service", Means("services")),
-        ("env", Hint("variables of a Compose file come from the job's `env`")),
-        (
-            "environment",
-            Hint("variables of a Compose file come from the job's `env`"),
-        ),
-        (
-            "env_file",
-            Hint("variables of a Compose file come from the job's `env`, and from `.env` beside it"),
-        ),
+        Means("file").answers(&["files", "path"]),
+        Means("profiles").answers(&["profile"]),
+        Means("services").answers(&["service"]),
+        Hint("variables of a Compose file come from the job's `env`").answers(&["env", "environment"]),
+        Hint("variables of a Compose file come from the job's `env`, and from `.env` beside it").answers(&["env_file"]),
     ],
     others: Others::Refused,
 };

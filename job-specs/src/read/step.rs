@@ -11,7 +11,7 @@ use crate::read::job::{ENV, Making as Job, USER};
 use crate::read::retry::RETRY;
 use crate::read::secrets::SECRETS;
 use crate::read::when::{WHEN, When};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind};
+use crate::reader::keys::{Kind, Others, Shape, Table, With, key, kind};
 use crate::reader::kinds::{FLAG, SECONDS, TEXT};
 use crate::reader::{Fields, Reader, Slot};
 use crate::source::Location;
@@ -25,7 +25,7 @@ const MAX_NAME: usize = 80;
 const OF_CONTAINERS: &[&str] = &["run", "entrypoint", "shell", "env", "workdir", "user", "secrets"];
 
 /// `steps` of a job, which know its image.
-pub(crate) const STEPS: With<Job> = With(
+pub(crate) const STEPS: With<Job> = (
     Shape::List(&Shape::AnyOf(&[Shape::Script, Shape::Object(&STEP)])),
     |reader, slot, job| job.spec.steps = reader.steps(slot, &job.spec.image),
 );
@@ -42,88 +42,58 @@ static STEP: Table<Making> = Table {
     what: "step",
     about: "One script, or one program, in a throwaway container of its own with the workspace at /workspace.",
     keys: &[
-        key(
-            "name",
-            &Set(TEXT, |making: &mut Making, name| making.step.name = first_line(&name)),
-            "How the step is called. Default: the script's first line.",
-        ),
-        key(
-            "run",
-            &Set(SCRIPT, |making: &mut Making, script| making.script = Some(script)),
-            "A script for the shell. Values come as environment variables, never as `${{ }}`.",
-        ),
-        key(
-            "entrypoint",
-            &Set(ENTRYPOINT, |making: &mut Making, words| {
+        key("name")
+            .about("How the step is called. Default: the script's first line.")
+            .set(&(TEXT, |making, name| making.step.name = first_line(&name))),
+        key("run")
+            .about("A script for the shell. Values come as environment variables, never as `${{ }}`.")
+            .set(&(SCRIPT, |making, script| making.script = Some(script))),
+        key("entrypoint")
+            .about("A program and its arguments, run without a shell.")
+            .set(&(ENTRYPOINT, |making, words| {
                 making.step.action = StepAction::Entrypoint(words)
-            }),
-            "A program and its arguments, run without a shell.",
-        ),
-        key(
-            "shell",
-            &Set(SHELL, |making: &mut Making, shell| making.shell = shell),
-            "The shell of `run`: `sh -e` (default) or `bash -e -o pipefail`.",
-        ),
-        key(
-            "image",
-            &With(
+            })),
+        key("shell")
+            .about("The shell of `run`: `sh -e` (default) or `bash -e -o pipefail`.")
+            .set(&(SHELL, |making, shell| making.shell = shell)),
+        key("image")
+            .about("The image. Default: the job's. A map, without `run`, makes the step build an image.")
+            .with(&(
                 Shape::AnyOf(&[Shape::Text, Shape::Object(&IMAGE)]),
-                |reader, slot, making: &mut Making| reader.step_image(slot, &mut making.step),
-            ),
-            "The image. Default: the job's. A map, without `run`, makes the step build an image.",
-        ),
-        key(
-            "env",
-            &With(ENV, |reader, slot, making: &mut Making| {
+                |reader, slot, making| reader.step_image(slot, &mut making.step),
+            )),
+        key("env")
+            .about("Environment of this step, over the job's.")
+            .with(&(ENV, |reader, slot, making| {
                 let known = reader
                     .env_map(slot)
                     .into_iter()
                     .filter_map(|(name, value)| Some((name, value?)));
                 making.step.env = known.collect();
-            }),
-            "Environment of this step, over the job's.",
-        ),
-        key(
-            "workdir",
-            &Set(WORKDIR, |making: &mut Making, folder| {
-                making.step.workdir = Some(folder)
-            }),
-            "Working folder, from /workspace.",
-        ),
-        key(
-            "user",
-            &Set(USER, |making: &mut Making, user| making.step.user = Some(user)),
-            "`user`, `uid` or `uid:gid`. Default: the image's.",
-        ),
-        key(
-            "secrets",
-            &Set(SECRETS, |making: &mut Making, secrets| making.step.secrets = secrets),
-            "Secrets that this step gets, as environment variables or as files.",
-        ),
-        key(
-            "timeout",
-            &Set(SECONDS, |making: &mut Making, secs| {
-                making.step.timeout_secs = Some(secs)
-            }),
-            "The step may take this long.",
-        ),
-        key(
-            "retry",
-            &Set(RETRY, |making: &mut Making, retry| making.step.retry = retry),
-            "How often the step is tried again; without `on` after any failure.",
-        ),
-        key(
-            "when",
-            &Set(WHEN, |making: &mut Making, When { status, skip }| {
+            })),
+        key("workdir")
+            .about("Working folder, from /workspace.")
+            .set(&(WORKDIR, |making, folder| making.step.workdir = Some(folder))),
+        key("user")
+            .about("`user`, `uid` or `uid:gid`. Default: the image's.")
+            .set(&(USER, |making, user| making.step.user = Some(user))),
+        key("secrets")
+            .about("Secrets that this step gets, as environment variables or as files.")
+            .set(&(SECRETS, |making, secrets| making.step.secrets = secrets)),
+        key("timeout")
+            .about("The step may take this long.")
+            .set(&(SECONDS, |making, secs| making.step.timeout_secs = Some(secs))),
+        key("retry")
+            .about("How often the step is tried again; without `on` after any failure.")
+            .set(&(RETRY, |making, retry| making.step.retry = retry)),
+        key("when")
+            .about("When it runs; else it is shown as skipped. `status` is about the steps before it.")
+            .set(&(WHEN, |making, When { status, skip }| {
                 (making.step.when, making.step.skip) = (status, skip)
-            }),
-            "When it runs; else it is shown as skipped. `status` is about the steps before it.",
-        ),
-        key(
-            "allow_failure",
-            &Set(FLAG, |making: &mut Making, allowed| making.step.allow_failure = allowed),
-            "A failure of this step does not fail the job.",
-        ),
+            })),
+        key("allow_failure")
+            .about("A failure of this step does not fail the job.")
+            .set(&(FLAG, |making, allowed| making.step.allow_failure = allowed)),
     ],
     foreign: foreign::IN_A_STEP,
     others: Others::Refused,

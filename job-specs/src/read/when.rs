@@ -10,7 +10,7 @@ use crate::problems::Problem;
 use crate::read::globs::GlobKind;
 use crate::read::on::EVENTS;
 use crate::reader::keys::Foreign::{Hint, Means};
-use crate::reader::keys::{Kind, Others, Set, Shape, Table, With, key, kind};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
 use crate::reader::{Fields, Reader, Slot};
 use crate::suggest::{did_you_mean, listed};
 use crate::yaml::{Entry, Value};
@@ -56,61 +56,43 @@ static WHEN_KEYS: Table<Clause> = Table {
     what: "`when`",
     about: "A condition: all of its keys must hold. A list of conditions means that one of them is enough.",
     keys: &[
-        key(
-            "event",
-            &With(
-                Shape::OneOrMany(&Shape::Choice(EVENTS)),
-                |reader, slot, clause: &mut Clause| clause.event = reader.event_fault(slot),
-            ),
-            "The build is for one of these events.",
-        ),
-        key(
-            "branch",
-            &With(GLOBS, |reader, slot, clause: &mut Clause| {
+        key("event")
+            .about("The build is for one of these events.")
+            .with(&(Shape::OneOrMany(&Shape::Choice(EVENTS)), |reader, slot, clause| {
+                clause.event = reader.event_fault(slot)
+            })),
+        key("branch")
+            .about("The build's branch matches; for a pull request the one that is to be merged.")
+            .with(&(GLOBS, |reader, slot, clause| {
                 clause.branch = reader.reference_fault(slot, "branch", |facts| facts.branch.as_deref())
-            }),
-            "The build's branch matches; for a pull request the one that is to be merged.",
-        ),
-        key(
-            "tag",
-            &With(GLOBS, |reader, slot, clause: &mut Clause| {
+            })),
+        key("tag")
+            .about("The build is for a tag that matches.")
+            .with(&(GLOBS, |reader, slot, clause| {
                 clause.tag = reader.reference_fault(slot, "tag", |facts| facts.tag.as_deref())
-            }),
-            "The build is for a tag that matches.",
-        ),
-        key(
-            "paths",
-            &With(GLOBS, |reader, slot, clause: &mut Clause| {
-                clause.paths = reader.paths_fault(slot)
-            }),
-            "A changed path matches. Nothing to compare with counts as changed.",
-        ),
-        key(
-            "matrix",
-            &With(
-                Shape::Map(&Shape::OneOrMany(&Shape::Scalar)),
-                |reader, slot, clause: &mut Clause| clause.cell = reader.cell_fault(slot),
+            })),
+        key("paths")
+            .about("A changed path matches. Nothing to compare with counts as changed.")
+            .with(&(GLOBS, |reader, slot, clause| clause.paths = reader.paths_fault(slot))),
+        key("matrix")
+            .about("The cell's values match: `{postgres: [\"15\", \"17\"]}`.")
+            .with(
+                &(Shape::Map(&Shape::OneOrMany(&Shape::Scalar)), |reader, slot, clause| {
+                    clause.cell = reader.cell_fault(slot)
+                }),
             ),
-            "The cell's values match: `{postgres: [\"15\", \"17\"]}`.",
-        ),
-        key(
-            "status",
-            &Set(STATUS, |clause: &mut Clause, status| clause.status = status),
-            "How all went before: success (default), failure after something failed, always for both.",
-        ),
+        key("status")
+            .about("How all went before: success (default), failure after something failed, always for both.")
+            .set(&(STATUS, |clause, status| clause.status = status)),
     ],
     foreign: &[
-        ("events", Means("event")),
-        ("branches", Means("branch")),
-        ("tags", Means("tag")),
-        ("path", Means("paths")),
-        ("changes", Means("paths")),
-        ("ref", Hint("write `branch` or `tag`")),
-        ("repo", Hint("a job file belongs to one repository")),
-        (
-            "cron",
-            Hint("write `event: schedule`; schedules can have inputs of their own"),
-        ),
+        Means("event").answers(&["events"]),
+        Means("branch").answers(&["branches"]),
+        Means("tag").answers(&["tags"]),
+        Means("paths").answers(&["path", "changes"]),
+        Hint("write `branch` or `tag`").answers(&["ref"]),
+        Hint("a job file belongs to one repository").answers(&["repo"]),
+        Hint("write `event: schedule`; schedules can have inputs of their own").answers(&["cron"]),
     ],
     others: Others::Refused,
 };

@@ -13,7 +13,7 @@ pub(crate) struct Table<T: 'static> {
     /// The keys that are read.
     pub(crate) keys: &'static [Key<T>],
     /// Keys that people write here and that mean something else, or nothing.
-    pub(crate) foreign: &'static [(&'static str, Foreign)],
+    pub(crate) foreign: &'static [Answer],
     /// What any other key means.
     pub(crate) others: Others,
 }
@@ -41,8 +41,8 @@ pub(crate) trait Reads<T>: Sync {
     fn read(&'static self, reader: &mut Reader<'_>, slot: Slot<'_>, made: &mut T);
 }
 
-/// Reads a value of this kind, and puts it where the function says.
-pub(crate) struct Set<T: 'static, V: 'static>(pub(crate) Kind<V>, pub(crate) fn(&mut T, V));
+/// A value of this kind, and the function that puts it where it belongs.
+pub(crate) type Set<T, V> = (Kind<V>, fn(&mut T, V));
 
 impl<T, V> Reads<T> for Set<T, V> {
     fn shape(&'static self) -> &'static Shape {
@@ -57,20 +57,18 @@ impl<T, V> Reads<T> for Set<T, V> {
 }
 
 /// A value that must be of this kind and says nothing here.
-pub(crate) struct ReadOver<V: 'static>(pub(crate) Kind<V>);
-
-impl<T, V> Reads<T> for ReadOver<V> {
+impl<T, V> Reads<T> for Kind<V> {
     fn shape(&'static self) -> &'static Shape {
-        &self.0.shape
+        &self.shape
     }
 
     fn read(&'static self, reader: &mut Reader<'_>, slot: Slot<'_>, _: &mut T) {
-        (self.0.read)(reader, slot, &self.0.shape);
+        (self.read)(reader, slot, &self.shape);
     }
 }
 
 /// A value whose reading depends on what has been read of the map before.
-pub(crate) struct With<T: 'static>(pub(crate) Shape, pub(crate) fn(&mut Reader<'_>, Slot<'_>, &mut T));
+pub(crate) type With<T> = (Shape, fn(&mut Reader<'_>, Slot<'_>, &mut T));
 
 impl<T> Reads<T> for With<T> {
     fn shape(&'static self) -> &'static Shape {
@@ -91,7 +89,7 @@ pub(crate) trait Level: Sync {
     /// The key at this position of the table.
     fn at(&self, position: usize) -> Option<Described>;
     /// Keys of others.
-    fn all_foreign(&self) -> &'static [(&'static str, Foreign)];
+    fn all_foreign(&self) -> &'static [Answer];
     /// What any other key means.
     fn others(&self) -> &Others;
 }
@@ -124,7 +122,7 @@ impl<T> Level for Table<T> {
         })
     }
 
-    fn all_foreign(&self) -> &'static [(&'static str, Foreign)] {
+    fn all_foreign(&self) -> &'static [Answer] {
         self.foreign
     }
 
@@ -137,7 +135,7 @@ impl<T> Level for Table<T> {
 pub(crate) struct Names {
     pub(crate) what: &'static str,
     pub(crate) names: &'static [&'static str],
-    pub(crate) foreign: &'static [(&'static str, Foreign)],
+    pub(crate) foreign: &'static [Answer],
     pub(crate) others: Others,
 }
 
@@ -159,7 +157,7 @@ impl Level for Names {
         })
     }
 
-    fn all_foreign(&self) -> &'static [(&'static str, Foreign)] {
+    fn all_foreign(&self) -> &'static [Answer] {
         self.foreign
     }
 
@@ -182,9 +180,8 @@ impl dyn Level {
     /// What is known about a key that is not ours.
     pub(crate) fn foreign(&self, name: &str) -> Option<Foreign> {
         let snake = name.replace('-', "_");
-        let mut all = self.all_foreign().iter();
-        let found = all.find(|(key, _)| *key == name || *key == snake);
-        found.map(|(_, verdict)| *verdict)
+        let is_meant = |answer: &&Answer| answer.keys.iter().any(|key| *key == name || *key == snake);
+        self.all_foreign().iter().find(is_meant).map(|answer| answer.answer)
     }
 }
 
@@ -201,6 +198,19 @@ pub(crate) enum Foreign {
     Refused(&'static str),
     /// Compose's, and read over, with the reason.
     Ignored(&'static str),
+}
+
+/// The answer that some keys of other systems get.
+pub(crate) struct Answer {
+    pub(crate) keys: &'static [&'static str],
+    pub(crate) answer: Foreign,
+}
+
+impl Foreign {
+    /// Which keys get this answer.
+    pub(crate) const fn answers(self, keys: &'static [&'static str]) -> Answer {
+        Answer { keys, answer: self }
+    }
 }
 
 /// Keys that a table does not name.
@@ -256,20 +266,57 @@ pub(crate) const fn kind<V>(shape: Shape, read: fn(&mut Reader<'_>, Slot<'_>, &'
     Kind { shape, read }
 }
 
+/// A key on its way into a table: `key("name").about("Its name.").set(&(TEXT, |made, name| made.name = name))`.
+pub(crate) struct NewKey {
+    name: &'static str,
+    about: &'static str,
+    required: bool,
+}
+
 /// A key that may be left out.
-pub(crate) const fn key<T>(name: &'static str, value: &'static dyn Reads<T>, about: &'static str) -> Key<T> {
-    Key {
+pub(crate) const fn key(name: &'static str) -> NewKey {
+    NewKey {
         name,
-        about,
+        about: "",
         required: false,
-        value,
     }
 }
 
 /// A key that must be there.
-pub(crate) const fn required<T>(name: &'static str, value: &'static dyn Reads<T>, about: &'static str) -> Key<T> {
-    Key {
+pub(crate) const fn required(name: &'static str) -> NewKey {
+    NewKey {
         required: true,
-        ..key(name, value, about)
+        ..key(name)
+    }
+}
+
+impl NewKey {
+    /// What it is for.
+    pub(crate) const fn about(self, about: &'static str) -> NewKey {
+        NewKey { about, ..self }
+    }
+
+    /// Its value is of one kind, and is put where the function says.
+    pub(crate) const fn set<T, V>(self, value: &'static Set<T, V>) -> Key<T> {
+        self.reads(value)
+    }
+
+    /// The reading of its value depends on what has been read of the map before.
+    pub(crate) const fn with<T>(self, value: &'static With<T>) -> Key<T> {
+        self.reads(value)
+    }
+
+    /// Its value must be of one kind, and says nothing here.
+    pub(crate) const fn read_over<T, V>(self, value: &'static Kind<V>) -> Key<T> {
+        self.reads(value)
+    }
+
+    const fn reads<T>(self, value: &'static dyn Reads<T>) -> Key<T> {
+        Key {
+            name: self.name,
+            about: self.about,
+            required: self.required,
+            value,
+        }
     }
 }
