@@ -73,7 +73,7 @@ pub(crate) fn fill(calls: &[HashCall], repository: &dyn Repository, facts: &mut 
         }
         Err(why) => {
             let message = format!("the files of the repository cannot be listed: {why}");
-            problems.add(Problem::at(&codes::FILES_UNKNOWN, first.location, message));
+            problems.add(codes::FILES_UNKNOWN.at(first.location, message));
         }
     }
     problems
@@ -102,13 +102,13 @@ pub(crate) fn check_count(calls: &[HashCall], problems: &mut Problems) {
     });
     if let Some(call) = one_too_many {
         let message = format!("there are more than {MAX_CALLS} different `hash()`");
-        problems.add(Problem::at(&codes::TOO_MANY_GLOBS, call.location, message).label("reached here"));
+        problems.add(codes::TOO_MANY_GLOBS.at(call.location, message).label("reached here"));
     }
 }
 
 fn no_file(call: &HashCall) -> Problem {
     let message = format!("`hash({})` matches no file", call.arguments);
-    let problem = Problem::at(&codes::NO_FILE_MATCHES, call.location, message);
+    let problem = codes::NO_FILE_MATCHES.at(call.location, message);
     problem.note("its value is empty until one does")
 }
 

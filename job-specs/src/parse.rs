@@ -9,7 +9,7 @@ use crate::diagnostics::{Diagnostic, Severity};
 use crate::file::{JobFile, Part, inputs};
 use crate::limits::{MAX_ALL_CELLS, MAX_FILE_BYTES, MAX_FILES, MAX_JOBS, MAX_READ_BYTES, MAX_READ_NODES};
 use crate::located::JobSource;
-use crate::problems::{Problem, Problems};
+use crate::problems::Problems;
 use crate::read::{read_env, read_file, read_job};
 use crate::reader::{Reader, Slot, Spent};
 use crate::repository::{NoRepository, Reach, Repository};
@@ -71,11 +71,11 @@ fn source(file: &SourceFile) -> Source {
 
 fn read_parts(files: &[SourceFile], sources: &Sources, problems: &mut Problems) -> Vec<Part> {
     if files.is_empty() {
-        problems.add(Problem::in_file(&codes::NO_JOB_FILE, 0, "there is no job file").help(NO_FILE_HELP));
+        problems.add(codes::NO_JOB_FILE.in_file(0, "there is no job file").help(NO_FILE_HELP));
     }
     if files.len() > MAX_FILES {
         let message = format!("there are {} job files; at most {MAX_FILES} are read", files.len());
-        problems.add(Problem::in_file(&codes::TOO_MANY_JOBS, MAX_FILES, message));
+        problems.add(codes::TOO_MANY_JOBS.in_file(MAX_FILES, message));
     }
     let mut parts = Vec::new();
     let mut spent = Spent::default();
@@ -86,13 +86,13 @@ fn read_parts(files: &[SourceFile], sources: &Sources, problems: &mut Problems) 
                 file.text.len().div_ceil(1024)
             );
             let help = "move scripts into files of the repository, and run those";
-            problems.add(Problem::in_file(&codes::FILE_TOO_BIG, at, message).help(help));
+            problems.add(codes::FILE_TOO_BIG.in_file(at, message).help(help));
             continue;
         }
         let before = problems.errors();
         let Some(root) = yaml::read(at, &sources[at], problems).filter(|root| !root.is_null()) else {
             if problems.errors() == before {
-                problems.add(Problem::in_file(&codes::NO_JOB_FILE, at, "the file is empty").help(NO_FILE_HELP));
+                problems.add(codes::NO_JOB_FILE.in_file(at, "the file is empty").help(NO_FILE_HELP));
             }
             continue;
         };
@@ -115,7 +115,7 @@ fn check_size(parts: &[Part], problems: &mut Problems) -> bool {
     let jobs: Vec<&JobSource> = parts.iter().flat_map(|part| &part.jobs).collect();
     if let Some(one_too_many) = jobs.get(MAX_JOBS) {
         let message = format!("there are {} jobs; at most {MAX_JOBS} are allowed", jobs.len());
-        problems.add(Problem::at(&codes::TOO_MANY_JOBS, one_too_many.location, message));
+        problems.add(codes::TOO_MANY_JOBS.at(one_too_many.location, message));
         return false;
     }
     let (mut cells, mut nodes, mut bytes) = (0, 0, 0);
@@ -125,13 +125,13 @@ fn check_size(parts: &[Part], problems: &mut Problems) -> bool {
         bytes += job.cells.len() * job.node.weight.bytes;
         if cells > MAX_ALL_CELLS {
             let message = format!("the matrices of all jobs make more than {MAX_ALL_CELLS} cells");
-            problems.add(Problem::at(&codes::TOO_MANY_JOBS, job.location, message).label("reached here"));
+            problems.add(codes::TOO_MANY_JOBS.at(job.location, message).label("reached here"));
             return false;
         }
         if nodes > MAX_READ_NODES || bytes > MAX_READ_BYTES {
             let message = "the jobs are too big for so many cells";
             let help = "a job's text counts once for each cell; move scripts into files of the repository";
-            let problem = Problem::at(&codes::TOO_MUCH_EXPANSION, job.location, message);
+            let problem = codes::TOO_MUCH_EXPANSION.at(job.location, message);
             problems.add(problem.label("reached here").help(help));
             return false;
         }

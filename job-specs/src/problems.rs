@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use crate::codes::{self, Code};
 use crate::diagnostics::{Diagnostic, Edit, Label, Severity, Span};
 use crate::source::{Location, Source};
+use crate::suggest::{is_only, listed, nearest};
 
 /// No file needs more findings than this at once; the rest is only counted.
 const MAX_KEPT: usize = 200;
@@ -25,19 +26,19 @@ pub(crate) struct Problem {
     once: bool,
 }
 
-impl Problem {
+impl Code {
     /// A finding about a place.
-    pub(crate) fn at(code: &'static Code, location: Location, message: impl Into<String>) -> Problem {
+    pub(crate) fn at(&'static self, location: Location, message: impl Into<String>) -> Problem {
         Problem {
             location: Some(location),
-            ..Problem::in_file(code, location.file, message)
+            ..self.in_file(location.file, message)
         }
     }
 
     /// A finding about a whole file.
-    pub(crate) fn in_file(code: &'static Code, file: usize, message: impl Into<String>) -> Problem {
+    pub(crate) fn in_file(&'static self, file: usize, message: impl Into<String>) -> Problem {
         Problem {
-            code,
+            code: self,
             location: None,
             file,
             message: message.into(),
@@ -49,7 +50,9 @@ impl Problem {
             once: false,
         }
     }
+}
 
+impl Problem {
     /// What to write under the caret.
     pub(crate) fn label(mut self, text: impl Into<String>) -> Problem {
         self.label = Some(text.into());
@@ -80,6 +83,36 @@ impl Problem {
         match self.location {
             Some(location) => self.label(label).fix(location.span, name),
             None => self.label(label),
+        }
+    }
+
+    /// The names that there are instead of `given`: all of them as a note, the nearest one as a label.
+    pub(crate) fn known<'n>(self, given: &str, what: &str, names: impl Iterator<Item = &'n str> + Clone) -> Problem {
+        let problem = self.note(format!("{what}: {}", listed(names.clone())));
+        problem.nearest(given, names)
+    }
+
+    /// The nearest of these names as a label, if one is near.
+    pub(crate) fn nearest<'n>(self, given: &str, names: impl Iterator<Item = &'n str>) -> Problem {
+        match nearest(given, names) {
+            Some(name) => self.label(format!("did you mean `{name}`?")),
+            None => self,
+        }
+    }
+
+    /// The same; when no other name is as near, putting it there mends it.
+    pub(crate) fn nearest_mends<'n>(self, given: &str, names: impl Iterator<Item = &'n str> + Clone) -> Problem {
+        match nearest(given, names.clone()) {
+            Some(name) if is_only(given, name, names.clone()) => self.meant(name),
+            _ => self.nearest(given, names),
+        }
+    }
+
+    /// What to do when no label says it.
+    pub(crate) fn or_help(self, text: impl Into<String>) -> Problem {
+        match self.label {
+            Some(_) => self,
+            None => self.help(text),
         }
     }
 
@@ -165,8 +198,7 @@ impl Problems {
         if self.not_kept > 0 && self.errors > 0 {
             let file = self.kept.last().map_or(0, |problem| problem.file);
             let message = format!("and {} more problems, which are not listed", self.not_kept);
-            self.kept
-                .push(Problem::in_file(&codes::TOO_MANY_PROBLEMS, file, message));
+            self.kept.push(codes::TOO_MANY_PROBLEMS.in_file(file, message));
         }
         self.kept
             .into_iter()

@@ -27,11 +27,6 @@ pub(crate) fn is_only<'a>(given: &str, found: &str, known: impl IntoIterator<Ite
     nearest(&given, others).is_none_or(|other| distance(other) > distance(found))
 }
 
-/// The label for an unknown name: the nearest one, or nothing.
-pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    nearest(given, known).map(|name| format!("did you mean `{name}`?"))
-}
-
 /// `a, b, c`; `a, b, … and 9 more`; `none` for an empty list.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();

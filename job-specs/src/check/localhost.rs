@@ -99,7 +99,8 @@ fn warning(location: Location, sources: &Sources, host: (&str, usize), meant: (u
     let span = sources[location.file].find(location.span, host, nth);
     let name = &service.name;
     let message = format!("a step looks for `{host}:{port}`, but that port is the one of service `{name}`");
-    Problem::at(&codes::LOCALHOST, Location { span, ..location }, message)
+    codes::LOCALHOST
+        .at(Location { span, ..location }, message)
         .label(format!("use `{name}:{port}`"))
         .note("a service has its own host name on the job's network, which is its key under `services:`")
 }

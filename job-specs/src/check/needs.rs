@@ -10,7 +10,7 @@ use crate::located::{JobSource, Need};
 use crate::model::AxisValue;
 use crate::problems::{Problem, Problems};
 use crate::source::Location;
-use crate::suggest::{did_you_mean, is_only, listed, nearest};
+use crate::suggest::listed;
 
 /// Job names are unique, every need exists and runs on the same events, and no jobs wait for each other.
 pub(crate) fn needs(parts: &[Part], problems: &mut Problems) {
@@ -21,11 +21,7 @@ pub(crate) fn needs(parts: &[Part], problems: &mut Problems) {
     let mut by_name: HashMap<&str, usize> = HashMap::new();
     for (at, (_, job)) in jobs.iter().enumerate() {
         if let Some(&first) = by_name.get(job.name.as_str()) {
-            let problem = Problem::at(
-                &codes::DUPLICATE,
-                job.location,
-                format!("job `{}` is declared twice", job.name),
-            );
+            let problem = codes::DUPLICATE.at(job.location, format!("job `{}` is declared twice", job.name));
             problems.add(problem.label("again").related(jobs[first].1.location, "first here"));
         } else {
             by_name.insert(&job.name, at);
@@ -51,7 +47,7 @@ fn known_needs(
     for need in &job.needs {
         let Some(&at) = by_name.get(need.name.as_str()) else {
             let message = format!("job `{}` needs `{}`, which does not exist", job.name, need.name);
-            let problem = Problem::at(&codes::UNKNOWN_NEED, need.location, message);
+            let problem = codes::UNKNOWN_NEED.at(need.location, message);
             problems.add(if problems.is_full() {
                 problem
             } else {
@@ -94,7 +90,7 @@ fn runs_with(
             need.name
         )
     };
-    let problem = Problem::at(&codes::NEED_NOT_RUN, need.location, message);
+    let problem = codes::NEED_NOT_RUN.at(need.location, message);
     let problem = problem.related(other.location, "the job that is needed");
     problems.add(problem.help("let both files want the same events under `on`"));
 }
@@ -115,7 +111,7 @@ fn has_cell(need: &Need, other: &JobSource, problems: &mut Problems) {
         if !values.contains(&value.value) {
             all_known = false;
             let message = format!("job `{}` has no cell with {}={}", other.name, value.axis, value.value);
-            let problem = Problem::at(&codes::NEED_CELL, *at_value, message);
+            let problem = codes::NEED_CELL.at(*at_value, message);
             let values = listed(values.iter().map(String::as_str));
             problems.add(problem.note(format!("values of `{}`: {values}", value.axis)));
         }
@@ -124,19 +120,16 @@ fn has_cell(need: &Need, other: &JobSource, problems: &mut Problems) {
     if all_known && !other.cells.iter().any(|cell| wanted.counts(&cell.values)) {
         let values: Vec<String> = wanted.cell.iter().map(|v| format!("{}={}", v.axis, v.value)).collect();
         let message = format!("job `{}` has no cell with {}", other.name, values.join(", "));
-        problems.add(Problem::at(&codes::NEED_CELL, need.location, message));
+        problems.add(codes::NEED_CELL.at(need.location, message));
     }
 }
 
 fn no_axis(value: &AxisValue, location: Location, other: &JobSource) -> Problem {
-    let names = || other.axes.iter().map(String::as_str);
     let message = format!("job `{}` has no axis `{}`", other.name, value.axis);
-    let problem = Problem::at(&codes::NEED_CELL, location, message);
-    let problem = problem.note(format!("its axes: {}", listed(names())));
-    match did_you_mean(&value.axis, names()) {
-        Some(label) => problem.label(label),
-        None => problem,
-    }
+    let names = other.axes.iter().map(String::as_str);
+    codes::NEED_CELL
+        .at(location, message)
+        .known(&value.axis, "its axes", names)
 }
 
 fn keeps_artifacts(need: &Need, other: &JobSource, problems: &mut Problems) {
@@ -144,7 +137,7 @@ fn keeps_artifacts(need: &Need, other: &JobSource, problems: &mut Problems) {
         return;
     };
     let message = format!("job `{}` keeps no artifacts", other.name);
-    let problem = Problem::at(&codes::NO_ARTIFACTS, location, message);
+    let problem = codes::NO_ARTIFACTS.at(location, message);
     let problem = problem.related(other.location, "this job");
     problems.add(problem.help(format!(
         "add `artifacts: [{{name: …, paths: […]}}]` to `{}`, or remove this",
@@ -153,17 +146,10 @@ fn keeps_artifacts(need: &Need, other: &JobSource, problems: &mut Problems) {
 }
 
 fn with_names(problem: Problem, need: &str, job: &JobSource, jobs: &[(&Part, &JobSource)]) -> Problem {
-    let others = || {
-        jobs.iter()
-            .map(|(_, other)| other.name.as_str())
-            .filter(|name| *name != job.name)
-    };
-    let problem = problem.note(format!("other jobs: {}", listed(others())));
-    match nearest(need, others()) {
-        Some(meant) if is_only(need, meant, others()) => problem.meant(meant),
-        Some(meant) => problem.label(format!("did you mean `{meant}`?")),
-        None => problem,
-    }
+    let names = jobs.iter().map(|(_, other)| other.name.as_str());
+    let others = names.filter(|name| *name != job.name);
+    let problem = problem.note(format!("other jobs: {}", listed(others.clone())));
+    problem.nearest_mends(need, others)
 }
 
 fn waiting_in_a_circle(circle: &[usize], jobs: &[(&Part, &JobSource)]) -> Problem {
@@ -175,11 +161,11 @@ fn waiting_in_a_circle(circle: &[usize], jobs: &[(&Part, &JobSource)]) -> Proble
     };
     if let [only] = circle {
         let message = format!("job `{}` waits for itself", jobs[*only].1.name);
-        return Problem::at(&codes::CYCLE, edge(0), message).help("remove it from its own `needs`");
+        return codes::CYCLE.at(edge(0), message).help("remove it from its own `needs`");
     }
     let path: Vec<&str> = (0..=circle.len()).map(name).collect();
     let message = format!("jobs wait for each other: {}", path.join(" → "));
-    let problem = Problem::at(&codes::CYCLE, edge(0), message).label("remove one of these");
+    let problem = codes::CYCLE.at(edge(0), message).label("remove one of these");
     (1..circle.len()).fold(problem, |problem, at| {
         problem.related(edge(at), format!("`{}` needs `{}`", name(at), name(at + 1)))
     })

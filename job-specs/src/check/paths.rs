@@ -37,7 +37,7 @@ pub(crate) fn paths(parts: &[Part], repository: &dyn Repository, problems: &mut 
 
 fn matches_nothing(glob: &str, location: Location, files: &[(String, String)]) -> Problem {
     let message = format!("`{glob}` matches no file of the repository");
-    let problem = Problem::at(&codes::NO_FILE_MATCHES, location, message);
+    let problem = codes::NO_FILE_MATCHES.at(location, message);
     let folder = glob.trim_end_matches('/');
     let is_folder = |(path, _): &(String, String)| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     let anywhere = format!("/{glob}");

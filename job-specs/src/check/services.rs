@@ -7,7 +7,6 @@ use crate::codes;
 use crate::located::{LocatedDependency, LocatedService};
 use crate::model::DependencyCondition;
 use crate::problems::{Problem, Problems};
-use crate::suggest::{did_you_mean, listed};
 
 /// Every dependency exists, can come true, and no services wait for each other. Dependencies that need not be there, and
 /// are not, go. `off` are services that are not chosen.
@@ -57,7 +56,7 @@ fn hosts(services: &[LocatedService], problems: &mut Problems) {
                 "service `{}` answers to `{name}` as service `{name}` does",
                 service.spec.name
             );
-            let problem = Problem::at(&codes::HOST_TWICE, *location, message);
+            let problem = codes::HOST_TWICE.at(*location, message);
             let problem = problem.note(format!("a connection to `{name}` reaches the one or the other"));
             problems.add(problem.related(owner.location, "its name"));
         }
@@ -70,29 +69,21 @@ fn not_chosen(edge: &LocatedDependency, service: &LocatedService) -> Problem {
         "service `{}` depends on `{wanted}`, which is not chosen",
         service.spec.name
     );
-    let problem = Problem::at(&codes::NOT_CHOSEN, edge.location, message);
+    let problem = codes::NOT_CHOSEN.at(edge.location, message);
     problem
         .note("a service with `profiles` runs only when one of them is chosen")
         .help("choose one: `compose: {file: …, profiles: […]}`; or write `required: false` at the dependency")
 }
 fn unknown(edge: &LocatedDependency, service: &LocatedService, services: &[LocatedService]) -> Problem {
     let wanted = &edge.dependency.service;
-    let others = || {
-        services
-            .iter()
-            .map(|other| other.spec.name.as_str())
-            .filter(|name| *name != service.spec.name)
-    };
+    let names = services.iter().map(|other| other.spec.name.as_str());
+    let others = names.filter(|name| *name != service.spec.name);
     let message = format!(
         "service `{}` depends on `{wanted}`, which does not exist",
         service.spec.name
     );
-    let problem = Problem::at(&codes::UNKNOWN_SERVICE, edge.location, message);
-    let problem = problem.note(format!("other services of this job: {}", listed(others())));
-    match did_you_mean(wanted, others()) {
-        Some(label) => problem.label(label),
-        None => problem,
-    }
+    let problem = codes::UNKNOWN_SERVICE.at(edge.location, message);
+    problem.known(wanted, "other services of this job", others)
 }
 
 fn check_condition(edge: &LocatedDependency, target: &LocatedService, problems: &mut Problems) {
@@ -100,7 +91,7 @@ fn check_condition(edge: &LocatedDependency, target: &LocatedService, problems: 
     if waits_for_end && !target.spec.run_once {
         let name = &target.spec.name;
         let message = format!("service `{name}` is not expected to end, so this would wait for ever");
-        let problem = Problem::at(&codes::NOT_RUN_ONCE, edge.condition_location, message);
+        let problem = codes::NOT_RUN_ONCE.at(edge.condition_location, message);
         problems.add(
             problem
                 .related(target.location, "this service")
@@ -120,15 +111,11 @@ fn waiting_in_a_circle(circle: &[usize], services: &[LocatedService]) -> Problem
         edge.map_or(service.location, |edge| edge.location)
     };
     if circle.len() == 1 {
-        return Problem::at(
-            &codes::CYCLE,
-            edge(0),
-            format!("service `{}` depends on itself", name(0)),
-        );
+        return codes::CYCLE.at(edge(0), format!("service `{}` depends on itself", name(0)));
     }
     let path: Vec<&str> = (0..=circle.len()).map(name).collect();
     let message = format!("services wait for each other: {}", path.join(" → "));
-    let problem = Problem::at(&codes::CYCLE, edge(0), message).label("remove one of these");
+    let problem = codes::CYCLE.at(edge(0), message).label("remove one of these");
     (1..circle.len()).fold(problem, |problem, at| {
         problem.related(edge(at), format!("`{}` depends on `{}`", name(at), name(at + 1)))
     })

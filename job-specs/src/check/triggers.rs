@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use crate::codes;
 use crate::file::Part;
 use crate::located::{LocatedInput, LocatedSchedule};
-use crate::problems::{Problem, Problems};
-use crate::suggest::{did_you_mean, listed};
+use crate::problems::Problems;
+use crate::reader::unknown_input;
 
 /// Checks `on` and `concurrency` over all files.
 pub(crate) fn triggers(parts: &[Part], problems: &mut Problems) {
@@ -19,7 +19,7 @@ pub(crate) fn triggers(parts: &[Part], problems: &mut Problems) {
     let without_time = parts.iter().find_map(|part| part.on.schedule_location);
     if let Some(location) = without_time.filter(|_| !has_times && problems.errors() == 0) {
         let message = "no file says at which time, so the event `schedule` never comes";
-        let problem = Problem::at(&codes::NO_TIMES, location, message);
+        let problem = codes::NO_TIMES.at(location, message);
         problems.add(problem.help("write `on: {schedule: [{cron: \"0 2 * * *\"}]}`"));
     }
     one_concurrency(parts, problems);
@@ -30,11 +30,7 @@ fn declared_once<'p>(parts: &'p [Part], problems: &mut Problems) -> HashMap<&'p 
     for located in parts.iter().flat_map(|part| &part.on.inputs) {
         let name = located.input.name.as_str();
         if let Some(first) = inputs.get(name) {
-            let problem = Problem::at(
-                &codes::DUPLICATE,
-                located.location,
-                format!("input `{name}` is declared twice"),
-            );
+            let problem = codes::DUPLICATE.at(located.location, format!("input `{name}` is declared twice"));
             problems.add(problem.label("again").related(first.location, "first here"));
         } else {
             inputs.insert(name, located);
@@ -48,23 +44,16 @@ fn schedule_inputs(located: &LocatedSchedule, inputs: &HashMap<&str, &LocatedInp
     names.sort_unstable();
     for (name, (key, value)) in &located.inputs {
         let Some(declared) = inputs.get(name.as_str()) else {
-            let message = format!("no file declares the input `{name}`");
-            let problem = Problem::at(&codes::UNKNOWN_INPUT, *key, message);
-            if problems.is_full() {
-                problems.add(problem);
-                continue;
-            }
-            let problem = problem.note(format!("inputs: {}", listed(names.iter().copied())));
-            problems.add(match did_you_mean(name, names.iter().copied()) {
-                Some(label) => problem.label(label),
-                None => problem.help(format!("declare it: `on: {{manual: {{inputs: {{{name}: {{}}}}}}}}`")),
-            });
+            // Nobody reads suggestions any more once the list is full.
+            let names = names.iter().copied().filter(|_| !problems.is_full());
+            let problem = unknown_input(*key, name, names);
+            problems.add(problem);
             continue;
         };
         let given = located.schedule.inputs.get(name);
         if let Some(fault) = given.and_then(|given| declared.input.kind.fault(given)) {
             let message = format!("input `{name}` does not take this value");
-            let problem = Problem::at(&codes::BAD_INPUT, *value, message).label(fault);
+            let problem = codes::BAD_INPUT.at(*value, message).label(fault);
             problems.add(problem.related(declared.location, "declared here"));
         }
     }
@@ -80,7 +69,7 @@ fn one_concurrency(parts: &[Part], problems: &mut Problems) {
             .find_map(|(other, location)| Some((shared(other)?, *location)))
         {
             let message = format!("two files say how builds for {event} share the road");
-            let problem = Problem::at(&codes::DUPLICATE, node.location, message);
+            let problem = codes::DUPLICATE.at(node.location, message);
             problems.add(problem.label("again").related(first, "first here"));
         }
         found.push((part, node.location));

@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::codes;
-use crate::problems::Problem;
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
-use crate::suggest::{did_you_mean, listed};
 use crate::yaml::{Entry, Node, Value};
 
 /// What the job's `compose` chooses.
@@ -26,7 +24,6 @@ pub(crate) fn chosen(
     own: &[&str],
 ) -> (Vec<Entry>, Vec<String>) {
     let mut profiles = choice.profiles.clone();
-    let names = || services.iter().map(|entry| &*entry.key.text);
     let mut wanted: Option<BTreeSet<&str>> = None;
     if let Some(given) = &choice.services {
         let mut set: BTreeSet<&str> = own.iter().copied().collect();
@@ -39,12 +36,9 @@ pub(crate) fn chosen(
                 }
                 None => {
                     let message = format!("the Compose files have no service `{name}`");
-                    let problem = Problem::at(&codes::NOT_CHOSEN, *location, message);
-                    let problem = problem.note(format!("their services: {}", listed(names())));
-                    reader.add(match did_you_mean(name, names()) {
-                        Some(label) => problem.label(label),
-                        None => problem,
-                    });
+                    let names = services.iter().map(|entry| &*entry.key.text);
+                    let problem = codes::NOT_CHOSEN.at(*location, message);
+                    reader.add(problem.known(name, "their services", names));
                 }
             }
         }

@@ -3,7 +3,6 @@
 use super::env_lines::env_lines;
 use super::variables::Variables;
 use crate::codes;
-use crate::problems::Problem;
 use crate::reader::Reader;
 use crate::source::Location;
 
@@ -36,7 +35,7 @@ impl Reader<'_> {
                         file,
                         span: source.span(at),
                     };
-                    let problem = Problem::at(&codes::BAD_ENV_FILE, location, "a line of an env file cannot be read");
+                    let problem = codes::BAD_ENV_FILE.at(location, "a line of an env file cannot be read");
                     self.add(problem.label(fault));
                     continue;
                 }
@@ -62,7 +61,6 @@ impl Reader<'_> {
             return Some(());
         }
         let message = format!("`{name}` is not a name for an environment variable");
-        self.add(Problem::at(&codes::BAD_NAME, location, message).label("no `=` and no spaces"));
-        None
+        self.reject(codes::BAD_NAME.at(location, message).label("no `=` and no spaces"))
     }
 }

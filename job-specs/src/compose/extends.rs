@@ -7,11 +7,9 @@ use super::load::{Loader, Wanted, without_extends};
 use super::variables::Variables;
 use crate::codes;
 use crate::limits::MAX_IMPORT_DEPTH;
-use crate::problems::Problem;
 use crate::reader::keys::{Names, Others};
 use crate::reader::{Reader, Slot, folder_of, joined};
 use crate::source::Location;
-use crate::suggest::{did_you_mean, listed};
 use crate::yaml::{Entry, Node};
 
 /// The services of one file, in which names are looked up.
@@ -111,15 +109,16 @@ impl Loader<'_, '_> {
                 .map(|(_, name)| name.as_str())
                 .collect();
             let message = format!("services extend each other: {}", circle.join(" → "));
-            Problem::at(&codes::BAD_EXTENDS, location, message).help("remove one of these `extends`")
+            codes::BAD_EXTENDS
+                .at(location, message)
+                .help("remove one of these `extends`")
         } else if chain.len() >= MAX_IMPORT_DEPTH {
             let message = format!("services extend each other more than {MAX_IMPORT_DEPTH} deep");
-            Problem::at(&codes::BAD_EXTENDS, location, message)
+            codes::BAD_EXTENDS.at(location, message)
         } else {
             return Some(());
         };
-        self.reader.add(problem);
-        None
+        self.reader.reject(problem)
     }
 
     fn base(
@@ -135,8 +134,7 @@ impl Loader<'_, '_> {
         };
         let Ok(path) = joined(file.folder, name) else {
             let message = format!("`{name}` is outside of the repository");
-            self.reader.add(Problem::at(&codes::OUTSIDE, target.location, message));
-            return None;
+            return self.reader.reject(codes::OUTSIDE.at(target.location, message));
         };
         if path == file.path {
             let entry = self.named(target, file)?;
@@ -169,16 +167,12 @@ impl Loader<'_, '_> {
     }
 
     fn named(&mut self, target: &Target, file: File<'_>) -> Option<Entry> {
-        let names = || file.services.iter().map(|entry| &*entry.key.text);
         let found = file.services.iter().find(|entry| *entry.key.text == *target.service);
         if found.is_none() {
             let message = format!("there is no service `{}` in `{}`", target.service, file.path);
-            let problem = Problem::at(&codes::BAD_EXTENDS, target.location, message);
-            let problem = problem.note(format!("its services: {}", listed(names())));
-            self.reader.add(match did_you_mean(&target.service, names()) {
-                Some(label) => problem.label(label),
-                None => problem,
-            });
+            let names = file.services.iter().map(|entry| &*entry.key.text);
+            let problem = codes::BAD_EXTENDS.at(target.location, message);
+            self.reader.add(problem.known(&target.service, "its services", names));
         }
         found.cloned()
     }

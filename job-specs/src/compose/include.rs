@@ -6,7 +6,6 @@ use super::edit::same;
 use super::load::{Loader, Model, Wanted, folder_of_first};
 use super::variables::Variables;
 use crate::codes;
-use crate::problems::Problem;
 use crate::reader::keys::Foreign::Means;
 use crate::reader::keys::{Names, Others};
 use crate::reader::{Reader, Slot, joined};
@@ -75,7 +74,7 @@ impl Loader<'_, '_> {
             };
             if self.reader.spend_node(&entry.node) && !same(&other.node, &entry.node) {
                 let message = format!("{what} `{}` is also defined by an included file", entry.key.text);
-                let problem = Problem::at(&codes::DEFINED_TWICE, other.key.location, message);
+                let problem = codes::DEFINED_TWICE.at(other.key.location, message);
                 let problem = problem.related(entry.key.location, "the included one");
                 let help = "use `extends`, or name both files: `compose: {file: [one.yml, other.yml]}`";
                 self.reader.add(problem.help(help));

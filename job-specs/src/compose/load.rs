@@ -11,7 +11,6 @@ use super::unset::without_unset;
 use super::variables::Variables;
 use crate::codes;
 use crate::limits::{MAX_DEFINED_SERVICES, MAX_IMPORT_DEPTH};
-use crate::problems::Problem;
 use crate::reader::keys::Foreign::{Ignored, Means};
 use crate::reader::keys::{Names, Others};
 use crate::reader::{Reader, Slot, folder_of};
@@ -104,15 +103,16 @@ impl<'r> Loader<'_, 'r> {
         let problem = if let Some(at) = self.open.iter().position(|open| *open == file.path) {
             let circle: Vec<&str> = self.open[at..].iter().chain([&file.path]).map(String::as_str).collect();
             let message = format!("Compose files include each other: {}", circle.join(" → "));
-            Problem::at(&codes::INCLUDE_CIRCLE, file.location, message).help("remove one of these")
+            codes::INCLUDE_CIRCLE
+                .at(file.location, message)
+                .help("remove one of these")
         } else if self.open.len() >= MAX_IMPORT_DEPTH {
             let message = format!("Compose files are included more than {MAX_IMPORT_DEPTH} deep");
-            Problem::at(&codes::INCLUDE_CIRCLE, file.location, message)
+            codes::INCLUDE_CIRCLE.at(file.location, message)
         } else {
             return Some(());
         };
-        self.reader.add(problem);
-        None
+        self.reader.reject(problem)
     }
 
     /// The interpolated tree of a file.
@@ -127,11 +127,7 @@ impl<'r> Loader<'_, 'r> {
             let before = problems.errors();
             let tree = yaml::read_compose(number, source, problems).filter(|root| !root.is_null());
             if tree.is_none() && problems.errors() == before {
-                problems.add(Problem::in_file(
-                    &codes::NO_SUCH_FILE,
-                    number,
-                    "the Compose file is empty",
-                ));
+                problems.add(codes::NO_SUCH_FILE.in_file(number, "the Compose file is empty"));
             }
             tree
         });
@@ -141,8 +137,7 @@ impl<'r> Loader<'_, 'r> {
         }
         if tree.entries().is_none() {
             let message = format!("a Compose file is a map with `services`, found {}", tree.found());
-            self.reader.add(Problem::at(&codes::WRONG_TYPE, tree.location, message));
-            return None;
+            return self.reader.reject(codes::WRONG_TYPE.at(tree.location, message));
         }
         Some(self.reader.interpolated_tree(&tree, variables))
     }
@@ -180,11 +175,8 @@ impl<'r> Loader<'_, 'r> {
                 "the Compose file has {} services; at most {MAX_DEFINED_SERVICES} are read",
                 written.len()
             );
-            self.reader.add(Problem::at(
-                &codes::TOO_MANY_SERVICES,
-                one_too_many.key.location,
-                message,
-            ));
+            self.reader
+                .add(codes::TOO_MANY_SERVICES.at(one_too_many.key.location, message));
         }
         for entry in written.into_iter().take(MAX_DEFINED_SERVICES) {
             let node = self.reader.canonical_service(&entry.node, variables);
@@ -217,8 +209,7 @@ impl<'r> Loader<'_, 'r> {
             }
             Value::Scalar(_) if node.is_null() => Vec::new(),
             Value::Scalar(_) | Value::List(_) => {
-                self.reader.wrong_type(Slot::of(key, node), "a map");
-                Vec::new()
+                self.reader.wrong_type(Slot::of(key, node), "a map").unwrap_or_default()
             }
         }
     }

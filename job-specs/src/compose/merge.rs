@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::edit::{list_like, map_like, usual};
 use crate::codes;
-use crate::problems::Problem;
 use crate::reader::Reader;
 use crate::source::Location;
 use crate::yaml::{Entry, Merge, Node, Value};
@@ -57,7 +56,7 @@ impl Reader<'_> {
                     base.found(),
                     over.found()
                 );
-                let problem = Problem::at(&codes::CANNOT_MERGE, over.location, message);
+                let problem = codes::CANNOT_MERGE.at(over.location, message);
                 let problem = problem.related(base.location, "the value that is overridden");
                 self.add(problem.help("write both in the same form, or put `!override` before this one"));
                 usual(over)

@@ -12,7 +12,6 @@ use crate::problems::Problem;
 use crate::reader::Reader;
 use crate::source::Location;
 use crate::substitute::{Piece, has_template, pieces, variable_of};
-use crate::suggest::nearest;
 use crate::yaml::{Entry, Node, Plain, Scalar, Value};
 
 /// What Compose files and env files may cost in one reading of all cells, in bytes.
@@ -30,7 +29,7 @@ impl Reader<'_> {
         if before <= MAX_SPENT && self.spent.substituted > MAX_SPENT {
             let message = "the Compose files are too big for so many cells";
             let help = "a file counts once for each cell; take fewer services, or make the matrix smaller";
-            self.add(Problem::at(&codes::TOO_MUCH_IMPORTED, location, message).help(help));
+            self.add(codes::TOO_MUCH_IMPORTED.at(location, message).help(help));
         }
         self.spent.substituted <= MAX_SPENT
     }
@@ -130,8 +129,7 @@ impl Reader<'_> {
         }
         if has_template(value) {
             let problem = self.cannot_interpolate(location, value, Fault::Template);
-            self.add(problem);
-            return None;
+            return self.reject(problem);
         }
         Some(value.clone())
     }
@@ -142,7 +140,7 @@ impl Reader<'_> {
         }
         let at = self.within(location, name);
         let message = format!("variable `{name}` is not set, so it is empty here");
-        let problem = Problem::at(&codes::UNSET_VARIABLE, at, message);
+        let problem = codes::UNSET_VARIABLE.at(at, message);
         let help = format!("set it in the job's `env`, or write a default: `${{{name}:-…}}`");
         let axes: Vec<String> = self
             .scope
@@ -155,10 +153,7 @@ impl Reader<'_> {
             .names("env")
             .into_iter()
             .chain(axes.iter().map(String::as_str));
-        let problem = match nearest(name, known) {
-            Some(meant) => problem.label(format!("did you mean `{meant}`?")),
-            None => problem,
-        };
+        let problem = problem.nearest(name, known);
         self.add(problem.help(help));
     }
 
@@ -166,20 +161,12 @@ impl Reader<'_> {
         match fault {
             Fault::Unknown(what) => {
                 let at = self.within(location, &what);
-                let problem = Problem::at(
-                    &codes::BAD_VARIABLE,
-                    at,
-                    format!("`{what}` is not a variable of Compose"),
-                );
+                let problem = codes::BAD_VARIABLE.at(at, format!("`{what}` is not a variable of Compose"));
                 problem.help(format!("one `$` is written `$$` there: `${what}`"))
             }
             Fault::Template => {
                 let at = self.within(location, "${{");
-                let problem = Problem::at(
-                    &codes::TEMPLATE_IN_COMPOSE,
-                    at,
-                    "`${{ }}` cannot be used in a Compose file",
-                );
+                let problem = codes::TEMPLATE_IN_COMPOSE.at(at, "`${{ }}` cannot be used in a Compose file");
                 let variable = pieces(text).into_iter().find_map(|piece| match piece {
                     Piece::Name(template) => variable_of(template),
                     Piece::Text(_) | Piece::Hash { .. } | Piece::Broken(_) => None,
@@ -191,11 +178,7 @@ impl Reader<'_> {
             }
             Fault::Required { name, message } => {
                 let at = self.within(location, &name);
-                let problem = Problem::at(
-                    &codes::REQUIRED_VARIABLE,
-                    at,
-                    format!("variable `{name}` must have a value"),
-                );
+                let problem = codes::REQUIRED_VARIABLE.at(at, format!("variable `{name}` must have a value"));
                 let problem = problem.help(format!("set it in the job's `env`: `env: {{{name}: …}}`"));
                 match message.trim() {
                     "" => problem,
@@ -204,7 +187,7 @@ impl Reader<'_> {
             }
             Fault::TooMuch => {
                 let message = "the variables make more than 256 KiB of one text";
-                Problem::at(&codes::TOO_MUCH_IMPORTED, location, message)
+                codes::TOO_MUCH_IMPORTED.at(location, message)
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use crate::codes;
 use crate::model::{BuildSpec, Env};
-use crate::problems::Problem;
 use crate::read::service_env::{LABELS, PAIRS};
 use crate::reader::keys::Foreign::{Ignored, Later, Means, Refused};
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
@@ -88,7 +87,7 @@ impl Reader<'_> {
         let fields = self.level(slot, &BUILD_KEYS, self.part("build"), &mut build)?;
         if let (Some(_), Some(location)) = (&build.dockerfile_inline, fields.key_location("dockerfile")) {
             let message = "`build` has both `dockerfile` and `dockerfile_inline`";
-            self.add(Problem::at(&codes::BAD_VALUE, location, message).help("keep one of them"));
+            self.add(codes::BAD_VALUE.at(location, message).help("keep one of them"));
         }
         Some(build)
     }
@@ -106,12 +105,11 @@ impl Reader<'_> {
             format!("`{text}` is refused as a context of `build`"),
         );
         let note = "an image is built from the commit that is tested, and from nothing that can change behind it";
-        self.add(
+        self.reject(
             problem
                 .note(note)
                 .help("take a folder of the repository: `context: ./service`"),
-        );
-        None
+        )
     }
 
     /// Inside the context: nothing else is sent to the engine.
@@ -139,13 +137,8 @@ impl Reader<'_> {
             [one] => self.platform(*one),
             [] => None,
             [_, second, ..] => {
-                let problem = Problem::at(
-                    &codes::BAD_VALUE,
-                    second.location(),
-                    "an image is built for one platform here",
-                );
-                self.add(problem.help("keep the platform of the agents"));
-                None
+                let problem = codes::BAD_VALUE.at(second.location(), "an image is built for one platform here");
+                self.reject(problem.help("keep the platform of the agents"))
             }
         }
     }

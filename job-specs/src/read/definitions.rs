@@ -95,7 +95,8 @@ fn external(location: Location, what: &str, name: &str) -> Problem {
         "network" => "all services of a job are on a network of its own, and find each other by name",
         _ => "it would outlive the job, and two jobs would share it",
     };
-    Problem::at(&codes::REFUSED, location, message)
+    codes::REFUSED
+        .at(location, message)
         .note(note)
         .help("remove `external`")
 }

@@ -54,10 +54,7 @@ impl Reader<'_> {
                 let items = items.iter().map(|item| slot.inside(item));
                 Some(items.filter_map(|item| self.plain_dependency(item)).collect())
             }
-            Value::Scalar(_) => {
-                self.wrong_type(slot, "a list of services, or a map");
-                None
-            }
+            Value::Scalar(_) => self.wrong_type(slot, "a list of services, or a map"),
         }
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::codes;
 use crate::file::Part;
 use crate::located::{JobSource, On};
-use crate::problems::Problem;
 use crate::read::concurrency::CONCURRENCY;
 use crate::read::job::{ENV, JOB, Making};
 use crate::read::on::ON;
@@ -63,13 +62,13 @@ pub(crate) fn read_file(reader: &mut Reader<'_>, root: &Arc<Node>) -> Part {
     let slot = Slot::of("the file", root);
     if root.entries().is_none() {
         let message = format!("a job file is a map with `jobs`, found {}", root.found());
-        reader.add(Problem::at(&codes::WRONG_TYPE, root.location, message));
+        reader.add(codes::WRONG_TYPE.at(root.location, message));
         return part;
     }
     if let Some(mut fields) = reader.fields(slot, &FILE, "the file".to_owned()) {
         if fields.get("jobs").is_none() {
             let help = "write `jobs: {test: {image: busybox, steps: [echo hello]}}`";
-            let problem = Problem::in_file(&codes::MISSING_KEY, root.location.file, "the file has no `jobs`");
+            let problem = codes::MISSING_KEY.in_file(root.location.file, "the file has no `jobs`");
             reader.add(problem.help(help));
             fields.leave_out(&["jobs"]);
         }
@@ -83,11 +82,11 @@ impl Reader<'_> {
         let Some(entries) = slot.node.entries() else {
             let help = "jobs are a map from name to job: `jobs: {test: {image: busybox, steps: [echo hello]}}`";
             let message = format!("`jobs` takes a map, found {}", slot.node.found());
-            self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help(help));
+            self.add(codes::WRONG_TYPE.at(slot.location(), message).help(help));
             return Vec::new();
         };
         if entries.is_empty() {
-            self.add(Problem::at(&codes::MISSING_KEY, slot.location(), "`jobs` is empty"));
+            self.add(codes::MISSING_KEY.at(slot.location(), "`jobs` is empty"));
         }
         entries.iter().map(|entry| self.job_source(entry)).collect()
     }
@@ -123,7 +122,7 @@ impl Reader<'_> {
         } else {
             format!("`{name}` is not a name for a job")
         };
-        let problem = Problem::at(&codes::BAD_NAME, entry.key.location, message);
+        let problem = codes::BAD_NAME.at(entry.key.location, message);
         self.add(problem.label("letters, digits, `-` and `_` only"));
     }
 }

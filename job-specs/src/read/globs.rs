@@ -2,7 +2,6 @@
 
 use crate::codes;
 use crate::globs::{Globs, MAX_GLOBS};
-use crate::problems::Problem;
 use crate::reader::{Reader, Slot};
 use crate::yaml::Value;
 
@@ -54,8 +53,11 @@ impl Reader<'_> {
         let items = self.one_or_many(slot);
         if items.is_empty() {
             let message = format!("{} is empty, so nothing would match", slot.name());
-            self.add(Problem::at(&codes::NEVER_TRUE, slot.location(), message).help("remove it, or name something"));
-            return None;
+            return self.reject(
+                codes::NEVER_TRUE
+                    .at(slot.location(), message)
+                    .help("remove it, or name something"),
+            );
         }
         self.count_globs(slot, items.len())?;
         let texts: Vec<Option<String>> = items.into_iter().map(|item| self.glob(item, kind)).collect();
@@ -75,16 +77,14 @@ impl Reader<'_> {
         } else {
             return Some(());
         };
-        self.add(Problem::at(&codes::TOO_MANY_GLOBS, slot.location(), message));
-        None
+        self.reject(codes::TOO_MANY_GLOBS.at(slot.location(), message))
     }
 
     fn glob(&mut self, item: Slot<'_>, kind: GlobKind) -> Option<String> {
         let text = self.text(item)?;
         if let Err(fault) = Globs::new([text.as_str()]) {
             let problem = self.bad_value(item, &codes::BAD_GLOB, format!("`{text}` is not a glob"));
-            self.add(problem.label(fault));
-            return None;
+            return self.reject(problem.label(fault));
         }
         let inner = text.strip_prefix('!').unwrap_or(&text);
         let better = match kind {
@@ -100,8 +100,7 @@ impl Reader<'_> {
         };
         if let Some(better) = better {
             let problem = self.bad_value(item, &codes::BAD_GLOB, format!("`{text}` would never match"));
-            self.add(problem.help(format!("write `{better}`")));
-            return None;
+            return self.reject(problem.help(format!("write `{better}`")));
         }
         if kind != GlobKind::Reference && leaves(inner) {
             self.outside(item, &text);
@@ -142,8 +141,7 @@ impl Reader<'_> {
         } else {
             return Some(path.to_owned());
         };
-        self.add(problem);
-        None
+        self.reject(problem)
     }
 
     fn not_inside(&mut self, slot: Slot<'_>, text: &str) {

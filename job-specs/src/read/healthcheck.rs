@@ -2,7 +2,6 @@
 
 use crate::codes;
 use crate::model::{HealthTest, Healthcheck};
-use crate::problems::Problem;
 use crate::reader::keys::Foreign::Means;
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
 use crate::reader::kinds::{DURATION_OR_ZERO, FLAG, whole};
@@ -78,8 +77,7 @@ impl Reader<'_> {
         {
             let message = format!("`healthcheck` takes a map, found {}", slot.node.found());
             let help = format!("write `healthcheck: {{test: {}}}`", scalar.text.trim());
-            self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help(help));
-            return None;
+            return self.reject(codes::WRONG_TYPE.at(slot.location(), message).help(help));
         }
         let mut given = Given::default();
         let fields = self.level(slot, &HEALTHCHECK_KEYS, self.part("healthcheck"), &mut given)?;
@@ -105,8 +103,7 @@ impl Reader<'_> {
             _ => {
                 let location = items.first().map_or(slot.location(), |first| first.location);
                 let message = "a list for `test` begins with CMD, CMD-SHELL or NONE";
-                self.add(Problem::at(&codes::BAD_VALUE, location, message).help("write `[\"CMD\", …]`"));
-                None
+                self.reject(codes::BAD_VALUE.at(location, message).help("write `[\"CMD\", …]`"))
             }
         }
     }
@@ -129,22 +126,18 @@ impl Reader<'_> {
                 [_, command] => return self.shell_text(slot.inside(command)).map(HealthTest::Shell),
                 _ => {
                     let message = "CMD-SHELL is followed by one text";
-                    self.add(
-                        Problem::at(&codes::BAD_VALUE, slot.location(), message).help("write `[\"CMD-SHELL\", \"…\"]`"),
+                    return self.reject(
+                        codes::BAD_VALUE
+                            .at(slot.location(), message)
+                            .help("write `[\"CMD-SHELL\", \"…\"]`"),
                     );
-                    return None;
                 }
             },
             "CMD" => self.arguments(slot, rest())?,
             _ => self.arguments(slot, items.iter().map(|item| &**item).collect())?,
         };
         if arguments.first().is_none_or(String::is_empty) {
-            self.add(Problem::at(
-                &codes::BAD_VALUE,
-                slot.location(),
-                format!("{} names no program", slot.name()),
-            ));
-            return None;
+            return self.reject(codes::BAD_VALUE.at(slot.location(), format!("{} names no program", slot.name())));
         }
         Some(HealthTest::Exec(arguments))
     }
@@ -153,12 +146,7 @@ impl Reader<'_> {
         self.warn_of_escape(slot);
         let text = self.shell_text(slot)?;
         if text.trim().is_empty() {
-            self.add(Problem::at(
-                &codes::BAD_VALUE,
-                slot.location(),
-                format!("{} is empty", slot.name()),
-            ));
-            return None;
+            return self.reject(codes::BAD_VALUE.at(slot.location(), format!("{} is empty", slot.name())));
         }
         Some(HealthTest::Shell(text))
     }

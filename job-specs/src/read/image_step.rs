@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::codes;
 use crate::model::{ImageBuild, RegistryLogin};
-use crate::problems::Problem;
 use crate::read::build::BUILD;
 use crate::read::secrets::SECRET_NAME;
 use crate::reader::keys::Foreign::{Hint, Means};
@@ -99,17 +98,14 @@ pub(crate) const LABELS: Kind<BTreeMap<String, String>> =
 
 impl Reader<'_> {
     fn agent_labels(&mut self, slot: Slot<'_>) -> Option<BTreeMap<String, String>> {
-        let Some(entries) = slot.node.entries() else {
-            self.wrong_type(slot, "a map from names to values");
-            return None;
-        };
+        let entries = self.entries(slot, "a map from names to values")?;
         let mut labels = BTreeMap::new();
         for entry in entries {
             let name = &*entry.key.text;
             let fine = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
             if name.is_empty() || name.len() > 128 || !name.chars().all(fine) {
                 let message = format!("`{name}` is not a name for a label");
-                let problem = Problem::at(&codes::BAD_NAME, entry.key.location, message);
+                let problem = codes::BAD_NAME.at(entry.key.location, message);
                 self.add(problem.label("letters, digits and `._-/` only"));
                 continue;
             }

@@ -3,7 +3,6 @@
 use crate::codes;
 use crate::env::input_variable;
 use crate::located::LocatedInput;
-use crate::problems::Problem;
 use crate::reader::keys::Foreign::Means;
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
 use crate::reader::kinds::{FLAG, NAME, choice};
@@ -81,13 +80,10 @@ const OPTIONS: Kind<Vec<String>> = kind(Shape::List(&Shape::Scalar), |reader, sl
 
 impl Reader<'_> {
     fn inputs(&mut self, slot: Slot<'_>) -> Option<Vec<LocatedInput>> {
-        let Some(entries) = slot.node.entries() else {
-            self.wrong_type(slot, "a map from names to inputs");
-            return None;
-        };
+        let entries = self.entries(slot, "a map from names to inputs")?;
         if entries.len() > MAX_INPUTS {
             let message = format!("there are {} inputs; at most {MAX_INPUTS} are allowed", entries.len());
-            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), message));
+            self.add(codes::BAD_VALUE.at(slot.location(), message));
         }
         let mut found: Vec<LocatedInput> = Vec::new();
         for entry in entries.iter().take(MAX_INPUTS) {
@@ -96,7 +92,7 @@ impl Reader<'_> {
             let same = |other: &&LocatedInput| input_variable(&other.input.name) == variable;
             if let Some(first) = found.iter().find(same) {
                 let message = format!("two inputs are the environment variable `{variable}`");
-                let problem = Problem::at(&codes::DUPLICATE, entry.key.location, message);
+                let problem = codes::DUPLICATE.at(entry.key.location, message);
                 self.add(problem.related(first.location, "first here"));
                 continue;
             }
@@ -113,13 +109,8 @@ impl Reader<'_> {
         let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         if !starts || name.len() > 64 || !name.chars().all(fine) {
-            let problem = Problem::at(
-                &codes::BAD_NAME,
-                entry.key.location,
-                format!("`{name}` is not a name for an input"),
-            );
-            self.add(problem.label("letters, digits, `-` and `_` only, a letter first"));
-            return None;
+            let problem = codes::BAD_NAME.at(entry.key.location, format!("`{name}` is not a name for an input"));
+            return self.reject(problem.label("letters, digits, `-` and `_` only, a letter first"));
         }
         let owner = format!("input `{name}`");
         let mut given = Given::default();
@@ -131,7 +122,7 @@ impl Reader<'_> {
             let fault = given.default.as_deref().and_then(|default| kind.fault(default));
             if let (Some(slot), Some(fault)) = (fields.get("default"), fault) {
                 let message = format!("the default of {owner} is not one that it takes");
-                self.add(Problem::at(&codes::BAD_INPUT, slot.location(), message).label(fault));
+                self.add(codes::BAD_INPUT.at(slot.location(), message).label(fault));
             }
         }
         Some(Input {
@@ -161,25 +152,24 @@ impl Reader<'_> {
             ("choice", Some(options)) => return Some(InputKind::Choice(options)),
             ("choice", None) => {
                 let message = format!("{owner} is a choice without `options`");
-                Problem::at(&codes::BAD_INPUT, at("type"), message).help("add `options: [a, b]`")
+                codes::BAD_INPUT.at(at("type"), message).help("add `options: [a, b]`")
             }
             (kind, Some(_)) => {
                 let message = format!("{owner} has `options`, but takes any {kind}");
-                Problem::at(&codes::BAD_INPUT, at("options"), message).help("write `type: choice`")
+                codes::BAD_INPUT.at(at("options"), message).help("write `type: choice`")
             }
             ("flag", None) => return Some(InputKind::Flag),
             ("number", None) => return Some(InputKind::Number),
             (_, None) => return Some(InputKind::Text),
         };
-        self.add(problem);
-        None
+        self.reject(problem)
     }
 
     fn options(&mut self, slot: Slot<'_>) -> Vec<String> {
         let items = self.items(slot, "a list of values").unwrap_or_default();
         if items.is_empty() || items.len() > MAX_INPUTS {
             let message = format!("`options` has 1 to {MAX_INPUTS} values, found {}", items.len());
-            self.add(Problem::at(&codes::BAD_INPUT, slot.location(), message));
+            self.add(codes::BAD_INPUT.at(slot.location(), message));
         }
         let items = items.into_iter().take(MAX_INPUTS);
         items.filter_map(|item| self.input_value(item)).collect()
@@ -192,10 +182,7 @@ impl Reader<'_> {
                 self.no_template(slot, &scalar.text)?;
                 Some(scalar.text.clone())
             }
-            _ => {
-                self.wrong_type(slot, "a text, a number or true/false");
-                None
-            }
+            _ => self.wrong_type(slot, "a text, a number or true/false"),
         }
     }
 }

@@ -7,7 +7,6 @@ use crate::env::matrix_variable;
 use crate::located::{JobSource, Need, OutputName};
 use crate::matrix::{Cell, Matrix};
 use crate::model::{Env, JobSpec};
-use crate::problems::Problem;
 use crate::read::foreign;
 use crate::read::image_step::LABELS;
 use crate::read::kept::{ARTIFACTS, CACHES, REPORTS};
@@ -234,7 +233,9 @@ impl Reader<'_> {
         let Some(entries) = slot.node.entries() else {
             let message = format!("{} takes a map, found {}", slot.name(), slot.node.found());
             self.add(
-                Problem::at(&codes::WRONG_TYPE, slot.location(), message).help("write `NAME: value`, one on each line"),
+                codes::WRONG_TYPE
+                    .at(slot.location(), message)
+                    .help("write `NAME: value`, one on each line"),
             );
             return Vec::new();
         };
@@ -252,11 +253,10 @@ impl Reader<'_> {
         let name = &*entry.key.text;
 
         if entry.node.is_null() {
-            let problem = Problem::at(&codes::WRONG_TYPE, entry.key.location, format!("`{name}` has no value"));
-            self.add(problem.help(format!(
+            let problem = codes::WRONG_TYPE.at(entry.key.location, format!("`{name}` has no value"));
+            return self.reject(problem.help(format!(
                 "write `{name}: \"\"` for an empty one; nothing is taken from the agent's host"
             )));
-            return None;
         }
         let slot = Slot::of(name, &entry.node);
         self.scalar(slot, "a text, a number or true/false")
@@ -268,8 +268,7 @@ impl Reader<'_> {
         let name = self.text(slot)?;
         if let Some(fault) = crate::images::fault(&name) {
             let problem = self.bad_value(slot, &codes::BAD_IMAGE, format!("`{name}` is not an image's name"));
-            self.add(problem.label(fault));
-            return None;
+            return self.reject(problem.label(fault));
         }
         if crate::images::is_reserved(&name) {
             let problem = self.bad_value(
@@ -277,8 +276,7 @@ impl Reader<'_> {
                 &codes::BAD_IMAGE,
                 format!("`{name}` is a name of the agents' own"),
             );
-            self.add(problem.help("give the image a name that does not begin with `drover/`"));
-            return None;
+            return self.reject(problem.help("give the image a name that does not begin with `drover/`"));
         }
         Some(name)
     }
@@ -303,7 +301,6 @@ impl Reader<'_> {
             return Some(user);
         }
         let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{user}` is not a user"));
-        self.add(problem.label("expected `user`, `uid` or `uid:gid`"));
-        None
+        self.reject(problem.label("expected `user`, `uid` or `uid:gid`"))
     }
 }

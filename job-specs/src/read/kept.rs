@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use crate::codes;
 use crate::model::{ArtifactSpec, CacheSpec, ReportFormat, ReportSpec, WhenStatus};
-use crate::problems::Problem;
 use crate::read::globs::{GlobKind, Within};
 use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
@@ -201,8 +200,7 @@ impl Reader<'_> {
             &codes::BAD_NAME,
             format!("`{name}` is not a name for an artifact"),
         );
-        self.add(problem.label("letters, digits, spaces and `._-+@()=,` only, a letter or a digit first"));
-        None
+        self.reject(problem.label("letters, digits, spaces and `._-+@()=,` only, a letter or a digit first"))
     }
 
     /// One, or the items of a list that does not grow without end.
@@ -210,7 +208,7 @@ impl Reader<'_> {
         let mut items = self.one_or_many(slot);
         if items.len() > max {
             let message = format!("{} has {} items; at most {max} are allowed", slot.name(), items.len());
-            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), message));
+            self.add(codes::BAD_VALUE.at(slot.location(), message));
             items.truncate(max);
         }
         items
@@ -220,11 +218,7 @@ impl Reader<'_> {
     pub(crate) fn some<'n>(&mut self, slot: Slot<'n>) -> Vec<Slot<'n>> {
         let items = self.one_or_many(slot);
         if items.is_empty() {
-            self.add(Problem::at(
-                &codes::BAD_VALUE,
-                slot.location(),
-                format!("{} is empty", slot.name()),
-            ));
+            self.add(codes::BAD_VALUE.at(slot.location(), format!("{} is empty", slot.name())));
         }
         items
     }
@@ -237,13 +231,12 @@ impl Reader<'_> {
         }
         let message = format!("{} is one line of 1 to {max_bytes} bytes", slot.name());
         let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
-        self.add(problem);
-        None
+        self.reject(problem)
     }
 
     fn once(&mut self, seen: &mut HashMap<String, Location>, name: &str, location: Location, what: &str) {
         if let Some(first) = seen.get(name) {
-            let problem = Problem::at(&codes::DUPLICATE, location, format!("{what} `{name}`"));
+            let problem = codes::DUPLICATE.at(location, format!("{what} `{name}`"));
             self.add(problem.label("again").related(*first, "first here"));
         } else {
             seen.insert(name.to_owned(), location);

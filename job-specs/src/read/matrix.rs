@@ -8,12 +8,11 @@ use crate::env::matrix_variable;
 use crate::limits::{MAX_AXES, MAX_ENTRIES, MAX_VALUE_BYTES};
 use crate::matrix::{Axis, Exclude, Include, MAX_CELLS, MAX_PRODUCT, Matrix};
 use crate::model::AxisValue;
-use crate::problems::Problem;
 use crate::read::job::Making;
 use crate::reader::keys::{Kind, Others, Shape, Table, With, key, kind};
 use crate::reader::{Fields, Reader, Slot};
 use crate::source::Location;
-use crate::suggest::{did_you_mean, listed, nearest};
+use crate::suggest::nearest;
 use crate::yaml::{Entry, Plain, Scalar, Value};
 
 /// `matrix` of a job: axes, or an output of another job.
@@ -106,8 +105,7 @@ impl Reader<'_> {
         self.check_axis_name(name, entry.key.location);
         if items.is_empty() {
             let message = format!("axis `{name}` has no value, so the matrix has no cell");
-            self.add(Problem::at(&codes::EMPTY_MATRIX, slot.location(), message));
-            return None;
+            return self.reject(codes::EMPTY_MATRIX.at(slot.location(), message));
         }
         let mut seen = HashSet::new();
         let mut values = Vec::with_capacity(items.len());
@@ -119,7 +117,7 @@ impl Reader<'_> {
                 values.push(value);
             } else {
                 let message = format!("axis `{name}` has the value `{value}` twice");
-                self.add(Problem::at(&codes::DUPLICATE, item.location, message));
+                self.add(codes::DUPLICATE.at(item.location, message));
             }
         }
         Some(Axis {
@@ -132,7 +130,7 @@ impl Reader<'_> {
     fn not_an_axis(&mut self, entry: &Entry) {
         let name = &*entry.key.text;
         let message = format!("axis `{name}` takes a list of values, found {}", entry.node.found());
-        let problem = |location| Problem::at(&codes::WRONG_TYPE, location, message);
+        let problem = |location| codes::WRONG_TYPE.at(location, message);
         self.add(match nearest(name, MATRIX_KEYS.keys.iter().map(|key| key.name)) {
             Some(meant) => problem(entry.key.location).meant(meant),
             None => problem(entry.node.location)
@@ -144,19 +142,16 @@ impl Reader<'_> {
     /// One value of a cell, as text: numbers as YAML reads them, with a warning when that changes them.
     pub(crate) fn cell_value(&mut self, slot: Slot<'_>, axis: &str, all: Option<Slot<'_>>) -> Option<String> {
         let Value::Scalar(scalar) = &slot.node.value else {
-            self.wrong_type(slot, "a text or a number");
-            return None;
+            return self.wrong_type(slot, "a text or a number");
         };
         if scalar.plain == Plain::Null {
-            self.wrong_type(slot, "a text or a number");
-            return None;
+            return self.wrong_type(slot, "a text or a number");
         }
         self.no_template(slot, &scalar.text)?;
         let value = scalar.canonical();
         if value.len() > MAX_VALUE_BYTES || value.contains('\n') {
             let message = format!("a value of axis `{axis}` is one line of at most {MAX_VALUE_BYTES} bytes");
-            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), message));
-            return None;
+            return self.reject(codes::BAD_VALUE.at(slot.location(), message));
         }
         if value != scalar.text {
             self.changed_number(slot, scalar, &value, all);
@@ -182,7 +177,7 @@ impl Reader<'_> {
             format!("quote versions: [{}]", texts.join(", "))
         };
         let quoted = format!("\"{}\"", scalar.text);
-        let problem = Problem::at(&codes::MATRIX_NUMBER, slot.location(), message).help(help);
+        let problem = codes::MATRIX_NUMBER.at(slot.location(), message).help(help);
         self.add(problem.fix(slot.location().span, quoted));
     }
 
@@ -194,17 +189,14 @@ impl Reader<'_> {
                 slot.name(),
                 items.len()
             );
-            self.add(Problem::at(&codes::TOO_MANY_CELLS, slot.location(), message));
+            self.add(codes::TOO_MANY_CELLS.at(slot.location(), message));
             items.truncate(MAX_ENTRIES);
         }
         items
     }
 
     fn include(&mut self, item: Slot<'_>) -> Option<Include> {
-        let Some(entries) = item.node.entries() else {
-            self.wrong_type(item, "a map from axes to values");
-            return None;
-        };
+        let entries = self.entries(item, "a map from axes to values")?;
         let mut include = Include::default();
         for entry in entries {
             let name = &*entry.key.text;
@@ -219,21 +211,14 @@ impl Reader<'_> {
                 .extend(self.cell_value(slot, name, None).map(|value| axis_value(name, value)));
         }
         if include.values.is_empty() {
-            self.add(Problem::at(
-                &codes::MATRIX_ENTRY,
-                item.location(),
-                "an entry of `include` names no value of a cell",
-            ));
-            return None;
+            return self
+                .reject(codes::MATRIX_ENTRY.at(item.location(), "an entry of `include` names no value of a cell"));
         }
         Some(include)
     }
 
     fn exclude(&mut self, item: Slot<'_>, axes: &[Axis]) -> Option<Exclude> {
-        let Some(entries) = item.node.entries() else {
-            self.wrong_type(item, "a map from axes to values");
-            return None;
-        };
+        let entries = self.entries(item, "a map from axes to values")?;
         let mut values = Vec::new();
         for entry in entries {
             let name = &*entry.key.text;
@@ -245,11 +230,7 @@ impl Reader<'_> {
             values.extend(self.cell_value(slot, name, None).map(|value| axis_value(name, value)));
         }
         if entries.is_empty() {
-            self.add(Problem::at(
-                &codes::MATRIX_ENTRY,
-                item.location(),
-                "an empty entry of `exclude` would leave no cell",
-            ));
+            self.add(codes::MATRIX_ENTRY.at(item.location(), "an empty entry of `exclude` would leave no cell"));
         }
         Some(Exclude {
             location: item.location(),
@@ -260,14 +241,9 @@ impl Reader<'_> {
 
     fn unknown_axis(&mut self, entry: &Entry, axes: &[Axis]) {
         let name = &*entry.key.text;
-        let names = || axes.iter().map(|axis| axis.name.as_str());
         let message = format!("`exclude` names `{name}`, which is not an axis of this matrix");
-        let problem = Problem::at(&codes::MATRIX_ENTRY, entry.key.location, message);
-        let problem = problem.note(format!("axes: {}", listed(names())));
-        self.add(match did_you_mean(name, names()) {
-            Some(label) => problem.label(label),
-            None => problem,
-        });
+        let problem = codes::MATRIX_ENTRY.at(entry.key.location, message);
+        self.add(problem.known(name, "axes", axes.iter().map(|axis| axis.name.as_str())));
     }
 
     fn check_axis_name(&mut self, name: &str, location: Location) {
@@ -276,11 +252,7 @@ impl Reader<'_> {
         if starts && name.len() <= 64 && name.chars().all(fine) {
             return;
         }
-        let problem = Problem::at(
-            &codes::BAD_NAME,
-            location,
-            format!("`{name}` is not a name for an axis"),
-        );
+        let problem = codes::BAD_NAME.at(location, format!("`{name}` is not a name for an axis"));
         self.add(problem.label("letters, digits, `-` and `_` only, a letter first"));
     }
 
@@ -292,7 +264,7 @@ impl Reader<'_> {
             match seen.iter().find(|(other, _)| *other == variable) {
                 Some((_, first)) => {
                     let message = format!("two axes are the environment variable `{variable}`");
-                    let problem = Problem::at(&codes::DUPLICATE, entry.key.location, message);
+                    let problem = codes::DUPLICATE.at(entry.key.location, message);
                     self.add(problem.related(*first, "first here"));
                 }
                 None => seen.push((variable, entry.key.location)),
@@ -304,7 +276,7 @@ impl Reader<'_> {
         let names = matrix.names().len();
         if names > MAX_AXES {
             let message = format!("the matrix of {owner} has {names} axes; at most {MAX_AXES} are allowed");
-            self.add(Problem::at(&codes::TOO_MANY_CELLS, slot.location(), message));
+            self.add(codes::TOO_MANY_CELLS.at(slot.location(), message));
             return;
         }
         let cells = match matrix.product() {
@@ -319,28 +291,20 @@ impl Reader<'_> {
                 cells.to_string()
             };
             let message = format!("the matrix of {owner} has {count} cells; at most {MAX_CELLS} are allowed");
-            let problem = Problem::at(&codes::TOO_MANY_CELLS, slot.location(), message);
+            let problem = codes::TOO_MANY_CELLS.at(slot.location(), message);
             self.add(problem.help("remove an axis, or values from one"));
             return;
         }
         if let Some(twice) = matrix.repeated_cell() {
             let message = format!("the matrix of {owner} has the cell {} twice", twice.title());
-            let problem = Problem::at(&codes::DUPLICATE, slot.location(), message);
+            let problem = codes::DUPLICATE.at(slot.location(), message);
             self.add(problem.help("remove one of the two entries of `include`"));
         }
         for idle in matrix.idle_excludes() {
-            self.add(Problem::at(
-                &codes::EXCLUDES_NOTHING,
-                idle.location,
-                "this entry of `exclude` matches no cell",
-            ));
+            self.add(codes::EXCLUDES_NOTHING.at(idle.location, "this entry of `exclude` matches no cell"));
         }
         if cells == 0 {
-            self.add(Problem::at(
-                &codes::EMPTY_MATRIX,
-                slot.location(),
-                format!("the matrix of {owner} has no cell"),
-            ));
+            self.add(codes::EMPTY_MATRIX.at(slot.location(), format!("the matrix of {owner} has no cell")));
         }
     }
 }

@@ -3,7 +3,6 @@
 use crate::codes;
 use crate::located::{Need, OutputName};
 use crate::model::AxisValue;
-use crate::problems::Problem;
 use crate::read::matrix::WRITTEN_FLAG;
 use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
@@ -74,7 +73,7 @@ impl Reader<'_> {
                 Some(first) => {
                     let first = first.location;
                     let message = format!("`needs` names `{}` twice", need.name);
-                    let problem = Problem::at(&codes::DUPLICATE, need.location, message);
+                    let problem = codes::DUPLICATE.at(need.location, message);
                     self.add(problem.label("again").related(first, "first here"));
                 }
                 None => needs.push(need),
@@ -102,10 +101,7 @@ impl Reader<'_> {
     }
 
     fn cell_of_need(&mut self, slot: Slot<'_>) -> Option<Vec<(AxisValue, Location, Location)>> {
-        let Some(entries) = slot.node.entries() else {
-            self.wrong_type(slot, "a map from axes to values");
-            return None;
-        };
+        let entries = self.entries(slot, "a map from axes to values")?;
         let mut cell = Vec::new();
         for entry in entries {
             let axis = &*entry.key.text;
@@ -127,9 +123,9 @@ impl Reader<'_> {
         };
         let Some((job, output)) = found else {
             let message = format!("the matrix of {} is a map of axes, or one output", self.owner);
-            let problem = Problem::at(&codes::WRONG_TYPE, slot.location(), message);
-            self.add(problem.help("write `matrix: ${{ needs.plan.outputs.cells }}` alone, with `needs: plan`"));
-            return None;
+            let problem = codes::WRONG_TYPE.at(slot.location(), message);
+            return self
+                .reject(problem.help("write `matrix: ${{ needs.plan.outputs.cells }}` alone, with `needs: plan`"));
         };
         if !needs.iter().any(|need| need.name == job) {
             self.not_needed(slot.location(), job, needs);

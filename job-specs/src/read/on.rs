@@ -5,14 +5,12 @@ use crate::codes;
 use crate::events::Trigger;
 use crate::globs::Globs;
 use crate::located::On;
-use crate::problems::Problem;
 use crate::read::globs::GlobKind;
 use crate::read::inputs::MANUAL;
 use crate::read::schedule::SCHEDULE;
 use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
 use crate::reader::{Reader, Slot};
-use crate::suggest::did_you_mean;
 use crate::yaml::{Entry, Value};
 
 /// Every event that a build can be for.
@@ -223,7 +221,7 @@ impl Reader<'_> {
         };
         if is_empty {
             let message = "`on` names no event, so nothing would ever run";
-            let problem = Problem::at(&codes::BAD_VALUE, slot.location(), message);
+            let problem = codes::BAD_VALUE.at(slot.location(), message);
             self.add(problem.help("remove `on`, or name an event"));
         }
         on
@@ -253,16 +251,8 @@ impl Reader<'_> {
         let name = self.literal(slot)?;
         let known = EVENTS.iter().copied().find(|event| *event == name);
         if known.is_none() {
-            let problem = Problem::at(
-                &codes::UNKNOWN_EVENT,
-                slot.location(),
-                format!("unknown event `{name}`"),
-            );
-            let problem = problem.note(format!("events: {}", EVENTS.join(", ")));
-            self.add(match did_you_mean(&name, EVENTS.iter().copied()) {
-                Some(label) => problem.label(label),
-                None => problem,
-            });
+            let problem = codes::UNKNOWN_EVENT.at(slot.location(), format!("unknown event `{name}`"));
+            self.add(problem.known(&name, "events", EVENTS.iter().copied()));
         }
         known
     }

@@ -11,7 +11,7 @@ use crate::codes;
 use crate::limits::MAX_FILE_BYTES;
 use crate::located::JobSource;
 use crate::located::OutputName;
-use crate::problems::{Problem, Problems};
+use crate::problems::Problems;
 use crate::reader::{Reader, Slot, Spent};
 use crate::source::Location;
 use crate::sources::Sources;
@@ -54,7 +54,11 @@ pub(crate) fn cells_of_output(
         from.job,
         errors.join("; ")
     );
-    problems.add(Problem::at(&codes::BAD_CELLS, from.location, message).note(format!("the output was: {shown}{more}")));
+    problems.add(
+        codes::BAD_CELLS
+            .at(from.location, message)
+            .note(format!("the output was: {shown}{more}")),
+    );
     None
 }
 
@@ -66,7 +70,7 @@ fn read(
     sources: &Sources,
     problems: &mut Problems,
 ) -> Option<JobSource> {
-    let mut bad = |words: String| problems.add(Problem::at(&codes::BAD_CELLS, location, words));
+    let mut bad = |words: String| problems.add(codes::BAD_CELLS.at(location, words));
     if text.len() > MAX_FILE_BYTES {
         bad(format!(
             "it has {} KiB; at most 256 are read",

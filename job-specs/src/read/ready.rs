@@ -2,7 +2,6 @@
 
 use crate::codes;
 use crate::model::{DEFAULT_READY_TIMEOUT_MS, HealthTest, Ready, ReadyProbe};
-use crate::problems::Problem;
 use crate::read::healthcheck::WORDS;
 use crate::reader::keys::Foreign::Means;
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
@@ -103,8 +102,7 @@ impl Reader<'_> {
                 _ => format!("{owner} has {}; only one is allowed", probes.join(" and ")),
             };
             let help = "write one of `tcp`, `http`, `log`, `cmd` and `docker: true`";
-            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), message).help(help));
-            return None;
+            return self.reject(codes::BAD_VALUE.at(slot.location(), message).help(help));
         }
         Some(Ready {
             probe: given.probe?,
@@ -135,13 +133,8 @@ impl Reader<'_> {
         if self.flag(slot)? {
             return Some(ReadyProbe::Docker);
         }
-        let problem = Problem::at(
-            &codes::BAD_VALUE,
-            slot.location(),
-            "`docker: false` says nothing to look at",
-        );
-        self.add(problem.help("remove `ready`, or write `docker: true`"));
-        None
+        let problem = codes::BAD_VALUE.at(slot.location(), "`docker: false` says nothing to look at");
+        self.reject(problem.help("remove `ready`, or write `docker: true`"))
     }
 
     fn log_pattern(&mut self, slot: Slot<'_>) -> Option<String> {
@@ -159,8 +152,7 @@ impl Reader<'_> {
                 &codes::BAD_PATTERN,
                 "`log` is not a regular expression".to_owned(),
             );
-            self.add(problem.label(fault));
-            return None;
+            return self.reject(problem.label(fault));
         }
         Some(pattern)
     }
@@ -171,8 +163,7 @@ impl Reader<'_> {
             return Some(path);
         }
         let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{path}` is not a path"));
-        self.add(problem.label("expected a path that begins with `/`, without spaces"));
-        None
+        self.reject(problem.label("expected a path that begins with `/`, without spaces"))
     }
 }
 

@@ -2,11 +2,9 @@
 
 use crate::codes;
 use crate::model::{Retry, RetryOn};
-use crate::problems::Problem;
 use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
-use crate::suggest::nearest;
 use crate::yaml::Value;
 
 /// Tries after the first one.
@@ -72,7 +70,11 @@ impl Reader<'_> {
         let items = self.one_or_many(slot);
         if items.is_empty() {
             let message = "`on` is empty, so nothing would ever be tried again";
-            self.add(Problem::at(&codes::NEVER_TRUE, slot.location(), message).help("remove it, or name a class"));
+            self.add(
+                codes::NEVER_TRUE
+                    .at(slot.location(), message)
+                    .help("remove it, or name a class"),
+            );
         }
         for item in items {
             let class = self.retry_on(item);
@@ -92,23 +94,15 @@ impl Reader<'_> {
                 return Some(RetryOn::Exit(code));
             }
             let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{text}` is not an exit code"));
-            self.add(problem.label("expected `exit:` and a number from 1 to 255"));
-            return None;
+            return self.reject(problem.label("expected `exit:` and a number from 1 to 255"));
         }
-        let problem = self
-            .bad_value(
-                slot,
-                &codes::BAD_VALUE,
-                format!("`{text}` is not allowed for {}", slot.name()),
-            )
-            .note("allowed: infrastructure, test, timeout, any, exit:75");
-        let is_number = text.parse::<u8>().is_ok();
-        self.add(match nearest(&text, CLASSES.iter().map(|(word, _)| *word)) {
-            _ if is_number => problem.label(format!("did you mean `\"exit:{text}\"`?")),
-            Some(meant) => problem.label(format!("did you mean `{meant}`?")),
-            None => problem,
-        });
-        None
+        let message = format!("`{text}` is not allowed for {}", slot.name());
+        let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
+        let problem = problem.note("allowed: infrastructure, test, timeout, any, exit:75");
+        self.reject(match text.parse::<u8>() {
+            Ok(_) => problem.label(format!("did you mean `\"exit:{text}\"`?")),
+            Err(_) => problem.nearest(&text, CLASSES.iter().map(|(word, _)| *word)),
+        })
     }
 
     /// A duration in seconds between two, which are named as people write them.
@@ -122,7 +116,6 @@ impl Reader<'_> {
             return Some(secs);
         };
         let problem = self.bad_value(slot, &codes::OUT_OF_BOUNDS, words);
-        self.add(problem);
-        None
+        self.reject(problem)
     }
 }

@@ -7,7 +7,6 @@ use jiff::tz::TimeZoneDatabase;
 use crate::codes;
 use crate::cron::{self, Cron, CronError};
 use crate::located::LocatedSchedule;
-use crate::problems::Problem;
 use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
 use crate::reader::{Reader, Slot};
@@ -88,13 +87,13 @@ impl Reader<'_> {
                 "`schedule` has {} times; at most {MAX_SCHEDULES} are allowed",
                 items.len()
             );
-            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), message));
+            self.add(codes::BAD_VALUE.at(slot.location(), message));
             items.truncate(MAX_SCHEDULES);
         }
         self.spent.schedules += items.len();
         if self.spent.schedules > MAX_ALL_SCHEDULES {
             let message = format!("all files together have more than {MAX_ALL_SCHEDULES} times");
-            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), message).label("reached here"));
+            self.add(codes::BAD_VALUE.at(slot.location(), message).label("reached here"));
             return Vec::new();
         }
         items.into_iter().filter_map(|item| self.schedule(item)).collect()
@@ -103,9 +102,8 @@ impl Reader<'_> {
     fn schedule(&mut self, slot: Slot<'_>) -> Option<LocatedSchedule> {
         if let Value::Scalar(scalar) = &slot.node.value {
             let message = format!("a time of `schedule` is a map, found {}", slot.node.found());
-            let problem = Problem::at(&codes::WRONG_TYPE, slot.location(), message);
-            self.add(problem.help(format!("write `schedule: [{{cron: \"{}\"}}]`", scalar.text)));
-            return None;
+            let problem = codes::WRONG_TYPE.at(slot.location(), message);
+            return self.reject(problem.help(format!("write `schedule: [{{cron: \"{}\"}}]`", scalar.text)));
         }
         let mut given = Given::default();
         self.level(slot, &SCHEDULE, "`schedule`".to_owned(), &mut given)?;
@@ -121,11 +119,8 @@ impl Reader<'_> {
     }
 
     fn schedule_inputs(&mut self, slot: Slot<'_>, given: &mut Given) {
-        let Some(entries) = slot.node.entries() else {
-            self.wrong_type(slot, "a map from names to values");
-            return;
-        };
-        for entry in entries {
+        let entries = self.entries(slot, "a map from names to values");
+        for entry in entries.unwrap_or_default() {
             if let Some(value) = self.input_value(Slot::of(&entry.key.text, &entry.node)) {
                 let name = entry.key.text.to_string();
                 given
@@ -138,7 +133,7 @@ impl Reader<'_> {
 
     fn cron(&mut self, slot: Slot<'_>) -> Option<String> {
         let text = self.literal(slot)?;
-        let bad = |message: String| Problem::at(&codes::BAD_CRON, slot.location(), message);
+        let bad = |message: String| codes::BAD_CRON.at(slot.location(), message);
         let fields = text.split_whitespace().count();
         let nickname = NICKNAMES.iter().find(|(name, _)| *name == text.trim());
         let problem = if text.len() > cron::MAX_BYTES {
@@ -153,13 +148,12 @@ impl Reader<'_> {
                 Ok(_) => return Some(text),
                 Err(never @ CronError::NeverFires) => {
                     let message = format!("`{text}` never fires: {never}");
-                    Problem::at(&codes::NEVER_FIRES, slot.location(), message)
+                    codes::NEVER_FIRES.at(slot.location(), message)
                 }
                 Err(CronError::Syntax(fault)) => bad(format!("`{text}` is not a cron line")).label(fault),
             }
         };
-        self.add(problem);
-        None
+        self.reject(problem)
     }
 
     fn timezone(&mut self, slot: Slot<'_>) -> Option<String> {
@@ -172,16 +166,11 @@ impl Reader<'_> {
             }
         }
         let names: Vec<String> = zones.available().map(|name| name.to_string()).collect();
-        let problem = Problem::at(
-            &codes::UNKNOWN_ZONE,
-            slot.location(),
-            format!("unknown time zone `{name}`"),
-        );
-        self.add(match meant_zone(&name, &names) {
+        let problem = codes::UNKNOWN_ZONE.at(slot.location(), format!("unknown time zone `{name}`"));
+        self.reject(match meant_zone(&name, &names) {
             Some(meant) => problem.label(format!("did you mean `{meant}`?")),
             None => problem.help("write an IANA name: `Europe/Paris`, `America/New_York`, `UTC`"),
-        });
-        None
+        })
     }
 }
 

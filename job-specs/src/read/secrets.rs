@@ -2,7 +2,6 @@
 
 use crate::codes;
 use crate::model::{SecretInto, SecretUse};
-use crate::problems::Problem;
 use crate::read::globs::Within;
 use crate::reader::keys::Foreign::Means;
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
@@ -71,7 +70,7 @@ impl Reader<'_> {
                         SecretInto::File(path) => format!("the file `{path}`"),
                     };
                     let message = format!("{into} would have two secrets, `{}` and `{}`", other.name, secret.name);
-                    let problem = Problem::at(&codes::SECRET_USE, item.location(), message);
+                    let problem = codes::SECRET_USE.at(item.location(), message);
                     self.add(problem.label("again").related(*first, "first here"));
                 }
                 None => found.push((secret, item.location())),
@@ -85,9 +84,8 @@ impl Reader<'_> {
         let fields = self.level(slot, &SECRET, self.part("secrets"), &mut given)?;
         if let (Some(_), Some(file)) = (fields.get("env"), fields.key_location("file")) {
             let message = "a secret is given as a variable or as a file, not as both";
-            let problem = Problem::at(&codes::SECRET_USE, file, message);
-            self.add(problem.help("write two items of `secrets`"));
-            return None;
+            let problem = codes::SECRET_USE.at(file, message);
+            return self.reject(problem.help("write two items of `secrets`"));
         }
         let name = given.name?;
         let into = given.into.unwrap_or_else(|| SecretInto::Env(name.clone()));
@@ -106,13 +104,12 @@ impl Reader<'_> {
             return Some(path);
         }
         let message = format!("`{written}` is not a file for a secret");
-        let problem = Problem::at(&codes::BAD_PATH, slot.location(), message);
+        let problem = codes::BAD_PATH.at(slot.location(), message);
         let reason = "not in the workspace, where other steps and artifacts could take it along";
-        self.add(
+        self.reject(
             problem
                 .label("expected an absolute path, `/run/secrets/name`")
                 .note(reason),
-        );
-        None
+        )
     }
 }

@@ -6,7 +6,6 @@ use crate::codes;
 use crate::compose::Variables;
 use crate::located::LocatedService;
 use crate::model::{Env, ServiceSpec};
-use crate::problems::Problem;
 use crate::read::definitions::Definitions;
 use crate::read::service::SERVICE;
 use crate::reader::{Reader, Slot};
@@ -58,7 +57,7 @@ impl Reader<'_> {
         {
             let help = format!("write `{}: {{image: {}}}`", entry.key.text, scalar.text);
             let message = format!("{owner} is a map, found {}", entry.node.found());
-            self.add(Problem::at(&codes::WRONG_TYPE, entry.node.location, message).help(help));
+            self.add(codes::WRONG_TYPE.at(entry.node.location, message).help(help));
             return making.service;
         }
         let slot = Slot::of("the service", &entry.node);
@@ -84,10 +83,14 @@ impl Reader<'_> {
         let name = &*entry.key.text;
         if name == "localhost" {
             let message = "a service cannot be called `localhost`";
-            self.add(Problem::at(&codes::BAD_NAME, entry.key.location, message).label("the name is its host name"));
+            self.add(
+                codes::BAD_NAME
+                    .at(entry.key.location, message)
+                    .label("the name is its host name"),
+            );
         } else if !is_host(name) {
             let message = format!("`{name}` is not a name for a service");
-            let problem = Problem::at(&codes::BAD_NAME, entry.key.location, message);
+            let problem = codes::BAD_NAME.at(entry.key.location, message);
             self.add(problem.label("a host name: letters, digits, `-`, `_` and `.`, at most 63"));
         }
     }

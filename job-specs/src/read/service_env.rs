@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::codes;
 use crate::compose::Variables;
 use crate::model::Env;
-use crate::problems::Problem;
 use crate::read::service_entry::Making;
 use crate::reader::keys::Foreign::Means;
 use crate::reader::keys::{Kind, Others, Shape, Table, With, key, kind, required};
@@ -79,10 +78,7 @@ impl Reader<'_> {
                     .filter_map(|entry| self.environment_entry(entry))
                     .collect()
             }
-            Value::Scalar(_) => {
-                self.wrong_type(slot, "a map, or a list of NAME=value");
-                return None;
-            }
+            Value::Scalar(_) => return self.wrong_type(slot, "a map, or a list of NAME=value"),
         })
     }
 
@@ -122,8 +118,7 @@ impl Reader<'_> {
         let Some((name, value)) = text.split_once('=') else {
             let message = format!("`{text}` has no value");
             let help = "write `NAME=value`; nothing is taken from the agent's host";
-            self.add(Problem::at(&codes::WRONG_TYPE, item.location(), message).help(help));
-            return None;
+            return self.reject(codes::WRONG_TYPE.at(item.location(), message).help(help));
         };
         self.check_environment_name(name, item.location())?;
         Some((name.to_owned(), value.to_owned()))
@@ -136,7 +131,7 @@ impl Reader<'_> {
         };
         if scalar.text.contains("$$") && !self.in_compose(slot.location()) {
             let location = self.inner(slot, "$$", 0);
-            let problem = Problem::at(&codes::COMPOSE_VARIABLE, location, "`$$` stays `$$` here");
+            let problem = codes::COMPOSE_VARIABLE.at(location, "`$$` stays `$$` here");
             self.add(
                 problem
                     .label("Compose reads it as one `$`")
@@ -160,11 +155,7 @@ impl Reader<'_> {
             .and_then(|rest| Some(&rest[..=rest.find('}')?]));
         if let Some(variable) = variable {
             let location = self.inner(slot, variable, 0);
-            let problem = Problem::at(
-                &codes::COMPOSE_VARIABLE,
-                location,
-                format!("`{variable}` stays as it is written"),
-            );
+            let problem = codes::COMPOSE_VARIABLE.at(location, format!("`{variable}` stays as it is written"));
             self.add(problem.help("write the value, or `${{ env.NAME }}` for a name of the job's `env`"));
         }
     }
@@ -176,7 +167,11 @@ impl Reader<'_> {
         for (name, value, location) in pairs {
             if name == "drover" || name.starts_with("drover.") {
                 let message = format!("the label `{name}` is set by Drover itself");
-                self.add(Problem::at(&codes::BAD_NAME, location, message).help("choose a name without `drover.`"));
+                self.add(
+                    codes::BAD_NAME
+                        .at(location, message)
+                        .help("choose a name without `drover.`"),
+                );
             } else {
                 labels.insert(name, value);
             }
@@ -206,10 +201,7 @@ impl Reader<'_> {
                     pairs.push((name.to_owned(), value.to_owned(), item.location));
                 }
             }
-            Value::Scalar(_) => {
-                self.wrong_type(slot, takes);
-                return None;
-            }
+            Value::Scalar(_) => return self.wrong_type(slot, takes),
         }
         Some(pairs)
     }

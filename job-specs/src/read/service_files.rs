@@ -3,7 +3,6 @@
 use crate::codes;
 use crate::compose::Variables;
 use crate::model::{FileContent, FileMount};
-use crate::problems::Problem;
 use crate::read::service_entry::{Around, Making};
 use crate::read::service_mounts::MODE;
 use crate::reader::keys::Foreign::{Ignored, Means};
@@ -11,7 +10,7 @@ use crate::reader::keys::{Kind as Value, Others, Shape, Table, With, key, kind, 
 use crate::reader::kinds::{NAME, TEXT};
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
-use crate::suggest::{did_you_mean, listed};
+use crate::suggest::listed;
 use crate::yaml::{Entry, Node, Scalar};
 
 /// Names of configs or secrets, or maps that say where they go.
@@ -213,14 +212,10 @@ impl Reader<'_> {
             None if kind == Kind::Secret && !self.in_compose(location) => self.repository_secret(name, location),
             None => {
                 let message = format!("the {} `{name}` is not defined", kind.word());
-                let problem = Problem::at(&codes::NO_SUCH_DEFINITION, location, message);
-                let names = || definitions.iter().map(|entry| &*entry.key.text);
-                let problem = problem.note(format!("{}: {}", kind.key(), listed(names())));
-                self.add(match did_you_mean(name, names()) {
-                    Some(label) => problem.label(label),
-                    None => problem.help(format!("define it: `{}: {{{name}: {{file: ./{name}}}}}`", kind.key())),
-                });
-                None
+                let problem = codes::NO_SUCH_DEFINITION.at(location, message);
+                let names = definitions.iter().map(|entry| &*entry.key.text);
+                let help = format!("define it: `{}: {{{name}: {{file: ./{name}}}}}`", kind.key());
+                self.reject(problem.known(name, kind.key(), names).or_help(help))
             }
         }
     }
@@ -232,10 +227,9 @@ impl Reader<'_> {
             return Some(FileContent::Secret(name.to_owned()));
         }
         let message = format!("`{name}` is not a name for a secret of the repository");
-        let problem = Problem::at(&codes::BAD_NAME, location, message);
+        let problem = codes::BAD_NAME.at(location, message);
         let help = "name the repository's secret: `secrets: {…: {external: true, name: DB_PASSWORD}}`";
-        self.add(problem.label("letters, digits and `_` only, no digit first").help(help));
-        None
+        self.reject(problem.label("letters, digits and `_` only, no digit first").help(help))
     }
 
     fn defined_content(&mut self, kind: Kind, entry: &Entry, variables: &Variables) -> Option<FileContent> {
@@ -250,15 +244,14 @@ impl Reader<'_> {
         let given: Vec<&str> = given.into_iter().filter(|key| fields.get(key).is_some()).collect();
         if given.len() > 1 {
             let message = format!("{owner} has {}", listed(given.iter().copied()));
-            self.add(Problem::at(&codes::BAD_VALUE, entry.key.location, message).help("keep one of them"));
-            return None;
+            return self.reject(
+                codes::BAD_VALUE
+                    .at(entry.key.location, message)
+                    .help("keep one of them"),
+            );
         }
         if given.is_empty() {
-            let problem = Problem::at(
-                &codes::MISSING_KEY,
-                entry.key.location,
-                format!("{owner} has no content"),
-            );
+            let problem = codes::MISSING_KEY.at(entry.key.location, format!("{owner} has no content"));
             let mut help = "write `file:`, `content:` or `environment:`".to_owned();
             if kind == Kind::Secret {
                 help.push_str(", or `external: true` for a secret of the repository");
@@ -287,10 +280,9 @@ impl Reader<'_> {
     fn external_content(&mut self, kind: Kind, name: Option<String>, entry: &Entry) -> Option<FileContent> {
         if kind == Kind::Config {
             let message = format!("the external config `{}` is refused", entry.key.text);
-            let problem = Problem::at(&codes::REFUSED, entry.key.location, message);
+            let problem = codes::REFUSED.at(entry.key.location, message);
             let problem = problem.note("nothing outside of the repository holds configs");
-            self.add(problem.help("write `file:` or `content:`"));
-            return None;
+            return self.reject(problem.help("write `file:` or `content:`"));
         }
         let name = name.unwrap_or_else(|| entry.key.text.to_string());
         self.repository_secret(&name, entry.key.location)

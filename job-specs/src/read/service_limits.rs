@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::codes;
 use crate::model::{PullPolicy, Restart, ServiceSpec, Ulimit};
-use crate::problems::Problem;
 use crate::read::service_entry::Making;
 use crate::reader::keys::Foreign::{Ignored, Refused};
 use crate::reader::keys::{Kind, Others, Shape, Table, With, key, kind, required};
 use crate::reader::kinds::{CPUS, MEMORY, whole};
 use crate::reader::{Reader, Slot};
-use crate::suggest::did_you_mean;
 use crate::yaml::Plain;
 
 /// Containers of one service.
@@ -203,24 +201,14 @@ impl Reader<'_> {
     }
 
     fn ulimits(&mut self, slot: Slot<'_>) -> Option<BTreeMap<String, Ulimit>> {
-        let Some(entries) = slot.node.entries() else {
-            self.wrong_type(slot, "a map from names to limits");
-            return None;
-        };
+        let entries = self.entries(slot, "a map from names to limits")?;
         let mut ulimits = BTreeMap::new();
         for entry in entries {
             let name = entry.key.text.to_string();
             if !ULIMIT_NAMES.contains(&name.as_str()) {
-                let problem = Problem::at(
-                    &codes::BAD_VALUE,
-                    entry.key.location,
-                    format!("there is no limit `{name}`"),
-                );
+                let problem = codes::BAD_VALUE.at(entry.key.location, format!("there is no limit `{name}`"));
                 let problem = problem.note(format!("limits: {}", ULIMIT_NAMES.join(", ")));
-                self.add(match did_you_mean(&name, ULIMIT_NAMES.iter().copied()) {
-                    Some(label) => problem.label(label),
-                    None => problem,
-                });
+                self.add(problem.nearest(&name, ULIMIT_NAMES.iter().copied()));
             }
             let slot = Slot::of(&entry.key.text, &entry.node);
             ulimits.extend(self.ulimit(slot).map(|ulimit| (name, ulimit)));
@@ -240,8 +228,7 @@ impl Reader<'_> {
             return Some(text);
         }
         let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{text}` is not a signal"));
-        self.add(problem.label("expected SIGTERM, SIGINT, SIGQUIT, …"));
-        None
+        self.reject(problem.label("expected SIGTERM, SIGINT, SIGQUIT, …"))
     }
 
     /// Compose's `restart`. `no` is a text in YAML 1.2 and false in 1.1.
@@ -265,8 +252,7 @@ impl Reader<'_> {
         }
         let message = format!("`{}` is not allowed for `restart`", scalar.text);
         let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
-        self.add(problem.note("allowed: no, always, unless-stopped, on-failure, on-failure:3"));
-        None
+        self.reject(problem.note("allowed: no, always, unless-stopped, on-failure, on-failure:3"))
     }
 
     /// Compose's `pull_policy`.
@@ -280,11 +266,7 @@ impl Reader<'_> {
             _ => {}
         }
         if matches!(text.as_str(), "daily" | "weekly" | "refresh") || text.starts_with("every_") {
-            let problem = Problem::at(
-                &codes::IGNORED,
-                slot.location(),
-                format!("`pull_policy: {text}` is read as `missing`"),
-            );
+            let problem = codes::IGNORED.at(slot.location(), format!("`pull_policy: {text}` is read as `missing`"));
             self.add(problem.note("agents keep no record of when they fetched an image"));
             return Some(PullPolicy::Missing);
         }
@@ -293,8 +275,7 @@ impl Reader<'_> {
             &codes::BAD_VALUE,
             format!("`{text}` is not allowed for `pull_policy`"),
         );
-        self.add(problem.note("allowed: missing, always, never, build"));
-        None
+        self.reject(problem.note("allowed: missing, always, never, build"))
     }
 
     /// `os/arch`, `os/arch/variant`.
@@ -311,8 +292,7 @@ impl Reader<'_> {
             return Some(text);
         }
         let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{text}` is not a platform"));
-        self.add(problem.label("expected linux/amd64, linux/arm64/v8, …"));
-        None
+        self.reject(problem.label("expected linux/amd64, linux/arm64/v8, …"))
     }
 
     /// An absolute path inside the container.
@@ -326,7 +306,6 @@ impl Reader<'_> {
             &codes::BAD_VALUE,
             format!("`{path}` is not a path inside the container"),
         );
-        self.add(problem.label("expected an absolute path: /app"));
-        None
+        self.reject(problem.label("expected an absolute path: /app"))
     }
 }

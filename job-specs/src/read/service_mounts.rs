@@ -227,8 +227,7 @@ impl Reader<'_> {
             [source, target, modes] => (Some(*source), *target, *modes),
             _ => {
                 let problem = self.bad_value(item, &codes::BAD_VALUE, format!("`{text}` is not a volume"));
-                self.add(problem.label("expected data:/data, ./conf:/etc/app:ro or /data"));
-                return None;
+                return self.reject(problem.label("expected data:/data, ./conf:/etc/app:ro or /data"));
             }
         };
         let source = match source {
@@ -258,8 +257,7 @@ impl Reader<'_> {
             let message = format!("`{source}` is refused in `volumes`");
             let problem = self.bad_value(item, &codes::REFUSED, message);
             let note = "no job ever gets the engine's socket: it is root on the agent's host";
-            self.add(problem.note(note).help("remove it"));
-            return None;
+            return self.reject(problem.note(note).help("remove it"));
         }
         if source.starts_with(['.', '/', '~', '\\']) {
             return self.inside(item, source).map(VolumeSource::Workspace);
@@ -269,11 +267,10 @@ impl Reader<'_> {
             return Some(VolumeSource::Named(source.to_owned()));
         }
         let problem = self.bad_value(item, &codes::BAD_NAME, format!("`{source}` is not a name for a volume"));
-        self.add(match source.contains('/') {
+        self.reject(match source.contains('/') {
             true => problem.help(format!("a path of the repository begins with `./`: `./{source}`")),
             false => problem.label("letters, digits, `_`, `.` and `-` only"),
-        });
-        None
+        })
     }
 
     fn mount_point(&mut self, item: Slot<'_>, target: &str) -> Option<String> {
@@ -283,8 +280,7 @@ impl Reader<'_> {
             return Some(path.to_owned());
         }
         let problem = self.bad_value(item, &codes::BAD_VALUE, format!("nothing can be mounted on `{target}`"));
-        self.add(problem.label("expected an absolute path inside the container: /data"));
-        None
+        self.reject(problem.label("expected an absolute path inside the container: /data"))
     }
 
     /// Permission bits: `"0440"`, `0o440`, or a number that YAML has read as decimal although it was meant as octal.

@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 
 use crate::codes;
 use crate::located::{Link, LocatedService};
-use crate::problems::Problem;
 use crate::read::service_entry::{Making, is_host};
 use crate::reader::keys::Foreign::{Ignored, Means};
 use crate::reader::keys::{Kind, Others, Shape, Table, With, key, kind, required};
@@ -137,7 +136,7 @@ impl Reader<'_> {
                 }
             }
             Value::Map(entries) => entries.iter().for_each(|entry| self.network(entry, making)),
-            Value::Scalar(_) => self.wrong_type(slot, "a list of names, or a map"),
+            Value::Scalar(_) => _ = self.wrong_type::<()>(slot, "a list of names, or a map"),
         }
     }
 
@@ -197,8 +196,7 @@ impl Reader<'_> {
             return Some(name);
         }
         let problem = self.bad_value(slot, &codes::BAD_NAME, format!("`{name}` is not a host name"));
-        self.add(problem.label("letters, digits, `-`, `_` and `.`, at most 63"));
-        None
+        self.reject(problem.label("letters, digits, `-`, `_` and `.`, at most 63"))
     }
 
     /// `service`, or `service:alias`
@@ -210,8 +208,7 @@ impl Reader<'_> {
         };
         if let Some(alias) = alias.filter(|alias| !is_host(alias)) {
             let problem = self.bad_value(item, &codes::BAD_NAME, format!("`{alias}` is not a host name"));
-            self.add(problem.label("expected db or db:database"));
-            return None;
+            return self.reject(problem.label("expected db or db:database"));
         }
         service.links.push(Link {
             target: target.to_owned(),
@@ -282,10 +279,7 @@ impl Reader<'_> {
                 }
             }
             Value::Scalar(scalar) if scalar.text.is_empty() => {}
-            Value::Scalar(_) => {
-                self.wrong_type(slot, "a map, or a list of name=address");
-                return None;
-            }
+            Value::Scalar(_) => return self.wrong_type(slot, "a map, or a list of name=address"),
         }
         Some(lines)
     }
@@ -293,9 +287,9 @@ impl Reader<'_> {
     fn host_line(&mut self, item: Slot<'_>, host: &str, address: &str) -> Option<String> {
         if address == "host-gateway" {
             let message = format!("`{host}` is left out of `extra_hosts`");
-            let problem = Problem::at(&codes::IGNORED, item.location(), message);
-            self.add(problem.note("a job does not reach its agent's host: run what is needed there as a service"));
-            return None;
+            let problem = codes::IGNORED.at(item.location(), message);
+            return self
+                .reject(problem.note("a job does not reach its agent's host: run what is needed there as a service"));
         }
         let bare = address.trim_start_matches('[').trim_end_matches(']');
         if bare.parse::<IpAddr>().is_ok() && is_host(host) {
@@ -303,8 +297,7 @@ impl Reader<'_> {
         }
         let message = format!("`{host}` with `{address}` is not a host and its address");
         let problem = self.bad_value(item, &codes::BAD_VALUE, message);
-        self.add(problem.label("expected name=10.0.0.5"));
-        None
+        self.reject(problem.label("expected name=10.0.0.5"))
     }
 }
 

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::codes;
-use crate::problems::Problem;
 use crate::read::service_env::PAIRS;
 use crate::reader::keys::{Kind, Shape, kind};
 use crate::reader::{Reader, Slot};
-use crate::suggest::{did_you_mean, listed};
+use crate::suggest::listed;
 
 /// Kernel settings.
 pub(crate) const SYSCTLS: Kind<BTreeMap<String, String>> = kind(PAIRS, |reader, slot, _| reader.sysctls(slot));
@@ -98,7 +97,7 @@ impl Reader<'_> {
         for (name, _, location) in &pairs {
             if !OWN_SYSCTLS.iter().any(|own| name.starts_with(own)) {
                 let message = format!("the kernel setting `{name}` is refused");
-                let problem = Problem::at(&codes::REFUSED, *location, message);
+                let problem = codes::REFUSED.at(*location, message);
                 let note = "a container has no such setting of its own: it would change the agent's host";
                 self.add(
                     problem
@@ -121,10 +120,8 @@ impl Reader<'_> {
                 continue;
             }
             let problem = self.bad_value(item, &codes::BAD_VALUE, format!("there is no capability `{text}`"));
-            self.add(match did_you_mean(name, CAPABILITIES.iter().copied()) {
-                Some(label) => problem.label(label),
-                None => problem.help("names are as in capabilities(7): NET_ADMIN, SYS_PTRACE, …"),
-            });
+            let problem = problem.nearest(name, CAPABILITIES.iter().copied());
+            self.add(problem.or_help("names are as in capabilities(7): NET_ADMIN, SYS_PTRACE, …"));
         }
         names
     }
@@ -176,8 +173,7 @@ impl Reader<'_> {
         if !serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|profile| profile.is_object()) {
             let message = format!("`{path}` is not a seccomp profile");
             let problem = self.bad_value(item, &codes::BAD_VALUE, message);
-            self.add(problem.label("expected a file with a JSON object"));
-            return None;
+            return self.reject(problem.label("expected a file with a JSON object"));
         }
         let Some(fault) = crate::seccomp::fault(&text) else {
             return Some(text);
@@ -186,7 +182,6 @@ impl Reader<'_> {
         let problem = self.bad_value(item, &codes::REFUSED, message);
         let note = "a service keeps the protection that every container has; its own profile may only add to it";
         let help = "begin with `defaultAction: SCMP_ACT_ERRNO`, and allow only what the engine's own profile allows";
-        self.add(problem.note(note).help(help));
-        None
+        self.reject(problem.note(note).help(help))
     }
 }

@@ -11,7 +11,6 @@ use crate::compose::{Choice, Loader, Model, Variables, Wanted, chosen, folder_of
 use crate::limits::MAX_SERVICES;
 use crate::located::{Link, LocatedDependency, LocatedService};
 use crate::model::ServiceSpec;
-use crate::problems::Problem;
 use crate::read::definitions::Definitions;
 use crate::read::service::SERVICE;
 use crate::read::service_entry::Around;
@@ -43,10 +42,7 @@ pub(crate) const CONFIGS: Kind<Vec<Entry>> = Kind {
     shape: Shape::Map(&Shape::Object(&FILE_DEFINITION)),
     read: |reader, slot, _| match slot.node.entries() {
         Some(entries) => Some(reader.own_definitions("configs", entries)),
-        None => {
-            reader.wrong_type(slot, "a map");
-            None
-        }
+        None => reader.wrong_type(slot, "a map"),
     },
 };
 /// `secrets` of a job.
@@ -56,8 +52,7 @@ pub(crate) const SECRETS: Kind<Vec<Entry>> = Kind {
         None => {
             let message = format!("`secrets` of a job takes a map, found {}", slot.node.found());
             let help = "steps name the secrets that they need: `steps: [{run: …, secrets: [API_TOKEN]}]`";
-            reader.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help(help));
-            None
+            reader.reject(codes::WRONG_TYPE.at(slot.location(), message).help(help))
         }
     },
     ..CONFIGS
@@ -172,11 +167,7 @@ impl Reader<'_> {
                 "{owner} has {} services; at most {MAX_SERVICES} are allowed",
                 entries.len()
             );
-            self.add(Problem::at(
-                &codes::TOO_MANY_SERVICES,
-                one_too_many.key.location,
-                message,
-            ));
+            self.add(codes::TOO_MANY_SERVICES.at(one_too_many.key.location, message));
         }
         let mut services: Vec<LocatedService> = Vec::new();
         for entry in entries.iter().take(MAX_SERVICES) {
@@ -216,11 +207,7 @@ impl Reader<'_> {
         let hosts: Vec<String> = published()
             .map(|(name, (port, _))| format!("`{name}:{port}`"))
             .collect();
-        let problem = Problem::at(
-            &codes::PORT_NOT_PUBLISHED,
-            location,
-            "ports of services are not published on the host",
-        );
+        let problem = codes::PORT_NOT_PUBLISHED.at(location, "ports of services are not published on the host");
         let hosts = listed(hosts.iter().map(String::as_str));
         self.add(
             problem
@@ -235,8 +222,7 @@ impl Reader<'_> {
         }
         let help = "services are a map from host name to service: `services: {db: {image: postgres:17}}`";
         let message = format!("`services` takes a map, found {}", slot.node.found());
-        self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help(help));
-        None
+        self.reject(codes::WRONG_TYPE.at(slot.location(), message).help(help))
     }
 
     fn own_definitions(&mut self, key: &'static str, entries: &[Entry]) -> Vec<Entry> {
@@ -266,12 +252,7 @@ impl Reader<'_> {
             });
         }
         if files.is_empty() {
-            self.add(Problem::at(
-                &codes::BAD_VALUE,
-                slot.location(),
-                "`compose` names no file",
-            ));
-            return None;
+            return self.reject(codes::BAD_VALUE.at(slot.location(), "`compose` names no file"));
         }
         Some(files)
     }

@@ -3,7 +3,6 @@
 use crate::codes;
 use crate::limits::MAX_STEPS;
 use crate::model::{ImageBuild, Shell, StepAction, StepSpec};
-use crate::problems::Problem;
 use crate::read::foreign;
 use crate::read::healthcheck::WORDS;
 use crate::read::image_step::IMAGE;
@@ -116,20 +115,24 @@ impl Reader<'_> {
         let owner = self.owner.clone();
         let Value::List(items) = &slot.node.value else {
             let message = format!("`steps` takes a list, found {}", slot.node.found());
-            self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help("begin each step with `- `"));
+            self.add(
+                codes::WRONG_TYPE
+                    .at(slot.location(), message)
+                    .help("begin each step with `- `"),
+            );
             return Vec::new();
         };
         if items.is_empty() {
-            self.add(Problem::at(
-                &codes::MISSING_KEY,
-                slot.location(),
-                format!("{owner} has no steps"),
-            ));
+            self.add(codes::MISSING_KEY.at(slot.location(), format!("{owner} has no steps")));
         }
         if items.len() > MAX_STEPS {
             let message = format!("{owner} has {} steps; at most {MAX_STEPS} are allowed", items.len());
             let location = items[MAX_STEPS].location;
-            self.add(Problem::at(&codes::TOO_MANY_STEPS, location, message).label(format!("step {}", MAX_STEPS + 1)));
+            self.add(
+                codes::TOO_MANY_STEPS
+                    .at(location, message)
+                    .label(format!("step {}", MAX_STEPS + 1)),
+            );
         }
         let steps = items.iter().take(MAX_STEPS).enumerate();
         steps
@@ -150,7 +153,7 @@ impl Reader<'_> {
                     self.step_fields(fields, &owner, slot.location(), &mut making);
                 }
             }
-            Value::List(_) => self.wrong_type(slot, "a script or a map"),
+            Value::List(_) => _ = self.wrong_type::<()>(slot, "a script or a map"),
         }
         let Making {
             mut step,
@@ -185,7 +188,7 @@ impl Reader<'_> {
         for key in OF_CONTAINERS {
             if let Some(location) = fields.key_location(key) {
                 let message = format!("{owner} builds an image, so it has no `{key}`");
-                let problem = Problem::at(&codes::IMAGE_STEP, location, message);
+                let problem = codes::IMAGE_STEP.at(location, message);
                 self.add(problem.help("move it into a step of its own, after this one"));
             }
         }
@@ -200,14 +203,14 @@ impl Reader<'_> {
             (None, Some(_)) => {
                 if let Some(shell) = fields.key_location("shell") {
                     let message = "`shell` goes with `run`, not with `entrypoint`";
-                    let problem = Problem::at(&codes::STEP_ACTION, shell, message);
+                    let problem = codes::STEP_ACTION.at(shell, message);
                     self.add(problem.help("remove it; `entrypoint` is run without any shell"));
                 }
                 &["shell"]
             }
             (Some(script), Some(entrypoint)) => {
                 let message = format!("{owner} has both `run` and `entrypoint`");
-                let problem = Problem::at(&codes::STEP_ACTION, entrypoint, message);
+                let problem = codes::STEP_ACTION.at(entrypoint, message);
                 let problem = problem.label("and this").related(script, "this");
                 self.add(problem.help("keep one of them"));
                 &["run", "entrypoint", "shell"]
@@ -215,7 +218,7 @@ impl Reader<'_> {
             (None, None) if fields.is_misspelt("run") || fields.is_misspelt("entrypoint") => &["shell"],
             (None, None) => {
                 let message = format!("{owner} has neither `run` nor `entrypoint`");
-                self.add(Problem::at(&codes::STEP_ACTION, location, message).help("add `run: …`"));
+                self.add(codes::STEP_ACTION.at(location, message).help("add `run: …`"));
                 &["shell"]
             }
         }
@@ -238,12 +241,10 @@ impl Reader<'_> {
         let Value::Scalar(scalar) = &slot.node.value else {
             let message = format!("{} takes a script, found {}", slot.name(), slot.node.found());
             let help = "write `run: |` and one command on each line below, or make each command a step of its own";
-            self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help(help));
-            return None;
+            return self.reject(codes::WRONG_TYPE.at(slot.location(), message).help(help));
         };
         if scalar.plain == Plain::Null || scalar.text.trim().is_empty() {
-            self.add(Problem::at(&codes::BAD_VALUE, slot.location(), "the script is empty"));
-            return None;
+            return self.reject(codes::BAD_VALUE.at(slot.location(), "the script is empty"));
         }
         self.no_template_in_script(slot, &scalar.text);
         Some(scalar.text.clone())
@@ -275,11 +276,7 @@ impl Reader<'_> {
                     ..start
                 }
             };
-            let problem = Problem::at(
-                &codes::TEMPLATE_IN_RUN,
-                location,
-                "`${{ }}` is not substituted in a script",
-            );
+            let problem = codes::TEMPLATE_IN_RUN.at(location, "`${{ }}` is not substituted in a script");
             let reason = "values come as environment variables, so that a branch name can never become code";
             self.add(match variable {
                 Some(variable) => problem.label(format!("write `${variable}`")).note(reason),
@@ -294,12 +291,7 @@ impl Reader<'_> {
     fn entrypoint(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
         let arguments = self.command_line(slot)?;
         if arguments.first().is_none_or(String::is_empty) {
-            self.add(Problem::at(
-                &codes::BAD_VALUE,
-                slot.location(),
-                "`entrypoint` names no program",
-            ));
-            return None;
+            return self.reject(codes::BAD_VALUE.at(slot.location(), "`entrypoint` names no program"));
         }
         Some(arguments)
     }
@@ -307,12 +299,7 @@ impl Reader<'_> {
     fn workdir(&mut self, slot: Slot<'_>) -> Option<String> {
         let folder = self.text(slot)?;
         if folder.is_empty() {
-            self.add(Problem::at(
-                &codes::BAD_VALUE,
-                slot.location(),
-                "`workdir` is not a folder",
-            ));
-            return None;
+            return self.reject(codes::BAD_VALUE.at(slot.location(), "`workdir` is not a folder"));
         }
         Some(folder)
     }

@@ -6,13 +6,12 @@ use crate::env::Facts;
 use crate::events::{not_among, unchanged};
 use crate::globs::{Globs, has_wildcard};
 use crate::model::WhenStatus;
-use crate::problems::Problem;
 use crate::read::globs::GlobKind;
 use crate::read::on::EVENTS;
 use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
 use crate::reader::{Fields, Reader, Slot};
-use crate::suggest::{did_you_mean, listed};
+use crate::suggest::listed;
 use crate::yaml::{Entry, Value};
 
 /// One condition, or a list of them of which one must hold.
@@ -118,7 +117,7 @@ impl Reader<'_> {
     fn when(&mut self, slot: Slot<'_>) -> When {
         let clauses = self.at_most(slot, MAX_CLAUSES);
         if clauses.is_empty() {
-            let problem = Problem::at(&codes::NEVER_TRUE, slot.location(), "`when` has no condition");
+            let problem = codes::NEVER_TRUE.at(slot.location(), "`when` has no condition");
             self.add(problem.help("remove it, or write one"));
             return When::default();
         }
@@ -150,7 +149,7 @@ impl Reader<'_> {
                 "on_failure" | "failure" => "write `when: {status: failure}`",
                 _ => "write `when: {status: success}`",
             };
-            self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).help(help));
+            self.add(codes::WRONG_TYPE.at(slot.location(), message).help(help));
             return When::default();
         }
         let before = self.problems.errors();
@@ -182,7 +181,7 @@ impl Reader<'_> {
         let items = self.one_or_many(slot);
         if items.is_empty() {
             let message = "`status` is empty, so this would never run";
-            self.add(Problem::at(&codes::NEVER_TRUE, slot.location(), message));
+            self.add(codes::NEVER_TRUE.at(slot.location(), message));
         }
         let mut status = NEVER;
         for item in items {
@@ -203,7 +202,7 @@ impl Reader<'_> {
         let items = self.one_or_many(slot);
         if items.is_empty() {
             let message = "`event` is empty, so this would never run";
-            self.add(Problem::at(&codes::NEVER_TRUE, slot.location(), message));
+            self.add(codes::NEVER_TRUE.at(slot.location(), message));
         }
         let events: Vec<&str> = items.into_iter().filter_map(|item| self.event(item)).collect();
         let found = self.scope.facts?.event.as_str();
@@ -215,10 +214,7 @@ impl Reader<'_> {
     }
 
     fn cell_fault(&mut self, slot: Slot<'_>) -> Option<String> {
-        let Some(entries) = slot.node.entries() else {
-            self.wrong_type(slot, "a map from axes to values");
-            return None;
-        };
+        let entries = self.entries(slot, "a map from axes to values")?;
         let faults: Vec<Option<String>> = entries.iter().map(|entry| self.axis_fault(entry)).collect();
         faults.into_iter().flatten().next()
     }
@@ -236,8 +232,7 @@ impl Reader<'_> {
             let value = self.cell_value(item, axis, None)?;
             if globs.push(&value).is_err() {
                 let message = format!("`{value}` is not a glob");
-                self.add(Problem::at(&codes::BAD_GLOB, item.location(), message));
-                return None;
+                return self.reject(codes::BAD_GLOB.at(item.location(), message));
             }
             self.is_a_value(item, axis, &value);
         }
@@ -252,15 +247,9 @@ impl Reader<'_> {
 
     fn not_an_axis_of_ours(&mut self, entry: &Entry) {
         let axis = &*entry.key.text;
-        let names = || self.scope.axes.iter().map(String::as_str);
         let message = format!("`when` names `{axis}`, which is not an axis of this job");
-        let problem = Problem::at(&codes::NEVER_TRUE, entry.key.location, message);
-        let problem = problem.note(format!("axes: {}", listed(names())));
-        let problem = match did_you_mean(axis, names()) {
-            Some(label) => problem.label(label),
-            None => problem,
-        };
-        self.add(problem);
+        let problem = codes::NEVER_TRUE.at(entry.key.location, message);
+        self.add(problem.known(axis, "axes", self.scope.axes.iter().map(String::as_str)));
     }
 
     /// A value without wildcards must be one that a cell has.
@@ -273,7 +262,7 @@ impl Reader<'_> {
             return;
         }
         let message = format!("no cell has `{axis}={value}`, so this is never true");
-        let problem = Problem::at(&codes::NEVER_TRUE, slot.location(), message);
+        let problem = codes::NEVER_TRUE.at(slot.location(), message);
         self.add(problem.note(format!(
             "values of `{axis}`: {}",
             listed(values.iter().map(String::as_str))
@@ -292,14 +281,14 @@ impl Reader<'_> {
         let location = |key| fields.key_location(key);
         let only = |known: &[&str]| !events.is_empty() && events.iter().all(|event| known.contains(event));
         let problem = match (location("branch"), location("tag")) {
-            (Some(_), Some(tag)) => Problem::at(&codes::NEVER_TRUE, tag, "a build has a branch or a tag, not both"),
+            (Some(_), Some(tag)) => codes::NEVER_TRUE.at(tag, "a build has a branch or a tag, not both"),
             (None, Some(tag)) if only(&["push", "pull_request", "schedule"]) => {
                 let message = format!("a build for {} has no tag, so this is never true", events.join(", "));
-                Problem::at(&codes::NEVER_TRUE, tag, message)
+                codes::NEVER_TRUE.at(tag, message)
             }
             (Some(branch), None) if only(&["tag"]) => {
                 let message = "a build for a tag has no branch, so this is never true";
-                Problem::at(&codes::NEVER_TRUE, branch, message)
+                codes::NEVER_TRUE.at(branch, message)
             }
             _ => return,
         };

@@ -128,10 +128,7 @@ impl Reader<'_> {
         level: &'static dyn Level,
         owner: String,
     ) -> Option<Fields<'n>> {
-        let Some(entries) = slot.node.entries() else {
-            self.wrong_type(slot, "a map");
-            return None;
-        };
+        let entries = self.entries(slot, "a map")?;
         let others = entries.iter().filter(|entry| !level.has(&entry.key.text));
         let has = |key: &str| entries.iter().any(|entry| &*entry.key.text == key);
         let meant = others
@@ -199,7 +196,7 @@ impl Reader<'_> {
         if fields.get(key).is_none() && !fields.is_misspelt(key) {
             let label = format!("`{key}` is missing");
             let message = format!("{} has no `{key}`", fields.owner);
-            self.add(Problem::at(&codes::MISSING_KEY, location, message).label(label));
+            self.add(codes::MISSING_KEY.at(location, message).label(label));
         }
     }
 
@@ -217,13 +214,7 @@ impl Reader<'_> {
             return None;
         }
         let mut meant = None;
-        let unknown = || {
-            Problem::at(
-                &codes::UNKNOWN_KEY,
-                location,
-                format!("unknown key `{name}` in {owner}"),
-            )
-        };
+        let unknown = || codes::UNKNOWN_KEY.at(location, format!("unknown key `{name}` in {owner}"));
         let problem = match level.foreign(name) {
             Some(Foreign::Means(ours)) => {
                 meant = Some(ours);
@@ -235,21 +226,19 @@ impl Reader<'_> {
             }
             Some(Foreign::Later) => {
                 let message = format!("`{name}` in {owner} is not supported yet");
-                Problem::at(&codes::NOT_YET, location, message).help("remove it for now")
+                codes::NOT_YET.at(location, message).help("remove it for now")
             }
             // Most Compose files have it, and others find the service by it as by an alias.
-            Some(Foreign::Refused(reason)) if name == CONTAINER_NAME && self.in_compose(location) => {
-                Problem::at(&codes::IGNORED, location, format!("`{name}` is ignored in {owner}")).note(reason)
-            }
+            Some(Foreign::Refused(reason)) if name == CONTAINER_NAME && self.in_compose(location) => codes::IGNORED
+                .at(location, format!("`{name}` is ignored in {owner}"))
+                .note(reason),
             Some(Foreign::Refused(reason)) => {
                 let message = format!("`{name}` is refused in {owner}");
-                Problem::at(&codes::REFUSED, location, message)
-                    .note(reason)
-                    .help("remove it")
+                codes::REFUSED.at(location, message).note(reason).help("remove it")
             }
-            Some(Foreign::Ignored(reason)) => {
-                Problem::at(&codes::IGNORED, location, format!("`{name}` is ignored in {owner}")).note(reason)
-            }
+            Some(Foreign::Ignored(reason)) => codes::IGNORED
+                .at(location, format!("`{name}` is ignored in {owner}"))
+                .note(reason),
             None if self.problems.is_full() => unknown(),
             None => {
                 let ours = level.keys().map(|key| key.name);

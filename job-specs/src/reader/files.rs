@@ -2,7 +2,6 @@
 //! read while it is checked.
 
 use crate::codes;
-use crate::problems::Problem;
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
 use crate::sources::LookUp;
@@ -55,8 +54,7 @@ impl Reader<'_> {
                     Outside::Above => format!("`{path}` is outside of the repository"),
                 };
                 let problem = self.bad_value(slot, &codes::OUTSIDE, message);
-                self.add(problem.help("paths are relative and stay inside of the repository: `./data`"));
-                None
+                self.reject(problem.help("paths are relative and stay inside of the repository: `./data`"))
             }
         }
     }
@@ -67,7 +65,7 @@ impl Reader<'_> {
         let path = self.text(slot);
         if path.is_none() && self.problems.errors() == before && !self.scope.axes_unknown {
             let message = format!("{} must be known before there is a build", slot.name());
-            let problem = Problem::at(&codes::PATH_NOT_KNOWN, slot.location(), message);
+            let problem = codes::PATH_NOT_KNOWN.at(slot.location(), message);
             self.add(problem.help("write the path out, or use values of the matrix"));
         }
         self.inside(slot, &path?)
@@ -90,8 +88,7 @@ impl Reader<'_> {
                 "write the path out; a path cannot depend on outputs of other jobs",
             ),
         };
-        self.add(Problem::at(&codes::NO_SUCH_FILE, location, message).help(help));
-        None
+        self.reject(codes::NO_SUCH_FILE.at(location, message).help(help))
     }
 
     /// The same; a file that is not there is no problem.

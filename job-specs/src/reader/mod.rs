@@ -13,3 +13,4 @@ mod values;
 pub(crate) use fields::{CONTAINER_NAME, Fields, Slot};
 pub(crate) use files::{folder_of, joined};
 pub(crate) use text::{Reader, Spent};
+pub(crate) use unknown::unknown_input;

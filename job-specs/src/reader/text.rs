@@ -50,15 +50,25 @@ impl Reader<'_> {
         self.problems.add(problem);
     }
 
+    /// Adds a finding that leaves no value.
+    pub(crate) fn reject<T>(&mut self, problem: Problem) -> Option<T> {
+        self.add(problem);
+        None
+    }
+
     /// "`x` takes …, found …".
-    pub(crate) fn wrong_type(&mut self, slot: Slot<'_>, takes: &str) {
+    pub(crate) fn wrong_type<T>(&mut self, slot: Slot<'_>, takes: &str) -> Option<T> {
         let message = format!("{} takes {takes}, found {}", slot.name(), slot.node.found());
-        self.add(Problem::at(&codes::WRONG_TYPE, slot.location(), message).label(format!("expected {takes}")));
+        self.reject(
+            codes::WRONG_TYPE
+                .at(slot.location(), message)
+                .label(format!("expected {takes}")),
+        )
     }
 
     /// "`x` …", about a value that has the right form.
-    pub(crate) fn bad_value(&mut self, slot: Slot<'_>, code: &'static codes::Code, message: String) -> Problem {
-        let problem = Problem::at(code, slot.location(), message);
+    pub(crate) fn bad_value(&self, slot: Slot<'_>, code: &'static codes::Code, message: impl Into<String>) -> Problem {
+        let problem = code.at(slot.location(), message);
         match self.scope.cell {
             Some(cell) if slot.has_template() && !cell.values.is_empty() => problem
                 .note(format!("in the cell {}", cell.title()))
@@ -87,12 +97,10 @@ impl Reader<'_> {
     /// A name that has to be written out.
     pub(crate) fn literal(&mut self, slot: Slot<'_>) -> Option<String> {
         let Value::Scalar(scalar) = &slot.node.value else {
-            self.wrong_type(slot, "a name");
-            return None;
+            return self.wrong_type(slot, "a name");
         };
         if scalar.plain == Plain::Null {
-            self.wrong_type(slot, "a name");
-            return None;
+            return self.wrong_type(slot, "a name");
         }
         self.no_template(slot, &scalar.text)?;
         Some(scalar.text.clone())
@@ -105,25 +113,18 @@ impl Reader<'_> {
         }
         let message = format!("`${{{{ }}}}` cannot be used in {}", slot.name());
         let location = self.inner(slot, "${{", 0);
-        let problem = Problem::at(&codes::TEMPLATE_NOT_HERE, location, message);
-        self.add(problem.help("write the value out; it is read before the matrix has cells"));
-        None
+        let problem = codes::TEMPLATE_NOT_HERE.at(location, message);
+        self.reject(problem.help("write the value out; it is read before the matrix has cells"))
     }
 
     fn scalar_with(&mut self, slot: Slot<'_>, takes: &str, templates: Templates) -> Option<Scalar> {
         match &slot.node.value {
-            Value::Scalar(scalar) if scalar.plain == Plain::Null => {
-                self.wrong_type(slot, takes);
-                None
-            }
+            Value::Scalar(scalar) if scalar.plain == Plain::Null => self.wrong_type(slot, takes),
             Value::Scalar(scalar) if has_template(&scalar.text) => {
                 self.substitute(slot, &scalar.text, templates).map(Scalar::unquoted)
             }
             Value::Scalar(scalar) => Some(scalar.clone()),
-            Value::List(_) | Value::Map(_) => {
-                self.wrong_type(slot, takes);
-                None
-            }
+            Value::List(_) | Value::Map(_) => self.wrong_type(slot, takes),
         }
     }
 
@@ -171,9 +172,8 @@ impl Reader<'_> {
         let globs = globs_of(arguments).map_err(str::to_owned);
         if let Err(fault) = globs.and_then(Globs::new) {
             let message = format!("`{whole}` is not understood: {fault}");
-            let problem = Problem::at(&codes::BAD_HASH, self.inner(slot, whole, 0), message);
-            self.add(problem.help("write `${{ hash('Cargo.lock') }}` or `${{ hash('a/**', 'b.lock') }}`"));
-            return None;
+            let problem = codes::BAD_HASH.at(self.inner(slot, whole, 0), message);
+            return self.reject(problem.help("write `${{ hash('Cargo.lock') }}` or `${{ hash('a/**', 'b.lock') }}`"));
         }
         let hashes = &self.scope.facts?.hashes;
         Some(hashes.get(arguments).cloned().unwrap_or_default())
@@ -187,7 +187,11 @@ impl Reader<'_> {
         }
         if before <= MAX_SUBSTITUTED {
             let message = "the values of `${{ }}` make more than 16 MiB";
-            self.add(Problem::at(&codes::TOO_MUCH_EXPANSION, slot.location(), message).label("reached here"));
+            self.add(
+                codes::TOO_MUCH_EXPANSION
+                    .at(slot.location(), message)
+                    .label("reached here"),
+            );
         }
         None
     }
@@ -202,19 +206,13 @@ impl Reader<'_> {
     fn broken(&mut self, slot: Slot<'_>, text: &str, whole: &str) {
         let location = self.inner(slot, whole, 0);
         let problem = if !whole.ends_with("}}") {
-            Problem::at(
-                &codes::BAD_TEMPLATE,
-                self.inner(slot, "${{", nth_open(text)),
-                "`${{` is never closed",
-            )
-            .help("write `${{ matrix.x }}`; a text that shall keep `${{` is not possible here")
+            codes::BAD_TEMPLATE
+                .at(self.inner(slot, "${{", nth_open(text)), "`${{` is never closed")
+                .help("write `${{ matrix.x }}`; a text that shall keep `${{` is not possible here")
         } else {
-            Problem::at(
-                &codes::BAD_TEMPLATE,
-                location,
-                format!("`{whole}` is not the name of a value"),
-            )
-            .help("there is no expression language; write one name: `${{ matrix.x }}`, `${{ git.branch }}`")
+            codes::BAD_TEMPLATE
+                .at(location, format!("`{whole}` is not the name of a value"))
+                .help("there is no expression language; write one name: `${{ matrix.x }}`, `${{ git.branch }}`")
         };
         self.add(problem);
     }

@@ -7,7 +7,6 @@ use crate::problems::Problem;
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
 use crate::substitute::{Template, output_of, variable_of};
-use crate::suggest::{did_you_mean, listed, nearest};
 
 impl Reader<'_> {
     /// A name that there is not.
@@ -15,22 +14,20 @@ impl Reader<'_> {
         let Template { whole, root, name } = template;
         let location = self.inner(slot, whole, 0);
         if self.problems.is_full() {
-            self.add(Problem::at(
-                &codes::NO_VALUE,
-                location,
-                format!("`{whole}` has no value"),
-            ));
+            self.add(codes::NO_VALUE.at(location, format!("`{whole}` has no value")));
             return;
         }
-        let no_value = |location| Problem::at(&codes::NO_VALUE, location, format!("`{whole}` has no value"));
+        let no_value = |location| codes::NO_VALUE.at(location, format!("`{whole}` has no value"));
         let problem = match root {
             "needs" => return self.no_output(location, template),
             "inputs" => self.no_input(location, name),
-            "secrets" | "secret" => Problem::at(&codes::NO_VALUE, location, "secrets are not pasted into fields").help(
-                format!("name it in the step, `secrets: [{name}]`, and read `${name}` in the script"),
-            ),
+            "secrets" | "secret" => codes::NO_VALUE
+                .at(location, "secrets are not pasted into fields")
+                .help(format!(
+                    "name it in the step, `secrets: [{name}]`, and read `${name}` in the script"
+                )),
             "matrix" if self.scope.cell.is_none() => {
-                Problem::at(&codes::NO_VALUE, location, "`matrix` is only known inside a job")
+                codes::NO_VALUE.at(location, "`matrix` is only known inside a job")
             }
             "matrix" if self.scope.axes.is_empty() => no_value(location).label("this job has no matrix"),
             "matrix" | "git" | "env" => {
@@ -58,26 +55,20 @@ impl Reader<'_> {
     }
 
     fn no_input(&self, location: Location, name: &str) -> Problem {
-        let names = || self.scope.inputs.iter().map(|input| input.name.as_str());
-        let message = format!("no file declares the input `{name}`");
-        let problem = Problem::at(&codes::UNKNOWN_INPUT, location, message);
-        let problem = problem.note(format!("inputs: {}", listed(names())));
-        match did_you_mean(name, names()) {
-            Some(label) => problem.label(label),
-            None => problem.help(format!("declare it: `on: {{manual: {{inputs: {{{name}: {{}}}}}}}}`")),
-        }
+        let names = self.scope.inputs.iter().map(|input| input.name.as_str());
+        unknown_input(location, name, names)
     }
 
     fn no_output(&mut self, location: Location, template: Template<'_>) {
         let Some((job, output)) = output_of(template.name) else {
             let message = format!("`{}` is not the name of an output", template.whole);
-            let problem = Problem::at(&codes::BAD_TEMPLATE, location, message);
+            let problem = codes::BAD_TEMPLATE.at(location, message);
             self.add(problem.help("write `${{ needs.build.outputs.version }}`; how a job ended is asked by `when`"));
             return;
         };
         if self.scope.cell.is_none() {
             let message = "outputs of other jobs are only known inside a job";
-            self.add(Problem::at(&codes::NO_VALUE, location, message));
+            self.add(codes::NO_VALUE.at(location, message));
         } else if !self.scope.needs.iter().any(|need| need.name == job) {
             self.not_needed(location, job, self.scope.needs);
         } else {
@@ -87,56 +78,36 @@ impl Reader<'_> {
 
     /// An output of a job that this one does not wait for.
     pub(crate) fn not_needed(&mut self, location: Location, job: &str, needs: &[Need]) {
-        let names = || needs.iter().map(|need| need.name.as_str());
+        let names = needs.iter().map(|need| need.name.as_str());
         let message = format!("outputs of `{job}` are not known here: this job does not need it");
-        let problem = Problem::at(&codes::NOT_NEEDED, location, message);
-        let problem = problem.note(format!("its needs: {}", listed(names())));
-        let mut all: Vec<&str> = names().collect();
-        all.push(job);
-        self.add(match did_you_mean(job, names()) {
-            Some(label) => problem.label(label),
-            None => problem.help(format!("add it: `needs: [{}]`", all.join(", "))),
-        });
+        let problem = codes::NOT_NEEDED.at(location, message);
+        let problem = problem.known(job, "its needs", names.clone());
+        let all: Vec<&str> = names.chain([job]).collect();
+        self.add(problem.or_help(format!("add it: `needs: [{}]`", all.join(", "))));
     }
 
     /// An output that a job, which has ended, did not give.
     pub(crate) fn missing_output(&mut self, location: Location, job: &str, output: &str) {
         let given = self.scope.outputs.and_then(|outputs| outputs.get(job));
-        let names = || given.into_iter().flat_map(|given| given.keys().map(String::as_str));
-        let message = format!("job `{job}` gave no output `{output}`");
-        let problem = Problem::at(&codes::NO_OUTPUT, location, message);
-        let problem = problem.note(format!("its outputs: {}", listed(names())));
-        let problem = match did_you_mean(output, names()) {
-            Some(label) => problem.label(label),
-            None => problem.help(format!(
-                "a step of `{job}` gives it by `echo \"{output}=…\" >> \"$DROVER_OUTPUT\"`"
-            )),
-        };
-        self.add(problem);
+        let names = given.into_iter().flat_map(|given| given.keys().map(String::as_str));
+        let problem = codes::NO_OUTPUT.at(location, format!("job `{job}` gave no output `{output}`"));
+        let help = format!("a step of `{job}` gives it by `echo \"{output}=…\" >> \"$DROVER_OUTPUT\"`");
+        self.add(problem.known(output, "its outputs", names).or_help(help));
     }
 
     fn known_names(&self, problem: Problem, root: &str, name: &str) -> Problem {
-        let names = self.scope.names(root);
         let kind = match root {
             "matrix" => "axes",
             "git" => "facts",
             _ => "names",
         };
-        let known = format!("{kind}: {}", listed(names.iter().copied()));
-        match nearest(name, names.iter().copied()) {
-            Some(meant) => problem.label(format!("did you mean `{meant}`?")).note(known),
-            None => problem.note(known),
-        }
+        problem.known(name, kind, self.scope.names(root).into_iter())
     }
 
     /// The same in a Compose file, where the value was written `$NAME`.
     fn in_shell_text_of_compose(&mut self, slot: Slot<'_>, name: &str) {
         let location = self.inner(slot, name, 0);
-        let problem = Problem::at(
-            &codes::TEMPLATE_IN_RUN,
-            location,
-            format!("`${name}` in a text that a shell runs"),
-        );
+        let problem = codes::TEMPLATE_IN_RUN.at(location, format!("`${name}` in a text that a shell runs"));
         let help = format!("set it in the service's `environment` and write `$${name}`: it must never become code");
         self.add(
             problem
@@ -158,6 +129,17 @@ impl Reader<'_> {
             }
             None => "only `${{ matrix.x }}` can stand here; a value from outside must never become code".to_owned(),
         };
-        self.add(Problem::at(&codes::TEMPLATE_IN_RUN, location, message).help(help));
+        self.add(codes::TEMPLATE_IN_RUN.at(location, message).help(help));
     }
+}
+
+/// An input that no file declares; `names` are those of the inputs that there are.
+pub(crate) fn unknown_input<'n>(
+    location: Location,
+    name: &str,
+    names: impl Iterator<Item = &'n str> + Clone,
+) -> Problem {
+    let problem = codes::UNKNOWN_INPUT.at(location, format!("no file declares the input `{name}`"));
+    let help = format!("declare it: `on: {{manual: {{inputs: {{{name}: {{}}}}}}}}`");
+    problem.known(name, "inputs", names).or_help(help)
 }

@@ -3,12 +3,10 @@
 use std::ops::RangeInclusive;
 
 use crate::codes;
-use crate::problems::Problem;
 use crate::reader::text::Templates;
 use crate::reader::{Reader, Slot};
 use crate::substitute::has_template;
-use crate::suggest::{is_only, nearest};
-use crate::yaml::{Node, Plain, Scalar, Value};
+use crate::yaml::{Entry, Node, Plain, Scalar, Value};
 use crate::{durations, shell_words, sizes};
 
 /// Numbers of processors above this are typing errors.
@@ -91,16 +89,14 @@ impl Reader<'_> {
                     range.end()
                 );
                 let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
-                self.add(problem);
-                None
+                self.reject(problem)
             }
             _ => {
                 let message = format!("{} takes a whole number, found {}", slot.name(), quoted(&scalar));
                 let problem = self
                     .bad_value(slot, &codes::WRONG_TYPE, message)
                     .label("expected a whole number");
-                self.add(problem);
-                None
+                self.reject(problem)
             }
         }
     }
@@ -114,8 +110,7 @@ impl Reader<'_> {
                 &codes::BAD_DURATION,
                 format!("{} must be longer than 0s", slot.name()),
             );
-            self.add(problem);
-            return None;
+            return self.reject(problem);
         }
         Some(ms)
     }
@@ -146,13 +141,11 @@ impl Reader<'_> {
             Some(_) => {
                 let message = format!("{} is at least 6m; engines take no less", slot.name());
                 let problem = self.bad_value(slot, &codes::BAD_SIZE, message);
-                self.add(problem.help("is the unit missing? `512m`, `2g`"));
-                None
+                self.reject(problem.help("is the unit missing? `512m`, `2g`"))
             }
             None => {
                 let problem = self.bad_value(slot, &codes::BAD_SIZE, format!("`{}` is not a size", scalar.text));
-                self.add(problem.label("expected 512m, 1.5g, …"));
-                None
+                self.reject(problem.label("expected 512m, 1.5g, …"))
             }
         }
     }
@@ -204,15 +197,11 @@ impl Reader<'_> {
         let chosen = choices.iter().copied().find(|choice| *choice == found);
         if chosen.is_none() {
             let message = format!("`{found}` is not allowed for {}", slot.name());
-            let problem = self
-                .bad_value(slot, &codes::BAD_VALUE, message)
-                .note(format!("allowed: {}", choices.join(", ")));
-            self.add(match nearest(&found, choices.iter().copied()) {
-                Some(meant) if is_only(&found, meant, choices.iter().copied()) && !slot.has_template() => {
-                    problem.meant(meant)
-                }
-                Some(meant) => problem.label(format!("did you mean `{meant}`?")),
-                None => problem,
+            let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
+            let problem = problem.note(format!("allowed: {}", choices.join(", ")));
+            self.add(match slot.has_template() {
+                true => problem.nearest(&found, choices.iter().copied()),
+                false => problem.nearest_mends(&found, choices.iter().copied()),
             });
         }
         chosen
@@ -223,14 +212,16 @@ impl Reader<'_> {
         matches!(slot.node.value, Value::Map(_))
     }
 
+    /// The entries of a map.
+    pub(crate) fn entries<'n>(&mut self, slot: Slot<'n>, takes: &str) -> Option<&'n [Entry]> {
+        slot.node.entries().or_else(|| self.wrong_type(slot, takes))
+    }
+
     /// The items of a list.
     pub(crate) fn items<'n>(&mut self, slot: Slot<'n>, takes: &str) -> Option<Vec<Slot<'n>>> {
         match &slot.node.value {
             Value::List(items) => Some(items.iter().map(|item| slot.inside(item)).collect()),
-            Value::Scalar(_) | Value::Map(_) => {
-                self.wrong_type(slot, takes);
-                None
-            }
+            Value::Scalar(_) | Value::Map(_) => self.wrong_type(slot, takes),
         }
     }
 
@@ -253,15 +244,9 @@ impl Reader<'_> {
     pub(crate) fn command_line(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
         match &slot.node.value {
             Value::List(items) => self.arguments(slot, items.iter().map(|item| &**item).collect()),
-            Value::Scalar(scalar) if scalar.plain == Plain::Null => {
-                self.wrong_type(slot, "a text or a list of texts");
-                None
-            }
+            Value::Scalar(scalar) if scalar.plain == Plain::Null => self.wrong_type(slot, "a text or a list of texts"),
             Value::Scalar(scalar) => self.split(slot, &scalar.text),
-            Value::Map(_) => {
-                self.wrong_type(slot, "a text or a list of texts");
-                None
-            }
+            Value::Map(_) => self.wrong_type(slot, "a text or a list of texts"),
         }
     }
 
@@ -289,8 +274,7 @@ impl Reader<'_> {
                     &codes::BAD_VALUE,
                     format!("{} cannot be split: {fault}", slot.name()),
                 );
-                self.add(problem.help("close the quote, or write a list: `[\"sh\", \"-c\", \"…\"]`"));
-                return None;
+                return self.reject(problem.help("close the quote, or write a list: `[\"sh\", \"-c\", \"…\"]`"));
             }
         };
         let mut filled: Vec<Option<String>> = Vec::with_capacity(words.len());
@@ -317,13 +301,19 @@ impl Reader<'_> {
             let is_ours = name == "DROVER" || name.starts_with("DROVER_");
             if is_ours {
                 let message = format!("`{name}` is set by Drover itself");
-                self.add(Problem::at(&codes::BAD_NAME, location, message).help("choose a name without `DROVER_`"));
+                self.add(
+                    codes::BAD_NAME
+                        .at(location, message)
+                        .help("choose a name without `DROVER_`"),
+                );
             }
             return !is_ours;
         }
         let message = format!("`{name}` is not a name for an environment variable");
         self.add(
-            Problem::at(&codes::BAD_NAME, location, message).label("letters, digits and `_` only, no digit first"),
+            codes::BAD_NAME
+                .at(location, message)
+                .label("letters, digits and `_` only, no digit first"),
         );
         false
     }

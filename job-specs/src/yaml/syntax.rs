@@ -36,13 +36,10 @@ pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Proble
         } else {
             format!("{} tabs", tabs.len())
         };
-        let problem = Problem::at(
-            &codes::TAB_INDENT,
-            location(tabs.clone()),
-            "a tab is used for indentation",
-        )
-        .label(label)
-        .help("YAML forbids tabs here; use spaces");
+        let problem = codes::TAB_INDENT
+            .at(location(tabs.clone()), "a tab is used for indentation")
+            .label(label)
+            .help("YAML forbids tabs here; use spaces");
         let edits = tabs::to_spaces(&source.text, tabs.start);
         return edits.into_iter().fold(problem, |problem, (range, spaces)| {
             problem.fix(source.span(range), spaces)
@@ -53,11 +50,7 @@ pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Proble
     }
     let words = by_line(source, at, error.kind()).unwrap_or_else(|| by_kind(error.kind()));
     let letter = source.text[at..].chars().next().filter(|letter| !letter.is_control());
-    let problem = Problem::at(
-        &codes::YAML_SYNTAX,
-        location(at..at + letter.map_or(0, char::len_utf8)),
-        words.message,
-    );
+    let problem = codes::YAML_SYNTAX.at(location(at..at + letter.map_or(0, char::len_utf8)), words.message);
     let problem = match template_at(source, at).and_then(|at| quoted_template(source, at)) {
         Some((range, text)) => problem.fix(source.span(range), text),
         None => problem,
@@ -68,8 +61,7 @@ pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Proble
 
 /// The diagnostic for a file that is nested too deep.
 pub(crate) fn too_deep(location: Location) -> Problem {
-    Problem::at(
-        &codes::TOO_DEEP,
+    codes::TOO_DEEP.at(
         location,
         format!("maps and lists are nested more than {MAX_DEPTH} deep"),
     )

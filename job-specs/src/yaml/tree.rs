@@ -151,7 +151,7 @@ impl Builder<'_> {
             let message = format!("the tag `{}` means nothing here", tag.original());
             let help = "remove it, or quote the whole value if it is meant as text";
             self.problems
-                .add(Problem::at(&codes::TAG_OR_ALIAS, self.location(bytes), message).help(help));
+                .add(codes::TAG_OR_ALIAS.at(self.location(bytes), message).help(help));
         }
         tag.core_suffix().is_none_or(|suffix| suffix == "str")
     }
@@ -169,7 +169,7 @@ impl Builder<'_> {
         if !text.contains('\0') {
             return text;
         }
-        let problem = Problem::at(&codes::BAD_VALUE, self.location(bytes), "a text holds a NUL character");
+        let problem = codes::BAD_VALUE.at(self.location(bytes), "a text holds a NUL character");
         self.problems.add_last_word(problem);
         text.replace('\0', "")
     }
@@ -202,8 +202,7 @@ impl Builder<'_> {
         let Some(node) = self.anchors.get(&id).cloned() else {
             let location = self.location(bytes);
             let message = "the alias stands inside the value that it names";
-            self.problems
-                .add_last_word(Problem::at(&codes::TAG_OR_ALIAS, location, message));
+            self.problems.add_last_word(codes::TAG_OR_ALIAS.at(location, message));
             return self.put(
                 Arc::new(Node::scalar(location, Scalar::unquoted(String::new()))),
                 location,
@@ -222,7 +221,7 @@ impl Builder<'_> {
         let message = format!("no anchor `&{name}` stands before this alias");
         let help = format!("write `&{name}` before the value that is meant, or quote a text that begins with `*`");
         self.problems
-            .add_last_word(Problem::at(&codes::TAG_OR_ALIAS, location, message).help(help));
+            .add_last_word(codes::TAG_OR_ALIAS.at(location, message).help(help));
         self.put(
             Arc::new(Node::scalar(location, Scalar::unquoted(String::new()))),
             location,
@@ -256,8 +255,11 @@ impl Builder<'_> {
         } else {
             "the file has more than 1 MiB of text once its aliases are written out".to_owned()
         };
-        self.problems
-            .add(Problem::at(&codes::TOO_MUCH_EXPANSION, self.location(bytes), message).label("reached here"));
+        self.problems.add(
+            codes::TOO_MUCH_EXPANSION
+                .at(self.location(bytes), message)
+                .label("reached here"),
+        );
         Err(Stop)
     }
 
@@ -309,8 +311,7 @@ impl Builder<'_> {
             for source in sources {
                 let Some(entries) = source.entries() else {
                     let message = format!("`<<` merges a map or a list of maps, found {}", source.found());
-                    self.problems
-                        .add(Problem::at(&codes::WRONG_TYPE, source.location, message));
+                    self.problems.add(codes::WRONG_TYPE.at(source.location, message));
                     continue;
                 };
                 own.extend(
@@ -333,7 +334,7 @@ impl Builder<'_> {
         let message = "a second YAML document begins here";
         let help = "keep one document, and put further job files into the folder `.drover/`";
         self.problems
-            .add(Problem::at(&codes::SEVERAL_DOCUMENTS, self.location(bytes), message).help(help));
+            .add(codes::SEVERAL_DOCUMENTS.at(self.location(bytes), message).help(help));
         Stop
     }
 }
@@ -344,7 +345,7 @@ fn key_of(node: &Node, used_at: Location, problems: &mut Problems) -> Key {
         Value::Scalar(_) | Value::List(_) | Value::Map(_) => {
             let message = format!("a key must be a text, found {}", node.found());
             let help = "quote the whole value if braces or brackets are meant as text: `\"{{ x }}\"`";
-            problems.add(Problem::at(&codes::WRONG_TYPE, used_at, message).help(help));
+            problems.add(codes::WRONG_TYPE.at(used_at, message).help(help));
             String::new()
         }
     };
@@ -376,7 +377,8 @@ fn twice(parent: Option<&str>, key: &Key, first: Location) -> Problem {
         Some("jobs") => (format!("job `{name}` is declared twice"), "again"),
         _ => (format!("key `{name}` stands twice in one map"), "again"),
     };
-    Problem::at(&codes::DUPLICATE, key.location, message)
+    codes::DUPLICATE
+        .at(key.location, message)
         .label(label)
         .related(first, "first here")
 }
