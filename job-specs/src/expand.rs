@@ -119,18 +119,13 @@ impl<'f> Making<'f> {
     }
 
     fn reader<'r>(&'r mut self) -> Reader<'r> {
-        Reader {
-            sources: &self.file.sources,
-            scope: Scope {
-                facts: Some(self.facts),
-                inputs: &self.inputs,
-                outputs: self.outputs,
-                ..Scope::default()
-            },
-            problems: &mut self.found,
-            spent: &mut self.spent,
-            owner: String::new(),
-        }
+        let scope = Scope {
+            facts: Some(self.facts),
+            inputs: &self.inputs,
+            outputs: self.outputs,
+            ..Scope::default()
+        };
+        Reader::new(&self.file.sources, scope, &mut self.found, &mut self.spent)
     }
 
     fn problems(self, file: &JobFile) -> Result<(), Vec<Diagnostic>> {

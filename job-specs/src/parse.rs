@@ -96,13 +96,7 @@ fn read_parts(files: &[SourceFile], sources: &Sources, problems: &mut Problems) 
             }
             continue;
         };
-        let mut reader = Reader {
-            sources,
-            scope: Scope::default(),
-            problems,
-            spent: &mut spent,
-            owner: String::new(),
-        };
+        let mut reader = Reader::new(sources, Scope::default(), problems, &mut spent);
         parts.push(read_file(&mut reader, &root));
     }
     parts
@@ -150,25 +144,13 @@ fn try_cells(parts: &[Part], sources: &Sources, repository: &dyn Repository, pro
             ..Scope::default()
         };
         if let Some(concurrency) = &part.concurrency {
-            let mut reader = Reader {
-                sources,
-                scope: scope(),
-                problems: &mut *problems,
-                spent: &mut spent,
-                owner: String::new(),
-            };
+            let mut reader = Reader::new(sources, scope(), problems, &mut spent);
             read_env(&mut reader, part.env.as_deref());
             reader.concurrency(Slot::of("concurrency", concurrency));
         }
         for job in &part.jobs {
             for cell in &job.cells {
-                let mut reader = Reader {
-                    sources,
-                    scope: scope(),
-                    problems: &mut *problems,
-                    spent: &mut spent,
-                    owner: String::new(),
-                };
+                let mut reader = Reader::new(sources, scope(), problems, &mut spent);
                 let spec = read_job(&mut reader, part.env.as_deref(), job, cell);
                 check::localhost(&job.node, &spec.services, sources, problems);
             }

@@ -3,13 +3,13 @@
 //! read while a job file was checked is all that a build made of it can see.
 
 use std::collections::HashMap;
-use std::ops::Index;
+use std::ops::{Index, Range};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::SourceFile;
 use crate::limits::{MAX_FILE_BYTES, MAX_IMPORTED_BYTES, MAX_IMPORTED_FILES};
 use crate::repository::Reach;
-use crate::source::Source;
+use crate::source::{Location, Source};
 use crate::yaml::Node;
 
 /// The files.
@@ -69,6 +69,18 @@ impl Sources {
             None => self.given.get(file),
             Some(at) => self.imported.get(at)?.get().map(|imported| &imported.source),
         }
+    }
+
+    /// The place of a byte range of a file that was read.
+    pub(crate) fn location(&self, file: usize, bytes: Range<usize>) -> Location {
+        let span = self[file].span(bytes);
+        Location { file, span }
+    }
+
+    /// The place of the `nth` occurrence of `needle` inside another place, as far as it stands there as written.
+    pub(crate) fn within(&self, location: Location, needle: &str, nth: usize) -> Location {
+        let span = self[location.file].find(location.span, needle, nth);
+        Location { span, ..location }
     }
 
     /// Reads a file of the repository, if that has not been done.

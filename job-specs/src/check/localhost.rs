@@ -96,11 +96,10 @@ fn values(env: Option<&Node>) -> impl Iterator<Item = &Node> {
 
 fn warning(location: Location, sources: &Sources, host: (&str, usize), meant: (u16, &ServiceSpec)) -> Problem {
     let ((host, nth), (port, service)) = (host, meant);
-    let span = sources[location.file].find(location.span, host, nth);
     let name = &service.name;
     let message = format!("a step looks for `{host}:{port}`, but that port is the one of service `{name}`");
     codes::LOCALHOST
-        .at(Location { span, ..location }, message)
+        .at(sources.within(location, host, nth), message)
         .label(format!("use `{name}:{port}`"))
         .note("a service has its own host name on the job's network, which is its key under `services:`")
 }

@@ -40,10 +40,7 @@ impl Reader<'_> {
             match variables.look_up(&self.scope, &entry.key.text) {
                 Variable::Is(text) | Variable::OfBuild { text, .. } => {
                     let value = Node::scalar(entry.key.location, Scalar::quoted(text));
-                    new.push(Entry {
-                        key: entry.key.clone(),
-                        node: Arc::new(value),
-                    });
+                    new.push(entry.with(Arc::new(value)));
                 }
                 Variable::Unset => {}
             }

@@ -18,29 +18,45 @@ pub(crate) fn with_text(node: &Arc<Node>, change: impl FnOnce(&str) -> Option<St
     }
 }
 
-/// A map with the value of one key changed, if it is there.
-pub(crate) fn with_key(node: &Arc<Node>, key: &str, change: impl FnOnce(&Arc<Node>) -> Arc<Node>) -> Arc<Node> {
-    let Some(old) = node.get(key) else {
-        return Arc::clone(node);
-    };
-    let new = change(old);
-    if Arc::ptr_eq(old, &new) {
-        return Arc::clone(node);
+/// A list or map whose values are changed, or removed by `None`; the same one when that changes nothing. `change` gets
+/// the key of each value of a map.
+pub(crate) fn changed(
+    node: &Arc<Node>,
+    mut change: impl FnMut(Option<&str>, &Arc<Node>) -> Option<Arc<Node>>,
+) -> Arc<Node> {
+    match &node.value {
+        Value::Scalar(_) => Arc::clone(node),
+        Value::List(items) => {
+            let new: Vec<Arc<Node>> = items.iter().filter_map(|item| change(None, item)).collect();
+            match new.len() == items.len() && items.iter().zip(&new).all(|(old, new)| Arc::ptr_eq(old, new)) {
+                true => Arc::clone(node),
+                false => list_like(node, new),
+            }
+        }
+        Value::Map(entries) => {
+            let change = |entry: &Entry| Some(entry.with(change(Some(&entry.key.text), &entry.node)?));
+            let new: Vec<Entry> = entries.iter().filter_map(change).collect();
+            let is_same = |(old, new): (&Entry, &Entry)| Arc::ptr_eq(&old.node, &new.node);
+            match new.len() == entries.len() && entries.iter().zip(&new).all(is_same) {
+                true => Arc::clone(node),
+                false => map_like(node, new),
+            }
+        }
     }
-    let replace = |entry: &Entry| match &*entry.key.text == key {
-        true => Entry {
-            key: entry.key.clone(),
-            node: Arc::clone(&new),
-        },
-        false => entry.clone(),
-    };
-    map_like(node, node.entries().into_iter().flatten().map(replace).collect())
+}
+
+/// A map with the value of one key changed, if it is there.
+pub(crate) fn with_key(node: &Arc<Node>, key: &str, mut change: impl FnMut(&Arc<Node>) -> Arc<Node>) -> Arc<Node> {
+    changed(node, |name, value| match name == Some(key) {
+        true => Some(change(value)),
+        false => Some(Arc::clone(value)),
+    })
 }
 
 /// A list with every item changed.
-pub(crate) fn with_items(node: &Arc<Node>, change: impl FnMut(&Arc<Node>) -> Arc<Node>) -> Arc<Node> {
+pub(crate) fn with_items(node: &Arc<Node>, mut change: impl FnMut(&Arc<Node>) -> Arc<Node>) -> Arc<Node> {
     match &node.value {
-        Value::List(items) => list_like(node, items.iter().map(change).collect()),
+        Value::List(_) => changed(node, |_, item| Some(change(item))),
         Value::Scalar(_) | Value::Map(_) => Arc::clone(node),
     }
 }

@@ -16,13 +16,7 @@ impl Reader<'_> {
     ) -> Vec<(String, String, Location)> {
         let sources = self.sources;
         let source = &sources[file];
-        if !self.spend(
-            source.text.len(),
-            Location {
-                file,
-                span: source.span(0..0),
-            },
-        ) {
+        if !self.spend(source.text.len(), sources.location(file, 0..0)) {
             return Vec::new();
         }
         let mut known = variables.clone();
@@ -31,19 +25,12 @@ impl Reader<'_> {
             let line = match line {
                 Ok(line) => line,
                 Err((at, fault)) => {
-                    let location = Location {
-                        file,
-                        span: source.span(at),
-                    };
-                    let problem = codes::BAD_ENV_FILE.at(location, "a line of an env file cannot be read");
-                    self.add(problem.label(fault));
+                    let message = "a line of an env file cannot be read";
+                    self.add(codes::BAD_ENV_FILE.at(sources.location(file, at), message).label(fault));
                     continue;
                 }
             };
-            let location = Location {
-                file,
-                span: source.span(line.at.clone()),
-            };
+            let location = sources.location(file, line.at.clone());
             let Some(value) = self.env_line_value(&line, location, &known, raw) else {
                 continue;
             };

@@ -67,10 +67,7 @@ impl Loader<'_, '_> {
                 // What it lacks now, its base may have.
                 self.reader.problems.explain(entry.key.location);
             }
-            extended.push(Entry {
-                node: node.unwrap_or_else(|| without_extends(&entry.node)),
-                key: entry.key,
-            });
+            extended.push(entry.with(node.unwrap_or_else(|| without_extends(&entry.node))));
         }
         extended
     }

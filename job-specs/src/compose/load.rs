@@ -180,20 +180,14 @@ impl<'r> Loader<'_, 'r> {
         }
         for entry in written.into_iter().take(MAX_DEFINED_SERVICES) {
             let node = self.reader.canonical_service(&entry.node, variables);
-            services.push(Entry {
-                key: entry.key,
-                node: paths::of_service(&node, folder),
-            });
+            services.push(entry.with(paths::of_service(&node, folder)));
         }
         services
     }
 
     fn files(&mut self, root: &Node, key: &'static str, folder: &str) -> Vec<Entry> {
-        let defined = |entry: Entry| Entry {
-            node: paths::of_definition(&entry.node, folder),
-            key: entry.key,
-        };
-        self.section(root, key).into_iter().map(defined).collect()
+        let defined = |entry: &Entry| entry.with(paths::of_definition(&entry.node, folder));
+        self.section(root, key).iter().map(defined).collect()
     }
 
     fn section(&mut self, root: &Node, key: &'static str) -> Vec<Entry> {
@@ -201,10 +195,7 @@ impl<'r> Loader<'_, 'r> {
         match &node.value {
             Value::Map(entries) if key == "services" => entries.clone(),
             Value::Map(entries) => {
-                let settled = |entry: &Entry| Entry {
-                    key: entry.key.clone(),
-                    node: without_unset(key, &entry.node),
-                };
+                let settled = |entry: &Entry| entry.with(without_unset(key, &entry.node));
                 entries.iter().map(settled).collect()
             }
             Value::Scalar(_) if node.is_null() => Vec::new(),

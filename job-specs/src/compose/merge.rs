@@ -78,15 +78,9 @@ impl Reader<'_> {
                 None if entry.node.merge == Merge::Reset => {}
                 Some(at) => {
                     let node = self.merged(&entry.key.text, &base[*at].node, &entry.node);
-                    merged[*at] = Entry {
-                        key: entry.key.clone(),
-                        node,
-                    };
+                    merged[*at] = entry.with(node);
                 }
-                None => merged.push(Entry {
-                    key: entry.key.clone(),
-                    node: usual(&entry.node),
-                }),
+                None => merged.push(entry.with(usual(&entry.node))),
             }
         }
         removed.sort_unstable();
@@ -105,11 +99,7 @@ pub(crate) fn settled(node: &Arc<Node>) -> Arc<Node> {
         return node;
     }
     let kept = entries.iter().filter(|entry| entry.node.merge != Merge::Reset);
-    let kept = kept.map(|entry| Entry {
-        key: entry.key.clone(),
-        node: usual(&entry.node),
-    });
-    map_like(&node, kept.collect())
+    map_like(&node, kept.map(|entry| entry.with(usual(&entry.node))).collect())
 }
 
 /// The items of a list with each thing once: the first one's position, the last one's value.
@@ -180,13 +170,7 @@ mod tests {
             .map(|tree| super::super::canonical::one_form(&tree))
             .collect();
         let mut spent = Spent::default();
-        let mut reader = Reader {
-            sources: &sources,
-            scope: Scope::default(),
-            problems: &mut problems,
-            spent: &mut spent,
-            owner: String::new(),
-        };
+        let mut reader = Reader::new(&sources, Scope::default(), &mut problems, &mut spent);
         let merged = reader.merged("service", &trees[0], &trees[1]);
         match problems.errors() {
             0 => shown(&merged),

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::edit::{list_like, map_like};
-use crate::yaml::{Entry, Merge, Node, Value};
+use super::edit::changed;
+use crate::yaml::{Merge, Node, Value};
 
 /// Values that may be empty: texts and lists of words by which nothing at all is said, and maps of anybody's own names.
 const MAY_BE_EMPTY: &[&str] = &[
@@ -29,35 +29,12 @@ pub(crate) fn without_unset(key: &str, node: &Arc<Node>) -> Arc<Node> {
     if MAY_BE_EMPTY.contains(&key) || key.starts_with("x-") {
         return Arc::clone(node);
     }
-    match &node.value {
-        Value::Scalar(_) => Arc::clone(node),
-        Value::List(items) => {
-            let kept = items.iter().filter(|item| !is_unset(item));
-            let new: Vec<Arc<Node>> = kept.map(|item| without_unset(key, item)).collect();
-            match new.len() == items.len() && items.iter().zip(&new).all(|(old, new)| Arc::ptr_eq(old, new)) {
-                true => Arc::clone(node),
-                false => list_like(node, new),
-            }
-        }
-        Value::Map(entries) => {
-            let is_kept = |entry: &&Entry| NAMES.contains(&key) || is_free(entry) || !is_unset(&entry.node);
-            let settled = |entry: &Entry| Entry {
-                key: entry.key.clone(),
-                node: without_unset(&entry.key.text, &entry.node),
-            };
-            let new: Vec<Entry> = entries.iter().filter(is_kept).map(settled).collect();
-            let is_same = |(old, new): (&Entry, &Entry)| Arc::ptr_eq(&old.node, &new.node);
-            match new.len() == entries.len() && entries.iter().zip(&new).all(is_same) {
-                true => Arc::clone(node),
-                false => map_like(node, new),
-            }
-        }
-    }
-}
-
-/// An empty text is a value of these; nothing at all is not.
-fn is_free(entry: &Entry) -> bool {
-    MAY_BE_EMPTY.contains(&&*entry.key.text) && !entry.node.is_null()
+    changed(node, |name, value| {
+        // An empty text is a value of these; nothing at all is not.
+        let is_free = name.is_some_and(|name| MAY_BE_EMPTY.contains(&name)) && !value.is_null();
+        let is_name = name.is_some() && NAMES.contains(&key);
+        (is_free || is_name || !is_unset(value)).then(|| without_unset(name.unwrap_or(key), value))
+    })
 }
 
 fn is_unset(node: &Node) -> bool {

@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
-use super::edit::{list_like, map_like};
+use super::edit::changed;
 use super::env_lines::EnvLine;
 use super::interpolate::{Fault, interpolate};
 use super::variables::{Variable, Variables};
 use crate::codes;
+use crate::env::matrix_variable;
 use crate::problems::Problem;
 use crate::reader::Reader;
 use crate::source::Location;
 use crate::substitute::{Piece, has_template, pieces, variable_of};
-use crate::yaml::{Entry, Node, Plain, Scalar, Value};
+use crate::yaml::{Node, Plain, Scalar, Value};
 
 /// What Compose files and env files may cost in one reading of all cells, in bytes.
 const MAX_SPENT: usize = 16 * 1024 * 1024;
@@ -82,31 +83,7 @@ impl Reader<'_> {
                 })
             }
             Value::Scalar(_) => Arc::clone(node),
-            Value::List(items) => {
-                let new: Vec<Arc<Node>> = items
-                    .iter()
-                    .map(|item| self.interpolated_tree(item, variables))
-                    .collect();
-                match items.iter().zip(&new).all(|(old, new)| Arc::ptr_eq(old, new)) {
-                    true => Arc::clone(node),
-                    false => list_like(node, new),
-                }
-            }
-            Value::Map(entries) => {
-                let change = |entry: &Entry| Entry {
-                    key: entry.key.clone(),
-                    node: self.interpolated_tree(&entry.node, variables),
-                };
-                let new: Vec<Entry> = entries.iter().map(change).collect();
-                match entries
-                    .iter()
-                    .zip(&new)
-                    .all(|(old, new)| Arc::ptr_eq(&old.node, &new.node))
-                {
-                    true => Arc::clone(node),
-                    false => map_like(node, new),
-                }
-            }
+            Value::List(_) | Value::Map(_) => changed(node, |_, value| Some(self.interpolated_tree(value, variables))),
         }
     }
 
@@ -142,18 +119,9 @@ impl Reader<'_> {
         let message = format!("variable `{name}` is not set, so it is empty here");
         let problem = codes::UNSET_VARIABLE.at(at, message);
         let help = format!("set it in the job's `env`, or write a default: `${{{name}:-…}}`");
-        let axes: Vec<String> = self
-            .scope
-            .axes
-            .iter()
-            .map(|axis| crate::env::matrix_variable(axis))
-            .collect();
-        let known = self
-            .scope
-            .names("env")
-            .into_iter()
-            .chain(axes.iter().map(String::as_str));
-        let problem = problem.nearest(name, known);
+        let axes: Vec<String> = self.scope.axes.iter().map(|axis| matrix_variable(axis)).collect();
+        let names = self.scope.names("env").into_iter();
+        let problem = problem.nearest(name, names.chain(axes.iter().map(String::as_str)));
         self.add(problem.help(help));
     }
 
@@ -193,7 +161,6 @@ impl Reader<'_> {
     }
 
     fn within(&self, location: Location, needle: &str) -> Location {
-        let span = self.sources[location.file].find(location.span, needle, 0);
-        Location { span, ..location }
+        self.sources.within(location, needle, 0)
     }
 }

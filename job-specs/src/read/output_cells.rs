@@ -99,13 +99,8 @@ fn read(
     };
     let root = root.into_node(location);
     let mut spent = Spent::default();
-    let mut reader = Reader {
-        sources,
-        scope: Scope::default(),
-        problems,
-        spent: &mut spent,
-        owner: owner.to_owned(),
-    };
+    let mut reader = Reader::new(sources, Scope::default(), problems, &mut spent);
+    owner.clone_into(&mut reader.owner);
     let matrix = reader.matrix(Slot::of("matrix", &root))?;
     let mut job = job.clone();
     job.set_matrix(matrix);

@@ -115,11 +115,8 @@ impl Reader<'_> {
         let job_env = fields.get("env").map(|slot| slot.node);
         let mut variables = Variables::of_job(&[file_env, job_env]);
         // Values of a matrix may be empty, and mean then what they mean in Compose files.
-        let own = keys.own.iter().map(|entry| Entry {
-            key: entry.key.clone(),
-            node: without_unset("service", &entry.node),
-        });
-        let own: Vec<Entry> = own.collect();
+        let settled = |entry: &Entry| entry.with(without_unset("service", &entry.node));
+        let own: Vec<Entry> = keys.own.iter().map(settled).collect();
         let mut definitions = Definitions {
             configs: keys.configs,
             secrets: keys.secrets,

@@ -271,10 +271,7 @@ impl Reader<'_> {
             let location = if start.span == slot.location().span {
                 start
             } else {
-                Location {
-                    span: self.sources[start.file].span(start.span.start..end),
-                    ..start
-                }
+                self.sources.location(start.file, start.span.start..end)
             };
             let problem = codes::TEMPLATE_IN_RUN.at(location, "`${{ }}` is not substituted in a script");
             let reason = "values come as environment variables, so that a branch name can never become code";

@@ -44,6 +44,24 @@ pub(crate) enum Templates {
     MatrixOnly,
 }
 
+impl<'a> Reader<'a> {
+    /// A reader outside of everything.
+    pub(crate) fn new(
+        sources: &'a Sources,
+        scope: Scope<'a>,
+        problems: &'a mut Problems,
+        spent: &'a mut Spent,
+    ) -> Reader<'a> {
+        Reader {
+            sources,
+            scope,
+            problems,
+            spent,
+            owner: String::new(),
+        }
+    }
+}
+
 impl Reader<'_> {
     /// Adds a finding.
     pub(crate) fn add(&mut self, problem: Problem) {
@@ -96,14 +114,11 @@ impl Reader<'_> {
 
     /// A name that has to be written out.
     pub(crate) fn literal(&mut self, slot: Slot<'_>) -> Option<String> {
-        let Value::Scalar(scalar) = &slot.node.value else {
+        let Some(text) = slot.node.text() else {
             return self.wrong_type(slot, "a name");
         };
-        if scalar.plain == Plain::Null {
-            return self.wrong_type(slot, "a name");
-        }
-        self.no_template(slot, &scalar.text)?;
-        Some(scalar.text.clone())
+        self.no_template(slot, text)?;
+        Some(text.to_owned())
     }
 
     /// Refuses `${{ }}` in a value that is read before the cells exist.
@@ -198,9 +213,7 @@ impl Reader<'_> {
 
     /// The place of `needle` inside a value, as far as it stands there as written.
     pub(crate) fn inner(&self, slot: Slot<'_>, needle: &str, nth: usize) -> Location {
-        let location = slot.location();
-        let span = self.sources[location.file].find(location.span, needle, nth);
-        Location { span, ..location }
+        self.sources.within(slot.location(), needle, nth)
     }
 
     fn broken(&mut self, slot: Slot<'_>, text: &str, whole: &str) {

@@ -50,8 +50,8 @@ impl Reader<'_> {
 
     fn at_name(&self, location: Location, template: Template<'_>) -> Location {
         let Template { root, name, .. } = template;
-        let span = self.sources[location.file].find(location.span, if name.is_empty() { root } else { name }, 0);
-        Location { span, ..location }
+        self.sources
+            .within(location, if name.is_empty() { root } else { name }, 0)
     }
 
     fn no_input(&self, location: Location, name: &str) -> Problem {

@@ -69,7 +69,24 @@ pub struct Key {
     pub location: Location,
 }
 
+impl Entry {
+    /// The same key with another value.
+    pub(crate) fn with(&self, node: Arc<Node>) -> Entry {
+        let key = self.key.clone();
+        Entry { key, node }
+    }
+}
+
 impl Node {
+    fn new(location: Location, value: Value, weight: Weight) -> Node {
+        Node {
+            location,
+            value,
+            weight,
+            merge: Merge::Usual,
+        }
+    }
+
     /// A scalar node.
     pub(crate) fn scalar(location: Location, scalar: Scalar) -> Node {
         let weight = Weight {
@@ -77,36 +94,20 @@ impl Node {
             bytes: scalar.text.len(),
             height: 0,
         };
-        Node {
-            location,
-            value: Value::Scalar(scalar),
-            weight,
-            merge: Merge::Usual,
-        }
+        Node::new(location, Value::Scalar(scalar), weight)
     }
 
     /// A list node.
     pub(crate) fn list(location: Location, items: Vec<Arc<Node>>) -> Node {
         let weight = above(items.iter().map(|item| item.weight));
-        Node {
-            location,
-            value: Value::List(items),
-            weight,
-            merge: Merge::Usual,
-        }
+        Node::new(location, Value::List(items), weight)
     }
 
     /// A map node.
     pub(crate) fn map(location: Location, entries: Vec<Entry>) -> Node {
-        let keys: usize = entries.iter().map(|entry| entry.key.text.len()).sum();
         let mut weight = above(entries.iter().map(|entry| entry.node.weight));
-        weight.bytes += keys;
-        Node {
-            location,
-            value: Value::Map(entries),
-            weight,
-            merge: Merge::Usual,
-        }
+        weight.bytes += entries.iter().map(|entry| entry.key.text.len()).sum::<usize>();
+        Node::new(location, Value::Map(entries), weight)
     }
 
     /// The entries, when it is a map.
