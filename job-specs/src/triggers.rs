@@ -59,7 +59,7 @@ pub enum InputKind {
 }
 
 /// `concurrency`, for the facts of one build.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Concurrency {
     /// Builds of a repository with the same group share the road.
     pub group: String,

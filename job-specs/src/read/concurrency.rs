@@ -2,6 +2,7 @@
 
 use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
+use crate::reader::kinds::word;
 use crate::reader::{Reader, Slot};
 use crate::triggers::{Concurrency, ConcurrencyMode};
 use crate::yaml::Value;
@@ -12,19 +13,19 @@ const MAX_GROUP_BYTES: usize = 512;
 /// A group, or a map with `group` and `mode`.
 pub(crate) const CONCURRENCY: Shape = Shape::AnyOf(&[Shape::Text, Shape::Object(&CONCURRENCY_KEYS)]);
 
-static CONCURRENCY_KEYS: Table<Given> = Table {
+static CONCURRENCY_KEYS: Table<Concurrency> = Table {
     what: "`concurrency`",
     about: "How builds of one group share the road.",
     keys: &[
         required("group")
             .about("Builds with the same text are one group: `${{ git.branch }}`.")
-            .set(&(GROUP, |it, group| it.group = Some(group))),
+            .set(&(GROUP, |it, group| it.group = group)),
         key("mode")
             .about(
                 "queue (default): one after the other. latest: of those that wait only the newest stays. \
                  cancel: a new one stops the older ones.",
             )
-            .set(&(MODE, |it, mode| it.mode = Some(mode))),
+            .set(&(MODE, |it, mode| it.mode = mode)),
     ],
     foreign: &[
         Hint("write `mode: cancel`").answers(&["cancel_in_progress"]),
@@ -34,36 +35,19 @@ static CONCURRENCY_KEYS: Table<Given> = Table {
     others: Others::Refused,
 };
 
-/// The map form, as far as it is read.
-#[derive(Default)]
-struct Given {
-    group: Option<String>,
-    mode: Option<ConcurrencyMode>,
-}
-
 const GROUP: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.group(slot));
-const MODES: &[&str] = &["queue", "latest", "cancel"];
-const MODE: Kind<ConcurrencyMode> = kind(Shape::Choice(MODES), |reader, slot, _| {
-    Some(match reader.choice(slot, MODES)? {
-        "latest" => ConcurrencyMode::Latest,
-        "cancel" => ConcurrencyMode::Cancel,
-        _ => ConcurrencyMode::Queue,
-    })
-});
+const MODE: Kind<ConcurrencyMode> = word(&["queue", "latest", "cancel"]);
 
 impl Reader<'_> {
     /// A group that `${{ }}` leaves empty is none: a tag has no branch.
     pub(crate) fn concurrency(&mut self, slot: Slot<'_>) -> Option<Concurrency> {
-        let mut given = Given::default();
+        let mut concurrency = Concurrency::default();
         if matches!(slot.node.value, Value::Scalar(_)) {
-            given.group = self.group(slot);
+            concurrency.group = self.group(slot)?;
         } else {
-            self.level(slot, &CONCURRENCY_KEYS, "`concurrency`".to_owned(), &mut given)?;
+            self.level(slot, &CONCURRENCY_KEYS, "`concurrency`".to_owned(), &mut concurrency)?;
         }
-        Some(Concurrency {
-            group: given.group?,
-            mode: given.mode.unwrap_or(ConcurrencyMode::Queue),
-        })
+        (!concurrency.group.is_empty()).then_some(concurrency)
     }
 
     fn group(&mut self, slot: Slot<'_>) -> Option<String> {

@@ -3,10 +3,9 @@
 use crate::located::LocatedDependency;
 use crate::model::DependencyCondition;
 use crate::reader::keys::Foreign::Ignored;
-use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
-use crate::reader::kinds::FLAG;
+use crate::reader::keys::{Kind, Others, Shape, Table, key};
+use crate::reader::kinds::{FLAG, word};
 use crate::reader::{Reader, Slot};
-use crate::source::Location;
 use crate::yaml::{Entry, Value};
 
 /// Names of services, or a map from them to conditions.
@@ -22,10 +21,7 @@ static DEPENDENCY: Table<LocatedDependency> = Table {
     keys: &[
         key("condition")
             .about("Default: service_started.")
-            .set(&(CONDITION, |edge, (condition, location)| {
-                edge.dependency.condition = condition;
-                edge.condition_location = location;
-            })),
+            .set(&(CONDITION, |edge, condition| edge.dependency.condition = condition)),
         key("required")
             .about("false: it may be missing, or not get so far. Default: true.")
             .set(&(FLAG, |edge, required| edge.dependency.required = required)),
@@ -34,17 +30,8 @@ static DEPENDENCY: Table<LocatedDependency> = Table {
     others: Others::Extensions,
 };
 
-const CONDITIONS: &[&str] = &["service_started", "service_healthy", "service_completed_successfully"];
-
-/// A condition, and where it is written.
-const CONDITION: Kind<(DependencyCondition, Location)> = kind(Shape::Choice(CONDITIONS), |reader, slot, _| {
-    let condition = match reader.choice(slot, CONDITIONS)? {
-        "service_healthy" => DependencyCondition::ServiceHealthy,
-        "service_completed_successfully" => DependencyCondition::ServiceCompletedSuccessfully,
-        _ => DependencyCondition::ServiceStarted,
-    };
-    Some((condition, slot.location()))
-});
+const CONDITION: Kind<DependencyCondition> =
+    word(&["service_started", "service_healthy", "service_completed_successfully"]);
 
 impl Reader<'_> {
     fn depends_on(&mut self, slot: Slot<'_>) -> Option<Vec<LocatedDependency>> {
@@ -61,7 +48,10 @@ impl Reader<'_> {
     fn dependency(&mut self, entry: &Entry) -> Option<LocatedDependency> {
         let mut edge = LocatedDependency::started(entry.key.text.to_string(), entry.key.location);
         let slot = Slot::of("depends_on", &entry.node);
-        self.level(slot, &DEPENDENCY, self.part("depends_on"), &mut edge)?;
+        let fields = self.level(slot, &DEPENDENCY, self.part("depends_on"), &mut edge)?;
+        if let Some(condition) = fields.get("condition") {
+            edge.condition_location = condition.location();
+        }
         Some(edge)
     }
 

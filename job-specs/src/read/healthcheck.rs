@@ -79,8 +79,7 @@ impl Reader<'_> {
             let help = format!("write `healthcheck: {{test: {}}}`", scalar.text.trim());
             return self.reject(codes::WRONG_TYPE.at(slot.location(), message).help(help));
         }
-        let mut given = Given::default();
-        let fields = self.level(slot, &HEALTHCHECK_KEYS, self.part("healthcheck"), &mut given)?;
+        let (given, fields) = self.map(slot, &HEALTHCHECK_KEYS)?;
         Some(Healthcheck {
             test: given.check.test.filter(|_| !given.disable),
             of_image: fields.get("test").is_none() && !given.disable,

@@ -55,9 +55,7 @@ const TAGS: Kind<Vec<String>> = kind(Shape::OneOrMany(&Shape::Text), |reader, sl
 const LOGIN: Kind<RegistryLogin> = Kind {
     shape: Shape::Object(&LOGIN_KEYS),
     read: |reader, slot, _| {
-        let mut given = Login::default();
-        let owner = reader.part("login");
-        reader.level(slot, &LOGIN_KEYS, owner, &mut given)?;
+        let (given, _) = reader.map(slot, &LOGIN_KEYS)?;
         Some(RegistryLogin {
             user: given.user?,
             secret: given.secret?,

@@ -34,12 +34,7 @@ pub(crate) const ARTIFACTS: Kind<Vec<ArtifactSpec>> = Kind {
 /// `reports` of a job, in the order of the formats.
 pub(crate) const REPORTS: Kind<Vec<ReportSpec>> = Kind {
     shape: Shape::Object(&REPORT_KEYS),
-    read: |reader, slot, _| {
-        let mut reports = Vec::new();
-        let owner = reader.part("reports");
-        reader.level(slot, &REPORT_KEYS, owner, &mut reports)?;
-        Some(reports)
-    },
+    read: |reader, slot, _| Some(reader.map(slot, &REPORT_KEYS)?.0),
 };
 
 /// An item of `cache`.
@@ -159,8 +154,9 @@ impl Reader<'_> {
         let mut seen = HashMap::new();
         let mut caches = Vec::new();
         for item in self.at_most(slot, MAX_KEPT) {
-            let mut cache = CacheSpec::default();
-            self.level(item, &CACHE, self.part("cache"), &mut cache);
+            let Some((cache, _)) = self.map(item, &CACHE) else {
+                continue;
+            };
             if !cache.key.is_empty() {
                 self.once(&mut seen, &cache.key, item.location(), "two caches have the key");
                 caches.push(cache);
@@ -173,15 +169,12 @@ impl Reader<'_> {
         let mut seen = HashMap::new();
         let mut artifacts = Vec::new();
         for item in self.at_most(slot, MAX_KEPT) {
-            let mut artifact = ArtifactSpec::default();
-            self.level(item, &ARTIFACT, self.part("artifacts"), &mut artifact);
+            let Some((artifact, _)) = self.map(item, &ARTIFACT) else {
+                continue;
+            };
             if !artifact.name.is_empty() && !artifact.paths.is_empty() {
-                self.once(
-                    &mut seen,
-                    &artifact.name,
-                    item.location(),
-                    "two artifacts have the name",
-                );
+                let what = "two artifacts have the name";
+                self.once(&mut seen, &artifact.name, item.location(), what);
                 artifacts.push(artifact);
             }
         }

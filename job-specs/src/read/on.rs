@@ -40,24 +40,21 @@ static ON_KEYS: Table<On> = Table {
             .with(&(
                 Shape::AnyOf(&[Shape::Empty, Shape::Object(&PULL_REQUEST)]),
                 |reader, slot, on| {
-                    let mut filters = Filters::default();
-                    if is_empty(slot)
-                        || reader
-                            .level(slot, &PULL_REQUEST, "`pull_request`".to_owned(), &mut filters)
-                            .is_some()
-                    {
-                        on.triggers.push(filters.trigger("pull_request"));
+                    let mut trigger = Trigger::any("pull_request");
+                    let owner = "`pull_request`".to_owned();
+                    if is_empty(slot) || reader.level(slot, &PULL_REQUEST, owner, &mut trigger).is_some() {
+                        on.triggers.push(trigger);
                     }
                 },
             )),
         key("tag").about("A tag was pushed.").with(&(
             Shape::AnyOf(&[Shape::Empty, Shape::Object(&TAG)]),
             |reader, slot, on| {
-                let mut filters = Filters::default();
+                let mut trigger = Trigger::any("tag");
                 if !is_empty(slot) {
-                    reader.level(slot, &TAG, "`tag`".to_owned(), &mut filters);
+                    reader.level(slot, &TAG, "`tag`".to_owned(), &mut trigger);
                 }
-                on.triggers.push(filters.trigger("tag"));
+                on.triggers.push(trigger);
             },
         )),
         key("schedule").about("A time of a schedule has come.").with(&(
@@ -89,29 +86,6 @@ static ON_KEYS: Table<On> = Table {
     others: Others::Refused,
 };
 
-/// Filters of one event.
-#[derive(Default)]
-struct Filters {
-    branches: Option<Globs>,
-    branches_ignore: Option<Globs>,
-    tags: Option<Globs>,
-    paths: Option<Globs>,
-    paths_ignore: Option<Globs>,
-}
-
-impl Filters {
-    fn trigger(self, event: &'static str) -> Trigger {
-        Trigger {
-            event,
-            branches: self.branches,
-            branches_ignore: self.branches_ignore,
-            tags: self.tags,
-            paths: self.paths,
-            paths_ignore: self.paths_ignore,
-        }
-    }
-}
-
 /// Globs of branches or tags, written out.
 const REFERENCES: Kind<Globs> = kind(Shape::OneOrMany(&Shape::Text), |reader, slot, _| {
     reader.written_globs(slot, GlobKind::Reference)
@@ -125,7 +99,7 @@ const ABOUT_PATHS: &str = "A changed path matches one of these globs; `!` leaves
 const ABOUT_PATHS_IGNORE: &str = "Changes of these paths alone make no build.";
 
 /// Filters of pushes.
-static PUSH: Table<Filters> = Table {
+static PUSH: Table<Trigger> = Table {
     what: "`push`",
     about: "Which pushes make a build; all keys must hold.",
     keys: &[
@@ -155,7 +129,7 @@ static PUSH: Table<Filters> = Table {
 };
 
 /// Filters of tags.
-static TAG: Table<Filters> = Table {
+static TAG: Table<Trigger> = Table {
     what: "`tag`",
     about: "Which tags make a build.",
     keys: &[key("tags")
@@ -170,7 +144,7 @@ static TAG: Table<Filters> = Table {
 };
 
 /// Filters of pull requests.
-static PULL_REQUEST: Table<Filters> = Table {
+static PULL_REQUEST: Table<Trigger> = Table {
     what: "`pull_request`",
     about: "Which pull requests make a build; all keys must hold.",
     keys: &[
@@ -214,12 +188,8 @@ impl Reader<'_> {
                 }
             }
         }
-        let is_empty = match &slot.node.value {
-            Value::List(items) => items.is_empty(),
-            Value::Map(entries) => entries.is_empty(),
-            Value::Scalar(_) => false,
-        };
-        if is_empty {
+        let is_empty_list = matches!(&slot.node.value, Value::List(items) if items.is_empty());
+        if is_empty_list || slot.node.entries().is_some_and(<[Entry]>::is_empty) {
             let message = "`on` names no event, so nothing would ever run";
             let problem = codes::BAD_VALUE.at(slot.location(), message);
             self.add(problem.help("remove `on`, or name an event"));
@@ -229,12 +199,11 @@ impl Reader<'_> {
 
     /// `tags` of a push are tags that are wanted too; alone, they leave branches out.
     fn push(&mut self, slot: Slot<'_>, on: &mut On) {
-        let mut filters = Filters::default();
+        let mut branches = Trigger::any("push");
         if is_empty(slot) {
-            on.triggers.push(Trigger::any("push"));
-        } else if let Some(fields) = self.level(slot, &PUSH, "`push`".to_owned(), &mut filters) {
-            let tags = filters.tags.take();
-            let branches = filters.trigger("push");
+            on.triggers.push(branches);
+        } else if let Some(fields) = self.level(slot, &PUSH, "`push`".to_owned(), &mut branches) {
+            let tags = branches.tags.take();
             let has_tags = fields.get("tags").is_some();
             if !has_tags || branches != Trigger::any("push") {
                 on.triggers.push(branches);

@@ -92,9 +92,8 @@ const PATH: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.http_path(
 
 impl Reader<'_> {
     fn ready(&mut self, slot: Slot<'_>) -> Option<Ready> {
-        let mut given = Given::default();
         let owner = self.part("ready");
-        let fields = self.level(slot, &READY_KEYS, owner.clone(), &mut given)?;
+        let (given, fields) = self.map(slot, &READY_KEYS)?;
         let probes: Vec<&str> = PROBES.into_iter().filter(|probe| fields.get(probe).is_some()).collect();
         if probes.len() != 1 {
             let message = match probes.len() {

@@ -8,12 +8,7 @@ use crate::reader::kinds::{CPUS, MEMORY, whole};
 /// Limits of each step's container.
 pub(crate) const RESOURCES: Kind<Resources> = Kind {
     shape: Shape::Object(&RESOURCES_KEYS),
-    read: |reader, slot, _| {
-        let mut resources = Resources::default();
-        let owner = reader.part("resources");
-        reader.level(slot, &RESOURCES_KEYS, owner, &mut resources)?;
-        Some(resources)
-    },
+    read: |reader, slot, _| Some(reader.map(slot, &RESOURCES_KEYS)?.0),
 };
 
 static RESOURCES_KEYS: Table<Resources> = Table {

@@ -25,8 +25,7 @@ pub(crate) const RETRY: Kind<Retry> = Kind {
         if matches!(slot.node.value, Value::Scalar(_)) {
             retry.max = reader.retries(slot)?;
         } else {
-            let owner = reader.part("retry");
-            reader.level(slot, &RETRY_KEYS, owner, &mut retry)?;
+            reader.level(slot, &RETRY_KEYS, reader.part("retry"), &mut retry)?;
         }
         Some(retry)
     },

@@ -9,6 +9,7 @@ use crate::cron::{self, Cron, CronError};
 use crate::located::LocatedSchedule;
 use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
+use crate::reader::kinds::word;
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
 use crate::suggest::nearest;
@@ -35,7 +36,7 @@ const NICKNAMES: [(&str, &str); 7] = [
 pub(crate) struct Given {
     cron: Option<String>,
     timezone: Option<String>,
-    missed: Option<Missed>,
+    missed: Missed,
     inputs: BTreeMap<String, String>,
     locations: BTreeMap<String, (Location, Location)>,
 }
@@ -53,7 +54,7 @@ pub(crate) static SCHEDULE: Table<Given> = Table {
             .set(&(TIMEZONE, |it, zone| it.timezone = Some(zone))),
         key("missed")
             .about("Times that passed while nobody was there: run_once (default) makes one build for all of them.")
-            .set(&(MISSED, |it, missed| it.missed = Some(missed))),
+            .set(&(MISSED, |it, missed| it.missed = missed)),
         key("inputs")
             .about("Values of `on.manual.inputs` for its builds.")
             .with(&(Shape::Map(&Shape::Scalar), |reader, slot, given| {
@@ -70,13 +71,7 @@ pub(crate) static SCHEDULE: Table<Given> = Table {
 
 const CRON: Kind<String> = kind(Shape::Name, |reader, slot, _| reader.cron(slot));
 const TIMEZONE: Kind<String> = kind(Shape::Name, |reader, slot, _| reader.timezone(slot));
-const MISSED_WORDS: &[&str] = &["run_once", "skip"];
-const MISSED: Kind<Missed> = kind(Shape::Choice(MISSED_WORDS), |reader, slot, _| {
-    Some(match reader.choice(slot, MISSED_WORDS)? {
-        "skip" => Missed::Skip,
-        _ => Missed::RunOnce,
-    })
-});
+const MISSED: Kind<Missed> = word(&["run_once", "skip"]);
 
 impl Reader<'_> {
     /// One schedule, or several.
@@ -111,7 +106,7 @@ impl Reader<'_> {
             schedule: Schedule {
                 cron: given.cron?,
                 timezone: given.timezone.unwrap_or_else(|| "UTC".to_owned()),
-                missed: given.missed.unwrap_or(Missed::RunOnce),
+                missed: given.missed,
                 inputs: given.inputs,
             },
             inputs: given.locations,

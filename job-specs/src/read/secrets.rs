@@ -80,8 +80,7 @@ impl Reader<'_> {
     }
 
     fn secret_map(&mut self, slot: Slot<'_>) -> Option<SecretUse> {
-        let mut given = Given::default();
-        let fields = self.level(slot, &SECRET, self.part("secrets"), &mut given)?;
+        let (given, fields) = self.map(slot, &SECRET)?;
         if let (Some(_), Some(file)) = (fields.get("env"), fields.key_location("file")) {
             let message = "a secret is given as a variable or as a file, not as both";
             let problem = codes::SECRET_USE.at(file, message);

@@ -41,8 +41,7 @@ pub(crate) const PLATFORM: Kind<String> = kind(Shape::Text, |reader, slot, _| re
 pub(crate) const FOLDER: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.folder(slot));
 /// Compose's `deploy`, over the keys of the service that say the same.
 pub(crate) const DEPLOY: With<Making> = (Shape::Object(&DEPLOY_KEYS), |reader, slot, making| {
-    let owner = reader.part("deploy");
-    reader.level(slot, &DEPLOY_KEYS, owner, making);
+    reader.level(slot, &DEPLOY_KEYS, reader.part("deploy"), making);
 });
 
 /// One of `ulimits`, as far as it is read.

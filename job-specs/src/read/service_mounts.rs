@@ -60,15 +60,13 @@ static VOLUME: Table<Long> = Table {
         key("bind").about("Options of a path of the repository.").with(&(
             Shape::Object(&BIND),
             |reader, slot, volume| {
-                let owner = reader.owner.clone();
-                reader.level(slot, &BIND, owner, volume);
+                reader.level(slot, &BIND, reader.owner.clone(), volume);
             },
         )),
         key("volume")
             .about("Options of a volume.")
             .with(&(Shape::Object(&OPTIONS), |reader, slot, volume| {
-                let owner = reader.owner.clone();
-                reader.level(slot, &OPTIONS, owner, volume);
+                reader.level(slot, &OPTIONS, reader.owner.clone(), volume);
             })),
         key("consistency").about("Read over.").read_over(&TEXT),
     ],
@@ -103,8 +101,7 @@ const IN_MEMORY: Kind<String> = Kind {
     shape: Shape::Object(&IN_MEMORY_KEYS),
     read: |reader, slot, _| {
         let mut options = Vec::new();
-        let owner = reader.owner.clone();
-        reader.level(slot, &IN_MEMORY_KEYS, owner, &mut options)?;
+        reader.level(slot, &IN_MEMORY_KEYS, reader.owner.clone(), &mut options)?;
         Some(options.join(","))
     },
 };
@@ -172,8 +169,7 @@ impl Reader<'_> {
     }
 
     fn long_volume(&mut self, item: Slot<'_>, spec: &mut ServiceSpec) -> Option<VolumeMount> {
-        let mut volume = Long::default();
-        let fields = self.level(item, &VOLUME, self.part("volumes"), &mut volume)?;
+        let (volume, fields) = self.map(item, &VOLUME)?;
         let target = volume.target?;
         if volume.kind == Some("tmpfs") {
             spec.tmpfs.insert(target, volume.tmpfs.unwrap_or_default());

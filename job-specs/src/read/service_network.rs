@@ -162,8 +162,7 @@ impl Reader<'_> {
     }
 
     fn long_port(&mut self, item: Slot<'_>, service: &mut LocatedService) -> Option<()> {
-        let mut long = Long::default();
-        let fields = self.level(item, &PORT, self.part("ports"), &mut long)?;
+        let (long, fields) = self.map(item, &PORT)?;
         let port = long.target?;
         if long.protocol.is_none_or(|protocol| protocol == "tcp") {
             service.spec.expose.push(port);

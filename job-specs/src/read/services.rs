@@ -231,12 +231,14 @@ impl Reader<'_> {
     }
 
     fn import(&mut self, slot: Slot<'_>) -> Option<Import> {
-        let mut import = Import::default();
-        match Self::is_map(slot) {
-            true => drop(self.level(slot, &COMPOSE_KEYS, self.part("compose"), &mut import)),
-            false => import.files = self.compose_files(slot),
+        if Self::is_map(slot) {
+            let (import, _) = self.map(slot, &COMPOSE_KEYS)?;
+            return import.files.is_some().then_some(import);
         }
-        import.files.is_some().then_some(import)
+        Some(Import {
+            files: Some(self.compose_files(slot)?),
+            ..Import::default()
+        })
     }
 
     fn compose_files(&mut self, slot: Slot<'_>) -> Option<Vec<Wanted>> {

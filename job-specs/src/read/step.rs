@@ -11,7 +11,7 @@ use crate::read::retry::RETRY;
 use crate::read::secrets::SECRETS;
 use crate::read::when::{WHEN, When};
 use crate::reader::keys::{Kind, Others, Shape, Table, With, key, kind};
-use crate::reader::kinds::{FLAG, SECONDS, TEXT};
+use crate::reader::kinds::{FLAG, SECONDS, TEXT, word};
 use crate::reader::{Fields, Reader, Slot};
 use crate::source::Location;
 use crate::substitute::{Piece, pieces, variable_of};
@@ -100,13 +100,7 @@ static STEP: Table<Making> = Table {
 
 const SCRIPT: Kind<String> = kind(Shape::Script, |reader, slot, _| reader.script(slot));
 const ENTRYPOINT: Kind<Vec<String>> = kind(WORDS, |reader, slot, _| reader.entrypoint(slot));
-const SHELLS: &[&str] = &["sh", "bash"];
-const SHELL: Kind<Shell> = kind(Shape::Choice(SHELLS), |reader, slot, _| {
-    Some(match reader.choice(slot, SHELLS)? {
-        "bash" => Shell::Bash,
-        _ => Shell::Sh,
-    })
-});
+const SHELL: Kind<Shell> = word(&["sh", "bash"]);
 const WORKDIR: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.workdir(slot));
 
 impl Reader<'_> {

@@ -153,8 +153,7 @@ impl Reader<'_> {
             return When::default();
         }
         let before = self.problems.errors();
-        let mut clause = Clause::default();
-        let Some(fields) = self.level(slot, &WHEN_KEYS, self.part("when"), &mut clause) else {
+        let Some((clause, fields)) = self.map(slot, &WHEN_KEYS) else {
             return When::default();
         };
         if self.problems.errors() == before {

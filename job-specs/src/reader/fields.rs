@@ -121,6 +121,14 @@ impl Reader<'_> {
         Some(fields)
     }
 
+    /// The same for a map below the one that is being read, which is called after both. Not a map: `None`.
+    pub(crate) fn map<'n, T: Default>(&mut self, slot: Slot<'n>, table: &'static Table<T>) -> Option<(T, Fields<'n>)> {
+        let mut made = T::default();
+        let owner = format!("{} of {}", table.what, self.owner);
+        let fields = self.level(slot, table, owner, &mut made)?;
+        Some((made, fields))
+    }
+
     /// The keys of a map, none of them read yet.
     pub(crate) fn fields<'n>(
         &mut self,

@@ -1,5 +1,8 @@
 //! Kinds of values that many keys have: what each looks like, with the function that reads it.
 
+use serde::de::DeserializeOwned;
+use serde::de::value::{BorrowedStrDeserializer, Error};
+
 use crate::reader::keys::{Kind, Shape, kind};
 
 /// A text.
@@ -58,6 +61,19 @@ pub(crate) const fn whole(min: i64, max: i64) -> Kind<i64> {
         shape: Shape::Whole(min, max),
         read: |reader, slot, shape| match shape {
             Shape::Whole(min, max) => reader.whole(slot, *min..=*max),
+            _ => None,
+        },
+    }
+}
+
+/// One of some words, which the model's JSON has too.
+pub(crate) const fn word<T: DeserializeOwned>(words: &'static [&'static str]) -> Kind<T> {
+    Kind {
+        shape: Shape::Choice(words),
+        read: |reader, slot, shape| match shape {
+            Shape::Choice(words) => {
+                T::deserialize(BorrowedStrDeserializer::<Error>::new(reader.choice(slot, words)?)).ok()
+            }
             _ => None,
         },
     }
