@@ -20,27 +20,15 @@ pub(crate) fn import(documents: &[Arc<Node>], file: &str, names: &[String], note
             ..Job::default()
         });
     }
-    let services: Vec<Entry> = documents
-        .iter()
-        .filter_map(|root| root.get("services"))
-        .flat_map(|services| services.entries().unwrap_or_default().to_vec())
-        .collect();
-    let (built, taken): (Vec<&Entry>, Vec<&Entry>) = services.iter().partition(|entry| is_the_project(&entry.node));
+    let services = documents.iter().flat_map(|root| root.entries_of("services"));
+    let (built, mut taken): (Vec<&Entry>, Vec<&Entry>) = services.partition(|entry| is_the_project(&entry.node));
     let all = taken.len();
     let outside: Vec<&Entry> = documents.iter().flat_map(|root| networks_outside(root)).collect();
-    let taken: Vec<&Entry> = taken
-        .into_iter()
-        .filter(|service| can_run(service, &outside, notes))
-        .collect();
+    taken.retain(|service| can_run(service, &outside, notes));
     let mut env = Vec::new();
     for service in &built {
-        notes.add(
-            service.key.location,
-            format!(
-                "`{}` is built from this project, so it is left out of the services: the steps are what tests it",
-                service.key.text
-            ),
-        );
+        let text = "is built from this project, so it is left out of the services: the steps are what tests it";
+        notes.add(service.key.location, format!("`{}` {text}", service.key.text));
         env.extend(environment(service));
     }
     let names: Vec<String> = taken.iter().map(|entry| entry.key.text.to_string()).collect();
@@ -55,8 +43,8 @@ pub(crate) fn import(documents: &[Arc<Node>], file: &str, names: &[String], note
         job.env = env.clone();
         if !names.is_empty() {
             job.compose = Some(compose.clone());
-            job.comments
-                .push(format!("Steps reach the services by name: {}.", names.join(", ")));
+            let comment = format!("Steps reach the services by name: {}.", names.join(", "));
+            job.comments.push(comment);
         }
     }
     Draft {
@@ -74,11 +62,9 @@ fn is_the_project(service: &Arc<Node>) -> bool {
 
 /// Its environment, without what only Compose itself can fill in.
 fn environment(service: &Entry) -> Vec<(String, String)> {
-    let pairs = service.node.get("environment").map(Node::pairs).unwrap_or_default();
-    let plain = pairs
-        .into_iter()
-        .filter(|(_, _, value)| !value.contains("${") && !value.is_empty());
-    plain.map(|(name, _, value)| (name, value)).collect()
+    let mut pairs = service.node.pairs_of("environment");
+    pairs.retain(|(_, value)| !value.contains("${") && !value.is_empty());
+    pairs
 }
 
 /// Whether a job would take the service; what it would refuse is told now with its line.
@@ -94,13 +80,9 @@ fn can_run(service: &Entry, outside: &[&Entry], notes: &mut Notes) -> bool {
     }
     for entry in service.node.entries().unwrap_or_default() {
         if let Some(reason) = refused_in_service(&entry.key.text) {
-            notes.add(
-                entry.key.location,
-                format!(
-                    "`{}` of service `{1}` is refused, so `{1}` is left out: {reason}",
-                    entry.key.text, service.key.text
-                ),
-            );
+            let (key, service) = (&entry.key.text, &service.key.text);
+            let text = format!("`{key}` of service `{service}` is refused, so `{service}` is left out: {reason}");
+            notes.add(entry.key.location, text);
             can_run = false;
         }
         if &*entry.key.text == "volumes" {
@@ -120,8 +102,7 @@ fn can_run(service: &Entry, outside: &[&Entry], notes: &mut Notes) -> bool {
 
 /// Networks that exist without this project.
 fn networks_outside(root: &Node) -> impl Iterator<Item = &Entry> {
-    let networks = root.get("networks").and_then(|networks| networks.entries());
-    let networks = networks.unwrap_or_default().iter();
+    let networks = root.entries_of("networks").iter();
     networks.filter(|network| network.node.get("external").is_some_and(|external| external.is_true()))
 }
 

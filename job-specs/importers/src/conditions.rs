@@ -45,27 +45,12 @@ impl Clause {
     /// The value of `when`; `None` when it says nothing.
     pub(crate) fn out(&self) -> Option<Out> {
         let mut map = Map::default();
-        let lists = [
-            ("event", &self.events),
-            ("branch", &self.branches),
-            ("tag", &self.tags),
-            ("paths", &self.paths),
-        ];
-        for (key, values) in lists {
-            if !values.is_empty() {
-                map.put(key, Out::one_or_many(values));
-            }
-        }
-        if !self.matrix.is_empty() {
-            let mut cell = Map::default();
-            self.matrix
-                .iter()
-                .for_each(|(axis, value)| cell.put(axis, Out::text(value)));
-            map.put("matrix", Out::Flow(cell));
-        }
-        if !self.status.is_empty() {
-            map.put("status", Out::one_or_many(&self.status));
-        }
+        map.put_one_or_many("event", &self.events);
+        map.put_one_or_many("branch", &self.branches);
+        map.put_one_or_many("tag", &self.tags);
+        map.put_one_or_many("paths", &self.paths);
+        map.put_flow("matrix", Map::of(&self.matrix));
+        map.put_one_or_many("status", &self.status);
         (!map.is_empty()).then_some(Out::Flow(map))
     }
 }

@@ -51,10 +51,9 @@ fn has(names: &[String], name: &str) -> bool {
 fn kinds(names: &[String]) -> Vec<&'static Kind> {
     let is_here = |kind: &&Kind| kind.files.iter().any(|file| has(names, file));
     let found: Vec<&Kind> = KINDS.iter().filter(is_here).collect();
-    if found.is_empty() {
-        Some(&MAKE).into_iter().filter(is_here).collect()
-    } else {
-        found
+    match found.is_empty() {
+        true => Some(&MAKE).into_iter().filter(is_here).collect(),
+        false => found,
     }
 }
 
@@ -85,11 +84,8 @@ fn job(image: &str, steps: &[&str]) -> Job {
 /// A cache that follows a lock file, when that is here.
 fn cached(job: &mut Job, names: &[String], kind: &str, lock: &str, paths: &[&str]) {
     if has(names, lock) {
-        job.cache.push(cache(
-            kind,
-            &format!("${{{{ hash('{lock}') }}}}"),
-            paths.iter().copied(),
-        ));
+        let hash = format!("${{{{ hash('{lock}') }}}}");
+        job.cache.push(cache(kind, &hash, paths.iter().copied()));
     }
 }
 
@@ -109,13 +105,8 @@ fn hello() -> Job {
 
 fn rust(names: &[String]) -> Job {
     let mut job = job("rust:1", &["cargo build --all-targets", "cargo test"]);
-    cached(
-        &mut job,
-        names,
-        "cargo",
-        "Cargo.lock",
-        &["/usr/local/cargo/registry", "target"],
-    );
+    let paths = ["/usr/local/cargo/registry", "target"];
+    cached(&mut job, names, "cargo", "Cargo.lock", &paths);
     job
 }
 
@@ -146,37 +137,29 @@ fn node(names: &[String]) -> Job {
 
 fn go(names: &[String]) -> Job {
     let mut job = job("golang:1", &["go vet ./...", "go test ./..."]);
-    cached(
-        &mut job,
-        names,
-        "go",
-        "go.sum",
-        &["/go/pkg/mod", "/root/.cache/go-build"],
-    );
+    let paths = ["/go/pkg/mod", "/root/.cache/go-build"];
+    cached(&mut job, names, "go", "go.sum", &paths);
     job
 }
 
 fn python(names: &[String]) -> Job {
     if has(names, "uv.lock") {
-        let mut job = job(
-            "ghcr.io/astral-sh/uv:python3.13-bookworm",
-            &["uv sync --locked", "uv run pytest"],
-        );
+        let steps = ["uv sync --locked", "uv run pytest"];
+        let mut job = job("ghcr.io/astral-sh/uv:python3.13-bookworm", &steps);
         cached(&mut job, names, "uv", "uv.lock", &["/root/.cache/uv"]);
         return job;
     }
     // One step: what pip installs is in the step's own container and gone after it.
-    let install = match (has(names, "poetry.lock"), has(names, "requirements.txt")) {
-        (true, _) => "pip install poetry\npoetry install\npoetry run pytest\n",
-        (false, true) => "pip install -r requirements.txt pytest\npytest\n",
-        (false, false) => "pip install . pytest\npytest\n",
+    let (install, lock) = if has(names, "poetry.lock") {
+        let install = "pip install poetry\npoetry install\npoetry run pytest\n";
+        (install, "poetry.lock")
+    } else if has(names, "requirements.txt") {
+        let install = "pip install -r requirements.txt pytest\npytest\n";
+        (install, "requirements.txt")
+    } else {
+        ("pip install . pytest\npytest\n", "requirements.txt")
     };
     let mut job = job("python:3.13", &[install]);
-    let lock = if has(names, "poetry.lock") {
-        "poetry.lock"
-    } else {
-        "requirements.txt"
-    };
     cached(&mut job, names, "pip", lock, &["/root/.cache/pip"]);
     job
 }

@@ -119,12 +119,7 @@ fn comment(line: &str) -> String {
 impl Job {
     fn map(&self) -> Map {
         let mut map = Map::default();
-        if !self.needs.is_empty() {
-            map.put(
-                "needs",
-                Out::List(self.needs.iter().map(|need| self.need(need)).collect()),
-            );
-        }
+        map.put_list("needs", self.needs.iter().map(|need| self.need(need)).collect());
         map.put_some("when", self.when.clone());
         match &self.image {
             Some(image) => map.put("image", Out::text(image)),
@@ -137,9 +132,8 @@ impl Job {
         map.put_some("env", Out::env(&self.env));
         map.put_some("compose", self.compose.clone());
         if !self.services.is_empty() {
-            let mut services = Map::default();
-            let all = self.services.iter();
-            all.for_each(|(name, service)| services.put(name, Out::Map(service.clone())));
+            let service = |map: Map, (name, service): &(String, Map)| map.with(name, Out::Map(service.clone()));
+            let services = self.services.iter().fold(Map::default(), service);
             map.put("services", Out::Map(services));
         }
         self.put_steps(&mut map);
@@ -151,8 +145,9 @@ impl Job {
         if !self.takes.iter().any(|taken| taken == need) {
             return Out::text(need);
         }
-        let map = Map::default().with("job", Out::text(need));
-        Out::Flow(map.with("artifacts", Out::Bare("true".into())))
+        let mut map = Map::default().with("job", Out::text(need));
+        map.put_true("artifacts");
+        Out::Flow(map)
     }
 
     fn put_steps(&self, map: &mut Map) {
@@ -165,25 +160,16 @@ impl Job {
     }
 
     fn put_rest(&self, map: &mut Map) {
-        let list = |items: &Vec<Out>| (!items.is_empty()).then(|| Out::List(items.clone()));
-        map.put_some("cache", list(&self.cache));
-        map.put_some("artifacts", list(&self.artifacts));
-        if !self.junit.is_empty() {
-            map.put(
-                "reports",
-                Out::Flow(Map::default().with("junit", Out::one_or_many(&self.junit))),
-            );
-        }
+        map.put_list("cache", self.cache.clone());
+        map.put_list("artifacts", self.artifacts.clone());
+        let mut reports = Map::default();
+        reports.put_one_or_many("junit", &self.junit);
+        map.put_flow("reports", reports);
         map.put_some("timeout", self.timeout.as_ref().map(Out::text));
         map.put_some("retry", self.retry.clone());
         map.put_some("allow_failure", self.allow_failure.clone().map(Out::Bare));
         map.put_some("resources", self.resources.clone());
-        if !self.runs_on.is_empty() {
-            let mut labels = Map::default();
-            let all = self.runs_on.iter();
-            all.for_each(|(label, value)| labels.put(label, Out::text(value)));
-            map.put("runs_on", Out::Flow(labels));
-        }
+        map.put_flow("runs_on", Map::of(&self.runs_on));
     }
 }
 
@@ -209,21 +195,17 @@ impl Step {
         map.put_some("name", self.name.as_ref().map(Out::text));
         map.put_some("image", self.image.as_ref().map(Out::text));
         map.put_some("run", self.run.as_ref().map(Out::text));
-        if !self.entrypoint.is_empty() {
-            map.put("entrypoint", Out::texts(self.entrypoint.iter().cloned()));
-        }
+        map.put_texts("entrypoint", &self.entrypoint);
         map.put_some("shell", self.shell.as_ref().map(Out::text));
         map.put_some("workdir", self.workdir.as_ref().map(Out::text));
         map.put_some("user", self.user.as_ref().map(Out::text));
         map.put_some("env", Out::env(&self.env));
-        if !self.secrets.is_empty() {
-            map.put("secrets", Out::List(self.secrets.iter().map(secret).collect()));
-        }
+        map.put_list("secrets", self.secrets.iter().map(secret).collect());
         map.put_some("when", self.when.clone());
         map.put_some("timeout", self.timeout.as_ref().map(Out::text));
         map.put_some("retry", self.retry.clone().map(Out::Bare));
         if self.allow_failure {
-            map.put("allow_failure", Out::Bare("true".into()));
+            map.put_true("allow_failure");
         }
         let only_run = self.run.is_some() && map.len() == 1;
         match &self.run {

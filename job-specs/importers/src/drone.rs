@@ -50,10 +50,8 @@ pub(crate) fn import(documents: &[Arc<Node>], notes: &mut Notes) -> Draft {
             Some("pipeline") | None => draft.jobs.push(pipeline(root, notes)),
             Some("secret") => {
                 let name = root.text_of("name").unwrap_or("…");
-                notes.add(
-                    root.location,
-                    format!("secret `{name}` stays where it is: store it by `drover secret set`"),
-                );
+                let text = format!("secret `{name}` stays where it is: store it by `drover secret set`");
+                notes.add(root.location, text);
             }
             Some(kind) => notes.add(root.location, format!("the kind `{kind}` has no counterpart")),
         }
@@ -67,14 +65,10 @@ pub(crate) fn import(documents: &[Arc<Node>], notes: &mut Notes) -> Draft {
 
 fn pipeline(root: &Arc<Node>, notes: &mut Notes) -> Job {
     notes.rest(root, KEYS, ANSWERS);
-    if let Some(kind) = root
-        .get("type")
-        .filter(|kind| !matches!(kind.text(), Some("docker" | "kubernetes")))
-    {
-        let text = format!(
-            "a pipeline of type `{}` runs without containers: choose images",
-            kind.text().unwrap_or_default()
-        );
+    let in_containers = |kind: &Node| matches!(kind.text(), Some("docker" | "kubernetes"));
+    if let Some(kind) = root.get("type").filter(|kind| !in_containers(kind)) {
+        let name = kind.text().unwrap_or_default();
+        let text = format!("a pipeline of type `{name}` runs without containers: choose images");
         notes.add(kind.location, text);
     }
     let mut job = Job {
@@ -105,7 +99,5 @@ fn platform(root: &Node, job: &mut Job, notes: &mut Notes) {
             notes.add(os.location, "jobs run in Linux containers only");
         }
     }
-    for (label, _, value) in root.get("node").map(Node::pairs).unwrap_or_default() {
-        job.runs_on.push((label, value));
-    }
+    job.runs_on.extend(root.pairs_of("node"));
 }

@@ -16,12 +16,9 @@ pub(crate) fn job_name(name: &str) -> String {
 
 /// A name for a service: a host name.
 pub(crate) fn host_name(name: &str) -> String {
-    let letter = |c: char| {
-        if c.is_ascii_alphanumeric() || c == '.' || c == '_' {
-            c.to_ascii_lowercase()
-        } else {
-            '-'
-        }
+    let letter = |c: char| match c.is_ascii_alphanumeric() || c == '.' || c == '_' {
+        true => c.to_ascii_lowercase(),
+        false => '-',
     };
     let name: String = name.chars().map(letter).take(60).collect();
     name.trim_matches(['-', '.']).to_owned()

@@ -59,11 +59,9 @@ impl Notes {
             if known.contains(&key) || key.starts_with("x-") {
                 continue;
             }
-            let answer = answers.iter().find(|(name, _)| *name == key).map(|(_, answer)| *answer);
-            self.add(
-                entry.key.location,
-                format!("`{key}` {}", answer.unwrap_or("has no counterpart")),
-            );
+            let answer = answers.iter().find(|(name, _)| *name == key);
+            let answer = answer.map_or("has no counterpart", |(_, answer)| answer);
+            self.add(entry.key.location, format!("`{key}` {answer}"));
         }
     }
 

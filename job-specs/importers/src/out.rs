@@ -39,6 +39,13 @@ struct Entry {
 }
 
 impl Map {
+    /// A map of texts.
+    pub(crate) fn of(pairs: &[(String, String)]) -> Map {
+        pairs
+            .iter()
+            .fold(Map::default(), |map, (name, value)| map.with(name, Out::text(value)))
+    }
+
     /// Adds a key.
     pub(crate) fn put(&mut self, key: &str, value: Out) {
         self.put_with(key, value, &[]);
@@ -57,6 +64,41 @@ impl Map {
     pub(crate) fn put_some(&mut self, key: &str, value: Option<Out>) {
         if let Some(value) = value {
             self.put(key, value);
+        }
+    }
+
+    /// Adds a list of texts when there are some.
+    pub(crate) fn put_texts<T: Into<String>>(&mut self, key: &str, texts: impl IntoIterator<Item = T>) {
+        match Out::texts(texts) {
+            Out::List(texts) if texts.is_empty() => {}
+            texts => self.put(key, texts),
+        }
+    }
+
+    /// Adds texts when there are some, one alone without a list.
+    pub(crate) fn put_one_or_many(&mut self, key: &str, texts: &[String]) {
+        match texts {
+            [one] => self.put(key, Out::text(one)),
+            many => self.put_texts(key, many),
+        }
+    }
+
+    /// Adds a key that is `true`.
+    pub(crate) fn put_true(&mut self, key: &str) {
+        self.put(key, Out::Bare("true".to_owned()));
+    }
+
+    /// Adds a map when it has a key.
+    pub(crate) fn put_flow(&mut self, key: &str, map: Map) {
+        if !map.is_empty() {
+            self.put(key, Out::Flow(map));
+        }
+    }
+
+    /// Adds a list when it has an item.
+    pub(crate) fn put_list(&mut self, key: &str, items: Vec<Out>) {
+        if !items.is_empty() {
+            self.put(key, Out::List(items));
         }
     }
 
@@ -98,17 +140,7 @@ impl Out {
 
     /// A map of texts; `None` when it is empty.
     pub(crate) fn env(pairs: &[(String, String)]) -> Option<Out> {
-        let mut map = Map::default();
-        pairs.iter().for_each(|(name, value)| map.put(name, Out::text(value)));
-        (!map.is_empty()).then_some(Out::Map(map))
-    }
-
-    /// One text alone, several as a list.
-    pub(crate) fn one_or_many(texts: &[String]) -> Out {
-        match texts {
-            [one] => Out::text(one),
-            many => Out::texts(many.iter().cloned()),
-        }
+        (!pairs.is_empty()).then(|| Out::Map(Map::of(pairs)))
     }
 }
 
@@ -135,9 +167,7 @@ fn write_entry(text: &mut String, entry: &Entry, indent: usize) {
 /// The value of a key, or of a `-`, whose own column is `indent`.
 fn write_value(text: &mut String, value: &Out, indent: usize) {
     if let Some(flow) = flow(value).filter(|flow| indent + flow.len() < MAX_LINE || is_scalar(value)) {
-        text.push(' ');
-        text.push_str(&flow);
-        text.push('\n');
+        let _ = writeln!(text, " {flow}");
         return;
     }
     match value {

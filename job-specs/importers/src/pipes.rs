@@ -107,32 +107,26 @@ impl Pipe<'_> {
         let commands = node.texts_of("commands");
         let mut step = Step {
             name: (!name.is_empty()).then(|| name.to_owned()),
-            image: node
-                .get("image")
-                .and_then(|image| Some(self.names.field(image.text()?, image.location, self.notes))),
+            image: self.image(node),
             run: (!commands.is_empty()).then(|| script(&commands)),
-            entrypoint: if commands.is_empty() {
-                words_of(node.get("entrypoint"))
-            } else {
-                Vec::new()
+            entrypoint: match commands.is_empty() {
+                true => words_of(node, "entrypoint"),
+                false => Vec::new(),
             },
             user: node.text_of("user").map(str::to_owned),
             allow_failure: node.text_of("failure") == Some("ignore"),
             ..Step::default()
         };
         if step.run.is_none() && step.entrypoint.is_empty() {
-            let what = if node.get("settings").is_some() {
-                "plugin"
-            } else {
-                "step"
+            let what = match node.get("settings") {
+                Some(_) => "plugin",
+                None => "step",
             };
             let image = step.image.clone().unwrap_or_default();
-            step.comments
-                .push(format!("the {what} `{image}` has no commands: write here what it does"));
-            step.run = Some(format!(
-                "echo \"nothing yet instead of {}\"\nexit 1\n",
-                image.replace(['"', '$', '`'], "")
-            ));
+            let comment = format!("the {what} `{image}` has no commands: write here what it does");
+            step.comments.push(comment);
+            let image = image.replace(['"', '$', '`'], "");
+            step.run = Some(format!("echo \"nothing yet instead of {image}\"\nexit 1\n"));
         }
         self.environment(&mut step, node);
         if let Some(when) = node.get("when") {
@@ -141,21 +135,20 @@ impl Pipe<'_> {
         Some(step)
     }
 
+    fn image(&mut self, node: &Node) -> Option<String> {
+        let image = node.get("image")?;
+        Some(self.names.field(image.text()?, image.location, self.notes))
+    }
+
     /// `environment` with `from_secret`, and the older `secrets`.
     fn environment(&mut self, step: &mut Step, node: &Node) {
-        if let Some(environment) = node.get("environment") {
-            step.env = environment
-                .pairs()
-                .into_iter()
-                .map(|(name, _, value)| (name, value))
-                .collect();
-            for entry in environment.entries().unwrap_or_default() {
-                if let Some(secret) = entry.node.text_of("from_secret") {
-                    step.takes_secret(secret, &entry.key.text);
-                }
+        step.env = node.pairs_of("environment");
+        for entry in node.entries_of("environment") {
+            if let Some(secret) = entry.node.text_of("from_secret") {
+                step.takes_secret(secret, &entry.key.text);
             }
         }
-        for item in node.get("secrets").map(Node::items).unwrap_or_default() {
+        for item in node.items_of("secrets") {
             match (item.text(), item.text_of("source"), item.text_of("target")) {
                 (Some(name), ..) => step.takes_secret(name, &name.to_uppercase()),
                 (None, Some(source), Some(target)) => step.takes_secret(source, &target.to_uppercase()),
@@ -170,39 +163,25 @@ impl Pipe<'_> {
         let known = [SERVICE_KEYS, &["detach", "settings", "when", "secrets"]].concat();
         self.notes.rest(node, &known, STEP_ANSWERS);
         let mut map = Map::default();
-        match node
-            .get("image")
-            .and_then(|image| Some((image.text()?, image.location)))
-        {
-            Some((image, location)) => map.put("image", Out::text(self.names.field(image, location, self.notes))),
-            None => {
-                let text = "a service without an image cannot be carried over";
-                self.notes.add(node.location, text);
-                return;
-            }
-        }
-        let pairs = node.get("environment").map(Node::pairs).unwrap_or_default();
-        let pairs: Vec<(String, String)> = pairs.into_iter().map(|(name, _, value)| (name, value)).collect();
-        map.put_some("environment", Out::env(&pairs));
-        let environment = node.get("environment").and_then(|environment| environment.entries());
-        for entry in environment.unwrap_or_default() {
+        let Some(image) = self.image(node) else {
+            let text = "a service without an image cannot be carried over";
+            self.notes.add(node.location, text);
+            return;
+        };
+        map.put("image", Out::text(image));
+        map.put_some("environment", Out::env(&node.pairs_of("environment")));
+        for entry in node.entries_of("environment") {
             if entry.node.get("from_secret").is_some() {
                 let text = "a service gets no secrets as environment: write a value, or give it as a file by `secrets`";
                 self.notes.add(entry.node.location, text);
             }
         }
         let commands = node.texts_of("commands");
-        if !commands.is_empty() {
-            map.put(
-                "command",
-                Out::texts(["sh".to_owned(), "-ec".to_owned(), commands.join("\n")]),
-            );
-        } else {
-            let command = words_of(node.get("command"));
-            map.put_some("command", (!command.is_empty()).then(|| Out::texts(command)));
+        match commands.is_empty() {
+            true => map.put_texts("command", words_of(node, "command")),
+            false => map.put_texts("command", ["sh", "-ec", &commands.join("\n")]),
         }
-        let entrypoint = words_of(node.get("entrypoint"));
-        map.put_some("entrypoint", (!entrypoint.is_empty()).then(|| Out::texts(entrypoint)));
+        map.put_texts("entrypoint", words_of(node, "entrypoint"));
         job.services.push((host_name(name), map));
     }
 
@@ -213,10 +192,8 @@ impl Pipe<'_> {
 
     /// Its clauses.
     pub(crate) fn clauses(&mut self, node: &Arc<Node>) -> Vec<Clause> {
-        node.items()
-            .iter()
-            .flat_map(|item| self.clause(item).divided())
-            .collect()
+        let items = node.items();
+        items.iter().flat_map(|item| self.clause(item).divided()).collect()
     }
 
     fn clause(&mut self, node: &Arc<Node>) -> Clause {
@@ -229,21 +206,12 @@ impl Pipe<'_> {
                 "status" => clause.status = values,
                 "path" | "paths" => clause.paths = values,
                 "ref" => self.reference(&mut clause, &entry.node, values),
-                "matrix" => {
-                    clause.matrix = entry
-                        .node
-                        .pairs()
-                        .into_iter()
-                        .map(|(axis, _, value)| (axis, value))
-                        .collect()
-                }
+                "matrix" => clause.matrix = node.pairs_of("matrix"),
                 "repo" | "instance" | "platform" => {}
                 "cron" => {
                     clause.events.push("schedule".to_owned());
-                    self.notes.add(
-                        entry.key.location,
-                        "`cron` names a schedule of the server: write it under `on.schedule`",
-                    );
+                    let text = "`cron` names a schedule of the server: write it under `on.schedule`";
+                    self.notes.add(entry.key.location, text);
                 }
                 key => self.cannot(&mut clause, entry.key.location, key),
             }
@@ -253,10 +221,8 @@ impl Pipe<'_> {
 
     fn cannot(&mut self, clause: &mut Clause, location: job_specs::source::Location, key: &str) {
         clause.events = Clause::by_hand().events;
-        self.notes.add(
-            location,
-            format!("the condition `{key}` has no counterpart, so this runs only by hand now"),
-        );
+        let text = format!("the condition `{key}` has no counterpart, so this runs only by hand now");
+        self.notes.add(location, text);
     }
 
     fn reference(&mut self, clause: &mut Clause, node: &Node, refs: Vec<String>) {
@@ -272,10 +238,10 @@ impl Pipe<'_> {
                         clause.events.push("tag".to_owned());
                     }
                 }
-                _ => self.notes.add(
-                    node.location,
-                    format!("the reference `{reference}` is neither a branch nor a tag"),
-                ),
+                _ => {
+                    let text = format!("the reference `{reference}` is neither a branch nor a tag");
+                    self.notes.add(node.location, text);
+                }
             }
         }
     }
@@ -298,15 +264,13 @@ impl Pipe<'_> {
                 }
                 "release" => "tag",
                 "custom" | "promote" | "rollback" | "deployment" => {
-                    self.notes.add(
-                        node.location,
-                        format!("the event `{name}` has no counterpart: builds of it are started by hand"),
-                    );
+                    let text = format!("the event `{name}` has no counterpart: builds of it are started by hand");
+                    self.notes.add(node.location, text);
                     "manual"
                 }
                 _ => {
-                    self.notes
-                        .add(node.location, format!("the event `{name}` has no counterpart"));
+                    let text = format!("the event `{name}` has no counterpart");
+                    self.notes.add(node.location, text);
                     continue;
                 }
             };
@@ -331,11 +295,10 @@ pub(crate) fn script(commands: &[String]) -> String {
     }
 }
 
-fn words_of(node: Option<&Arc<Node>>) -> Vec<String> {
-    let Some(node) = node else { return Vec::new() };
-    match node.text() {
+fn words_of(node: &Node, key: &str) -> Vec<String> {
+    match node.text_of(key) {
         Some(text) => shell_words::split(text).unwrap_or_default(),
-        None => node.texts(),
+        None => node.texts_of(key),
     }
 }
 

@@ -28,10 +28,8 @@ impl Names<'_> {
                 None => {
                     out.push_str(&rest[at..rest.len() - after.len()]);
                     if let Some(name) = name {
-                        notes.add(
-                            location,
-                            format!("`${name}` is not known here: write the value, or set it in `env`"),
-                        );
+                        let text = format!("`${name}` is not known here: write the value, or set it in `env`");
+                        notes.add(location, text);
                     }
                 }
             }

@@ -78,10 +78,8 @@ pub(crate) fn explain(system: System, draft: &mut Draft) {
 
 /// The value of a system's own variable, as a template.
 pub(crate) fn value_of(system: System, name: &str) -> Option<&'static str> {
-    known(system)
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, value)| *value)
+    let known = known(system).iter().find(|(known, _)| *known == name)?;
+    Some(known.1)
 }
 
 /// Whether a script reads the variable: `$NAME` or `${NAME…}`.

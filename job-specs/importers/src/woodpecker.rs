@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use job_specs::yaml::Node;
 
-use crate::conditions::{Clause, on};
+use crate::conditions::{Clause, any_of, on};
 use crate::draft::{Draft, Job};
 use crate::names::{job_name, stem};
 use crate::notes::Notes;
@@ -81,10 +81,8 @@ fn labels(root: &Node, notes: &mut Notes) -> Vec<(String, String)> {
         }
     }
     if let Some(runs_on) = root.get("runs_on") {
-        notes.add(
-            runs_on.location,
-            "`runs_on` names states of other workflows: write `when: {status: …}` in the job",
-        );
+        let text = "`runs_on` names states of other workflows: write `when: {status: …}` in the job";
+        notes.add(runs_on.location, text);
     }
     labels
 }
@@ -95,18 +93,13 @@ fn matrix(root: &Node, job: &mut Job) -> Vec<String> {
         return Vec::new();
     };
     let (mut out, mut axes) = (Map::default(), Vec::<String>::new());
-    let include = matrix.get("include").map(Node::items).unwrap_or_default();
-    for entry in matrix
-        .entries()
-        .unwrap_or_default()
-        .iter()
-        .filter(|entry| &*entry.key.text != "include")
-    {
+    let entries = matrix.entries().unwrap_or_default().iter();
+    for entry in entries.filter(|entry| &*entry.key.text != "include") {
         out.put(&entry.key.text, Out::texts(entry.node.texts()));
         axes.push(entry.key.text.to_string());
     }
     let mut cells = Vec::new();
-    for cell in &include {
+    for cell in matrix.items_of("include") {
         let mut map = Map::default();
         for (axis, _, value) in cell.pairs() {
             map.put(&axis, Out::text(value));
@@ -116,14 +109,10 @@ fn matrix(root: &Node, job: &mut Job) -> Vec<String> {
         }
         cells.push(Out::Flow(map));
     }
-    if !cells.is_empty() {
-        out.put("include", Out::List(cells));
-    }
+    out.put_list("include", cells);
     job.matrix = Some(Out::Map(out));
-    job.env = axes
-        .iter()
-        .map(|axis| (axis.clone(), format!("${{{{ matrix.{axis} }}}}")))
-        .collect();
+    let variable = |axis: &String| (axis.clone(), format!("${{{{ matrix.{axis} }}}}"));
+    job.env = axes.iter().map(variable).collect();
     axes
 }
 
@@ -132,15 +121,10 @@ fn matrix(root: &Node, job: &mut Job) -> Vec<String> {
 fn place_when(draft: &mut Draft, job: &mut Job, clauses: &[Clause]) {
     let filters = |clause: &Clause, event: &str| {
         let mut map = Map::default();
-        let is_branch = matches!(event, "push" | "pull_request");
-        map.put_some(
-            "branches",
-            (is_branch && !clause.branches.is_empty()).then(|| Out::texts(clause.branches.clone())),
-        );
-        map.put_some(
-            "paths",
-            (is_branch && !clause.paths.is_empty()).then(|| Out::texts(clause.paths.clone())),
-        );
+        if matches!(event, "push" | "pull_request") {
+            map.put_texts("branches", &clause.branches);
+            map.put_texts("paths", &clause.paths);
+        }
         map
     };
     let mut events: Vec<(&str, Map)> = Vec::new();
@@ -152,7 +136,7 @@ fn place_when(draft: &mut Draft, job: &mut Job, clauses: &[Clause]) {
             match event.as_str() {
                 "schedule" => {}
                 known if events.iter().any(|(other, _)| *other == known) => {
-                    job.when = crate::conditions::any_of(clauses);
+                    job.when = any_of(clauses);
                     return;
                 }
                 known => events.push((known, filters(clause, known))),
@@ -161,6 +145,6 @@ fn place_when(draft: &mut Draft, job: &mut Job, clauses: &[Clause]) {
     }
     draft.on = on(events);
     if draft.on.is_none() {
-        job.when = crate::conditions::any_of(clauses);
+        job.when = any_of(clauses);
     }
 }

@@ -158,6 +158,16 @@ impl Node {
         }
     }
 
+    /// The items under a key.
+    pub fn items_of(&self, key: &str) -> Vec<Arc<Node>> {
+        self.get(key).map(Node::items).unwrap_or_default()
+    }
+
+    /// The entries of the map under a key.
+    pub fn entries_of(&self, key: &str) -> &[Entry] {
+        self.get(key).and_then(|node| node.entries()).unwrap_or_default()
+    }
+
     /// The scalars among the items.
     pub fn texts(self: &Arc<Node>) -> Vec<String> {
         self.items()
@@ -169,6 +179,12 @@ impl Node {
     /// The scalars under a key: one or a list.
     pub fn texts_of(&self, key: &str) -> Vec<String> {
         self.get(key).map(Node::texts).unwrap_or_default()
+    }
+
+    /// Names and values under a key: [`pairs`](Self::pairs) without their nodes.
+    pub fn pairs_of(&self, key: &str) -> Vec<(String, String)> {
+        let pairs = self.get(key).map(Node::pairs).unwrap_or_default();
+        pairs.into_iter().map(|(name, _, value)| (name, value)).collect()
     }
 
     /// Names and values of a map, or of a list of `NAME=value`; those that are no scalars are left out.

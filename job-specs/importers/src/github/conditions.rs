@@ -15,10 +15,8 @@ pub(super) fn when(node: &Node, notes: &mut Notes) -> Option<Out> {
         Some(clauses) if clauses.contains(&Clause::default()) => None,
         Some(clauses) => any_of(&clauses),
         None => {
-            notes.add(
-                node.location,
-                format!("the condition `{text}` cannot be said here, so this runs only by hand now"),
-            );
+            let text = format!("the condition `{text}` cannot be said here, so this runs only by hand now");
+            notes.add(node.location, text);
             Clause::by_hand().out()
         }
     }
@@ -55,13 +53,13 @@ fn compared(text: &str, clause: &mut Clause) -> Option<()> {
         ("github.ref", Some(branch), _) => branch_is(clause, branch, not),
         ("github.ref_name" | "github.base_ref" | "github.head_ref", ..) => branch_is(clause, value, not),
         ("github.event_name", _, "") => clause.events.push(event(value)?.to_owned()),
-        ("github.ref_type", _, "") => clause
-            .events
-            .push(if value == "tag" { "tag" } else { "push" }.to_owned()),
+        ("github.ref_type", _, "") => {
+            let event = if value == "tag" { "tag" } else { "push" };
+            clause.events.push(event.to_owned());
+        }
         (name, _, "") if name.starts_with("matrix.") => {
-            clause
-                .matrix
-                .push((name.trim_start_matches("matrix.").to_owned(), value.to_owned()));
+            let axis = name.trim_start_matches("matrix.").to_owned();
+            clause.matrix.push((axis, value.to_owned()));
         }
         ("github.repository" | "github.repository_owner", _, "") => {}
         _ => return None,
@@ -101,9 +99,8 @@ fn starts_with(text: &str, clause: &mut Clause) -> Option<()> {
             clause.tags.push(format!("{tag}**"));
         }
     } else {
-        clause
-            .branches
-            .push(format!("{}**", value.strip_prefix("refs/heads/")?));
+        let branch = value.strip_prefix("refs/heads/")?;
+        clause.branches.push(format!("{branch}**"));
     }
     Some(())
 }

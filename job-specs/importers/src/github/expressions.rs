@@ -33,10 +33,8 @@ pub(super) fn meaning(inner: &str, dropped_axes: &[String]) -> Meaning {
     if inner.starts_with('\'') && inner.ends_with('\'') && inner.len() > 1 {
         return Meaning::Literal(inner.trim_matches('\'').to_owned());
     }
-    if !inner
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
-    {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    if !inner.chars().all(is_name) {
         return Meaning::Unknown;
     }
     let (root, name) = inner.split_once('.').unwrap_or((inner, ""));
@@ -99,10 +97,8 @@ pub(super) fn field(text: &str, node: &Node, dropped_axes: &[String], notes: &mu
             None
         }
         Meaning::Unknown => {
-            notes.add(
-                node.location,
-                format!("`${{{{ {} }}}}` has no counterpart", inner.trim()),
-            );
+            let text = format!("`${{{{ {} }}}}` has no counterpart", inner.trim());
+            notes.add(node.location, text);
             None
         }
     })

@@ -69,7 +69,7 @@ pub(super) fn job(entry: &Entry, defaults: Option<&Arc<Node>>, globals: &[String
     around.matrix(node);
     around.machine(node);
     around.head(node);
-    for step in node.get("steps").map(Node::items).unwrap_or_default() {
+    for step in node.items_of("steps") {
         step::step(&mut around, &step);
     }
     around.check_env(node, globals);
@@ -83,23 +83,16 @@ impl Around<'_> {
     }
 
     fn head(&mut self, node: &Node) {
-        if let Some(name) = node
-            .text_of("name")
-            .filter(|name| !name.contains("${{") && job_name(name) != self.job.name)
-        {
-            self.job.comments.push(name.to_owned());
-        }
+        let name = node.text_of("name").filter(|name| !name.contains("${{"));
+        let name = name.filter(|name| job_name(name) != self.job.name);
+        self.job.comments.extend(name.map(str::to_owned));
         if let Some(condition) = node.get("if") {
             self.job.when = conditions::when(condition, self.notes);
         }
         if let Some(env) = node.get("env") {
             self.job.env = expressions::env(env, &self.dropped_axes, self.notes);
         }
-        for service in node
-            .get("services")
-            .and_then(|services| services.entries())
-            .unwrap_or_default()
-        {
+        for service in node.entries_of("services") {
             self.service(service);
         }
         self.job.timeout = node.text_of("timeout-minutes").and_then(minutes);
@@ -108,18 +101,15 @@ impl Around<'_> {
             "false" => None,
             text => self.field(text, allow),
         });
-        for output in node
-            .get("outputs")
-            .and_then(|outputs| outputs.entries())
-            .unwrap_or_default()
-        {
+        for output in node.entries_of("outputs") {
             let value = output.node.text().unwrap_or_default();
-            let same = format!(".outputs.{}", output.key.text);
-            if !value.trim_end_matches("}}").trim_end().ends_with(&same) {
-                let text = format!(
-                    "output `{}` is renamed: write the line `{}=…` to `$DROVER_OUTPUT`",
-                    output.key.text, output.key.text
-                );
+            let name = &output.key.text;
+            if !value
+                .trim_end_matches("}}")
+                .trim_end()
+                .ends_with(&format!(".outputs.{name}"))
+            {
+                let text = format!("output `{name}` is renamed: write the line `{name}=…` to `$DROVER_OUTPUT`");
                 self.notes.add(output.key.location, text);
             }
         }
@@ -132,81 +122,50 @@ impl Around<'_> {
             let location = machines.map_or(node.location, |machines| machines.location);
             match label.as_str() {
                 "self-hosted" | "linux" | "Linux" | "X64" | "x64" => {}
-                "ARM64" | "arm64" => self.job.runs_on.push(("arch".to_owned(), "arm64".to_owned())),
-                "${{ matrix.os }}" => {}
-                label if label.starts_with("ubuntu") && label.ends_with("-arm") => {
-                    self.job.runs_on.push(("arch".to_owned(), "arm64".to_owned()));
-                }
+                label if is_arm(label) => self.job.runs_on.push(("arch".to_owned(), "arm64".to_owned())),
                 label if label.starts_with("ubuntu") => {}
                 label if label.starts_with("windows") || label.starts_with("macos") => {
-                    self.notes
-                        .add(location, format!("`{label}`: jobs run in Linux containers only"));
+                    let text = format!("`{label}`: jobs run in Linux containers only");
+                    self.notes.add(location, text);
                 }
                 label if label.contains("${{") => {}
-                label => self.notes.add(
-                    location,
-                    format!("the label `{label}` has no counterpart: write `runs_on: {{name: value}}`"),
-                ),
+                label => {
+                    let text = format!("the label `{label}` has no counterpart: write `runs_on: {{name: value}}`");
+                    self.notes.add(location, text);
+                }
             }
         }
         let Some(container) = node.get("container") else { return };
         let image = container.get("image").unwrap_or(container);
         self.job.image = image.text().and_then(|text| self.field(text, image));
         if let Some(env) = container.get("env") {
-            self.job
-                .env
-                .extend(expressions::env(env, &self.dropped_axes, self.notes));
+            let env = expressions::env(env, &self.dropped_axes, self.notes);
+            self.job.env.extend(env);
         }
-        self.notes.rest(
-            container,
-            &["image", "env"],
-            &[(
-                "options",
-                "of the engine has no counterpart: see `resources` and `user`",
-            )],
-        );
+        let options = "of the engine has no counterpart: see `resources` and `user`";
+        self.notes.rest(container, &["image", "env"], &[("options", options)]);
     }
 
     fn service(&mut self, entry: &Entry) {
         let node = &entry.node;
-        let answers = &[
-            ("ports", ""),
-            (
-                "credentials",
-                "has no counterpart: the agent's engine logs in to registries",
-            ),
-        ];
-        self.notes.rest(
-            node,
-            &["image", "env", "ports", "options", "command", "entrypoint"],
-            answers,
-        );
+        let known = ["image", "env", "ports", "options", "command", "entrypoint"];
+        let credentials = "has no counterpart: the agent's engine logs in to registries";
+        self.notes.rest(node, &known, &[("credentials", credentials)]);
         let name = host_name(&entry.key.text);
         let mut map = Map::default();
         let image = node.get("image").and_then(|image| self.field(image.text()?, image));
         map.put("image", Out::text(image.unwrap_or_else(|| "busybox".to_owned())));
-        let env = node
-            .get("env")
-            .map(|env| expressions::env(env, &self.dropped_axes, self.notes))
-            .unwrap_or_default();
-        map.put_some("environment", Out::env(&env));
+        if let Some(env) = node.get("env") {
+            let env = expressions::env(env, &self.dropped_axes, self.notes);
+            map.put_some("environment", Out::env(&env));
+        }
         if let Some(options) = node.get("options") {
-            let healthcheck = self.options(options);
-            map.put_some(
-                "healthcheck",
-                (!healthcheck.is_empty()).then_some(Out::Flow(healthcheck)),
-            );
+            map.put_flow("healthcheck", self.options(options));
         }
         if let Some(ports) = node.get("ports") {
-            let port = ports
-                .texts()
-                .first()
-                .and_then(|port| Some(port.rsplit(':').next()?.to_owned()))
-                .unwrap_or_default();
-            let text = format!(
-                "steps reach the service as `{name}:{}`, not as localhost",
-                port.trim_end_matches("/tcp")
-            );
+            let first = ports.texts().into_iter().next().unwrap_or_default();
+            let port = first.rsplit(':').next().unwrap_or_default().trim_end_matches("/tcp");
+            let text = format!("steps reach the service as `{name}:{port}`, not as localhost");
             self.notes.add(ports.location, text);
         }
         self.job.services.push((name, map));
@@ -230,10 +189,9 @@ impl Around<'_> {
                 "--health-start-period" => map.put("start_period", Out::text(value())),
                 "--health-retries" => map.put("retries", Out::Bare(value())),
                 other if other.starts_with('-') => {
-                    self.notes.add(
-                        node.location,
-                        format!("the option `{other}` is a key of its own here: `user`, `tmpfs`, `mem_limit`, …"),
-                    );
+                    let text =
+                        format!("the option `{other}` is a key of its own here: `user`, `tmpfs`, `mem_limit`, …");
+                    self.notes.add(node.location, text);
                 }
                 _ => {}
             }
@@ -246,9 +204,9 @@ impl Around<'_> {
         let Some(matrix) = strategy.get("matrix") else { return };
         if let Some(text) = matrix.text() {
             let inner = text.trim().trim_start_matches("${{").trim_end_matches("}}").trim();
-            let json = inner
-                .strip_prefix("fromJson(")
-                .or_else(|| inner.strip_prefix("fromJSON("));
+            let json = ["fromJson(", "fromJSON("]
+                .iter()
+                .find_map(|call| inner.strip_prefix(call));
             let name = json.and_then(|rest| rest.strip_suffix(')')).unwrap_or(inner);
             self.job.matrix = self.field(&format!("${{{{ {name} }}}}"), matrix).map(Out::Text);
             return;
@@ -257,54 +215,37 @@ impl Around<'_> {
         for entry in matrix.entries().unwrap_or_default() {
             let axis = &*entry.key.text;
             let values = entry.node.texts();
+            let is_plain = |item: &Arc<Node>| matches!(item.value, Value::Scalar(_));
             let is_machine = |value: &String| ["ubuntu", "windows", "macos"].iter().any(|os| value.starts_with(os));
             if matches!(axis, "include" | "exclude") {
                 continue;
             }
             if !values.is_empty() && values.iter().all(is_machine) {
                 self.dropped_axes.push(axis.to_owned());
-                self.notes.add(
-                    entry.key.location,
-                    format!("axis `{axis}` chooses machines: jobs run in Linux containers only"),
-                );
-            } else if values.is_empty()
-                || entry
-                    .node
-                    .items()
-                    .iter()
-                    .any(|item| !matches!(item.value, Value::Scalar(_)))
-            {
-                self.notes.add(
-                    entry.key.location,
-                    format!("the values of axis `{axis}` are no plain texts: write them as `include`"),
-                );
+                let text = format!("axis `{axis}` chooses machines: jobs run in Linux containers only");
+                self.notes.add(entry.key.location, text);
+            } else if values.is_empty() || !entry.node.items().iter().all(is_plain) {
+                let text = format!("the values of axis `{axis}` are no plain texts: write them as `include`");
+                self.notes.add(entry.key.location, text);
             } else {
                 out.put(axis, Out::texts(values.iter().map(|value| uses::version(value))));
             }
         }
         for key in ["include", "exclude"] {
-            let cells: Vec<Out> = matrix
-                .get(key)
-                .map(Node::items)
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|cell| self.cell(cell))
-                .collect();
-            if !cells.is_empty() {
-                out.put(key, Out::List(cells));
-            }
+            let cells = matrix.items_of(key);
+            out.put_list(key, cells.iter().filter_map(|cell| self.cell(cell)).collect());
         }
         if out.is_empty() {
             return;
         }
-        let fail_fast = strategy.text_of("fail-fast").unwrap_or("true");
-        if fail_fast == "true" {
-            out.put("fail_fast", Out::Bare("true".into()));
+        if strategy
+            .text_of("fail-fast")
+            .is_none_or(|fail_fast| fail_fast == "true")
+        {
+            out.put_true("fail_fast");
         }
-        out.put_some(
-            "max_parallel",
-            strategy.text_of("max-parallel").map(|most| Out::Bare(most.to_owned())),
-        );
+        let most = strategy.text_of("max-parallel").map(str::to_owned);
+        out.put_some("max_parallel", most.map(Out::Bare));
         self.job.matrix = Some(Out::Map(out));
     }
 
@@ -320,26 +261,24 @@ impl Around<'_> {
 
     /// `${{ env.X }}` of a name that nothing sets would be an error.
     fn check_env(&mut self, node: &Node, globals: &[String]) {
-        let known: Vec<String> = globals
-            .iter()
-            .cloned()
-            .chain(self.job.env.iter().map(|(name, _)| name.clone()))
-            .collect();
-        let is_known = |text: &str| {
-            let names = text
-                .split("${{ env.")
-                .skip(1)
-                .filter_map(|rest| rest.split(" }}").next());
-            names.into_iter().all(|name| known.iter().any(|known| known == name))
-        };
-        if self.job.image.as_deref().is_some_and(|image| !is_known(image)) {
-            self.notes.add(
-                node.location,
-                "the image reads a variable that only a step sets: write the image",
-            );
+        let known = globals.iter().chain(self.job.env.iter().map(|(name, _)| name));
+        let is_known = |name: &str| known.clone().any(|known| known == name);
+        let image = self.job.image.as_deref().unwrap_or_default();
+        let mut names = image
+            .split("${{ env.")
+            .skip(1)
+            .filter_map(|rest| rest.split(" }}").next());
+        if !names.all(is_known) {
+            let text = "the image reads a variable that only a step sets: write the image";
+            self.notes.add(node.location, text);
             self.job.image = None;
         }
     }
+}
+
+/// Whether a label of a machine asks for ARM.
+fn is_arm(label: &str) -> bool {
+    matches!(label, "ARM64" | "arm64") || (label.starts_with("ubuntu") && label.ends_with("-arm"))
 }
 
 /// Minutes as a duration.

@@ -7,6 +7,7 @@ mod job;
 mod step;
 mod uses;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use job_specs::yaml::{Entry, Node};
@@ -39,7 +40,7 @@ pub(super) fn import(documents: &[Arc<Node>], notes: &mut Notes) -> Draft {
             draft.env = expressions::env(env, &[], notes);
         }
         let globals: Vec<String> = draft.env.iter().map(|(name, _)| name.clone()).collect();
-        for entry in root.get("jobs").and_then(|jobs| jobs.entries()).unwrap_or_default() {
+        for entry in root.entries_of("jobs") {
             draft.jobs.push(job::job(entry, root.get("defaults"), &globals, notes));
         }
     }
@@ -55,10 +56,8 @@ fn triggers(node: &Arc<Node>, notes: &mut Notes) -> Option<Out> {
             "push" => push(&event, &mut events),
             "pull_request" | "pull_request_target" => {
                 if let Some(types) = event.get("types") {
-                    notes.add(
-                        types.location,
-                        "`types` has no counterpart: opened, reopened and new commits make a build",
-                    );
+                    let text = "`types` has no counterpart: opened, reopened and new commits make a build";
+                    notes.add(types.location, text);
                 }
                 events.push(("pull_request", filters(&event)));
             }
@@ -67,28 +66,16 @@ fn triggers(node: &Arc<Node>, notes: &mut Notes) -> Option<Out> {
                 events.push(("manual", Map::default()));
             }
             "schedule" => {
-                let crons = event
-                    .items()
-                    .iter()
-                    .filter_map(|item| Some(item.text_of("cron")?.to_owned()))
-                    .collect::<Vec<_>>();
-                schedule.extend(
-                    crons
-                        .into_iter()
-                        .map(|cron| Out::Flow(Map::default().with("cron", Out::text(cron)))),
-                );
+                let items = event.items();
+                let crons = items.iter().filter_map(|item| item.text_of("cron"));
+                schedule.extend(crons.map(|cron| Out::Flow(Map::default().with("cron", Out::text(cron)))));
             }
             "release" | "create" => events.push(("tag", Map::default())),
             other => notes.add(event.location, format!("the event `{other}` has no counterpart")),
         }
     }
-    let mut seen: Vec<&str> = Vec::new();
-    events.retain(|(event, _)| {
-        !seen.contains(event) && {
-            seen.push(event);
-            true
-        }
-    });
+    let mut seen = HashSet::new();
+    events.retain(|(event, _)| seen.insert(*event));
     if schedule.is_empty() && inputs.is_none() {
         return on(events);
     }
@@ -102,9 +89,7 @@ fn triggers(node: &Arc<Node>, notes: &mut Notes) -> Option<Out> {
             }
         }
     }
-    if !schedule.is_empty() {
-        map.put("schedule", Out::List(schedule));
-    }
+    map.put_list("schedule", schedule);
     Some(Out::Map(map))
 }
 
@@ -115,11 +100,10 @@ fn named(node: &Arc<Node>) -> Vec<(String, Arc<Node>)> {
             let one = |entry: &Entry| (entry.key.text.to_string(), Arc::clone(&entry.node));
             entries.iter().map(one).collect()
         }
-        None => node
-            .items()
-            .iter()
-            .filter_map(|item| Some((item.text()?.to_owned(), Arc::clone(item))))
-            .collect(),
+        None => {
+            let one = |item: &Arc<Node>| Some((item.text()?.to_owned(), Arc::clone(item)));
+            node.items().iter().filter_map(one).collect()
+        }
     }
 }
 
@@ -131,15 +115,11 @@ fn push(node: &Arc<Node>, events: &mut Vec<(&'static str, Map)>) {
         events.push(("push", filters(node)));
     }
     if !tags.is_empty() {
-        let all = tags == ["*"] || tags == ["**"];
-        events.push((
-            "tag",
-            if all {
-                Map::default()
-            } else {
-                Map::default().with("tags", Out::texts(tags))
-            },
-        ));
+        let mut filters = Map::default();
+        if tags != ["*"] && tags != ["**"] {
+            filters.put_texts("tags", tags);
+        }
+        events.push(("tag", filters));
     } else if !has_branches && node.get("paths").is_none() {
         events.push(("tag", Map::default()));
     }
@@ -149,7 +129,7 @@ fn filters(node: &Arc<Node>) -> Map {
     let mut map = Map::default();
     for key in ["branches", "paths"] {
         let globs = with_excluded(node.texts_of(key), node.texts_of(&format!("{key}-ignore")));
-        map.put_some(key, (!globs.is_empty()).then(|| Out::texts(globs)));
+        map.put_texts(key, globs);
     }
     map
 }
@@ -164,10 +144,8 @@ fn inputs(node: &Node, notes: &mut Notes) -> Option<Out> {
             "number" => "number",
             "string" => "text",
             other => {
-                notes.add(
-                    entry.key.location,
-                    format!("an input of type `{other}` has no counterpart: it is a text now"),
-                );
+                let text = format!("an input of type `{other}` has no counterpart: it is a text now");
+                notes.add(entry.key.location, text);
                 "text"
             }
         };
@@ -178,7 +156,7 @@ fn inputs(node: &Node, notes: &mut Notes) -> Option<Out> {
         input.put_some("default", entry.node.text_of("default").map(Out::text));
         input.put_some("description", entry.node.text_of("description").map(Out::text));
         if entry.node.get("required").is_some_and(|required| required.is_true()) {
-            input.put("required", Out::Bare("true".into()));
+            input.put_true("required");
         }
         inputs.put(&entry.key.text, Out::Flow(input));
     }
@@ -189,21 +167,17 @@ fn concurrency(node: &Arc<Node>, notes: &mut Notes) -> Option<Out> {
     let group = node.get("group").unwrap_or(node);
     let text = expressions::field(group.text()?, group, &[], notes)?;
     let cancel = node.get("cancel-in-progress");
-    let mode = match cancel.map(|cancel| cancel.is_true()) {
-        Some(true) => "cancel",
-        Some(false)
-            if cancel
-                .and_then(|cancel| cancel.text())
-                .is_some_and(|text| text.contains("${{")) =>
-        {
-            notes.add(
-                node.location,
-                "`cancel-in-progress` depends on an expression: `mode: latest` was written",
-            );
-            "latest"
-        }
-        _ => "latest",
+    let mode = match cancel.is_some_and(|cancel| cancel.is_true()) {
+        true => "cancel",
+        false => "latest",
     };
+    if node
+        .text_of("cancel-in-progress")
+        .is_some_and(|text| text.contains("${{"))
+    {
+        let text = "`cancel-in-progress` depends on an expression: `mode: latest` was written";
+        notes.add(node.location, text);
+    }
     let map = Map::default().with("group", Out::text(text));
     Some(Out::Flow(map.with("mode", Out::text(mode))))
 }

@@ -46,19 +46,10 @@ pub(super) fn step(around: &mut Around<'_>, node: &Arc<Node>) {
         env(around, &mut step, name, &location, &value);
     }
     shell(around, &mut step, node);
-    let default = |key: &str| {
-        around
-            .defaults
-            .iter()
-            .find_map(|defaults| Some(defaults.get("run")?.text_of(key)?.to_owned()))
-    };
-    step.workdir = node
-        .text_of("working-directory")
-        .map(str::to_owned)
-        .or_else(|| default("working-directory"));
-    if let Some(workdir) = step.workdir.take() {
-        step.workdir = around.field(&workdir, node);
-    }
+    let mut defaults = around.defaults.iter().filter_map(|defaults| defaults.get("run"));
+    let default = || defaults.find_map(|run| run.text_of("working-directory"));
+    let workdir = node.text_of("working-directory").or_else(default).map(str::to_owned);
+    step.workdir = workdir.and_then(|workdir| around.field(&workdir, node));
     step.run = Some(script(around, &mut step, run));
     installs(around, step.run.as_deref().unwrap_or_default(), run);
     around.job.steps.push(step);
@@ -99,10 +90,8 @@ fn env(around: &mut Around<'_>, step: &mut Step, name: String, node: &Node, valu
         .and_then(|rest| rest.strip_suffix("}}"));
     if let Some(Meaning::Secret(secret)) = inner.map(|inner| expressions::meaning(inner, &[])) {
         if secret == "GITHUB_TOKEN" {
-            around.notes.add(
-                node.location,
-                "there is no `GITHUB_TOKEN`: store a token of your forge as a secret of that name",
-            );
+            let text = "there is no `GITHUB_TOKEN`: store a token of your forge as a secret of that name";
+            around.notes.add(node.location, text);
         }
         step.takes_secret(&secret, &name);
         return;
@@ -113,21 +102,16 @@ fn env(around: &mut Around<'_>, step: &mut Step, name: String, node: &Node, valu
 }
 
 fn shell(around: &mut Around<'_>, step: &mut Step, node: &Node) {
-    let default = around
-        .defaults
-        .iter()
-        .find_map(|defaults| defaults.get("run")?.get("shell"));
+    let mut defaults = around.defaults.iter().filter_map(|defaults| defaults.get("run"));
+    let default = defaults.find_map(|run| run.get("shell"));
     let Some(shell) = node.get("shell").or(default) else {
         return;
     };
-    match shell.text() {
-        Some("bash") => step.shell = Some("bash".to_owned()),
-        Some("sh") => {}
+    match shell.text().unwrap_or_default() {
+        "bash" => step.shell = Some("bash".to_owned()),
+        "sh" => {}
         other => {
-            let text = format!(
-                "the shell `{}` has no counterpart: sh and bash do",
-                other.unwrap_or_default()
-            );
+            let text = format!("the shell `{other}` has no counterpart: sh and bash do");
             around.notes.add(shell.location, text);
         }
     }
@@ -146,26 +130,19 @@ fn script(around: &mut Around<'_>, step: &mut Step, node: &Node) -> String {
                 format!("${{{name}}}")
             }
             Meaning::Template(template, variable) => {
-                let variable = if variable.is_empty() {
-                    "HASH".to_owned()
-                } else {
-                    variable
-                };
-                let is_given = ["${{ matrix.", "${{ env.", "${{ git."]
-                    .iter()
-                    .any(|root| template.starts_with(root));
+                let variable = Some(variable).filter(|name| !name.is_empty());
+                let variable = variable.unwrap_or_else(|| "HASH".to_owned());
+                let roots = ["${{ matrix.", "${{ env.", "${{ git."];
+                let is_given = roots.iter().any(|root| template.starts_with(root));
                 if !is_given && !step.env.iter().any(|(name, _)| *name == variable) {
                     step.env.push((variable.clone(), template));
                 }
                 format!("${{{variable}}}")
             }
             Meaning::Unknown => {
-                let letter = |c: char| {
-                    if c.is_ascii_alphanumeric() {
-                        c.to_ascii_uppercase()
-                    } else {
-                        '_'
-                    }
+                let letter = |c: char| match c.is_ascii_alphanumeric() {
+                    true => c.to_ascii_uppercase(),
+                    false => '_',
                 };
                 let variable: String = inner.trim().chars().map(letter).take(40).collect();
                 unknown.push((inner.trim().to_owned(), variable.clone()));

@@ -73,10 +73,8 @@ pub(super) fn action(around: &mut Around<'_>, node: &Arc<Node>, action: &Node) {
         "actions/cache" | "actions/cache/restore" | "actions/cache/save" => cache(around, action, with),
         "Swatinem/rust-cache" => {
             let paths = ["/usr/local/cargo/registry", "target"];
-            around
-                .job
-                .cache
-                .push(cache_item("cargo", "${{ hash('Cargo.lock') }}", paths));
+            let item = cache_item("cargo", "${{ hash('Cargo.lock') }}", paths);
+            around.job.cache.push(item);
         }
         "actions/upload-artifact" => artifact(around, action, with),
         "actions/download-artifact" => around.job.takes = around.job.needs.clone(),
@@ -89,11 +87,8 @@ pub(super) fn action(around: &mut Around<'_>, node: &Arc<Node>, action: &Node) {
                 tool(around, action, image, &version.unwrap_or_else(|| (*default).to_owned()));
             }
             None => {
-                let answer = ANSWERS
-                    .iter()
-                    .find(|(known, _)| *known == name)
-                    .map(|(_, answer)| *answer);
-                let answer = answer.unwrap_or("is an action: write what it does as a script");
+                let answer = ANSWERS.iter().find(|(known, _)| *known == name);
+                let answer = answer.map_or("is an action: write what it does as a script", |(_, answer)| answer);
                 around.notes.add(action.location, format!("`{name}` {answer}"));
             }
         },
@@ -113,10 +108,8 @@ fn checkout(around: &mut Around<'_>, with: Option<&Arc<Node>>) {
             "lfs" => "LFS files are not fetched",
             _ => continue,
         };
-        around.notes.add(
-            entry.key.location,
-            format!("`{}` of the checkout: {text}", entry.key.text),
-        );
+        let text = format!("`{}` of the checkout: {text}", entry.key.text);
+        around.notes.add(entry.key.location, text);
     }
 }
 
@@ -125,18 +118,15 @@ fn tool(around: &mut Around<'_>, action: &Node, image: &str, version: &str) {
         "stable" | "latest" | "node" => "latest".to_owned(),
         version if version.starts_with("lts/") => "lts".to_owned(),
         "nightly" | "beta" => {
-            around.notes.add(
-                action.location,
-                format!("`{version}` has no official image: choose one"),
-            );
+            let text = format!("`{version}` has no official image: choose one");
+            around.notes.add(action.location, text);
             "latest".to_owned()
         }
         other => self::version(other),
     };
-    let tag = if image.ends_with("/uv") && is_version(&tag) {
-        format!("python{tag}-bookworm")
-    } else {
-        tag
+    let tag = match image.ends_with("/uv") && is_version(&tag) {
+        true => format!("python{tag}-bookworm"),
+        false => tag,
     };
     if image == "rust" && tag.contains("${{ matrix.") {
         let text = "`stable`, `beta` and `nightly` are no tags of the image `rust`: write versions in the matrix";
@@ -147,9 +137,8 @@ fn tool(around: &mut Around<'_>, action: &Node, image: &str, version: &str) {
         None => around.job.image = Some(image),
         Some(other) if *other == image => {}
         Some(other) => {
-            let text = format!(
-                "a job has one image, and it is `{other}`: give the steps that need `{image}` their own `image`"
-            );
+            let what = format!("a job has one image, and it is `{other}`");
+            let text = format!("{what}: give the steps that need `{image}` their own `image`");
             around.notes.add(action.location, text);
         }
     }
@@ -158,46 +147,32 @@ fn tool(around: &mut Around<'_>, action: &Node, image: &str, version: &str) {
 /// `18.x` is the image's tag `18`.
 pub(super) fn version(text: &str) -> String {
     let digits = text.trim_end_matches(".x");
-    if digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        digits.to_owned()
-    } else {
-        text.to_owned()
-    }
+    let is_version = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if is_version { digits } else { text }.to_owned()
 }
 
 /// Lines of an input of several.
 fn lines(with: Option<&Arc<Node>>, key: &str) -> Vec<String> {
     let text = with.and_then(|with| with.text_of(key)).unwrap_or_default();
-    text.lines()
-        .map(|line| line.trim().to_owned())
-        .filter(|line| !line.is_empty())
-        .collect()
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(str::to_owned).collect()
 }
 
 fn cache(around: &mut Around<'_>, action: &Node, with: Option<&Arc<Node>>) {
-    let home = |path: String| {
-        path.strip_prefix("~/")
-            .map_or(path.clone(), |rest| format!("/root/{rest}"))
+    let absolute = |path: &String| {
+        let at_home = path.strip_prefix("~/").map(|rest| format!("/root/{rest}"));
+        at_home.as_ref().unwrap_or(path).trim_end_matches('/').to_owned()
     };
-    let paths: Vec<String> = lines(with, "path")
-        .into_iter()
-        .map(home)
-        .map(|path| path.trim_end_matches('/').to_owned())
-        .collect();
-    let key = with
-        .and_then(|with| with.text_of("key"))
-        .and_then(|key| around.field(key, action));
+    let paths: Vec<String> = lines(with, "path").iter().map(absolute).collect();
+    let key = with.and_then(|with| around.field(with.text_of("key")?, action));
     let (Some(key), false) = (key, paths.is_empty()) else {
-        around.notes.add(
-            action.location,
-            "this cache cannot be carried over: write it under `cache`",
-        );
+        let text = "this cache cannot be carried over: write it under `cache`";
+        around.notes.add(action.location, text);
         return;
     };
     let restore = lines(with, "restore-keys");
-    let fallback: Vec<String> = restore.iter().filter_map(|key| around.field(key, action)).collect();
     let mut map = Map::default().with("key", Out::text(key));
-    map.put_some("fallback", (!fallback.is_empty()).then(|| Out::texts(fallback)));
+    map.put_texts("fallback", restore.iter().filter_map(|key| around.field(key, action)));
     around.job.cache.push(Out::Map(map.with("paths", Out::texts(paths))));
 }
 
@@ -213,10 +188,7 @@ fn artifact(around: &mut Around<'_>, action: &Node, with: Option<&Arc<Node>>) {
     let mut map = Map::default().with("name", Out::text(name));
     map.put("paths", Out::texts(paths));
     let days = with.and_then(|with| with.text_of("retention-days"));
-    map.put_some(
-        "expires",
-        days.filter(|days| is_version(days))
-            .map(|days| Out::text(format!("{days}d"))),
-    );
+    let days = days.filter(|days| is_version(days));
+    map.put_some("expires", days.map(|days| Out::text(format!("{days}d"))));
     around.job.artifacts.push(Out::Map(map));
 }

@@ -10,12 +10,8 @@ use crate::out::{Map, Out};
 
 impl Importer<'_> {
     pub(super) fn files(&mut self, job: &mut Job, node: &Node) {
-        for cache in self
-            .file
-            .get(node, "cache")
-            .map(|cache| cache.items())
-            .unwrap_or_default()
-        {
+        let caches = self.file.get(node, "cache");
+        for cache in caches.map(|caches| caches.items()).unwrap_or_default() {
             self.cache(job, &cache);
         }
         if let Some(artifacts) = self.file.get(node, "artifacts") {
@@ -24,8 +20,8 @@ impl Importer<'_> {
     }
 
     fn cache(&mut self, job: &mut Job, node: &Arc<Node>) {
-        self.notes
-            .rest(node, &["key", "paths", "policy", "fallback_keys", "when"], &[]);
+        let known = ["key", "paths", "policy", "fallback_keys", "when"];
+        self.notes.rest(node, &known, &[]);
         let paths = node.texts_of("paths");
         if paths.is_empty() {
             return;
@@ -33,27 +29,16 @@ impl Importer<'_> {
         let key = match node.get("key") {
             None => "default".to_owned(),
             Some(key) if key.entries().is_some() => {
-                let mut parts: Vec<String> = key
-                    .text_of("prefix")
-                    .map(|prefix| self.field(prefix, key))
-                    .into_iter()
-                    .collect();
-                parts.extend(
-                    key.texts_of("files")
-                        .iter()
-                        .map(|file| format!("${{{{ hash('{file}') }}}}")),
-                );
-                parts.join("-")
+                let prefix = key.text_of("prefix").map(|prefix| self.field(prefix, key));
+                let files = key.texts_of("files").into_iter();
+                let hashes = files.map(|file| format!("${{{{ hash('{file}') }}}}"));
+                prefix.into_iter().chain(hashes).collect::<Vec<_>>().join("-")
             }
             Some(key) => self.field(key.text().unwrap_or("default"), key),
         };
-        let fallback: Vec<String> = node
-            .texts_of("fallback_keys")
-            .iter()
-            .map(|key| self.field(key, node))
-            .collect();
+        let fallback = node.texts_of("fallback_keys");
         let mut map = Map::default().with("key", Out::text(key));
-        map.put_some("fallback", (!fallback.is_empty()).then(|| Out::texts(fallback)));
+        map.put_texts("fallback", fallback.iter().map(|key| self.field(key, node)));
         let paths: Vec<String> = paths.iter().map(|path| self.path(path, node)).collect();
         job.cache.push(Out::Map(map.with("paths", Out::texts(paths))));
     }
@@ -76,14 +61,8 @@ impl Importer<'_> {
             "public",
             "access",
         ];
-        self.notes.rest(
-            node,
-            known,
-            &[(
-                "exclude",
-                "of artifacts has no counterpart: name the paths more narrowly",
-            )],
-        );
+        let exclude = "of artifacts has no counterpart: name the paths more narrowly";
+        self.notes.rest(node, known, &[("exclude", exclude)]);
         if let Some(reports) = node.get("reports") {
             let answers = &[
                 ("coverage_report", "is not read: keep the file as an artifact"),
@@ -95,27 +74,21 @@ impl Importer<'_> {
             self.notes.rest(reports, &["junit"], answers);
             job.junit = reports.texts_of("junit");
         }
-        let paths: Vec<String> = node
-            .texts_of("paths")
-            .iter()
-            .map(|path| self.path(path, node))
-            .collect();
+        let paths = node.texts_of("paths");
         if paths.is_empty() {
             return;
         }
-        let name = node
-            .text_of("name")
-            .filter(|name| !name.contains('$'))
-            .unwrap_or(&job.name);
-        let mut map = Map::default().with("name", Out::text(name));
-        map.put("paths", Out::texts(paths));
+        let name = node.text_of("name").filter(|name| !name.contains('$'));
+        let mut map = Map::default().with("name", Out::text(name.unwrap_or(&job.name)));
+        map.put_texts("paths", paths.iter().map(|path| self.path(path, node)));
         if let Some(expire) = node.get("expire_in") {
             match duration(expire.text().unwrap_or_default()) {
                 Some(time) => map.put("expires", Out::text(time)),
                 None if expire.text() == Some("never") => {}
-                None => self
-                    .notes
-                    .add(expire.location, "this time is not understood: write `expires: 7d`"),
+                None => {
+                    let text = "this time is not understood: write `expires: 7d`";
+                    self.notes.add(expire.location, text);
+                }
             }
         }
         match node.text_of("when") {
@@ -130,8 +103,8 @@ impl Importer<'_> {
         if let Some(timeout) = self.file.get(node, "timeout") {
             job.timeout = duration(timeout.text().unwrap_or_default());
             if job.timeout.is_none() {
-                self.notes
-                    .add(timeout.location, "this time is not understood: write `timeout: 1h30m`");
+                let text = "this time is not understood: write `timeout: 1h30m`";
+                self.notes.add(timeout.location, text);
             }
         }
         if let Some(retry) = self.file.get(node, "retry") {
@@ -139,10 +112,8 @@ impl Importer<'_> {
         }
         if let Some(allow) = self.file.get(node, "allow_failure") {
             if allow.entries().is_some() {
-                self.notes.add(
-                    allow.location,
-                    "`allow_failure` takes no exit codes: every failure is allowed now",
-                );
+                let text = "`allow_failure` takes no exit codes: every failure is allowed now";
+                self.notes.add(allow.location, text);
             }
             let allowed = allow.entries().is_some() || allow.is_true();
             job.allow_failure = allowed.then(|| "true".to_owned());

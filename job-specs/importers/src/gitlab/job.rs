@@ -28,10 +28,8 @@ impl Importer<'_> {
         self.notes.rest(node, JOB_KEYS, ANSWERS);
         for name in node.texts_of("extends") {
             if self.file.global(&name).is_none() {
-                self.notes.add(
-                    entry.key.location,
-                    format!("`{name}`, which `{}` extends, is not in this file", entry.key.text),
-                );
+                let text = format!("`{name}`, which `{}` extends, is not in this file", entry.key.text);
+                self.notes.add(entry.key.location, text);
             }
         }
         let mut job = Job {
@@ -46,25 +44,16 @@ impl Importer<'_> {
             job.image = Some(self.field(name, &image));
         }
         let all: Vec<(String, String)> = globals.iter().chain(&job.env).cloned().collect();
-        for service in self
-            .file
-            .get(node, "services")
-            .map(|services| services.items())
-            .unwrap_or_default()
-        {
+        let services = self.file.get(node, "services");
+        for service in services.map(|services| services.items()).unwrap_or_default() {
             self.service(&mut job, &service, &all);
         }
         self.scripts(&mut job, node);
         self.files(&mut job, node);
         self.limits(&mut job, node);
         job.when = self.when(node);
-        templates(
-            &mut job.env,
-            &self.env,
-            &self.axes,
-            std::slice::from_ref(node),
-            self.notes,
-        );
+        let around = std::slice::from_ref(node);
+        templates(&mut job.env, &self.env, &self.axes, around, self.notes);
         job
     }
 
@@ -84,10 +73,8 @@ impl Importer<'_> {
         };
         let image = self.field(image, node);
         if image.contains("docker:") && image.contains("dind") {
-            self.notes.add(
-                node.location,
-                "docker-in-docker is refused: build images by a step `image: {build: ., tags: […]}`",
-            );
+            let text = "docker-in-docker is refused: build images by a step `image: {build: ., tags: […]}`";
+            self.notes.add(node.location, text);
             return;
         }
         let base = image.split(['$', '@']).next().unwrap_or_default();
@@ -99,14 +86,12 @@ impl Importer<'_> {
         let mut map = Map::default().with("image", Out::text(image.clone()));
         map.put_some("environment", Out::env(&given));
         for key in ["entrypoint", "command"] {
-            let words = node.texts_of(key);
-            map.put_some(key, (!words.is_empty()).then(|| Out::texts(words)));
+            map.put_texts(key, node.texts_of(key));
         }
-        let alias = node
-            .text_of("alias")
-            .and_then(|aliases| aliases.split([' ', ',']).next());
-        job.services
-            .push((host_name(alias.unwrap_or(&base.replace('/', "-"))), map));
+        let aliases = node.text_of("alias");
+        let alias = aliases.and_then(|aliases| aliases.split([' ', ',']).next());
+        let name = host_name(alias.unwrap_or(&base.replace('/', "-")));
+        job.services.push((name, map));
     }
 
     fn scripts(&mut self, job: &mut Job, node: &Node) {
@@ -117,7 +102,7 @@ impl Importer<'_> {
         let mut main = lines("before_script", self);
         main.extend(lines("script", self));
         if !main.is_empty() {
-            job.steps.push(self.step(&main));
+            job.steps.push(Step::run(pipes::script(&main)));
         }
         let after = lines("after_script", self);
         if !after.is_empty() {
@@ -130,13 +115,9 @@ impl Importer<'_> {
                 name: Some("after_script".to_owned()),
                 when: clause.out(),
                 allow_failure: true,
-                ..self.step(&after)
+                ..Step::run(pipes::script(&after))
             });
         }
-    }
-
-    fn step(&self, lines: &[String]) -> Step {
-        Step::run(pipes::script(lines))
     }
 
     /// The lines of a script; lists inside are written out.
@@ -150,10 +131,10 @@ impl Importer<'_> {
                     let found = target.and_then(|target| self.file.own(target, path.get(1)?, 0));
                     match found {
                         Some(found) => lines.extend(found.texts()),
-                        None => self.notes.add(
-                            item.location,
-                            format!("`!reference [{}]` is not in this file", path.join(", ")),
-                        ),
+                        None => {
+                            let text = format!("`!reference [{}]` is not in this file", path.join(", "));
+                            self.notes.add(item.location, text);
+                        }
                     }
                 }
                 Value::List(_) => lines.extend(item.texts()),

@@ -112,23 +112,17 @@ impl File<'_> {
             return Some(Arc::clone(node));
         }
         let parents = job.texts_of("extends");
-        let found = parents
-            .iter()
-            .rev()
-            .filter(|_| depth < 11)
-            .filter_map(|name| self.global(name));
-        found.into_iter().find_map(|parent| self.own(parent, key, depth + 1))
+        let mut parents = parents.iter().rev().filter(|_| depth < 11);
+        parents.find_map(|name| self.own(self.global(name)?, key, depth + 1))
     }
 
     /// Variables of a job with those of what it extends, the nearest last.
     fn variables(&self, job: &Node, depth: usize) -> Vec<(String, String)> {
         let mut all = Vec::new();
-        for name in job.texts_of("extends").iter().filter(|_| depth < 11) {
-            all.extend(
-                self.global(name)
-                    .map(|parent| self.variables(parent, depth + 1))
-                    .unwrap_or_default(),
-            );
+        let parents = job.texts_of("extends");
+        let parents = parents.iter().filter(|_| depth < 11);
+        for parent in parents.filter_map(|name| self.global(name)) {
+            all.extend(self.variables(parent, depth + 1));
         }
         all.extend(pairs(job.get("variables")));
         let mut kept: Vec<(String, String)> = Vec::new();
@@ -143,7 +137,8 @@ impl File<'_> {
 /// Names and values of `variables`; a map with `value` counts as that.
 fn pairs(node: Option<&Arc<Node>>) -> Vec<(String, String)> {
     let Some(node) = node else { return Vec::new() };
-    let mut pairs: Vec<(String, String)> = node.pairs().into_iter().map(|(name, _, value)| (name, value)).collect();
+    let pairs = node.pairs().into_iter();
+    let mut pairs: Vec<(String, String)> = pairs.map(|(name, _, value)| (name, value)).collect();
     for entry in node.entries().unwrap_or_default() {
         if let Some(value) = entry.node.text_of("value") {
             pairs.push((entry.key.text.to_string(), value.to_owned()));
@@ -159,10 +154,8 @@ pub(super) fn import(documents: &[Arc<Node>], notes: &mut Notes) -> Draft {
         ..Draft::default()
     };
     if let Some(include) = file.global("include") {
-        notes.add(
-            include.location,
-            "`include` is not followed: import those files too, and put them into the folder `.drover/`",
-        );
+        let text = "`include` is not followed: import those files too, and put them into the folder `.drover/`";
+        notes.add(include.location, text);
     }
     if let Some(workflow) = file.global("workflow") {
         draft.on = rules::on(workflow, notes);
@@ -191,20 +184,16 @@ pub(super) fn import(documents: &[Arc<Node>], notes: &mut Notes) -> Draft {
 
 /// Variables inside values become templates; the values themselves are found at the map that holds them.
 fn templates(env: &mut [(String, String)], names: &[String], axes: &[String], around: &[Arc<Node>], notes: &mut Notes) {
-    for (name, value) in env
-        .iter_mut()
-        .filter(|(_, value)| value.contains('$') && !value.contains("${{"))
-    {
+    let has_variable = |value: &str| value.contains('$') && !value.contains("${{");
+    for (name, value) in env.iter_mut().filter(|(_, value)| has_variable(value)) {
         let others: Vec<String> = names.iter().filter(|other| *other != name).cloned().collect();
         let fields = Names {
             system: System::Gitlab,
             axes,
             env: &others,
         };
-        let location = around
-            .first()
-            .map(|node| node.get("variables").unwrap_or(node).location);
-        if let Some(location) = location {
+        if let Some(node) = around.first() {
+            let location = node.get("variables").unwrap_or(node).location;
             *value = fields.field(value, location, notes);
         }
     }
@@ -230,8 +219,10 @@ fn stages(file: &File<'_>, jobs: &[&Entry]) -> Vec<String> {
 fn stage(file: &File<'_>, job: &Node) -> String {
     let stage = file.get(job, "stage");
     stage
-        .and_then(|stage| stage.text().map(str::to_owned))
-        .unwrap_or_else(|| "test".to_owned())
+        .as_ref()
+        .and_then(|stage| stage.text())
+        .unwrap_or("test")
+        .to_owned()
 }
 
 /// `needs` as written, or all jobs of the stage before.
@@ -254,26 +245,20 @@ fn needs(file: &File<'_>, jobs: &[&Entry], stages: &[String], entry: &Entry, job
         let position = |stage: &String| stages.iter().position(|other| other == stage);
         let of = |job: &Entry| position(&stage(file, &job.node));
         let mine = of(entry);
-        let before = jobs
-            .iter()
-            .filter_map(|other| of(other))
-            .filter(|at| Some(*at) < mine)
-            .max();
+        let positions = jobs.iter().filter_map(|other| of(other));
+        let before = positions.filter(|at| Some(*at) < mine).max();
         let previous = jobs.iter().filter(|other| before.is_some() && of(other) == before);
         names.extend(previous.map(|other| other.key.text.to_string()));
     }
     let dependencies = file.get(&entry.node, "dependencies").map(|node| node.texts());
     for name in names {
         let Some(other) = exists(&name) else {
-            notes.add(
-                entry.key.location,
-                format!("`{name}`, which `{}` needs, is not in this file", entry.key.text),
-            );
+            let text = format!("`{name}`, which `{}` needs, is not in this file", entry.key.text);
+            notes.add(entry.key.location, text);
             continue;
         };
-        let keeps = file
-            .get(&other.node, "artifacts")
-            .is_some_and(|artifacts| artifacts.get("paths").is_some());
+        let artifacts = file.get(&other.node, "artifacts");
+        let keeps = artifacts.is_some_and(|artifacts| artifacts.get("paths").is_some());
         let wanted = dependencies.as_ref().is_none_or(|names| names.contains(&name)) && !without.contains(&name);
         let need = job_name(&name);
         if keeps && wanted {

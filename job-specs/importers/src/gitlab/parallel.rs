@@ -11,29 +11,22 @@ impl Importer<'_> {
         let Some(parallel) = self.file.get(node, "parallel") else {
             return;
         };
-        if let Some(count) = parallel
-            .text()
-            .and_then(|count| count.parse::<usize>().ok())
-            .filter(|count| *count <= 200)
-        {
+        let count = parallel.text().and_then(|count| count.parse::<usize>().ok());
+        if let Some(count) = count.filter(|count| *count <= 200) {
             let indexes = (1..=count).map(|index| index.to_string());
             job.matrix = Some(Out::Map(Map::default().with("part", Out::texts(indexes))));
-            job.env
-                .push(("CI_NODE_INDEX".to_owned(), "${{ matrix.part }}".to_owned()));
-            job.env.push(("CI_NODE_TOTAL".to_owned(), count.to_string()));
+            let index = ("CI_NODE_INDEX".to_owned(), "${{ matrix.part }}".to_owned());
+            job.env.extend([index, ("CI_NODE_TOTAL".to_owned(), count.to_string())]);
             self.axes.push("part".to_owned());
             return;
         }
-        let entries = parallel.get("matrix").map(|matrix| matrix.items()).unwrap_or_default();
+        let entries = parallel.items_of("matrix");
         let mut matrix = Map::default();
         let mut cells = Vec::new();
         for entry in &entries {
-            let axes: Vec<(String, Vec<String>)> = entry
-                .entries()
-                .unwrap_or_default()
-                .iter()
-                .map(|axis| (axis.key.text.to_string(), axis.node.texts()))
-                .collect();
+            let axes = entry.entries().unwrap_or_default().iter();
+            let axes = axes.map(|axis| (axis.key.text.to_string(), axis.node.texts()));
+            let axes: Vec<(String, Vec<String>)> = axes.collect();
             for (axis, values) in &axes {
                 if entries.len() == 1 {
                     matrix.put(axis, Out::texts(values.iter().cloned()));
@@ -46,19 +39,14 @@ impl Importer<'_> {
                 cells.extend(product(&axes).into_iter().map(Out::Flow));
             }
         }
-        if !cells.is_empty() {
-            matrix.put("include", Out::List(cells));
-        }
+        matrix.put_list("include", cells);
         if matrix.is_empty() {
             self.notes.add(parallel.location, "this `parallel` is not understood");
             return;
         }
         job.matrix = Some(Out::Map(matrix));
-        let set = self
-            .axes
-            .iter()
-            .map(|axis| (axis.clone(), format!("${{{{ matrix.{axis} }}}}")));
-        job.env.extend(set);
+        let variable = |axis: &String| (axis.clone(), format!("${{{{ matrix.{axis} }}}}"));
+        job.env.extend(self.axes.iter().map(variable));
     }
 }
 

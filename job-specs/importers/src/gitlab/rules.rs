@@ -16,10 +16,8 @@ pub(super) fn rules(rules: &Arc<Node>, notes: &mut Notes) -> Option<Vec<Clause>>
         let when = rule.text_of("when").unwrap_or("on_success");
         if when == "never" {
             if rule.get("if").is_some() || rule.get("changes").is_some() {
-                notes.add(
-                    rule.location,
-                    "a rule that says `never` has no counterpart: exclude by `!` patterns in `when`",
-                );
+                let text = "a rule that says `never` has no counterpart: exclude by `!` patterns in `when`";
+                notes.add(rule.location, text);
             }
             continue;
         }
@@ -28,11 +26,11 @@ pub(super) fn rules(rules: &Arc<Node>, notes: &mut Notes) -> Option<Vec<Clause>>
                 notes.add(node.location, format!("`{key}` of a rule has no counterpart"));
             }
         }
-        let mut alternatives = match rule.get("if").and_then(|condition| condition.text()) {
-            Some(condition) => condition
-                .split("||")
-                .map(|part| conjunction(part, &rule, notes))
-                .collect(),
+        let mut alternatives = match rule.text_of("if") {
+            Some(condition) => {
+                let parts = condition.split("||");
+                parts.map(|part| conjunction(part, &rule, notes)).collect()
+            }
             None => vec![Clause::default()],
         };
         for clause in &mut alternatives {
@@ -54,10 +52,10 @@ fn state(clause: &mut Clause, when: &str, location: &Node, notes: &mut Notes) {
         "manual" => clause.events = Clause::by_hand().events,
         "always" => clause.status = ["success", "failure"].map(str::to_owned).to_vec(),
         "on_failure" => clause.status = vec!["failure".to_owned()],
-        "delayed" => notes.add(
-            location.location,
-            "`delayed` has no counterpart: the job starts at once",
-        ),
+        "delayed" => {
+            let text = "`delayed` has no counterpart: the job starts at once";
+            notes.add(location.location, text);
+        }
         _ => {}
     }
 }
@@ -68,10 +66,8 @@ fn conjunction(text: &str, rule: &Node, notes: &mut Notes) -> Clause {
     for part in text.split("&&") {
         if one(part.trim().trim_matches(['(', ')']), &mut clause, rule, notes).is_none() {
             let text = format!("`{}` cannot be said here, so this runs only by hand now", part.trim());
-            notes.add(
-                rule.get("if").map_or(rule.location, |condition| condition.location),
-                text,
-            );
+            let location = rule.get("if").map_or(rule.location, |condition| condition.location);
+            notes.add(location, text);
             return Clause::by_hand();
         }
     }
@@ -80,10 +76,8 @@ fn conjunction(text: &str, rule: &Node, notes: &mut Notes) -> Clause {
 
 fn one(text: &str, clause: &mut Clause, rule: &Node, notes: &mut Notes) -> Option<()> {
     let text = text.trim();
-    if let Some(name) = text
-        .strip_prefix('$')
-        .filter(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
-    {
+    let is_name = |name: &&str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if let Some(name) = text.strip_prefix('$').filter(is_name) {
         let event = match name {
             "CI_COMMIT_TAG" => "tag",
             "CI_COMMIT_BRANCH" => "push",
@@ -99,10 +93,8 @@ fn one(text: &str, clause: &mut Clause, rule: &Node, notes: &mut Notes) -> Optio
     let (name, value) = (text[..at].trim().strip_prefix('$')?, text[at + 2..].trim());
     let value = match (operator, value) {
         (_, "$CI_DEFAULT_BRANCH") => {
-            notes.add(
-                rule.location,
-                "the default branch is written as `main`: change it if yours is called otherwise",
-            );
+            let text = "the default branch is written as `main`: change it if yours is called otherwise";
+            notes.add(rule.location, text);
             "main".to_owned()
         }
         ("=~" | "!~", pattern) => glob(pattern)?,
@@ -140,12 +132,9 @@ fn event(source: &str) -> Option<&'static str> {
 /// `/^release\/.*$/` as `release/**`, when the pattern is as simple as that.
 fn glob(pattern: &str) -> Option<String> {
     let inner = pattern.trim_end_matches('i').strip_prefix('/')?.strip_suffix('/')?;
-    let inner = inner
-        .replace("\\/", "/")
-        .replace("\\d+", "*")
-        .replace(".*", "**")
-        .replace(".+", "**")
-        .replace("\\.", ".");
+    let patterns = [("\\/", "/"), ("\\d+", "*"), (".*", "**"), (".+", "**"), ("\\.", ".")];
+    let replace = |text: String, (from, to)| text.replace(from, to);
+    let inner = patterns.into_iter().fold(inner.to_owned(), replace);
     let (inner, from_start) = inner
         .strip_prefix('^')
         .map_or((inner.as_str(), false), |rest| (rest, true));
@@ -160,20 +149,13 @@ fn glob(pattern: &str) -> Option<String> {
 
 /// The clauses of `only`.
 pub(super) fn only(only: &Arc<Node>, notes: &mut Notes) -> Vec<Clause> {
-    let changes = only.texts_of("changes");
-    let refs = if only.entries().is_some() {
-        only.texts_of("refs")
-    } else {
-        only.texts()
-    };
+    let (changes, refs) = (only.texts_of("changes"), refs(only));
     unsaid(only, notes);
     let mut clauses: Vec<Clause> = Vec::new();
     for name in &refs {
         let clause = reference(name);
-        match clauses
-            .iter_mut()
-            .find(|other| other.events.is_empty() == clause.events.is_empty())
-        {
+        let is_alike = |other: &&mut Clause| other.events.is_empty() == clause.events.is_empty();
+        match clauses.iter_mut().find(is_alike) {
             Some(other) => {
                 other.events.extend(clause.events);
                 other.branches.extend(clause.branches);
@@ -193,11 +175,17 @@ pub(super) fn only(only: &Arc<Node>, notes: &mut Notes) -> Vec<Clause> {
 fn unsaid(node: &Arc<Node>, notes: &mut Notes) {
     for key in ["variables", "kubernetes"] {
         if let Some(node) = node.get(key) {
-            notes.add(
-                node.location,
-                format!("`{key}` of `only` and `except` has no counterpart"),
-            );
+            let text = format!("`{key}` of `only` and `except` has no counterpart");
+            notes.add(node.location, text);
         }
+    }
+}
+
+/// The references of `only` or `except`, which may be a map.
+fn refs(node: &Arc<Node>) -> Vec<String> {
+    match node.entries() {
+        Some(_) => node.texts_of("refs"),
+        None => node.texts(),
     }
 }
 
@@ -209,9 +197,10 @@ fn reference(name: &str) -> Clause {
         "branches" | "pushes" => clause.events.push("push".to_owned()),
         "schedules" => clause.events.push("schedule".to_owned()),
         "web" | "api" | "triggers" | "pipelines" => clause.events.push("manual".to_owned()),
-        pattern if pattern.starts_with('/') => clause
-            .branches
-            .extend(glob(pattern).or_else(|| Some(pattern.to_owned()))),
+        pattern if pattern.starts_with('/') => {
+            let glob = glob(pattern).unwrap_or_else(|| pattern.to_owned());
+            clause.branches.push(glob);
+        }
         branch => clause.branches.push(branch.to_owned()),
     }
     clause
@@ -220,11 +209,7 @@ fn reference(name: &str) -> Clause {
 /// Takes away what `except` names.
 pub(super) fn except(clauses: &mut Vec<Clause>, except: &Arc<Node>, notes: &mut Notes) {
     unsaid(except, notes);
-    let refs = if except.entries().is_some() {
-        except.texts_of("refs")
-    } else {
-        except.texts()
-    };
+    let refs = refs(except);
     if clauses.is_empty() {
         clauses.push(Clause::default());
     }
@@ -265,23 +250,20 @@ pub(super) fn on(workflow: &Arc<Node>, notes: &mut Notes) -> Option<Out> {
     let clauses = rules(workflow.get("rules")?, notes)?;
     let mut events: Vec<(&str, Map)> = Vec::new();
     for clause in &clauses {
-        let named = clause.events.iter().filter_map(|event| event_name(event));
-        let named: Vec<&'static str> = if clause.events.is_empty() {
-            vec!["push"]
-        } else {
-            named.collect()
+        let named: Vec<&'static str> = match clause.events.as_slice() {
+            [] => vec!["push"],
+            events => events.iter().filter_map(|event| event_name(event)).collect(),
         };
         for event in named.into_iter().filter(|event| *event != "schedule") {
             if events.iter().any(|(other, _)| *other == event) {
-                notes.add(
-                    workflow.location,
-                    format!("`workflow` has several rules for {event}: the first one was taken"),
-                );
+                let text = format!("`workflow` has several rules for {event}: the first one was taken");
+                notes.add(workflow.location, text);
                 continue;
             }
             let mut map = Map::default();
-            let has_branch = matches!(event, "push" | "pull_request") && !clause.branches.is_empty();
-            map.put_some("branches", has_branch.then(|| Out::texts(clause.branches.clone())));
+            if matches!(event, "push" | "pull_request") {
+                map.put_texts("branches", &clause.branches);
+            }
             events.push((event, map));
         }
     }
@@ -289,7 +271,6 @@ pub(super) fn on(workflow: &Arc<Node>, notes: &mut Notes) -> Option<Out> {
 }
 
 fn event_name(event: &str) -> Option<&'static str> {
-    ["push", "pull_request", "tag", "schedule", "manual"]
-        .into_iter()
-        .find(|known| *known == event)
+    let events = ["push", "pull_request", "tag", "schedule", "manual"];
+    events.into_iter().find(|known| *known == event)
 }
