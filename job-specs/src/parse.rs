@@ -48,9 +48,7 @@ pub fn parse_with(files: &[SourceFile], repository: &dyn Repository) -> Parsed {
         check::paths(&parts, repository, &mut problems);
     }
     let diagnostics = problems.into_diagnostics(|at| sources.get(at));
-    let is_wrong = diagnostics
-        .iter()
-        .any(|diagnostic| diagnostic.severity == Severity::Error);
+    let is_wrong = diagnostics.iter().any(|found| found.severity == Severity::Error);
     Parsed {
         sources: sources.files(),
         file: (!is_wrong).then_some(JobFile { sources, parts }),
@@ -60,13 +58,8 @@ pub fn parse_with(files: &[SourceFile], repository: &dyn Repository) -> Parsed {
 
 /// The source of a file; of one that is too big only the name.
 fn source(file: &SourceFile) -> Source {
-    if file.text.len() <= MAX_FILE_BYTES {
-        return Source::new(file);
-    }
-    Source::new(&SourceFile {
-        name: file.name.clone(),
-        text: String::new(),
-    })
+    let is_read = file.text.len() <= MAX_FILE_BYTES;
+    Source::new(&file.name, if is_read { &file.text } else { "" })
 }
 
 fn read_parts(files: &[SourceFile], sources: &Sources, problems: &mut Problems) -> Vec<Part> {
@@ -81,10 +74,8 @@ fn read_parts(files: &[SourceFile], sources: &Sources, problems: &mut Problems) 
     let mut spent = Spent::default();
     for (at, file) in files.iter().enumerate().take(MAX_FILES) {
         if file.text.len() > MAX_FILE_BYTES {
-            let message = format!(
-                "the file has {} KiB; at most 256 KiB are read",
-                file.text.len().div_ceil(1024)
-            );
+            let kib = file.text.len().div_ceil(1024);
+            let message = format!("the file has {kib} KiB; at most 256 KiB are read");
             let help = "move scripts into files of the repository, and run those";
             problems.add(codes::FILE_TOO_BIG.in_file(at, message).help(help));
             continue;

@@ -32,14 +32,12 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn new(file: &SourceFile) -> Source {
-        let line_starts = std::iter::once(0)
-            .chain(file.text.match_indices('\n').map(|(at, _)| at + 1))
-            .collect();
+    pub(crate) fn new(name: &str, text: &str) -> Source {
+        let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
         Source {
-            name: file.name.clone(),
-            text: file.text.clone(),
-            line_starts,
+            name: name.to_owned(),
+            text: text.to_owned(),
+            line_starts: std::iter::once(0).chain(after_breaks).collect(),
         }
     }
 
@@ -108,10 +106,7 @@ mod tests {
     use super::*;
 
     fn source(text: &str) -> Source {
-        Source::new(&SourceFile {
-            name: "a.yml".into(),
-            text: text.into(),
-        })
+        Source::new("a.yml", text)
     }
 
     #[test]

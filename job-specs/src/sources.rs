@@ -115,12 +115,8 @@ impl Sources {
             ));
         }
         let at = known.files;
-        let source = Source::new(&SourceFile {
-            name: path.to_owned(),
-            text: text.to_owned(),
-        });
         let imported = Imported {
-            source,
+            source: Source::new(path, text),
             tree: OnceLock::new(),
         };
         if self.imported[at].set(imported).is_err() {

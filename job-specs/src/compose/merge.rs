@@ -148,7 +148,6 @@ fn identity(key: &str, item: &Node) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SourceFile;
     use crate::problems::Problems;
     use crate::reader::Spent;
     use crate::source::Source;
@@ -157,12 +156,7 @@ mod tests {
 
     /// Two YAML texts merged, shown as one line.
     fn merged(base: &str, over: &str) -> String {
-        let texts = [base, over].map(|text| {
-            Source::new(&SourceFile {
-                name: "f".into(),
-                text: text.into(),
-            })
-        });
+        let texts = [base, over].map(|text| Source::new("f", text));
         let sources = Sources::new(texts.to_vec());
         let mut problems = Problems::default();
         let trees: Vec<_> = (0..2)

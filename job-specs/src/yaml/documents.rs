@@ -15,10 +15,7 @@ use crate::source::{Source, SourceFile};
 pub fn documents(file: &SourceFile) -> Result<Vec<Arc<Node>>, Vec<Diagnostic>> {
     let mut roots = Vec::new();
     for text in divided(&file.text) {
-        let source = Source::new(&SourceFile {
-            name: file.name.clone(),
-            text,
-        });
+        let source = Source::new(&file.name, &text);
         let mut problems = Problems::default();
         let root = read(0, &source, &mut problems);
         let mut found = problems.into_diagnostics(|_| Some(&source));

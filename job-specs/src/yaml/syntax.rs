@@ -15,14 +15,6 @@ use crate::source::{Location, Source};
 const QUOTE_OR_BLOCK: &str = "quote the whole value, or write it as a block: `run: |` and the text below, indented";
 const CHECK_INDENT: &str = "check the indentation of this line and of the lines above it";
 
-/// The words for one kind of error.
-#[derive(Debug, Clone, Default)]
-struct Words {
-    message: String,
-    label: Option<&'static str>,
-    help: Option<&'static str>,
-}
-
 /// The diagnostic for a syntax error.
 pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Problem {
     let at = offset(source, error);
@@ -31,10 +23,9 @@ pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Proble
         span: source.span(range),
     };
     if let Some(tabs) = tab_in_indent(source, at) {
-        let label = if tabs.len() == 1 {
-            "this is a tab".to_owned()
-        } else {
-            format!("{} tabs", tabs.len())
+        let label = match tabs.len() {
+            1 => "this is a tab".to_owned(),
+            tabs => format!("{tabs} tabs"),
         };
         let problem = codes::TAB_INDENT
             .at(location(tabs.clone()), "a tab is used for indentation")
@@ -48,23 +39,20 @@ pub(crate) fn explain(file: usize, source: &Source, error: &ScanError) -> Proble
     if *error.kind() == Kind::RecursionLimitExceeded {
         return too_deep(location(at..at + 1));
     }
-    let words = by_line(source, at, error.kind()).unwrap_or_else(|| by_kind(error.kind()));
     let letter = source.text[at..].chars().next().filter(|letter| !letter.is_control());
-    let problem = codes::YAML_SYNTAX.at(location(at..at + letter.map_or(0, char::len_utf8)), words.message);
-    let problem = match template_at(source, at).and_then(|at| quoted_template(source, at)) {
+    let location = location(at..at + letter.map_or(0, char::len_utf8));
+    let say = |message: &str| codes::YAML_SYNTAX.at(location, message);
+    let problem = by_line(source, at, error.kind(), &say).unwrap_or_else(|| by_kind(error.kind(), &say));
+    match template_at(source, at).and_then(|at| quoted_template(source, at)) {
         Some((range, text)) => problem.fix(source.span(range), text),
         None => problem,
-    };
-    let problem = words.label.into_iter().fold(problem, Problem::label);
-    words.help.into_iter().fold(problem, Problem::help)
+    }
 }
 
 /// The diagnostic for a file that is nested too deep.
 pub(crate) fn too_deep(location: Location) -> Problem {
-    codes::TOO_DEEP.at(
-        location,
-        format!("maps and lists are nested more than {MAX_DEPTH} deep"),
-    )
+    let message = format!("maps and lists are nested more than {MAX_DEPTH} deep");
+    codes::TOO_DEEP.at(location, message)
 }
 
 fn offset(source: &Source, error: &ScanError) -> usize {
@@ -90,52 +78,38 @@ fn tab_in_indent(source: &Source, at: usize) -> Option<Range<usize>> {
 }
 
 /// What the lines around the place tell beyond the parser's kind of error.
-fn by_line(source: &Source, at: usize, kind: &Kind) -> Option<Words> {
+fn by_line(source: &Source, at: usize, kind: &Kind, say: &dyn Fn(&str) -> Problem) -> Option<Problem> {
     let line = source.line_around(at);
     let before = &source.text[line.start..at.clamp(line.start, line.end.max(line.start))];
-    let above = source.text[..line.start]
-        .trim_end()
-        .lines()
-        .next_back()
-        .unwrap_or_default();
-    let found = |message: &str, label, help| {
-        Some(Words {
-            message: message.to_owned(),
-            label: Some(label),
-            help: Some(help),
-        })
-    };
-    match kind {
+    let above = source.text[..line.start].trim_end();
+    let above = above.lines().next_back().unwrap_or_default();
+    Some(match kind {
         Kind::SimpleKeyExpected if above.ends_with(['|', '>']) || above.ends_with("|-") || above.ends_with(">-") => {
-            found(
-                "the text of a block is not indented",
-                "deeper than the key above it",
-                "indent the lines below `|` or `>` by two more spaces",
-            )
+            say("the text of a block is not indented")
+                .label("deeper than the key above it")
+                .help("indent the lines below `|` or `>` by two more spaces")
         }
         Kind::ExpectedFlowMappingSeparator
         | Kind::ExpectedFlowSequenceSeparator
         | Kind::UnclosedFlowCollection { .. }
             if template_at(source, at).is_some() =>
         {
-            found(
-                "`${{ }}` has to be quoted inside `{ }` and `[ ]`",
-                "YAML reads this brace as its own",
-                "write `\"${{ … }}\"`, or the map or list as lines of its own",
-            )
+            say("`${{ }}` has to be quoted inside `{ }` and `[ ]`")
+                .label("YAML reads this brace as its own")
+                .help("write `\"${{ … }}\"`, or the map or list as lines of its own")
         }
-        Kind::MappingValueNotAllowed if !before.trim_end_matches(':').contains(": ") => found(
-            "this line begins a map inside a value",
-            "the value above goes on until here",
-            "is a `:` missing on the line above?",
-        ),
-        Kind::ExpectedBlockMappingKey if !before.trim_start_matches([' ', '-']).is_empty() => found(
-            "text follows after the end of the value",
-            "the value ended before this",
-            QUOTE_OR_BLOCK,
-        ),
-        _ => None,
-    }
+        Kind::MappingValueNotAllowed if !before.trim_end_matches(':').contains(": ") => {
+            say("this line begins a map inside a value")
+                .label("the value above goes on until here")
+                .help("is a `:` missing on the line above?")
+        }
+        Kind::ExpectedBlockMappingKey if !before.trim_start_matches([' ', '-']).is_empty() => {
+            say("text follows after the end of the value")
+                .label("the value ended before this")
+                .help(QUOTE_OR_BLOCK)
+        }
+        _ => return None,
+    })
 }
 
 /// Where the `${{` begins that the place is at, or right behind the first braces of.
@@ -172,132 +146,57 @@ fn quoted_template(source: &Source, at: usize) -> Option<(Range<usize>, String)>
     ))
 }
 
-/// The kinds that people meet: message, label, help.
-static KNOWN: &[(Kind, &str, Option<&str>, Option<&str>)] = &[
-    (
-        Kind::MappingValueNotAllowed,
-        "mapping values are not allowed here",
-        Some("a second `: ` on this line ends the value"),
-        Some(QUOTE_OR_BLOCK),
-    ),
-    (
-        Kind::InvalidColonPlacement,
-        "mapping values are not allowed here",
-        None,
-        Some(QUOTE_OR_BLOCK),
-    ),
-    (
-        Kind::UnclosedQuotedScalar,
-        "a quote is opened and never closed",
-        None,
-        Some("close it; inside double quotes a quote is written `\\\"`, inside single quotes `''`"),
-    ),
-    (
-        Kind::InvalidQuotedScalarIndent,
-        "a quoted text goes on over this line",
-        Some("not indented as a part of that text"),
-        Some("is the closing quote missing, on a line above?"),
-    ),
-    (
-        Kind::InvalidTrailingSingleQuotedScalar,
-        "text follows after the closing quote",
-        Some("the value ended before this"),
-        Some(QUOTE_OR_BLOCK),
-    ),
-    (
-        Kind::InvalidTrailingDoubleQuotedScalar,
-        "text follows after the closing quote",
-        Some("the value ended before this"),
-        Some(QUOTE_OR_BLOCK),
-    ),
-    (
-        Kind::SimpleKeyExpected,
-        "a key without its `:`",
-        Some("expected `key: value`"),
-        Some("is a `:` missing, or the indentation wrong?"),
-    ),
-    (
-        Kind::ExpectedBlockMappingKey,
-        "expected a key here",
-        Some("the keys of one map must begin in the same column"),
-        Some(CHECK_INDENT),
-    ),
-    (
-        Kind::ExpectedBlockSequenceEntry,
-        "expected `- ` here",
-        Some("the items of one list must begin in the same column"),
-        Some(CHECK_INDENT),
-    ),
-    (
-        Kind::BlockSequenceEntryNotAllowed,
-        "a list cannot begin on the line of its key",
-        None,
-        Some("begin it on the next line, write it as `[a, b]`, or quote the value if `- ` is meant as text"),
-    ),
-    (
-        Kind::InvalidIndentation,
-        "the indentation does not fit",
-        None,
-        Some(CHECK_INDENT),
-    ),
-    (
-        Kind::InvalidBlockScalarIndent,
-        "the indentation does not fit",
-        None,
-        Some(CHECK_INDENT),
-    ),
-    (
-        Kind::ExpectedFlowMappingSeparator,
-        "a `{` map is not complete",
-        Some("expected `,` or `}`"),
-        Some("close the map, or quote a text that begins with `{`"),
-    ),
-    (
-        Kind::ExpectedFlowSequenceSeparator,
-        "a `[` list is not complete",
-        Some("expected `,` or `]`"),
-        Some("close the list, or quote a text that begins with `[`"),
-    ),
-    (
-        Kind::UnknownQuotedScalarEscape,
-        "an escape that YAML does not know",
-        Some("in double quotes `\\` begins an escape"),
-        Some("write `\\\\` for a backslash, or use single quotes"),
-    ),
-    (
-        Kind::MissingAnchorOrAliasName,
-        "`*` and `&` begin an alias or an anchor",
-        None,
-        Some("quote a text that begins with `*` or `&`"),
-    ),
-    (
-        Kind::MisplacedFlowCollectionEnd,
-        "a bracket is closed that was never opened",
-        None,
-        Some("remove it, or quote the whole value"),
-    ),
-];
-
-fn by_kind(kind: &Kind) -> Words {
-    if let Some((_, message, label, help)) = KNOWN.iter().find(|(known, ..)| known == kind) {
-        return Words {
-            message: (*message).to_owned(),
-            label: *label,
-            help: *help,
-        };
-    }
-    let (message, help) = match kind {
-        Kind::UnexpectedCharacter { character } => (
-            format!("a value cannot begin with `{character}`"),
-            Some("quote the whole value"),
-        ),
-        Kind::UnclosedFlowCollection { open } => (format!("`{open}` is opened and never closed"), None),
-        Kind::MismatchedFlowCollectionEnd { open, close } => (format!("`{open}` is closed by `{close}`"), None),
-        kind => (kind.to_string(), None),
-    };
-    Words {
-        message,
-        label: None,
-        help,
+/// What the kind of error tells.
+fn by_kind(kind: &Kind, say: &dyn Fn(&str) -> Problem) -> Problem {
+    match kind {
+        Kind::MappingValueNotAllowed => say("mapping values are not allowed here")
+            .label("a second `: ` on this line ends the value")
+            .help(QUOTE_OR_BLOCK),
+        Kind::InvalidColonPlacement => say("mapping values are not allowed here").help(QUOTE_OR_BLOCK),
+        Kind::UnclosedQuotedScalar => say("a quote is opened and never closed")
+            .help("close it; inside double quotes a quote is written `\\\"`, inside single quotes `''`"),
+        Kind::InvalidQuotedScalarIndent => say("a quoted text goes on over this line")
+            .label("not indented as a part of that text")
+            .help("is the closing quote missing, on a line above?"),
+        Kind::InvalidTrailingSingleQuotedScalar | Kind::InvalidTrailingDoubleQuotedScalar => {
+            say("text follows after the closing quote")
+                .label("the value ended before this")
+                .help(QUOTE_OR_BLOCK)
+        }
+        Kind::SimpleKeyExpected => say("a key without its `:`")
+            .label("expected `key: value`")
+            .help("is a `:` missing, or the indentation wrong?"),
+        Kind::ExpectedBlockMappingKey => say("expected a key here")
+            .label("the keys of one map must begin in the same column")
+            .help(CHECK_INDENT),
+        Kind::ExpectedBlockSequenceEntry => say("expected `- ` here")
+            .label("the items of one list must begin in the same column")
+            .help(CHECK_INDENT),
+        Kind::BlockSequenceEntryNotAllowed => say("a list cannot begin on the line of its key")
+            .help("begin it on the next line, write it as `[a, b]`, or quote the value if `- ` is meant as text"),
+        Kind::InvalidIndentation | Kind::InvalidBlockScalarIndent => {
+            say("the indentation does not fit").help(CHECK_INDENT)
+        }
+        Kind::ExpectedFlowMappingSeparator => say("a `{` map is not complete")
+            .label("expected `,` or `}`")
+            .help("close the map, or quote a text that begins with `{`"),
+        Kind::ExpectedFlowSequenceSeparator => say("a `[` list is not complete")
+            .label("expected `,` or `]`")
+            .help("close the list, or quote a text that begins with `[`"),
+        Kind::UnknownQuotedScalarEscape => say("an escape that YAML does not know")
+            .label("in double quotes `\\` begins an escape")
+            .help("write `\\\\` for a backslash, or use single quotes"),
+        Kind::MissingAnchorOrAliasName => {
+            say("`*` and `&` begin an alias or an anchor").help("quote a text that begins with `*` or `&`")
+        }
+        Kind::MisplacedFlowCollectionEnd => {
+            say("a bracket is closed that was never opened").help("remove it, or quote the whole value")
+        }
+        Kind::UnexpectedCharacter { character } => {
+            say(&format!("a value cannot begin with `{character}`")).help("quote the whole value")
+        }
+        Kind::UnclosedFlowCollection { open } => say(&format!("`{open}` is opened and never closed")),
+        Kind::MismatchedFlowCollectionEnd { open, close } => say(&format!("`{open}` is closed by `{close}`")),
+        kind => say(&kind.to_string()),
     }
 }

@@ -1,14 +1,14 @@
 //! Builds the tree from the parser's events in one pass. Errors that leave the structure sound (a key twice, an
 //! unknown alias) are collected and the pass goes on; a syntax error or a broken limit ends it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, Span as YamlSpan, Tag, options};
 
 use super::node::{Entry, Key, Merge, Node, Value, Weight};
-use super::scalar::{Plain, Scalar};
+use super::scalar::Scalar;
 use super::syntax;
 use crate::codes;
 use crate::problems::{Problem, Problems};
@@ -104,10 +104,9 @@ impl Builder<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let quoted = style != ScalarStyle::Plain || self.tag_of(tag.as_deref(), &span);
                 let text = self.without_nul(text.into_owned(), bytes.clone());
-                let scalar = if quoted {
-                    Scalar::quoted(text)
-                } else {
-                    Scalar::unquoted(text)
+                let scalar = match quoted {
+                    true => Scalar::quoted(text),
+                    false => Scalar::unquoted(text),
                 };
                 let mut node = Node::scalar(self.location(bytes), scalar);
                 node.merge = self.merge_of(tag.as_deref());
@@ -150,8 +149,8 @@ impl Builder<'_> {
             let bytes = span.tag_span().and_then(|tag| tag.byte_range()).unwrap_or_default();
             let message = format!("the tag `{}` means nothing here", tag.original());
             let help = "remove it, or quote the whole value if it is meant as text";
-            self.problems
-                .add(codes::TAG_OR_ALIAS.at(self.location(bytes), message).help(help));
+            let problem = codes::TAG_OR_ALIAS.at(self.location(bytes), message);
+            self.problems.add(problem.help(help));
         }
         tag.core_suffix().is_none_or(|suffix| suffix == "str")
     }
@@ -202,11 +201,7 @@ impl Builder<'_> {
         let Some(node) = self.anchors.get(&id).cloned() else {
             let location = self.location(bytes);
             let message = "the alias stands inside the value that it names";
-            self.problems.add_last_word(codes::TAG_OR_ALIAS.at(location, message));
-            return self.put(
-                Arc::new(Node::scalar(location, Scalar::unquoted(String::new()))),
-                location,
-            );
+            return self.wrong_alias(location, codes::TAG_OR_ALIAS.at(location, message));
         };
         if self.open.len() + node.weight.height > MAX_DEPTH {
             return Err(self.too_deep(bytes));
@@ -220,12 +215,14 @@ impl Builder<'_> {
         let location = self.location(bytes);
         let message = format!("no anchor `&{name}` stands before this alias");
         let help = format!("write `&{name}` before the value that is meant, or quote a text that begins with `*`");
-        self.problems
-            .add_last_word(codes::TAG_OR_ALIAS.at(location, message).help(help));
-        self.put(
-            Arc::new(Node::scalar(location, Scalar::unquoted(String::new()))),
-            location,
-        )
+        self.wrong_alias(location, codes::TAG_OR_ALIAS.at(location, message).help(help))
+    }
+
+    /// Nothing stands where an alias means nothing.
+    fn wrong_alias(&mut self, location: Location, problem: Problem) -> Result<(), Stop> {
+        self.problems.add_last_word(problem);
+        let nothing = Node::scalar(location, Scalar::unquoted(String::new()));
+        self.put(Arc::new(nothing), location)
     }
 
     /// A value that stands in the file itself.
@@ -250,16 +247,13 @@ impl Builder<'_> {
         if self.seen.nodes <= MAX_NODES && self.seen.bytes <= MAX_TEXT {
             return Ok(());
         }
-        let message = if self.seen.nodes > MAX_NODES {
-            format!("the file has more than {MAX_NODES} values once its aliases are written out")
-        } else {
-            "the file has more than 1 MiB of text once its aliases are written out".to_owned()
+        let what = match self.seen.nodes > MAX_NODES {
+            true => format!("{MAX_NODES} values"),
+            false => "1 MiB of text".to_owned(),
         };
-        self.problems.add(
-            codes::TOO_MUCH_EXPANSION
-                .at(self.location(bytes), message)
-                .label("reached here"),
-        );
+        let message = format!("the file has more than {what} once its aliases are written out");
+        let problem = codes::TOO_MUCH_EXPANSION.at(self.location(bytes), message);
+        self.problems.add(problem.label("reached here"));
         Err(Stop)
     }
 
@@ -301,12 +295,11 @@ impl Builder<'_> {
         }
         let (merges, mut own): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(|entry| &*entry.key.text == "<<");
-        let mut names: std::collections::HashSet<Arc<str>> =
-            own.iter().map(|entry| Arc::clone(&entry.key.text)).collect();
+        let mut names: HashSet<Arc<str>> = own.iter().map(|entry| Arc::clone(&entry.key.text)).collect();
         for merge in merges {
             let sources = match &merge.node.value {
-                Value::List(items) => items.clone(),
-                Value::Map(_) | Value::Scalar(_) => vec![Arc::clone(&merge.node)],
+                Value::List(items) => items.as_slice(),
+                Value::Map(_) | Value::Scalar(_) => std::slice::from_ref(&merge.node),
             };
             for source in sources {
                 let Some(entries) = source.entries() else {
@@ -314,12 +307,8 @@ impl Builder<'_> {
                     self.problems.add(codes::WRONG_TYPE.at(source.location, message));
                     continue;
                 };
-                own.extend(
-                    entries
-                        .iter()
-                        .filter(|entry| names.insert(Arc::clone(&entry.key.text)))
-                        .cloned(),
-                );
+                let new = entries.iter().filter(|entry| names.insert(Arc::clone(&entry.key.text)));
+                own.extend(new.cloned());
             }
         }
         own
@@ -333,24 +322,20 @@ impl Builder<'_> {
     fn second_document(&mut self, bytes: Range<usize>) -> Stop {
         let message = "a second YAML document begins here";
         let help = "keep one document, and put further job files into the folder `.drover/`";
-        self.problems
-            .add(codes::SEVERAL_DOCUMENTS.at(self.location(bytes), message).help(help));
+        let problem = codes::SEVERAL_DOCUMENTS.at(self.location(bytes), message);
+        self.problems.add(problem.help(help));
         Stop
     }
 }
 
 fn key_of(node: &Node, used_at: Location, problems: &mut Problems) -> Key {
-    let text = match &node.value {
-        Value::Scalar(scalar) if scalar.plain != Plain::Null => scalar.text.clone(),
-        Value::Scalar(_) | Value::List(_) | Value::Map(_) => {
-            let message = format!("a key must be a text, found {}", node.found());
-            let help = "quote the whole value if braces or brackets are meant as text: `\"{{ x }}\"`";
-            problems.add(codes::WRONG_TYPE.at(used_at, message).help(help));
-            String::new()
-        }
-    };
+    if node.text().is_none() {
+        let message = format!("a key must be a text, found {}", node.found());
+        let help = "quote the whole value if braces or brackets are meant as text: `\"{{ x }}\"`";
+        problems.add(codes::WRONG_TYPE.at(used_at, message).help(help));
+    }
     Key {
-        text: text.into(),
+        text: node.text().unwrap_or_default().into(),
         location: used_at,
     }
 }
@@ -369,16 +354,17 @@ fn at_its_key(node: Arc<Node>, key: &Key) -> Arc<Node> {
 
 fn twice(parent: Option<&str>, key: &Key, first: Location) -> Problem {
     let name = &key.text;
-    let (message, label) = match parent {
-        Some("services") => (
-            format!("service `{name}` is declared twice"),
-            "again; the name is the host name, so it must be unique",
-        ),
-        Some("jobs") => (format!("job `{name}` is declared twice"), "again"),
-        _ => (format!("key `{name}` stands twice in one map"), "again"),
+    let problem = codes::DUPLICATE.at(
+        key.location,
+        match parent {
+            Some("services") => format!("service `{name}` is declared twice"),
+            Some("jobs") => format!("job `{name}` is declared twice"),
+            _ => format!("key `{name}` stands twice in one map"),
+        },
+    );
+    let label = match parent {
+        Some("services") => "again; the name is the host name, so it must be unique",
+        _ => "again",
     };
-    codes::DUPLICATE
-        .at(key.location, message)
-        .label(label)
-        .related(first, "first here")
+    problem.label(label).related(first, "first here")
 }
