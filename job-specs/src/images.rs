@@ -1,6 +1,8 @@
 //! Names of images: enough of the grammar to catch a typing error before an agent tries to pull it, and what two names
 //! have in common.
 
+use crate::names::{begins_well, is_made_of};
+
 /// The registry of names without a host.
 const HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 /// Names under these are the agents' own.
@@ -9,10 +11,7 @@ const RESERVED: &str = "drover";
 /// The same text for two names of one image: `redis`, `docker.io/library/redis:latest`. A digest counts, a tag before it
 /// does not.
 pub fn familiar(name: &str) -> String {
-    let (rest, digest) = match name.split_once('@') {
-        Some((rest, digest)) => (rest, Some(digest)),
-        None => (name, None),
-    };
+    let (rest, digest) = name_and_digest(name);
     let (path, tag) = path_and_tag(rest);
     let path = match path.split_once('/') {
         Some((host, below)) if HUB.contains(&host) => below.strip_prefix("library/").unwrap_or(below),
@@ -27,9 +26,15 @@ pub fn familiar(name: &str) -> String {
 
 /// The name is one of those that agents give: nobody may build, fetch or run an image under it.
 pub fn is_reserved(name: &str) -> bool {
-    familiar(name)
-        .split_once('/')
-        .is_some_and(|(first, _)| first == RESERVED)
+    let name = familiar(name);
+    name.split_once('/').is_some_and(|(first, _)| first == RESERVED)
+}
+
+fn name_and_digest(name: &str) -> (&str, Option<&str>) {
+    match name.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest)),
+        None => (name, None),
+    }
 }
 
 fn path_and_tag(rest: &str) -> (&str, Option<&str>) {
@@ -50,9 +55,7 @@ pub(crate) fn fault(name: &str) -> Option<&'static str> {
     if name.contains(char::is_whitespace) {
         return Some("it contains a space");
     }
-    let (rest, digest) = name
-        .split_once('@')
-        .map_or((name, None), |(rest, digest)| (rest, Some(digest)));
+    let (rest, digest) = name_and_digest(name);
     if digest.is_some_and(|digest| !is_digest(digest)) {
         return Some("after `@` comes a digest: sha256 and 64 hex digits");
     }
@@ -71,18 +74,8 @@ fn path_fault(repository: &str) -> Option<&'static str> {
     if repository.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Some("names of images are in small letters");
     }
-    let fine = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && part.ends_with(|c: char| c.is_ascii_alphanumeric())
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-    };
-    if repository.split('/').all(fine) {
-        None
-    } else {
-        Some("the form is `[registry/]name[:tag][@digest]`")
-    }
+    let fine = |part: &str| begins_well(part, "._-") && part.ends_with(|c: char| c.is_ascii_alphanumeric());
+    (!repository.split('/').all(fine)).then_some("the form is `[registry/]name[:tag][@digest]`")
 }
 
 fn is_host(part: &str) -> bool {
@@ -93,17 +86,12 @@ fn is_host(part: &str) -> bool {
 }
 
 fn is_tag(tag: &str) -> bool {
-    (1..=128).contains(&tag.len())
-        && !tag.starts_with(['.', '-'])
-        && tag
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+    tag.len() <= 128 && is_made_of(tag, "_.-") && !tag.starts_with(['.', '-'])
 }
 
 fn is_digest(digest: &str) -> bool {
-    digest
-        .strip_prefix("sha256:")
-        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    let hex = digest.strip_prefix("sha256:");
+    hex.is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ mod expand;
 mod hash;
 mod located;
 mod matrix;
+mod names;
 mod parse;
 mod problems;
 mod read;

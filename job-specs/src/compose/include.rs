@@ -37,12 +37,15 @@ impl Loader<'_, '_> {
             };
             let mut variables = variables.clone();
             match &include.env_files {
-                Some(files) => files
-                    .iter()
-                    .for_each(|file| self.reader.add_env_file(file, &mut variables)),
-                None => self
-                    .reader
-                    .add_dot_env(&include.folder, item.location(), &mut variables),
+                Some(files) => {
+                    for file in files {
+                        self.reader.add_env_file(file, &mut variables);
+                    }
+                }
+                None => {
+                    let location = item.location();
+                    self.reader.add_dot_env(&include.folder, location, &mut variables);
+                }
             }
             // Its variables are its own, and so are the files that its `extends` has read with them.
             let bases = std::mem::take(&mut self.bases);
@@ -101,13 +104,12 @@ impl Reader<'_> {
             Some(slot) => Some(self.wanted_files(slot, folder)?),
             None => None,
         };
-        let directory = match fields.get("project_directory") {
-            Some(slot) => Some(self.wanted_file(slot, folder)?.path),
-            None => None,
+        let folder = match fields.get("project_directory") {
+            Some(slot) => self.wanted_file(slot, folder)?.path,
+            None => folder_of_first(&files),
         };
-        let directory = directory.map(|path| if path == "." { String::new() } else { path });
         Some(Include {
-            folder: directory.unwrap_or_else(|| folder_of_first(&files)),
+            folder: if folder == "." { String::new() } else { folder },
             files,
             env_files,
         })
@@ -125,29 +127,27 @@ impl Reader<'_> {
             self.inside(slot, &text);
             return None;
         };
-        Some(Wanted {
-            path,
-            location: slot.location(),
-        })
+        Some(Wanted::at(slot, path))
     }
 
     /// The variables of an env file; those that are there already stay.
     fn add_env_file(&mut self, file: &Wanted, variables: &mut Variables) {
-        if let Some(number) = self.repository_file(&file.path, file.location) {
-            for (name, value, _) in self.env_of_file(number, variables, false) {
-                variables.add(name, value);
-            }
+        let number = self.repository_file(&file.path, file.location);
+        self.add_variables(number, variables);
+    }
+
+    fn add_variables(&mut self, file: Option<usize>, variables: &mut Variables) {
+        let Some(file) = file else { return };
+        for (name, value, _) in self.env_of_file(file, variables, false) {
+            variables.add(name, value);
         }
     }
 
     /// The variables of `.env` in a folder, if it is there.
     pub(crate) fn add_dot_env(&mut self, folder: &str, location: crate::source::Location, variables: &mut Variables) {
         let Ok(path) = joined(folder, ".env") else { return };
-        if let Some(number) = self.optional_file(&path, location) {
-            for (name, value, _) in self.env_of_file(number, variables, false) {
-                variables.add(name, value);
-            }
-        }
+        let number = self.optional_file(&path, location);
+        self.add_variables(number, variables);
     }
 
     fn merge_quietly(&mut self, base: Vec<Entry>, over: Vec<Entry>) -> Vec<Entry> {

@@ -51,6 +51,14 @@ pub(crate) struct Wanted {
     pub(crate) location: Location,
 }
 
+impl Wanted {
+    /// A file that a value names.
+    pub(crate) fn at(slot: Slot<'_>, path: String) -> Wanted {
+        let location = slot.location();
+        Wanted { path, location }
+    }
+}
+
 /// Reads Compose files, one inside another.
 pub(crate) struct Loader<'l, 'r> {
     pub(crate) reader: &'l mut Reader<'r>,
@@ -171,10 +179,8 @@ impl<'r> Loader<'_, 'r> {
         let mut services = Vec::new();
         let written = self.section(root, "services");
         if let Some(one_too_many) = written.get(MAX_DEFINED_SERVICES) {
-            let message = format!(
-                "the Compose file has {} services; at most {MAX_DEFINED_SERVICES} are read",
-                written.len()
-            );
+            let count = written.len();
+            let message = format!("the Compose file has {count} services; at most {MAX_DEFINED_SERVICES} are read");
             self.reader
                 .add(codes::TOO_MANY_SERVICES.at(one_too_many.key.location, message));
         }

@@ -1,12 +1,11 @@
 //! What services refer to by name: configs, secrets, networks and volumes, which must all be the job's own.
 
 use crate::codes;
-use crate::problems::Problem;
 use crate::reader::keys::Foreign::Ignored;
 use crate::reader::keys::{Names, Others};
-use crate::reader::{Fields, Reader, Slot};
+use crate::reader::{Reader, Slot};
 use crate::source::Location;
-use crate::yaml::{Entry, Value};
+use crate::yaml::Entry;
 
 /// What services refer to by name.
 #[derive(Debug, Clone, Default)]
@@ -47,56 +46,38 @@ static VOLUME_DEFINITION: Names = Names {
 impl Definitions {
     /// A network that a service is on must be the job's own.
     pub(crate) fn check_network(&self, reader: &mut Reader<'_>, name: &str, location: Location) {
-        let Some(entry) = self.networks.iter().find(|entry| &*entry.key.text == name) else {
-            return;
-        };
-        let owner = format!("network `{name}`");
-        if entry.node.is_null() {
-            return;
-        }
-        if let Some(fields) = reader.fields(Slot::of("the network", &entry.node), &NETWORK_DEFINITION, owner) {
-            refuse_external(reader, &fields, "network", (name, location));
-        }
+        let note = "all services of a job are on a network of its own, and find each other by name";
+        refuse_external(reader, &self.networks, &NETWORK_DEFINITION, note, (name, location));
     }
 
     /// A volume that a service mounts must be the job's own.
     pub(crate) fn check_volume(&self, reader: &mut Reader<'_>, name: &str, location: Location) {
-        let Some(entry) = self.volumes.iter().find(|entry| &*entry.key.text == name) else {
-            return;
-        };
-        let owner = format!("volume `{name}`");
-        if entry.node.is_null() {
-            return;
-        }
-        if let Some(fields) = reader.fields(Slot::of("the volume", &entry.node), &VOLUME_DEFINITION, owner) {
-            refuse_external(reader, &fields, "volume", (name, location));
-        }
+        let note = "it would outlive the job, and two jobs would share it";
+        refuse_external(reader, &self.volumes, &VOLUME_DEFINITION, note, (name, location));
     }
 }
 
-fn refuse_external(reader: &mut Reader<'_>, fields: &Fields<'_>, what: &str, (name, used): (&str, Location)) {
-    let Some(slot) = fields.get("external") else { return };
-    let is_external =
-        Reader::is_map(slot) || matches!(&slot.node.value, Value::Scalar(scalar) if scalar.text == "true");
-    if is_external {
+/// A definition that is used must not be about something that lives outside of the job.
+fn refuse_external(
+    reader: &mut Reader<'_>,
+    defined: &[Entry],
+    level: &'static Names,
+    note: &str,
+    (name, used): (&str, Location),
+) -> Option<()> {
+    let entry = defined.iter().find(|entry| &*entry.key.text == name)?;
+    if entry.node.is_null() {
+        return None;
+    }
+    let what = level.what;
+    let slot_name = format!("the {what}");
+    let fields = reader.fields(Slot::of(&slot_name, &entry.node), level, format!("{what} `{name}`"))?;
+    let slot = fields.get("external")?;
+    if Reader::is_map(slot) || slot.node.text() == Some("true") {
         let location = fields.key_location("external").unwrap_or(slot.location());
-        reader.add(
-            external(location, what, name)
-                .related(used, "used here")
-                .once_per_location(),
-        );
+        let problem = codes::REFUSED.at(location, format!("the external {what} `{name}` is refused"));
+        let problem = problem.note(note).help("remove `external`");
+        reader.add(problem.related(used, "used here").once_per_location());
     }
-}
-
-/// A problem about something that lives outside of the job.
-fn external(location: Location, what: &str, name: &str) -> Problem {
-    let message = format!("the external {what} `{name}` is refused");
-    let note = match what {
-        "network" => "all services of a job are on a network of its own, and find each other by name",
-        _ => "it would outlive the job, and two jobs would share it",
-    };
-    codes::REFUSED
-        .at(location, message)
-        .note(note)
-        .help("remove `external`")
+    None
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::codes;
 use crate::file::Part;
 use crate::located::{JobSource, On};
+use crate::names::is_made_of;
 use crate::read::concurrency::CONCURRENCY;
 use crate::read::job::{ENV, JOB, Making};
 use crate::read::on::ON;
@@ -79,12 +80,9 @@ pub(crate) fn read_file(reader: &mut Reader<'_>, root: &Arc<Node>) -> Part {
 
 impl Reader<'_> {
     fn jobs(&mut self, slot: Slot<'_>) -> Vec<JobSource> {
-        let Some(entries) = slot.node.entries() else {
-            let help = "jobs are a map from name to job: `jobs: {test: {image: busybox, steps: [echo hello]}}`";
-            let message = format!("`jobs` takes a map, found {}", slot.node.found());
-            self.add(codes::WRONG_TYPE.at(slot.location(), message).help(help));
-            return Vec::new();
-        };
+        let help = "jobs are a map from name to job: `jobs: {test: {image: busybox, steps: [echo hello]}}`";
+        let entries = slot.node.entries().or_else(|| self.wrong_form(slot, "a map", help));
+        let Some(entries) = entries else { return Vec::new() };
         if entries.is_empty() {
             self.add(codes::MISSING_KEY.at(slot.location(), "`jobs` is empty"));
         }
@@ -113,8 +111,7 @@ impl Reader<'_> {
 
     fn check_job_name(&mut self, entry: &Entry) {
         let name = &*entry.key.text;
-        let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if (1..=64).contains(&name.len()) && name.chars().all(fine) && !name.starts_with('-') {
+        if name.len() <= 64 && is_made_of(name, "-_") && !name.starts_with('-') {
             return;
         }
         let message = if name.len() > 64 {

@@ -53,11 +53,8 @@ impl Reader<'_> {
         let items = self.one_or_many(slot);
         if items.is_empty() {
             let message = format!("{} is empty, so nothing would match", slot.name());
-            return self.reject(
-                codes::NEVER_TRUE
-                    .at(slot.location(), message)
-                    .help("remove it, or name something"),
-            );
+            let problem = codes::NEVER_TRUE.at(slot.location(), message);
+            return self.reject(problem.help("remove it, or name something"));
         }
         self.count_globs(slot, items.len())?;
         let texts: Vec<Option<String>> = items.into_iter().map(|item| self.glob(item, kind)).collect();
@@ -87,28 +84,20 @@ impl Reader<'_> {
             return self.reject(problem.label(fault));
         }
         let inner = text.strip_prefix('!').unwrap_or(&text);
-        let better = match kind {
-            GlobKind::Reference => ["refs/heads/", "refs/tags/", "origin/"]
-                .iter()
-                .find_map(|prefix| inner.strip_prefix(prefix)),
-            GlobKind::Path => ["./", "/workspace/", "/"]
-                .iter()
-                .find_map(|prefix| inner.strip_prefix(prefix)),
-            GlobKind::Workspace => ["./", "/workspace/"]
-                .iter()
-                .find_map(|prefix| inner.strip_prefix(prefix)),
+        let prefixes: &[&str] = match kind {
+            GlobKind::Reference => &["refs/heads/", "refs/tags/", "origin/"],
+            GlobKind::Path => &["./", "/workspace/", "/"],
+            GlobKind::Workspace => &["./", "/workspace/"],
         };
-        if let Some(better) = better {
+        if let Some(better) = prefixes.iter().find_map(|prefix| inner.strip_prefix(prefix)) {
             let problem = self.bad_value(item, &codes::BAD_GLOB, format!("`{text}` would never match"));
             return self.reject(problem.help(format!("write `{better}`")));
         }
         if kind != GlobKind::Reference && leaves(inner) {
-            self.outside(item, &text);
-            return None;
+            return self.outside(item, &text);
         }
         if kind == GlobKind::Workspace && inner.starts_with('/') {
-            self.not_inside(item, &text);
-            return None;
+            return self.not_inside(item, &text);
         }
         Some(text)
     }
@@ -131,11 +120,9 @@ impl Reader<'_> {
         } else if text.starts_with('~') || text.starts_with('$') {
             bad(self, format!("`{text}` is not expanded")).help("write the path out: `/root/.cache`")
         } else if leaves(path) {
-            self.outside(slot, &text);
-            return None;
+            return self.outside(slot, &text);
         } else if path.starts_with('/') && reach == Within::Workspace {
-            self.not_inside(slot, &text);
-            return None;
+            return self.not_inside(slot, &text);
         } else if path == "/" || is_not_ours(path) {
             bad(self, format!("`{text}` belongs to the container itself")).help("name a folder that the job makes")
         } else {
@@ -144,14 +131,14 @@ impl Reader<'_> {
         self.reject(problem)
     }
 
-    fn not_inside(&mut self, slot: Slot<'_>, text: &str) {
+    fn not_inside(&mut self, slot: Slot<'_>, text: &str) -> Option<String> {
         let problem = self.bad_value(slot, &codes::BAD_PATH, format!("`{text}` is not in the workspace"));
-        self.add(problem.help("let a step put it into the workspace, and write it relative to /workspace"));
+        self.reject(problem.help("let a step put it into the workspace, and write it relative to /workspace"))
     }
 
-    fn outside(&mut self, slot: Slot<'_>, text: &str) {
+    fn outside(&mut self, slot: Slot<'_>, text: &str) -> Option<String> {
         let problem = self.bad_value(slot, &codes::BAD_PATH, format!("`{text}` leads out of its folder"));
-        self.add(problem.help("write the path without `..`"));
+        self.reject(problem.help("write the path without `..`"))
     }
 }
 

@@ -1,12 +1,14 @@
 //! Compose's `healthcheck`, and the commands that both it and `ready.cmd` hold.
 
+use std::sync::Arc;
+
 use crate::codes;
 use crate::model::{HealthTest, Healthcheck};
 use crate::reader::keys::Foreign::Means;
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
 use crate::reader::kinds::{DURATION_OR_ZERO, FLAG, whole};
 use crate::reader::{Reader, Slot};
-use crate::yaml::{Plain, Value};
+use crate::yaml::{Node, Plain, Value};
 
 /// A text, or a list of texts.
 pub(crate) const WORDS: Shape = Shape::AnyOf(&[Shape::Text, Shape::List(&Shape::Text)]);
@@ -75,9 +77,8 @@ impl Reader<'_> {
         if let Value::Scalar(scalar) = &slot.node.value
             && scalar.plain != Plain::Null
         {
-            let message = format!("`healthcheck` takes a map, found {}", slot.node.found());
             let help = format!("write `healthcheck: {{test: {}}}`", scalar.text.trim());
-            return self.reject(codes::WRONG_TYPE.at(slot.location(), message).help(help));
+            return self.wrong_form(slot, "a map", help);
         }
         let (given, fields) = self.map(slot, &HEALTHCHECK_KEYS)?;
         Some(Healthcheck {
@@ -92,11 +93,7 @@ impl Reader<'_> {
         let Value::List(items) = &slot.node.value else {
             return self.shell_test(slot).map(Some);
         };
-        let kind = match items.first().map(|first| &first.value) {
-            Some(Value::Scalar(scalar)) => scalar.text.as_str(),
-            _ => "",
-        };
-        match kind {
+        match first_word(items) {
             "NONE" => Some(None),
             "CMD" | "CMD-SHELL" => self.probe_command(slot).map(Some),
             _ => {
@@ -112,28 +109,17 @@ impl Reader<'_> {
         let Value::List(items) = &slot.node.value else {
             return self.shell_test(slot);
         };
-        self.one_or_many(slot)
-            .into_iter()
-            .for_each(|item| self.warn_of_escape(item));
-        let kind = match items.first().map(|first| &first.value) {
-            Some(Value::Scalar(scalar)) => scalar.text.as_str(),
-            _ => "",
-        };
-        let rest = || items.iter().skip(1).map(|item| &**item).collect();
-        let arguments = match kind {
-            "CMD-SHELL" => match items.as_slice() {
-                [_, command] => return self.shell_text(slot.inside(command)).map(HealthTest::Shell),
-                _ => {
-                    let message = "CMD-SHELL is followed by one text";
-                    return self.reject(
-                        codes::BAD_VALUE
-                            .at(slot.location(), message)
-                            .help("write `[\"CMD-SHELL\", \"…\"]`"),
-                    );
-                }
-            },
-            "CMD" => self.arguments(slot, rest())?,
-            _ => self.arguments(slot, items.iter().map(|item| &**item).collect())?,
+        for item in self.one_or_many(slot) {
+            self.warn_of_escape(item);
+        }
+        let arguments = match (first_word(items), items.as_slice()) {
+            ("CMD-SHELL", [_, command]) => return self.shell_text(slot.inside(command)).map(HealthTest::Shell),
+            ("CMD-SHELL", _) => {
+                let problem = codes::BAD_VALUE.at(slot.location(), "CMD-SHELL is followed by one text");
+                return self.reject(problem.help("write `[\"CMD-SHELL\", \"…\"]`"));
+            }
+            ("CMD", [_, rest @ ..]) => self.arguments(slot, rest)?,
+            _ => self.arguments(slot, items)?,
         };
         if arguments.first().is_none_or(String::is_empty) {
             return self.reject(codes::BAD_VALUE.at(slot.location(), format!("{} names no program", slot.name())));
@@ -149,4 +135,9 @@ impl Reader<'_> {
         }
         Some(HealthTest::Shell(text))
     }
+}
+
+/// What the first item of a list says, when it is a text.
+fn first_word(items: &[Arc<Node>]) -> &str {
+    items.first().and_then(|first| first.text()).unwrap_or_default()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::codes;
 use crate::model::{ImageBuild, RegistryLogin};
+use crate::names::is_made_of;
 use crate::read::build::BUILD;
 use crate::read::secrets::SECRET_NAME;
 use crate::reader::keys::Foreign::{Hint, Means};
@@ -100,8 +101,7 @@ impl Reader<'_> {
         let mut labels = BTreeMap::new();
         for entry in entries {
             let name = &*entry.key.text;
-            let fine = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-            if name.is_empty() || name.len() > 128 || !name.chars().all(fine) {
+            if name.len() > 128 || !is_made_of(name, "._-/") {
                 let message = format!("`{name}` is not a name for a label");
                 let problem = codes::BAD_NAME.at(entry.key.location, message);
                 self.add(problem.label("letters, digits and `._-/` only"));

@@ -3,6 +3,7 @@
 use crate::codes;
 use crate::env::input_variable;
 use crate::located::LocatedInput;
+use crate::names::is_word;
 use crate::reader::keys::Foreign::Means;
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
 use crate::reader::kinds::{FLAG, NAME, choice};
@@ -106,9 +107,7 @@ impl Reader<'_> {
 
     fn input(&mut self, entry: &Entry) -> Option<Input> {
         let name = &*entry.key.text;
-        let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if !starts || name.len() > 64 || !name.chars().all(fine) {
+        if !is_word(name) {
             let problem = codes::BAD_NAME.at(entry.key.location, format!("`{name}` is not a name for an input"));
             return self.reject(problem.label("letters, digits, `-` and `_` only, a letter first"));
         }

@@ -6,7 +6,8 @@ use crate::codes;
 use crate::env::matrix_variable;
 use crate::located::{JobSource, Need, OutputName};
 use crate::matrix::{Cell, Matrix};
-use crate::model::{Env, JobSpec};
+use crate::model::{AxisValue, Env, JobSpec};
+use crate::names::is_made_of;
 use crate::read::foreign;
 use crate::read::image_step::LABELS;
 use crate::read::kept::{ARTIFACTS, CACHES, REPORTS};
@@ -145,11 +146,8 @@ pub(crate) fn read_job<'a>(
     reader.scope.values = &job.values;
     reader.scope.needs = &job.needs;
     reader.scope.axes_unknown = job.axes_unknown();
-    let matrix = cell
-        .values
-        .iter()
-        .map(|value| (matrix_variable(&value.axis), Some(value.value.clone())));
-    reader.remember(matrix.collect(), &mut making.spec.env);
+    let variable = |value: &AxisValue| (matrix_variable(&value.axis), Some(value.value.clone()));
+    reader.remember(cell.values.iter().map(variable).collect(), &mut making.spec.env);
     let owner = format!("job `{}`", job.name);
     if let Some(fields) = reader.fields(Slot::of("the job", &job.node), &JOB, owner.clone()) {
         reader.job_fields(fields, &owner, job, file_env, &mut making);
@@ -230,37 +228,26 @@ impl Reader<'_> {
 
     /// `env`: a map from names to values. A value that is not known yet is `None`.
     pub(crate) fn env_map(&mut self, slot: Slot<'_>) -> Vec<(String, Option<String>)> {
-        let Some(entries) = slot.node.entries() else {
-            let message = format!("{} takes a map, found {}", slot.name(), slot.node.found());
-            self.add(
-                codes::WRONG_TYPE
-                    .at(slot.location(), message)
-                    .help("write `NAME: value`, one on each line"),
-            );
-            return Vec::new();
-        };
+        let entries = slot.node.entries();
+        let entries = entries.or_else(|| self.wrong_form(slot, "a map", "write `NAME: value`, one on each line"));
+        let Some(entries) = entries else { return Vec::new() };
         for entry in entries {
             self.check_variable_name(&entry.key.text, entry.key.location);
         }
-        entries
-            .iter()
-            .map(|entry| (entry.key.text.to_string(), self.env_value(entry)))
-            .collect()
+        let variable = |entry: &Entry| (entry.key.text.to_string(), self.env_value(entry));
+        entries.iter().map(variable).collect()
     }
 
     /// The value of one variable, as it is written.
     pub(crate) fn env_value(&mut self, entry: &Entry) -> Option<String> {
         let name = &*entry.key.text;
-
         if entry.node.is_null() {
             let problem = codes::WRONG_TYPE.at(entry.key.location, format!("`{name}` has no value"));
-            return self.reject(problem.help(format!(
-                "write `{name}: \"\"` for an empty one; nothing is taken from the agent's host"
-            )));
+            let help = format!("write `{name}: \"\"` for an empty one; nothing is taken from the agent's host");
+            return self.reject(problem.help(help));
         }
         let slot = Slot::of(name, &entry.node);
-        self.scalar(slot, "a text, a number or true/false")
-            .map(|scalar| scalar.text)
+        Some(self.scalar(slot, "a text, a number or true/false")?.text)
     }
 
     /// The name of an image.
@@ -271,11 +258,8 @@ impl Reader<'_> {
             return self.reject(problem.label(fault));
         }
         if crate::images::is_reserved(&name) {
-            let problem = self.bad_value(
-                slot,
-                &codes::BAD_IMAGE,
-                format!("`{name}` is a name of the agents' own"),
-            );
+            let message = format!("`{name}` is a name of the agents' own");
+            let problem = self.bad_value(slot, &codes::BAD_IMAGE, message);
             return self.reject(problem.help("give the image a name that does not begin with `drover/`"));
         }
         Some(name)
@@ -291,16 +275,10 @@ impl Reader<'_> {
                 return None;
             }
         }
-        let fine = |part: &str| {
-            !part.is_empty()
-                && part
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
-        };
-        if user.split(':').count() <= 2 && user.split(':').all(fine) {
+        if user.split(':').count() <= 2 && user.split(':').all(|part| is_made_of(part, "_.-")) {
             return Some(user);
         }
-        let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{user}` is not a user"));
+        let problem = self.not_allowed(slot, format!("`{user}` is not a user"));
         self.reject(problem.label("expected `user`, `uid` or `uid:gid`"))
     }
 }

@@ -223,7 +223,7 @@ impl Reader<'_> {
             return Some(text);
         }
         let message = format!("{} is one line of 1 to {max_bytes} bytes", slot.name());
-        let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
+        let problem = self.not_allowed(slot, message);
         self.reject(problem)
     }
 

@@ -8,6 +8,7 @@ use crate::env::matrix_variable;
 use crate::limits::{MAX_AXES, MAX_ENTRIES, MAX_VALUE_BYTES};
 use crate::matrix::{Axis, Exclude, Include, MAX_CELLS, MAX_PRODUCT, Matrix};
 use crate::model::AxisValue;
+use crate::names::is_word;
 use crate::read::job::Making;
 use crate::reader::keys::{Kind, Others, Shape, Table, With, key, kind};
 use crate::reader::{Fields, Reader, Slot};
@@ -141,12 +142,10 @@ impl Reader<'_> {
 
     /// One value of a cell, as text: numbers as YAML reads them, with a warning when that changes them.
     pub(crate) fn cell_value(&mut self, slot: Slot<'_>, axis: &str, all: Option<Slot<'_>>) -> Option<String> {
-        let Value::Scalar(scalar) = &slot.node.value else {
-            return self.wrong_type(slot, "a text or a number");
+        let scalar = match &slot.node.value {
+            Value::Scalar(scalar) if scalar.plain != Plain::Null => scalar,
+            _ => return self.wrong_type(slot, "a text or a number"),
         };
-        if scalar.plain == Plain::Null {
-            return self.wrong_type(slot, "a text or a number");
-        }
         self.no_template(slot, &scalar.text)?;
         let value = scalar.canonical();
         if value.len() > MAX_VALUE_BYTES || value.contains('\n') {
@@ -160,10 +159,9 @@ impl Reader<'_> {
     }
 
     fn changed_number(&mut self, slot: Slot<'_>, scalar: &Scalar, value: &str, all: Option<Slot<'_>>) {
-        let kind = if matches!(scalar.plain, Plain::Bool(_)) {
-            "value"
-        } else {
-            "number"
+        let kind = match scalar.plain {
+            Plain::Bool(_) => "value",
+            _ => "number",
         };
         let message = format!("`{}` is the {kind} {value}", scalar.text);
         let items = match all.map(|slot| &slot.node.value) {
@@ -171,24 +169,27 @@ impl Reader<'_> {
             _ => &[],
         };
         let texts: Vec<String> = items.iter().filter_map(|item| quoted_item(&item.value)).collect();
-        let help = if texts.is_empty() {
-            format!("quote it if the text is meant: \"{}\"", scalar.text)
-        } else {
-            format!("quote versions: [{}]", texts.join(", "))
+        let help = match texts.as_slice() {
+            [] => format!("quote it if the text is meant: \"{}\"", scalar.text),
+            texts => format!("quote versions: [{}]", texts.join(", ")),
         };
         let quoted = format!("\"{}\"", scalar.text);
         let problem = codes::MATRIX_NUMBER.at(slot.location(), message).help(help);
         self.add(problem.fix(slot.location().span, quoted));
     }
 
+    /// The same with its axis.
+    pub(crate) fn axis_value(&mut self, slot: Slot<'_>, axis: &str) -> Option<AxisValue> {
+        let value = self.cell_value(slot, axis, None)?;
+        let axis = axis.to_owned();
+        Some(AxisValue { axis, value })
+    }
+
     fn entries_of<'n>(&mut self, slot: Slot<'n>) -> Vec<Slot<'n>> {
         let mut items = self.items(slot, "a list of maps").unwrap_or_default();
         if items.len() > MAX_ENTRIES {
-            let message = format!(
-                "{} has {} entries; at most {MAX_ENTRIES} are allowed",
-                slot.name(),
-                items.len()
-            );
+            let (name, count) = (slot.name(), items.len());
+            let message = format!("{name} has {count} entries; at most {MAX_ENTRIES} are allowed");
             self.add(codes::TOO_MANY_CELLS.at(slot.location(), message));
             items.truncate(MAX_ENTRIES);
         }
@@ -206,13 +207,11 @@ impl Reader<'_> {
                 continue;
             }
             self.check_axis_name(name, entry.key.location);
-            include
-                .values
-                .extend(self.cell_value(slot, name, None).map(|value| axis_value(name, value)));
+            include.values.extend(self.axis_value(slot, name));
         }
         if include.values.is_empty() {
-            return self
-                .reject(codes::MATRIX_ENTRY.at(item.location(), "an entry of `include` names no value of a cell"));
+            let message = "an entry of `include` names no value of a cell";
+            return self.reject(codes::MATRIX_ENTRY.at(item.location(), message));
         }
         Some(include)
     }
@@ -227,16 +226,13 @@ impl Reader<'_> {
                 continue;
             }
             let slot = Slot::of(name, &entry.node);
-            values.extend(self.cell_value(slot, name, None).map(|value| axis_value(name, value)));
+            values.extend(self.axis_value(slot, name));
         }
         if entries.is_empty() {
             self.add(codes::MATRIX_ENTRY.at(item.location(), "an empty entry of `exclude` would leave no cell"));
         }
-        Some(Exclude {
-            location: item.location(),
-            values,
-        })
-        .filter(|exclude| !exclude.values.is_empty())
+        let location = item.location();
+        (!values.is_empty()).then_some(Exclude { location, values })
     }
 
     fn unknown_axis(&mut self, entry: &Entry, axes: &[Axis]) {
@@ -247,13 +243,10 @@ impl Reader<'_> {
     }
 
     fn check_axis_name(&mut self, name: &str, location: Location) {
-        let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if starts && name.len() <= 64 && name.chars().all(fine) {
-            return;
+        if !is_word(name) {
+            let problem = codes::BAD_NAME.at(location, format!("`{name}` is not a name for an axis"));
+            self.add(problem.label("letters, digits, `-` and `_` only, a letter first"));
         }
-        let problem = codes::BAD_NAME.at(location, format!("`{name}` is not a name for an axis"));
-        self.add(problem.label("letters, digits, `-` and `_` only, a letter first"));
     }
 
     /// `a-b` and `a_b` would be one environment variable.
@@ -306,13 +299,6 @@ impl Reader<'_> {
         if cells == 0 {
             self.add(codes::EMPTY_MATRIX.at(slot.location(), format!("the matrix of {owner} has no cell")));
         }
-    }
-}
-
-fn axis_value(axis: &str, value: String) -> AxisValue {
-    AxisValue {
-        axis: axis.to_owned(),
-        value,
     }
 }
 

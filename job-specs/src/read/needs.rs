@@ -105,9 +105,8 @@ impl Reader<'_> {
         let mut cell = Vec::new();
         for entry in entries {
             let axis = &*entry.key.text;
-            let value = self.cell_value(Slot::of(axis, &entry.node), axis, None);
-            let axis = axis.to_owned();
-            cell.extend(value.map(|value| (AxisValue { axis, value }, entry.key.location, entry.node.location)));
+            let value = self.axis_value(Slot::of(axis, &entry.node), axis);
+            cell.extend(value.map(|value| (value, entry.key.location, entry.node.location)));
         }
         Some(cell)
     }

@@ -54,11 +54,8 @@ pub(crate) fn cells_of_output(
         from.job,
         errors.join("; ")
     );
-    problems.add(
-        codes::BAD_CELLS
-            .at(from.location, message)
-            .note(format!("the output was: {shown}{more}")),
-    );
+    let problem = codes::BAD_CELLS.at(from.location, message);
+    problems.add(problem.note(format!("the output was: {shown}{more}")));
     None
 }
 

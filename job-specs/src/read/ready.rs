@@ -122,7 +122,7 @@ impl Reader<'_> {
         let text = self.scalar(slot, "a port, `8080/path`, or a map")?.text;
         let parsed = parse_http(&text);
         if parsed.is_none() {
-            let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{text}` is not a port with a path"));
+            let problem = self.not_allowed(slot, format!("`{text}` is not a port with a path"));
             self.add(problem.label("expected 8080, 8080/health or {port: 8080, path: /health}"));
         }
         parsed
@@ -161,7 +161,7 @@ impl Reader<'_> {
         if is_path(&path) {
             return Some(path);
         }
-        let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{path}` is not a path"));
+        let problem = self.not_allowed(slot, format!("`{path}` is not a path"));
         self.reject(problem.label("expected a path that begins with `/`, without spaces"))
     }
 }

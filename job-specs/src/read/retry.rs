@@ -69,11 +69,8 @@ impl Reader<'_> {
         let items = self.one_or_many(slot);
         if items.is_empty() {
             let message = "`on` is empty, so nothing would ever be tried again";
-            self.add(
-                codes::NEVER_TRUE
-                    .at(slot.location(), message)
-                    .help("remove it, or name a class"),
-            );
+            let problem = codes::NEVER_TRUE.at(slot.location(), message);
+            self.add(problem.help("remove it, or name a class"));
         }
         for item in items {
             let class = self.retry_on(item);
@@ -92,11 +89,11 @@ impl Reader<'_> {
             if let Some(code) = code {
                 return Some(RetryOn::Exit(code));
             }
-            let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{text}` is not an exit code"));
+            let problem = self.not_allowed(slot, format!("`{text}` is not an exit code"));
             return self.reject(problem.label("expected `exit:` and a number from 1 to 255"));
         }
         let message = format!("`{text}` is not allowed for {}", slot.name());
-        let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
+        let problem = self.not_allowed(slot, message);
         let problem = problem.note("allowed: infrastructure, test, timeout, any, exit:75");
         self.reject(match text.parse::<u8>() {
             Ok(_) => problem.label(format!("did you mean `\"exit:{text}\"`?")),

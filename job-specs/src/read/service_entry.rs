@@ -6,6 +6,7 @@ use crate::codes;
 use crate::compose::Variables;
 use crate::located::LocatedService;
 use crate::model::{Env, ServiceSpec};
+use crate::names::begins_well;
 use crate::read::definitions::Definitions;
 use crate::read::service::SERVICE;
 use crate::reader::{Reader, Slot};
@@ -83,11 +84,8 @@ impl Reader<'_> {
         let name = &*entry.key.text;
         if name == "localhost" {
             let message = "a service cannot be called `localhost`";
-            self.add(
-                codes::BAD_NAME
-                    .at(entry.key.location, message)
-                    .label("the name is its host name"),
-            );
+            let problem = codes::BAD_NAME.at(entry.key.location, message);
+            self.add(problem.label("the name is its host name"));
         } else if !is_host(name) {
             let message = format!("`{name}` is not a name for a service");
             let problem = codes::BAD_NAME.at(entry.key.location, message);
@@ -98,6 +96,5 @@ impl Reader<'_> {
 
 /// Whether a name can be a host's.
 pub(crate) fn is_host(name: &str) -> bool {
-    let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.len() <= 63 && name.chars().all(fine)
+    name.len() <= 63 && begins_well(name, "-_.")
 }

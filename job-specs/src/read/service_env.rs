@@ -167,11 +167,8 @@ impl Reader<'_> {
         for (name, value, location) in pairs {
             if name == "drover" || name.starts_with("drover.") {
                 let message = format!("the label `{name}` is set by Drover itself");
-                self.add(
-                    codes::BAD_NAME
-                        .at(location, message)
-                        .help("choose a name without `drover.`"),
-                );
+                let problem = codes::BAD_NAME.at(location, message);
+                self.add(problem.help("choose a name without `drover.`"));
             } else {
                 labels.insert(name, value);
             }

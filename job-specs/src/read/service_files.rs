@@ -3,6 +3,7 @@
 use crate::codes;
 use crate::compose::Variables;
 use crate::model::{FileContent, FileMount};
+use crate::names::is_variable;
 use crate::read::service_entry::{Around, Making};
 use crate::read::service_mounts::MODE;
 use crate::reader::keys::Foreign::{Ignored, Means};
@@ -179,7 +180,7 @@ impl Reader<'_> {
             target => kind.target(&target.unwrap_or(name)),
         };
         if target.split('/').any(|part| part == "..") || target.ends_with('/') {
-            let problem = self.bad_value(item, &codes::BAD_VALUE, format!("`{target}` is not a path for a file"));
+            let problem = self.not_allowed(item, format!("`{target}` is not a path for a file"));
             self.add(problem.label("expected /etc/app.conf, …"));
         }
         Some(FileMount {
@@ -196,7 +197,7 @@ impl Reader<'_> {
         let number = text.parse().ok();
         if number.is_none() {
             let message = format!("`{text}` is not a number of a user or group");
-            let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
+            let problem = self.not_allowed(slot, message);
             self.add(problem.label("expected 0, 1000, …"));
         }
         number
@@ -222,8 +223,7 @@ impl Reader<'_> {
 
     /// The repository's secret of that name.
     fn repository_secret(&mut self, name: &str, location: Location) -> Option<FileContent> {
-        let fine = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if fine && !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) {
+        if is_variable(name) {
             return Some(FileContent::Secret(name.to_owned()));
         }
         let message = format!("`{name}` is not a name for a secret of the repository");
@@ -244,11 +244,8 @@ impl Reader<'_> {
         let given: Vec<&str> = given.into_iter().filter(|key| fields.get(key).is_some()).collect();
         if given.len() > 1 {
             let message = format!("{owner} has {}", listed(given.iter().copied()));
-            return self.reject(
-                codes::BAD_VALUE
-                    .at(entry.key.location, message)
-                    .help("keep one of them"),
-            );
+            let problem = codes::BAD_VALUE.at(entry.key.location, message);
+            return self.reject(problem.help("keep one of them"));
         }
         if given.is_empty() {
             let problem = codes::MISSING_KEY.at(entry.key.location, format!("{owner} has no content"));

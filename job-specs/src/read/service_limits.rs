@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::codes;
 use crate::model::{PullPolicy, Restart, ServiceSpec, Ulimit};
+use crate::names::is_made_of;
 use crate::read::service_entry::Making;
 use crate::reader::keys::Foreign::{Ignored, Refused};
 use crate::reader::keys::{Kind, Others, Shape, Table, With, key, kind, required};
 use crate::reader::kinds::{CPUS, MEMORY, whole};
-use crate::reader::{Reader, Slot};
+use crate::reader::{Fields, Reader, Slot};
 use crate::yaml::Plain;
 
 /// Containers of one service.
@@ -155,26 +156,30 @@ impl Reader<'_> {
     fn limits(&mut self, slot: Slot<'_>, owner: String, spec: &mut ServiceSpec) -> Option<()> {
         let mut limits = Limits::default();
         let fields = self.level(slot, &LIMITS, owner, &mut limits)?;
-        let (memory, cpus, pids) = (fields.get("memory"), fields.get("cpus"), fields.get("pids"));
         self.same(
-            memory,
+            &fields,
             limits.memory,
             &mut spec.mem_limit_bytes,
             ("memory", "mem_limit"),
         );
-        self.same(cpus, limits.cpus, &mut spec.cpu_millis, ("cpus", "cpus"));
-        self.same(pids, limits.pids, &mut spec.pids_limit, ("pids", "pids_limit"));
+        self.same(&fields, limits.cpus, &mut spec.cpu_millis, ("cpus", "cpus"));
+        self.same(&fields, limits.pids, &mut spec.pids_limit, ("pids", "pids_limit"));
         Some(())
     }
 
     /// Compose refuses two different limits of one thing.
-    fn same(&mut self, slot: Option<Slot<'_>>, limit: Option<u64>, other: &mut Option<u64>, keys: (&str, &str)) {
-        if let (Some(slot), Some(limit), Some(other)) = (slot, limit, *other)
+    fn same(
+        &mut self,
+        fields: &Fields<'_>,
+        limit: Option<u64>,
+        other: &mut Option<u64>,
+        (key, other_key): (&'static str, &str),
+    ) {
+        if let (Some(slot), Some(limit), Some(other)) = (fields.get(key), limit, *other)
             && limit != other
         {
-            let (key, other_key) = keys;
             let message = format!("`deploy.resources.limits.{key}` and `{other_key}` of one service differ");
-            let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
+            let problem = self.not_allowed(slot, message);
             self.add(problem.help("write one of the two"));
         }
         *other = limit.or(*other);
@@ -193,7 +198,7 @@ impl Reader<'_> {
         };
         if limit.hard != -1 && (limit.soft == -1 || limit.soft > limit.hard) {
             let message = format!("the soft limit of {} is above the hard one", slot.name());
-            let problem = self.bad_value(fields.get("soft")?, &codes::BAD_VALUE, message);
+            let problem = self.not_allowed(fields.get("soft")?, message);
             self.add(problem.label(format!("at most {}", limit.hard)));
         }
         Some(limit)
@@ -226,7 +231,7 @@ impl Reader<'_> {
         if is_number || known.contains(&name) || name.starts_with("RTMIN") || name.starts_with("RTMAX") {
             return Some(text);
         }
-        let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{text}` is not a signal"));
+        let problem = self.not_allowed(slot, format!("`{text}` is not a signal"));
         self.reject(problem.label("expected SIGTERM, SIGINT, SIGQUIT, …"))
     }
 
@@ -236,21 +241,16 @@ impl Reader<'_> {
         if scalar.plain == Plain::Bool(false) {
             return Some(Restart::No);
         }
-        let (word, times) = scalar
-            .text
-            .split_once(':')
-            .map_or((scalar.text.as_str(), None), |(word, times)| (word, Some(times)));
-        match (word, times) {
-            ("no", None) => return Some(Restart::No),
-            ("always" | "unless-stopped", None) => return Some(Restart::Always),
-            ("on-failure", None) => return Some(Restart::OnFailure(None)),
-            ("on-failure", Some(times)) if times.parse::<u32>().is_ok() => {
-                return Some(Restart::OnFailure(times.parse().ok().filter(|times| *times > 0)));
-            }
+        let times = scalar.text.strip_prefix("on-failure:").map(str::parse::<u32>);
+        match (scalar.text.as_str(), times) {
+            ("no", _) => return Some(Restart::No),
+            ("always" | "unless-stopped", _) => return Some(Restart::Always),
+            ("on-failure", _) => return Some(Restart::OnFailure(None)),
+            (_, Some(Ok(times))) => return Some(Restart::OnFailure(Some(times).filter(|times| *times > 0))),
             _ => {}
         }
         let message = format!("`{}` is not allowed for `restart`", scalar.text);
-        let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
+        let problem = self.not_allowed(slot, message);
         self.reject(problem.note("allowed: no, always, unless-stopped, on-failure, on-failure:3"))
     }
 
@@ -269,11 +269,7 @@ impl Reader<'_> {
             self.add(problem.note("agents keep no record of when they fetched an image"));
             return Some(PullPolicy::Missing);
         }
-        let problem = self.bad_value(
-            slot,
-            &codes::BAD_VALUE,
-            format!("`{text}` is not allowed for `pull_policy`"),
-        );
+        let problem = self.not_allowed(slot, format!("`{text}` is not allowed for `pull_policy`"));
         self.reject(problem.note("allowed: missing, always, never, build"))
     }
 
@@ -281,16 +277,10 @@ impl Reader<'_> {
     pub(crate) fn platform(&mut self, slot: Slot<'_>) -> Option<String> {
         let text = self.given_text(slot)?;
         let parts: Vec<&str> = text.split('/').collect();
-        let fine = |part: &&str| {
-            !part.is_empty()
-                && part
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
-        };
-        if (1..=3).contains(&parts.len()) && parts.iter().all(fine) {
+        if (1..=3).contains(&parts.len()) && parts.iter().all(|part| is_made_of(part, "_.-")) {
             return Some(text);
         }
-        let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{text}` is not a platform"));
+        let problem = self.not_allowed(slot, format!("`{text}` is not a platform"));
         self.reject(problem.label("expected linux/amd64, linux/arm64/v8, …"))
     }
 
@@ -300,11 +290,7 @@ impl Reader<'_> {
         if path.starts_with('/') {
             return Some(path);
         }
-        let problem = self.bad_value(
-            slot,
-            &codes::BAD_VALUE,
-            format!("`{path}` is not a path inside the container"),
-        );
+        let problem = self.not_allowed(slot, format!("`{path}` is not a path inside the container"));
         self.reject(problem.label("expected an absolute path: /app"))
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::codes;
 use crate::model::{ServiceSpec, VolumeMount, VolumeSource};
+use crate::names::begins_well;
 use crate::read::service_entry::Making;
 use crate::read::service_env::LABELS;
 use crate::reader::keys::Foreign::{Later, Means};
@@ -206,7 +207,7 @@ impl Reader<'_> {
             if path.starts_with('/') && path.len() > 1 {
                 folders.insert(path.to_owned(), options.to_owned());
             } else {
-                let problem = self.bad_value(item, &codes::BAD_VALUE, format!("`{path}` is not a folder for a tmpfs"));
+                let problem = self.not_allowed(item, format!("`{path}` is not a folder for a tmpfs"));
                 self.add(problem.label("expected /path or /path:size=64m"));
             }
         }
@@ -222,7 +223,7 @@ impl Reader<'_> {
             [source, target] => (Some(*source), *target, ""),
             [source, target, modes] => (Some(*source), *target, *modes),
             _ => {
-                let problem = self.bad_value(item, &codes::BAD_VALUE, format!("`{text}` is not a volume"));
+                let problem = self.not_allowed(item, format!("`{text}` is not a volume"));
                 return self.reject(problem.label("expected data:/data, ./conf:/etc/app:ro or /data"));
             }
         };
@@ -235,7 +236,7 @@ impl Reader<'_> {
         for mode in modes.split(',').filter(|mode| !mode.is_empty()) {
             read_only |= mode == "ro";
             if mode != "ro" && !MODES.contains(&mode) {
-                let problem = self.bad_value(item, &codes::BAD_VALUE, format!("`{mode}` is not a mode of a volume"));
+                let problem = self.not_allowed(item, format!("`{mode}` is not a mode of a volume"));
                 self.add(problem.label("expected ro or rw"));
             }
         }
@@ -258,8 +259,7 @@ impl Reader<'_> {
         if source.starts_with(['.', '/', '~', '\\']) {
             return self.inside(item, source).map(VolumeSource::Workspace);
         }
-        let fine = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-        if source.starts_with(|c: char| c.is_ascii_alphanumeric()) && source.chars().all(fine) && source.len() <= 128 {
+        if source.len() <= 128 && begins_well(source, "_.-") {
             return Some(VolumeSource::Named(source.to_owned()));
         }
         let problem = self.bad_value(item, &codes::BAD_NAME, format!("`{source}` is not a name for a volume"));
@@ -275,7 +275,7 @@ impl Reader<'_> {
         if path.starts_with('/') && !climbs && !path.starts_with("/.drover") {
             return Some(path.to_owned());
         }
-        let problem = self.bad_value(item, &codes::BAD_VALUE, format!("nothing can be mounted on `{target}`"));
+        let problem = self.not_allowed(item, format!("nothing can be mounted on `{target}`"));
         self.reject(problem.label("expected an absolute path inside the container: /data"))
     }
 
@@ -285,7 +285,7 @@ impl Reader<'_> {
         let digits = text.strip_prefix("0o").unwrap_or(&text);
         let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o7777);
         if mode.is_none() && !has_template(&text) {
-            let problem = self.bad_value(slot, &codes::BAD_VALUE, format!("`{text}` is not a file mode"));
+            let problem = self.not_allowed(slot, format!("`{text}` is not a file mode"));
             self.add(problem.label("expected octal digits: \"0440\""));
         }
         mode

@@ -127,9 +127,8 @@ const MAX_RANGE: u16 = 1000;
 impl Reader<'_> {
     fn networks(&mut self, slot: Slot<'_>, making: &mut Making) {
         match &slot.node.value {
-            Value::List(items) => {
-                for item in items {
-                    let item = slot.inside(item);
+            Value::List(_) => {
+                for item in self.one_or_many(slot) {
                     if let Some(name) = self.literal(item) {
                         making.around.definitions.check_network(self, &name, item.location());
                     }
@@ -180,7 +179,7 @@ impl Reader<'_> {
         for item in self.one_or_many(slot) {
             let Some(text) = self.text(item) else { continue };
             if text.parse::<IpAddr>().is_err() {
-                let problem = self.bad_value(item, &codes::BAD_VALUE, format!("`{text}` is not an address"));
+                let problem = self.not_allowed(item, format!("`{text}` is not an address"));
                 self.add(problem.label("expected 10.0.0.53, …"));
             }
             addresses.push(text);
@@ -201,10 +200,11 @@ impl Reader<'_> {
     /// `service`, or `service:alias`
     fn link(&mut self, item: Slot<'_>, service: &mut LocatedService) -> Option<()> {
         let text = self.literal(item)?;
-        let (target, alias) = match text.split_once(':') {
-            Some((target, alias)) => (target, Some(alias)),
-            None => (text.as_str(), None),
-        };
+        let divided = text.split_once(':');
+        let (target, alias) = (
+            divided.map_or(&*text, |divided| divided.0),
+            divided.map(|divided| divided.1),
+        );
         if let Some(alias) = alias.filter(|alias| !is_host(alias)) {
             let problem = self.bad_value(item, &codes::BAD_NAME, format!("`{alias}` is not a host name"));
             return self.reject(problem.label("expected db or db:database"));
@@ -222,7 +222,7 @@ impl Reader<'_> {
         let text = self.text(item)?;
         match container_ports(&text) {
             Some(ports) => serve(service, ports),
-            None => self.no_port(item, &text, "expected 3000, 8000-8010 or 53/udp"),
+            None => return self.no_port(item, &text, "expected 3000, 8000-8010 or 53/udp"),
         }
         Some(())
     }
@@ -234,8 +234,7 @@ impl Reader<'_> {
             .rsplit_once(':')
             .map_or((None, text.as_str()), |(host, port)| (Some(host), port));
         let Some(ports) = container_ports(container).filter(|_| host.is_none_or(is_host_side)) else {
-            self.no_port(item, &text, "expected 5432, 8080:80 or 127.0.0.1:8080:80");
-            return None;
+            return self.no_port(item, &text, "expected 5432, 8080:80 or 127.0.0.1:8080:80");
         };
         if host.is_some() && service.published.is_none() {
             let port = ports.clone().next().unwrap_or_else(|| first_port(container));
@@ -245,9 +244,9 @@ impl Reader<'_> {
         Some(())
     }
 
-    fn no_port(&mut self, item: Slot<'_>, text: &str, expected: &str) {
-        let problem = self.bad_value(item, &codes::BAD_VALUE, format!("`{text}` is not a port"));
-        self.add(problem.label(expected.to_owned()));
+    fn no_port(&mut self, item: Slot<'_>, text: &str, expected: &str) -> Option<()> {
+        let problem = self.not_allowed(item, format!("`{text}` is not a port"));
+        self.reject(problem.label(expected))
     }
 
     /// Compose's two forms, as `host:address` lines.
@@ -263,14 +262,13 @@ impl Reader<'_> {
                     }
                 }
             }
-            Value::List(items) => {
-                for item in items {
-                    let item = slot.inside(item);
+            Value::List(_) => {
+                for item in self.one_or_many(slot) {
                     let Some(text) = self.text(item).filter(|text| !text.is_empty()) else {
                         continue;
                     };
                     let Some((host, address)) = text.split_once('=').or_else(|| text.split_once(':')) else {
-                        let problem = self.bad_value(item, &codes::BAD_VALUE, format!("`{text}` has no address"));
+                        let problem = self.not_allowed(item, format!("`{text}` has no address"));
                         self.add(problem.label("expected name=address"));
                         continue;
                     };
@@ -285,17 +283,16 @@ impl Reader<'_> {
 
     fn host_line(&mut self, item: Slot<'_>, host: &str, address: &str) -> Option<String> {
         if address == "host-gateway" {
-            let message = format!("`{host}` is left out of `extra_hosts`");
-            let problem = codes::IGNORED.at(item.location(), message);
-            return self
-                .reject(problem.note("a job does not reach its agent's host: run what is needed there as a service"));
+            let problem = codes::IGNORED.at(item.location(), format!("`{host}` is left out of `extra_hosts`"));
+            let note = "a job does not reach its agent's host: run what is needed there as a service";
+            return self.reject(problem.note(note));
         }
         let bare = address.trim_start_matches('[').trim_end_matches(']');
         if bare.parse::<IpAddr>().is_ok() && is_host(host) {
             return Some(format!("{host}:{bare}"));
         }
         let message = format!("`{host}` with `{address}` is not a host and its address");
-        let problem = self.bad_value(item, &codes::BAD_VALUE, message);
+        let problem = self.not_allowed(item, message);
         self.reject(problem.label("expected name=10.0.0.5"))
     }
 }

@@ -119,7 +119,7 @@ impl Reader<'_> {
                 names.push(name.to_owned());
                 continue;
             }
-            let problem = self.bad_value(item, &codes::BAD_VALUE, format!("there is no capability `{text}`"));
+            let problem = self.not_allowed(item, format!("there is no capability `{text}`"));
             let problem = problem.nearest(name, CAPABILITIES.iter().copied());
             self.add(problem.or_help("names are as in capabilities(7): NET_ADMIN, SYS_PTRACE, …"));
         }
@@ -172,7 +172,7 @@ impl Reader<'_> {
         let text = self.sources[file].text.clone();
         if !serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|profile| profile.is_object()) {
             let message = format!("`{path}` is not a seccomp profile");
-            let problem = self.bad_value(item, &codes::BAD_VALUE, message);
+            let problem = self.not_allowed(item, message);
             return self.reject(problem.label("expected a file with a JSON object"));
         }
         let Some(fault) = crate::seccomp::fault(&text) else {

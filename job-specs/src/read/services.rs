@@ -160,16 +160,12 @@ impl Reader<'_> {
         off: &[String],
     ) -> Vec<ServiceSpec> {
         if let Some(one_too_many) = entries.get(MAX_SERVICES) {
-            let message = format!(
-                "{owner} has {} services; at most {MAX_SERVICES} are allowed",
-                entries.len()
-            );
+            let count = entries.len();
+            let message = format!("{owner} has {count} services; at most {MAX_SERVICES} are allowed");
             self.add(codes::TOO_MANY_SERVICES.at(one_too_many.key.location, message));
         }
-        let mut services: Vec<LocatedService> = Vec::new();
-        for entry in entries.iter().take(MAX_SERVICES) {
-            services.push(self.service(entry, around, owner));
-        }
+        let entries = entries.iter().take(MAX_SERVICES);
+        let mut services: Vec<LocatedService> = entries.map(|entry| self.service(entry, around, owner)).collect();
         follow_links(&mut services);
         self.tasks_of_compose(&mut services);
         check::services(&mut services, off, self.problems);
@@ -180,12 +176,12 @@ impl Reader<'_> {
     /// In Compose files a service whose end somebody waits for is a task, without saying so.
     fn tasks_of_compose(&mut self, services: &mut [LocatedService]) {
         use crate::model::DependencyCondition::ServiceCompletedSuccessfully;
-        let waited: Vec<String> = services
-            .iter()
-            .flat_map(|service| &service.depends_on)
-            .filter(|edge| edge.dependency.condition == ServiceCompletedSuccessfully && self.in_compose(edge.location))
-            .map(|edge| edge.dependency.service.clone())
-            .collect();
+        let waits_for_end = |edge: &&LocatedDependency| {
+            edge.dependency.condition == ServiceCompletedSuccessfully && self.in_compose(edge.location)
+        };
+        let edges = services.iter().flat_map(|service| &service.depends_on);
+        let waited = edges.filter(waits_for_end).map(|edge| edge.dependency.service.clone());
+        let waited: Vec<String> = waited.collect();
         for service in services {
             service.spec.run_once |= waited.contains(&service.spec.name);
             service.spec.may_end = self.in_compose(service.location);
@@ -194,32 +190,21 @@ impl Reader<'_> {
 
     /// One warning for all of them: the first tells what to write instead.
     fn warn_of_published(&mut self, services: &[LocatedService]) {
-        let published = || {
-            services
-                .iter()
-                .filter_map(|service| Some((&service.spec.name, service.published?)))
-        };
-        let first = published().min_by_key(|(_, (_, location))| (location.file, location.span.start));
-        let Some((_, (_, location))) = first else { return };
-        let hosts: Vec<String> = published()
-            .map(|(name, (port, _))| format!("`{name}:{port}`"))
-            .collect();
+        let locations = services.iter().filter_map(|service| Some(service.published?.1));
+        let first = locations.min_by_key(|location| (location.file, location.span.start));
+        let Some(location) = first else { return };
+        let host = |service: &LocatedService| Some(format!("`{}:{}`", service.spec.name, service.published?.0));
+        let hosts: Vec<String> = services.iter().filter_map(host).collect();
         let problem = codes::PORT_NOT_PUBLISHED.at(location, "ports of services are not published on the host");
         let hosts = listed(hosts.iter().map(String::as_str));
-        self.add(
-            problem
-                .note(format!("not published; steps reach {hosts}"))
-                .once_per_location(),
-        );
+        let problem = problem.note(format!("not published; steps reach {hosts}"));
+        self.add(problem.once_per_location());
     }
 
     fn own_services(&mut self, slot: Slot<'_>) -> Option<Vec<Entry>> {
-        if let Some(entries) = slot.node.entries() {
-            return Some(entries.to_vec());
-        }
         let help = "services are a map from host name to service: `services: {db: {image: postgres:17}}`";
-        let message = format!("`services` takes a map, found {}", slot.node.found());
-        self.reject(codes::WRONG_TYPE.at(slot.location(), message).help(help))
+        let entries = slot.node.entries().map(<[Entry]>::to_vec);
+        entries.or_else(|| self.wrong_form(slot, "a map", help))
     }
 
     fn own_definitions(&mut self, key: &'static str, entries: &[Entry]) -> Vec<Entry> {
@@ -242,18 +227,12 @@ impl Reader<'_> {
     }
 
     fn compose_files(&mut self, slot: Slot<'_>) -> Option<Vec<Wanted>> {
-        let mut files = Vec::new();
-        for item in self.one_or_many(slot) {
-            let path = self.known_path(item)?;
-            files.push(Wanted {
-                path,
-                location: item.location(),
-            });
-        }
-        if files.is_empty() {
+        let items = self.one_or_many(slot);
+        if items.is_empty() {
             return self.reject(codes::BAD_VALUE.at(slot.location(), "`compose` names no file"));
         }
-        Some(files)
+        let wanted = |item: Slot<'_>| Some(Wanted::at(item, self.known_path(item)?));
+        items.into_iter().map(wanted).collect()
     }
 
     /// The Compose files as one model.
@@ -294,27 +273,20 @@ fn follow_links(services: &mut [LocatedService]) {
         for link in std::mem::take(&mut service.links) {
             let mut edges = service.depends_on.iter();
             if link.target != service.spec.name && !edges.any(|edge| edge.dependency.service == link.target) {
-                service
-                    .depends_on
-                    .push(LocatedDependency::started(link.target, link.location));
+                let edge = LocatedDependency::started(link.target, link.location);
+                service.depends_on.push(edge);
             }
         }
-        for Link {
-            target,
-            alias,
-            location,
-        } in &links
-        {
-            if let Some(alias) = alias.as_ref().filter(|_| *target == service.spec.name) {
-                service.answers_to(alias.clone(), *location);
+        for link in &links {
+            if let Some(alias) = link.alias.as_ref().filter(|_| link.target == service.spec.name) {
+                service.answers_to(alias.clone(), link.location);
             }
         }
     }
 }
 
-fn laid_over(base: Vec<Entry>, over: Vec<Entry>) -> Vec<Entry> {
-    let kept = base
-        .into_iter()
-        .filter(|entry| !over.iter().any(|own| own.key.text == entry.key.text));
-    kept.chain(over.iter().cloned()).collect()
+fn laid_over(mut base: Vec<Entry>, over: Vec<Entry>) -> Vec<Entry> {
+    base.retain(|entry| !over.iter().any(|own| own.key.text == entry.key.text));
+    base.extend(over);
+    base
 }

@@ -108,13 +108,8 @@ impl Reader<'_> {
     fn steps(&mut self, slot: Slot<'_>, image: &str) -> Vec<StepSpec> {
         let owner = self.owner.clone();
         let Value::List(items) = &slot.node.value else {
-            let message = format!("`steps` takes a list, found {}", slot.node.found());
-            self.add(
-                codes::WRONG_TYPE
-                    .at(slot.location(), message)
-                    .help("begin each step with `- `"),
-            );
-            return Vec::new();
+            let nothing = self.wrong_form(slot, "a list", "begin each step with `- `");
+            return nothing.unwrap_or_default();
         };
         if items.is_empty() {
             self.add(codes::MISSING_KEY.at(slot.location(), format!("{owner} has no steps")));
@@ -122,15 +117,12 @@ impl Reader<'_> {
         if items.len() > MAX_STEPS {
             let message = format!("{owner} has {} steps; at most {MAX_STEPS} are allowed", items.len());
             let location = items[MAX_STEPS].location;
-            self.add(
-                codes::TOO_MANY_STEPS
-                    .at(location, message)
-                    .label(format!("step {}", MAX_STEPS + 1)),
-            );
+            let problem = codes::TOO_MANY_STEPS.at(location, message);
+            self.add(problem.label(format!("step {}", MAX_STEPS + 1)));
         }
-        let steps = items.iter().take(MAX_STEPS).enumerate();
+        let steps = (1..).zip(items.iter().take(MAX_STEPS));
         steps
-            .map(|(at, item)| self.step(slot.inside(item), format!("step {} of {owner}", at + 1), image))
+            .map(|(nth, item)| self.step(slot.inside(item), format!("step {nth} of {owner}"), image))
             .collect()
     }
 
@@ -149,13 +141,9 @@ impl Reader<'_> {
             }
             Value::List(_) => _ = self.wrong_type::<()>(slot, "a script or a map"),
         }
-        let Making {
-            mut step,
-            script,
-            shell,
-        } = making;
-        if let Some(script) = script {
-            step.action = run(script, shell);
+        let mut step = making.step;
+        if let Some(script) = making.script {
+            step.action = run(script, making.shell);
         }
         if step.name.is_empty() {
             step.name = default_name(&step.action);
@@ -233,9 +221,8 @@ impl Reader<'_> {
     /// A script: never substituted.
     fn script(&mut self, slot: Slot<'_>) -> Option<String> {
         let Value::Scalar(scalar) = &slot.node.value else {
-            let message = format!("{} takes a script, found {}", slot.name(), slot.node.found());
             let help = "write `run: |` and one command on each line below, or make each command a step of its own";
-            return self.reject(codes::WRONG_TYPE.at(slot.location(), message).help(help));
+            return self.wrong_form(slot, "a script", help);
         };
         if scalar.plain == Plain::Null || scalar.text.trim().is_empty() {
             return self.reject(codes::BAD_VALUE.at(slot.location(), "the script is empty"));
@@ -247,34 +234,27 @@ impl Reader<'_> {
     fn no_template_in_script(&mut self, slot: Slot<'_>, script: &str) {
         let mut nth = 0;
         for piece in pieces(script) {
-            let known = match &piece {
-                Piece::Hash { .. } => true,
-                Piece::Name(template) => template.root == "needs",
-                Piece::Text(_) | Piece::Broken(_) => false,
-            };
-            let (whole, variable) = match piece {
+            let (whole, variable, known) = match piece {
                 Piece::Text(_) => continue,
-                Piece::Name(template) => (template.whole, variable_of(template)),
-                Piece::Hash { whole, .. } => (whole, None),
-                Piece::Broken(whole) => (whole.lines().next().unwrap_or_default(), None),
+                Piece::Name(template) => (template.whole, variable_of(template), template.root == "needs"),
+                Piece::Hash { whole, .. } => (whole, None, true),
+                Piece::Broken(whole) => (whole.lines().next().unwrap_or_default(), None, false),
             };
             let start = self.inner(slot, "${{", nth);
             nth += 1;
             let line_end = self.sources[start.file].line_around(start.span.start).end;
             let end = (start.span.start + whole.len()).min(line_end);
-            let location = if start.span == slot.location().span {
-                start
-            } else {
-                self.sources.location(start.file, start.span.start..end)
+            let location = match start.span == slot.location().span {
+                true => start,
+                false => self.sources.location(start.file, start.span.start..end),
             };
             let problem = codes::TEMPLATE_IN_RUN.at(location, "`${{ }}` is not substituted in a script");
             let reason = "values come as environment variables, so that a branch name can never become code";
+            let problem = problem.note(reason);
             self.add(match variable {
-                Some(variable) => problem.label(format!("write `${variable}`")).note(reason),
-                None if known => problem
-                    .help(format!("set it under `env`, `NAME: {whole}`, and write `$NAME`"))
-                    .note(reason),
-                None => problem.help("set it under `env` and write `$NAME`").note(reason),
+                Some(variable) => problem.label(format!("write `${variable}`")),
+                None if known => problem.help(format!("set it under `env`, `NAME: {whole}`, and write `$NAME`")),
+                None => problem.help("set it under `env` and write `$NAME`"),
             });
         }
     }
@@ -298,7 +278,6 @@ impl Reader<'_> {
 
 fn skeleton(image: &str) -> StepSpec {
     StepSpec {
-        name: String::new(),
         action: run(String::new(), Shell::Sh),
         image: image.to_owned(),
         ..StepSpec::default()
@@ -318,11 +297,8 @@ fn default_name(action: &StepAction) -> String {
 }
 
 fn first_line(text: &str) -> String {
-    let line = text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or_default();
+    let mut lines = text.lines().map(str::trim);
+    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
     if line.chars().count() <= MAX_NAME {
         return line.to_owned();
     }

@@ -35,6 +35,10 @@ const NEVER: WhenStatus = WhenStatus {
     success: false,
     failure: false,
 };
+const FAILURE: WhenStatus = WhenStatus {
+    success: false,
+    failure: true,
+};
 const ALWAYS: WhenStatus = WhenStatus {
     success: true,
     failure: true,
@@ -187,10 +191,7 @@ impl Reader<'_> {
             status = match self.choice(item, OUTCOMES) {
                 Some("success") => either(status, WhenStatus::default()),
                 Some("always") => ALWAYS,
-                Some(_) => WhenStatus {
-                    failure: true,
-                    ..status
-                },
+                Some(_) => either(status, FAILURE),
                 None => status,
             };
         }
@@ -254,9 +255,8 @@ impl Reader<'_> {
     /// A value without wildcards must be one that a cell has.
     fn is_a_value(&mut self, slot: Slot<'_>, axis: &str, value: &str) {
         let at = self.scope.axes.iter().position(|name| name == axis);
-        let values = at
-            .and_then(|at| self.scope.values.get(at))
-            .map_or(&[][..], Vec::as_slice);
+        let values = at.and_then(|at| self.scope.values.get(at));
+        let values = values.map_or(&[][..], Vec::as_slice);
         if self.scope.axes_unknown || has_wildcard(value) || values.iter().any(|known| known == value) {
             return;
         }
@@ -270,11 +270,9 @@ impl Reader<'_> {
 
     /// Keys that exclude each other: a tag is on no branch, and a push has no tag.
     fn can_be(&mut self, fields: &Fields<'_>) {
-        let events: Vec<&str> = match fields.get("event") {
-            Some(slot) => {
-                let items = self.one_or_many(slot);
-                items.into_iter().filter_map(|item| self.event(item)).collect()
-            }
+        let given = fields.get("event").map(|slot| self.one_or_many(slot));
+        let events: Vec<&str> = match given {
+            Some(items) => items.into_iter().filter_map(|item| self.event(item)).collect(),
             None => EVENTS.to_vec(),
         };
         let location = |key| fields.key_location(key);

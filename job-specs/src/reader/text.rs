@@ -84,6 +84,12 @@ impl Reader<'_> {
         )
     }
 
+    /// The same, with what to do.
+    pub(crate) fn wrong_form<T>(&mut self, slot: Slot<'_>, takes: &str, help: impl Into<String>) -> Option<T> {
+        let message = format!("{} takes {takes}, found {}", slot.name(), slot.node.found());
+        self.reject(codes::WRONG_TYPE.at(slot.location(), message).help(help))
+    }
+
     /// "`x` …", about a value that has the right form.
     pub(crate) fn bad_value(&self, slot: Slot<'_>, code: &'static codes::Code, message: impl Into<String>) -> Problem {
         let problem = code.at(slot.location(), message);
@@ -93,6 +99,11 @@ impl Reader<'_> {
                 .once_per_location(),
             _ => problem,
         }
+    }
+
+    /// The same, about a value that is none of those that are allowed.
+    pub(crate) fn not_allowed(&self, slot: Slot<'_>, message: impl Into<String>) -> Problem {
+        self.bad_value(slot, &codes::BAD_VALUE, message)
     }
 
     /// A text, a number or true/false as it is written, with `${{ }}` substituted. `None` when it is another form, or
@@ -202,11 +213,8 @@ impl Reader<'_> {
         }
         if before <= MAX_SUBSTITUTED {
             let message = "the values of `${{ }}` make more than 16 MiB";
-            self.add(
-                codes::TOO_MUCH_EXPANSION
-                    .at(slot.location(), message)
-                    .label("reached here"),
-            );
+            let problem = codes::TOO_MUCH_EXPANSION.at(slot.location(), message);
+            self.add(problem.label("reached here"));
         }
         None
     }

@@ -1,8 +1,10 @@
 //! Typed values: true/false, numbers, durations, sizes, words of a choice, lists and command lines.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use crate::codes;
+use crate::names::is_variable;
 use crate::reader::text::Templates;
 use crate::reader::{Reader, Slot};
 use crate::substitute::has_template;
@@ -82,21 +84,14 @@ impl Reader<'_> {
         match scalar.plain {
             Plain::Int(value) if range.contains(&value) => Some(value),
             Plain::Int(value) => {
-                let message = format!(
-                    "{} is from {} to {}, found {value}",
-                    slot.name(),
-                    range.start(),
-                    range.end()
-                );
-                let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
-                self.reject(problem)
+                let (name, min, max) = (slot.name(), range.start(), range.end());
+                let message = format!("{name} is from {min} to {max}, found {value}");
+                self.reject(self.not_allowed(slot, message))
             }
             _ => {
                 let message = format!("{} takes a whole number, found {}", slot.name(), quoted(&scalar));
-                let problem = self
-                    .bad_value(slot, &codes::WRONG_TYPE, message)
-                    .label("expected a whole number");
-                self.reject(problem)
+                let problem = self.bad_value(slot, &codes::WRONG_TYPE, message);
+                self.reject(problem.label("expected a whole number"))
             }
         }
     }
@@ -104,32 +99,26 @@ impl Reader<'_> {
     /// A duration in milliseconds, longer than nothing.
     pub(crate) fn duration_ms(&mut self, slot: Slot<'_>) -> Option<u64> {
         let ms = self.duration_or_zero_ms(slot)?;
-        if ms == 0 {
-            let problem = self.bad_value(
-                slot,
-                &codes::BAD_DURATION,
-                format!("{} must be longer than 0s", slot.name()),
-            );
-            return self.reject(problem);
+        if ms > 0 {
+            return Some(ms);
         }
-        Some(ms)
+        let message = format!("{} must be longer than 0s", slot.name());
+        self.reject(self.bad_value(slot, &codes::BAD_DURATION, message))
     }
 
     /// A duration in milliseconds; nothing is allowed.
     pub(crate) fn duration_or_zero_ms(&mut self, slot: Slot<'_>) -> Option<u64> {
         let scalar = self.given(slot, "a duration")?;
-        let parsed = durations::parse_ms(&scalar.text);
-        if parsed.is_none() {
-            let message = format!("`{}` is not a duration", scalar.text);
-            let problem = self.bad_value(slot, &codes::BAD_DURATION, message);
-            self.add(match scalar.plain {
+        let text = &scalar.text;
+        durations::parse_ms(text).or_else(|| {
+            let problem = self.bad_value(slot, &codes::BAD_DURATION, format!("`{text}` is not a duration"));
+            self.reject(match scalar.plain {
                 Plain::Int(_) | Plain::Float(_) => problem
                     .label("the unit is missing")
-                    .help(format!("write `{0}s` for seconds or `{0}m` for minutes", scalar.text)),
+                    .help(format!("write `{text}s` for seconds or `{text}m` for minutes")),
                 _ => problem.label("expected 500ms, 30s, 10m, 1h30m or 2d"),
-            });
-        }
-        parsed
+            })
+        })
     }
 
     /// A size in bytes.
@@ -162,33 +151,26 @@ impl Reader<'_> {
         if size == Some(0) && self.in_compose(slot.location()) {
             return None; // the engine's own
         }
-        let size = size.filter(|bytes| *bytes > 0);
-        if size.is_none() {
+        size.filter(|bytes| *bytes > 0).or_else(|| {
             let problem = self.bad_value(slot, &codes::BAD_SIZE, format!("`{text}` is not a size"));
-            self.add(problem.label("expected 64m, 1g, …"));
-        }
-        size
+            self.reject(problem.label("expected 64m, 1g, …"))
+        })
     }
 
     /// Processors, in thousandths.
     pub(crate) fn cpu_millis(&mut self, slot: Slot<'_>) -> Option<u64> {
         let scalar = self.given(slot, "a number")?;
-        if self.in_compose(slot.location()) && durations::times(&scalar.text, 1000) == Some(0) {
+        let millis = durations::times(&scalar.text, 1000);
+        if self.in_compose(slot.location()) && millis == Some(0) {
             return None; // no limit
         }
-        let millis = durations::times(&scalar.text, 1000).filter(|millis| (1..=MAX_CPUS * 1000).contains(millis));
-        if millis.is_none() {
-            let message = format!(
-                "{} takes a number of processors, found {}",
-                slot.name(),
-                quoted(&scalar)
-            );
-            let problem = self
-                .bad_value(slot, &codes::BAD_VALUE, message)
-                .label("expected 0.5, 2, …");
-            self.add(problem);
-        }
         millis
+            .filter(|millis| (1..=MAX_CPUS * 1000).contains(millis))
+            .or_else(|| {
+                let (name, found) = (slot.name(), quoted(&scalar));
+                let problem = self.not_allowed(slot, format!("{name} takes a number of processors, found {found}"));
+                self.reject(problem.label("expected 0.5, 2, …"))
+            })
     }
 
     /// One of some words, and which.
@@ -197,7 +179,7 @@ impl Reader<'_> {
         let chosen = choices.iter().copied().find(|choice| *choice == found);
         if chosen.is_none() {
             let message = format!("`{found}` is not allowed for {}", slot.name());
-            let problem = self.bad_value(slot, &codes::BAD_VALUE, message);
+            let problem = self.not_allowed(slot, message);
             let problem = problem.note(format!("allowed: {}", choices.join(", ")));
             self.add(match slot.has_template() {
                 true => problem.nearest(&found, choices.iter().copied()),
@@ -220,7 +202,7 @@ impl Reader<'_> {
     /// The items of a list.
     pub(crate) fn items<'n>(&mut self, slot: Slot<'n>, takes: &str) -> Option<Vec<Slot<'n>>> {
         match &slot.node.value {
-            Value::List(items) => Some(items.iter().map(|item| slot.inside(item)).collect()),
+            Value::List(_) => Some(self.one_or_many(slot)),
             Value::Scalar(_) | Value::Map(_) => self.wrong_type(slot, takes),
         }
     }
@@ -242,25 +224,22 @@ impl Reader<'_> {
     /// A command line: a list of arguments, or a text that is split as a shell would. `None` when a part of it is not
     /// known or wrong.
     pub(crate) fn command_line(&mut self, slot: Slot<'_>) -> Option<Vec<String>> {
-        match &slot.node.value {
-            Value::List(items) => self.arguments(slot, items.iter().map(|item| &**item).collect()),
-            Value::Scalar(scalar) if scalar.plain == Plain::Null => self.wrong_type(slot, "a text or a list of texts"),
-            Value::Scalar(scalar) => self.split(slot, &scalar.text),
-            Value::Map(_) => self.wrong_type(slot, "a text or a list of texts"),
+        match (&slot.node.value, slot.node.text()) {
+            (Value::List(items), _) => self.arguments(slot, items),
+            (_, Some(text)) => self.split(slot, text),
+            (_, None) => self.wrong_type(slot, "a text or a list of texts"),
         }
     }
 
     /// The arguments of a list; one that comes after `sh -c` is run by a shell.
-    pub(crate) fn arguments(&mut self, slot: Slot<'_>, items: Vec<&Node>) -> Option<Vec<String>> {
+    pub(crate) fn arguments(&mut self, slot: Slot<'_>, items: &[Arc<Node>]) -> Option<Vec<String>> {
         let mut arguments: Vec<Option<String>> = Vec::with_capacity(items.len());
         for item in items {
             let item = slot.inside(item);
-            let argument = if after_shell_c(&arguments) {
-                self.shell_text(item)
-            } else {
-                self.text(item)
-            };
-            arguments.push(argument);
+            arguments.push(match after_shell_c(&arguments) {
+                true => self.shell_text(item),
+                false => self.text(item),
+            });
         }
         arguments.into_iter().collect()
     }
@@ -269,52 +248,38 @@ impl Reader<'_> {
         let words = match shell_words::split(text) {
             Ok(words) => words,
             Err(fault) => {
-                let problem = self.bad_value(
-                    slot,
-                    &codes::BAD_VALUE,
-                    format!("{} cannot be split: {fault}", slot.name()),
-                );
+                let problem = self.not_allowed(slot, format!("{} cannot be split: {fault}", slot.name()));
                 return self.reject(problem.help("close the quote, or write a list: `[\"sh\", \"-c\", \"…\"]`"));
             }
         };
         let mut filled: Vec<Option<String>> = Vec::with_capacity(words.len());
         for word in words {
-            let templates = if after_shell_c(&filled) {
-                Templates::MatrixOnly
-            } else {
-                Templates::All
+            let templates = match after_shell_c(&filled) {
+                true => Templates::MatrixOnly,
+                false => Templates::All,
             };
-            let word = if has_template(&word) {
-                self.substitute(slot, &word, templates)
-            } else {
-                Some(word)
-            };
-            filled.push(word);
+            filled.push(match has_template(&word) {
+                true => self.substitute(slot, &word, templates),
+                false => Some(word),
+            });
         }
         filled.into_iter().collect()
     }
 
     /// A name that must be made of letters, digits and `_`, like every environment variable's.
     pub(crate) fn check_variable_name(&mut self, name: &str, location: crate::source::Location) -> bool {
-        let fine = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if fine && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() {
+        if is_variable(name) {
             let is_ours = name == "DROVER" || name.starts_with("DROVER_");
             if is_ours {
                 let message = format!("`{name}` is set by Drover itself");
-                self.add(
-                    codes::BAD_NAME
-                        .at(location, message)
-                        .help("choose a name without `DROVER_`"),
-                );
+                let problem = codes::BAD_NAME.at(location, message);
+                self.add(problem.help("choose a name without `DROVER_`"));
             }
             return !is_ours;
         }
         let message = format!("`{name}` is not a name for an environment variable");
-        self.add(
-            codes::BAD_NAME
-                .at(location, message)
-                .label("letters, digits and `_` only, no digit first"),
-        );
+        let problem = codes::BAD_NAME.at(location, message);
+        self.add(problem.label("letters, digits and `_` only, no digit first"));
         false
     }
 }
