@@ -6,7 +6,7 @@ use job_specs::yaml::Node;
 
 use crate::draft::{Draft, Job};
 use crate::names::job_name;
-use crate::notes::Notes;
+use crate::notes::{Answer, Notes, about};
 use crate::pipes::Pipe;
 use crate::shell::Names;
 use crate::system::System;
@@ -22,25 +22,13 @@ const KEYS: &[&str] = &[
     "platform",
     "node",
 ];
-const ANSWERS: &[(&str, &str)] = &[
-    ("clone", "is not needed: the workspace holds the commit"),
-    ("workspace", "has no counterpart: the workspace is /workspace"),
-    (
-        "volumes",
-        "has no counterpart: `cache` keeps folders from build to build",
-    ),
-    (
-        "image_pull_secrets",
-        "has no counterpart: the agent's engine logs in to registries",
-    ),
-    (
-        "concurrency",
-        "counts runs of this pipeline: see `concurrency` of the job file",
-    ),
-    (
-        "environment",
-        "of the pipeline has no counterpart: write it as `env` of the job",
-    ),
+const ANSWERS: &[Answer] = &[
+    about("clone").say("is not needed: the workspace holds the commit"),
+    about("workspace").say("has no counterpart: the workspace is /workspace"),
+    about("volumes").say("has no counterpart: `cache` keeps folders from build to build"),
+    about("image_pull_secrets").say("has no counterpart: the agent's engine logs in to registries"),
+    about("concurrency").say("counts runs of this pipeline: see `concurrency` of the job file"),
+    about("environment").say("of the pipeline has no counterpart: write it as `env` of the job"),
 ];
 
 pub(crate) fn import(documents: &[Arc<Node>], notes: &mut Notes) -> Draft {

@@ -18,6 +18,30 @@ pub struct Note {
     pub text: String,
 }
 
+/// What is said about something of another system that has no counterpart.
+pub(crate) struct Answer {
+    name: &'static str,
+    text: &'static str,
+}
+
+/// An answer to a key, or to an action: `about("clone").say("is not needed")`.
+pub(crate) const fn about(name: &'static str) -> Answer {
+    Answer { name, text: "" }
+}
+
+impl Answer {
+    /// What is said, after the name.
+    pub(crate) const fn say(self, text: &'static str) -> Answer {
+        Answer { text, ..self }
+    }
+}
+
+/// What is said about a name, if it is among these.
+pub(crate) fn answer(answers: &[Answer], name: &str) -> Option<&'static str> {
+    let found = answers.iter().find(|answer| answer.name == name)?;
+    Some(found.text)
+}
+
 /// The notes of one import.
 #[derive(Debug)]
 pub(crate) struct Notes {
@@ -53,14 +77,13 @@ impl Notes {
     }
 
     /// The keys of a map that nobody read.
-    pub(crate) fn rest(&mut self, node: &Node, known: &[&str], answers: &[(&str, &str)]) {
+    pub(crate) fn rest(&mut self, node: &Node, known: &[&str], answers: &[Answer]) {
         for entry in node.entries().unwrap_or_default() {
             let key = &*entry.key.text;
             if known.contains(&key) || key.starts_with("x-") {
                 continue;
             }
-            let answer = answers.iter().find(|(name, _)| *name == key);
-            let answer = answer.map_or("has no counterpart", |(_, answer)| answer);
+            let answer = answer(answers, key).unwrap_or("has no counterpart");
             self.add(entry.key.location, format!("`{key}` {answer}"));
         }
     }

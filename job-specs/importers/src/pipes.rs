@@ -9,7 +9,7 @@ use job_specs::yaml::Node;
 use crate::conditions::{Clause, any_of, globs};
 use crate::draft::{Job, Step};
 use crate::names::host_name;
-use crate::notes::Notes;
+use crate::notes::{Answer, Notes, about};
 use crate::out::{Map, Out};
 use crate::shell::Names;
 
@@ -29,30 +29,16 @@ const STEP_KEYS: &[&str] = &[
     "user",
     "command",
 ];
-const STEP_ANSWERS: &[(&str, &str)] = &[
-    (
-        "settings",
-        "is a plugin's: there are no plugins; write what it does as a script",
-    ),
-    (
-        "privileged",
-        "is refused: a privileged container could take over the agent's host",
-    ),
-    (
-        "volumes",
-        "has no counterpart: a step has the workspace at /workspace, and `cache` keeps folders",
-    ),
-    (
-        "depends_on",
-        "is not needed: steps run in the order of the file; what may run at once becomes a job of its own",
-    ),
-    (
-        "group",
-        "has no counterpart: steps run in order; what may run at once becomes a job of its own",
-    ),
-    ("directory", "has no counterpart here: write `workdir`"),
-    ("backend_options", "has no counterpart"),
-    ("network_mode", "is refused: a step is on its job's own network"),
+const STEP_ANSWERS: &[Answer] = &[
+    about("settings").say("is a plugin's: there are no plugins; write what it does as a script"),
+    about("privileged").say("is refused: a privileged container could take over the agent's host"),
+    about("volumes").say("has no counterpart: a step has the workspace at /workspace, and `cache` keeps folders"),
+    about("depends_on")
+        .say("is not needed: steps run in the order of the file; what may run at once becomes a job of its own"),
+    about("group").say("has no counterpart: steps run in order; what may run at once becomes a job of its own"),
+    about("directory").say("has no counterpart here: write `workdir`"),
+    about("backend_options").say("has no counterpart"),
+    about("network_mode").say("is refused: a step is on its job's own network"),
 ];
 const SERVICE_KEYS: &[&str] = &[
     "name",

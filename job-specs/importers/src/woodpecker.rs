@@ -7,7 +7,7 @@ use job_specs::yaml::Node;
 use crate::conditions::{Clause, any_of, on};
 use crate::draft::{Draft, Job};
 use crate::names::{job_name, stem};
-use crate::notes::Notes;
+use crate::notes::{Answer, Notes, about};
 use crate::out::{Map, Out};
 use crate::pipes::Pipe;
 use crate::shell::Names;
@@ -24,15 +24,12 @@ const KEYS: &[&str] = &[
     "skip_clone",
     "branches",
 ];
-const ANSWERS: &[(&str, &str)] = &[
-    ("clone", "is not needed: the workspace holds the commit"),
-    ("workspace", "has no counterpart: the workspace is /workspace"),
-    (
-        "depends_on",
-        "names workflows of other files: import those too, and name their jobs in `needs`",
-    ),
-    ("platform", "is old: write `runs_on: {arch: …}`"),
-    ("pipeline", "is an old name of `steps`: rename it and import again"),
+const ANSWERS: &[Answer] = &[
+    about("clone").say("is not needed: the workspace holds the commit"),
+    about("workspace").say("has no counterpart: the workspace is /workspace"),
+    about("depends_on").say("names workflows of other files: import those too, and name their jobs in `needs`"),
+    about("platform").say("is old: write `runs_on: {arch: …}`"),
+    about("pipeline").say("is an old name of `steps`: rename it and import again"),
 ];
 
 pub(crate) fn import(documents: &[Arc<Node>], file: &str, notes: &mut Notes) -> Draft {

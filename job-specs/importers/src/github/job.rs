@@ -8,7 +8,7 @@ use job_specs::yaml::{Entry, Node, Value};
 use super::{conditions, expressions, step, uses};
 use crate::draft::Job;
 use crate::names::{host_name, job_name};
-use crate::notes::Notes;
+use crate::notes::{Answer, Notes, about};
 use crate::out::{Map, Out};
 
 const KEYS: &[&str] = &[
@@ -26,22 +26,14 @@ const KEYS: &[&str] = &[
     "outputs",
     "defaults",
 ];
-const ANSWERS: &[(&str, &str)] = &[
-    (
-        "uses",
-        "calls a workflow of another file: import that file too, and put both into the folder `.drover/`",
-    ),
-    (
-        "permissions",
-        "has no counterpart: a job gets no token of the forge; give it one as a secret",
-    ),
-    ("environment", "has no counterpart yet: nothing is recorded as deployed"),
-    (
-        "concurrency",
-        "of a job has no counterpart: see `concurrency` of the file",
-    ),
-    ("with", "is for a called workflow"),
-    ("secrets", "is for a called workflow"),
+const ANSWERS: &[Answer] = &[
+    about("uses")
+        .say("calls a workflow of another file: import that file too, and put both into the folder `.drover/`"),
+    about("permissions").say("has no counterpart: a job gets no token of the forge; give it one as a secret"),
+    about("environment").say("has no counterpart yet: nothing is recorded as deployed"),
+    about("concurrency").say("of a job has no counterpart: see `concurrency` of the file"),
+    about("with").say("is for a called workflow"),
+    about("secrets").say("is for a called workflow"),
 ];
 
 /// What the steps of a job need to know, and leave for the job.
@@ -143,14 +135,15 @@ impl Around<'_> {
             self.job.env.extend(env);
         }
         let options = "of the engine has no counterpart: see `resources` and `user`";
-        self.notes.rest(container, &["image", "env"], &[("options", options)]);
+        self.notes
+            .rest(container, &["image", "env"], &[about("options").say(options)]);
     }
 
     fn service(&mut self, entry: &Entry) {
         let node = &entry.node;
         let known = ["image", "env", "ports", "options", "command", "entrypoint"];
         let credentials = "has no counterpart: the agent's engine logs in to registries";
-        self.notes.rest(node, &known, &[("credentials", credentials)]);
+        self.notes.rest(node, &known, &[about("credentials").say(credentials)]);
         let name = host_name(&entry.key.text);
         let mut map = Map::default();
         let image = node.get("image").and_then(|image| self.field(image.text()?, image));

@@ -14,14 +14,12 @@ use job_specs::yaml::{Entry, Node};
 
 use super::conditions::{on, with_excluded};
 use super::draft::Draft;
-use super::notes::Notes;
+use super::notes::{Answer, Notes, about};
 use super::out::{Map, Out};
 
 const KEYS: &[&str] = &["name", "run-name", "on", "env", "defaults", "concurrency", "jobs"];
-const ANSWERS: &[(&str, &str)] = &[(
-    "permissions",
-    "has no counterpart: a job gets no token of the forge; give it one as a secret",
-)];
+const ANSWERS: &[Answer] =
+    &[about("permissions").say("has no counterpart: a job gets no token of the forge; give it one as a secret")];
 
 pub(super) fn import(documents: &[Arc<Node>], notes: &mut Notes) -> Draft {
     let mut draft = Draft::default();

@@ -6,6 +6,7 @@ use job_specs::yaml::Node;
 
 use super::job::Around;
 use crate::detect::cache as cache_item;
+use crate::notes::{Answer, about, answer};
 use crate::out::{Map, Out};
 
 /// Actions that choose a tool chain: the input with its version, the image, the tag when no version is named.
@@ -36,32 +37,14 @@ const TOOLS: &[(&str, &str, &str, &str)] = &[
 ];
 
 /// Answers to actions that have no counterpart but a known way.
-const ANSWERS: &[(&str, &str)] = &[
-    (
-        "docker/build-push-action",
-        "builds an image: write a step `image: {build: ., tags: […], push: true}`",
-    ),
-    (
-        "docker/login-action",
-        "logs in to a registry: see `login` of a step with `image`",
-    ),
-    ("docker/setup-buildx-action", "is not needed"),
-    (
-        "docker/setup-qemu-action",
-        "has no counterpart: choose an agent by `runs_on: {arch: …}`",
-    ),
-    (
-        "actions/github-script",
-        "has no counterpart: call your forge's API from a script",
-    ),
-    (
-        "codecov/codecov-action",
-        "has no counterpart: call the uploader from a script",
-    ),
-    (
-        "pnpm/action-setup",
-        "has no counterpart: begin the script with `corepack enable`",
-    ),
+const ANSWERS: &[Answer] = &[
+    about("docker/build-push-action").say("builds an image: write a step `image: {build: ., tags: […], push: true}`"),
+    about("docker/login-action").say("logs in to a registry: see `login` of a step with `image`"),
+    about("docker/setup-buildx-action").say("is not needed"),
+    about("docker/setup-qemu-action").say("has no counterpart: choose an agent by `runs_on: {arch: …}`"),
+    about("actions/github-script").say("has no counterpart: call your forge's API from a script"),
+    about("codecov/codecov-action").say("has no counterpart: call the uploader from a script"),
+    about("pnpm/action-setup").say("has no counterpart: begin the script with `corepack enable`"),
 ];
 
 pub(super) fn action(around: &mut Around<'_>, node: &Arc<Node>, action: &Node) {
@@ -87,8 +70,7 @@ pub(super) fn action(around: &mut Around<'_>, node: &Arc<Node>, action: &Node) {
                 tool(around, action, image, &version.unwrap_or_else(|| (*default).to_owned()));
             }
             None => {
-                let answer = ANSWERS.iter().find(|(known, _)| *known == name);
-                let answer = answer.map_or("is an action: write what it does as a script", |(_, answer)| answer);
+                let answer = answer(ANSWERS, name).unwrap_or("is an action: write what it does as a script");
                 around.notes.add(action.location, format!("`{name}` {answer}"));
             }
         },

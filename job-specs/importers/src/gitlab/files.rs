@@ -6,6 +6,7 @@ use job_specs::yaml::Node;
 
 use super::job::Importer;
 use crate::draft::Job;
+use crate::notes::about;
 use crate::out::{Map, Out};
 
 impl Importer<'_> {
@@ -62,14 +63,11 @@ impl Importer<'_> {
             "access",
         ];
         let exclude = "of artifacts has no counterpart: name the paths more narrowly";
-        self.notes.rest(node, known, &[("exclude", exclude)]);
+        self.notes.rest(node, known, &[about("exclude").say(exclude)]);
         if let Some(reports) = node.get("reports") {
             let answers = &[
-                ("coverage_report", "is not read: keep the file as an artifact"),
-                (
-                    "dotenv",
-                    "has no counterpart: write `KEY=value` lines to `$DROVER_OUTPUT`",
-                ),
+                about("coverage_report").say("is not read: keep the file as an artifact"),
+                about("dotenv").say("has no counterpart: write `KEY=value` lines to `$DROVER_OUTPUT`"),
             ];
             self.notes.rest(reports, &["junit"], answers);
             job.junit = reports.texts_of("junit");

@@ -12,7 +12,7 @@ use self::job::Importer;
 use job_specs::yaml::{Entry, Node};
 
 use super::draft::{Draft, Job};
-use super::notes::Notes;
+use super::notes::{Answer, Notes, about};
 use super::shell::Names;
 use crate::names::job_name;
 use crate::system::System;
@@ -55,31 +55,16 @@ const JOB_KEYS: &[&str] = &[
     "interruptible",
     "coverage",
 ];
-const ANSWERS: &[(&str, &str)] = &[
-    (
-        "trigger",
-        "has no counterpart; call the other repository's `drover trigger` from a step",
-    ),
-    (
-        "tags",
-        "choose runners; here labels of agents do: `runs_on: {label: value}`",
-    ),
-    (
-        "environment",
-        "has no counterpart yet; the steps run, but nothing is recorded as deployed",
-    ),
-    (
-        "resource_group",
-        "has no counterpart in a job: see `concurrency` of the file",
-    ),
-    ("release", "has no counterpart: call your forge's API from a step"),
-    (
-        "secrets",
-        "comes from a vault: store the values by `drover secret set` and name them in the steps",
-    ),
-    ("id_tokens", "has no counterpart"),
-    ("inherit", "has no counterpart: what is inherited has been written out"),
-    ("pages", "has no counterpart: the pages are an artifact"),
+const ANSWERS: &[Answer] = &[
+    about("trigger").say("has no counterpart; call the other repository's `drover trigger` from a step"),
+    about("tags").say("choose runners; here labels of agents do: `runs_on: {label: value}`"),
+    about("environment").say("has no counterpart yet; the steps run, but nothing is recorded as deployed"),
+    about("resource_group").say("has no counterpart in a job: see `concurrency` of the file"),
+    about("release").say("has no counterpart: call your forge's API from a step"),
+    about("secrets").say("comes from a vault: store the values by `drover secret set` and name them in the steps"),
+    about("id_tokens").say("has no counterpart"),
+    about("inherit").say("has no counterpart: what is inherited has been written out"),
+    about("pages").say("has no counterpart: the pages are an artifact"),
 ];
 
 /// The whole file, for questions about one job.
