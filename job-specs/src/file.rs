@@ -60,15 +60,11 @@ impl JobFile {
     /// Whether any `on` or `when` asks for changed paths: only then they need to be known.
     pub fn needs_changed_paths(&self) -> bool {
         let asks = |job: &JobSource| {
-            let steps = match job.node.get("steps").map(|steps| &steps.value) {
-                Some(Value::List(steps)) => steps.as_slice(),
-                _ => &[],
-            };
-            asks_for_paths(&job.node) || steps.iter().any(|step| asks_for_paths(step))
+            let mut steps = job.node.list_of("steps").iter();
+            asks_for_paths(&job.node) || steps.any(|step| asks_for_paths(step))
         };
-        self.parts
-            .iter()
-            .any(|part| part.on.triggers.iter().any(Trigger::needs_paths) || part.jobs.iter().any(asks))
+        let mut parts = self.parts.iter();
+        parts.any(|part| part.on.triggers.iter().any(Trigger::needs_paths) || part.jobs.iter().any(asks))
     }
 
     /// Every `on.schedule`.
@@ -92,10 +88,8 @@ impl JobFile {
 
     /// The names of all jobs, in the order of the files.
     pub fn job_names(&self) -> impl Iterator<Item = &str> {
-        self.parts
-            .iter()
-            .flat_map(|part| &part.jobs)
-            .map(|job| job.name.as_str())
+        let jobs = self.parts.iter().flat_map(|part| &part.jobs);
+        jobs.map(|job| job.name.as_str())
     }
 }
 

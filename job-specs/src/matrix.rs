@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use crate::model::AxisValue;
+use crate::model::{AxisValue, cell_title};
 use crate::source::Location;
 
 /// Cells that one job may have.
@@ -54,20 +54,13 @@ pub(crate) struct Cell {
 impl Cell {
     /// The value of an axis.
     pub(crate) fn value(&self, axis: &str) -> Option<&str> {
-        self.values
-            .iter()
-            .find(|value| value.axis == axis)
-            .map(|value| value.value.as_str())
+        let found = self.values.iter().find(|value| value.axis == axis)?;
+        Some(&found.value)
     }
 
     /// `postgres=15, kafka=3.9.0`
     pub(crate) fn title(&self) -> String {
-        let values: Vec<String> = self
-            .values
-            .iter()
-            .map(|value| format!("{}={}", value.axis, value.value))
-            .collect();
-        values.join(", ")
+        cell_title(&self.values)
     }
 
     fn set(&mut self, new: &AxisValue) {
@@ -81,12 +74,9 @@ impl Cell {
 impl Matrix {
     /// How many cells the axes make before `exclude`, if a number can say it.
     pub(crate) fn product(&self) -> Option<usize> {
-        if self.axes.is_empty() {
-            return Some(0);
-        }
-        self.axes
-            .iter()
-            .try_fold(1usize, |product, axis| product.checked_mul(axis.values.len()))
+        let mut lengths = self.axes.iter().map(|axis| axis.values.len());
+        let first = lengths.next().unwrap_or(0);
+        lengths.try_fold(first, usize::checked_mul)
     }
 
     /// The cells, in order; none when the product is over [`MAX_PRODUCT`].
@@ -109,10 +99,8 @@ impl Matrix {
             return Vec::new();
         }
         let all = self.combinations();
-        self.exclude
-            .iter()
-            .filter(|entry| !all.iter().any(|cell| fits(cell, &entry.values)))
-            .collect()
+        let is_idle = |entry: &&Exclude| !all.iter().any(|cell| fits(cell, &entry.values));
+        self.exclude.iter().filter(is_idle).collect()
     }
 
     /// A cell that is there twice.
@@ -139,27 +127,18 @@ impl Matrix {
         self.axes.iter().fold(vec![Cell::default()], |cells, axis| {
             let longer = |cell: &Cell, value: &String| {
                 let mut cell = cell.clone();
-                cell.values.push(AxisValue {
-                    axis: axis.name.clone(),
-                    value: value.clone(),
-                });
+                let (axis, value) = (axis.name.clone(), value.clone());
+                cell.values.push(AxisValue { axis, value });
                 cell
             };
-            cells
-                .iter()
-                .flat_map(|cell| axis.values.iter().map(|value| longer(cell, value)))
-                .collect()
+            let longer_each = |cell| axis.values.iter().map(move |value| longer(cell, value));
+            cells.iter().flat_map(longer_each).collect()
         })
     }
 
     fn add(&self, cells: &mut Vec<Cell>, from_axes: usize, entry: &Include) {
-        let is_axis = |name: &str| self.axes.iter().any(|axis| axis.name == name);
-        let on_axes: Vec<AxisValue> = entry
-            .values
-            .iter()
-            .filter(|value| is_axis(&value.axis))
-            .cloned()
-            .collect();
+        let mut on_axes = entry.values.clone();
+        on_axes.retain(|value| self.axes.iter().any(|axis| axis.name == value.axis));
         let mut extended = false;
         for cell in &mut cells[..from_axes] {
             if fits(cell, &on_axes) {
@@ -176,12 +155,8 @@ impl Matrix {
     /// A cell of an `include` entry alone, its axes in the order of the file.
     fn own_cell(&self, entry: &Include) -> Cell {
         let mut values = entry.values.clone();
-        values.sort_by_key(|value| {
-            self.axes
-                .iter()
-                .position(|axis| axis.name == value.axis)
-                .unwrap_or(usize::MAX)
-        });
+        let position = |value: &AxisValue| self.axes.iter().position(|axis| axis.name == value.axis);
+        values.sort_by_key(|value| position(value).unwrap_or(usize::MAX));
         Cell {
             values,
             allow_failure: entry.allow_failure,
@@ -190,9 +165,8 @@ impl Matrix {
 }
 
 fn fits(cell: &Cell, values: &[AxisValue]) -> bool {
-    values
-        .iter()
-        .all(|wanted| cell.value(&wanted.axis) == Some(wanted.value.as_str()))
+    let has = |wanted: &AxisValue| cell.value(&wanted.axis) == Some(&wanted.value);
+    values.iter().all(has)
 }
 
 #[cfg(test)]

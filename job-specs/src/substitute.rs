@@ -7,6 +7,7 @@ use crate::env::{FACTS, Facts, git_variable, github_fact, input_variable, matrix
 use crate::located::Need;
 use crate::matrix::Cell;
 use crate::model::Outputs;
+use crate::names::is_made_of;
 use crate::repository::Reach;
 use crate::triggers::Input;
 
@@ -67,19 +68,14 @@ pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
 
 fn template(whole: &str) -> Piece<'_> {
     let inner = whole.trim_start_matches("${{").trim_end_matches("}}").trim();
-    let hash = inner
-        .strip_prefix("hash")
-        .and_then(|rest| rest.trim_start().strip_prefix('('));
+    let call = inner.strip_prefix("hash").map(str::trim_start);
+    let hash = call.and_then(|rest| rest.strip_prefix('('));
     if let Some(arguments) = hash.and_then(|rest| rest.strip_suffix(')')) {
         let arguments = arguments.trim();
         return Piece::Hash { whole, arguments };
     }
     let (root, name) = inner.split_once('.').unwrap_or((inner, ""));
-    let is_name = |part: &str| {
-        part.bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
-    };
-    if root.is_empty() || !is_name(root) || !is_name(name) {
+    if !is_made_of(root, "_-.") || !(name.is_empty() || is_made_of(name, "_-.")) {
         return Piece::Broken(whole);
     }
     Piece::Name(Template { whole, root, name })
@@ -203,12 +199,10 @@ impl Scope<'_> {
         match root {
             "matrix" => self.axes.iter().map(String::as_str).collect(),
             "git" => FACTS.iter().map(|fact| fact.name).collect(),
-            "env" => self
-                .env
-                .keys()
-                .map(String::as_str)
-                .chain(FACTS.iter().map(|fact| fact.variable))
-                .collect(),
+            "env" => {
+                let facts = FACTS.iter().map(|fact| fact.variable);
+                self.env.keys().map(String::as_str).chain(facts).collect()
+            }
             _ => vec!["matrix", "git", "env", "inputs", "needs", "hash"],
         }
     }

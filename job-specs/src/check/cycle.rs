@@ -1,5 +1,9 @@
 //! Finds circles in "waits for" graphs.
 
+use crate::codes;
+use crate::problems::Problem;
+use crate::source::Location;
+
 /// Circles of a graph given by its edges, one for each group of nodes that wait for each other; each is a list of
 /// nodes, every one of which waits for the next, and the last for the first. Nodes are visited in order, so the answer
 /// is the same every time.
@@ -14,6 +18,28 @@ pub(crate) fn cycles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
         walk.visit(node);
     }
     walk.found
+}
+
+/// The members of a circle: the name of each, and where it names the next one. `edge` tells both of two that follow
+/// each other.
+pub(crate) fn members<'n>(
+    circle: &[usize],
+    edge: impl Fn(usize, usize) -> (&'n str, Location),
+) -> Vec<(&'n str, Location)> {
+    let nexts = circle.iter().cycle().skip(1);
+    circle.iter().zip(nexts).map(|(from, to)| edge(*from, *to)).collect()
+}
+
+/// The finding about a circle of several.
+pub(crate) fn in_a_circle(what: &str, verb: &str, members: &[(&str, Location)]) -> Problem {
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    names.extend(names.first().copied());
+    let message = format!("{what} wait for each other: {}", names.join(" → "));
+    let problem = codes::CYCLE.at(members[0].1, message).label("remove one of these");
+    let others = members.iter().zip(&names[1..]).skip(1);
+    others.fold(problem, |problem, ((name, location), next)| {
+        problem.related(*location, format!("`{name}` {verb} `{next}`"))
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +63,8 @@ impl Walk<'_> {
             State::OnPath => {
                 let from = self.path.iter().position(|on_path| *on_path == node).unwrap_or(0);
                 let circle = self.path[from..].to_vec();
-                if !self
-                    .found
-                    .iter()
-                    .any(|known| known.iter().any(|member| circle.contains(member)))
-                {
+                let mut known = self.found.iter().flatten();
+                if !known.any(|member| circle.contains(member)) {
                     self.found.push(circle);
                 }
                 return;

@@ -6,7 +6,7 @@ use crate::model::{ReadyProbe, ServiceSpec};
 use crate::problems::{Problem, Problems};
 use crate::source::Location;
 use crate::sources::Sources;
-use crate::yaml::{Entry, Node, Value};
+use crate::yaml::{Node, Value};
 
 /// Parts of image names, and the ports that they are known for.
 const KNOWN_PORTS: &[(&str, u16)] = &[
@@ -64,34 +64,25 @@ pub(crate) fn localhost(job: &Node, services: &[ServiceSpec], sources: &Sources,
     let mut look = |node: &Node| {
         let Value::Scalar(scalar) = &node.value else { return };
         for (nth, (at, host)) in hosts(&scalar.text).into_iter().enumerate() {
-            let Some((port, service)) = meant(&scalar.text, at, host, services) else {
-                continue;
-            };
-            problems.add(warning(
-                node.location,
-                sources,
-                (host, nth_of(&scalar.text, host, nth)),
-                (port, service),
-            ));
+            if let Some(meant) = meant(&scalar.text, at, host, services) {
+                let nth = nth_of(&scalar.text, host, nth);
+                problems.add(warning(node.location, sources, (host, nth), meant));
+            }
         }
     };
-    let env_of = |node: &Node| node.get("env").cloned();
-    let job_env = env_of(job);
     let Some(Value::List(steps)) = job.get("steps").map(|steps| &steps.value) else {
         return;
     };
     for step in steps {
-        let step_env = env_of(step);
-        let script = step.get("run").unwrap_or(step);
-        look(script);
-        values(step_env.as_deref()).for_each(&mut look);
+        look(step.get("run").unwrap_or(step));
+        values(step).for_each(&mut look);
     }
-    values(job_env.as_deref()).for_each(look);
+    values(job).for_each(look);
 }
 
-fn values(env: Option<&Node>) -> impl Iterator<Item = &Node> {
-    let entries: &[Entry] = env.and_then(Node::entries).unwrap_or_default();
-    entries.iter().map(|entry| &*entry.node)
+/// The values of the `env` of a job or a step.
+fn values(owner: &Node) -> impl Iterator<Item = &Node> {
+    owner.entries_of("env").iter().map(|entry| &*entry.node)
 }
 
 fn warning(location: Location, sources: &Sources, host: (&str, usize), meant: (u16, &ServiceSpec)) -> Problem {
@@ -123,32 +114,26 @@ fn nth_of(text: &str, host: &str, nth: usize) -> usize {
 fn meant<'s>(text: &str, at: usize, host: &str, services: &'s [ServiceSpec]) -> Option<(u16, &'s ServiceSpec)> {
     let after = &text[at + host.len()..];
     let port = match after.strip_prefix(':') {
-        Some(rest) => rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())]
-            .parse()
-            .ok()?,
+        Some(rest) => {
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            rest[..end].parse().ok()?
+        }
         None => client_port(&text[..at])?,
     };
-    services
-        .iter()
-        .find(|service| owns(service, port))
-        .map(|service| (port, service))
+    let service = services.iter().find(|service| owns(service, port))?;
+    Some((port, service))
 }
 
 /// The port of the client whose `-h` or `--host` comes right before.
 fn client_port(before: &str) -> Option<u16> {
     let line = before.rsplit(['\n', ';', '|', '&']).next().unwrap_or_default();
-    let option = line
-        .trim_end_matches([' ', '=', '"', '\''])
-        .rsplit(' ')
-        .next()
-        .unwrap_or_default();
-    if !matches!(option, "-h" | "--host") {
+    let option = line.trim_end_matches([' ', '=', '"', '\'']).rsplit(' ').next();
+    if !matches!(option, Some("-h" | "--host")) {
         return None;
     }
     let mut words = line.split_whitespace();
-    words
-        .find_map(|word| CLIENTS.iter().find(|(client, _)| *client == word))
-        .map(|(_, port)| *port)
+    let client = words.find_map(|word| CLIENTS.iter().find(|(client, _)| *client == word))?;
+    Some(client.1)
 }
 
 fn owns(service: &ServiceSpec, port: u16) -> bool {
@@ -158,10 +143,8 @@ fn owns(service: &ServiceSpec, port: u16) -> bool {
     };
     let image = service.image.rsplit('/').next().unwrap_or_default();
     let image = image.split([':', '@']).next().unwrap_or_default();
-    probed
-        || KNOWN_PORTS
-            .iter()
-            .any(|(name, known)| *known == port && image.contains(name))
+    let is_known = |(name, known): &(&str, u16)| *known == port && image.contains(name);
+    probed || KNOWN_PORTS.iter().any(is_known)
 }
 
 #[cfg(test)]

@@ -2,22 +2,22 @@
 
 use std::collections::HashMap;
 
-use super::cycle::cycles;
+use super::cycle::{cycles, in_a_circle, members};
 use crate::codes;
 use crate::events::Trigger;
 use crate::file::Part;
 use crate::located::{JobSource, Need};
-use crate::model::AxisValue;
+use crate::model::{AxisValue, cell_title};
 use crate::problems::{Problem, Problems};
 use crate::source::Location;
 use crate::suggest::listed;
 
 /// Job names are unique, every need exists and runs on the same events, and no jobs wait for each other.
 pub(crate) fn needs(parts: &[Part], problems: &mut Problems) {
-    let jobs: Vec<(&Part, &JobSource)> = parts
+    let jobs = parts
         .iter()
-        .flat_map(|part| part.jobs.iter().map(move |job| (part, job)))
-        .collect();
+        .flat_map(|part| part.jobs.iter().map(move |job| (part, job)));
+    let jobs: Vec<(&Part, &JobSource)> = jobs.collect();
     let mut by_name: HashMap<&str, usize> = HashMap::new();
     for (at, (_, job)) in jobs.iter().enumerate() {
         if let Some(&first) = by_name.get(job.name.as_str()) {
@@ -48,10 +48,9 @@ fn known_needs(
         let Some(&at) = by_name.get(need.name.as_str()) else {
             let message = format!("job `{}` needs `{}`, which does not exist", job.name, need.name);
             let problem = codes::UNKNOWN_NEED.at(need.location, message);
-            problems.add(if problems.is_full() {
-                problem
-            } else {
-                with_names(problem, &need.name, job, jobs)
+            problems.add(match problems.is_full() {
+                true => problem,
+                false => with_names(problem, &need.name, job, jobs),
             });
             continue;
         };
@@ -78,18 +77,12 @@ fn runs_with(
     let Some(trigger) = part.on.triggers.iter().find(|trigger| !same(trigger)) else {
         return;
     };
-    let (event, name) = (trigger.event, &job.name);
-    let message = if other_part.wants(event) {
-        format!(
-            "job `{name}` runs on {event}, but `{}`, which it needs, only on some of it",
-            need.name
-        )
-    } else {
-        format!(
-            "job `{name}` runs on {event}, but `{}`, which it needs, does not",
-            need.name
-        )
+    let (event, name, needed) = (trigger.event, &job.name, &need.name);
+    let when = match other_part.wants(event) {
+        true => "only on some of it",
+        false => "does not",
     };
+    let message = format!("job `{name}` runs on {event}, but `{needed}`, which it needs, {when}");
     let problem = codes::NEED_NOT_RUN.at(need.location, message);
     let problem = problem.related(other.location, "the job that is needed");
     problems.add(problem.help("let both files want the same events under `on`"));
@@ -110,7 +103,8 @@ fn has_cell(need: &Need, other: &JobSource, problems: &mut Problems) {
         };
         if !values.contains(&value.value) {
             all_known = false;
-            let message = format!("job `{}` has no cell with {}={}", other.name, value.axis, value.value);
+            let cell = cell_title(std::slice::from_ref(value));
+            let message = format!("job `{}` has no cell with {cell}", other.name);
             let problem = codes::NEED_CELL.at(*at_value, message);
             let values = listed(values.iter().map(String::as_str));
             problems.add(problem.note(format!("values of `{}`: {values}", value.axis)));
@@ -118,8 +112,7 @@ fn has_cell(need: &Need, other: &JobSource, problems: &mut Problems) {
     }
     let wanted = need.spec();
     if all_known && !other.cells.iter().any(|cell| wanted.counts(&cell.values)) {
-        let values: Vec<String> = wanted.cell.iter().map(|v| format!("{}={}", v.axis, v.value)).collect();
-        let message = format!("job `{}` has no cell with {}", other.name, values.join(", "));
+        let message = format!("job `{}` has no cell with {}", other.name, cell_title(&wanted.cell));
         problems.add(codes::NEED_CELL.at(need.location, message));
     }
 }
@@ -139,10 +132,9 @@ fn keeps_artifacts(need: &Need, other: &JobSource, problems: &mut Problems) {
     let message = format!("job `{}` keeps no artifacts", other.name);
     let problem = codes::NO_ARTIFACTS.at(location, message);
     let problem = problem.related(other.location, "this job");
-    problems.add(problem.help(format!(
-        "add `artifacts: [{{name: …, paths: […]}}]` to `{}`, or remove this",
-        other.name
-    )));
+    let name = &other.name;
+    let help = format!("add `artifacts: [{{name: …, paths: […]}}]` to `{name}`, or remove this");
+    problems.add(problem.help(help));
 }
 
 fn with_names(problem: Problem, need: &str, job: &JobSource, jobs: &[(&Part, &JobSource)]) -> Problem {
@@ -153,20 +145,15 @@ fn with_names(problem: Problem, need: &str, job: &JobSource, jobs: &[(&Part, &Jo
 }
 
 fn waiting_in_a_circle(circle: &[usize], jobs: &[(&Part, &JobSource)]) -> Problem {
-    let name = |at: usize| jobs[circle[at % circle.len()]].1.name.as_str();
-    let edge = |at: usize| {
-        let job = jobs[circle[at]].1;
-        let need = job.needs.iter().find(|need| need.name == name(at + 1));
-        need.map_or(job.location, |need| need.location)
+    let edge = |from: usize, to: usize| {
+        let job = jobs[from].1;
+        let need = job.needs.iter().find(|need| need.name == jobs[to].1.name);
+        (job.name.as_str(), need.map_or(job.location, |need| need.location))
     };
-    if let [only] = circle {
-        let message = format!("job `{}` waits for itself", jobs[*only].1.name);
-        return codes::CYCLE.at(edge(0), message).help("remove it from its own `needs`");
+    let members = members(circle, edge);
+    if let [(name, location)] = members.as_slice() {
+        let problem = codes::CYCLE.at(*location, format!("job `{name}` waits for itself"));
+        return problem.help("remove it from its own `needs`");
     }
-    let path: Vec<&str> = (0..=circle.len()).map(name).collect();
-    let message = format!("jobs wait for each other: {}", path.join(" → "));
-    let problem = codes::CYCLE.at(edge(0), message).label("remove one of these");
-    (1..circle.len()).fold(problem, |problem, at| {
-        problem.related(edge(at), format!("`{}` needs `{}`", name(at), name(at + 1)))
-    })
+    in_a_circle("jobs", "needs", &members)
 }

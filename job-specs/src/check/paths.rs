@@ -60,8 +60,8 @@ fn written_paths(parts: &[Part]) -> Vec<(&str, Location)> {
         }
         for job in &part.jobs {
             of_when(&job.node, &mut found);
-            if let Some(Value::List(steps)) = job.node.get("steps").map(|steps| &steps.value) {
-                steps.iter().for_each(|step| of_when(step, &mut found));
+            for step in job.node.list_of("steps") {
+                of_when(step, &mut found);
             }
         }
     }

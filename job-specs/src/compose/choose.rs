@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::codes;
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
-use crate::yaml::{Entry, Node, Value};
+use crate::yaml::{Entry, Node};
 
 /// What the job's `compose` chooses.
 #[derive(Debug, Default)]
@@ -63,12 +63,8 @@ fn is_on(reader: &mut Reader<'_>, entry: &Entry, profiles: &[String]) -> bool {
 
 fn profiles_of(reader: &mut Reader<'_>, entry: &Entry) -> Vec<String> {
     let slot = entry.node.get("profiles").map(|node| Slot::of("profiles", node));
-    let items = slot.and_then(|slot| reader.items(slot, "a list of names"));
-    items
-        .into_iter()
-        .flatten()
-        .filter_map(|item| reader.text(item))
-        .collect()
+    let items = slot.and_then(|slot| reader.items(slot, "a list of names")).into_iter();
+    items.flatten().filter_map(|item| reader.text(item)).collect()
 }
 
 fn with_dependencies<'s>(services: &'s [Entry], wanted: BTreeSet<&'s str>) -> BTreeSet<&'s str> {
@@ -88,25 +84,9 @@ fn with_dependencies<'s>(services: &'s [Entry], wanted: BTreeSet<&'s str>) -> BT
 }
 
 fn dependencies(service: &Node) -> Vec<&str> {
-    let texts = |key: &str| match service.get(key).map(|node| &node.value) {
-        Some(Value::List(items)) => items.as_slice(),
-        Some(Value::Scalar(_) | Value::Map(_)) | None => &[],
-    };
-    let mapped = service
-        .get("depends_on")
-        .and_then(|node| node.entries())
-        .unwrap_or_default();
-    let named = mapped.iter().map(|entry| &*entry.key.text);
-    let listed = texts("depends_on").iter().filter_map(|item| text_of(item));
-    let linked = texts("links")
-        .iter()
-        .filter_map(|item| text_of(item)?.split(':').next());
+    let named = service.entries_of("depends_on").iter().map(|entry| &*entry.key.text);
+    let listed = service.list_of("depends_on").iter().filter_map(|item| item.text());
+    let links = service.list_of("links").iter();
+    let linked = links.filter_map(|item| item.text()?.split(':').next());
     named.chain(listed).chain(linked).collect()
-}
-
-fn text_of(node: &Node) -> Option<&str> {
-    match &node.value {
-        Value::Scalar(scalar) => Some(&scalar.text),
-        Value::List(_) | Value::Map(_) => None,
-    }
 }

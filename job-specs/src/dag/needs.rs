@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AxisValue, JobSpec, Need, WhenStatus};
+use crate::model::{AxisValue, JobSpec, Need, WhenStatus, cell_title};
 use crate::result::{Reason, ReasonCode};
 use crate::status::{JobEvent, JobStatus};
 
@@ -90,17 +90,14 @@ impl Decision {
     pub fn event(&self) -> (JobEvent, Option<Reason>) {
         match self {
             Decision::Run => (JobEvent::NeedsMet, None),
-            Decision::NeedsFailed(why) => (
-                JobEvent::NeedsFailed,
-                Some(Reason::new(ReasonCode::NeedsFailed, why.clone())),
-            ),
-            Decision::NotWanted => (
-                JobEvent::Skip,
-                Some(Reason::new(
-                    ReasonCode::ConditionNotMet,
-                    "skipped because nothing that it needs failed",
-                )),
-            ),
+            Decision::NeedsFailed(why) => {
+                let reason = Reason::new(ReasonCode::NeedsFailed, why.clone());
+                (JobEvent::NeedsFailed, Some(reason))
+            }
+            Decision::NotWanted => {
+                let why = "skipped because nothing that it needs failed";
+                (JobEvent::Skip, Some(Reason::new(ReasonCode::ConditionNotMet, why)))
+            }
         }
     }
 }
@@ -137,8 +134,7 @@ pub fn decide(needs: &[Need], after: RunsAfter, jobs: &HashMap<String, Vec<Neede
 }
 
 fn words(need: &Need) -> String {
-    let cell: Vec<String> = need.cell.iter().map(|v| format!("{}={}", v.axis, v.value)).collect();
-    format!("`{} ({})`", need.job, cell.join(", "))
+    format!("`{} ({})`", need.job, cell_title(&need.cell))
 }
 
 #[cfg(test)]

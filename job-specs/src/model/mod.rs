@@ -198,14 +198,19 @@ pub struct AxisValue {
     pub value: String,
 }
 
+/// `postgres=15, kafka=3.9.0`
+pub fn cell_title(cell: &[AxisValue]) -> String {
+    let values = cell.iter().map(|value| format!("{}={}", value.axis, value.value));
+    values.collect::<Vec<_>>().join(", ")
+}
+
 impl JobSpec {
     /// `test` or `test (postgres=15, kafka=3.9.0)`: how people name the cell.
     pub fn title(&self) -> String {
         if self.matrix.is_empty() {
             return self.name.clone();
         }
-        let cell: Vec<String> = self.matrix.iter().map(|v| format!("{}={}", v.axis, v.value)).collect();
-        format!("{} ({})", self.name, cell.join(", "))
+        format!("{} ({})", self.name, cell_title(&self.matrix))
     }
 
     /// Memory that it asks for, bytes: of its steps, which run one after the other, and of its services. What asks for

@@ -10,7 +10,7 @@ use crate::reader::kinds::{FLAG, NAME, choice};
 use crate::reader::{Fields, Reader, Slot};
 use crate::source::Location;
 use crate::triggers::{Input, InputKind};
-use crate::yaml::{Entry, Plain, Value};
+use crate::yaml::Entry;
 
 /// Inputs of one file, and options of one input.
 const MAX_INPUTS: usize = 50;
@@ -176,12 +176,10 @@ impl Reader<'_> {
 
     /// A value that is written out, as it is written.
     pub(crate) fn input_value(&mut self, slot: Slot<'_>) -> Option<String> {
-        match &slot.node.value {
-            Value::Scalar(scalar) if scalar.plain != Plain::Null => {
-                self.no_template(slot, &scalar.text)?;
-                Some(scalar.text.clone())
-            }
-            _ => self.wrong_type(slot, "a text, a number or true/false"),
-        }
+        let Some(text) = slot.node.text() else {
+            return self.wrong_type(slot, "a text, a number or true/false");
+        };
+        self.no_template(slot, text)?;
+        Some(text.to_owned())
     }
 }

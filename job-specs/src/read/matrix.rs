@@ -142,9 +142,8 @@ impl Reader<'_> {
 
     /// One value of a cell, as text: numbers as YAML reads them, with a warning when that changes them.
     pub(crate) fn cell_value(&mut self, slot: Slot<'_>, axis: &str, all: Option<Slot<'_>>) -> Option<String> {
-        let scalar = match &slot.node.value {
-            Value::Scalar(scalar) if scalar.plain != Plain::Null => scalar,
-            _ => return self.wrong_type(slot, "a text or a number"),
+        let Some(scalar) = slot.node.written() else {
+            return self.wrong_type(slot, "a text or a number");
         };
         self.no_template(slot, &scalar.text)?;
         let value = scalar.canonical();

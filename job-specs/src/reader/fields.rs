@@ -7,7 +7,7 @@ use crate::reader::keys::{Foreign, Key, Level, Others, Table};
 use crate::source::Location;
 use crate::substitute::has_template;
 use crate::suggest::{is_only, listed, nearest};
-use crate::yaml::{Entry, Node, Plain, Value};
+use crate::yaml::{Entry, Node, Value};
 
 /// A value and what it is called.
 #[derive(Debug, Clone, Copy)]
@@ -223,6 +223,10 @@ impl Reader<'_> {
         }
         let mut meant = None;
         let unknown = || codes::UNKNOWN_KEY.at(location, format!("unknown key `{name}` in {owner}"));
+        let ignored = |reason: &str| {
+            let problem = codes::IGNORED.at(location, format!("`{name}` is ignored in {owner}"));
+            problem.note(reason)
+        };
         let problem = match level.foreign(name) {
             Some(Foreign::Means(ours)) => {
                 meant = Some(ours);
@@ -237,16 +241,12 @@ impl Reader<'_> {
                 codes::NOT_YET.at(location, message).help("remove it for now")
             }
             // Most Compose files have it, and others find the service by it as by an alias.
-            Some(Foreign::Refused(reason)) if name == CONTAINER_NAME && self.in_compose(location) => codes::IGNORED
-                .at(location, format!("`{name}` is ignored in {owner}"))
-                .note(reason),
+            Some(Foreign::Refused(reason)) if name == CONTAINER_NAME && self.in_compose(location) => ignored(reason),
             Some(Foreign::Refused(reason)) => {
                 let message = format!("`{name}` is refused in {owner}");
                 codes::REFUSED.at(location, message).note(reason).help("remove it")
             }
-            Some(Foreign::Ignored(reason)) => codes::IGNORED
-                .at(location, format!("`{name}` is ignored in {owner}"))
-                .note(reason),
+            Some(Foreign::Ignored(reason)) => ignored(reason),
             None if self.problems.is_full() => unknown(),
             None => {
                 let ours = level.keys().map(|key| key.name);
@@ -286,16 +286,15 @@ fn meant_by(problem: Problem, ours: &str, is_sure: bool) -> Problem {
 
 fn harmless(key: &str, node: &Node) -> bool {
     match &node.value {
-        Value::Scalar(scalar) => scalar.plain == Plain::Null || is_harmless(key, &scalar.text),
+        Value::Scalar(scalar) => node.is_null() || is_harmless(key, &scalar.text),
         Value::List(items) => items.is_empty(),
         Value::Map(_) => false,
     }
 }
 
 fn with_article(what: &str) -> String {
-    if what.starts_with('`') {
-        what.to_owned()
-    } else {
-        format!("a {what}")
+    match what.starts_with('`') {
+        true => what.to_owned(),
+        false => format!("a {what}"),
     }
 }

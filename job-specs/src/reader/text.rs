@@ -8,7 +8,7 @@ use crate::reader::Slot;
 use crate::source::Location;
 use crate::sources::Sources;
 use crate::substitute::{Found, Piece, Scope, Template, has_template, pieces};
-use crate::yaml::{Plain, Scalar, Value};
+use crate::yaml::Scalar;
 
 /// Bytes that `${{ }}` may add in one reading of all files.
 const MAX_SUBSTITUTED: usize = 16 * 1024 * 1024;
@@ -76,18 +76,12 @@ impl Reader<'_> {
 
     /// "`x` takes …, found …".
     pub(crate) fn wrong_type<T>(&mut self, slot: Slot<'_>, takes: &str) -> Option<T> {
-        let message = format!("{} takes {takes}, found {}", slot.name(), slot.node.found());
-        self.reject(
-            codes::WRONG_TYPE
-                .at(slot.location(), message)
-                .label(format!("expected {takes}")),
-        )
+        self.reject(takes_another(slot, takes).label(format!("expected {takes}")))
     }
 
     /// The same, with what to do.
     pub(crate) fn wrong_form<T>(&mut self, slot: Slot<'_>, takes: &str, help: impl Into<String>) -> Option<T> {
-        let message = format!("{} takes {takes}, found {}", slot.name(), slot.node.found());
-        self.reject(codes::WRONG_TYPE.at(slot.location(), message).help(help))
+        self.reject(takes_another(slot, takes).help(help))
     }
 
     /// "`x` …", about a value that has the right form.
@@ -119,8 +113,7 @@ impl Reader<'_> {
 
     /// A text that a shell will run: only `${{ matrix.x }}` is substituted.
     pub(crate) fn shell_text(&mut self, slot: Slot<'_>) -> Option<String> {
-        self.scalar_with(slot, "a text", Templates::MatrixOnly)
-            .map(|scalar| scalar.text)
+        Some(self.scalar_with(slot, "a text", Templates::MatrixOnly)?.text)
     }
 
     /// A name that has to be written out.
@@ -144,13 +137,12 @@ impl Reader<'_> {
     }
 
     fn scalar_with(&mut self, slot: Slot<'_>, takes: &str, templates: Templates) -> Option<Scalar> {
-        match &slot.node.value {
-            Value::Scalar(scalar) if scalar.plain == Plain::Null => self.wrong_type(slot, takes),
-            Value::Scalar(scalar) if has_template(&scalar.text) => {
+        match slot.node.written() {
+            Some(scalar) if has_template(&scalar.text) => {
                 self.substitute(slot, &scalar.text, templates).map(Scalar::unquoted)
             }
-            Value::Scalar(scalar) => Some(scalar.clone()),
-            Value::List(_) | Value::Map(_) => self.wrong_type(slot, takes),
+            Some(scalar) => Some(scalar.clone()),
+            None => self.wrong_type(slot, takes),
         }
     }
 
@@ -160,10 +152,7 @@ impl Reader<'_> {
         for piece in pieces(text) {
             let value = match piece {
                 Piece::Text(text) => Some(text.to_owned()),
-                Piece::Broken(whole) => {
-                    self.broken(slot, text, whole);
-                    None
-                }
+                Piece::Broken(whole) => self.broken(slot, text, whole),
                 Piece::Hash { whole, arguments } => self.hash(slot, whole, arguments),
                 Piece::Name(template) => self.value(slot, template, templates),
             };
@@ -224,19 +213,23 @@ impl Reader<'_> {
         self.sources.within(slot.location(), needle, nth)
     }
 
-    fn broken(&mut self, slot: Slot<'_>, text: &str, whole: &str) {
-        let location = self.inner(slot, whole, 0);
-        let problem = if !whole.ends_with("}}") {
-            codes::BAD_TEMPLATE
-                .at(self.inner(slot, "${{", nth_open(text)), "`${{` is never closed")
-                .help("write `${{ matrix.x }}`; a text that shall keep `${{` is not possible here")
-        } else {
-            codes::BAD_TEMPLATE
-                .at(location, format!("`{whole}` is not the name of a value"))
-                .help("there is no expression language; write one name: `${{ matrix.x }}`, `${{ git.branch }}`")
-        };
-        self.add(problem);
+    fn broken(&mut self, slot: Slot<'_>, text: &str, whole: &str) -> Option<String> {
+        if !whole.ends_with("}}") {
+            let location = self.inner(slot, "${{", nth_open(text));
+            let problem = codes::BAD_TEMPLATE.at(location, "`${{` is never closed");
+            let help = "write `${{ matrix.x }}`; a text that shall keep `${{` is not possible here";
+            return self.reject(problem.help(help));
+        }
+        let message = format!("`{whole}` is not the name of a value");
+        let problem = codes::BAD_TEMPLATE.at(self.inner(slot, whole, 0), message);
+        let help = "there is no expression language; write one name: `${{ matrix.x }}`, `${{ git.branch }}`";
+        self.reject(problem.help(help))
     }
+}
+
+fn takes_another(slot: Slot<'_>, takes: &str) -> Problem {
+    let message = format!("{} takes {takes}, found {}", slot.name(), slot.node.found());
+    codes::WRONG_TYPE.at(slot.location(), message)
 }
 
 /// How many `${{` stand before the last one.

@@ -13,19 +13,16 @@ impl Reader<'_> {
     pub(crate) fn no_value(&mut self, slot: Slot<'_>, template: Template<'_>) {
         let Template { whole, root, name } = template;
         let location = self.inner(slot, whole, 0);
-        if self.problems.is_full() {
-            self.add(codes::NO_VALUE.at(location, format!("`{whole}` has no value")));
-            return;
-        }
         let no_value = |location| codes::NO_VALUE.at(location, format!("`{whole}` has no value"));
         let problem = match root {
+            _ if self.problems.is_full() => no_value(location),
             "needs" => return self.no_output(location, template),
             "inputs" => self.no_input(location, name),
-            "secrets" | "secret" => codes::NO_VALUE
-                .at(location, "secrets are not pasted into fields")
-                .help(format!(
-                    "name it in the step, `secrets: [{name}]`, and read `${name}` in the script"
-                )),
+            "secrets" | "secret" => {
+                let problem = codes::NO_VALUE.at(location, "secrets are not pasted into fields");
+                let help = format!("name it in the step, `secrets: [{name}]`, and read `${name}` in the script");
+                problem.help(help)
+            }
             "matrix" if self.scope.cell.is_none() => {
                 codes::NO_VALUE.at(location, "`matrix` is only known inside a job")
             }
@@ -50,8 +47,8 @@ impl Reader<'_> {
 
     fn at_name(&self, location: Location, template: Template<'_>) -> Location {
         let Template { root, name, .. } = template;
-        self.sources
-            .within(location, if name.is_empty() { root } else { name }, 0)
+        let needle = if name.is_empty() { root } else { name };
+        self.sources.within(location, needle, 0)
     }
 
     fn no_input(&self, location: Location, name: &str) -> Problem {

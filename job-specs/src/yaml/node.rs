@@ -120,10 +120,8 @@ impl Node {
 
     /// The value of a key, when it is a map that has it.
     pub fn get(&self, key: &str) -> Option<&Arc<Node>> {
-        self.entries()?
-            .iter()
-            .find(|entry| &*entry.key.text == key)
-            .map(|entry| &entry.node)
+        let entry = self.entries()?.iter().find(|entry| &*entry.key.text == key)?;
+        Some(&entry.node)
     }
 
     /// Whether nothing is written here: `key:`, `~`, `null`.
@@ -131,11 +129,24 @@ impl Node {
         matches!(&self.value, Value::Scalar(scalar) if scalar.plain == Plain::Null)
     }
 
+    /// The scalar that is written here, if it is one.
+    pub(crate) fn written(&self) -> Option<&Scalar> {
+        match &self.value {
+            Value::Scalar(scalar) if scalar.plain != Plain::Null => Some(scalar),
+            _ => None,
+        }
+    }
+
     /// The text of a scalar that is written.
     pub fn text(&self) -> Option<&str> {
-        match &self.value {
-            Value::Scalar(scalar) if scalar.plain != Plain::Null => Some(&scalar.text),
-            _ => None,
+        Some(&self.written()?.text)
+    }
+
+    /// The items of the list under a key; none when it is no list.
+    pub(crate) fn list_of(&self, key: &str) -> &[Arc<Node>] {
+        match self.get(key).map(|node| &node.value) {
+            Some(Value::List(items)) => items,
+            _ => &[],
         }
     }
 
@@ -170,10 +181,8 @@ impl Node {
 
     /// The scalars among the items.
     pub fn texts(self: &Arc<Node>) -> Vec<String> {
-        self.items()
-            .iter()
-            .filter_map(|item| item.text().map(str::to_owned))
-            .collect()
+        let items = self.items();
+        items.iter().filter_map(|item| item.text().map(str::to_owned)).collect()
     }
 
     /// The scalars under a key: one or a list.
@@ -190,12 +199,11 @@ impl Node {
     /// Names and values of a map, or of a list of `NAME=value`; those that are no scalars are left out.
     pub fn pairs(self: &Arc<Node>) -> Vec<(String, Arc<Node>, String)> {
         if let Some(entries) = self.entries() {
-            let pair = |entry: &Entry| {
-                let value = match &entry.node.value {
-                    Value::Scalar(scalar) => scalar.text.clone(),
-                    _ => return None,
-                };
-                Some((entry.key.text.to_string(), Arc::clone(&entry.node), value))
+            let pair = |entry: &Entry| match &entry.node.value {
+                Value::Scalar(Scalar { text, .. }) => {
+                    Some((entry.key.text.to_string(), Arc::clone(&entry.node), text.clone()))
+                }
+                _ => None,
             };
             return entries.iter().filter_map(pair).collect();
         }
