@@ -11,6 +11,7 @@ use crate::cancels::Cancels;
 use crate::config::Config;
 use crate::forge_client::ForgeClient;
 use crate::git::{DefaultBranches, Mirrors};
+use crate::id_tokens::IdTokens;
 use crate::logs::LogStore;
 use crate::public::{Public, Refusals};
 use crate::shells::Shells;
@@ -36,6 +37,8 @@ pub(crate) struct App {
     pub url: Arc<str>,
     /// Speaks to forges.
     pub forges: ForgeClient,
+    /// Signs ID tokens.
+    pub id_tokens: IdTokens,
     /// Wakes the delivery workers.
     pub delivered: Arc<Notify>,
     /// Cancellations that were sent to agents.

@@ -18,6 +18,7 @@ mod forge_client;
 pub mod forges;
 pub mod git;
 pub mod http;
+mod id_tokens;
 pub mod logs;
 pub mod network;
 mod outbox;

@@ -154,6 +154,7 @@ async fn open(config: Config, address: SocketAddr) -> anyhow::Result<App> {
         refusals: Refusals::default(),
         config: Arc::new(config),
         forges: ForgeClient::new().context("read the certificates of the system")?,
+        id_tokens: Default::default(),
         delivered: Arc::default(),
         cancels: Cancels::default(),
         shells: Shells::default(),

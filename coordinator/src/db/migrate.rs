@@ -36,6 +36,7 @@ const MIGRATIONS: &[Migration] = migrations![
     15 => "0015_polling.sql",
     16 => "0016_approvals.sql",
     19 => "0019_commands.sql",
+    20 => "0020_signing_keys.sql",
 ];
 /// The newest schema that this program knows.
 pub const SCHEMA: i64 = MIGRATIONS[MIGRATIONS.len() - 1].number;

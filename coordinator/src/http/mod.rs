@@ -17,6 +17,7 @@ mod probes;
 mod protocol;
 mod routes;
 mod shell;
+mod well_known;
 
 use std::any::Any;
 
@@ -49,6 +50,7 @@ pub(crate) fn router(app: App, metrics: Metrics) -> Router {
         .merge(hooks::router().finish())
         .merge(events::router().finish())
         .merge(shell::router().finish())
+        .merge(well_known::router().finish())
         .merge(probes::router(metrics).finish())
         .fallback(pages::nothing_here)
         .layer(DefaultBodyLimit::max(app.config.limits.request_bytes))

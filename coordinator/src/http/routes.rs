@@ -56,6 +56,7 @@ pub fn routes() -> Vec<Route> {
         super::hooks::router(),
         super::events::router(),
         super::shell::router(),
+        super::well_known::router(),
         super::probes::router(super::Metrics::install()),
     ];
     all.extend(others.into_iter().flat_map(|routes| routes.list));

@@ -144,15 +144,16 @@ pub async fn resume(store: &Store, hold: &AgentLease) -> Result<Claimed, StoreEr
             Box::pin(async move {
                 let locked = lock_leased(tx, &hold).await?;
                 locked.must_be_active()?;
-                let sql = "update attempts set lease_until = $2 where id = $1";
-                tx.run(sql, args![&hold.attempt, until]).await?;
+                let sql = "update attempts set lease_until = $2 where id = $1 returning assigned_at";
+                let renewed = tx.first(sql, args![&hold.attempt, until]).await?;
+                let assigned_at = renewed.ok_or(StoreError::StaleLease)?.get("assigned_at")?;
                 let row = tx
                     .first(select_claimed!("where j.id = $1"), args![&locked.job.id])
                     .await?;
                 Ok(queue::from_row(
                     &row.ok_or(StoreError::StaleLease)?,
-                    hold.attempt,
-                    hold.epoch,
+                    (hold.attempt, hold.epoch),
+                    assigned_at,
                 )?)
             })
         })

@@ -65,6 +65,7 @@ pub mod audit;
 pub mod counters;
 mod keys;
 pub mod secrets;
+pub mod signing_keys;
 mod tokens;
 
 #[doc(hidden)]

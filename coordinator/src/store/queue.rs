@@ -69,6 +69,8 @@ pub struct Claimed {
     pub trust: Trust,
     /// What to run.
     pub spec: JobSpec,
+    /// When the agent got it.
+    pub assigned_at: Micros,
 }
 
 /// What an agent must hear about the attempts it holds.
@@ -169,7 +171,11 @@ macro_rules! select_claimed {
 pub(super) use select_claimed;
 
 /// The lease of an attempt, from a row of [`select_claimed`].
-pub(super) fn from_row(row: &Row, attempt: AttemptId, number: i64) -> Result<Claimed, DbError> {
+pub(super) fn from_row(
+    row: &Row,
+    (attempt, number): (AttemptId, i64),
+    assigned_at: Micros,
+) -> Result<Claimed, DbError> {
     Ok(Claimed {
         attempt,
         epoch: number,
@@ -181,6 +187,7 @@ pub(super) fn from_row(row: &Row, attempt: AttemptId, number: i64) -> Result<Cla
         facts: facts::from_row(row)?,
         trust: Trust::of(row)?,
         spec: row.json("spec")?,
+        assigned_at,
     })
 }
 
@@ -196,7 +203,7 @@ async fn take(tx: &mut Tx, lane: &str, agent: &AgentId, now: Micros) -> Result<O
     };
     let mut job = Locked::from_row(&row)?;
     job.attempts += 1;
-    let claimed = from_row(&row, AttemptId::generate(), job.attempts)?;
+    let claimed = from_row(&row, (AttemptId::generate(), job.attempts), now)?;
     job.attempt = Some(claimed.attempt.clone());
     jobs::record(tx, &mut job, JobEvent::Assign, None, now).await?;
     tx.run(

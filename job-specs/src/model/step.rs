@@ -54,6 +54,21 @@ impl SecretUse {
     }
 }
 
+/// How the name of an ID token begins; no secret has a name with a space in it.
+const ID_TOKEN: &str = "ID token for ";
+
+impl SecretUse {
+    /// The name of an ID token that is to be shown to `audience`.
+    pub fn id_token(audience: &str) -> String {
+        format!("{ID_TOKEN}{audience}")
+    }
+
+    /// To whom the ID token of that name is to be shown. `None`: it is the name of a secret.
+    pub fn audience(name: &str) -> Option<&str> {
+        name.strip_prefix(ID_TOKEN)
+    }
+}
+
 impl From<&str> for SecretUse {
     fn from(name: &str) -> SecretUse {
         SecretUse::env(name)

@@ -4,10 +4,12 @@ use crate::codes;
 use crate::model::{SecretInto, SecretUse};
 use crate::read::globs::Within;
 use crate::reader::keys::Foreign::Means;
-use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
+use crate::reader::keys::{Kind, Others, Shape, Table, key, kind};
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
 
+/// The variable of an ID token whose item names none.
+const ID_TOKEN_VARIABLE: &str = "DROVER_OIDC_TOKEN";
 /// Secrets of one step.
 const MAX_SECRETS: usize = 100;
 
@@ -21,6 +23,7 @@ pub(crate) const SECRETS: Kind<Vec<SecretUse>> = Kind {
 #[derive(Default)]
 struct Given {
     name: Option<String>,
+    audience: Option<String>,
     into: Option<SecretInto>,
 }
 
@@ -29,9 +32,12 @@ static SECRET: Table<Given> = Table {
     what: "`secrets`",
     about: "A secret, and how the step gets it: as an environment variable of its own name unless it says otherwise.",
     keys: &[
-        required("name")
+        key("name")
             .about("The secret's name in the repository.")
             .set(&(SECRET_NAME, |secret, name| secret.name = Some(name))),
+        key("id_token")
+            .about("Instead of a name: to whom an ID token of the job is shown, which the step then gets as `DROVER_OIDC_TOKEN`.")
+            .set(&(AUDIENCE, |secret, audience| secret.audience = Some(audience))),
         key("env")
             .about("The environment variable that has it.")
             .set(&(SECRET_NAME, |secret, name| secret.into = Some(SecretInto::Env(name)))),
@@ -43,6 +49,7 @@ static SECRET: Table<Given> = Table {
     ],
     foreign: &[
         Means("name").answers(&["source", "secret", "from_secret"]),
+        Means("id_token").answers(&["id_tokens", "aud", "audience", "oidc"]),
         Means("env").answers(&["target", "as"]),
         Means("file").answers(&["path", "mount"]),
     ],
@@ -51,6 +58,7 @@ static SECRET: Table<Given> = Table {
 
 /// A name that is also one for an environment variable.
 pub(crate) const SECRET_NAME: Kind<String> = kind(Shape::Name, |reader, slot, _| reader.secret_name(slot));
+const AUDIENCE: Kind<String> = kind(Shape::Name, |reader, slot, _| reader.audience(slot));
 const SECRET_FILE: Kind<String> = kind(Shape::Name, |reader, slot, _| reader.secret_file(slot));
 
 impl Reader<'_> {
@@ -86,9 +94,34 @@ impl Reader<'_> {
             let problem = codes::SECRET_USE.at(file, message);
             return self.reject(problem.help("write two items of `secrets`"));
         }
-        let name = given.name?;
-        let into = given.into.unwrap_or_else(|| SecretInto::Env(name.clone()));
+        let (name, variable) = match (given.name, given.audience) {
+            (Some(name), None) => (name.clone(), name),
+            (None, Some(audience)) => (SecretUse::id_token(&audience), ID_TOKEN_VARIABLE.to_owned()),
+            (Some(_), Some(_)) => {
+                let problem = codes::SECRET_USE.at(slot.location(), "an item is a secret or an ID token, not both");
+                return self.reject(problem.help("write two items of `secrets`"));
+            }
+            (None, None) => {
+                // What is wrong with an `id_token` has been said.
+                if fields.get("id_token").is_none() && !fields.is_misspelt("id_token") {
+                    self.missing(&fields, "name", slot.location());
+                }
+                return None;
+            }
+        };
+        let into = given.into.unwrap_or(SecretInto::Env(variable));
         Some(SecretUse { name, into })
+    }
+
+    /// To whom an ID token is shown: any text, most often a URL.
+    fn audience(&mut self, slot: Slot<'_>) -> Option<String> {
+        let audience = self.literal(slot)?;
+        if !audience.is_empty() && audience.len() <= 200 && audience.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Some(audience);
+        }
+        let message = "an audience has 1 to 200 letters, digits and signs, without spaces";
+        let problem = codes::SECRET_USE.at(slot.location(), message);
+        self.reject(problem.label("expected a name or a URL, `https://vault.example`"))
     }
 
     fn secret_name(&mut self, slot: Slot<'_>) -> Option<String> {

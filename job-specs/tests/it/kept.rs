@@ -116,6 +116,35 @@ jobs:
     assert_eq!(job.secret_names().into_iter().collect::<Vec<_>>(), ["A", "B", "C", "D"]);
 }
 
+#[test]
+fn an_id_token_is_asked_for_by_its_audience() {
+    let text = "jobs: {t: {image: a, steps: [{run: x, secrets: [ITEMS]}]}}\n";
+    let one = job(&text.replace("ITEMS", "{id_token: https://cloud.example}"));
+    let name = "ID token for https://cloud.example";
+    let expected = SecretUse {
+        name: name.into(),
+        into: SecretInto::Env("DROVER_OIDC_TOKEN".into()),
+    };
+    assert_eq!(one.steps[0].secrets, [expected]);
+    assert_eq!(SecretUse::audience(name), Some("https://cloud.example"));
+    assert_eq!(SecretUse::audience("TOKEN"), None);
+    let two = job(&text.replace("ITEMS", "{id_token: a, env: A}, {id_token: b, file: /run/b}"));
+    assert_eq!(two.secret_names().len(), 2);
+    for (wrong, says) in [
+        (
+            "{id_token: a}, {id_token: b}",
+            "the variable `DROVER_OIDC_TOKEN` would have two secrets",
+        ),
+        ("{id_token: a, name: B}", "an item is a secret or an ID token, not both"),
+        ("{env: A}", "has no `name`"),
+        ("{id_token: \"a b\"}", "an audience has 1 to 200 letters"),
+        ("{id_token: \"\"}", ""),
+    ] {
+        let found = findings(&text.replace("ITEMS", wrong)).join("\n");
+        assert!(found.contains(says) && !found.is_empty(), "{wrong}: {found}");
+    }
+}
+
 // key: job.timeout
 #[test]
 fn a_step_builds_an_image_without_a_container_of_its_own() {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use job_specs::model::{Shell, StepAction, StepSpec};
+use job_specs::model::{SecretUse, Shell, StepAction, StepSpec};
 use job_specs::units::{duration, size};
 use protocol::attempt::{AttemptResult, ReasonCode, StepOutcome, StepStatus, Verdict};
 
@@ -192,6 +192,11 @@ pub fn cancelled(when: &str) -> AttemptResult {
 
 /// A step names secrets that do not exist.
 pub fn secrets_missing(missing: &[(&str, &str)]) -> AttemptResult {
+    let token = |(step, name): &(&str, &str)| Some((step.to_string(), SecretUse::audience(name)?.to_owned()));
+    if let Some((step, audience)) = missing.iter().find_map(token) {
+        let sentence = format!("step `{step}` asks for an ID token for {audience}, which only a coordinator signs");
+        return AttemptResult::because(Verdict::Failed, ReasonCode::SecretMissing, sentence);
+    }
     let each: Vec<String> = missing
         .iter()
         .map(|(step, secret)| format!("`{secret}` (step `{step}`)"))

@@ -45,6 +45,7 @@ pub(crate) fn of(method: &Method, path: Option<&str>) -> Rule {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match path {
         "/healthz" | "/readyz" | "/schema/v1.json" | "/assets/{*path}" if reads => Rule::Public,
+        path if reads && path.starts_with("/.well-known/") => Rule::Public,
         "/login" | "/hooks/{forge}/{repository}" | "/agent/v1/enrol" => Rule::Public,
         path if path.starts_with("/agent/") => Rule::Agent,
         "/builds/{number}"

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use job_specs::builtin_env;
+use job_specs::model::SecretUse;
 use protocol::attempt::{AttemptResult, ReasonCode, Verdict};
 use protocol::ids::{AgentId, AttemptId, StackId};
 use protocol::lease::{Lease, LeaseRef, Poll, PollAnswer};
@@ -20,9 +21,10 @@ use crate::app::App;
 use crate::http::access::AgentCaller;
 use crate::http::error::ApiError;
 use crate::http::extract::Json as Body;
+use crate::id_tokens::Claims;
 use crate::store::agents::{AgentSettings, Draining, Seen};
 use crate::store::queue::{AgentLease, Claim, Claimed, Memory};
-use crate::store::{Change, Store, StoreError, agents, artifacts, queue, secrets, stacks};
+use crate::store::{Change, StoreError, agents, artifacts, queue, secrets, stacks};
 
 /// Answers an agent as soon as there is something to say, at the latest when the time of holding is over.
 pub(super) async fn poll(
@@ -216,10 +218,11 @@ impl Caller<'_> {
     /// The lease with its secrets. `None`: they cannot be opened, and the attempt has ended with that.
     async fn lease(&self, claimed: Claimed) -> Result<Option<Lease>, ApiError> {
         let store = &self.app.store;
-        let secrets = match secrets_for(store, &claimed).await {
+        let secrets = match secrets_for(self.app, &claimed).await {
             Ok(secrets) => secrets,
             Err(error) => {
-                tracing::error!(attempt.id = %claimed.attempt, %error, "secrets cannot be opened");
+                let error = format!("{error:#}");
+                tracing::error!(attempt.id = %claimed.attempt, error, "secrets cannot be opened");
                 let sentence = "the job's secrets cannot be opened; the coordinator's log says why";
                 let result = AttemptResult::because(Verdict::Errored, ReasonCode::Infrastructure, sentence);
                 let hold = AgentLease {
@@ -258,11 +261,25 @@ impl Caller<'_> {
     }
 }
 
-/// The secrets that the job names. Code that is not ours gets none.
-async fn secrets_for(store: &Store, claimed: &Claimed) -> Result<BTreeMap<String, SecretValue>, StoreError> {
-    let names: Vec<String> = claimed.spec.secret_names().into_iter().map(str::to_owned).collect();
-    if names.is_empty() || !claimed.trust.is_trusted() {
+/// The secrets that the job names, and the ID tokens that it asks for. Code that is not ours gets none.
+async fn secrets_for(app: &App, claimed: &Claimed) -> anyhow::Result<BTreeMap<String, SecretValue>> {
+    if !claimed.trust.is_trusted() {
         return Ok(BTreeMap::new());
     }
-    Ok(secrets::open_for(store, &claimed.repository, &names).await?.values)
+    let (mut names, mut tokens) = (Vec::new(), Vec::new());
+    for name in claimed.spec.secret_names() {
+        match SecretUse::audience(name) {
+            Some(audience) => tokens.push((name.to_owned(), audience)),
+            None => names.push(name.to_owned()),
+        }
+    }
+    let mut values = match names.is_empty() {
+        true => BTreeMap::new(),
+        false => secrets::open_for(&app.store, &claimed.repository, &names).await?.values,
+    };
+    for (name, audience) in tokens {
+        let claims = Claims::of(claimed, audience, &app.url);
+        values.insert(name, SecretValue(app.id_tokens.sign(&app.store, &claims).await?));
+    }
+    Ok(values)
 }

@@ -7,10 +7,12 @@ use serde_json::json;
 use super::support::{PASSING, SimAgent, TestApp, TestRepository, form};
 
 /// What answers without credentials; all else must not.
-const PUBLIC: [(&str, &str); 8] = [
+const PUBLIC: [(&str, &str); 10] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/schema/v1.json"),
+    ("GET", "/.well-known/openid-configuration"),
+    ("GET", "/.well-known/jwks.json"),
     ("GET", "/assets/{*path}"),
     ("GET", "/login"),
     ("POST", "/login"),

@@ -16,6 +16,7 @@ mod events;
 mod failure_report;
 mod flow;
 mod full_disk;
+mod id_tokens;
 mod logs;
 mod order;
 mod outbox;
