@@ -216,7 +216,8 @@ pub async fn file(store: &BlobStore, sha: &str, name: &str) -> Result<File, Blob
     });
     Ok(File {
         size,
-        bytes: stream.boxed(),
+        // Whoever compresses it asks once more behind its end.
+        bytes: stream.fuse().boxed(),
     })
 }
 

@@ -157,7 +157,7 @@ async fn files(
 
 /// One file of an artifact.
 #[utoipa::path(get, path = "/api/v1/artifacts/{artifact}/files/{*path}",
-    params(("artifact", description = "Its id"), ("path", description = "The file's name in it")),
+    params(("artifact", description = "Its id"), ("path" = String, description = "The file's name in it")),
     responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>)))]
 async fn file(
     State(app): State<App>,

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use protocol::ids::{AttemptId, StreamId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -331,5 +331,6 @@ pub(super) fn streamed(content_type: &'static str, body: mpsc::Receiver<Bytes>) 
         (header::CONTENT_TYPE, content_type),
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    (headers, Body::from_stream(pieces)).into_response()
+    // Whoever compresses it asks once more behind its end.
+    (headers, Body::from_stream(pieces.fuse())).into_response()
 }

@@ -71,7 +71,13 @@ pub(crate) fn router() -> (Router<App>, Description) {
 }
 
 /// The route of the description itself.
-pub(crate) fn described(openapi: Description) -> Router<App> {
+pub(crate) fn described(mut openapi: Description) -> Router<App> {
+    // A rest of a path is marked for our router alone.
+    let paths = std::mem::take(&mut openapi.paths.paths);
+    openapi.paths.paths = paths
+        .into_iter()
+        .map(|(path, item)| (path.replace("{*", "{"), item))
+        .collect();
     Router::new().route("/api/v1/openapi.json", get(async move || Json(openapi)))
 }
 

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::access::Reader;
@@ -69,7 +69,7 @@ async fn events(
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     let alive = KeepAlive::new().interval(HEARTBEAT);
-    Ok((headers, Sse::new(events).keep_alive(alive)).into_response())
+    Ok((headers, Sse::new(events.fuse()).keep_alive(alive)).into_response())
 }
 
 /// Where a job's stream begins. The page of an attempt that is not the newest stays at that attempt.

@@ -274,3 +274,26 @@ async fn numbers_for_prometheus() {
         );
     }
 }
+
+/// What a generated client needs of the description.
+#[tokio::test]
+async fn every_part_of_a_path_is_described() {
+    let app = TestApp::start().await;
+    let description = app.get("/api/v1/openapi.json").await.expect(200).json();
+    let paths = description["paths"].as_object().unwrap();
+    for (path, item) in paths {
+        let wanted = path
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        for name in wanted {
+            assert!(!name.starts_with('*'), "{path}");
+            for (method, operation) in item.as_object().unwrap() {
+                let parameters = operation["parameters"].as_array().into_iter().flatten();
+                let mut described =
+                    parameters.filter(|parameter| parameter["in"] == "path" && parameter["name"] == name);
+                let schema = described.next().map(|parameter| parameter["schema"]["type"].clone());
+                assert!(schema.is_some_and(|kind| kind.is_string()), "{method} {path}: {name}");
+            }
+        }
+    }
+}

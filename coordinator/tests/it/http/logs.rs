@@ -76,6 +76,22 @@ async fn a_log_is_read_in_pages_searched_and_downloaded() {
     );
 }
 
+/// What compresses an answer asks once more behind its end.
+#[tokio::test]
+async fn an_answer_without_a_byte_ends_when_it_is_compressed_too() {
+    let (app, _repository, agent, lease) = running_job().await;
+    let zipped = async |path: &str| {
+        let request = app
+            .request(reqwest::Method::GET, path)
+            .header("accept-encoding", "gzip");
+        app.send(request).await.expect(200);
+    };
+    zipped(&format!("/api/v1/builds/{}/logs?raw=1", lease.build)).await;
+    zipped(&format!("/api/v1/builds/{}/logs", lease.build)).await;
+    agent.log(&app, &lease, ("step-0", 0), &["one"]).await;
+    zipped(&format!("/api/v1/builds/{}/logs?raw=1", lease.build)).await;
+}
+
 #[tokio::test]
 async fn raw_is_every_byte_that_was_written_and_no_other() {
     let (app, _repository, agent, lease) = running_job().await;
