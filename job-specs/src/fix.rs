@@ -76,21 +76,17 @@ fn round(files: &[SourceFile], diagnostics: &[Diagnostic]) -> (Vec<SourceFile>, 
     let mut changes = Vec::new();
     for file in &mut files {
         let mut wanted: Vec<(&Diagnostic, &[Edit])> = Vec::new();
-        let of_file = diagnostics
-            .iter()
-            .filter(|found| found.file == file.name && !found.fixes.is_empty());
-        for found in of_file {
+        let is_of_file = |found: &&Diagnostic| found.file == file.name && !found.fixes.is_empty();
+        for found in diagnostics.iter().filter(is_of_file) {
             let taken = wanted.iter().flat_map(|(_, edits)| *edits);
             if fits(&found.fixes, file, taken) {
                 wanted.push((found, &found.fixes));
             }
         }
-        let mut edits: Vec<(&Diagnostic, &Edit)> = Vec::new();
-        edits.extend(
-            wanted
-                .iter()
-                .flat_map(|(found, all)| all.iter().map(move |edit| (*found, edit))),
-        );
+        let edits = wanted
+            .iter()
+            .flat_map(|(found, all)| all.iter().map(move |edit| (*found, edit)));
+        let mut edits: Vec<(&Diagnostic, &Edit)> = edits.collect();
         edits.sort_by_key(|(_, edit)| edit.span.start);
         let change = |(found, edit): &(&Diagnostic, &Edit)| Change {
             file: file.name.clone(),
@@ -101,8 +97,8 @@ fn round(files: &[SourceFile], diagnostics: &[Diagnostic]) -> (Vec<SourceFile>, 
         };
         changes.extend(edits.iter().map(change));
         for (_, edit) in edits.iter().rev() {
-            file.text
-                .replace_range(edit.span.start..edit.span.end, &edit.replacement);
+            let range = edit.span.start..edit.span.end;
+            file.text.replace_range(range, &edit.replacement);
         }
     }
     (files, changes)

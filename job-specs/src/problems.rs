@@ -154,16 +154,14 @@ impl Problems {
 
     /// Keeps the finding unless it is already there.
     pub(crate) fn add(&mut self, problem: Problem) {
-        let (start, end) = problem
-            .location
-            .map_or((0, 0), |location| (location.span.start, location.span.end));
+        let span = problem.location.map(|location| location.span);
+        let (start, end) = span.map_or((0, 0), |span| (span.start, span.end));
         if problem.location.is_some() && self.explained.contains(&(problem.file, start)) {
             return;
         }
-        let words = if problem.once {
-            end.to_string()
-        } else {
-            problem.message.clone()
+        let words = match problem.once {
+            true => end.to_string(),
+            false => problem.message.clone(),
         };
         if self.is_full() {
             self.not_kept += 1;
@@ -189,21 +187,16 @@ impl Problems {
     /// The findings as data, sorted by place; `source` has the files by their numbers.
     pub(crate) fn into_diagnostics<'a>(mut self, source: impl Fn(usize) -> Option<&'a Source>) -> Vec<Diagnostic> {
         self.kept.sort_by_key(|problem| {
-            (
-                problem.file,
-                problem.location.map_or(0, |location| location.span.start),
-                problem.code.id,
-            )
+            let start = problem.location.map_or(0, |location| location.span.start);
+            (problem.file, start, problem.code.id)
         });
         if self.not_kept > 0 && self.errors > 0 {
             let file = self.kept.last().map_or(0, |problem| problem.file);
             let message = format!("and {} more problems, which are not listed", self.not_kept);
             self.kept.push(codes::TOO_MANY_PROBLEMS.in_file(file, message));
         }
-        self.kept
-            .into_iter()
-            .map(|problem| diagnostic(problem, &source))
-            .collect()
+        let kept = self.kept.into_iter();
+        kept.map(|problem| diagnostic(problem, &source)).collect()
     }
 }
 

@@ -13,11 +13,9 @@ use crate::{Look, SourceFile, parse, render};
 /// Every key as `table.key` (`services.image`, `step.run`; those of the file itself alone: `jobs`), in the order of the
 /// page. Tests name them so in their marker comments.
 pub fn keys() -> Vec<String> {
-    let all = tables();
-    let keys = all
-        .iter()
-        .flat_map(|level| level.keys().map(|key| path(*level, key.name)));
-    keys.collect()
+    let all = tables().into_iter();
+    all.flat_map(|level| level.keys().map(move |key| path(level, key.name)))
+        .collect()
 }
 
 /// `docs/reference/job-file.md`. `shown_by` holds, for each key of [`keys`], the tests that show it.
@@ -31,17 +29,9 @@ pub fn job_file(shown_by: &BTreeMap<String, Vec<String>>) -> String {
             level.about()
         );
         for key in level.keys() {
-            let tests = shown_by
-                .get(&path(level, key.name))
-                .map(Vec::as_slice)
-                .unwrap_or_default();
-            let tests = match tests {
-                [] => "the parser's tests".to_owned(),
-                tests => tests
-                    .iter()
-                    .map(|test| format!("`{test}`"))
-                    .collect::<Vec<_>>()
-                    .join(", "),
+            let tests = match shown_by.get(&path(level, key.name)).map(Vec::as_slice) {
+                None | Some([]) => "the parser's tests".to_owned(),
+                Some(tests) => in_code(tests),
             };
             let needed = if key.required { " (needed)" } else { "" };
             let _ = writeln!(
@@ -177,11 +167,7 @@ fn form(shape: &Shape) -> String {
         Shape::Number => "number".to_owned(),
         Shape::Duration => "duration: `500ms`, `10m`".to_owned(),
         Shape::Size => "size: `512m`, `4g`".to_owned(),
-        Shape::Choice(words) => words
-            .iter()
-            .map(|word| format!("`{word}`"))
-            .collect::<Vec<_>>()
-            .join(", "),
+        Shape::Choice(words) => in_code(words),
         Shape::Empty => "nothing".to_owned(),
         Shape::List(item) => format!("list of {}", form(item)),
         Shape::OneOrMany(one) => format!("{}, or a list", form(one)),
@@ -189,6 +175,12 @@ fn form(shape: &Shape) -> String {
         Shape::Object(level) => format!("[map](#{})", anchor(&title(*level))),
         Shape::AnyOf(shapes) => shapes.iter().map(form).collect::<Vec<_>>().join(" or "),
     }
+}
+
+/// `` `a`, `b` ``
+fn in_code<T: std::fmt::Display>(words: &[T]) -> String {
+    let words = words.iter().map(|word| format!("`{word}`"));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// The anchor that Markdown gives a heading.

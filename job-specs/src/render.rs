@@ -30,10 +30,9 @@ pub struct Look {
 /// counts errors and warnings. Empty when there are none.
 pub fn render(diagnostics: &[Diagnostic], files: &[SourceFile], look: Look) -> String {
     let width = look.width.max(MIN_WIDTH);
-    let renderer = if look.colour {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
+    let renderer = match look.colour {
+        true => Renderer::styled(),
+        false => Renderer::plain(),
     };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(width);
     let mut text = String::new();
@@ -54,12 +53,8 @@ pub fn render(diagnostics: &[Diagnostic], files: &[SourceFile], look: Look) -> S
 
 /// `2 errors, 1 warning`
 fn summary(diagnostics: &[Diagnostic]) -> String {
-    let count = |severity| {
-        diagnostics
-            .iter()
-            .filter(|diagnostic| diagnostic.severity == severity)
-            .count()
-    };
+    let all = diagnostics.iter();
+    let count = |severity| all.clone().filter(|found| found.severity == severity).count();
     let counted = |count, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     match (count(Severity::Error), count(Severity::Warning)) {
         (errors, 0) => counted(errors, "error"),
@@ -77,9 +72,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, file: Option<&'a SourceFile>, width: us
         .primary_title(diagnostic.message.as_str())
         .id(diagnostic.code.as_str());
     let group = match (diagnostic.span, file) {
-        (Some(span), Some(file)) => snippets(diagnostic, span, file)
-            .into_iter()
-            .fold(Group::with_title(title), Group::element),
+        (Some(span), Some(file)) => Group::with_title(title).element(snippet(diagnostic, span, file)),
         _ => Group::with_title(title).element(Origin::path(normalize_untrusted_str(&diagnostic.file))),
     };
     let notes = diagnostic.notes.iter().map(|note| footer(Level::NOTE, note, width));
@@ -88,24 +81,18 @@ fn group<'a>(diagnostic: &'a Diagnostic, file: Option<&'a SourceFile>, width: us
 }
 
 fn footer<'a>(level: Level<'a>, text: &str, width: usize) -> Message<'a> {
-    level.message(wrapped(
-        &normalize_untrusted_str(text),
-        width.saturating_sub(NOTE_INDENT),
-    ))
+    let width = width.saturating_sub(NOTE_INDENT);
+    level.message(wrapped(&normalize_untrusted_str(text), width))
 }
 
 /// One snippet for the lines around every place of a diagnostic. Only the lines from the first to the last place are
 /// given to the renderer, so that a long file costs no more than a short one.
-fn snippets<'a>(diagnostic: &'a Diagnostic, span: Span, file: &'a SourceFile) -> Vec<Snippet<'a, Annotation<'a>>> {
+fn snippet<'a>(diagnostic: &'a Diagnostic, span: Span, file: &'a SourceFile) -> Snippet<'a, Annotation<'a>> {
     let spans = || std::iter::once(span).chain(diagnostic.related.iter().map(|label| label.span));
-    let start = spans()
-        .map(|span| line_start(&file.text, span.start))
-        .min()
-        .unwrap_or(0);
-    let end = spans()
-        .map(|span| line_end(&file.text, span.end))
-        .max()
-        .unwrap_or(file.text.len());
+    let starts = spans().map(|span| line_start(&file.text, span.start));
+    let start = starts.min().unwrap_or(0);
+    let ends = spans().map(|span| line_end(&file.text, span.end));
+    let end = ends.max().unwrap_or(file.text.len());
     let first_line = spans().map(|span| span.line).min().unwrap_or(1);
     let inside = |span: Span| clamp(span, start, end);
     let primary = AnnotationKind::Primary
@@ -116,12 +103,11 @@ fn snippets<'a>(diagnostic: &'a Diagnostic, span: Span, file: &'a SourceFile) ->
             .span(inside(label.span))
             .label(label.text.as_str())
     });
-    let snippet = Snippet::source(file.text.get(start..end).unwrap_or_default())
+    Snippet::source(file.text.get(start..end).unwrap_or_default())
         .line_start(first_line)
         .path(normalize_untrusted_str(&file.name))
         .annotation(primary)
-        .annotations(related);
-    vec![snippet]
+        .annotations(related)
 }
 
 fn clamp(span: Span, start: usize, end: usize) -> Range<usize> {
@@ -131,15 +117,13 @@ fn clamp(span: Span, start: usize, end: usize) -> Range<usize> {
 }
 
 fn line_start(text: &str, at: usize) -> usize {
-    text.get(..at)
-        .and_then(|before| before.rfind('\n'))
-        .map_or(0, |newline| newline + 1)
+    let newline = text.get(..at).and_then(|before| before.rfind('\n'));
+    newline.map_or(0, |newline| newline + 1)
 }
 
 fn line_end(text: &str, at: usize) -> usize {
-    text.get(at..)
-        .and_then(|after| after.find('\n'))
-        .map_or(text.len(), |newline| at + newline)
+    let newline = text.get(at..).and_then(|after| after.find('\n'));
+    newline.map_or(text.len(), |newline| at + newline)
 }
 
 /// Breaks a text into lines of at most `width` characters, between words.

@@ -154,9 +154,9 @@ pub(crate) fn fault(text: &str) -> Option<String> {
         return Some(format!("its key `{key}` is not spelt as engines spell it"));
     }
     if !denies(&profile.default_action) {
+        let action = &profile.default_action;
         return Some(format!(
-            "its `defaultAction` is `{}`: what it does not name would be allowed",
-            profile.default_action
+            "its `defaultAction` is `{action}`: what it does not name would be allowed"
         ));
     }
     profile.syscalls.iter().flatten().find_map(looser)
@@ -186,12 +186,8 @@ fn looser(rule: &Rule) -> Option<String> {
     if denies(&rule.action) {
         return None;
     }
-    let names = rule
-        .names
-        .iter()
-        .flatten()
-        .chain(Some(&rule.name).filter(|name| !name.is_empty()));
-    let mut names = names.map(String::as_str);
+    let alone = Some(&rule.name).filter(|name| !name.is_empty());
+    let mut names = rule.names.iter().flatten().chain(alone);
     let name = names.find(|name| !rule.may_allow(name))?;
     let action = &rule.action;
     Some(format!(
@@ -201,10 +197,8 @@ fn looser(rule: &Rule) -> Option<String> {
 
 impl Rule {
     fn may_allow(&self, name: &str) -> bool {
-        let includes = self.includes.as_ref();
-        let needs = includes
-            .and_then(|includes| includes.caps.as_deref())
-            .unwrap_or_default();
+        let caps = self.includes.as_ref().and_then(|includes| includes.caps.as_deref());
+        let needs = caps.unwrap_or_default();
         let needs_one_of = |caps: &[&str]| needs.iter().any(|need| caps.contains(&need.as_str()));
         if needs_one_of(NEVER_GIVEN) || ALLOWED.split_ascii_whitespace().any(|allowed| allowed == name) {
             return true;

@@ -109,10 +109,9 @@ impl Sources {
             return LookUp::Unreadable(format!("it has {size} KiB; at most 256 KiB are read"));
         }
         if known.files >= MAX_IMPORTED_FILES || known.bytes + text.len() > MAX_IMPORTED_BYTES {
-            return LookUp::Unreadable(format!(
-                "job files may refer to {MAX_IMPORTED_FILES} files with {} MiB together",
-                MAX_IMPORTED_BYTES >> 20
-            ));
+            let mib = MAX_IMPORTED_BYTES >> 20;
+            let why = format!("job files may refer to {MAX_IMPORTED_FILES} files with {mib} MiB together");
+            return LookUp::Unreadable(why);
         }
         let at = known.files;
         let imported = Imported {

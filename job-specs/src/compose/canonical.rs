@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use super::edit::{entry_like, list_like, map_like, with_key};
+use super::edit::{entry_like, list_like, map_like, usual, with_key};
 use super::unset::without_unset;
 use super::variables::{Variable, Variables};
 use crate::reader::Reader;
 use crate::substitute::has_template;
-use crate::yaml::{Entry, Key, Merge, Node, Scalar, Value};
+use crate::yaml::{Entry, Merge, Node, Scalar, Value};
 
 impl Reader<'_> {
     /// A service of a Compose file: keys without a value are as if not written.
@@ -69,13 +69,11 @@ pub(crate) fn one_form(node: &Arc<Node>) -> Arc<Node> {
 }
 
 fn build_map(node: &Arc<Node>) -> Arc<Node> {
-    match &node.value {
-        Value::Scalar(scalar) => map_like(
-            node,
-            vec![entry_like(node, "context", Node::scalar(node.location, scalar.clone()))],
-        ),
-        Value::List(_) | Value::Map(_) => Arc::clone(node),
-    }
+    let Value::Scalar(scalar) = &node.value else {
+        return Arc::clone(node);
+    };
+    let context = Node::scalar(node.location, scalar.clone());
+    map_like(node, vec![entry_like(node, "context", context)])
 }
 
 /// A list of `NAME=value` as a map. One whose names are not known yet stays a list.
@@ -117,15 +115,9 @@ fn names(node: &Arc<Node>) -> Arc<Node> {
         if has_template(&scalar.text) {
             return Arc::clone(node);
         }
-        let key = Key {
-            text: scalar.text.as_str().into(),
-            location: item.location,
-        };
-        if !entries.iter().any(|entry| entry.key.text == key.text) {
-            entries.push(Entry {
-                key,
-                node: Arc::new(Node::map(item.location, Vec::new())),
-            });
+        if !entries.iter().any(|entry| *entry.key.text == *scalar.text) {
+            let nothing = Node::map(item.location, Vec::new());
+            entries.push(entry_like(item, &scalar.text, nothing));
         }
     }
     map_like(node, entries)
@@ -135,13 +127,7 @@ fn names(node: &Arc<Node>) -> Arc<Node> {
 fn listed(node: &Arc<Node>) -> Arc<Node> {
     match &node.value {
         Value::Scalar(_) if node.is_null() => Arc::clone(node),
-        Value::Scalar(_) | Value::Map(_) => {
-            let item = Arc::new(Node {
-                merge: Merge::Usual,
-                ..Node::clone(node)
-            });
-            list_like(node, vec![item])
-        }
+        Value::Scalar(_) | Value::Map(_) => list_like(node, vec![usual(node)]),
         Value::List(_) => Arc::clone(node),
     }
 }

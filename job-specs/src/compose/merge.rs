@@ -51,11 +51,8 @@ impl Reader<'_> {
             (_, Value::Scalar(_)) if over.is_null() => Arc::clone(base),
             _ if EITHER_FORM.contains(&key) || key.is_empty() => usual(over),
             _ => {
-                let message = format!(
-                    "`{key}` is {} here, and {} where it is overridden",
-                    base.found(),
-                    over.found()
-                );
+                let (here, there) = (base.found(), over.found());
+                let message = format!("`{key}` is {here} here, and {there} where it is overridden");
                 let problem = codes::CANNOT_MERGE.at(over.location, message);
                 let problem = problem.related(base.location, "the value that is overridden");
                 self.add(problem.help("write both in the same form, or put `!override` before this one"));
@@ -66,11 +63,8 @@ impl Reader<'_> {
 
     fn merged_maps(&mut self, base: &[Entry], over: &[Entry]) -> Vec<Entry> {
         let mut merged: Vec<Entry> = base.to_vec();
-        let at: HashMap<&str, usize> = base
-            .iter()
-            .enumerate()
-            .map(|(at, entry)| (&*entry.key.text, at))
-            .collect();
+        let names = base.iter().map(|entry| &*entry.key.text);
+        let at: HashMap<&str, usize> = names.zip(0..).collect();
         let mut removed = Vec::new();
         for entry in over {
             match at.get(&*entry.key.text) {

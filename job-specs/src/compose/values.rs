@@ -140,9 +140,8 @@ impl Reader<'_> {
                     Piece::Text(_) | Piece::Hash { .. } | Piece::Broken(_) => None,
                 });
                 let variable = variable.unwrap_or_else(|| "MATRIX_POSTGRES".to_owned());
-                problem.help(format!(
-                    "write `${{{variable}}}`: Compose's own form, which Compose can read too"
-                ))
+                let help = format!("write `${{{variable}}}`: Compose's own form, which Compose can read too");
+                problem.help(help)
             }
             Fault::Required { name, message } => {
                 let at = self.within(location, &name);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Outputs;
 use crate::model::Need;
+use crate::names::is_variable;
 use crate::result::{AttemptResult, ReasonCode, Verdict};
 
 /// One value may have so many bytes.
@@ -23,12 +24,7 @@ pub type JobOutputs = BTreeMap<String, String>;
 /// # Errors
 /// What is wrong with it, in one sentence.
 pub fn check(name: &str, value: &str) -> Result<(), String> {
-    let mut bytes = name.bytes();
-    let begins_well = bytes
-        .next()
-        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-    let is_well_named = begins_well && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if !is_well_named || name.len() > MAX_NAME {
+    if !is_variable(name) || name.len() > MAX_NAME {
         let mut shown: String = name.chars().filter(|c| !c.is_control()).take(SHOWN).collect();
         if shown.len() < name.len() {
             shown.push('…');
@@ -38,9 +34,9 @@ pub fn check(name: &str, value: &str) -> Result<(), String> {
         ));
     }
     if value.len() > MAX_VALUE {
+        let kib = value.len().div_ceil(1024);
         return Err(format!(
-            "output `{name}` has {} KiB; at most 64 KiB are kept: use an artifact",
-            value.len().div_ceil(1024)
+            "output `{name}` has {kib} KiB; at most 64 KiB are kept: use an artifact"
         ));
     }
     Ok(())
@@ -91,11 +87,11 @@ impl Seen {
                 Some(value) if values.len() == 1 => {
                     merged.insert(name.to_owned(), (*value).to_owned());
                 }
-                _ => self.disagreements.push(format!(
-                    "the cells of `{0}` give {1} different values for the output `{name}`: need one cell of `{0}`",
-                    need.job,
-                    values.len()
-                )),
+                _ => {
+                    let (job, count) = (&need.job, values.len());
+                    let what = format!("the cells of `{job}` give {count} different values for the output `{name}`");
+                    self.disagreements.push(format!("{what}: need one cell of `{job}`"));
+                }
             }
         }
     }

@@ -99,11 +99,8 @@ impl Reader<'_> {
         if !is_remote {
             return self.inside(slot, &text);
         }
-        let problem = self.bad_value(
-            slot,
-            &codes::REFUSED,
-            format!("`{text}` is refused as a context of `build`"),
-        );
+        let message = format!("`{text}` is refused as a context of `build`");
+        let problem = self.bad_value(slot, &codes::REFUSED, message);
         let note = "an image is built from the commit that is tested, and from nothing that can change behind it";
         self.reject(
             problem

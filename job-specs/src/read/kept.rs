@@ -188,11 +188,8 @@ impl Reader<'_> {
         if name.chars().all(fine) && !name.starts_with(['.', '-', ' ']) {
             return Some(name);
         }
-        let problem = self.bad_value(
-            slot,
-            &codes::BAD_NAME,
-            format!("`{name}` is not a name for an artifact"),
-        );
+        let message = format!("`{name}` is not a name for an artifact");
+        let problem = self.bad_value(slot, &codes::BAD_NAME, message);
         self.reject(problem.label("letters, digits, spaces and `._-+@()=,` only, a letter or a digit first"))
     }
 

@@ -6,6 +6,7 @@ use crate::model::AxisValue;
 use crate::read::matrix::WRITTEN_FLAG;
 use crate::reader::keys::Foreign::{Hint, Means};
 use crate::reader::keys::{Kind, Others, Shape, Table, key, kind, required};
+use crate::reader::kinds::LOCATED_NAME;
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
 use crate::substitute::{Piece, output_of, pieces};
@@ -35,7 +36,7 @@ static NEED: Table<Given> = Table {
     keys: &[
         required("job")
             .about("The job's name.")
-            .set(&(JOB, |it, job| it.job = Some(job))),
+            .set(&(LOCATED_NAME, |it, job| it.job = Some(job))),
         key("matrix")
             .about("Only its cells with these values count.")
             .set(&(CELL, |it, cell| it.cell = cell)),
@@ -52,10 +53,6 @@ static NEED: Table<Given> = Table {
     others: Others::Refused,
 };
 
-/// The name of a job, and where it is written.
-const JOB: Kind<(String, Location)> = kind(Shape::Name, |reader, slot, _| {
-    Some((reader.literal(slot)?, slot.location()))
-});
 /// Values of axes, with the places of both.
 const CELL: Kind<Vec<(AxisValue, Location, Location)>> =
     kind(Shape::Map(&Shape::Scalar), |reader, slot, _| reader.cell_of_need(slot));

@@ -69,10 +69,8 @@ fn read(
 ) -> Option<JobSource> {
     let mut bad = |words: String| problems.add(codes::BAD_CELLS.at(location, words));
     if text.len() > MAX_FILE_BYTES {
-        bad(format!(
-            "it has {} KiB; at most 256 are read",
-            text.len().div_ceil(1024)
-        ));
+        let kib = text.len().div_ceil(1024);
+        bad(format!("it has {kib} KiB; at most 256 are read"));
         return None;
     }
     let json: Json = match serde_json::from_str(text) {

@@ -120,12 +120,10 @@ impl Reader<'_> {
             });
         }
         let text = self.scalar(slot, "a port, `8080/path`, or a map")?.text;
-        let parsed = parse_http(&text);
-        if parsed.is_none() {
+        parse_http(&text).or_else(|| {
             let problem = self.not_allowed(slot, format!("`{text}` is not a port with a path"));
-            self.add(problem.label("expected 8080, 8080/health or {port: 8080, path: /health}"));
-        }
-        parsed
+            self.reject(problem.label("expected 8080, 8080/health or {port: 8080, path: /health}"))
+        })
     }
 
     fn docker(&mut self, slot: Slot<'_>) -> Option<ReadyProbe> {
@@ -140,18 +138,9 @@ impl Reader<'_> {
         let pattern = self.text(slot)?;
         if let Err(fault) = regex::RegexBuilder::new(&pattern).size_limit(1 << 20).build() {
             let words = fault.to_string();
-            let fault = words
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .trim_start_matches("error: ")
-                .to_owned();
-            let problem = self.bad_value(
-                slot,
-                &codes::BAD_PATTERN,
-                "`log` is not a regular expression".to_owned(),
-            );
-            return self.reject(problem.label(fault));
+            let last = words.lines().last().unwrap_or_default();
+            let problem = self.bad_value(slot, &codes::BAD_PATTERN, "`log` is not a regular expression");
+            return self.reject(problem.label(last.trim_start_matches("error: ")));
         }
         Some(pattern)
     }

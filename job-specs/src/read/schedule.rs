@@ -78,10 +78,8 @@ impl Reader<'_> {
     pub(crate) fn schedules(&mut self, slot: Slot<'_>) -> Vec<LocatedSchedule> {
         let mut items = self.some(slot);
         if items.len() > MAX_SCHEDULES {
-            let message = format!(
-                "`schedule` has {} times; at most {MAX_SCHEDULES} are allowed",
-                items.len()
-            );
+            let count = items.len();
+            let message = format!("`schedule` has {count} times; at most {MAX_SCHEDULES} are allowed");
             self.add(codes::BAD_VALUE.at(slot.location(), message));
             items.truncate(MAX_SCHEDULES);
         }
@@ -154,11 +152,8 @@ impl Reader<'_> {
     fn timezone(&mut self, slot: Slot<'_>) -> Option<String> {
         let name = self.literal(slot)?;
         let zones = TimeZoneDatabase::bundled();
-        if let Ok(zone) = zones.get(&name) {
-            let known = zone.iana_name().filter(|known| *known == name);
-            if known.is_some() {
-                return Some(name);
-            }
+        if zones.get(&name).is_ok_and(|zone| zone.iana_name() == Some(&name)) {
+            return Some(name);
         }
         let names: Vec<String> = zones.available().map(|name| name.to_string()).collect();
         let problem = codes::UNKNOWN_ZONE.at(slot.location(), format!("unknown time zone `{name}`"));
@@ -172,12 +167,8 @@ impl Reader<'_> {
 /// The nearest name, or the only one whose city is this word.
 fn meant_zone<'n>(name: &str, names: &'n [String]) -> Option<&'n str> {
     let as_city = name.replace(' ', "_").to_lowercase();
-    let city = |known: &&String| {
-        known
-            .rsplit('/')
-            .next()
-            .is_some_and(|city| city.to_lowercase() == as_city)
-    };
+    let city_of = |known: &str| known.rsplit('/').next().map(str::to_lowercase);
+    let city = |known: &&String| city_of(known).is_some_and(|city| city == as_city);
     let same = |known: &&String| known.to_lowercase() == as_city;
     let found = names.iter().find(same).or_else(|| names.iter().find(city));
     let near = || nearest(name, names.iter().map(String::as_str)).filter(|_| name.len() > 4);

@@ -65,18 +65,16 @@ impl Reader<'_> {
     /// Compose's two forms of `environment`.
     fn environment(&mut self, slot: Slot<'_>) -> Option<Env> {
         Some(match &slot.node.value {
-            Value::List(items) => items
-                .iter()
-                .filter_map(|item| self.environment_item(slot.inside(item)))
-                .collect(),
+            Value::List(_) => {
+                let items = self.one_or_many(slot).into_iter();
+                items.filter_map(|item| self.environment_item(item)).collect()
+            }
             Value::Map(entries) => {
-                entries
-                    .iter()
-                    .for_each(|entry| self.warn_of_variables(Slot::of("environment", &entry.node)));
-                entries
-                    .iter()
-                    .filter_map(|entry| self.environment_entry(entry))
-                    .collect()
+                for entry in entries {
+                    self.warn_of_variables(Slot::of("environment", &entry.node));
+                }
+                let entries = entries.iter();
+                entries.filter_map(|entry| self.environment_entry(entry)).collect()
             }
             Value::Scalar(_) => return self.wrong_type(slot, "a map, or a list of NAME=value"),
         })
@@ -132,11 +130,8 @@ impl Reader<'_> {
         if scalar.text.contains("$$") && !self.in_compose(slot.location()) {
             let location = self.inner(slot, "$$", 0);
             let problem = codes::COMPOSE_VARIABLE.at(location, "`$$` stays `$$` here");
-            self.add(
-                problem
-                    .label("Compose reads it as one `$`")
-                    .help("write one `$`; job files need no escape"),
-            );
+            let problem = problem.label("Compose reads it as one `$`");
+            self.add(problem.help("write one `$`; job files need no escape"));
         }
     }
 
@@ -149,11 +144,8 @@ impl Reader<'_> {
             return;
         };
         let plain = scalar.text.replace("${{", "");
-        let variable = plain
-            .find("${")
-            .map(|at| &plain[at..])
-            .and_then(|rest| Some(&rest[..=rest.find('}')?]));
-        if let Some(variable) = variable {
+        let rest = plain.find("${").map(|at| &plain[at..]);
+        if let Some(variable) = rest.and_then(|rest| Some(&rest[..=rest.find('}')?])) {
             let location = self.inner(slot, variable, 0);
             let problem = codes::COMPOSE_VARIABLE.at(location, format!("`{variable}` stays as it is written"));
             self.add(problem.help("write the value, or `${{ env.NAME }}` for a name of the job's `env`"));

@@ -8,7 +8,7 @@ use crate::read::service_entry::{Around, Making};
 use crate::read::service_mounts::MODE;
 use crate::reader::keys::Foreign::{Ignored, Means};
 use crate::reader::keys::{Kind as Value, Others, Shape, Table, With, key, kind, required};
-use crate::reader::kinds::{NAME, TEXT};
+use crate::reader::kinds::{LOCATED_NAME, NAME, TEXT};
 use crate::reader::{Reader, Slot};
 use crate::source::Location;
 use crate::suggest::listed;
@@ -42,7 +42,7 @@ static FILE_MOUNT: Table<Mount> = Table {
     keys: &[
         required("source")
             .about("The name of the config or secret.")
-            .set(&(SOURCE, |file, source| file.source = Some(source))),
+            .set(&(LOCATED_NAME, |file, source| file.source = Some(source))),
         key("target")
             .about("Where. Default: /NAME, or /run/secrets/NAME.")
             .set(&(TEXT, |file, target| file.target = Some(target))),
@@ -60,10 +60,6 @@ static FILE_MOUNT: Table<Mount> = Table {
     others: Others::Extensions,
 };
 
-/// A name and where it is written.
-const SOURCE: Value<(String, Location)> = kind(Shape::Name, |reader, slot, _| {
-    Some((reader.literal(slot)?, slot.location()))
-});
 /// The number of a user or group.
 const ID: Value<u32> = kind(Shape::Scalar, |reader, slot, _| reader.user_number(slot));
 
@@ -194,13 +190,10 @@ impl Reader<'_> {
 
     fn user_number(&mut self, slot: Slot<'_>) -> Option<u32> {
         let text = self.text(slot)?;
-        let number = text.parse().ok();
-        if number.is_none() {
-            let message = format!("`{text}` is not a number of a user or group");
-            let problem = self.not_allowed(slot, message);
-            self.add(problem.label("expected 0, 1000, …"));
-        }
-        number
+        text.parse().ok().or_else(|| {
+            let problem = self.not_allowed(slot, format!("`{text}` is not a number of a user or group"));
+            self.reject(problem.label("expected 0, 1000, …"))
+        })
     }
 
     fn file_content(&mut self, kind: Kind, name: &str, location: Location, around: &Around) -> Option<FileContent> {

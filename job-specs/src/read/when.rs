@@ -262,10 +262,8 @@ impl Reader<'_> {
         }
         let message = format!("no cell has `{axis}={value}`, so this is never true");
         let problem = codes::NEVER_TRUE.at(slot.location(), message);
-        self.add(problem.note(format!(
-            "values of `{axis}`: {}",
-            listed(values.iter().map(String::as_str))
-        )));
+        let values = listed(values.iter().map(String::as_str));
+        self.add(problem.note(format!("values of `{axis}`: {values}")));
     }
 
     /// Keys that exclude each other: a tag is on no branch, and a push has no tag.

@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::de::value::{BorrowedStrDeserializer, Error};
 
 use crate::reader::keys::{Kind, Shape, kind};
+use crate::source::Location;
 
 /// A text.
 pub(crate) const TEXT: Kind<String> = kind(Shape::Text, |reader, slot, _| reader.text(slot));
@@ -16,6 +17,11 @@ pub(crate) const SHELL_TEXT: Kind<String> = kind(Shape::Text, |reader, slot, _| 
 
 /// A name that is written out.
 pub(crate) const NAME: Kind<String> = kind(Shape::Name, |reader, slot, _| reader.literal(slot));
+
+/// A name that is written out, and where.
+pub(crate) const LOCATED_NAME: Kind<(String, Location)> = kind(Shape::Name, |reader, slot, _| {
+    Some((reader.literal(slot)?, slot.location()))
+});
 
 /// A list of texts; one alone is taken too.
 pub(crate) const TEXTS: Kind<Vec<String>> = kind(Shape::List(&Shape::Text), |reader, slot, _| Some(reader.texts(slot)));
