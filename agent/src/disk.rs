@@ -122,13 +122,6 @@ pub fn describe(error: &io::Error, folder: &Path) -> String {
     }
 }
 
-/// Writes a file so that it is there whole or not at all.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let half = path.with_extension("new");
-    std::fs::write(&half, bytes)?;
-    std::fs::rename(half, path)
-}
-
 #[cfg(test)]
 mod tests {
     use protocol::attempt::ReasonCode;

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use ::gate::cap::{Admitted, Cap, is_full, most as most_of};
@@ -27,6 +27,8 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::lock::lock;
 
 /// The gate program: static, for this machine's architecture.
 pub const BINARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gate"));
@@ -342,10 +344,6 @@ async fn read_events(mut read: OwnedReadHalf, state: &watch::Sender<GateState>, 
         }
     }
     Ok(())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn millis(duration: Duration) -> u32 {

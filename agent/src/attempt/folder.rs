@@ -15,7 +15,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use protocol::attempt::AttemptResult;
@@ -23,7 +22,7 @@ use protocol::ids::{AttemptId, StreamId};
 use protocol::reports::TestReport;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::write_whole;
+use crate::files::{make_private, read_note, remove_any, unless_gone, write_note};
 use crate::sandbox::open_folder;
 
 /// The folder of one attempt.
@@ -59,7 +58,7 @@ impl AttemptFolder {
 
     /// Makes it, if it is not there: closed to other users of the machine.
     pub fn create(&self) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
+        make_private(&self.0)?;
         open_folder(&self.workspace())?;
         fs::create_dir_all(self.0.join(StreamId::job().as_str()))
     }
@@ -99,14 +98,9 @@ impl AttemptFolder {
         let folder = self.step(step);
         open_folder(&folder)?;
         for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            if entry.file_name() == crate::gate::LOG {
-                continue;
-            }
-            if entry.file_type()?.is_dir() {
-                fs::remove_dir_all(entry.path())?;
-            } else {
-                fs::remove_file(entry.path())?;
+            let path = entry?.path();
+            if !path.ends_with(crate::gate::LOG) {
+                remove_any(&path)?;
             }
         }
         Ok(folder)
@@ -157,31 +151,26 @@ impl AttemptFolder {
 
     /// How it ended, if it has.
     pub fn ended(&self) -> Option<RecordedEnd> {
-        let text = fs::read(self.0.join("ended")).ok()?;
-        serde_json::from_slice(&text).ok()
+        read_note(&self.0.join("ended"))
     }
 
     /// Notes how it ended.
     pub fn set_ended(&self, ended: &RecordedEnd) -> io::Result<()> {
-        write_whole(&self.0.join("ended"), &serde_json::to_vec(ended)?)
+        write_note(&self.0.join("ended"), ended)
     }
 
     /// What its test reports said, if they have been read.
     pub fn tests(&self) -> Option<TestReport> {
-        let text = fs::read(self.0.join("tests")).ok()?;
-        serde_json::from_slice(&text).ok()
+        read_note(&self.0.join("tests"))
     }
 
     /// Keeps what they said.
     pub fn set_tests(&self, report: &TestReport) -> io::Result<()> {
-        write_whole(&self.0.join("tests"), &serde_json::to_vec(report)?)
+        write_note(&self.0.join("tests"), report)
     }
 
     /// Removes it and all in it; one that is gone is fine.
     pub fn remove(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.0) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other,
-        }
+        unless_gone(fs::remove_dir_all(&self.0))
     }
 }

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use protocol::attempt::{AttemptResult, Micros, Verdict};
@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::folder::AttemptFolder;
 use crate::clock::now;
-use crate::disk::write_whole;
+use crate::files::{read_note, unless_gone, write_note};
+use crate::lock::lock;
 
 /// Whatever the coordinator says, or if it never says anything again, nothing is retained longer than this after its
 /// attempt's end: the containers' labels, which no engine lets us change, name this time as their last.
@@ -274,10 +275,6 @@ impl Retained {
     }
 }
 
-fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
-    what.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl AttemptFolder {
     fn stack_file(&self) -> PathBuf {
         self.path().join("stack")
@@ -285,18 +282,14 @@ impl AttemptFolder {
 
     /// The stack that it is, if its attempt is over and retained.
     pub fn stack(&self) -> Option<RetainedStack> {
-        let text = std::fs::read(self.stack_file()).ok()?;
-        serde_json::from_slice(&text).ok()
+        read_note(&self.stack_file())
     }
 
     /// Notes that it is one, or no more.
     fn set_stack(&self, stack: Option<&RetainedStack>) -> io::Result<()> {
         match stack {
-            Some(stack) => write_whole(&self.stack_file(), &serde_json::to_vec(stack)?),
-            None => match std::fs::remove_file(self.stack_file()) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                other => other,
-            },
+            Some(stack) => write_note(&self.stack_file(), stack),
+            None => unless_gone(std::fs::remove_file(self.stack_file())),
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::archive::{self, ByteReader, Limits, Links, Modes, Rules, UnpackTarget, byte_pipe};
 use super::{BlobError, Bytestream, NewArtifact};
+use crate::files::{read_note, write_note};
 
 /// A laptop's disk is its owner's.
 pub(super) const ROOM: BlobLimits = BlobLimits {
@@ -126,7 +127,7 @@ impl Folder {
                 sha256: kept.sha256.clone(),
                 bytes: kept.bytes,
             };
-            write_note(&folder.caches.join(format!("{name}.json")), &note)?;
+            write_note(&folder.caches.join(format!("{name}.json")), &note).map_err(broken)?;
             evict(&folder.caches);
             Ok(kept)
         })
@@ -154,7 +155,7 @@ impl Folder {
                     files: new.files,
                 },
             };
-            write_note(&folder.archives.join(format!("{name}.json")), &note)?;
+            write_note(&folder.archives.join(format!("{name}.json")), &note).map_err(broken)?;
             show(&archive, &folder.shown_at(&new.name))?;
             Ok(kept)
         })
@@ -283,11 +284,6 @@ fn evict(caches: &Path) {
     }
 }
 
-fn write_note(path: &Path, note: &impl Serialize) -> Result<(), BlobError> {
-    let text = serde_json::to_vec(note).expect("a note is plain data");
-    crate::disk::write_whole(path, &text).map_err(broken)
-}
-
 /// Every note of a folder with its time and path; what cannot be read is none.
 fn notes<T: serde::de::DeserializeOwned>(folder: &Path) -> Vec<(SystemTime, T, PathBuf)> {
     let Ok(entries) = fs::read_dir(folder) else {
@@ -295,8 +291,7 @@ fn notes<T: serde::de::DeserializeOwned>(folder: &Path) -> Vec<(SystemTime, T, P
     };
     let read = |path: PathBuf| {
         let made = fs::metadata(&path).ok()?.modified().ok()?;
-        let note = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
-        Some((made, note, path))
+        Some((made, read_note(&path)?, path))
     };
     let paths = entries.flatten().map(|entry| entry.path());
     let of_notes = paths.filter(|path| path.extension().is_some_and(|end| end == "json"));

@@ -2,10 +2,12 @@
 //! nobody else finds them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use job_specs::images::familiar;
 use tokio::sync::watch;
+
+use crate::lock::lock;
 
 /// What builds an image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +60,7 @@ impl BuiltImages {
     }
 
     fn of(&self, builder: Builder) -> watch::Sender<Built> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.0);
         all.entry(builder).or_default().clone()
     }
 }

@@ -6,6 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::remove_any;
+
 /// Removes lock files, and references that are none. Only while no other git works in the mirror.
 pub fn references(mirror: &Path) -> io::Result<()> {
     let entries = fs::read_dir(mirror)?;
@@ -58,7 +60,7 @@ pub fn packs(mirror: &Path) -> io::Result<Vec<PathBuf>> {
         match path.extension().and_then(OsStr::to_str) {
             Some("idx") if path.with_extension("pack").is_file() => indexes.push(path),
             Some("pack") if path.with_extension("idx").is_file() => {}
-            _ => remove(&path)?,
+            _ => remove_any(&path)?,
         }
     }
     Ok(indexes)
@@ -66,15 +68,8 @@ pub fn packs(mirror: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Removes a pack and its index.
 pub fn remove_pack(index: &Path) -> io::Result<()> {
-    remove(index)?;
-    remove(&index.with_extension("pack"))
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match path.is_dir() && !path.is_symlink() {
-        true => fs::remove_dir_all(path),
-        false => fs::remove_file(path),
-    }
+    remove_any(index)?;
+    remove_any(&index.with_extension("pack"))
 }
 
 fn is_lock(path: &Path) -> bool {

@@ -3,9 +3,8 @@
 //! of their own.
 
 use std::collections::HashMap;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use git_cli::{Address, Exit, Git, PROTOCOLS, reason, without_credentials};
@@ -16,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::fetch::{Fetch, git};
 use super::{CheckoutError, Progress, blocking, io, mend};
+use crate::files::make_private;
+use crate::lock::lock;
 
 /// The global configuration of our git calls, beside the mirrors.
 const CONFIG: &str = "gitconfig";
@@ -163,7 +164,7 @@ impl Mirrors {
     }
 
     fn lock_of(&self, mirror: &Path) -> Arc<tokio::sync::Mutex<()>> {
-        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut locks = lock(&self.locks);
         locks.entry(mirror.to_owned()).or_default().clone()
     }
 
@@ -172,11 +173,7 @@ impl Mirrors {
         let (root, mirror) = (self.root.clone(), mirror.to_owned());
         blocking(move || {
             // Its parent in the containers is another folder; on the host the code is the agent's alone.
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&root)
-                .map_err(io("make", &root))?;
+            make_private(&root).map_err(io("make", &root))?;
             let mut options = git2::RepositoryInitOptions::new();
             // 0644: steps of any user read the objects.
             options

@@ -9,6 +9,7 @@ use std::path::Path;
 use git_cli::{Address, without_credentials};
 
 use super::{CheckoutError, OBJECTS_MOUNT, io};
+use crate::files::remove_any;
 
 /// Any user of any step may write here: the folder above is closed to others on this machine.
 pub const FOLDER_MODE: u32 = 0o777;
@@ -118,15 +119,8 @@ pub fn chmod(path: &Path, mode: u32) -> Result<(), CheckoutError> {
 /// Empties a folder and keeps it: containers may have it mounted already.
 pub fn empty(folder: &Path) -> Result<(), CheckoutError> {
     for entry in fs::read_dir(folder).map_err(io("read", folder))? {
-        let entry = entry.map_err(io("read", folder))?;
-        let path = entry.path();
-        let is_folder = entry.file_type().map_err(io("read", &path))?.is_dir();
-        if is_folder {
-            fs::remove_dir_all(&path)
-        } else {
-            fs::remove_file(&path)
-        }
-        .map_err(io("remove", &path))?;
+        let path = entry.map_err(io("read", folder))?.path();
+        remove_any(&path).map_err(io("remove", &path))?;
     }
     Ok(())
 }

@@ -17,7 +17,6 @@ mod work_table;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -33,6 +32,7 @@ use crate::checkout::Mirrors;
 use crate::coordinator::Coordinator;
 use crate::disk;
 use crate::engine::{Engine, EngineConfig, Kept, Limits, LocalAccess, LocalAddress, Owner, Policy};
+use crate::files;
 use crate::logs::tail::Watcher;
 use crate::sandbox::{Pool, PoolConfig};
 use poll_loop::PollLoop;
@@ -80,7 +80,7 @@ pub struct Stop {
 pub async fn run(config: AgentConfig, stop: Stop) -> anyhow::Result<()> {
     let coordinator = Coordinator::new(&config.coordinator_url, config.token.clone())?;
     let attempts = config.data.join("attempts");
-    make_private(&attempts).with_context(|| format!("make {}", attempts.display()))?;
+    files::make_private(&attempts).with_context(|| format!("make {}", attempts.display()))?;
     let _one = one_agent_only(&config.data)?;
     let (tasks, engine_stop) = (TaskTracker::new(), CancellationToken::new());
     let engine_config = EngineConfig {
@@ -207,12 +207,8 @@ fn own_label(data: &Path) -> io::Result<String> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => {
             let label = uuid::Uuid::now_v7().simple().to_string();
-            crate::disk::write_whole(&path, label.as_bytes())?;
+            files::write_whole(&path, label.as_bytes())?;
             Ok(label)
         }
     }
-}
-
-fn make_private(folder: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }

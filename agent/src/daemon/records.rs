@@ -9,7 +9,7 @@ use protocol::lease::{Lease, LeaseRef};
 use protocol::work::{AttemptWork, Work};
 
 use crate::attempt::folder::AttemptFolder;
-use crate::disk::write_whole;
+use crate::files::{read_note, write_whole};
 
 /// The lease in the attempt's folder, without its secrets.
 const FILE: &str = "attempt.json";
@@ -30,8 +30,7 @@ pub fn write(folder: &AttemptFolder, epoch: i64, work: &AttemptWork) -> io::Resu
 
 /// The attempt and the epoch of its lease, if its folder is there.
 pub fn read(folder: &AttemptFolder) -> Option<(i64, AttemptWork)> {
-    let text = fs::read(folder.path().join(FILE)).ok()?;
-    let lease: Lease = serde_json::from_slice(&text).ok()?;
+    let lease: Lease = read_note(&folder.path().join(FILE))?;
     match lease.work {
         Work::Attempt(work) => Some((lease.epoch, *work)),
         Work::Stack(_) => None,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +22,7 @@ use crate::attempt::AttemptInput;
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::report::job_log::JobLog;
 use crate::coordinator::ShellSocket;
+use crate::lock::lock;
 use crate::logs::mask::Masker;
 use crate::shell::session::Typed;
 use crate::shell::{NoShellContainer, Session, SessionEnd, target};
@@ -191,19 +192,15 @@ pub struct Masks(Arc<Mutex<BTreeMap<AttemptId, Arc<Masker>>>>);
 impl Masks {
     /// That attempt is in hand from now on.
     pub fn add(&self, attempt: &AttemptId, masker: Arc<Masker>) {
-        self.lock().insert(attempt.clone(), masker);
+        lock(&self.0).insert(attempt.clone(), masker);
     }
 
     /// Nothing is left of it.
     pub fn remove(&self, attempt: &AttemptId) {
-        self.lock().remove(attempt);
+        lock(&self.0).remove(attempt);
     }
 
     fn of(&self, attempt: &AttemptId) -> Arc<Masker> {
-        self.lock().get(attempt).cloned().unwrap_or_default()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<AttemptId, Arc<Masker>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).get(attempt).cloned().unwrap_or_default()
     }
 }

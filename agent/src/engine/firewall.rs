@@ -8,7 +8,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::process::Stdio;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -18,6 +18,7 @@ use tokio::process::Command;
 use super::connect::Engine;
 use super::local::METADATA;
 use super::policy::{Firewall, LocalAccess};
+use crate::lock::lock;
 
 const EVERY: Duration = Duration::from_secs(60);
 /// Hexadecimal digits that tell the agents of a machine apart; a bridge's name has 15 characters.
@@ -181,11 +182,11 @@ impl Engine {
 
 impl FirewallRules {
     fn get(&self) -> FirewallState {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0).clone()
     }
 
     fn replace(&self, state: FirewallState) -> FirewallState {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), state)
+        std::mem::replace(&mut *lock(&self.0), state)
     }
 }
 

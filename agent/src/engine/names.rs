@@ -2,8 +2,7 @@
 //! there; so what is built has no name but while it is sent, and then the name means again what it meant before.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bollard::query_parameters::RemoveImageOptions;
 use job_specs::images::{familiar, is_reserved};
@@ -14,6 +13,8 @@ use super::connect::Engine;
 use super::error::EngineError;
 use super::login::Login;
 use super::push::Pushed;
+use crate::files::{read_note, write_note};
+use crate::lock::lock;
 
 /// Notes of names that are given away just now, in the agent's data folder.
 const FOLDER: &str = "pushing";
@@ -44,7 +45,7 @@ impl Names {
     }
 
     fn lock(&self, name: &str) -> Arc<RwLock<()>> {
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = lock(&self.0);
         names.retain(|_, lock| Arc::strong_count(lock) > 1);
         names.entry(name.to_owned()).or_default().clone()
     }
@@ -89,13 +90,10 @@ impl Engine {
             image: image.to_owned(),
             before: self.id_of(reference).await?,
         };
-        let note = self
-            .inner
-            .config
-            .data
-            .join(FOLDER)
-            .join(uuid::Uuid::now_v7().simple().to_string());
-        write_note(&note, &reserved).map_err(EngineError::io("note a name that is given away"))?;
+        let folder = self.inner.config.data.join(FOLDER);
+        let note = folder.join(uuid::Uuid::now_v7().simple().to_string());
+        let noted = std::fs::create_dir_all(&folder).and_then(|()| write_note(&note, &reserved));
+        noted.map_err(EngineError::io("note a name that is given away"))?;
         // never given up half-way: the engine could give the name after we took it back
         let pushed = match self.tag(image, reference).await {
             Ok(()) => tokio::select! {
@@ -117,10 +115,7 @@ impl Engine {
     pub(crate) async fn take_names_back(&self) {
         let folder = self.inner.config.data.join(FOLDER);
         for note in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let reserved: Option<ReservedName> = std::fs::read(note.path())
-                .ok()
-                .and_then(|text| serde_json::from_slice(&text).ok());
-            if let Some(reserved) = reserved
+            if let Some(reserved) = read_note::<ReservedName>(&note.path())
                 && let Err(error) = self.take_back(&reserved).await
             {
                 tracing::warn!(reference = reserved.reference, %error, "a name cannot be taken back from an image");
@@ -158,13 +153,6 @@ impl Engine {
     async fn id_of(&self, reference: &str) -> Result<Option<String>, EngineError> {
         Ok(self.named_image(reference).await?.map(|image| image.id.clone()))
     }
-}
-
-fn write_note(note: &Path, reserved: &ReservedName) -> std::io::Result<()> {
-    if let Some(folder) = note.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    crate::disk::write_whole(note, &serde_json::to_vec(reserved)?)
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! Folders for files that containers find and that must not be kept: the agent's alone, in memory where the engine
 //! sees the same memory as we do, else in the data folder. Found by the stack's id, and swept like everything else.
 
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::remove_dir_all;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::connect::Engine;
 use super::live::Owner;
+use crate::files::{make_private, unless_gone};
 
 const MEMORY: &str = "/dev/shm";
 /// Files by which a process knows that it is in a container: then the host's memory folder is another than ours.
@@ -21,15 +22,15 @@ impl Engine {
     /// Whatever the disk says.
     pub fn private_folder(&self, stack: &str, name: &str) -> io::Result<PathBuf> {
         let folder = self.private_root().join(stack).join(name);
-        remove(&folder)?;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        unless_gone(remove_dir_all(&folder))?;
+        make_private(&folder)?;
         Ok(folder)
     }
 
     /// Removes the private files of a stack; its containers must be gone.
     pub fn remove_private(&self, stack: &str) {
         let folder = self.private_root().join(stack);
-        if let Err(error) = remove(&folder) {
+        if let Err(error) = unless_gone(remove_dir_all(&folder)) {
             tracing::warn!(%error, folder = %folder.display(), "private files cannot be removed yet");
         }
     }
@@ -55,7 +56,7 @@ impl Engine {
 /// Removes the private files of an agent that are in memory; those in its data folder go with that.
 pub(crate) fn reap(agent: &str) {
     let folder = in_memory(agent);
-    if let Err(error) = remove(&folder) {
+    if let Err(error) = unless_gone(remove_dir_all(&folder)) {
         tracing::warn!(%error, folder = %folder.display(), "private files cannot be removed");
     }
 }
@@ -73,11 +74,4 @@ fn in_memory(agent: &str) -> PathBuf {
     let mut name = hex::encode(Sha256::digest(agent));
     name.truncate(16);
     Path::new(MEMORY).join(format!("drover-{name}"))
-}
-
-fn remove(folder: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }

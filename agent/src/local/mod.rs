@@ -7,8 +7,6 @@ mod reaper;
 mod tree;
 
 use std::collections::BTreeMap;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -30,6 +28,7 @@ use crate::attempt::retained::Retained;
 use crate::checkout::Mirrors;
 use crate::clock::now;
 use crate::engine::{Engine, EngineConfig, Limits, Policy};
+use crate::files::make_private;
 use crate::sandbox::{Pool, PoolConfig};
 use reaper::Reaper;
 
@@ -157,11 +156,7 @@ pub async fn run(
     let agent = format!("local-{id}");
     let folder = run.data.join("runs").join(id.as_str());
     let attempts = folder.join("attempts");
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&attempts)
-        .with_context(|| format!("make {}", attempts.display()))?;
+    make_private(&attempts).with_context(|| format!("make {}", attempts.display()))?;
     let _reaper = Reaper::start(&run.reaper, &agent, &folder)?;
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let policy = Policy::own_machine();

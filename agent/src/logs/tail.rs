@@ -10,13 +10,15 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use rustix::fs::{Mode, OFlags};
 use tokio::sync::Notify;
 use tokio::time::timeout;
+
+use crate::lock::lock;
 
 /// Most bytes that one [`Tail::next`] brings.
 pub const MAX_READ: usize = 256 * 1024;
@@ -277,8 +279,4 @@ fn open_plain(path: &Path) -> io::Result<File> {
     } else {
         Err(io::Error::new(ErrorKind::InvalidInput, "the log is not a plain file"))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,6 +9,7 @@ use protocol::record::{MAX_LEN, Record, Source};
 
 use crate::clock::now;
 use crate::gate::{Admitted, Cap};
+use crate::lock::lock;
 
 /// A log file that the agent itself writes; clones of an `Arc` may write at once.
 pub struct LogWriter {
@@ -54,7 +55,7 @@ impl LogWriter {
     /// Whatever the disk says; then nothing of `bytes` is in the file.
     pub fn append(&self, source: Source, bytes: &[u8]) -> io::Result<()> {
         let at = now();
-        let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.file);
         let (file, cap) = &mut *held;
         let (mut records, mut record) = (Vec::with_capacity(bytes.len() + 64), Vec::new());
         for chunk in bytes.chunks(MAX_LEN) {

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::EngineError;
+use crate::files::write_note;
 
 const FILE: &str = "used.json";
 
@@ -41,11 +42,7 @@ pub(super) fn read(folder: &Path) -> Past {
 
 /// Written before the sandbox is handed out; by rename, so a crash leaves the old or the new one.
 pub(super) fn write(folder: &Path, record: &Record) -> Result<(), EngineError> {
-    let text = serde_json::to_vec(record).expect("strings and a bool are always JSON");
-    let fresh = folder.join(".used.json.new");
-    std::fs::write(&fresh, text)
-        .and_then(|()| std::fs::rename(&fresh, folder.join(FILE)))
-        .map_err(EngineError::io("note who uses a sandbox"))
+    write_note(&folder.join(FILE), record).map_err(EngineError::io("note who uses a sandbox"))
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 //! the agent's stop) takes its words from here.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use job_specs::model::StepSpec;
+
+use crate::lock::lock;
 
 /// The phases that have begun and not ended.
 #[derive(Default)]
@@ -13,7 +15,7 @@ pub struct Activity(Mutex<BTreeSet<String>>);
 impl Activity {
     /// A phase begins or ends.
     pub fn note(&self, phase: &str, begin: bool) {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(&self.0);
         if begin {
             open.insert(phase.to_owned());
         } else {
@@ -32,7 +34,7 @@ impl Activity {
     }
 
     fn words(&self) -> Vec<String> {
-        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = lock(&self.0);
         open.iter()
             .filter_map(|phase| words_of(phase))
             .map(str::to_owned)

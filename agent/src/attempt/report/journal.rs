@@ -4,12 +4,13 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use protocol::attempt::{ArtifactOutcome, AttemptEvent, CacheOutcome, EventKind, Micros, ServiceState, StepOutcome};
 use tokio::sync::mpsc;
 
 use crate::clock::now;
+use crate::lock::lock;
 use crate::logs::mask::Masker;
 
 /// The journal of one attempt; clones share it.
@@ -52,7 +53,7 @@ impl Journal {
 
     /// Records that `kind` happened at `at`, unless that is known already.
     pub fn record(&self, at: Micros, kind: EventKind) {
-        let mut inner = self.lock();
+        let mut inner = lock(&self.0);
         let kind = masked(kind, &inner.masker);
         if !is_news(&inner.recorded, &kind) {
             return;
@@ -88,7 +89,7 @@ impl Journal {
 
     /// The try of the step that is under way or to come, from 1.
     pub fn tries(&self, index: usize) -> u32 {
-        let inner = self.lock();
+        let inner = lock(&self.0);
         let retried = inner.recorded.iter().filter_map(|event| match event.kind {
             EventKind::StepRetried { step, number, .. } if step == index => Some(number),
             _ => None,
@@ -126,11 +127,7 @@ impl Journal {
     }
 
     fn find<T>(&self, wanted: impl Fn(&AttemptEvent) -> Option<T>) -> Option<T> {
-        self.lock().recorded.iter().find_map(wanted)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).recorded.iter().find_map(wanted)
     }
 }
 

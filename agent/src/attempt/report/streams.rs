@@ -1,13 +1,14 @@
 //! The logs of one attempt: which there are, and how long each is once it is complete.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use protocol::ids::StreamId;
 use tokio::sync::mpsc;
 
 use super::StreamNews;
 use crate::attempt::folder::AttemptFolder;
+use crate::lock::lock;
 
 /// The logs of one attempt.
 pub struct Streams {
@@ -29,7 +30,7 @@ impl Streams {
 
     /// It begins. Its folder must be there; a second time changes nothing.
     pub fn open(&self, stream: &StreamId) {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun = lock(&self.begun);
         if begun.contains_key(stream) {
             return;
         }
@@ -48,7 +49,7 @@ impl Streams {
 
     /// It is complete with that many bytes of its file.
     pub fn close_at(&self, stream: &StreamId, len: u64) {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun = lock(&self.begun);
         if let Some(end @ None) = begun.get_mut(stream) {
             *end = Some(len);
             self.send(StreamNews::Closed {
@@ -60,7 +61,7 @@ impl Streams {
 
     /// Every log that began, with its length as it is now.
     pub fn lengths(&self) -> BTreeMap<StreamId, u64> {
-        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = lock(&self.begun);
         let length = |(stream, end): (&StreamId, &Option<u64>)| {
             let len = end.unwrap_or_else(|| self.folder.log_len(stream));
             (stream.clone(), len)

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use job_specs::dag::outputs::{JobOutputs, MAX_ALL, check, size};
 
 use crate::attempt::job::Job;
-use crate::disk::write_whole;
+use crate::files::{read_note, write_note};
 use crate::gate;
 
 /// Remarks about one file; the rest of a bad one is not worth a line each.
@@ -111,12 +111,11 @@ impl Job {
 
     /// What its steps have handed on so far.
     pub fn outputs(&self) -> JobOutputs {
-        let text = std::fs::read(self.outputs_file()).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
+        read_note(&self.outputs_file()).unwrap_or_default()
     }
 
     fn keep_outputs(&self, outputs: &JobOutputs) -> io::Result<()> {
-        write_whole(&self.outputs_file(), &serde_json::to_vec(outputs)?)
+        write_note(&self.outputs_file(), outputs)
     }
 }
 
