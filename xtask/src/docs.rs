@@ -21,11 +21,9 @@ pub fn differing() -> Vec<String> {
         Ok(output) if output.status.success() => Vec::new(),
         Ok(output) => {
             let said = [output.stdout, output.stderr].concat();
-            let said = String::from_utf8_lossy(&said).into_owned();
-            said.lines()
-                .filter(|line| !line.is_empty())
-                .map(str::to_owned)
-                .collect()
+            let said = String::from_utf8_lossy(&said);
+            let lines = said.lines().filter(|line| !line.is_empty());
+            lines.map(str::to_owned).collect()
         }
         Err(error) => vec![format!("cannot run drover: {error}")],
     }
@@ -33,15 +31,7 @@ pub fn differing() -> Vec<String> {
 
 fn reference() -> Command {
     let mut command = process::cargo();
-    command.args([
-        "run",
-        "--quiet",
-        "--package",
-        "drover",
-        "--profile",
-        "test",
-        "--",
-        "__reference",
-    ]);
+    command.args(["run", "--quiet", "--package", "drover", "--profile", "test"]);
+    command.args(["--", "__reference"]);
     command
 }

@@ -36,43 +36,26 @@ pub struct Keeper {
     log: PathBuf,
 }
 
-/// What to keep.
-pub struct Kept<'a> {
-    /// The server's folder, existing; removed at the end.
-    pub folder: &'a Path,
-    /// Where its output goes.
-    pub log: &'a Path,
-    /// The signal that stops it politely, as `kill` names it.
-    pub signal: &'a str,
-    /// Program and arguments.
-    pub command: &'a Command,
-}
-
 impl Keeper {
-    /// Starts it.
+    /// Starts a command whose folder exists and is removed at the end; its output goes to the log, and the signal, as
+    /// `kill` names it, stops it politely.
     ///
     /// # Errors
     /// When the shell cannot be started or the log cannot be made.
-    pub fn start(kept: &Kept<'_>) -> anyhow::Result<Keeper> {
-        let log = File::create(kept.log).with_context(|| format!("make {}", kept.log.display()))?;
+    pub fn start(folder: &Path, log: &Path, signal: &str, command: &Command) -> anyhow::Result<Keeper> {
+        let output = File::create(log).with_context(|| format!("make {}", log.display()))?;
         let mut shell = Command::new("setsid");
         shell.args(["sh", "-c", WATCH, "keeper"]);
-        shell.arg(kept.folder).arg(kept.signal);
-        shell.arg(kept.command.get_program()).args(kept.command.get_args());
-        for (name, value) in kept.command.get_envs() {
-            match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
-            };
-        }
-        shell.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
+        shell.arg(folder).arg(signal);
+        process::hand_over(command, &mut shell);
+        shell.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output);
         let shell = shell
             .spawn()
-            .with_context(|| format!("start {}", process::line(kept.command)))?;
+            .with_context(|| format!("start {}", process::line(command)))?;
         Ok(Keeper {
             shell,
-            folder: kept.folder.to_owned(),
-            log: kept.log.to_owned(),
+            folder: folder.to_owned(),
+            log: log.to_owned(),
         })
     }
 

@@ -1,6 +1,8 @@
 //! Other programs: found, run, and blamed by name when they fail.
 
 use anyhow::{Context, bail};
+use serde_json::Value;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -77,6 +79,28 @@ pub fn run(command: &mut Command) -> anyhow::Result<()> {
         bail!("{} ended with {status}", line(command));
     }
     Ok(())
+}
+
+/// Gives a command with its arguments and variables to a shell. What it must not hear makes Cargo build anew.
+pub fn hand_over(command: &Command, shell: &mut Command) {
+    shell.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+}
+
+/// What an example of a package, built as it is released, prints: one JSON object.
+///
+/// # Errors
+/// When the example cannot be built or breaks.
+pub fn measure(package: &str, example: &str, arguments: &[&OsStr]) -> anyhow::Result<Value> {
+    let mut cargo = cargo();
+    cargo.args(["run", "--quiet", "--release", "--package", package]);
+    cargo.args(["--example", example, "--"]).args(arguments);
+    serde_json::from_str(&output(&mut cargo)?).with_context(|| format!("read what the example `{example}` measured"))
 }
 
 /// Ends the programs that process `parent` started, and not the process itself.

@@ -1,7 +1,7 @@
 //! A Drover of our own: the binary, a data folder that goes when we go, a server on a free port, and bare repositories
 //! that push to it. Demo and bench stand on it; they use the binary's commands and nothing of its code.
 
-use crate::keeper::{Keeper, Kept};
+use crate::keeper::Keeper;
 use crate::process;
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -59,13 +59,7 @@ impl Stage {
         let log = folder.join("up.log");
         let mut up = at_home(binary, &folder);
         up.args(["up", "--listen", "127.0.0.1:0", "--slots", &slots.to_string()]);
-        let kept = Kept {
-            folder: &folder,
-            log: &log,
-            signal: "TERM",
-            command: &up,
-        };
-        let server = Keeper::start(&kept)?;
+        let server = Keeper::start(&folder, &log, "TERM", &up)?;
         let said = |word: &str| said(&log, word);
         server.wait_until(READY, || said("ready").is_some())?;
         let stage = Stage {

@@ -42,17 +42,5 @@ pub fn run() -> anyhow::Result<Value> {
 
 fn measure(megabytes: &str) -> anyhow::Result<Value> {
     let folder = tempfile::tempdir_in(process::scratch()?).context("make a folder")?;
-    let mut example = process::cargo();
-    example.args([
-        "run",
-        "--quiet",
-        "--release",
-        "--package",
-        "agent",
-        "--example",
-        "archives",
-        "--",
-    ]);
-    example.arg(folder.path()).arg(megabytes);
-    serde_json::from_str(&process::output(&mut example)?).context("read what the example measured")
+    process::measure("agent", "archives", &[folder.path().as_ref(), megabytes.as_ref()])
 }

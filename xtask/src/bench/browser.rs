@@ -3,7 +3,7 @@
 
 use super::samples::Samples;
 use crate::http::Server;
-use crate::keeper::{Keeper, Kept};
+use crate::keeper::Keeper;
 use crate::process;
 use crate::setup::{chromium, postgres::free_port};
 use crate::stage::{self, Stage};
@@ -111,13 +111,8 @@ impl Browser {
         let port = free_port()?;
         let mut command = Command::new(&programs.driver);
         command.arg(format!("--port={port}"));
-        let kept = Kept {
-            folder: &folder,
-            log: &process::scratch()?.join("chromedriver.log"),
-            signal: "TERM",
-            command: &command,
-        };
-        let process = Keeper::start(&kept)?;
+        let log = process::scratch()?.join("chromedriver.log");
+        let process = Keeper::start(&folder, &log, "TERM", &command)?;
         let driver = Server::new(&format!("http://127.0.0.1:{port}"), None);
         process.wait_until(LIMIT, || driver.answers("/status"))?;
         let profile = format!("--user-data-dir={}", folder.join("profile").display());

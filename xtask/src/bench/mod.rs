@@ -198,19 +198,7 @@ fn claims(prepared: &Prepared) -> anyhow::Result<Value> {
     let mut claims = json!({});
     for (name, url) in [("sqlite", Some(sqlite)), ("postgres", postgres)] {
         let Some(url) = url else { continue };
-        let mut example = process::cargo();
-        example.args([
-            "run",
-            "--quiet",
-            "--release",
-            "--package",
-            "coordinator",
-            "--example",
-            "claims",
-            "--",
-            &url,
-        ]);
-        let measured: Value = serde_json::from_str(&process::output(&mut example)?).context("read the claims")?;
+        let measured = process::measure("coordinator", "claims", &[url.as_ref()])?;
         table::number(
             &format!("claims on {name}"),
             measured["per_second"].as_f64(),

@@ -34,6 +34,7 @@ pub struct Times {
 }
 
 /// What the race brings.
+#[derive(Default)]
 pub struct Race {
     /// In the order of `WORKLOADS`.
     pub times: [Times; 4],
@@ -53,16 +54,8 @@ struct Track<'a> {
 /// When a workload does not end well or loses a line.
 pub fn run(stage: &Stage, rounds: usize) -> anyhow::Result<Race> {
     let track = Track::prepare(stage)?;
-    let mut race = Race {
-        times: Default::default(),
-        gaps: Samples::default(),
-    };
-    say::timed("a round to warm up", || {
-        track.round(&mut Race {
-            times: Default::default(),
-            gaps: Samples::default(),
-        })
-    })?;
+    let mut race = Race::default();
+    say::timed("a round to warm up", || track.round(&mut Race::default()))?;
     for number in 1..=rounds {
         say::timed(format_args!("round {number} of {rounds}"), || track.round(&mut race))?;
     }

@@ -2,7 +2,7 @@
 
 use super::samples::Samples;
 use crate::http::Server;
-use crate::keeper::{Keeper, Kept};
+use crate::keeper::Keeper;
 use crate::setup::postgres::free_port;
 use crate::stage::{at_home, said};
 use crate::{process, say};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// How long `drover up` takes until `/healthz` answers, in milliseconds.
+#[derive(Default)]
 pub struct Starts {
     /// In an empty folder: keys, token and database are made.
     pub first: Samples,
@@ -34,10 +35,7 @@ pub struct Memory {
 /// # Errors
 /// When it does not answer.
 pub fn starts(binary: &Path, rounds: usize) -> anyhow::Result<Starts> {
-    let mut starts = Starts {
-        first: Samples::default(),
-        again: Samples::default(),
-    };
+    let mut starts = Starts::default();
     for _ in 0..rounds {
         let home = tempfile::tempdir().context("make a folder")?;
         starts.first.push_duration(start(binary, home.path())?);
@@ -139,14 +137,8 @@ pub struct Running {
 fn keep(name: &str, command: &Command) -> anyhow::Result<Running> {
     let folder = tempfile::Builder::new().prefix("drover-bench-").tempdir()?.keep();
     let log = process::scratch()?.join(format!("bench-{name}.log"));
-    let kept = Kept {
-        folder: &folder,
-        log: &log,
-        signal: "TERM",
-        command,
-    };
     Ok(Running {
-        keeper: Keeper::start(&kept)?,
+        keeper: Keeper::start(&folder, &log, "TERM", command)?,
         log,
     })
 }

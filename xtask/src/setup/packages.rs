@@ -11,93 +11,79 @@ pub struct Package {
     pub what: &'static str,
     /// Debian's packages.
     pub debian: &'static [&'static str],
+    /// Those that must be found.
+    programs: &'static [&'static str],
+    /// What else must be so.
     is_here: fn() -> bool,
 }
 
-const GIT: Package = Package {
-    what: "Git",
-    debian: &["git"],
-    is_here: || process::find("git").is_some(),
-};
-const GIT_LFS: Package = Package {
-    what: "Git LFS",
-    debian: &["git-lfs"],
-    is_here: || process::find("git-lfs").is_some(),
-};
-const ENGINE: Package = Package {
-    what: "a container engine",
-    debian: &["docker.io", "iptables", "iproute2"],
-    is_here: || process::find("docker").is_some() && (process::find("dockerd").is_some() || super::engine::answers()),
-};
-const POSTGRES: Package = Package {
-    what: "the PostgreSQL server",
-    debian: &["postgresql"],
-    is_here: || super::postgres::programs().is_some(),
-};
-const CHROMIUM: Package = Package {
-    what: "Chromium and its driver",
-    debian: &["chromium", "chromium-driver"],
-    is_here: || super::chromium::find().is_ok(),
-};
+const GIT: Package = Package::of("Git", &["git"], &["git"]);
+const GIT_LFS: Package = Package::of("Git LFS", &["git-lfs"], &["git-lfs"]);
+const ENGINE: Package = Package::of(
+    "a container engine",
+    &["docker.io", "iptables", "iproute2"],
+    &["docker"],
+)
+.and(|| process::find("dockerd").is_some() || super::engine::answers());
+const POSTGRES: Package =
+    Package::of("the PostgreSQL server", &["postgresql"], &[]).and(|| super::postgres::programs().is_some());
+const CHROMIUM: Package = Package::of("Chromium and its driver", &["chromium", "chromium-driver"], &[])
+    .and(|| super::chromium::find().is_ok());
 /// What an S3 server for tests is installed by.
-pub const PYTHON: Package = Package {
-    what: "Python with venv",
-    debian: &["python3-venv"],
-    is_here: || process::says_yes(Command::new("python3").args(["-c", "import venv, ensurepip"])),
-};
+pub const PYTHON: Package = Package::of("Python with venv", &["python3-venv"], &[])
+    .and(|| process::says_yes(Command::new("python3").args(["-c", "import venv, ensurepip"])));
 /// What brings the checker of accessibility.
-pub const NPM: Package = Package {
-    what: "npm",
-    debian: &["npm"],
-    is_here: || process::find("npm").is_some(),
-};
-const REGISTRY: Package = Package {
-    what: "an image registry and its password tool",
-    debian: &["docker-registry", "apache2-utils"],
-    is_here: || process::find("docker-registry").is_some() && process::find("htpasswd").is_some(),
-};
+pub const NPM: Package = Package::of("npm", &["npm"], &["npm"]);
+const REGISTRY: Package = Package::of(
+    "an image registry and its password tool",
+    &["docker-registry", "apache2-utils"],
+    &["docker-registry", "htpasswd"],
+);
 /// What makes images out of Debian packages; asked for only when no registry has them.
-pub const MMDEBSTRAP: Package = Package {
-    what: "mmdebstrap",
-    debian: &["mmdebstrap", "debian-archive-keyring"],
-    is_here: || process::find("mmdebstrap").is_some(),
-};
+pub const MMDEBSTRAP: Package = Package::of("mmdebstrap", &["mmdebstrap", "debian-archive-keyring"], &["mmdebstrap"]);
 
-const MUSL: Package = Package {
-    what: "a C compiler for static programs",
-    debian: &["musl-tools"],
-    is_here: || process::find("musl-gcc").is_some(),
-};
-const DPKG: Package = Package {
-    what: "what makes Debian packages",
-    debian: &["dpkg"],
-    is_here: || process::find("dpkg-deb").is_some(),
-};
+const MUSL: Package = Package::of("a C compiler for static programs", &["musl-tools"], &["musl-gcc"]);
+const DPKG: Package = Package::of("what makes Debian packages", &["dpkg"], &["dpkg-deb"]);
 
 /// The packages that `cargo xtask dist` needs and that are not here.
 pub fn missing_for_dist() -> Vec<&'static Package> {
-    let wanted: [&Package; 3] = [&GIT, &MUSL, &DPKG];
-    wanted.into_iter().filter(|package| !package.is_installed()).collect()
+    not_installed(&[&GIT, &MUSL, &DPKG])
 }
 
 /// The packages that are not here: Git and the engine, and with `servers` Git LFS, PostgreSQL, the browser
 /// and an image registry.
 pub fn missing(servers: super::Servers) -> Vec<&'static Package> {
-    let wanted: &[&Package] = match servers {
-        super::Servers::No => &[&GIT, &ENGINE],
-        super::Servers::PostgresAndBrowser => &[&GIT, &GIT_LFS, &ENGINE, &POSTGRES, &CHROMIUM, &REGISTRY],
-    };
-    wanted
-        .iter()
-        .copied()
-        .filter(|package| !package.is_installed())
-        .collect()
+    match servers {
+        super::Servers::No => not_installed(&[&GIT, &ENGINE]),
+        super::Servers::PostgresAndBrowser => {
+            not_installed(&[&GIT, &GIT_LFS, &ENGINE, &POSTGRES, &CHROMIUM, &REGISTRY])
+        }
+    }
+}
+
+fn not_installed(wanted: &[&'static Package]) -> Vec<&'static Package> {
+    let missing = wanted.iter().filter(|package| !package.is_installed());
+    missing.copied().collect()
 }
 
 impl Package {
+    const fn of(what: &'static str, debian: &'static [&'static str], programs: &'static [&'static str]) -> Package {
+        Package {
+            what,
+            debian,
+            programs,
+            is_here: || true,
+        }
+    }
+
+    /// Only when this is so, too.
+    const fn and(self, is_here: fn() -> bool) -> Package {
+        Package { is_here, ..self }
+    }
+
     /// True when the programs are here.
     pub fn is_installed(&self) -> bool {
-        (self.is_here)()
+        self.programs.iter().all(|program| process::find(program).is_some()) && (self.is_here)()
     }
 }
 

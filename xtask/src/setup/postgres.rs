@@ -1,7 +1,7 @@
 //! A throw-away PostgreSQL cluster for the tests: on a free loopback port, run by an unprivileged user, without any
 //! waiting for the disk; stopped and deleted when we are.
 
-use crate::keeper::{Keeper, Kept};
+use crate::keeper::Keeper;
 use crate::{process, say};
 use anyhow::Context;
 use std::net::{TcpListener, TcpStream};
@@ -69,13 +69,7 @@ impl Cluster {
             .arg("-c")
             .arg(format!("unix_socket_directories={}", folder.display()));
         let log = process::scratch()?.join("postgres.log");
-        let kept = Kept {
-            folder: &folder,
-            log: &log,
-            signal: "INT",
-            command: &server,
-        };
-        let server = Keeper::start(&kept)?;
+        let server = Keeper::start(&folder, &log, "INT", &server)?;
         server.wait_until(Duration::from_secs(30), || {
             TcpStream::connect(("127.0.0.1", port)).is_ok()
         })?;

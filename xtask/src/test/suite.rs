@@ -98,14 +98,7 @@ fn lines_of(output: impl Read + Send + 'static) -> Receiver<std::io::Result<Vec<
 fn in_one_stream(command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", r#"exec "$@" 2>&1"#, "sh"]);
-    shell.arg(command.get_program()).args(command.get_args());
-    // What the command must not hear makes Cargo build anew.
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
+    process::hand_over(command, &mut shell);
     shell.current_dir(process::workspace()).stdin(Stdio::null());
     shell
 }
