@@ -1,6 +1,7 @@
 //! The coordinator's API as this command sees it: one place that turns HTTP and network errors into exit codes and
 //! plain words.
 
+pub use agent::coordinator::segment;
 use anyhow::Context;
 use protocol::lease::ErrorBody;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -168,17 +169,4 @@ impl Client {
             _ => Stop::new(Exit::Infrastructure, message),
         }
     }
-}
-
-/// A path segment, safe whatever the name holds.
-pub fn segment(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

@@ -9,7 +9,7 @@ use reqwest::{Body, Method, RequestBuilder, StatusCode, header};
 
 use super::archive::byte_pipe;
 use super::{BlobError, Bytestream, NewArtifact};
-use crate::coordinator::{CALL_TAKES, CallError, Coordinator, read, send};
+use crate::coordinator::{CALL_TAKES, CallError, Coordinator, read, segment, send};
 
 /// The coordinator's blobs, under one lease.
 #[derive(Clone)]
@@ -98,19 +98,6 @@ impl Remote {
         let request = self.coordinator.request(method, &path);
         request.query(&[("epoch", self.held.epoch)])
     }
-}
-
-/// A part of a path, whatever it is made of.
-fn segment(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 impl From<CallError> for BlobError {

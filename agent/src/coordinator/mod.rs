@@ -7,5 +7,5 @@ mod plaintext;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use client::{CALL_TAKES, read, send};
-pub use client::{CallError, Coordinator, LogPart, ShellSocket};
+pub use client::{CallError, Coordinator, LogPart, ShellSocket, segment};
 pub use plaintext::{Plaintext, PlaintextRefused};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use agent::local::Hold;
 use clap::{Args, ValueEnum};
 
 use super::key_value;
@@ -36,25 +37,16 @@ pub struct Run {
         value_parser = hold_for,
         conflicts_with = "watch"
     )]
-    pub hold: Option<HoldFor>,
+    pub hold: Option<Hold>,
     /// Print every line and event as JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// `--hold` of `drover run`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HoldFor {
-    /// So long.
-    pub secs: u64,
-    /// After every job.
-    pub always: bool,
-}
-
-fn hold_for(text: &str) -> Result<HoldFor, String> {
+fn hold_for(text: &str) -> Result<Hold, String> {
     let (always, time) = if text == "always" { (true, "1h") } else { (false, text) };
     match job_specs::duration_ms(time).filter(|ms| (1000..=12 * 3_600_000).contains(ms)) {
-        Some(ms) => Ok(HoldFor {
+        Some(ms) => Ok(Hold {
             secs: ms / 1000,
             always,
         }),

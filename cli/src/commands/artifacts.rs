@@ -11,7 +11,7 @@ use protocol::api::{self, RemovedCaches};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::print_json;
+use super::{print_json, show};
 use crate::args::{Artifact, Cache};
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Stop};
@@ -172,14 +172,10 @@ pub async fn cache(client: &Client, cache: &Cache) -> anyhow::Result<Exit> {
             let answer: Value = client
                 .read(&format!("/repositories/{}/caches", segment(repository)))
                 .await?;
-            if *json {
-                return print_json(&answer);
-            }
-            let caches: Vec<api::Cache> = serde_json::from_value(answer)?;
-            let rows = caches
-                .into_iter()
-                .map(|cache| vec![cache.key, cache.scope, size(cache.bytes), render::ago(cache.used_at)]);
-            anstream::println!("{}", table(&["key", "scope", "size", "used"], rows));
+            let row = |cache: api::Cache| vec![cache.key, cache.scope, size(cache.bytes), render::ago(cache.used_at)];
+            show(answer, *json, |caches: Vec<api::Cache>| {
+                table(&["key", "scope", "size", "used"], caches.into_iter().map(row))
+            })
         }
         Cache::Prune {
             repository,
@@ -195,7 +191,7 @@ pub async fn cache(client: &Client, cache: &Cache) -> anyhow::Result<Exit> {
                 return print_json(&pruned);
             }
             anstream::eprintln!("{repository}: {} caches removed", pruned.removed);
+            Ok(Exit::Passed)
         }
     }
-    Ok(Exit::Passed)
 }

@@ -4,7 +4,7 @@ use protocol::api::{self, BuildDetail, BuildReport, Job, MadeBuild, RerunJobs, W
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::print_json;
+use super::{print_json, show};
 use crate::args::{Build, Progress, Report, Rerun, Why};
 use crate::client::Client;
 use crate::exit::{Exit, Stop};
@@ -34,11 +34,7 @@ pub async fn build(client: &Client, build: &Build) -> anyhow::Result<Exit> {
         }
         Build::Show { number, json } => {
             let answer: Value = client.read(&format!("/builds/{number}")).await?;
-            if *json {
-                return print_json(&answer);
-            }
-            anstream::println!("{}", render::builds::detail(&serde_json::from_value(answer)?));
-            Ok(Exit::Passed)
+            show(answer, *json, |build| render::builds::detail(&build))
         }
     }
 }

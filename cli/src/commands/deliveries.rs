@@ -3,7 +3,7 @@
 use protocol::api::Delivery;
 use serde_json::{Value, json};
 
-use super::print_json;
+use super::show;
 use crate::args;
 use crate::client::{Client, segment};
 use crate::exit::Exit;
@@ -19,20 +19,13 @@ pub async fn delivery(client: &Client, delivery: &args::Delivery) -> anyhow::Res
         } => {
             let path = format!("/repositories/{}/deliveries?limit={limit}", segment(repository));
             let answer: Value = client.read(&path).await?;
-            if *json {
-                return print_json(&answer);
-            }
-            let deliveries: Vec<Delivery> = serde_json::from_value(answer)?;
-            anstream::println!("{}", render::deliveries::list(&deliveries));
-            Ok(Exit::Passed)
+            show(answer, *json, |deliveries: Vec<Delivery>| {
+                render::deliveries::list(&deliveries)
+            })
         }
         args::Delivery::Show { id, json } => {
             let answer: Value = client.read(&format!("/deliveries/{}", segment(id))).await?;
-            if *json {
-                return print_json(&answer);
-            }
-            anstream::println!("{}", render::deliveries::detail(&serde_json::from_value(answer)?));
-            Ok(Exit::Passed)
+            show(answer, *json, |detail| render::deliveries::detail(&detail))
         }
         args::Delivery::Redeliver { id } => {
             let path = format!("/deliveries/{}/redeliver", segment(id));

@@ -49,41 +49,39 @@ pub async fn doctor(arguments: &Arguments, json: bool) -> anyhow::Result<Exit> {
     Ok(if well { Exit::Passed } else { Exit::Infrastructure })
 }
 
+impl Finding {
+    fn new(what: &'static str, ok: bool, says: impl Into<String>, help: Option<&str>) -> Finding {
+        Finding {
+            what,
+            ok,
+            says: says.into(),
+            help: help.map(str::to_owned),
+        }
+    }
+}
+
 async fn engine() -> Finding {
     match agent::engine::describe(None).await {
-        Ok(version) => Finding {
-            what: "engine",
-            ok: true,
-            says: version,
-            help: None,
-        },
-        Err(error) => Finding {
-            what: "engine",
-            ok: false,
-            says: error.to_string(),
-            help: Some("install and start one (Debian: apt-get install docker.io), or set DOCKER_HOST".to_owned()),
-        },
+        Ok(version) => Finding::new("engine", true, version, None),
+        Err(error) => {
+            let help = "install and start one (Debian: apt-get install docker.io), or set DOCKER_HOST";
+            Finding::new("engine", false, error.to_string(), Some(help))
+        }
     }
 }
 
 /// A machine without rules works; whoever runs jobs of strangers on it should know.
 async fn firewall() -> Finding {
-    let looked = agent::engine::firewall::look().await;
-    let (says, help) = match looked {
-        Ok(()) => (
-            "an agent can keep jobs from this machine's own addresses".to_owned(),
-            None,
-        ),
-        Err(why) => (
-            format!("jobs can reach this machine's own addresses: {why}"),
-            Some("run the agent as root (or with NET_ADMIN) where iptables is installed, beside the engine".to_owned()),
-        ),
-    };
-    Finding {
-        what: "firewall",
-        ok: true,
-        says,
-        help,
+    match agent::engine::firewall::look().await {
+        Ok(()) => {
+            let says = "an agent can keep jobs from this machine's own addresses";
+            Finding::new("firewall", true, says, None)
+        }
+        Err(why) => {
+            let says = format!("jobs can reach this machine's own addresses: {why}");
+            let help = "run the agent as root (or with NET_ADMIN) where iptables is installed, beside the engine";
+            Finding::new("firewall", true, says, Some(help))
+        }
     }
 }
 
@@ -91,20 +89,12 @@ fn git() -> Finding {
     let version = std::process::Command::new("git").arg("--version").output();
     match version {
         Ok(output) if output.status.success() => {
-            let says = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            Finding {
-                what: "git",
-                ok: true,
-                says,
-                help: None,
-            }
+            Finding::new("git", true, String::from_utf8_lossy(&output.stdout).trim(), None)
         }
-        _ => Finding {
-            what: "git",
-            ok: false,
-            says: "the git command does not run".to_owned(),
-            help: Some("install it (Debian: apt-get install git)".to_owned()),
-        },
+        _ => {
+            let help = Some("install it (Debian: apt-get install git)");
+            Finding::new("git", false, "the git command does not run", help)
+        }
     }
 }
 
@@ -118,33 +108,18 @@ fn disk(data: &Path) -> Finding {
         Ok(stat) => {
             let free = stat.f_bavail * stat.f_frsize;
             let says = format!("{} free at {}", size(free), existing.display());
-            let help = (free < LOW).then(|| "make room: images, workspaces and logs live there".to_owned());
-            Finding {
-                what: "disk",
-                ok: free >= LOW,
-                says,
-                help,
-            }
+            let help = (free < LOW).then_some("make room: images, workspaces and logs live there");
+            Finding::new("disk", free >= LOW, says, help)
         }
-        Err(error) => Finding {
-            what: "disk",
-            ok: false,
-            says: error.to_string(),
-            help: None,
-        },
+        Err(error) => Finding::new("disk", false, error.to_string(), None),
     }
 }
 
 fn clock() -> Finding {
     let now = jiff::Timestamp::now();
     let sane = now.as_second() > 1_700_000_000;
-    let help = (!sane).then(|| "set the clock: tokens and logs carry times".to_owned());
-    Finding {
-        what: "clock",
-        ok: sane,
-        says: now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-        help,
-    }
+    let help = (!sane).then_some("set the clock: tokens and logs carry times");
+    Finding::new("clock", sane, now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(), help)
 }
 
 async fn coordinator(arguments: &Arguments) -> Finding {
@@ -155,28 +130,12 @@ async fn coordinator(arguments: &Arguments) -> Finding {
         anyhow::Ok(client.url().to_owned())
     };
     match tokio::time::timeout(Duration::from_secs(5), asked).await {
-        Ok(Ok(url)) => Finding {
-            what,
-            ok: true,
-            says: format!("{url} answers, and takes the token"),
-            help: None,
-        },
+        Ok(Ok(url)) => Finding::new(what, true, format!("{url} answers, and takes the token"), None),
         Ok(Err(error)) => {
-            let help = error
-                .downcast_ref::<crate::exit::Stop>()
-                .and_then(|stop| stop.help.clone());
-            Finding {
-                what,
-                ok: false,
-                says: format!("{error:#}"),
-                help,
-            }
+            let stop = error.downcast_ref::<crate::exit::Stop>();
+            let help = stop.and_then(|stop| stop.help.as_deref());
+            Finding::new(what, false, format!("{error:#}"), help)
         }
-        Err(_) => Finding {
-            what,
-            ok: false,
-            says: "no answer within 5 s".to_owned(),
-            help: None,
-        },
+        Err(_) => Finding::new(what, false, "no answer within 5 s", None),
     }
 }

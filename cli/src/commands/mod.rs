@@ -24,6 +24,8 @@ pub mod watch;
 
 use anyhow::Context;
 use clap::CommandFactory;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::args::{Arguments, Command};
 use crate::client::Client;
@@ -89,6 +91,15 @@ pub async fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
 pub fn print_json<T: serde::Serialize>(value: &T) -> anyhow::Result<Exit> {
     let text = serde_json::to_string_pretty(value).context("write JSON")?;
     anstream::println!("{text}");
+    Ok(Exit::Passed)
+}
+
+/// Prints an answer as it came, or as text.
+pub fn show<T: DeserializeOwned>(answer: Value, json: bool, text: impl FnOnce(T) -> String) -> anyhow::Result<Exit> {
+    if json {
+        return print_json(&answer);
+    }
+    anstream::println!("{}", text(serde_json::from_value(answer)?));
     Ok(Exit::Passed)
 }
 

@@ -8,7 +8,7 @@ mod watch;
 
 use std::path::Path;
 
-use agent::local::{self, Hold, LocalEnd, LocalRun, WorkingTree};
+use agent::local::{self, LocalEnd, LocalRun, WorkingTree};
 use anyhow::Context;
 use job_specs::file::JobFile;
 use job_specs::model::JobSpec;
@@ -104,10 +104,7 @@ fn prepare(run: &Run, data: &Path, tree: &WorkingTree, mut facts: Facts) -> anyh
         reaper: vec![me.display().to_string(), "__reap".to_owned()],
         jobs: chosen.jobs,
         met: chosen.met,
-        hold: run.hold.map(|hold| Hold {
-            secs: hold.secs,
-            always: hold.always,
-        }),
+        hold: run.hold,
         source: Some((file, facts)),
     }))
 }

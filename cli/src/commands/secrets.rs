@@ -7,7 +7,7 @@ use protocol::work::SecretValue;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::print_json;
+use super::show;
 use crate::args::Secret;
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Stop};
@@ -20,18 +20,14 @@ pub async fn secret(client: &Client, secret: &Secret) -> anyhow::Result<Exit> {
             let answer: Value = client
                 .read(&format!("/repositories/{}/secrets", segment(repository)))
                 .await?;
-            if *json {
-                return print_json(&answer);
-            }
-            let secrets: Vec<api::Secret> = serde_json::from_value(answer)?;
-            let rows = secrets
-                .into_iter()
-                .map(|secret| vec![secret.name, render::ago(secret.updated_at)]);
-            anstream::println!("{}", table(&["name", "set"], rows));
+            let row = |secret: api::Secret| vec![secret.name, render::ago(secret.updated_at)];
+            return show(answer, *json, |secrets: Vec<_>| {
+                table(&["name", "set"], secrets.into_iter().map(row))
+            });
         }
         Secret::Set { repository, name } => {
             let (value, note) = value_from_stdin()?;
-            let path = format!("/repositories/{}/secrets/{}", segment(repository), segment(name));
+            let path = path(repository, name);
             let body = NewSecretValue {
                 value: SecretValue(value),
             };
@@ -39,17 +35,15 @@ pub async fn secret(client: &Client, secret: &Secret) -> anyhow::Result<Exit> {
             anstream::eprintln!("{name}: set{note}; a step gets it when it says `secrets: [{name}]`");
         }
         Secret::Rm { repository, name } => {
-            client
-                .delete(&format!(
-                    "/repositories/{}/secrets/{}",
-                    segment(repository),
-                    segment(name)
-                ))
-                .await?;
+            client.delete(&path(repository, name)).await?;
             anstream::eprintln!("{name}: removed");
         }
     }
     Ok(Exit::Passed)
+}
+
+fn path(repository: &str, name: &str) -> String {
+    format!("/repositories/{}/secrets/{}", segment(repository), segment(name))
 }
 
 /// What is on stdin, and what to say of it: one line without its end, several as they are (a key is no key without the

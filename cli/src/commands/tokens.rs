@@ -3,7 +3,7 @@
 use protocol::api::{self, LoginLink, MadeToken, NewToken, RevokedSessions};
 use serde_json::{Value, json};
 
-use super::print_json;
+use super::show;
 use crate::args::{Arguments, Session, Token};
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Stop};
@@ -15,14 +15,11 @@ pub async fn token(client: &Client, token: &Token) -> anyhow::Result<Exit> {
     match token {
         Token::Ls(json) => {
             let answer: Value = client.read("/tokens").await?;
-            if json.json {
-                return print_json(&answer);
-            }
-            let tokens: Vec<api::Token> = serde_json::from_value(answer)?;
-            let rows = tokens
-                .into_iter()
-                .map(|token| vec![token.name, expiry(token.expires_at), used(token.last_used_at), token.id]);
-            anstream::println!("{}", table(&["name", "expires", "used", "id"], rows));
+            let row =
+                |token: api::Token| vec![token.name, expiry(token.expires_at), used(token.last_used_at), token.id];
+            return show(answer, json.json, |tokens: Vec<_>| {
+                table(&["name", "expires", "used", "id"], tokens.into_iter().map(row))
+            });
         }
         Token::Add { name, days, no_expiry } => {
             let new = NewToken {
@@ -48,15 +45,13 @@ pub async fn session(client: &Client, session: &Session) -> anyhow::Result<Exit>
     match session {
         Session::Ls(json) => {
             let answer: Value = client.read("/sessions").await?;
-            if json.json {
-                return print_json(&answer);
-            }
-            let sessions: Vec<api::Session> = serde_json::from_value(answer)?;
-            let rows = sessions.into_iter().map(|session| {
+            let row = |session: api::Session| {
                 let (made, expires) = (render::ago(session.created_at), expiry(session.expires_at));
                 vec![made, expires, used(session.last_used_at), session.id]
+            };
+            return show(answer, json.json, |sessions: Vec<_>| {
+                table(&["logged in", "expires", "used", "id"], sessions.into_iter().map(row))
             });
-            anstream::println!("{}", table(&["logged in", "expires", "used", "id"], rows));
         }
         Session::Rm { session: Some(id), .. } => {
             client.delete(&format!("/sessions/{}", segment(id))).await?;

@@ -1,9 +1,10 @@
 //! The tools that only read, but for logs: repositories, builds, failure reports, tests, deliveries.
 
 use job_specs::status::JobStatus;
-use protocol::api::{Build, BuildDetail, BuildReport, BuildTests, Delivery, DeliveryDetail, Repository, WhyWaiting};
+use protocol::api::{Build, BuildDetail, BuildReport, BuildTests, DeliveryDetail, WhyWaiting};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, begin};
@@ -34,12 +35,12 @@ impl Call for ListRepositories {
 
     async fn answer(self, client: &Client) -> anyhow::Result<Answer> {
         let list: Value = client.read("/repositories").await?;
-        let repositories = Vec::<Repository>::deserialize(&list)?;
-        let answer = match repositories.is_empty() {
-            true => Answer::ours("No repositories yet: `drover repo add NAME --git URL` adds one."),
-            false => Answer::untrusted(&render::repositories::list(&repositories)),
-        };
-        Ok(answer.structured(json!({"repositories": list})))
+        listed(
+            "repositories",
+            list,
+            "No repositories yet: `drover repo add NAME --git URL` adds one.",
+            render::repositories::list,
+        )
     }
 }
 
@@ -68,13 +69,18 @@ impl Call for ListBuilds {
         query.extend(self.status.map(|status| ("status", status)));
         query.push(("limit", limit(self.limit)));
         let list: Value = client.query("/builds", &query).await?;
-        let builds = Vec::<Build>::deserialize(&list)?;
-        let answer = match builds.is_empty() {
-            true => Answer::ours("No such builds."),
-            false => Answer::untrusted(&render::builds::list(&builds)),
-        };
-        Ok(answer.structured(json!({"builds": list})))
+        listed("builds", list, "No such builds.", render::builds::list)
     }
+}
+
+/// A list as text and, under `key`, as JSON.
+fn listed<T: DeserializeOwned>(key: &str, list: Value, none: &str, text: fn(&[T]) -> String) -> anyhow::Result<Answer> {
+    let items = Vec::<T>::deserialize(&list)?;
+    let answer = match items.is_empty() {
+        true => Answer::ours(none),
+        false => Answer::untrusted(&text(&items)),
+    };
+    Ok(answer.structured(json!({ key: list })))
 }
 
 fn limit(wanted: Option<u32>) -> String {
@@ -226,12 +232,12 @@ impl Call for ListDeliveries {
     async fn answer(self, client: &Client) -> anyhow::Result<Answer> {
         let path = format!("/repositories/{}/deliveries", segment(&self.repository));
         let list: Value = client.query(&path, &[("limit", limit(self.limit))]).await?;
-        let deliveries = Vec::<Delivery>::deserialize(&list)?;
-        let answer = match deliveries.is_empty() {
-            true => Answer::ours("No webhook came for this repository yet."),
-            false => Answer::untrusted(&render::deliveries::list(&deliveries)),
-        };
-        Ok(answer.structured(json!({"deliveries": list})))
+        listed(
+            "deliveries",
+            list,
+            "No webhook came for this repository yet.",
+            render::deliveries::list,
+        )
     }
 }
 

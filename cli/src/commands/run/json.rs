@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// Prints one event.
 pub fn print(out: &mut impl Write, jobs: &[JobSpec], event: &LocalEvent) -> anyhow::Result<()> {
-    match event {
+    let line = match event {
         LocalEvent::Lines { job, stream, records } => {
             for record in record::records(records) {
                 let record = record.context("read a log record")?;
@@ -26,27 +26,24 @@ pub fn print(out: &mut impl Write, jobs: &[JobSpec], event: &LocalEvent) -> anyh
                 });
                 writeln!(out, "{line}")?;
             }
-            Ok(())
+            return Ok(());
         }
         LocalEvent::Attempt { job, event } => {
-            let line = json!({"v": 1, "type": "event", "job": jobs[*job].title(), "event": event});
-            Ok(writeln!(out, "{line}")?)
+            json!({"v": 1, "type": "event", "job": jobs[*job].title(), "event": event})
         }
         LocalEvent::Tests { job, report } => {
-            let line = json!({"v": 1, "type": "tests", "job": jobs[*job].title(), "report": report});
-            Ok(writeln!(out, "{line}")?)
+            json!({"v": 1, "type": "tests", "job": jobs[*job].title(), "report": report})
         }
         LocalEvent::Retained { job, until } => {
-            let line = json!({"v": 1, "type": "retained", "job": jobs[*job].title(), "until": until});
-            Ok(writeln!(out, "{line}")?)
+            json!({"v": 1, "type": "retained", "job": jobs[*job].title(), "until": until})
         }
         LocalEvent::Retried { job, attempts } => {
-            let line = json!({"v": 1, "type": "retried", "job": jobs[*job].title(), "attempts": attempts});
-            Ok(writeln!(out, "{line}")?)
+            json!({"v": 1, "type": "retried", "job": jobs[*job].title(), "attempts": attempts})
         }
-        LocalEvent::Finished { job, outcome } => Ok(writeln!(out, "{}", end("finished", &jobs[*job], outcome))?),
-        LocalEvent::Expanded { .. } => Ok(()),
-    }
+        LocalEvent::Finished { job, outcome } => end("finished", &jobs[*job], outcome),
+        LocalEvent::Expanded { .. } => return Ok(()),
+    };
+    Ok(writeln!(out, "{line}")?)
 }
 
 /// Prints how a job ended, when all have.
