@@ -9,7 +9,7 @@ use job_specs::model::{CacheSpec, JobSpec};
 use super::folder::AttemptFolder;
 use super::plan::WORKSPACE;
 use crate::blobs::archive::PackSource;
-use crate::engine::plan::{Access, Bind};
+use crate::engine::plan::Bind;
 use crate::sandbox::open_folder;
 
 /// A path of a cache.
@@ -72,11 +72,7 @@ pub fn binds(folder: &AttemptFolder, spec: &JobSpec) -> Vec<Bind> {
     for (cache, path, at) in absolute_paths(spec) {
         let container = format!("/{}", at.display());
         if binds.iter().all(|bind| bind.container != container) {
-            binds.push(Bind {
-                host: folder.cache(cache, path),
-                container,
-                access: Access::ReadWrite,
-            });
+            binds.push(Bind::writable(folder.cache(cache, path), container));
         }
     }
     binds

@@ -10,7 +10,7 @@ use protocol::work::SecretValue;
 use super::AttemptInput;
 use crate::checkout::ObjectsMount;
 use crate::engine::labels::{self, Labels};
-use crate::engine::plan::{Access, Bind};
+use crate::engine::plan::Bind;
 use crate::engine::{ContainerPlan, Limits, Network};
 use crate::gate;
 
@@ -46,22 +46,13 @@ pub fn container(
     paths: &StepPaths<'_>,
     network: Network,
 ) -> ContainerPlan {
-    let bind = |host: &Path, container: &str, access| Bind {
-        host: host.to_owned(),
-        container: container.to_owned(),
-        access,
-    };
     let mut binds = vec![
-        bind(paths.gate, "/.drover/gate", Access::ReadOnly),
-        bind(paths.run, gate::FOLDER, Access::ReadWrite),
-        bind(paths.workspace, WORKSPACE, Access::ReadWrite),
+        Bind::read_only(paths.gate, "/.drover/gate"),
+        Bind::writable(paths.run, gate::FOLDER),
+        Bind::writable(paths.workspace, WORKSPACE),
     ];
-    binds.extend(
-        paths
-            .objects
-            .iter()
-            .map(|objects| bind(&objects.host, &objects.inside, Access::ReadOnly)),
-    );
+    let objects = paths.objects.iter();
+    binds.extend(objects.map(|objects| Bind::read_only(&objects.host, &objects.inside)));
     let tmpfs = match secret_files(step).next() {
         Some(_) => [(
             gate::SECRETS.to_owned(),
@@ -98,8 +89,7 @@ pub fn limits(resources: &Resources) -> Limits {
         memory_bytes: resources.memory_bytes,
         cpu_millis: resources.cpu_millis,
         pids: resources.pids,
-        log_bytes: None,
-        disk_bytes: None,
+        ..Limits::default()
     }
 }
 

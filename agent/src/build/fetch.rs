@@ -32,10 +32,7 @@ impl BuildNetwork<'_> {
     pub(super) fn as_network(&self) -> Network {
         match self {
             BuildNetwork::Given(network) => (*network).clone(),
-            BuildNetwork::Own { id, .. } => Network::On {
-                network: id.clone(),
-                alias: String::new(),
-            },
+            BuildNetwork::Own { id, .. } => Network::on(id),
         }
     }
 }

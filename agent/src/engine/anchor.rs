@@ -56,13 +56,12 @@ fn write_gate(file: &Path, gate: &[u8]) -> std::io::Result<()> {
 async fn import_once(docker: &Docker, image: &str, gate: &[u8]) -> Result<String, EngineError> {
     let tar = image_tar(gate).map_err(EngineError::io("pack the anchor image"))?;
     let layer = format!("sha256:{}", hex::encode(Sha256::digest(&tar)));
-    match docker.inspect_image(image).await {
+    let found = docker.inspect_image(image).await;
+    match found.map_err(|error| EngineError::of("look for the anchor image", error)) {
         Ok(found) if is_anchor(&found, &layer) => return Ok(found.id.unwrap_or_default()),
         Ok(found) => tracing::warn!(image, id = found.id, "something else has the name of the anchor image"),
-        Err(error) => match EngineError::of("look for the anchor image", error) {
-            error if error.is_gone() => {}
-            other => return Err(other),
-        },
+        Err(error) if error.is_gone() => {}
+        Err(other) => return Err(other),
     }
     let (repo, tag) = image.split_once(':').unwrap_or((image, "latest"));
     let options = CreateImageOptions {
@@ -77,10 +76,7 @@ async fn import_once(docker: &Docker, image: &str, gate: &[u8]) -> Result<String
         let step = step.map_err(|error| EngineError::of("import the anchor image", error))?;
         id = step.status.filter(|status| status.starts_with("sha256:")).or(id);
     }
-    id.ok_or_else(|| EngineError::Other {
-        what: "import the anchor image",
-        detail: "the engine does not say its id".into(),
-    })
+    id.ok_or_else(|| EngineError::other("import the anchor image", "the engine does not say its id"))
 }
 
 /// It holds what we put in, and says nothing about how it is to be run. Some engines write an empty list, name or check

@@ -21,7 +21,7 @@ use super::raw::Credentials;
 const CPU_PERIOD_US: u64 = 100_000;
 
 /// An image to be built.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct BuildPlan {
     /// The Dockerfile's path in the context.
     pub dockerfile: String,
@@ -65,8 +65,7 @@ impl Engine {
         context: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
         mut on_news: impl FnMut(BuildNews<'_>) + Send,
     ) -> Result<String, EngineError> {
-        let limits = plan.limits.or(self.inner.config.limits);
-        let limits = limits.at_most(self.inner.config.policy.most);
+        let limits = self.allowed(plan.limits);
         let group = self.build_group(limits.pids.unwrap_or(DEFAULT_PIDS)).await;
         let mut query = Query::of(plan, limits);
         query.cgroupparent = group.as_ref().map(BuildGroup::as_parent);
@@ -88,10 +87,7 @@ impl Engine {
         if let Some(group) = group {
             group.end();
         }
-        id.ok_or_else(|| EngineError::Other {
-            what: "build an image",
-            detail: "the engine ended the build without an image".into(),
-        })
+        id.ok_or_else(|| EngineError::other("build an image", "the engine ended the build without an image"))
     }
 
     /// An image like that one, marked as the agent's and with these labels: it is swept when nobody keeps its owner
@@ -104,15 +100,8 @@ impl Engine {
         let context = tar_of("Dockerfile", &dockerfile).map_err(EngineError::io("pack a context"))?;
         let plan = BuildPlan {
             dockerfile: "Dockerfile".into(),
-            args: Labels::new(),
-            target: None,
-            labels: Labels::new(),
             no_cache: true,
-            pull: false,
-            platform: None,
-            network: Network::None,
-            logins: Logins::default(),
-            limits: Limits::default(),
+            ..BuildPlan::default()
         };
         let context = futures_util::stream::iter([Ok(Bytes::from(context))]);
         self.build(&plan, context, |_| ()).await
@@ -132,27 +121,19 @@ fn tar_of(name: &str, text: &str) -> io::Result<Vec<u8>> {
 #[derive(Serialize)]
 struct Query {
     dockerfile: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     buildargs: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<String>,
     target: String,
     nocache: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pull: Option<&'static str>,
     platform: String,
     networkmode: String,
     rm: bool,
     forcerm: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     memswap: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     cgroupparent: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     cpuperiod: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     cpuquota: Option<u64>,
 }
 

@@ -12,7 +12,7 @@ use super::connect::Engine;
 use super::convert::{self, Maker};
 use super::error::EngineError;
 use super::events::{self, Entry, Exit, Seen};
-use super::labels::Labels;
+use super::labels::{self, Labels};
 use super::plan::{ContainerId, ContainerPlan, Limits, processors};
 
 /// How long somebody else's removal of the same container may take, and how often we look.
@@ -30,11 +30,7 @@ impl Engine {
             limits: self.inner.config.limits,
         };
         let plan = ContainerPlan {
-            limits: within_this_machine(
-                plan.limits
-                    .or(self.inner.config.limits)
-                    .at_most(self.inner.config.policy.most),
-            ),
+            limits: within_this_machine(self.allowed(plan.limits)),
             ..plan.clone()
         };
         let body = convert::container_body(&plan, maker);
@@ -72,7 +68,7 @@ impl Engine {
         Ok(pid.filter(|pid| *pid > 0))
     }
 
-    async fn look_at(&self, id: &ContainerId) -> Result<ContainerInspectResponse, EngineError> {
+    pub(super) async fn look_at(&self, id: &ContainerId) -> Result<ContainerInspectResponse, EngineError> {
         let found = self
             .docker()
             .inspect_container(&id.0, None::<InspectContainerOptions>)
@@ -121,10 +117,7 @@ impl Engine {
         if let Ok(Ok(())) = tokio::time::timeout(OOM_COMES_LATE, seen_event).await {
             return Exit { oom: true, ..exit };
         }
-        let container = self
-            .docker()
-            .inspect_container(&id.0, None::<InspectContainerOptions>)
-            .await;
+        let container = self.look_at(id).await;
         let oom = container.is_ok_and(|container| container.state.is_some_and(|s| s.oom_killed == Some(true)));
         Exit { oom, ..exit }
     }
@@ -148,10 +141,10 @@ impl Engine {
                 return Ok(found);
             }
             if receiver.changed().await.is_err() {
-                return Err(EngineError::NoSuchObject {
-                    what: "wait for a container",
-                    detail: format!("{} was removed", id.0),
-                });
+                return Err(EngineError::gone(
+                    "wait for a container",
+                    format!("{} was removed", id.0),
+                ));
             }
         }
     }
@@ -166,28 +159,30 @@ impl Engine {
         let address = networks
             .into_values()
             .find_map(|endpoint| endpoint.ip_address?.parse().ok());
-        address.ok_or_else(|| EngineError::NoSuchObject {
-            what: "look up a container's address",
-            detail: format!("{} has none", id.0),
-        })
+        address.ok_or_else(|| EngineError::gone("look up a container's address", format!("{} has none", id.0)))
     }
 
-    /// Containers of this agent, running or not, that carry all these labels.
+    /// Containers of this agent, running or not, that carry this label.
     pub(crate) async fn containers_with(
         &self,
-        labels: &[(&str, &str)],
+        label: &str,
+        value: &str,
     ) -> Result<Vec<(ContainerId, Labels)>, EngineError> {
-        let own = [(super::labels::AGENT, self.inner.config.agent.as_str())];
-        let filters: Vec<String> = own
-            .iter()
-            .chain(labels)
-            .map(|(key, value)| super::labels::filter(key, value))
-            .collect();
-        let found = super::sweep::containers(self.docker(), filters).await?;
-        Ok(found
-            .into_iter()
-            .map(|owned| (ContainerId(owned.id), owned.labels))
-            .collect())
+        let found = super::sweep::containers(self.docker(), self.own_with(label, value)).await?;
+        let containers = found.into_iter().map(|owned| (ContainerId(owned.id), owned.labels));
+        Ok(containers.collect())
+    }
+
+    /// The filters for what is this agent's and carries this label.
+    pub(super) fn own_with(&self, label: &str, value: &str) -> Vec<String> {
+        let own = labels::filter(labels::AGENT, &self.inner.config.agent);
+        vec![own, labels::filter(label, value)]
+    }
+
+    /// What is asked for, or else usual, and allowed.
+    pub(super) fn allowed(&self, asked: Limits) -> Limits {
+        let config = &self.inner.config;
+        asked.or(config.limits).at_most(config.policy.most)
     }
 }
 

@@ -1,9 +1,12 @@
 //! What can go wrong with the engine. The kinds are those by which callers decide: the user's mistake or our trouble,
 //! gone already or still in the way.
 
+use std::fmt::Display;
+
 use bollard::errors::Error as ClientError;
 
 use super::pull::PullFault;
+use crate::gate::GateError;
 
 /// An error of the engine or on the way to it.
 #[derive(Debug, thiserror::Error)]
@@ -130,9 +133,7 @@ impl EngineError {
             | EngineError::Stopping => false,
         }
     }
-}
 
-impl EngineError {
     /// It is gone: what was to be removed or ended needs nothing more.
     pub fn is_gone(&self) -> bool {
         matches!(self, EngineError::NoSuchObject { .. })
@@ -151,17 +152,16 @@ impl EngineError {
     /// What the client library says about trying `what`.
     pub(crate) fn of(what: &'static str, error: ClientError) -> EngineError {
         match error {
-            ClientError::DockerResponseServerError { status_code, message } => {
-                EngineError::answered(what, status_code, message)
-            }
+            ClientError::DockerResponseServerError { status_code, message } => match status_code {
+                404 => EngineError::gone(what, message),
+                409 => EngineError::Conflict { what, detail: message },
+                _ => EngineError::other(what, message),
+            },
             ClientError::SocketNotFoundError(socket) => EngineError::Unreachable {
                 socket,
                 detail: "no such socket".into(),
             },
-            other => EngineError::Other {
-                what,
-                detail: other.to_string(),
-            },
+            other => EngineError::other(what, other),
         }
     }
 
@@ -193,11 +193,21 @@ impl EngineError {
         move |source| EngineError::Io { what, source }
     }
 
-    fn answered(what: &'static str, status: u16, detail: String) -> EngineError {
-        match status {
-            404 => EngineError::NoSuchObject { what, detail },
-            409 => EngineError::Conflict { what, detail },
-            _ => EngineError::Other { what, detail },
-        }
+    /// [`EngineError::NoSuchObject`].
+    pub(crate) fn gone(what: &'static str, detail: impl Display) -> EngineError {
+        let detail = detail.to_string();
+        EngineError::NoSuchObject { what, detail }
+    }
+
+    /// [`EngineError::Other`].
+    pub(crate) fn other(what: &'static str, detail: impl Display) -> EngineError {
+        let detail = detail.to_string();
+        EngineError::Other { what, detail }
+    }
+}
+
+impl From<GateError> for EngineError {
+    fn from(error: GateError) -> EngineError {
+        EngineError::Gate(error.to_string())
     }
 }

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::container::LogOutput;
 use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::ExecConfig;
 use bollard::query_parameters::ResizeExecOptions;
@@ -97,19 +96,11 @@ async fn exec(docker: Docker, container: &str, plan: ExecPlan) -> Result<Exec, E
     let (output, input) = match started.map_err(|error| EngineError::of("start a command", error))? {
         StartExecResults::Attached { output, input } => (output, input),
         StartExecResults::Detached => {
-            return Err(EngineError::Other {
-                what: "start a command",
-                detail: "the engine did not attach to it".into(),
-            });
+            return Err(EngineError::other("start a command", "the engine did not attach to it"));
         }
     };
     let output = output.map(|part| match part {
-        Ok(
-            LogOutput::StdOut { message }
-            | LogOutput::StdErr { message }
-            | LogOutput::Console { message }
-            | LogOutput::StdIn { message },
-        ) => Ok(message),
+        Ok(part) => Ok(part.into_bytes()),
         Err(error) => Err(EngineError::of("read a command's output", error)),
     });
     let control = ExecControl { docker, id };

@@ -150,10 +150,9 @@ impl Engine {
 
     /// An image that is here for certain, by its id: one that was built.
     pub async fn image(&self, id: &str) -> Result<Arc<ImageInfo>, EngineError> {
-        self.local_image(id).await?.ok_or_else(|| EngineError::NoSuchObject {
-            what: "look at an image",
-            detail: id.to_owned(),
-        })
+        let inspected = self.inspected(id).await?;
+        let image = inspected.ok_or_else(|| EngineError::gone("look at an image", id))?;
+        Ok(self.noted(image))
     }
 
     /// The image of that name when it is here for the platform that is wanted.
@@ -170,11 +169,6 @@ impl Engine {
             .map(|image| self.noted(image)))
     }
 
-    /// The image when it is here.
-    async fn local_image(&self, id: &str) -> Result<Option<Arc<ImageInfo>>, EngineError> {
-        Ok(self.inspected(id).await?.map(|image| self.noted(image)))
-    }
-
     fn noted(&self, inspected: ImageInspect) -> Arc<ImageInfo> {
         let mut by_id = self.inner.images.by_id.lock().expect("no panic while held");
         let id = inspected.id.clone().unwrap_or_default();
@@ -183,20 +177,15 @@ impl Engine {
     }
 
     async fn inspected(&self, reference: &str) -> Result<Option<ImageInspect>, EngineError> {
-        let inspected = match self.docker().inspect_image(reference).await {
-            Ok(inspected) => inspected,
-            Err(error) => {
-                return match EngineError::of("inspect an image", error) {
-                    error if error.is_gone() => Ok(None),
-                    // the engine says 400 for a name that cannot be one
-                    EngineError::Other { detail, .. } if detail.contains("invalid reference") => {
-                        Err(PullFault::NotFound(detail).into_error(reference))
-                    }
-                    other => Err(other),
-                };
+        let inspected = self.docker().inspect_image(reference).await;
+        match inspected.map_err(|error| EngineError::of("inspect an image", error)) {
+            Ok(inspected) => Ok(Some(inspected)),
+            Err(error) if error.is_gone() => Ok(None),
+            Err(EngineError::Other { detail, .. }) if detail.contains("invalid reference") => {
+                Err(PullFault::NotFound(detail).into_error(reference))
             }
-        };
-        Ok(Some(inspected))
+            Err(other) => Err(other),
+        }
     }
 
     /// The pull of that image that is under way, or a new one.

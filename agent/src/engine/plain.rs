@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bollard::container::LogOutput;
 use bollard::models::HealthcheckResult;
-use bollard::query_parameters::{AttachContainerOptions, InspectContainerOptions};
+use bollard::query_parameters::AttachContainerOptions;
 use futures_util::{Stream, StreamExt};
 
 use super::connect::Engine;
@@ -34,28 +34,16 @@ impl Engine {
             .map(|chunk| chunk.map_err(|error| EngineError::of("read a container's output", error))))
     }
 
-    /// Waits until its health command succeeds. Errors when it ends before.
-    pub async fn wait_healthy(&self, id: &ContainerId) -> Result<(), EngineError> {
-        self.wait_health(id, |healthy| healthy == Some(true)).await
-    }
-
-    /// Waits until its health command has failed too often. Errors when it ends before.
-    pub async fn wait_unhealthy(&self, id: &ContainerId) -> Result<(), EngineError> {
-        self.wait_health(id, |healthy| healthy == Some(false)).await
-    }
-
-    async fn wait_health(&self, id: &ContainerId, is_it: fn(Option<bool>) -> bool) -> Result<(), EngineError> {
+    /// Waits until its health command succeeds, or has failed too often. Errors when it ends before.
+    pub async fn wait_health(&self, id: &ContainerId, is_healthy: bool) -> Result<(), EngineError> {
         let reached = self.wait_seen(id, |seen| match seen.exit {
             Some(_) => Some(false),
-            None => is_it(seen.healthy).then_some(true),
+            None => (seen.healthy == Some(is_healthy)).then_some(true),
         });
         if reached.await? {
             return Ok(());
         }
-        Err(EngineError::NoSuchObject {
-            what: "wait for a container's health",
-            detail: format!("{} has ended", id.0),
-        })
+        Err(has_ended(id))
     }
 
     /// Waits until two tries of its health command in a row succeed that end from now on: the first may have begun
@@ -67,10 +55,7 @@ impl Engine {
             tokio::select! {
                 ended = self.wait_exit(id) => {
                     ended?;
-                    return Err(EngineError::NoSuchObject {
-                        what: "wait for a container's health",
-                        detail: format!("{} has ended", id.0),
-                    });
+                    return Err(has_ended(id));
                 }
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
@@ -86,8 +71,7 @@ impl Engine {
 
     /// The last try of its health command.
     async fn last_try(&self, id: &ContainerId) -> Option<HealthcheckResult> {
-        let inspected = self.docker().inspect_container(&id.0, None::<InspectContainerOptions>);
-        inspected.await.ok()?.state?.health?.log?.pop()
+        self.look_at(id).await.ok()?.state?.health?.log?.pop()
     }
 
     /// What its health command printed last.
@@ -99,4 +83,8 @@ impl Engine {
             text => Some(text.to_owned()),
         }
     }
+}
+
+fn has_ended(id: &ContainerId) -> EngineError {
+    EngineError::gone("wait for a container's health", format!("{} has ended", id.0))
 }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use job_specs::model::Dns;
+
 use super::labels::Labels;
 
 /// Processes and threads of one container, whatever its job asks for.
@@ -37,7 +39,7 @@ impl NetworkId {
 }
 
 /// A container to be made. `..ContainerPlan::of(image)` fills in what is not said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ContainerPlan {
     /// Reference or id of an image that is here already ([`super::Engine::ensure_image`]).
     pub image: String,
@@ -68,7 +70,7 @@ pub struct ContainerPlan {
     /// `host:address` lines of its `/etc/hosts`.
     pub extra_hosts: Vec<String>,
     /// Its name servers.
-    pub dns: NameServers,
+    pub dns: Dns,
     /// What it may use.
     pub limits: Limits,
     /// Where the engine keeps its output.
@@ -104,34 +106,7 @@ impl ContainerPlan {
     pub fn of(image: impl Into<String>) -> ContainerPlan {
         ContainerPlan {
             image: image.into(),
-            entrypoint: None,
-            cmd: None,
-            env: BTreeMap::new(),
-            user: None,
-            workdir: None,
-            binds: Vec::new(),
-            volumes: Vec::new(),
-            tmpfs: BTreeMap::new(),
-            network: Network::None,
-            hostname: None,
-            aliases: Vec::new(),
-            expose: Vec::new(),
-            extra_hosts: Vec::new(),
-            dns: NameServers::default(),
-            limits: Limits::default(),
-            logs: LogDriver::None,
-            engine_health: None,
-            stop_signal: None,
-            hardening: Hardening::Usual,
-            cap_add: Vec::new(),
-            cap_drop: Vec::new(),
-            seccomp: None,
-            read_only: false,
-            ulimits: BTreeMap::new(),
-            shm_bytes: None,
-            sysctls: BTreeMap::new(),
-            platform: None,
-            labels: Labels::new(),
+            ..ContainerPlan::default()
         }
     }
 }
@@ -147,6 +122,25 @@ pub struct Bind {
     pub access: Access,
 }
 
+impl Bind {
+    /// What a container may read there.
+    pub fn read_only(host: impl Into<PathBuf>, container: impl Into<String>) -> Bind {
+        Bind {
+            host: host.into(),
+            container: container.into(),
+            access: Access::ReadOnly,
+        }
+    }
+
+    /// What it may change, too.
+    pub fn writable(host: impl Into<PathBuf>, container: impl Into<String>) -> Bind {
+        Bind {
+            access: Access::ReadWrite,
+            ..Bind::read_only(host, container)
+        }
+    }
+}
+
 /// One volume of the engine in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VolumeUse {
@@ -156,17 +150,6 @@ pub struct VolumeUse {
     pub container: String,
     /// Who may write.
     pub access: Access,
-}
-
-/// Where a container looks names up. Empty: as the engine says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NameServers {
-    /// Addresses of servers.
-    pub servers: Vec<String>,
-    /// Domains that are tried.
-    pub search: Vec<String>,
-    /// Options of the resolver.
-    pub options: Vec<String>,
 }
 
 /// Who may write to a mount.
@@ -179,7 +162,7 @@ pub enum Access {
 }
 
 /// What a container is connected to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Network {
     /// The network namespace of that container, which must be running.
     Join(ContainerId),
@@ -191,7 +174,23 @@ pub enum Network {
         alias: String,
     },
     /// Nothing but itself.
+    #[default]
     None,
+}
+
+impl Network {
+    /// That network, without a name for others there.
+    pub fn on(network: &NetworkId) -> Network {
+        Network::named(network, "")
+    }
+
+    /// That network, found by others under `alias`.
+    pub fn named(network: &NetworkId, alias: &str) -> Network {
+        Network::On {
+            network: network.clone(),
+            alias: alias.to_owned(),
+        }
+    }
 }
 
 /// What a container may use. `None`: the agent's default ([`super::EngineConfig::limits`]).
@@ -227,8 +226,7 @@ impl Limits {
             memory_bytes: kibibytes.map(|kibibytes| kibibytes * 1024 / 8 * 7),
             cpu_millis: Some(processors() * 1000),
             pids: Some(MOST_PIDS),
-            log_bytes: None,
-            disk_bytes: None,
+            ..Limits::default()
         }
     }
 
@@ -241,8 +239,7 @@ impl Limits {
             memory_bytes: most.memory_bytes.map(share),
             cpu_millis: most.cpu_millis,
             pids: Some(super::convert::DEFAULT_PIDS),
-            log_bytes: None,
-            disk_bytes: None,
+            ..Limits::default()
         }
     }
 
@@ -256,8 +253,7 @@ impl Limits {
             memory_bytes: least(self.memory_bytes, most.memory_bytes),
             cpu_millis: least(self.cpu_millis, most.cpu_millis),
             pids: least(self.pids, most.pids),
-            log_bytes: self.log_bytes,
-            disk_bytes: self.disk_bytes,
+            ..self
         }
     }
 
@@ -274,18 +270,20 @@ impl Limits {
 }
 
 /// Where the engine keeps a container's output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogDriver {
     /// Nowhere: the gate writes it to a file.
+    #[default]
     None,
     /// In files of bounded size, for containers without a gate.
     Bounded,
 }
 
 /// How far a container is locked in beyond the defaults that all have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Hardening {
     /// The engine's default capabilities without NET_RAW and MKNOD.
+    #[default]
     Usual,
     /// No capability at all and a read-only root file system.
     Full,

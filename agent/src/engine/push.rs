@@ -10,6 +10,7 @@ use super::labels;
 use super::login::{Login, registry_of};
 use super::pull::{PullFault, name_and_tag};
 use super::raw::Credentials;
+use super::sweep::{Owned, OwnedKind};
 
 /// What was pushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,11 +74,7 @@ impl Engine {
     /// Removes the images that were built for the owner that this label names, except those that have a name. What they
     /// were built from stays, for the next build, unless the code was not trusted.
     pub async fn remove_images_of(&self, label: &str, value: &str) -> Result<(), EngineError> {
-        let mine = vec![
-            labels::filter(labels::AGENT, &self.inner.config.agent),
-            labels::filter(label, value),
-        ];
-        for owned in nameless(self.docker(), mine).await? {
+        for owned in nameless(self.docker(), self.own_with(label, value)).await? {
             remove(self.docker(), &owned).await?;
         }
         Ok(())
@@ -103,10 +100,7 @@ fn note(pushed: &mut Pushed, news: &PushImageInfo) {
 }
 
 /// Images that carry all these labels and have no name.
-pub(crate) async fn nameless(
-    docker: &bollard::Docker,
-    labels: Vec<String>,
-) -> Result<Vec<super::sweep::Owned>, EngineError> {
+pub(crate) async fn nameless(docker: &bollard::Docker, labels: Vec<String>) -> Result<Vec<Owned>, EngineError> {
     let options = ListImagesOptions {
         filters: Some(std::collections::HashMap::from([
             ("label".to_owned(), labels),
@@ -116,16 +110,13 @@ pub(crate) async fn nameless(
     };
     let images = docker.list_images(Some(options)).await;
     let images = images.map_err(|error| EngineError::of("list images", error))?;
-    let owned = images.into_iter().map(|image| super::sweep::Owned {
-        kind: super::sweep::OwnedKind::Image,
-        id: image.id,
-        labels: image.labels.into_iter().collect(),
-    });
+    let images = images.into_iter();
+    let owned = images.map(|image| Owned::new(OwnedKind::Image, Some(image.id), Some(image.labels)));
     Ok(owned.collect())
 }
 
 /// Removes an image, and what it was built from only when nobody else may use that; one that is gone is fine.
-pub(crate) async fn remove(docker: &bollard::Docker, image: &super::sweep::Owned) -> Result<(), EngineError> {
+pub(crate) async fn remove(docker: &bollard::Docker, image: &Owned) -> Result<(), EngineError> {
     let options = RemoveImageOptions {
         force: false,
         noprune: !image.labels.contains_key(labels::UNTRUSTED),

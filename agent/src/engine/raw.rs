@@ -3,17 +3,20 @@
 //! form of one version of the engine only.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use bollard::auth::DockerCredentials;
 use bollard::errors::Error as ClientError;
-use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
 use reqwest::{Body, Client};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::io::AsyncBufReadExt;
+use tokio_util::io::StreamReader;
 
 /// Talks to the engine's socket.
 pub(crate) struct Raw(Client);
@@ -94,27 +97,17 @@ fn lines<T: DeserializeOwned + Send + 'static>(
         Ok(response) => response,
         Err(error) => return stream::iter([Err(error)]).boxed(),
     };
-    let state = (response.bytes_stream(), Vec::new());
-    let split = stream::unfold(state, |(mut bytes, mut half): (_, Vec<u8>)| async move {
-        loop {
-            if let Some(end) = half.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = half.drain(..=end).collect();
-                return Some((Ok(line), (bytes, half)));
-            }
-            match StreamExt::next(&mut bytes).await {
-                Some(Ok(more)) => half.extend_from_slice(&more),
-                Some(Err(error)) => return Some((Err(broken(error)), (bytes, half))),
-                None if half.is_empty() => return None,
-                None => return Some((Ok(std::mem::take(&mut half)), (bytes, half))),
-            }
-        }
+    let bytes = StreamReader::new(response.bytes_stream().map_err(io::Error::other));
+    let lines = stream::try_unfold(bytes.split(b'\n'), async |mut lines| {
+        let line = lines.next_segment().await?;
+        Ok(line.map(|line| (line, lines)))
     });
-    split
+    lines
         .filter_map(|line| async move {
             match line {
                 Ok(line) if line.trim_ascii().is_empty() => None,
                 Ok(line) => Some(read(&line)),
-                Err(error) => Some(Err(error)),
+                Err(err) => Some(Err(ClientError::IOError { err })),
             }
         })
         .boxed()

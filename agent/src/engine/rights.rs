@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use job_specs::images::{familiar, is_reserved};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ use super::images::{Fetch, ImageInfo, ImageRequest};
 use super::login::Login;
 use super::policy::HostImages;
 use super::pull::PullProgress;
+use crate::files::{read_note, write_whole};
+use crate::lock::lock;
 
 const FILE: &str = "images.json";
 
@@ -63,16 +65,14 @@ impl Fetched {
     /// As it was noted in that folder; a note that makes no sense is no note: then the registries are asked again.
     pub(crate) fn open(data: &std::path::Path) -> Fetched {
         let file = data.join(FILE);
-        let images = std::fs::read(&file).ok();
-        let images = images.and_then(|text| serde_json::from_slice(&text).ok());
         Fetched {
+            images: Mutex::new(read_note(&file).unwrap_or_default()),
             file,
-            images: Mutex::new(images.unwrap_or_default()),
         }
     }
 
     fn of(&self, name: &str, id: &str) -> Option<Entry> {
-        let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
+        let images = lock(&self.images);
         let named = images.get(name).filter(|entry| entry.id == id);
         // a digest is another name of what was fetched by a tag
         let by_digest = || images.values().find(|entry| name.contains('@') && entry.id == id);
@@ -80,7 +80,7 @@ impl Fetched {
     }
 
     fn note(&self, name: &str, id: &str, user: &ImageUser, login: Option<&Login>) -> std::io::Result<()> {
-        let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut images = lock(&self.images);
         let entry = images.entry(name.to_owned()).or_default();
         if entry.id != id {
             *entry = Entry {
@@ -98,7 +98,7 @@ impl Fetched {
             return Ok(());
         }
         let text = serde_json::to_vec_pretty(&*images)?;
-        crate::disk::write_whole(&self.file, &text)
+        write_whole(&self.file, &text)
     }
 }
 
@@ -113,11 +113,6 @@ fn hash(login: &Login) -> String {
 }
 
 fn judge(entry: Option<&Entry>, user: &ImageUser, login: Option<&Login>, policy: HostImages, fetch: Fetch) -> Verdict {
-    let ask = if fetch == Fetch::Never {
-        Verdict::Refuse
-    } else {
-        Verdict::Ask
-    };
     if fetch == Fetch::Always {
         return Verdict::Ask;
     }
@@ -132,7 +127,11 @@ fn judge(entry: Option<&Entry>, user: &ImageUser, login: Option<&Login>, policy:
             HostImages::Nobody => false,
         },
     };
-    if may { Verdict::Have } else { ask }
+    match (may, fetch) {
+        (true, _) => Verdict::Have,
+        (false, Fetch::Never) => Verdict::Refuse,
+        (false, Fetch::Missing | Fetch::Always) => Verdict::Ask,
+    }
 }
 
 impl Engine {

@@ -32,6 +32,17 @@ pub struct Owned {
     pub labels: Labels,
 }
 
+impl Owned {
+    /// As the engine says it.
+    pub(crate) fn new(kind: OwnedKind, id: Option<String>, labels: Option<HashMap<String, String>>) -> Owned {
+        Owned {
+            kind,
+            id: id.unwrap_or_default(),
+            labels: labels.into_iter().flatten().collect(),
+        }
+    }
+}
+
 /// The kinds of things that we make, in the order in which they can be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OwnedKind {
@@ -76,7 +87,8 @@ impl Engine {
         };
         let mut due = list(self.docker(), labels::AGENT).await?;
         due.retain(|owned| rule.is_due(&owned.labels));
-        let swept = remove_all(self.docker(), due).await;
+        let mut swept = Swept::default();
+        remove_all(self.docker(), due, &mut swept).await;
         self.sweep_private();
         if swept != Swept::default() {
             tracing::info!(?swept, "swept the engine");
@@ -110,16 +122,11 @@ pub async fn reap(socket: Option<PathBuf>, agent: &str) -> Result<Swept, EngineE
     let mut sum = Swept::default();
     for _ in 0..REAP_ROUNDS {
         let found = list(&docker, &labels::filter(labels::AGENT, agent)).await?;
+        sum.left = 0;
         if found.is_empty() {
-            sum.left = 0;
             break;
         }
-        let round = remove_all(&docker, found).await;
-        sum.containers += round.containers;
-        sum.networks += round.networks;
-        sum.volumes += round.volumes;
-        sum.images += round.images;
-        sum.left = round.left;
+        remove_all(&docker, found, &mut sum).await;
     }
     private::reap(agent);
     Ok(sum)
@@ -155,8 +162,7 @@ impl Rule<'_> {
     }
 }
 
-async fn remove_all(docker: &Docker, mut due: Vec<Owned>) -> Swept {
-    let mut swept = Swept::default();
+async fn remove_all(docker: &Docker, mut due: Vec<Owned>, swept: &mut Swept) {
     for kind in [
         OwnedKind::Container,
         OwnedKind::Network,
@@ -171,13 +177,12 @@ async fn remove_all(docker: &Docker, mut due: Vec<Owned>) -> Swept {
         let gone = removals.filter(|gone| std::future::ready(*gone)).count().await;
         swept.left += all - gone;
         match kind {
-            OwnedKind::Container => swept.containers = gone,
-            OwnedKind::Network => swept.networks = gone,
-            OwnedKind::Volume => swept.volumes = gone,
-            OwnedKind::Image => swept.images = gone,
+            OwnedKind::Container => swept.containers += gone,
+            OwnedKind::Network => swept.networks += gone,
+            OwnedKind::Volume => swept.volumes += gone,
+            OwnedKind::Image => swept.images += gone,
         }
     }
-    swept
 }
 
 async fn try_remove(docker: &Docker, owned: Owned) -> bool {
@@ -204,16 +209,10 @@ async fn list(docker: &Docker, label: &str) -> Result<Vec<Owned>, EngineError> {
         async { networks.await.map_err(|error| EngineError::of("list networks", error)) },
         async { volumes.await.map_err(|error| EngineError::of("list volumes", error)) },
     )?;
-    all.extend(networks.into_iter().map(|network| Owned {
-        kind: OwnedKind::Network,
-        id: network.id.unwrap_or_default(),
-        labels: network.labels.unwrap_or_default().into_iter().collect(),
-    }));
-    all.extend(volumes.volumes.unwrap_or_default().into_iter().map(|volume| Owned {
-        kind: OwnedKind::Volume,
-        id: volume.name,
-        labels: volume.labels.into_iter().collect(),
-    }));
+    let networks = networks.into_iter();
+    all.extend(networks.map(|network| Owned::new(OwnedKind::Network, network.id, network.labels)));
+    let volumes = volumes.volumes.into_iter().flatten();
+    all.extend(volumes.map(|volume| Owned::new(OwnedKind::Volume, Some(volume.name), Some(volume.labels))));
     all.extend(images);
     Ok(all)
 }
@@ -227,14 +226,9 @@ pub(crate) async fn containers(docker: &Docker, labels: Vec<String>) -> Result<V
     };
     let containers = docker.list_containers(Some(options)).await;
     let containers = containers.map_err(|error| EngineError::of("list containers", error))?;
-    Ok(containers
-        .into_iter()
-        .map(|container| Owned {
-            kind: OwnedKind::Container,
-            id: container.id.unwrap_or_default(),
-            labels: container.labels.unwrap_or_default().into_iter().collect(),
-        })
-        .collect())
+    let containers = containers.into_iter();
+    let owned = containers.map(|container| Owned::new(OwnedKind::Container, container.id, container.labels));
+    Ok(owned.collect())
 }
 
 fn unix_now() -> i64 {

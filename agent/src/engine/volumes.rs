@@ -21,10 +21,7 @@ impl Engine {
 
     /// Removes every volume of that stack; its containers must be gone.
     pub async fn remove_volumes_of(&self, stack: &str) -> Result<(), EngineError> {
-        let mine = vec![
-            labels::filter(labels::AGENT, &self.inner.config.agent),
-            labels::filter(labels::STACK, stack),
-        ];
+        let mine = self.own_with(labels::STACK, stack);
         let filters = Some(HashMap::from([("label".to_owned(), mine)]));
         let found = self.docker().list_volumes(Some(ListVolumesOptions { filters })).await;
         let found = found.map_err(|error| EngineError::of("list volumes", error))?;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::engine::labels::{self, Labels};
-use crate::engine::plan::{Access, Bind, Hardening};
+use crate::engine::plan::{Bind, Hardening};
 use crate::engine::{ContainerId, ContainerPlan, Engine, EngineError, Kept, Limits, Network, NetworkId, Owner};
 use crate::gate::{self, GateClient, GatePhase};
 use crate::sandbox::open_folder;
@@ -200,7 +200,7 @@ pub(super) async fn remove(engine: &Engine, sandbox: Sandbox) -> Result<(), Engi
 
 /// Removes every container in it but the anchor; the number of them.
 pub(super) async fn clear(engine: &Engine, sandbox: &Sandbox) -> Result<usize, EngineError> {
-    let found = engine.containers_with(&[(labels::SANDBOX, &sandbox.id)]).await?;
+    let found = engine.containers_with(labels::SANDBOX, &sandbox.id).await?;
     let left: Vec<ContainerId> = found
         .into_iter()
         .map(|(id, _)| id)
@@ -244,8 +244,7 @@ async fn begin_anchor(
     engine.spawn(async move {
         let started = async {
             starting.start(&id).await?;
-            let gate = GateClient::connect(&run, CONNECT).await;
-            gate.map_err(|error| EngineError::Gate(error.to_string()))
+            Ok::<_, EngineError>(GateClient::connect(&run, CONNECT).await?)
         };
         let started = started.await;
         sender.send_replace(Some(
@@ -260,15 +259,8 @@ fn anchor_plan(image: &str, run: &Path, network: &NetworkId, mut own: Labels) ->
     ContainerPlan {
         entrypoint: Some(vec!["/.drover/gate".into(), "anchor".into()]),
         user: Some(NOBODY.into()),
-        binds: vec![Bind {
-            host: run.to_owned(),
-            container: gate::FOLDER.into(),
-            access: Access::ReadWrite,
-        }],
-        network: Network::On {
-            network: network.clone(),
-            alias: "drover".into(),
-        },
+        binds: vec![Bind::writable(run, gate::FOLDER)],
+        network: Network::named(network, "drover"),
         limits: ANCHOR_LIMITS,
         hardening: Hardening::Full,
         labels: own,

@@ -191,10 +191,7 @@ impl Pool {
             }
             let now = news.borrow_and_update();
             if now.failures > failures {
-                return Err(EngineError::Other {
-                    what: "make a sandbox",
-                    detail: now.why.clone(),
-                });
+                return Err(EngineError::other("make a sandbox", &now.why));
             }
         }
     }

@@ -82,7 +82,7 @@ impl Body {
         match self {
             Body::Gated { gate, .. } => match gate.go(launch.go(engine.log_limit())).await {
                 Ok(()) | Err(GateError::Gone) => Ok(gate.started().await.unwrap_or_else(|_| now())),
-                Err(error) => Err(EngineError::Gate(error.to_string()).into()),
+                Err(error) => Err(EngineError::from(error).into()),
             },
             Body::Plain { id, .. } => {
                 engine.start(id).await?;
@@ -121,10 +121,10 @@ impl Body {
                 let is_it = |state: &GateState| state.health.as_ref().is_some_and(|health| health.state == wanted);
                 gate.state().wait_for(is_it).await.is_ok()
             }
-            Body::Plain { id, .. } => match wanted {
-                HealthState::Healthy => engine.wait_healthy(id).await.is_ok(),
-                HealthState::Unhealthy | HealthState::Starting => engine.wait_unhealthy(id).await.is_ok(),
-            },
+            Body::Plain { id, .. } => {
+                let is_healthy = wanted == HealthState::Healthy;
+                engine.wait_health(id, is_healthy).await.is_ok()
+            }
             Body::Gone(_) => false,
         };
         if !reached {
@@ -174,10 +174,7 @@ impl Body {
 
     async fn signal(&self, engine: &Engine, signal: i32) -> Result<(), EngineError> {
         match self {
-            Body::Gated { gate, .. } => gate
-                .signal(signal)
-                .await
-                .map_err(|error| EngineError::Gate(error.to_string())),
+            Body::Gated { gate, .. } => Ok(gate.signal(signal).await?),
             Body::Plain { id, .. } => engine.signal(id, &signal.to_string()).await,
             Body::Gone(_) => Ok(()),
         }

@@ -7,7 +7,7 @@ use job_specs::model::{ServiceSpec, VolumeSource};
 
 use super::launch::Launch;
 use crate::engine::labels::{self, Labels};
-use crate::engine::plan::{Access, Bind, NameServers, VolumeUse};
+use crate::engine::plan::{Access, Bind, VolumeUse};
 use crate::engine::{ContainerPlan, Limits, LogDriver, Network, NetworkId};
 use crate::gate;
 
@@ -33,8 +33,7 @@ pub(super) fn limits(service: &ServiceSpec) -> Limits {
         memory_bytes: service.mem_limit_bytes,
         cpu_millis: service.cpu_millis,
         pids: service.pids_limit,
-        log_bytes: None,
-        disk_bytes: None,
+        ..Limits::default()
     }
 }
 
@@ -55,19 +54,12 @@ pub(super) fn plan(
         workdir: service.working_dir.clone(),
         tmpfs: service.tmpfs.clone(),
         volumes: volumes(service, context.stack),
-        network: Network::On {
-            network: context.network.clone(),
-            alias: service.name.clone(),
-        },
+        network: Network::named(context.network, &service.name),
         hostname: service.hostname.clone(),
         aliases: service.aliases.clone(),
         expose: service.expose.clone(),
         extra_hosts: service.extra_hosts.clone(),
-        dns: NameServers {
-            servers: service.dns.servers.clone(),
-            search: service.dns.search.clone(),
-            options: service.dns.options.clone(),
-        },
+        dns: service.dns.clone(),
         limits: limits(service),
         stop_signal: service.stop_signal.clone(),
         cap_add: service.cap_add.clone(),
@@ -94,14 +86,9 @@ pub(super) fn plan(
 
 /// The gate is PID 1 and an init; it writes to its folder alone, also when the root file system is read-only.
 fn under_the_gate(plan: ContainerPlan, context: ContainerContext<'_>) -> ContainerPlan {
-    let bind = |host: &Path, container: &str, access| Bind {
-        host: host.to_owned(),
-        container: container.into(),
-        access,
-    };
     let mut binds = vec![
-        bind(context.gate, "/.drover/gate", Access::ReadOnly),
-        bind(context.folder, gate::FOLDER, Access::ReadWrite),
+        Bind::read_only(context.gate, "/.drover/gate"),
+        Bind::writable(context.folder, gate::FOLDER),
     ];
     binds.extend(context.binds);
     ContainerPlan {

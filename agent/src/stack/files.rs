@@ -11,7 +11,7 @@ use protocol::work::SecretValue;
 
 use super::failure::FailureKind;
 use crate::engine::EngineError;
-use crate::engine::plan::{Access, Bind};
+use crate::engine::plan::Bind;
 
 /// Writes the files into `folder`, which is ours alone; what is to be bound.
 pub(super) fn write(
@@ -33,11 +33,7 @@ pub(super) fn write(
         };
         let host = folder.join(nth.to_string());
         write_one(&host, content, file).map_err(|source| trouble(file, source))?;
-        binds.push(Bind {
-            host,
-            container: file.target.clone(),
-            access: Access::ReadOnly,
-        });
+        binds.push(Bind::read_only(host, &file.target));
     }
     Ok(binds)
 }
@@ -75,9 +71,5 @@ fn trouble(file: &FileMount, source: io::Error) -> FailureKind {
             ),
         };
     }
-    EngineError::Io {
-        what: "write a service's file",
-        source,
-    }
-    .into()
+    EngineError::io("write a service's file")(source).into()
 }

@@ -117,10 +117,7 @@ impl Service {
             spec: build,
             workspace,
             owner: self.shared.labels.clone(),
-            network: Network::On {
-                network: self.shared.network.clone(),
-                alias: String::new(),
-            },
+            network: Network::on(&self.shared.network),
             logins: self.shared.spec.logins.clone(),
             who: self.shared.spec.who.clone(),
             own: BTreeMap::new(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use job_specs::model::{Restart, VolumeSource};
+use tokio::task::JoinHandle;
 
 use super::body::{self, Body, ServiceExit};
 use super::container::{self, ContainerContext};
@@ -40,33 +41,32 @@ impl Service {
         let folder = self.folder();
         open_folder(&folder).map_err(EngineError::io("make a service's folder"))?;
         let id = engine.create(&self.plan(inputs, &launch).await?).await?;
-        let body = if self.spec.gate {
-            let gate = async {
-                engine.start(&id).await?;
-                let gate = GateClient::connect(&folder, CONNECT).await;
-                gate.map_err(|error| EngineError::Gate(error.to_string()))
-            };
-            match gate.await {
-                Ok(gate) => Ok(Body::Gated { id, gate }),
-                Err(error) => Err((id, error)),
-            }
-        } else {
-            self.attach(id).await
-        };
-        match body {
+        match self.begin(&id).await {
             Ok(body) => Ok(Prepared {
                 body,
                 launch,
                 workspace,
                 log_from: 0,
             }),
-            Err((id, error)) => {
+            Err(error) => {
                 if let Err(error) = engine.remove_forced(&id).await {
                     tracing::warn!(%error, "a service that did not start cannot be removed yet");
                 }
                 Err(error.into())
             }
         }
+    }
+
+    /// What there is of a container that was just made.
+    async fn begin(&self, id: &ContainerId) -> Result<Body, EngineError> {
+        if !self.spec.gate {
+            return self.attached(id.clone()).await;
+        }
+        self.shared.engine.start(id).await?;
+        Ok(Body::Gated {
+            id: id.clone(),
+            gate: GateClient::connect(&self.folder(), CONNECT).await?,
+        })
     }
 
     /// Its container as the agent left it before its restart; `None` when there is nothing of it.
@@ -78,7 +78,7 @@ impl Service {
             return ended.map(Body::Gone);
         };
         if !self.spec.gate {
-            return self.attach(id).await.ok();
+            return self.attached(id).await.ok();
         }
         match GateClient::connect(&folder, CONNECT).await {
             Ok(gate) => Some(Body::Gated { id, gate }),
@@ -91,19 +91,17 @@ impl Service {
     }
 
     /// Attached before its start, so that no output is lost.
-    async fn attach(&self, id: ContainerId) -> Result<Body, (ContainerId, EngineError)> {
-        match self.shared.engine.attach(&id).await {
-            Ok(output) => {
-                let log = self.log();
-                let limit = self.shared.engine.log_limit();
-                let writer = tokio::spawn(async move { body::write_output(output, &log, limit).await });
-                Ok(Body::Plain {
-                    id,
-                    output: tokio::sync::Mutex::new(writer),
-                })
-            }
-            Err(error) => Err((id, error)),
-        }
+    async fn attached(&self, id: ContainerId) -> Result<Body, EngineError> {
+        let output = tokio::sync::Mutex::new(self.attach(&id).await?);
+        Ok(Body::Plain { id, output })
+    }
+
+    async fn attach(&self, id: &ContainerId) -> Result<JoinHandle<()>, EngineError> {
+        let engine = &self.shared.engine;
+        let (output, log, limit) = (engine.attach(id).await?, self.log(), engine.log_limit());
+        Ok(tokio::spawn(
+            async move { body::write_output(output, &log, limit).await },
+        ))
     }
 
     /// The plan of its container; what that needs besides is made first.
@@ -201,11 +199,7 @@ impl Service {
             Body::Gone(_) => {}
             Body::Plain { id, output } => {
                 engine.renew(id);
-                match self.attach(id.clone()).await {
-                    Ok(Body::Plain { output: fresh, .. }) => *output = fresh,
-                    Ok(_) => {}
-                    Err((_, error)) => return Err(error.into()),
-                }
+                *output.get_mut() = self.attach(id).await?;
             }
             Body::Gated { id, gate } => {
                 engine.wait_exit(id).await?; // its child is over: so is the gate in a moment
@@ -214,7 +208,7 @@ impl Service {
                 engine.start(id).await?;
                 *gate = GateClient::connect(&self.folder(), CONNECT)
                     .await
-                    .map_err(|error| EngineError::Gate(error.to_string()))?;
+                    .map_err(EngineError::from)?;
                 if let Some(workspace) = workspace
                     && workspace::mounts_parts(&self.spec)
                 {

@@ -162,7 +162,7 @@ fn shared(
 
 /// The containers of the stack, each with its service's name.
 async fn containers(shared: &Shared) -> Vec<(ContainerId, Option<String>)> {
-    match shared.engine.containers_with(&[(labels::STACK, &shared.spec.id)]).await {
+    match shared.engine.containers_with(labels::STACK, &shared.spec.id).await {
         Ok(found) => {
             let service = |labels: BTreeMap<String, String>| labels.get(labels::SERVICE).cloned();
             found.into_iter().map(|(id, labels)| (id, service(labels))).collect()

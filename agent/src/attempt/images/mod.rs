@@ -4,7 +4,7 @@
 pub mod built;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -17,6 +17,7 @@ use crate::attempt::report::job_log::JobLog;
 use crate::attempt::report::journal::Journal;
 use crate::attempt::{AttemptContext, AttemptInput};
 use crate::engine::{EngineError, ImageInfo, ImageRequest, Login, Logins, PullProgress};
+use crate::lock::lock;
 
 /// Between two words about a pull.
 const SAY_EVERY: Duration = Duration::from_secs(10);
@@ -47,12 +48,8 @@ impl Images {
                 result.map_err(Arc::new)
             });
             let pull = async move {
-                pull.await.unwrap_or_else(|broken| {
-                    Err(Arc::new(EngineError::Other {
-                        what: "pull an image",
-                        detail: broken.to_string(),
-                    }))
-                })
+                pull.await
+                    .unwrap_or_else(|broken| Err(Arc::new(EngineError::other("pull an image", broken))))
             };
             (image, pull.boxed().shared())
         };
@@ -120,7 +117,7 @@ impl Pulls {
     /// The image is on its way, and this far.
     pub fn note(&self, image: &str, progress: PullProgress) {
         let now = Instant::now();
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = lock(&self.under_way);
         let Some(pull) = under_way.get_mut(image) else {
             under_way.insert(image.to_owned(), Pull { since: now, said: now });
             self.phase(true);
@@ -136,7 +133,7 @@ impl Pulls {
 
     /// The image is here, or cannot be had.
     pub fn done(&self, image: &str, here: bool) {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = lock(&self.under_way);
         let Some(pull) = under_way.remove(image) else {
             return;
         };
@@ -151,7 +148,7 @@ impl Pulls {
 
     /// The images that are on their way, by name.
     pub fn under_way(&self) -> Vec<String> {
-        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let under_way = lock(&self.under_way);
         let mut images: Vec<String> = under_way.keys().cloned().collect();
         images.sort();
         images

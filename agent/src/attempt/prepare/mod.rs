@@ -74,10 +74,7 @@ impl Prepared {
         if job.input.spec.network_none {
             return Network::None;
         }
-        Network::On {
-            network: self.sandbox.network().clone(),
-            alias: String::new(),
-        }
+        Network::on(self.sandbox.network())
     }
 
     /// Waits until the code is there.

@@ -30,16 +30,14 @@ pub struct HeldStep {
 #[derive(Debug)]
 pub enum HoldError {
     /// Its image cannot be had.
-    Image(Arc<EngineError>),
-    /// Its container cannot be made or started.
-    Engine(EngineError),
+    Engine(Arc<EngineError>),
     /// It had begun before the agent was restarted, and its container is gone without a word.
     Lost,
 }
 
 impl From<EngineError> for HoldError {
     fn from(error: EngineError) -> HoldError {
-        HoldError::Engine(error)
+        HoldError::Engine(Arc::new(error))
     }
 }
 
@@ -76,12 +74,7 @@ impl Prestarted {
         let held = self.held.get_mut(&index).expect("the step was started before");
         let result = held.await;
         self.held.remove(&index);
-        result.unwrap_or_else(|broken| {
-            Err(HoldError::Engine(EngineError::Other {
-                what: "start a step",
-                detail: broken.to_string(),
-            }))
-        })
+        result.unwrap_or_else(|broken| Err(EngineError::other("start a step", broken).into()))
     }
 
     /// Where their containers go.
@@ -102,15 +95,12 @@ async fn hold(job: Arc<Job>, placement: Arc<StepPlacement>, index: usize) -> Res
     {
         return Ok(held);
     }
-    let image = job.image_of(index).await.map_err(HoldError::Image)?;
+    let image = job.image_of(index).await.map_err(HoldError::Engine)?;
     let folder = match job.journal.tries(index) {
         1 => job.folder.create_step(index),
         _ => job.folder.renew_step(index),
     };
-    let folder = folder.map_err(|source| EngineError::Io {
-        what: "make the folder of a step",
-        source,
-    })?;
+    let folder = folder.map_err(EngineError::io("make the folder of a step"))?;
     let engine = &job.context.engine;
     let container = engine
         .create(&job.container(index, image.id.clone(), &placement))
@@ -122,9 +112,7 @@ async fn hold(job: Arc<Job>, placement: Arc<StepPlacement>, index: usize) -> Res
         }
         placement.anchor_handle.gate().await?;
         engine.start(&container).await?;
-        GateClient::connect(&folder, GATE_ANSWERS)
-            .await
-            .map_err(|error| EngineError::Gate(error.to_string()))
+        Ok::<_, EngineError>(GateClient::connect(&folder, GATE_ANSWERS).await?)
     };
     match gate.await {
         Ok(gate) => Ok(HeldStep {

@@ -204,7 +204,6 @@ impl Run<'_> {
         let step = self.job.step(index);
         match error {
             HoldError::Lost => step::broken(&step.name, "the agent was restarted, and its container is gone"),
-            HoldError::Image(error) => reasons::never_ran(reasons::of_engine(step, &error)),
             HoldError::Engine(error) => reasons::never_ran(reasons::of_engine(step, &error)),
         }
     }
