@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use agent::blobs::archive::{self, Limits, Links, Modes, PackSource, Rules, UnpackTarget};
+use agent::blobs::archive::{self, Links, Modes, PackSource, Rules, UnpackTarget};
 use anyhow::{Context, ensure};
 use serde_json::json;
 
@@ -89,16 +89,8 @@ fn pack(tree: &Path, to: &Path) -> anyhow::Result<()> {
 
 fn unpack(from: &Path, folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder)?;
-    let into = UnpackTarget {
-        root: folder.to_owned(),
-        at: PathBuf::new(),
-        name: PathBuf::new(),
-    };
-    let rules = Rules {
-        links: Links::Inside,
-        modes: Modes::Own,
-        limits: Limits::default(),
-    };
+    let into = UnpackTarget::all_into(folder.to_owned());
+    let rules = Rules::of(Links::Inside, Modes::Own);
     archive::unpack(File::open(from)?, &[into], rules)?;
     Ok(())
 }

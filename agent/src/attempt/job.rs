@@ -162,7 +162,7 @@ impl Job {
             .timeout_secs
             .saturating_add(hour)
             .saturating_add(retained);
-        crate::clock::now() / 1_000_000 + i64::try_from(secs).unwrap_or(i64::MAX / 2)
+        crate::clock::now_secs() + i64::try_from(secs).unwrap_or(i64::MAX / 2)
     }
 
     /// The memory that a step may use, bytes.

@@ -48,7 +48,7 @@ use report::job_log::JobLog;
 use report::journal::Journal;
 use report::reasons;
 use report::streams::Streams;
-pub use report::{Outlet, StreamNews};
+pub use report::{Outlet, StreamNews, follow_all};
 use retained::{Decision, Retain, RetainEnd};
 
 /// An attempt that is over.

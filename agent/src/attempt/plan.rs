@@ -272,7 +272,7 @@ mod tests {
                 Path::new("/data"),
                 Path::new("/run"),
                 "r",
-                (&JobSpec::default()).into(),
+                &JobSpec::default(),
             )),
         }
     }

@@ -6,14 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use job_specs::model::{JobSpec, Need};
+use job_specs::model::JobSpec;
 use protocol::blobs::{BlobLimits, CacheFound, Kept, NeededArtifact};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::archive::{self, ByteReader, Limits, Links, Modes, Rules, UnpackTarget, byte_pipe};
+use super::archive::{self, ByteReader, Links, Modes, Rules, UnpackTarget, byte_pipe};
 use super::{BlobError, Bytestream, NewArtifact};
 use crate::files::{read_note, write_note};
 
@@ -35,27 +35,7 @@ pub struct Folder {
     archives: PathBuf,
     /// Unpacked, one folder each.
     shown: PathBuf,
-    job: LocalJob,
-}
-
-/// What the folder must know of its job.
-#[derive(Debug, Clone)]
-pub struct LocalJob {
-    name: String,
-    title: String,
-    cell: Vec<job_specs::model::AxisValue>,
-    needs: Vec<Need>,
-}
-
-impl From<&JobSpec> for LocalJob {
-    fn from(spec: &JobSpec) -> LocalJob {
-        LocalJob {
-            name: spec.name.clone(),
-            title: spec.title(),
-            cell: spec.matrix.clone(),
-            needs: spec.needs.clone(),
-        }
-    }
+    job: Box<JobSpec>,
 }
 
 /// A cache, beside its archive.
@@ -76,13 +56,13 @@ struct ArtifactNote {
 
 impl Folder {
     /// Under the data folder of `drover run`, for a job of `repository`; `run` is the folder of this run.
-    pub fn new(data: &Path, run: &Path, repository: &str, job: LocalJob) -> Folder {
+    pub fn new(data: &Path, run: &Path, repository: &str, job: &JobSpec) -> Folder {
         let repository = file_name(repository);
         Folder {
             caches: data.join("caches").join(&repository),
             archives: run.join("artifacts"),
-            shown: data.join("artifacts").join(repository).join(file_name(&job.title)),
-            job,
+            shown: data.join("artifacts").join(repository).join(file_name(&job.title())),
+            job: Box::new(job.clone()),
         }
     }
 
@@ -137,7 +117,7 @@ impl Folder {
     pub(super) async fn keep_artifact(&self, new: &NewArtifact, body: Bytestream) -> Result<Kept, BlobError> {
         let (folder, new) = (self.clone(), new.clone());
         blocking(move || {
-            let name = file_name(&format!("{} {}", folder.job.title, new.name));
+            let name = file_name(&format!("{} {}", folder.job.title(), new.name));
             let archive = folder.archives.join(format!("{name}.tar.zst"));
             let kept = store(
                 &archive,
@@ -146,9 +126,9 @@ impl Folder {
             )?;
             let note = ArtifactNote {
                 job: folder.job.name.clone(),
-                cell: folder.job.cell.clone(),
+                cell: folder.job.matrix.clone(),
                 artifact: NeededArtifact {
-                    job: folder.job.title.clone(),
+                    job: folder.job.title(),
                     name: new.name.clone(),
                     sha256: kept.sha256.clone(),
                     bytes: kept.bytes,
@@ -244,16 +224,8 @@ fn show(archive: &Path, folder: &Path) -> Result<(), BlobError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(broken(error)),
         _ => fs::create_dir_all(folder).map_err(broken)?,
     }
-    let into = UnpackTarget {
-        root: folder.to_owned(),
-        at: PathBuf::new(),
-        name: PathBuf::new(),
-    };
-    let rules = Rules {
-        links: Links::Inside,
-        modes: Modes::Own,
-        limits: Limits::default(),
-    };
+    let into = UnpackTarget::all_into(folder.to_owned());
+    let rules = Rules::of(Links::Inside, Modes::Own);
     let file = fs::File::open(archive).map_err(broken)?;
     let unpacked = archive::unpack(file, &[into], rules);
     unpacked

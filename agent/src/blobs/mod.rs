@@ -14,7 +14,7 @@ use bytes::Bytes;
 use protocol::blobs::{BlobLimits, CacheFound, Kept, NeededArtifact};
 use tokio::sync::mpsc;
 
-pub use folder::{Folder, LocalJob};
+pub use folder::Folder;
 pub use remote::Remote;
 
 /// The bytes of an archive under way; an error in it means that there is no archive.

@@ -2,12 +2,12 @@
 
 use std::io;
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use protocol::blobs::{BlobLimits, CacheFound, CacheWanted, Kept, NeededArtifact};
 use protocol::lease::LeaseRef;
 use reqwest::{Body, Method, RequestBuilder, StatusCode, header};
 
-use super::archive::byte_pipe;
+use super::archive::{byte_pipe, chunks};
 use super::{BlobError, Bytestream, NewArtifact};
 use crate::coordinator::{CALL_TAKES, CallError, Coordinator, read, segment, send};
 
@@ -87,9 +87,8 @@ impl Remote {
 
     /// Sends an archive of a length that nobody knows yet.
     async fn put(&self, request: RequestBuilder, body: Bytestream) -> Result<Kept, BlobError> {
-        let body = stream::unfold(body, async |mut body| Some((body.recv().await?, body)));
         let request = request.header(header::CONTENT_TYPE, "application/zstd");
-        Ok(read(send(request.body(Body::wrap_stream(body))).await?).await?)
+        Ok(read(send(request.body(Body::wrap_stream(chunks(body)))).await?).await?)
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,15 +12,11 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use futures_util::Stream;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::ignore::Ignore;
+use crate::blobs::archive::{ByteWriter, byte_pipe, chunks};
 
-/// Bytes in one piece of the stream.
-const PIECE: usize = 64 * 1024;
-/// Pieces on their way to the engine.
-const AHEAD: usize = 16;
 /// Folders in folders; more is a mistake or worse.
 const DEEPEST: usize = 200;
 /// Under this name a Dockerfile that is written in the job file goes along.
@@ -49,28 +45,14 @@ impl Context {
         impl Stream<Item = io::Result<Bytes>> + Send + 'static,
         JoinHandle<io::Result<()>>,
     ) {
-        let (pieces, taken) = mpsc::channel(AHEAD);
-        let packing = tokio::task::spawn_blocking(move || {
-            let pipe = Pipe {
-                pieces: pieces.clone(),
-                piece: Vec::with_capacity(PIECE),
-            };
-            let packed = self.pack(pipe);
-            if let Err(error) = &packed {
-                // the engine must not take half a context for a whole one
-                let _ = pieces.blocking_send(Err(io::Error::new(error.kind(), error.to_string())));
-            }
-            packed
-        });
-        let stream = futures_util::stream::unfold(taken, |mut taken| async move {
-            let piece = taken.recv().await?;
-            Some((piece, taken))
-        });
-        (stream, packing)
+        // the engine must not take half a context for a whole one: what is not brought to its end arrives as an error
+        let (pieces, taken) = byte_pipe();
+        let packing = tokio::task::spawn_blocking(move || self.pack(ByteWriter::new(pieces)));
+        (chunks(taken), packing)
     }
 
-    fn pack(self, pipe: Pipe) -> io::Result<()> {
-        let mut tar = tar::Builder::new(pipe);
+    fn pack(self, to: ByteWriter) -> io::Result<()> {
+        let mut tar = tar::Builder::new(to);
         if let Some(inline) = &self.inline {
             // the builder reads these two and then takes them out again
             let ignore = format!("{}\n{IGNORE_FILE}\n{INLINE}\n", self.ignore_text.trim_end());
@@ -78,10 +60,17 @@ impl Context {
             append_text(&mut tar, IGNORE_FILE, &ignore)?;
         }
         self.pack_folder(&mut tar, &self.folder, Path::new(""), 0)?;
-        tar.into_inner()?.flush()
+        tar.into_inner()?.end();
+        Ok(())
     }
 
-    fn pack_folder(&self, tar: &mut tar::Builder<Pipe>, folder: &OwnedFd, path: &Path, depth: usize) -> io::Result<()> {
+    fn pack_folder(
+        &self,
+        tar: &mut tar::Builder<ByteWriter>,
+        folder: &OwnedFd,
+        path: &Path,
+        depth: usize,
+    ) -> io::Result<()> {
         if depth > DEEPEST {
             return Err(io::Error::other(format!(
                 "{} has too many folders in folders",
@@ -115,7 +104,7 @@ impl Context {
 
     fn pack_entry(
         &self,
-        tar: &mut tar::Builder<Pipe>,
+        tar: &mut tar::Builder<ByteWriter>,
         folder: &OwnedFd,
         name: &OsStr,
         path: &Path,
@@ -155,7 +144,7 @@ impl Context {
     }
 }
 
-fn pack_file(tar: &mut tar::Builder<Pipe>, folder: &OwnedFd, name: &OsStr, path: &Path) -> io::Result<()> {
+fn pack_file(tar: &mut tar::Builder<ByteWriter>, folder: &OwnedFd, name: &OsStr, path: &Path) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::openat(folder, name, flags, Mode::empty())?);
     let metadata = file.metadata()?;
@@ -169,7 +158,7 @@ fn pack_file(tar: &mut tar::Builder<Pipe>, folder: &OwnedFd, name: &OsStr, path:
     tar.append_data(&mut header, path, whole)
 }
 
-fn append_text(tar: &mut tar::Builder<Pipe>, name: &str, text: &str) -> io::Result<()> {
+fn append_text(tar: &mut tar::Builder<ByteWriter>, name: &str, text: &str) -> io::Result<()> {
     let mut header = header(tar::EntryType::Regular, 0o644, 0);
     header.set_size(text.len() as u64);
     tar.append_data(&mut header, name, text.as_bytes())
@@ -207,34 +196,4 @@ pub(super) fn read_text(folder: &OwnedFd, path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.take(LONGEST).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Where tar writes to: pieces for the engine.
-struct Pipe {
-    pieces: mpsc::Sender<io::Result<Bytes>>,
-    piece: Vec<u8>,
-}
-
-impl Write for Pipe {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.piece.extend_from_slice(bytes);
-        if self.piece.len() >= PIECE {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.piece.is_empty() {
-            return Ok(());
-        }
-        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
-        let sent = self.pieces.blocking_send(Ok(piece.into()));
-        sent.map_err(|_| {
-            io::Error::new(
-                io::ErrorKind::BrokenPipe,
-                "the engine does not take the context any more",
-            )
-        })
-    }
 }

@@ -6,15 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use protocol::ids::StreamId;
 use protocol::lease::LeaseRef;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::attempt::StreamNews;
+use crate::attempt::{StreamNews, follow_all};
 use crate::coordinator::Backoff;
 use crate::coordinator::{CallError, Coordinator, LogPart};
 use crate::logs::mask::Masker;
@@ -45,38 +43,14 @@ pub struct LogUploads {
     pub ended: CancellationToken,
 }
 
-/// A stream, and the hand that closes it with its length.
-type Closer = (StreamId, watch::Sender<Option<u64>>);
-
 impl LogUploads {
     /// Ships every stream that is told of, until the attempt is over and the coordinator has them all. Errors: it does
     /// not want them (any more).
-    pub async fn run(&self, mut news: mpsc::UnboundedReceiver<StreamNews>) -> Result<(), CallError> {
-        let mut streams = FuturesUnordered::new();
-        let mut closers: Vec<Closer> = Vec::new();
-        let mut more = true;
-        while more || !streams.is_empty() {
-            tokio::select! {
-                received = news.recv(), if more => match received {
-                    None => more = false,
-                    Some(StreamNews::Opened { stream, file }) => {
-                        let (closer, closed) = watch::channel(None);
-                        closers.push((stream.clone(), closer));
-                        streams.push(self.stream(stream, file, closed));
-                    }
-                    Some(StreamNews::Closed { stream, len }) => {
-                        let closer = closers.iter().find(|(opened, _)| *opened == stream);
-                        if let Some((_, closer)) = closer {
-                            closer.send_replace(Some(len));
-                        }
-                    }
-                },
-                Some(shipped) = streams.next() => shipped?,
-                // What was told before is still read.
-                () = self.ended.cancelled(), if !news.is_closed() => news.close(),
-            }
-        }
-        Ok(())
+    pub async fn run(&self, news: mpsc::UnboundedReceiver<StreamNews>) -> Result<(), CallError> {
+        follow_all(news, &self.ended, |stream, file, closed| {
+            self.stream(stream, file, closed)
+        })
+        .await
     }
 
     /// Ships one stream to its end.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::EngineError;
 use super::labels;
-use crate::clock::now;
+use crate::clock::{now, now_secs};
 
 /// Between two attempts to open the stream again.
 const RETRY: Duration = Duration::from_millis(250);
@@ -246,7 +246,7 @@ fn note(seen: &mut Seen, state: &ContainerState) {
 /// A little before now, so that nothing between connecting and the first event is lost; the engine keeps the latest
 /// events and sends those again.
 fn just_before_now() -> String {
-    (now() / 1_000_000 - 1).to_string()
+    (now_secs() - 1).to_string()
 }
 
 fn seconds(nanos: i64) -> String {

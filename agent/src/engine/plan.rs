@@ -31,13 +31,6 @@ impl ContainerId {
     }
 }
 
-impl NetworkId {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// A container to be made. `..ContainerPlan::of(image)` fills in what is not said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ContainerPlan {

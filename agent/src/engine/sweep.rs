@@ -83,7 +83,7 @@ impl Engine {
         let rule = Rule {
             agent: &self.inner.config.agent,
             live: &self.inner.live,
-            now: unix_now(),
+            now: crate::clock::now_secs(),
         };
         let mut due = list(self.docker(), labels::AGENT).await?;
         due.retain(|owned| rule.is_due(&owned.labels));
@@ -229,10 +229,6 @@ pub(crate) async fn containers(docker: &Docker, labels: Vec<String>) -> Result<V
     let containers = containers.into_iter();
     let owned = containers.map(|container| Owned::new(OwnedKind::Container, container.id, container.labels));
     Ok(owned.collect())
-}
-
-fn unix_now() -> i64 {
-    crate::clock::now() / 1_000_000
 }
 
 #[cfg(test)]

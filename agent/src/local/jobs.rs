@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use job_specs::dag::outputs::JobOutputs;
 use job_specs::dag::{Build, Expanded, Job, News, expand};
 use job_specs::model::{JobSpec, Need};
-use protocol::attempt::{AttemptEvent, AttemptResult};
+use protocol::attempt::AttemptEvent;
 use protocol::ids::{AttemptId, StackId};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -18,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::lines::Lines;
 use super::{LocalEnd, LocalEvent, LocalOutcome, LocalRun, send};
 use crate::attempt::folder::AttemptFolder;
-use crate::attempt::retained::{Decision, Retain, RetainedStack};
+use crate::attempt::retained::{Decision, RetainedStack};
 use crate::attempt::{self, AttemptContext, AttemptEnd, AttemptInput, Code, Outlet};
 use crate::blobs::{Blobs, Folder};
 use crate::logs::tail::Watcher;
@@ -74,13 +73,13 @@ pub async fn run(
         tokio::select! {
             Some((job, ended)) = running.next() => {
                 build.finish(job, ended.result, ended.outputs);
-                if let Some((retain, removal)) = ended.retain {
+                if let Some(retain) = ended.retain {
                     if build.jobs()[job].status.is_final() {
                         let time = Duration::from_secs(retain.secs);
                         let stack = RetainedStack::new(StackId::generate(), 0, time, &run.repository);
                         send(events, LocalEvent::Retained { job, until: stack.last });
                         retain.decide(Decision::Retain(stack));
-                        retained.push(removal);
+                        retained.push(ended.removal);
                     } else {
                         retain.decide(Decision::Remove);
                     }
@@ -172,28 +171,10 @@ struct One<'a> {
     spec: JobSpec,
 }
 
-/// What an attempt leaves.
-struct JobEnd {
-    result: AttemptResult,
-    outputs: JobOutputs,
-    /// Its services and a container may stay; and their removal, which ends with that.
-    retain: Option<(Retain, JoinHandle<()>)>,
-}
-
 impl One<'_> {
-    async fn go(self, stop: CancellationToken) -> JobEnd {
-        let attempt = AttemptId::generate();
-        let over = self.attempt(&attempt, stop).await;
-        JobEnd {
-            result: over.result,
-            outputs: over.outputs,
-            retain: over.retain.map(|retain| (retain, over.removal)),
-        }
-    }
-
     /// Runs it, and tells of it meanwhile. What is left of it is removed behind the next job, or by the reaper.
-    async fn attempt(&self, attempt: &AttemptId, stop: CancellationToken) -> AttemptEnd {
-        let input = self.input(attempt);
+    async fn go(self, stop: CancellationToken) -> AttemptEnd {
+        let input = self.input();
         let folder = AttemptFolder::of(&self.context.attempts, &input.attempt);
         let (events, recorded) = mpsc::unbounded_channel();
         let (streams, news) = mpsc::unbounded_channel();
@@ -218,12 +199,12 @@ impl One<'_> {
         over
     }
 
-    fn input(&self, attempt: &AttemptId) -> AttemptInput {
+    fn input(&self) -> AttemptInput {
         let mut spec = self.spec.clone();
         // On a laptop only `--hold` holds: nobody asked this terminal to wait because a file says so.
         spec.hold_on_failure_secs = self.run.hold.map(|hold| hold.secs);
         AttemptInput {
-            attempt: attempt.clone(),
+            attempt: AttemptId::generate(),
             number: self.number,
             repository: self.run.repository.clone(),
             code: Code::Tree(self.run.tree.clone()),
@@ -239,7 +220,7 @@ impl One<'_> {
     fn folder(&self, spec: &JobSpec) -> Folder {
         // The run's own folder is around that of its attempts.
         let of_run = self.context.attempts.parent().unwrap_or(&self.context.attempts);
-        Folder::new(&self.run.data, of_run, &self.run.repository, spec.into())
+        Folder::new(&self.run.data, of_run, &self.run.repository, spec)
     }
 
     /// Hands over the events of the attempt until it is over.

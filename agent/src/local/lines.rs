@@ -1,16 +1,15 @@
 //! The logs of one job of a local run: every stream is followed and handed over line by line, as it grows.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use protocol::ids::StreamId;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::LocalEvent;
-use crate::attempt::StreamNews;
+use crate::attempt::{StreamNews, follow_all};
 use crate::logs::mask::Masker;
 use crate::logs::spool::Spool;
 use crate::logs::tail::Watcher;
@@ -33,35 +32,23 @@ pub struct Lines {
 
 impl Lines {
     /// Hands over every line, until the attempt is over and all are handed over.
-    pub async fn run(&self, mut news: mpsc::UnboundedReceiver<StreamNews>) {
-        let mut streams = FuturesUnordered::new();
-        let mut closers: Vec<(StreamId, watch::Sender<Option<u64>>)> = Vec::new();
-        let mut more = true;
-        while more || !streams.is_empty() {
-            tokio::select! {
-                received = news.recv(), if more => match received {
-                    None => more = false,
-                    Some(StreamNews::Opened { stream, file }) => {
-                        let (closer, closed) = watch::channel(None);
-                        closers.push((stream.clone(), closer));
-                        streams.push(self.stream(stream, file, closed));
-                    }
-                    Some(StreamNews::Closed { stream, len }) => {
-                        if let Some((_, closer)) = closers.iter().find(|(opened, _)| *opened == stream) {
-                            closer.send_replace(Some(len));
-                        }
-                    }
-                },
-                Some(()) = streams.next() => {}
-                () = self.ended.cancelled(), if !news.is_closed() => news.close(),
-            }
-        }
+    pub async fn run(&self, news: mpsc::UnboundedReceiver<StreamNews>) {
+        let Ok(()) = follow_all(news, &self.ended, |stream, file, closed| {
+            self.stream(stream, file, closed)
+        })
+        .await;
     }
 
-    async fn stream(&self, stream: StreamId, file: PathBuf, closed: watch::Receiver<Option<u64>>) {
+    async fn stream(
+        &self,
+        stream: StreamId,
+        file: PathBuf,
+        closed: watch::Receiver<Option<u64>>,
+    ) -> Result<(), Infallible> {
         if let Err(error) = self.follow(&stream, file, closed).await {
             tracing::warn!(%stream, %error, "a log cannot be read any more");
         }
+        Ok(())
     }
 
     async fn follow(

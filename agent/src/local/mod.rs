@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 use crate::attempt::AttemptContext;
 use crate::attempt::retained::Retained;
 use crate::checkout::Mirrors;
-use crate::clock::now;
+use crate::clock::now_secs;
 use crate::engine::{Engine, EngineConfig, Limits, Policy};
 use crate::files::make_private;
 use crate::sandbox::{Pool, PoolConfig};
@@ -206,7 +206,7 @@ fn expires(run: &LocalRun) -> i64 {
         .iter()
         .map(|job| job.timeout_secs)
         .fold(held, u64::saturating_add);
-    now() / 1_000_000 + i64::try_from(secs).unwrap_or(i64::MAX / 2)
+    now_secs() + i64::try_from(secs).unwrap_or(i64::MAX / 2)
 }
 
 /// The listener may have gone; the jobs go on.

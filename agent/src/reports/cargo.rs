@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::lines::{micros, records};
 use super::text::gather;
-use super::{Cases, Parsed, Problem};
+use super::{Cases, Parsed, Problem, case};
 
 #[derive(Deserialize)]
 struct Record {
@@ -88,17 +88,13 @@ impl Report<'_> {
             Some((name, tries)) if tries.parse::<u32>().is_ok_and(|tries| tries > 1) => (name, true),
             _ => (name, false),
         };
+        let status = match tries && status == TestStatus::Passed {
+            true => TestStatus::Flaky,
+            false => status,
+        };
         TestCase {
-            suite: suite.to_owned(),
-            name: name.to_owned(),
-            status: if tries && status == TestStatus::Passed {
-                TestStatus::Flaky
-            } else {
-                status
-            },
-            duration_us: 0,
             message: Some(message).filter(|message| !message.is_empty()),
-            file: None,
+            ..case(suite, name, status)
         }
     }
 

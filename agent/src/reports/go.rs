@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::lines::{micros, records};
 use super::text::gather;
-use super::{Cases, Parsed, Problem};
+use super::{Cases, Parsed, Problem, case};
 
 /// The case that stands for a package.
 const PACKAGE: &str = "(the package itself)";
@@ -107,12 +107,9 @@ impl Report {
             *self.failed.entry(package.clone()).or_default() += 1;
         }
         self.cases.push(TestCase {
-            suite: package,
-            name: test,
-            status,
             duration_us: micros(elapsed),
             message: (status != TestStatus::Passed).then(|| said(&printed)),
-            file: None,
+            ..case(package, test, status)
         });
     }
 
@@ -126,12 +123,8 @@ impl Report {
                 printed.insert_str(0, built);
             }
             self.cases.push(TestCase {
-                suite: package,
-                name: PACKAGE.to_owned(),
-                status,
-                duration_us: 0,
                 message: Some(said(&printed)),
-                file: None,
+                ..case(package, PACKAGE, status)
             });
         }
     }
@@ -149,12 +142,8 @@ impl Report {
             }
             *self.failed.entry(package.clone()).or_default() += 1;
             self.cases.push(TestCase {
-                suite: package,
-                name: test,
-                status: TestStatus::Failed,
-                duration_us: 0,
                 message: Some(format!("it began and never ended\n{}", said(&printed))),
-                file: None,
+                ..case(package, test, TestStatus::Failed)
             });
         }
     }

@@ -5,7 +5,7 @@ use protocol::reports::{TestCase, TestStatus};
 
 use super::lines::micros;
 use super::text::gather;
-use super::{Budget, MAX_CASE_BYTES, Parsed, Problem};
+use super::{Budget, MAX_CASE_BYTES, Parsed, Problem, case};
 
 /// Subtests in each other; deeper ones count as the deepest.
 const MAX_DEPTH: usize = 32;
@@ -75,7 +75,7 @@ impl Report {
         } else if let Some(why) = text.strip_prefix("Bail out!") {
             self.is_tap = true;
             self.bail_out = Some(why.trim().to_owned());
-        } else if let Some(test) = TestLine::of(text) {
+        } else if let Some(test) = test_line(text) {
             self.is_tap = true;
             self.test(depth, test);
         } else if let Some(plan) = text.strip_prefix("1..") {
@@ -104,7 +104,7 @@ impl Report {
         }
     }
 
-    fn test(&mut self, depth: usize, line: TestLine) {
+    fn test(&mut self, depth: usize, line: TestCase) {
         let below: Vec<Level> = self.levels.drain((depth + 1).min(self.levels.len())..).collect();
         let skipped = below.iter().find_map(|level| level.skipped.clone());
         let mut inner: Vec<Open> = below.into_iter().flat_map(|level| level.cases).collect();
@@ -127,7 +127,11 @@ impl Report {
         level.lines += 1;
         level.cases.extend(inner);
         if kept {
-            let mut open = line.open();
+            let mut open = Open {
+                failed: line.status == TestStatus::Failed,
+                path: Vec::new(),
+                case: line,
+            };
             if is_leaf && let Some(why) = skipped {
                 open.case.status = TestStatus::Skipped;
                 open.case.message.get_or_insert(why);
@@ -178,18 +182,12 @@ impl Report {
             let what = format!("is cut off: it plans {planned} tests and has {}", top.lines);
             self.problem.get_or_insert(Problem::new(what));
         }
-        let mut cases: Vec<TestCase> = Vec::new();
-        for open in self.levels.into_iter().flat_map(|level| level.cases) {
-            cases.push(open.close(file));
-        }
+        let open = self.levels.into_iter().flat_map(|level| level.cases);
+        let mut cases: Vec<TestCase> = open.map(|open| open.close(file)).collect();
         if let Some(why) = self.bail_out {
             cases.push(TestCase {
-                suite: file.to_owned(),
-                name: "Bail out!".to_owned(),
-                status: TestStatus::Failed,
-                duration_us: 0,
                 message: Some(why),
-                file: None,
+                ..case(file, "Bail out!", TestStatus::Failed)
             });
         }
         Parsed {
@@ -221,67 +219,43 @@ fn add(message: &mut Option<String>, line: &str) {
     gather(message, line);
 }
 
-/// `ok 1 - name # SKIP why`
-struct TestLine {
-    name: String,
-    status: TestStatus,
-    message: Option<String>,
-    duration_us: u64,
-}
-
-impl TestLine {
-    fn of(text: &str) -> Option<TestLine> {
-        let (is_ok, rest) = match text.strip_prefix("not ok") {
-            Some(rest) => (false, rest),
-            None => (true, text.strip_prefix("ok")?),
-        };
-        if !rest.is_empty() && !rest.starts_with([' ', '\t']) {
-            return None;
-        }
-        let rest = rest.trim_start();
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (number, rest) = rest.split_at(digits);
-        let (name, comment) = split_comment(rest.trim_start());
-        let name = name
-            .trim()
-            .trim_start_matches("- ")
-            .replace("\\#", "#")
-            .replace("\\\\", "\\");
-        // A block of subtests may open at the end of the line.
-        let name = name.strip_suffix(" {").unwrap_or(&name).trim().to_owned();
-        let (skip, todo) = (directive(comment, "skip"), directive(comment, "todo"));
-        let status = match (is_ok, &skip, &todo) {
-            (_, Some(_), _) | (false, None, Some(_)) => TestStatus::Skipped,
-            (true, ..) => TestStatus::Passed,
-            (false, None, None) => TestStatus::Failed,
-        };
-        let todo = todo.map(|why| format!("TODO {why}").trim_end().to_owned());
-        Some(TestLine {
-            name: if name.is_empty() {
-                format!("test {number}")
-            } else {
-                name
-            },
-            status,
-            message: skip.or(todo).filter(|why| !why.is_empty()),
-            duration_us: time(comment),
-        })
+/// A line that begins with `ok` or `not ok`, its suite yet unknown.
+fn test_line(text: &str) -> Option<TestCase> {
+    let (is_ok, rest) = match text.strip_prefix("not ok") {
+        Some(rest) => (false, rest),
+        None => (true, text.strip_prefix("ok")?),
+    };
+    if !rest.is_empty() && !rest.starts_with([' ', '\t']) {
+        return None;
     }
-
-    fn open(self) -> Open {
-        Open {
-            failed: self.status == TestStatus::Failed,
-            path: Vec::new(),
-            case: TestCase {
-                suite: String::new(),
-                name: self.name,
-                status: self.status,
-                duration_us: self.duration_us,
-                message: self.message,
-                file: None,
-            },
-        }
-    }
+    let rest = rest.trim_start();
+    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, rest) = rest.split_at(digits);
+    let (name, comment) = split_comment(rest.trim_start());
+    let name = name
+        .trim()
+        .trim_start_matches("- ")
+        .replace("\\#", "#")
+        .replace("\\\\", "\\");
+    // A block of subtests may open at the end of the line.
+    let name = name.strip_suffix(" {").unwrap_or(&name).trim().to_owned();
+    let (skip, todo) = (directive(comment, "skip"), directive(comment, "todo"));
+    let status = match (is_ok, &skip, &todo) {
+        (_, Some(_), _) | (false, None, Some(_)) => TestStatus::Skipped,
+        (true, ..) => TestStatus::Passed,
+        (false, None, None) => TestStatus::Failed,
+    };
+    let todo = todo.map(|why| format!("TODO {why}").trim_end().to_owned());
+    let name = if name.is_empty() {
+        format!("test {number}")
+    } else {
+        name
+    };
+    Some(TestCase {
+        duration_us: time(comment),
+        message: skip.or(todo).filter(|why| !why.is_empty()),
+        ..case("", name, status)
+    })
 }
 
 /// The description and what follows its first `#` that is not escaped.

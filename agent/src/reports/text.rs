@@ -11,30 +11,19 @@ pub const LOOKED_AT: usize = 64 * 1024;
 /// The case as it may leave the agent.
 pub fn bounded(case: TestCase, masker: &Masker) -> TestCase {
     let short = |text: &str| name(&masker.mask(&plain(text)), MAX_NAME);
+    let name = match short(&case.name) {
+        empty if empty.is_empty() => "(no name)".to_owned(), // it still needs one to be found by
+        name => name,
+    };
+    let message = case.message.map(|text| message(&masker.mask(&plain(&text))));
     TestCase {
         suite: short(&case.suite),
-        name: short(&case.name),
+        name,
         status: case.status,
         // A century of microseconds fits every database.
         duration_us: case.duration_us.min(3_600_000_000 * 24 * 36_500),
-        message: case.message.map(|text| message(&masker.mask(&plain(&text)))),
+        message: message.filter(|text| !text.is_empty()),
         file: case.file.map(|text| short(&text)),
-    }
-    .with_name()
-}
-
-/// A case without a name still needs one to be found by.
-trait Named {
-    fn with_name(self) -> Self;
-}
-
-impl Named for TestCase {
-    fn with_name(mut self) -> TestCase {
-        self.message = self.message.filter(|text| !text.is_empty());
-        if self.name.is_empty() {
-            self.name = "(no name)".to_owned();
-        }
-        self
     }
 }
 

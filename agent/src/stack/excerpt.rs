@@ -1,7 +1,6 @@
 //! Lines of a service's log: the last ones for a failure, and each as it comes for `ready: log`.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,12 +8,11 @@ use std::sync::Arc;
 
 use protocol::record::{self, Source};
 use regex::Regex;
-use rustix::fs::{Mode, OFlags};
 
 use super::spec::MaskHook;
 use crate::logs::lines::LineAssembler;
 use crate::logs::mask::Masker;
-use crate::logs::tail::{Tailed, Watcher};
+use crate::logs::tail::{self, Tailed, Watcher};
 
 /// Lines in a failure.
 const LAST_LINES: usize = 50;
@@ -39,19 +37,9 @@ pub(super) async fn last_lines(log: PathBuf, mask: Option<MaskHook>) -> Vec<Stri
     }
 }
 
-/// The folder belongs to the service: its log may be a link to anywhere, or no file at all.
-fn open(log: &Path) -> std::io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(log, flags, Mode::empty())?);
-    if !file.metadata()?.is_file() {
-        return Err(std::io::ErrorKind::InvalidInput.into());
-    }
-    Ok(file)
-}
-
 /// From its begin: records have no mark by which one could find the last ones.
 fn read_last(log: &Path) -> std::io::Result<Vec<String>> {
-    let mut file = open(log)?;
+    let mut file = tail::open_plain(log)?;
     let mut assembler = LineAssembler::new(Arc::new(Masker::default()));
     let mut last = LastLines::default();
     let (mut bytes, mut lines) = (vec![0; READ], Vec::new());
@@ -65,7 +53,7 @@ fn read_last(log: &Path) -> std::io::Result<Vec<String>> {
         } else {
             assembler.push(&bytes[..len], &mut lines);
         }
-        text_of(&lines).for_each(|line| last.push(line));
+        text_of(&lines, |_| true).for_each(|line| last.push(line));
         lines.clear();
         if len == 0 {
             return Ok(last.into_lines());
@@ -153,7 +141,7 @@ pub(super) async fn wait_for_line(watcher: &Watcher, log: &Path, from: u64, patt
         let tailed = tail.next(&mut bytes).await?;
         assembler.push(&bytes, &mut lines);
         bytes.clear();
-        if own_text_of(&lines).any(|line| pattern.is_match(&line)) {
+        if text_of(&lines, |source| source != Source::System).any(|line| pattern.is_match(&line)) {
             return Ok(());
         }
         lines.clear();
@@ -163,16 +151,10 @@ pub(super) async fn wait_for_line(watcher: &Watcher, log: &Path, from: u64, patt
     }
 }
 
-fn text_of(lines: &[u8]) -> impl Iterator<Item = String> + '_ {
+fn text_of(lines: &[u8], counts: fn(Source) -> bool) -> impl Iterator<Item = String> + '_ {
     let records = record::records(lines).filter_map(Result::ok);
+    let records = records.filter(move |line| counts(line.source));
     records.map(|line| String::from_utf8_lossy(line.shown()).into_owned())
-}
-
-/// Without what was said about it: the output of its build.
-fn own_text_of(lines: &[u8]) -> impl Iterator<Item = String> + '_ {
-    let records = record::records(lines).filter_map(Result::ok);
-    let own = records.filter(|line| line.source != Source::System);
-    own.map(|line| String::from_utf8_lossy(line.shown()).into_owned())
 }
 
 #[cfg(test)]

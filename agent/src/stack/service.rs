@@ -22,7 +22,7 @@ use super::restart::Restarts;
 use super::spec::{StackEvent, StackSpec};
 use super::states::{Progress, ServiceStates};
 use super::{container, workspace};
-use crate::clock::now;
+use crate::clock::{millis, now};
 use crate::engine::labels::Labels;
 use crate::engine::{ContainerId, Engine, Kept, NetworkId};
 use crate::gate::{self, HealthState};
@@ -354,8 +354,4 @@ impl Service {
             tracing::warn!(service = self.spec.name, %error, "a service cannot be removed yet");
         }
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

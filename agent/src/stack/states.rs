@@ -58,6 +58,17 @@ struct ServiceState {
     may_fail: bool,
 }
 
+impl ServiceState {
+    /// Waits until it is known whether a condition is met.
+    async fn settles(&self, condition: DependencyCondition) -> bool {
+        let mut progress = self.progress.subscribe();
+        let settled = progress
+            .wait_for(|progress| progress.satisfies(condition).is_some())
+            .await;
+        settled.is_ok_and(|progress| progress.satisfies(condition) == Some(true))
+    }
+}
+
 impl ServiceStates {
     pub(super) fn new(services: &[ServiceSpec]) -> ServiceStates {
         let new = |service: &ServiceSpec| ServiceState {
@@ -111,19 +122,10 @@ impl ServiceStates {
     /// Waits until everything is as `dependencies` want it, or will never be and need not.
     pub(super) async fn wait_for(&self, dependencies: &[Dependency]) -> Result<(), FailureKind> {
         for dependency in dependencies {
-            let Some(service) = self.services.get(&dependency.service) else {
-                if !dependency.required {
-                    continue;
-                }
-                return Err(FailureKind::Dependency {
-                    on: dependency.service.clone(),
-                });
+            let satisfied = match self.services.get(&dependency.service) {
+                Some(service) => service.settles(dependency.condition).await,
+                None => false,
             };
-            let mut progress = service.progress.subscribe();
-            let settled = progress
-                .wait_for(|progress| progress.satisfies(dependency.condition).is_some())
-                .await;
-            let satisfied = settled.is_ok_and(|progress| progress.satisfies(dependency.condition) == Some(true));
             if !satisfied && dependency.required {
                 return Err(FailureKind::Dependency {
                     on: dependency.service.clone(),

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use agent::blobs::archive::{self, ByteReader, Limits, Links, Modes, Rules, UnpackTarget, Unpacked, byte_pipe};
+use agent::blobs::archive::{self, ByteReader, Links, Modes, Rules, UnpackTarget, Unpacked, byte_pipe};
 use anyhow::Context;
 use futures_util::StreamExt;
 use job_specs::units::size;
@@ -134,16 +134,8 @@ async fn fetch(client: &Client, row: &api::Artifact, folder: &Path) -> anyhow::R
     let answer = client.stream(&format!("/artifacts/{}", segment(&row.id)), &[]).await?;
     let (sender, receiver) = byte_pipe();
     let reader = ByteReader::new(receiver, CancellationToken::new());
-    let into = UnpackTarget {
-        root: folder.to_owned(),
-        at: PathBuf::new(),
-        name: PathBuf::new(),
-    };
-    let rules = Rules {
-        links: Links::Inside,
-        modes: Modes::Own,
-        limits: Limits::default(),
-    };
+    let into = UnpackTarget::all_into(folder.to_owned());
+    let rules = Rules::of(Links::Inside, Modes::Own);
     let unpacking = tokio::task::spawn_blocking(move || archive::unpack(reader, &[into], rules));
     let mut bytes = answer.bytes_stream();
     while let Some(chunk) = bytes.next().await {

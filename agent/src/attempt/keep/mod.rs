@@ -21,6 +21,7 @@ use crate::attempt::report::reasons;
 use crate::attempt::run::run_state::{self, RunState};
 use crate::blobs::NewArtifact;
 use crate::blobs::archive::{FileList, PackSource};
+use crate::clock::millis;
 use archive::{Archive, Limit, NotKept, TRIES, limits, look};
 
 /// Tries to keep a cache.
@@ -100,7 +101,7 @@ async fn artifact(job: &Arc<Job>, spec: &ArtifactSpec) -> Option<AttemptResult> 
             let outcome = ArtifactOutcome::Kept {
                 files,
                 bytes: kept.bytes,
-                millis: millis(begin),
+                millis: millis(begin.elapsed()),
             };
             (outcome, None)
         }
@@ -181,7 +182,7 @@ async fn cache(job: &Arc<Job>, index: usize, spec: &CacheSpec) {
             ));
             CacheOutcome::Saved {
                 bytes: kept.bytes,
-                millis: millis(begin),
+                millis: millis(begin.elapsed()),
             }
         }
         Err(not_kept) => {
@@ -228,8 +229,4 @@ fn log_missing_files(job: &Job, of: &str, found: &FileList) {
         job.job_log
             .write_line(format!("warning: {of}: and {more} more of these"));
     }
-}
-
-fn millis(begin: Instant) -> u64 {
-    u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

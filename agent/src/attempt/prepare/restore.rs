@@ -2,7 +2,6 @@
 //! filled while services start; what goes into the workspace waits for the code. A cache is a help and never a reason
 //! to fail; a needed artifact that cannot be had is.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,7 +16,7 @@ use crate::attempt::cache_paths::{cache_sources, is_outside};
 use crate::attempt::folder::AttemptFolder;
 use crate::attempt::job::Job;
 use crate::attempt::report::reasons;
-use crate::blobs::archive::{self, ByteReader, Limits, Links, Modes, PackSource, Rules, UnpackTarget, Unpacked};
+use crate::blobs::archive::{self, ByteReader, Links, Modes, PackSource, Rules, UnpackTarget, Unpacked};
 use crate::blobs::{BlobError, Blobs};
 
 /// Tries of something that may go better the next time.
@@ -98,11 +97,7 @@ async fn bring_cache(job: &Arc<Job>, stop: &CancellationToken, index: usize) -> 
         return Ok(None);
     };
     let into: Vec<UnpackTarget> = sources.into_iter().filter_map(place).collect();
-    let rules = Rules {
-        links: Links::Anywhere,
-        modes: Modes::OwnWithOwners,
-        limits: Limits::default(),
-    };
+    let rules = Rules::of(Links::Anywhere, Modes::OwnWithOwners);
     let fresh = was_not_there(&job.folder, &into);
     let brought = bring(&job.input.blobs, stop, &found.sha256, (into, rules)).await;
     if let Err(error) = brought {
@@ -112,7 +107,7 @@ async fn bring_cache(job: &Arc<Job>, stop: &CancellationToken, index: usize) -> 
     Ok(Some(CacheOutcome::Restored {
         from: found.key,
         bytes: found.bytes,
-        millis: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+        millis: crate::clock::millis(begin.elapsed()),
     }))
 }
 
@@ -178,16 +173,8 @@ async fn bring_artifact(
     stop: &CancellationToken,
     artifact: &NeededArtifact,
 ) -> Result<(), AttemptResult> {
-    let into = UnpackTarget {
-        root: job.folder.workspace(),
-        at: PathBuf::new(),
-        name: PathBuf::new(),
-    };
-    let rules = Rules {
-        links: Links::Inside,
-        modes: Modes::OpenToAll,
-        limits: Limits::default(),
-    };
+    let into = UnpackTarget::all_into(job.folder.workspace());
+    let rules = Rules::of(Links::Inside, Modes::OpenToAll);
     let (begin, mut tries) = (Instant::now(), 0);
     loop {
         match bring(&job.input.blobs, stop, &artifact.sha256, (vec![into.clone()], rules)).await {

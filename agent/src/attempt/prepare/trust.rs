@@ -104,7 +104,7 @@ mod tests {
             number: 1,
             repository: "r".into(),
             code: Code::Tree("/src".into()),
-            blobs: Blobs::Folder(Folder::new(folder, folder, "r", (&spec).into())),
+            blobs: Blobs::Folder(Folder::new(folder, folder, "r", &spec)),
             spec,
             env: Default::default(),
             secrets: Default::default(),

@@ -13,6 +13,8 @@ use protocol::attempt::AttemptEvent;
 use protocol::ids::StreamId;
 use tokio::sync::mpsc;
 
+pub use streams::follow_all;
+
 /// Where an attempt tells what happens.
 #[derive(Debug, Clone)]
 pub struct Outlet {

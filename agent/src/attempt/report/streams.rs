@@ -1,10 +1,14 @@
 //! The logs of one attempt: which there are, and how long each is once it is complete.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use protocol::ids::StreamId;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::StreamNews;
 use crate::attempt::folder::AttemptFolder;
@@ -75,4 +79,37 @@ impl Streams {
             tracing::debug!("nobody reads the logs of this attempt any more");
         }
     }
+}
+
+/// Follows every stream that is told of, until the attempt is over and each is followed to its end. `follow` gets the
+/// stream, its file and, when it is closed, its length.
+pub async fn follow_all<E, F: Future<Output = Result<(), E>>>(
+    mut news: mpsc::UnboundedReceiver<StreamNews>,
+    ended: &CancellationToken,
+    follow: impl Fn(StreamId, PathBuf, watch::Receiver<Option<u64>>) -> F,
+) -> Result<(), E> {
+    let mut streams = FuturesUnordered::new();
+    let mut closers: BTreeMap<StreamId, watch::Sender<Option<u64>>> = BTreeMap::new();
+    let mut more = true;
+    while more || !streams.is_empty() {
+        tokio::select! {
+            received = news.recv(), if more => match received {
+                None => more = false,
+                Some(StreamNews::Opened { stream, file }) => {
+                    let (closer, closed) = watch::channel(None);
+                    closers.insert(stream.clone(), closer);
+                    streams.push(follow(stream, file, closed));
+                }
+                Some(StreamNews::Closed { stream, len }) => {
+                    if let Some(closer) = closers.get(&stream) {
+                        closer.send_replace(Some(len));
+                    }
+                }
+            },
+            Some(followed) = streams.next() => followed?,
+            // What was told before is still read.
+            () = ended.cancelled(), if !news.is_closed() => news.close(),
+        }
+    }
+    Ok(())
 }

@@ -14,7 +14,7 @@ mod unpack;
 mod walk;
 
 pub use pack::{PackError, Packed, pack};
-pub use pipe::{ByteReader, ByteWriter, byte_pipe};
+pub use pipe::{ByteReader, ByteWriter, byte_pipe, chunks};
 pub use rules::{Limits, Links, Modes, Rules, UnpackError, UnpackTarget, Unpacked};
 pub use unpack::{discard, unpack};
 pub use walk::{FileList, PackSource, WalkError, walk};

@@ -4,6 +4,7 @@
 use std::io::{self, Read, Write};
 
 use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, Stream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,11 @@ const CHUNK_LEN: usize = 256 * 1024;
 /// A pipe: what is written to the sender's [`ByteWriter`] can be received.
 pub fn byte_pipe() -> (mpsc::Sender<io::Result<Bytes>>, mpsc::Receiver<io::Result<Bytes>>) {
     mpsc::channel(CHUNKS)
+}
+
+/// What is received, as a stream.
+pub fn chunks(from: mpsc::Receiver<io::Result<Bytes>>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    stream::unfold(from, async |mut from| Some((from.recv().await?, from)))
 }
 
 /// The blocking end that writes. Whatever is not brought to its [`end`](ByteWriter::end) arrives as an error, so that

@@ -16,6 +16,17 @@ pub struct UnpackTarget {
     pub name: PathBuf,
 }
 
+impl UnpackTarget {
+    /// The whole archive, into that folder.
+    pub fn all_into(root: PathBuf) -> UnpackTarget {
+        UnpackTarget {
+            root,
+            at: PathBuf::new(),
+            name: PathBuf::new(),
+        }
+    }
+}
+
 /// Where links may lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
@@ -45,6 +56,17 @@ pub struct Rules {
     pub modes: Modes,
     /// How much it may be.
     pub limits: Limits,
+}
+
+impl Rules {
+    /// These, with the usual limits.
+    pub fn of(links: Links, modes: Modes) -> Rules {
+        Rules {
+            links,
+            modes,
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// How much an archive may unpack to: by default what [`super::pack`] takes, so that all that is kept can be had back.

@@ -1,13 +1,11 @@
 //! Bytes to files. The archive may come from anybody: its names are looked at before anything is made, it is unpacked
 //! through [`super::beneath`] only, and it may have neither too many files nor too many bytes.
 
-use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use protocol::blobs::LONGEST_NAME;
 use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid};
@@ -24,11 +22,10 @@ static ZEROS: [u8; COPY_LEN] = [0; COPY_LEN];
 
 /// Unpacks an archive. It blocks; memory is flat. Who knows the archive's SHA-256 compares it with [`Unpacked`]'s.
 pub fn unpack(from: impl Read, into: &[UnpackTarget], rules: Rules) -> Result<Unpacked, UnpackError> {
-    let read = Rc::new(Cell::new(0));
     let tee = Tee {
         from,
         hash: Sha256::new(),
-        bytes: read.clone(),
+        bytes: 0,
     };
     let decoder = zstd::Decoder::new(tee).map_err(UnpackError::Damaged)?;
     let mut archive = Archive::new(decoder);
@@ -44,7 +41,7 @@ pub fn unpack(from: impl Read, into: &[UnpackTarget], rules: Rules) -> Result<Un
     let mut tee = decoder.finish().into_inner();
     io::copy(&mut tee, &mut io::sink()).map_err(UnpackError::Damaged)?;
     Ok(Unpacked {
-        bytes: read.get(),
+        bytes: tee.bytes,
         sha256: hex::encode(tee.hash.finalize()),
         ..unpacking.done
     })
@@ -221,10 +218,7 @@ impl Unpacking<'_> {
         let size = entry.size();
         let (way, attributes) = (self.way(), self.attributes(entry));
         let mut file = self.roots[root].create(path, way).map_err(unwritable)?;
-        copy(entry, &mut file, size).map_err(|broken| match broken {
-            Broken::Read(error) => UnpackError::Damaged(error),
-            Broken::Write(error) => unwritable(error),
-        })?;
+        copy(entry, &mut file, size, &unwritable)?;
         set_file_attributes(&file, &attributes).map_err(unwritable)?;
         self.done.files += 1;
         Ok(())
@@ -292,43 +286,43 @@ fn long<R: Read>(entry: &mut Entry<'_, R>) -> Result<PathBuf, UnpackError> {
     Ok(PathBuf::from(OsStr::from_bytes(&bytes)))
 }
 
-enum Broken {
-    Read(io::Error),
-    Write(io::Error),
-}
-
 /// Copies exactly `len` bytes into a new file.
-fn copy(from: &mut impl Read, to: &mut File, len: u64) -> Result<(), Broken> {
+fn copy(
+    from: &mut impl Read,
+    to: &mut File,
+    len: u64,
+    unwritable: impl Fn(io::Error) -> UnpackError,
+) -> Result<(), UnpackError> {
     let mut buffer = vec![0; COPY_LEN];
     let (mut left, mut hole) = (len, 0);
     while left > 0 {
         let most = COPY_LEN.min(usize::try_from(left).unwrap_or(usize::MAX));
-        from.read_exact(&mut buffer[..most]).map_err(Broken::Read)?;
+        from.read_exact(&mut buffer[..most]).map_err(UnpackError::Damaged)?;
         left -= most as u64;
         if buffer[..most] == ZEROS {
             hole += i64::try_from(most).unwrap_or(0);
             continue;
         }
-        to.seek_relative(hole).map_err(Broken::Write)?;
+        to.seek_relative(hole).map_err(&unwritable)?;
         hole = 0;
-        to.write_all(&buffer[..most]).map_err(Broken::Write)?;
+        to.write_all(&buffer[..most]).map_err(&unwritable)?;
     }
     // A hole at the end is made by the length alone.
-    to.set_len(len).map_err(Broken::Write)
+    to.set_len(len).map_err(&unwritable)
 }
 
 /// Counts and hashes what goes through.
 struct Tee<R> {
     from: R,
     hash: Sha256,
-    bytes: Rc<Cell<u64>>,
+    bytes: u64,
 }
 
 impl<R: Read> Read for Tee<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.from.read(buffer)?;
         self.hash.update(&buffer[..read]);
-        self.bytes.set(self.bytes.get() + read as u64);
+        self.bytes += read as u64;
         Ok(read)
     }
 }
