@@ -332,9 +332,8 @@ fn bridge_prefix(agent: &str) -> String {
 /// There is a bridge of that agent.
 fn bridges(agent: &str) -> bool {
     let prefix = bridge_prefix(agent);
-    let all = std::fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
-    all.into_iter()
-        .any(|one| one.file_name().to_string_lossy().starts_with(&prefix))
+    let mut all = std::fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+    all.any(|one| one.file_name().to_string_lossy().starts_with(&prefix))
 }
 
 fn has_ipv6() -> bool {
@@ -342,9 +341,8 @@ fn has_ipv6() -> bool {
 }
 
 fn name_servers(resolv_conf: &str) -> Vec<IpAddr> {
-    let named = resolv_conf
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("nameserver"));
+    let lines = resolv_conf.lines().map(str::trim);
+    let named = lines.filter_map(|line| line.strip_prefix("nameserver"));
     let addresses = named.filter_map(|rest| rest.trim().parse::<IpAddr>().ok());
     addresses.filter(|address| !address.is_loopback()).collect()
 }

@@ -112,7 +112,7 @@ impl Stage {
     /// Where a job's caches and artifacts are, as in a local run.
     pub fn blobs(&self, spec: &JobSpec) -> Folder {
         let folder = self.folder.path();
-        Folder::new(&folder.join("data"), &folder.join("run"), "demo", spec.into())
+        Folder::new(&folder.join("data"), &folder.join("run"), "demo", spec)
     }
 
     /// Runs the job to its end, removal included.

@@ -218,7 +218,7 @@ impl Unpacking<'_> {
         let size = entry.size();
         let (way, attributes) = (self.way(), self.attributes(entry));
         let mut file = self.roots[root].create(path, way).map_err(unwritable)?;
-        copy(entry, &mut file, size, &unwritable)?;
+        copy(entry, &mut file, size, unwritable)?;
         set_file_attributes(&file, &attributes).map_err(unwritable)?;
         self.done.files += 1;
         Ok(())
