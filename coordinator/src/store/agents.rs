@@ -209,8 +209,7 @@ fn from_row(row: &Row, now: Micros) -> Result<Agent, DbError> {
 /// Runs a statement that changes one agent and returns its name, and wakes whom that concerns: the agent's poll is
 /// answered, so that it hears of it.
 async fn change(tx: &mut Tx, sql: &'static str, (agent, value): (&AgentId, Value)) -> Result<Subject, StoreError> {
-    let row = tx.first(sql, &[agent.into(), value]).await?;
-    let row = row.ok_or(StoreError::NotFound("agent"))?;
+    let row = tx.one(sql, &[agent.into(), value], "agent").await?;
     tx.notify(Change::Agents);
     tx.notify(Change::Queue);
     Ok(Subject::named(row.get::<String>("name")?).id(agent.as_str()))

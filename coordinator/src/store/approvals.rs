@@ -66,10 +66,7 @@ pub async fn approve(store: &Store, actor: &Actor, number: i64) -> Result<(), St
             Box::pin(async move {
                 let sql = "select b.repository, b.pull_request, b.sha, b.approval, s.status from builds b
                            join build_status s on s.build = b.number where b.number = $1";
-                let row = tx
-                    .first(sql, args![number])
-                    .await?
-                    .ok_or(StoreError::NotFound("build"))?;
+                let row = tx.one(sql, args![number], "build").await?;
                 let (repository, sha): (String, String) = (row.get("repository")?, row.get("sha")?);
                 let pull_request: Option<i64> = row.get("pull_request")?;
                 if row.get::<Option<String>>("approval")?.as_deref() != Some("needed") {

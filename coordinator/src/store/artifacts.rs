@@ -107,9 +107,8 @@ async fn insert(
     blobs::hold_fast(tx, &new.blob.sha).await?;
     let job = &holding.job;
     let row = tx
-        .first("select repository from jobs where id = $1", args![&job.id])
-        .await?
-        .ok_or(StoreError::NotFound("job"))?;
+        .one("select repository from jobs where id = $1", args![&job.id], "job")
+        .await?;
     let repository = RepositoryId(row.get("repository")?);
     let sql = "select coalesce(cast(sum(bytes) as bigint), 0) as total from artifacts
                where repository = $1 and not (attempt = $2 and name = $3)";
@@ -193,8 +192,7 @@ pub async fn remove(store: &Store, actor: &Actor, id: &str) -> Result<(), StoreE
         .act(actor, Action::RemoveArtifact, move |tx| {
             Box::pin(async move {
                 let sql = "delete from artifacts where id = $1 returning build, name";
-                let row = tx.first(sql, args![&id]).await?;
-                let row = row.ok_or(StoreError::NotFound("artifact"))?;
+                let row = tx.one(sql, args![&id], "artifact").await?;
                 let (build, name): (i64, String) = (row.get("build")?, row.get("name")?);
                 tx.notify(Change::Build(build));
                 Ok(((), Subject::named(name).id(id).in_build(build)))

@@ -54,10 +54,7 @@ pub(super) async fn settle(tx: &mut Tx, now: Micros) -> Result<(), StoreError> {
 async fn settle_ended(tx: &mut Tx, build: i64) -> Result<bool, StoreError> {
     // Two last jobs that end at once: the second one looks when the first one's end can be seen.
     let lock = "select status from build_status where build = $1 for update";
-    let row = tx
-        .first(lock, args![build])
-        .await?
-        .ok_or(StoreError::NotFound("build"))?;
+    let row = tx.one(lock, args![build], "build").await?;
     let stored = jobs::status(&row)?;
     let open =
         "select id from jobs where build = $1 and status in ('waiting', 'queued', 'assigned', 'running') limit 1";

@@ -76,7 +76,7 @@ async fn replace(tx: &mut Tx, id: &JobId, expanded: Expanded, now: Micros) -> Re
     let sql =
         "select j.position, j.repository, j.linked, j.needs, b.trust, b.group_state, b.approval, b.approved_by, s.spec
                from jobs j join builds b on b.number = j.build join specs s on s.job = j.id where j.id = $1";
-    let row = tx.first(sql, args![id]).await?.ok_or(StoreError::NotFound("job"))?;
+    let row = tx.one(sql, args![id], "job").await?;
     if job.status != JobStatus::Waiting || job.expansion != Expansion::Due {
         return Ok(());
     }
@@ -177,10 +177,7 @@ async fn refuse(
 
 async fn add_diagnostics(tx: &mut Tx, build: i64, new: Vec<Diagnostic>) -> Result<(), StoreError> {
     let sql = "select diagnostics from builds where number = $1 for update";
-    let row = tx
-        .first(sql, args![build])
-        .await?
-        .ok_or(StoreError::NotFound("build"))?;
+    let row = tx.one(sql, args![build], "build").await?;
     let mut all: Vec<Diagnostic> = row.json("diagnostics")?;
     all.extend(new);
     let sql = "update builds set diagnostics = $2 where number = $1";

@@ -227,8 +227,7 @@ async fn insert(
         return Ok(Stored::New(id));
     }
     let known = "select id from deliveries where repository = $1 and external_id = $2";
-    let row = tx.first(known, args![&new.repository, &external_id]).await?;
-    let row = row.ok_or(StoreError::NotFound("delivery"))?;
+    let row = tx.one(known, args![&new.repository, &external_id], "delivery").await?;
     Ok(Stored::Duplicate(DeliveryId(row.get("id")?)))
 }
 
@@ -322,8 +321,7 @@ pub async fn redeliver(store: &Store, actor: &Actor, id: &DeliveryId) -> Result<
     store
         .act(actor, Action::Redeliver, move |tx| {
             Box::pin(async move {
-                let row = tx.first(sql, args![&id, now]).await?;
-                let row = row.ok_or(StoreError::NotFound("delivery"))?;
+                let row = tx.one(sql, args![&id, now], "delivery").await?;
                 tx.notify(Change::Queue);
                 let subject = Subject::named(row.get::<String>("event")?).id(id.as_str());
                 Ok(((), subject.of(&RepositoryId(row.get("repository")?))))

@@ -61,9 +61,7 @@ pub(super) async fn lock_in_group(tx: &mut Tx, number: i64, group: Group) -> Res
 
 async fn lock_row(tx: &mut Tx, number: i64) -> Result<(), StoreError> {
     let sql = "select number from builds where number = $1 for update";
-    tx.first(sql, args![number])
-        .await?
-        .ok_or(StoreError::NotFound("build"))?;
+    tx.one(sql, args![number], "build").await?;
     Ok(())
 }
 

@@ -154,11 +154,7 @@ pub(super) async fn of_build(store: &Store, build: i64) -> Result<Vec<Job>, Stor
 /// # Errors
 /// `NotFound`.
 pub async fn show(store: &Store, id: &JobId) -> Result<JobDetail, StoreError> {
-    let row = store
-        .db
-        .first(select!("where j.id = $1"), args![id])
-        .await?
-        .ok_or(StoreError::NotFound("job"))?;
+    let row = store.one(select!("where j.id = $1"), args![id], "job").await?;
     let spec = store
         .db
         .first("select spec from specs where job = $1", args![id])
@@ -178,11 +174,7 @@ pub async fn show(store: &Store, id: &JobId) -> Result<JobDetail, StoreError> {
 /// # Errors
 /// `NotFound`.
 pub async fn why(store: &Store, id: &JobId) -> Result<String, StoreError> {
-    let row = store
-        .db
-        .first(select!("where j.id = $1"), args![id])
-        .await?
-        .ok_or(StoreError::NotFound("job"))?;
+    let row = store.one(select!("where j.id = $1"), args![id], "job").await?;
     why::sentence(store, &from_row(&row)?).await
 }
 
@@ -281,7 +273,7 @@ pub(super) async fn count_failure(tx: &mut Tx, job: &Locked) -> Result<(), DbErr
 /// Locks a job's row. Who also locks its build does that first; who locks an attempt does that last.
 pub(super) async fn lock(tx: &mut Tx, id: &JobId) -> Result<Locked, StoreError> {
     let sql = concat!("select ", locked_columns!(), " from jobs j where j.id = $1 for update");
-    let row = tx.first(sql, args![id]).await?.ok_or(StoreError::NotFound("job"))?;
+    let row = tx.one(sql, args![id], "job").await?;
     Ok(Locked::from_row(&row)?)
 }
 

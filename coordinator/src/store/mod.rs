@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use job_specs::status::IllegalTransition;
 use tokio::sync::broadcast;
 
-use crate::db::{Db, DbError, Tx, args};
+use crate::db::{Db, DbError, Row, Tx, Value, args};
 
 pub mod connections;
 pub mod outbox;
@@ -146,6 +146,11 @@ impl Store {
         self.db.close().await;
     }
 
+    /// A row that must be there, as last committed.
+    async fn one(&self, sql: &'static str, values: &[Value], what: &'static str) -> Result<Row, StoreError> {
+        self.db.first(sql, values).await?.ok_or(StoreError::NotFound(what))
+    }
+
     /// Does `work` in one transaction, with what follows from it for the status of builds. What a person causes goes through [`Store::act`] instead.
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
@@ -164,6 +169,13 @@ impl Store {
                 })
             })
             .await
+    }
+}
+
+impl Tx {
+    /// A row that must be there.
+    async fn one(&mut self, sql: &'static str, values: &[Value], what: &'static str) -> Result<Row, StoreError> {
+        self.first(sql, values).await?.ok_or(StoreError::NotFound(what))
     }
 }
 

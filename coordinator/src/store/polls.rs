@@ -61,11 +61,7 @@ pub struct AgentSettings {
 pub async fn seen(store: &Store, agent: &AgentId, seen: &Seen) -> Result<AgentSettings, StoreError> {
     let sql = "select labels, asked_labels, slots, software, version, capabilities, draining, seen_at, memory_bytes,
                  free_memory_bytes, free_disk_bytes from agents where id = $1 and removed_at is null";
-    let row = store
-        .db
-        .first(sql, args![agent])
-        .await?
-        .ok_or(StoreError::NotFound("agent"))?;
+    let row = store.one(sql, args![agent], "agent").await?;
     let now = store.now();
     let is_recent = row
         .get::<Option<Micros>>("seen_at")?

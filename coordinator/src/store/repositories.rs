@@ -152,7 +152,7 @@ pub(super) async fn change(
     sql: &'static str,
     (id, values): (&RepositoryId, &[Value]),
 ) -> Result<Subject, StoreError> {
-    let row = tx.first(sql, values).await?.ok_or(StoreError::NotFound("repository"))?;
+    let row = tx.one(sql, values, "repository").await?;
     Ok(subject(id, &row.get::<String>("name")?))
 }
 
@@ -174,11 +174,7 @@ pub async fn list(store: &Store) -> Result<Vec<Repository>, StoreError> {
 pub async fn by_name(store: &Store, name: &str) -> Result<Repository, StoreError> {
     let sql = "select id, name, git, forge, public, approval, created_at from repositories where removed_at is null
                and name = $1";
-    let row = store
-        .db
-        .first(sql, args![name])
-        .await?
-        .ok_or(StoreError::NotFound("repository"))?;
+    let row = store.one(sql, args![name], "repository").await?;
     Ok(from_row(&row)?)
 }
 
@@ -189,11 +185,7 @@ pub async fn by_name(store: &Store, name: &str) -> Result<Repository, StoreError
 pub async fn by_id(store: &Store, id: &RepositoryId) -> Result<Repository, StoreError> {
     let sql = "select id, name, git, forge, public, approval, created_at from repositories where removed_at is null
                and id = $1";
-    let row = store
-        .db
-        .first(sql, args![id])
-        .await?
-        .ok_or(StoreError::NotFound("repository"))?;
+    let row = store.one(sql, args![id], "repository").await?;
     Ok(from_row(&row)?)
 }
 
@@ -249,11 +241,7 @@ pub async fn hook(store: &Store, name: &str) -> Result<Option<(Repository, Vec<S
 pub async fn hook_secrets(store: &Store, id: &RepositoryId) -> Result<HookSecrets, StoreError> {
     let sql = "select hook_secret, case when hook_before_until > $2 then hook_before_until end as until
                from repositories where id = $1 and removed_at is null";
-    let row = store
-        .db
-        .first(sql, args![id, store.now()])
-        .await?
-        .ok_or(StoreError::NotFound("repository"))?;
+    let row = store.one(sql, args![id, store.now()], "repository").await?;
     Ok(HookSecrets {
         current: SecretValue(store.key.open(&place(id), &row.get::<String>("hook_secret")?)?),
         before_until: row.get("until")?,

@@ -44,10 +44,7 @@ async fn repeat(tx: &mut Tx, number: i64, (which, trusted): (Rerun, bool), now: 
         fact_columns!(),
         " from builds b join repositories r on r.id = b.repository where b.number = $1"
     );
-    let row = tx
-        .first(sql, args![number])
-        .await?
-        .ok_or(StoreError::NotFound("build"))?;
+    let row = tx.one(sql, args![number], "build").await?;
     let open =
         "select id from jobs where build = $1 and status in ('waiting', 'queued', 'assigned', 'running') limit 1";
     if tx.first(open, args![number]).await?.is_some() {

@@ -174,10 +174,7 @@ pub async fn extend(store: &Store, actor: &Actor, id: &StackId) -> Result<Micros
 async fn give_time(tx: &mut Tx, id: &StackId, now: Micros) -> Result<Micros, StoreError> {
     let sql = "update stacks set expires_at = case when $2 + renew_us < last_expires_at then $2 + renew_us
                else last_expires_at end where id = $1 and wanted = 'running' returning attempt, expires_at";
-    let row = tx
-        .first(sql, args![id, now])
-        .await?
-        .ok_or(StoreError::NotFound("stack"))?;
+    let row = tx.one(sql, args![id, now], "stack").await?;
     changed(tx, &row)?;
     Ok(row.get("expires_at")?)
 }
@@ -200,8 +197,7 @@ pub async fn delete(store: &Store, actor: &Actor, id: &StackId) -> Result<(), St
 
 /// A stack, as the audit names it: by the job that left it.
 async fn subject(tx: &mut Tx, id: &StackId) -> Result<Subject, StoreError> {
-    let row = tx.first(select!("where s.id = $1"), args![id]).await?;
-    let row = row.ok_or(StoreError::NotFound("stack"))?;
+    let row = tx.one(select!("where s.id = $1"), args![id], "stack").await?;
     let subject = Subject::named(row.get::<String>("title")?).id(id.as_str());
     Ok(subject.in_build(row.get("build")?))
 }
@@ -241,7 +237,7 @@ pub async fn expire(store: &Store, now: Micros) -> Result<u64, StoreError> {
 
 async fn mark_deleted(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
     let sql = "update stacks set wanted = 'deleted' where id = $1 returning attempt";
-    let row = tx.first(sql, args![id]).await?.ok_or(StoreError::NotFound("stack"))?;
+    let row = tx.one(sql, args![id], "stack").await?;
     // Wakes the poll of its agent.
     tx.notify(Change::Queue);
     changed(tx, &row)

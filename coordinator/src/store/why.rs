@@ -81,11 +81,7 @@ async fn in_queue(store: &Store, id: &JobId) -> Result<String, StoreError> {
              (o.build = j.build and o.position < j.position))))) as ahead
          from jobs j where j.id = $1"
     );
-    let row = store
-        .db
-        .first(sql, args![id])
-        .await?
-        .ok_or(StoreError::NotFound("job"))?;
+    let row = store.one(sql, args![id], "job").await?;
     let candidates = candidates(store).await?;
     one(store, &Facts::from_row(&row)?, &candidates, row.get("ahead")?).await
 }
