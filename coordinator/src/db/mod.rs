@@ -132,7 +132,14 @@ impl Db {
             }
             Backend::Postgres(pool) => {
                 let mut tx = Tx::new(Connected::Postgres(pool.begin().await.map_err(DbError::from)?));
-                let value = work(&mut tx).await?;
+                let value = match work(&mut tx).await {
+                    Ok(value) => value,
+                    Err(error) => {
+                        // Else its row locks would be there for a while behind the answer.
+                        tx.rollback().await;
+                        return Err(error);
+                    }
+                };
                 let changes = tx.take_changes();
                 tx.commit().await?;
                 self.inner.changes.publish(changes);

@@ -114,6 +114,13 @@ impl Tx {
         self.connected
     }
 
+    /// Undoes everything; a connection that cannot is closed, which undoes it, too.
+    pub(super) async fn rollback(self) {
+        if let Connected::Postgres(tx) = self.connected {
+            let _ = tx.rollback().await;
+        }
+    }
+
     pub(super) async fn commit(self) -> Result<(), DbError> {
         if let Connected::Postgres(tx) = self.connected {
             tx.commit().await?;

@@ -16,7 +16,8 @@ async fn the_description_lists_every_route() {
             continue;
         }
         let method = route.method.as_str().to_lowercase();
-        let operation = &paths[&route.path][&method];
+        // What is left of a path is marked for our router alone.
+        let operation = &paths[&route.path.replace("{*", "{")][&method];
         assert!(operation["responses"].is_object(), "{route:?}");
         let says = operation["summary"].as_str().or(operation["description"].as_str());
         assert!(says.is_some_and(|text| !text.is_empty()), "{route:?} says what it does");
